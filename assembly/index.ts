@@ -1,0 +1,22 @@
+// The kernel table: pure functions over addresses. No heap, no globals that change, no imports but the memory.
+export { attention } from "./kernels/attention";
+export { gate_relu2, gate_silu } from "./kernels/gated-activation";
+export {
+  matmul_bf16_f32,
+  matmul_f16_f32,
+  matmul_f32_f32,
+  row_bf16,
+  row_f16,
+  row_f32,
+} from "./kernels/matmul-float";
+export { matmul_i8_i14, pack_row_i8, quantize_activations_i14, row_i8 } from "./kernels/matmul-int8";
+export {
+  matmul_ternary_i8_narrow,
+  matmul_ternary_i8_plain,
+  matmul_ternary_i8_wide,
+} from "./kernels/matmul-ternary";
+export { pack_f16, pack_i2s, widen_f16 } from "./kernels/pack";
+export { quantize_activations_i8 } from "./kernels/quantize-activations";
+export { rms_norm } from "./kernels/rms-norm";
+export { rope_adjacent, rope_halves, rope_table, store_heads } from "./kernels/rope";
+export { team_barrier, team_break } from "./kernels/team";

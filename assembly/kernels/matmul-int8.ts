@@ -1,0 +1,198 @@
+// Int8 rows × 14-bit activations: a compact output head.
+//
+// Layout "int8-rows": [rows][cols] i8 with w = i8 · scale[row], and per row a record {f32 scale, i32 Σ i8}. Activations are
+// 14-bit numbers u = x·s + 8192 in two planes of 7 bits, u = 128 · h + l, because the relaxed dot wants one operand below
+// 128; Σ w·x·s = 128 · Σ w·h + Σ w·l − 8192 · Σ w. So the error of an output is that of the int8 weights, not of the input.
+
+import { horizontalMax, sumLanesI32 } from "../simd/lanes";
+
+/**
+ * s[t] = 8128 / max(maxₖ |x[t, k]|, 1e-30);  u = roundHalfEven(x[t, k] · s[t]) + 8192;  h = u >> 7, l = u & 127
+ *
+ * Shapes    x [tokens, cols] every inputStride bytes · q [tokens][2][cols]: all h, then all l · scales [tokens]
+ * Types     x, s f32 · q u8 below 128
+ * Requires  cols % 16 == 0 · 16-byte aligned rows
+ * Exact     bit-identical in every build
+ * Splits    by tokens
+ */
+export function quantize_activations_i14(
+  x: usize,
+  cols: usize,
+  tokens: usize,
+  inputStride: usize,
+  q: usize,
+  scales: usize,
+): void {
+  for (let t: usize = 0; t < tokens; ++t) {
+    let largest = f32x4.splat(0);
+    for (let k: usize = 0; k < cols << 2; k += 16) largest = f32x4.max(largest, f32x4.abs(v128.load(x + k)));
+    const scale: f32 = 8128 / max(horizontalMax(largest), <f32>1e-30);
+    const s = f32x4.splat(scale);
+    const offset = i16x8.splat(8192);
+    const low = i16x8.splat(127);
+    for (let k: usize = 0; k < cols; k += 16) {
+      const from = x + (k << 2);
+      const a = i16x8.add(i16x8.narrow_i32x4_s(round4(from, s), round4(from + 16, s)), offset);
+      const b = i16x8.add(i16x8.narrow_i32x4_s(round4(from + 32, s), round4(from + 48, s)), offset);
+      v128.store(q + k, i8x16.narrow_i16x8_u(i16x8.shr_u(a, 7), i16x8.shr_u(b, 7)));
+      v128.store(q + cols + k, i8x16.narrow_i16x8_u(v128.and(a, low), v128.and(b, low)));
+    }
+    store<f32>(scales, scale);
+    x += inputStride;
+    q += cols << 1;
+    scales += 4;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function round4(from: usize, s: v128): v128 {
+  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(from), s)));
+}
+
+/**
+ * scale = max(maxₖ |x[k]|, 1e-30) / 127;  w[k] = roundHalfEven(x[k] / scale): one row into int8-rows.
+ *
+ * Types     x f32 · w i8 · record {f32 scale, i32 Σ w}
+ * Requires  cols % 16 == 0 · w may begin where x does
+ * Exact     bit-identical in every build; |x[k] − w[k] · scale| ≤ scale / 2 · (1 + 2⁻²²)
+ */
+export function pack_row_i8(x: usize, cols: usize, w: usize, record: usize): void {
+  let largest = f32x4.splat(0);
+  for (let k: usize = 0; k < cols << 2; k += 16) largest = f32x4.max(largest, f32x4.abs(v128.load(x + k)));
+  const scale: f32 = max(horizontalMax(largest), <f32>1e-30) / 127;
+  const s = f32x4.splat(scale);
+  let sums = i32x4.splat(0);
+  for (let k: usize = 0; k < cols; k += 16) {
+    const from = x + (k << 2);
+    const a = i16x8.narrow_i32x4_s(divide4(from, s), divide4(from + 16, s));
+    const b = i16x8.narrow_i32x4_s(divide4(from + 32, s), divide4(from + 48, s));
+    const bytes = i8x16.narrow_i16x8_s(a, b);
+    v128.store(w + k, bytes);
+    sums = i32x4.add(sums, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(bytes)));
+  }
+  store<f32>(record, scale);
+  store<i32>(record, sumLanesI32(sums), 4);
+}
+
+// @ts-ignore: decorator
+@inline
+function divide4(from: usize, s: v128): v128 {
+  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.div(v128.load(from), s)));
+}
+
+/** sums + Σ w·u over 16 bytes, w signed and u below 128: a pair is within ±2 · 128 · 127, inside 16 bits. */
+// @ts-ignore: decorator
+@inline
+function addProducts(sums: v128, w: v128, u: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    return i32x4.add(sums, i32x4.extadd_pairwise_i16x8_s(v128.relaxed_dot<i16>(w, u)));
+  }
+  const low = i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_s(w), i16x8.extend_low_i8x16_s(u));
+  const high = i32x4.dot_i16x8_s(i16x8.extend_high_i8x16_s(w), i16x8.extend_high_i8x16_s(u));
+  return i32x4.add(sums, i32x4.add(low, high));
+}
+
+// @ts-ignore: decorator
+@inline
+function finish(y: usize, high: v128, low: v128, record: usize, s: f64, scale: f32, accumulate: bool): void {
+  const sum = (<i64>sumLanesI32(high) << 7) + <i64>sumLanesI32(low) - (<i64>load<i32>(record, 4) << 13);
+  const value = <f32>((<f64>sum / s) * <f64>load<f32>(record)) * scale;
+  store<f32>(y, accumulate ? load<f32>(y) + value : value);
+}
+
+/**
+ * y[t, r] (+)= (Σₖ W[r, k] · X[t, k]) · scale                  for r in [rowBegin, rowEnd), t in [0, tokens)
+ *
+ * Shapes    W [rows, cols] · records [rows] · X [tokens] of quantize_activations_i14 · y [tokens, rows] every yStride bytes
+ * Types     W int8-rows · X two planes · s [tokens] f32 · y f32
+ * Requires  cols % 16 == 0 · 16-byte aligned
+ * Range     cols ≤ 2¹⁷, so that a plane's sum fits i32
+ * Exact     integer sums bit-identical in every build and split; then two f64 roundings and two of f32
+ * Splits    by rows or tokens
+ */
+export function matmul_i8_i14(
+  weights: usize,
+  records: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  x: usize,
+  scales: usize,
+  tokens: usize,
+  y: usize,
+  yStride: usize,
+  scale: f32,
+  accumulate: bool,
+): void {
+  const rows = rowEnd - rowBegin;
+  const quarter = rows >> 2;
+  for (let row: usize = 0; row < quarter; ++row) {
+    const r0 = rowBegin + row;
+    for (let t: usize = 0; t < tokens; ++t) {
+      const s = <f64>load<f32>(scales + (t << 2));
+      let u = x + t * (cols << 1);
+      let w0 = weights + r0 * cols;
+      let w1 = w0 + quarter * cols;
+      let w2 = w1 + quarter * cols;
+      let w3 = w2 + quarter * cols;
+      let h0 = i32x4.splat(0);
+      let h1 = h0;
+      let h2 = h0;
+      let h3 = h0;
+      let l0 = h0;
+      let l1 = h0;
+      let l2 = h0;
+      let l3 = h0;
+      const end = u + cols;
+      for (; u < end; u += 16) {
+        const high = v128.load(u);
+        const low = v128.load(u + cols);
+        const v0 = v128.load(w0);
+        h0 = addProducts(h0, v0, high);
+        l0 = addProducts(l0, v0, low);
+        const v1 = v128.load(w1);
+        h1 = addProducts(h1, v1, high);
+        l1 = addProducts(l1, v1, low);
+        const v2 = v128.load(w2);
+        h2 = addProducts(h2, v2, high);
+        l2 = addProducts(l2, v2, low);
+        const v3 = v128.load(w3);
+        h3 = addProducts(h3, v3, high);
+        l3 = addProducts(l3, v3, low);
+        w0 += 16;
+        w1 += 16;
+        w2 += 16;
+        w3 += 16;
+      }
+      const to = y + t * yStride + (r0 << 2);
+      const record = records + (r0 << 3);
+      finish(to, h0, l0, record, s, scale, accumulate);
+      finish(to + (quarter << 2), h1, l1, record + (quarter << 3), s, scale, accumulate);
+      finish(to + (quarter << 3), h2, l2, record + (quarter << 4), s, scale, accumulate);
+      finish(to + quarter * 12, h3, l3, record + quarter * 24, s, scale, accumulate);
+    }
+  }
+  for (let r = rowBegin + (quarter << 2); r < rowEnd; ++r) {
+    for (let t: usize = 0; t < tokens; ++t) {
+      const u = x + t * (cols << 1);
+      const w = weights + r * cols;
+      let high = i32x4.splat(0);
+      let low = high;
+      for (let k: usize = 0; k < cols; k += 16) {
+        const v = v128.load(w + k);
+        high = addProducts(high, v, v128.load(u + k));
+        low = addProducts(low, v, v128.load(u + cols + k));
+      }
+      const s = <f64>load<f32>(scales + (t << 2));
+      finish(y + t * yStride + (r << 2), high, low, records + (r << 3), s, scale, accumulate);
+    }
+  }
+}
+
+/** y[k] = W[row, k] of int8-rows, as f32. Requires cols % 16 == 0. */
+export function row_i8(weights: usize, records: usize, cols: usize, row: usize, y: usize): void {
+  const from = weights + row * cols;
+  const scale = load<f32>(records + (row << 3));
+  for (let k: usize = 0; k < cols; ++k) store<f32>(y + (k << 2), <f32>load<i8>(from + k) * scale);
+}

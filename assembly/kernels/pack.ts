@@ -1,0 +1,80 @@
+// From disk layouts to the layouts kernels read, and nothing else: weight-formats/ in TypeScript defines what they mean.
+
+/**
+ * I2_S codes → ternary-rows. Both are row-major with four codes a byte; I2_S interleaves 128 weights in 32 bytes with the
+ * first at the high bits, ternary-rows 64 in 16 bytes with the first at the low bits.
+ *
+ * Shapes    `bytes` bytes of codes, a whole number of 32-byte blocks
+ * Requires  to ≤ from or no overlap: a block is read before it is written, so both may be the same
+ * Returns   0, or 1 + the index of the first block with a code 3, which no writer makes; what was written is then useless
+ * Exact     bit-exact
+ * Splits    by blocks
+ */
+export function pack_i2s(from: usize, to: usize, bytes: usize): usize {
+  const mask0 = i8x16.splat(0x03);
+  const mask1 = i8x16.splat(0x0c);
+  const mask2 = i8x16.splat(0x30);
+  const mask3 = i8x16.splat(<i8>0xc0);
+  const lowBits = i8x16.splat(0x55);
+  for (let at: usize = 0; at < bytes; at += 32) {
+    const a = v128.load(from + at);
+    const b = v128.load(from + at, 16);
+    const threes = v128.or(v128.and(a, i16x8.shr_u(a, 1)), v128.and(b, i16x8.shr_u(b, 1)));
+    if (v128.any_true(v128.and(threes, lowBits))) return 1 + (at >> 5);
+    // A 16-bit shift carries bits between bytes; the masks keep only those that stayed.
+    const low = v128.or(
+      v128.or(v128.and(i16x8.shr_u(a, 6), mask0), v128.and(i16x8.shr_u(b, 4), mask1)),
+      v128.or(v128.and(a, mask2), v128.and(i16x8.shl(b, 2), mask3)),
+    );
+    const high = v128.or(
+      v128.or(v128.and(i16x8.shr_u(a, 2), mask0), v128.and(b, mask1)),
+      v128.or(v128.and(i16x8.shl(a, 4), mask2), v128.and(i16x8.shl(b, 6), mask3)),
+    );
+    v128.store(to + at, low);
+    v128.store(to + at, high, 16);
+  }
+  return 0;
+}
+
+/**
+ * IEEE halves → rebiased halves (simd/half): exponent + 10, subnormals normalised.
+ *
+ * Shapes    `count` elements
+ * Requires  from and to equal or apart
+ * Returns   1 if every value was finite and below 2⁷ in magnitude; else 0, and what was written is useless
+ * Exact     lossless
+ * Splits    by elements
+ */
+export function pack_f16(from: usize, to: usize, count: usize): bool {
+  for (let i: usize = 0; i < count; ++i) {
+    const bits = <u32>load<u16>(from + (i << 1));
+    const sign = bits & 0x8000;
+    const magnitude = bits & 0x7fff;
+    let packed: u32;
+    if (magnitude >= 22 << 10) return false;
+    if (magnitude >= 1 << 10) packed = magnitude + (10 << 10);
+    else if (magnitude == 0) packed = 0;
+    else {
+      // A subnormal f · 2⁻²⁴: shift its leading one out of the fraction, one exponent step for each place.
+      const places = <u32>clz(magnitude) - 21;
+      packed = ((magnitude << places) & 0x3ff) | ((11 - places) << 10);
+    }
+    store<u16>(to + (i << 1), <u16>(packed | sign));
+  }
+  return true;
+}
+
+/** y[k] = x[k] as f32 for IEEE halves of any value; count elements, exact. `to` and `from` must not overlap. */
+export function widen_f16(from: usize, to: usize, count: usize): void {
+  for (let i: usize = 0; i < count; ++i) {
+    const bits = <u32>load<u16>(from + (i << 1));
+    const sign = (bits & 0x8000) << 16;
+    const exponent = (bits >> 10) & 31;
+    const fraction = bits & 0x3ff;
+    let wide: u32;
+    if (exponent == 31) wide = 0x7f800000 | (fraction << 13);
+    else if (exponent != 0) wide = ((exponent + 112) << 23) | (fraction << 13);
+    else wide = reinterpret<u32>(<f32>fraction * <f32>5.960464477539063e-8);
+    store<u32>(to + (i << 2), sign | wide);
+  }
+}

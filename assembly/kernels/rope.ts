@@ -1,0 +1,134 @@
+// Rotary position embedding, and the table of angles it reads. NativeMath is compiled into the module, so the table has the
+// same bits on every host; Math.sin of JavaScript engines does not.
+
+/**
+ * table[p − begin] = cos(p · fᵢ) for all i, then sin(p · fᵢ) for all i;  fᵢ = base^(−2i / dimensions) / factor[i]
+ *
+ * Shapes    table [end − begin][2][dimensions / 2] · factors [dimensions / 2] or address 0 for ones
+ * Types     f32; angles in f64, magnitude multiplies cosines and sines
+ * Exact     bit-identical in every build
+ * Splits    by positions
+ */
+export function rope_table(
+  table: usize,
+  begin: usize,
+  end: usize,
+  dimensions: usize,
+  base: f64,
+  scale: f64,
+  magnitude: f64,
+  factors: usize,
+): void {
+  const half = dimensions >> 1;
+  for (let i: usize = 0; i < half; ++i) {
+    let frequency = NativeMath.pow(base, -2.0 * <f64>i / <f64>dimensions) * scale;
+    if (factors != 0) frequency /= <f64>load<f32>(factors + (i << 2));
+    for (let p = begin; p < end; ++p) {
+      const angle = <f64>p * frequency;
+      const at = table + (((p - begin) * dimensions + i) << 2);
+      store<f32>(at, <f32>(NativeMath.cos(angle) * magnitude));
+      store<f32>(at + (half << 2), <f32>(NativeMath.sin(angle) * magnitude));
+    }
+  }
+}
+
+/**
+ * Rotates heads by the angle of their token's position: pairs (i, i + dimensions/2) of a head ("halves", NEOX).
+ * Elements from `dimensions` on are copied.
+ *
+ * Shapes    x [tokens, heads, headSize], tokens every inputStride bytes · table as rope_table, at the first token's row
+ *           · y: head h of token t at y + h · headStride + t · tokenStride
+ * Types     f32
+ * Requires  dimensions % 8 == 0, headSize % 4 == 0 · y may be x
+ * Exact     bit-identical in every build: two products and one sum
+ * Splits    by tokens and heads
+ */
+export function rope_halves(
+  x: usize,
+  tokens: usize,
+  inputStride: usize,
+  headBegin: usize,
+  headEnd: usize,
+  headSize: usize,
+  table: usize,
+  dimensions: usize,
+  y: usize,
+  headStride: usize,
+  tokenStride: usize,
+): void {
+  const half = dimensions << 1; // bytes of half a head's rotated part
+  for (let t: usize = 0; t < tokens; ++t) {
+    const cos = table + t * (dimensions << 2);
+    const sin = cos + half;
+    for (let h = headBegin; h < headEnd; ++h) {
+      const from = x + t * inputStride + h * (headSize << 2);
+      const to = y + t * tokenStride + h * headStride;
+      for (let k: usize = 0; k < half; k += 16) {
+        const c = v128.load(cos + k);
+        const s = v128.load(sin + k);
+        const a = v128.load(from + k);
+        const b = v128.load(from + half + k);
+        v128.store(to + k, f32x4.sub(f32x4.mul(a, c), f32x4.mul(b, s)));
+        v128.store(to + half + k, f32x4.add(f32x4.mul(a, s), f32x4.mul(b, c)));
+      }
+      for (let k = dimensions << 2; k < headSize << 2; k += 16) v128.store(to + k, v128.load(from + k));
+    }
+  }
+}
+
+/** As rope_halves, for pairs (2i, 2i + 1) of a head ("adjacent", NORM). */
+export function rope_adjacent(
+  x: usize,
+  tokens: usize,
+  inputStride: usize,
+  headBegin: usize,
+  headEnd: usize,
+  headSize: usize,
+  table: usize,
+  dimensions: usize,
+  y: usize,
+  headStride: usize,
+  tokenStride: usize,
+): void {
+  const half = dimensions << 1;
+  for (let t: usize = 0; t < tokens; ++t) {
+    const cos = table + t * (dimensions << 2);
+    const sin = cos + half;
+    for (let h = headBegin; h < headEnd; ++h) {
+      const from = x + t * inputStride + h * (headSize << 2);
+      const to = y + t * tokenStride + h * headStride;
+      for (let k: usize = 0; k < half; k += 16) {
+        const c = v128.load(cos + k);
+        const s = v128.load(sin + k);
+        const low = v128.load(from + (k << 1));
+        const high = v128.load(from + (k << 1), 16);
+        const a = i32x4.shuffle(low, high, 0, 2, 4, 6);
+        const b = i32x4.shuffle(low, high, 1, 3, 5, 7);
+        const re = f32x4.sub(f32x4.mul(a, c), f32x4.mul(b, s));
+        const im = f32x4.add(f32x4.mul(a, s), f32x4.mul(b, c));
+        v128.store(to + (k << 1), i32x4.shuffle(re, im, 0, 4, 1, 5));
+        v128.store(to + (k << 1), i32x4.shuffle(re, im, 2, 6, 3, 7), 16);
+      }
+      for (let k = dimensions << 2; k < headSize << 2; k += 16) v128.store(to + k, v128.load(from + k));
+    }
+  }
+}
+
+/** Copies heads unrotated, with the addressing of rope_halves: how values enter their cache. */
+export function store_heads(
+  x: usize,
+  tokens: usize,
+  inputStride: usize,
+  headBegin: usize,
+  headEnd: usize,
+  headSize: usize,
+  y: usize,
+  headStride: usize,
+  tokenStride: usize,
+): void {
+  for (let t: usize = 0; t < tokens; ++t) {
+    for (let h = headBegin; h < headEnd; ++h) {
+      memory.copy(y + t * tokenStride + h * headStride, x + t * inputStride + h * (headSize << 2), headSize << 2);
+    }
+  }
+}

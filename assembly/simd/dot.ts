@@ -1,0 +1,84 @@
+// The only place that knows how a build multiplies small integers.
+//
+// A kernel is generic in the *form* of its dot product, a type that stands for the width of the running sums:
+//
+//   i32   one relaxed instruction multiplies, adds four and accumulates in 32 bits              (relaxed build)
+//   i16   a relaxed multiply-and-add-pairs into 16-bit sums, widened by `flush` now and then     (relaxed build)
+//   i8    plain SIMD128: operands widened to 16 bits first                                       (every build)
+//
+// All three give the same integers. Codes are 0…2, so the relaxed operand that must be below 128 is, and a pair's sum is
+// within ±512: no engine saturates or wraps here, whatever its CPU does with larger values.
+//
+// The plain form works on the even and the odd bytes of a vector apart, so operands come in two parts; the relaxed forms
+// use the first part only and the compiler drops the second.
+
+// Constants are loaded once per kernel call: V8 rebuilds a v128 constant at every use inside a loop (three micro-ops).
+const CODE_MASKS = memory.data<u8>([
+  3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0,
+]);
+
+/** Blocks of 64 weights after which 16-bit sums are flushed: 4 pair sums a block and lane, 8 · 4 · 512 = 16384 < 2¹⁵. */
+// @ts-ignore: decorator
+@inline
+export const FLUSH_BLOCKS: usize = 8;
+
+/** Whether this form's sums are 16 bits wide. */
+// @ts-ignore: decorator
+@inline
+export function isNarrow<F>(): bool {
+  return sizeof<F>() == 2;
+}
+
+/** What selects a two-bit code in every lane of this form. */
+// @ts-ignore: decorator
+@inline
+export function codeMask<F>(): v128 {
+  return v128.load(CODE_MASKS + (sizeof<F>() == 1 ? 16 : 0));
+}
+
+/** First part of 16 signed bytes: all of them, or the even ones widened. */
+// @ts-ignore: decorator
+@inline
+export function first<F>(x: v128): v128 {
+  if (sizeof<F>() == 1) return i16x8.shr_s(i16x8.shl(x, 8), 8);
+  return x;
+}
+
+/** Second part of 16 signed bytes: the odd ones widened. */
+// @ts-ignore: decorator
+@inline
+export function second<F>(x: v128): v128 {
+  return i16x8.shr_s(x, 8);
+}
+
+/** First part of the 16 codes at bits shift, shift + 1 of each byte of w. */
+// @ts-ignore: decorator
+@inline
+export function firstCodes<F>(w: v128, shift: i32, mask: v128): v128 {
+  return v128.and(shift == 0 ? w : i16x8.shr_u(w, shift), mask);
+}
+
+/** Second part of the same. */
+// @ts-ignore: decorator
+@inline
+export function secondCodes<F>(w: v128, shift: i32, mask: v128): v128 {
+  return v128.and(i16x8.shr_u(w, shift + 8), mask);
+}
+
+/** sums + Σ x·code over the 16 products of two vectors in parts (a and b). */
+// @ts-ignore: decorator
+@inline
+export function addDot<F>(sums: v128, xa: v128, xb: v128, ca: v128, cb: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    if (sizeof<F>() == 4) return i32x4.relaxed_dot_i8x16_i7x16_add_s(xa, ca, sums);
+    if (sizeof<F>() == 2) return i16x8.add(sums, v128.relaxed_dot<i16>(xa, ca));
+  }
+  return i32x4.add(sums, i32x4.add(i32x4.dot_i16x8_s(xa, ca), i32x4.dot_i16x8_s(xb, cb)));
+}
+
+/** wide + the 16-bit sums of the narrow form, widened. */
+// @ts-ignore: decorator
+@inline
+export function flush(wide: v128, narrow: v128): v128 {
+  return i32x4.add(wide, i32x4.extadd_pairwise_i16x8_s(narrow));
+}

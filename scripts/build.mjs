@@ -1,0 +1,97 @@
+// Builds what is out of date: AssemblyScript → WebAssembly → base64 modules in src/wasm/generated, then TypeScript → dist.
+// `--force` builds everything. Runs before `npm start` and `npm test`, and on `npm install` in a clone.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const stampFile = join(root, "build", "stamp.json");
+/** Builds that are shipped, embedded as base64 so that no user configures the path of an asset. */
+const shippedTargets = ["simd128", "relaxed"];
+const targets = [...shippedTargets, "debug"];
+/** Functions of a release build that may contain calls: the trigonometry of the table made once at load. */
+const mayCall = /rope_table|NativeMath/;
+
+function run(script, args) {
+  const { status } = spawnSync(process.execPath, [join(root, "node_modules", script), ...args], {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  if (status !== 0) throw new Error(`${script} failed`);
+}
+
+/** One number for the contents of some files and folders. */
+function fingerprint(paths) {
+  const hash = createHash("sha256");
+  const visit = (path) => {
+    if (!existsSync(path)) return;
+    if (path.includes("generated")) return;
+    let entries;
+    try {
+      entries = readdirSync(path).sort();
+    } catch {
+      hash.update(path.slice(root.length)).update(readFileSync(path));
+      return;
+    }
+    for (const entry of entries) visit(join(path, entry));
+  };
+  for (const path of paths) visit(join(root, path));
+  return hash.digest("hex");
+}
+
+/** A helper that was not inlined costs a call per row or per block: refuse to ship it. */
+function refuseCalls(target) {
+  let current = "";
+  for (const line of readFileSync(join(root, "build", `${target}.wat`), "utf8").split("\n")) {
+    const start = /^ \(func \$(\S+)/.exec(line);
+    if (start) current = start[1];
+    else if (/^\s*call /.test(line) && !mayCall.test(current)) {
+      throw new Error(`${target} build: "${current}" contains a call (${line.trim()}); mark the callee @inline`);
+    }
+  }
+}
+
+function buildKernels() {
+  const generated = join(root, "src", "wasm", "generated");
+  mkdirSync(generated, { recursive: true });
+  for (const target of targets) {
+    const text = join("build", `${target}.wat`);
+    run("assemblyscript/bin/asc.js", ["--config", "asconfig.json", "--target", target, "--textFile", text]);
+  }
+  for (const target of shippedTargets) {
+    refuseCalls(target);
+    const base64 = readFileSync(join(root, "build", `${target}.wasm`)).toString("base64");
+    writeFileSync(
+      join(generated, `${target}.ts`),
+      `// Made by scripts/build.mjs from assembly/.\nexport const wasmBase64: string =\n  "${base64}";\n`,
+    );
+  }
+}
+
+const force = process.argv.includes("--force");
+const wanted = {
+  kernels: fingerprint(["assembly", "asconfig.json", "scripts/build.mjs"]),
+  types: fingerprint(["assembly", "src", "asconfig.json", "tsconfig.json", "scripts/build.mjs", "package.json"]),
+};
+let have = {};
+try {
+  have = JSON.parse(readFileSync(stampFile, "utf8"));
+} catch {
+  // Never built, or the stamp was lost: build.
+}
+const generatedThere = shippedTargets.every((t) => existsSync(join(root, "src", "wasm", "generated", `${t}.ts`)));
+const kernelsStale = force || have.kernels !== wanted.kernels || !generatedThere;
+if (kernelsStale) {
+  console.error("Building kernels (AssemblyScript → WebAssembly)");
+  buildKernels();
+}
+if (kernelsStale || have.types !== wanted.types || !existsSync(join(root, "dist", "index.js"))) {
+  console.error("Building TypeScript");
+  // What a deleted source file left behind must not be shipped.
+  rmSync(join(root, "dist"), { recursive: true, force: true });
+  run("typescript/bin/tsc", ["-p", "tsconfig.json"]);
+}
+mkdirSync(join(root, "build"), { recursive: true });
+writeFileSync(stampFile, JSON.stringify(wanted));

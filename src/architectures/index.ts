@@ -1,0 +1,33 @@
+import { BitNetError } from "../errors.js";
+import type { ModelFile } from "../files/model-file.js";
+import { bitnetB158 } from "./bitnet-b1.58.js";
+import { bitnet } from "./bitnet.js";
+import { describeDecoder } from "./decoder.js";
+import type { Architecture, ModelDescription } from "./description.js";
+import { readText } from "./metadata.js";
+import { llama } from "./llama.js";
+
+export type * from "./description.js";
+
+/** Every family that has a graph here. A new one is a file and a line. */
+export const architectures: readonly Architecture[] = [bitnetB158, bitnet, llama];
+
+/**
+ * What to compute for a file: its graph's sizes and the tensors that fill it, all of them present and of the right shape.
+ *
+ * @throws BitNetError UNSUPPORTED_ARCHITECTURE for a family, or a trait of one, that has no graph here; MODEL_INVALID where
+ *   metadata and tensors contradict each other.
+ */
+export function describeModel(file: ModelFile): ModelDescription {
+  const name = readText(file, "general.architecture");
+  const architecture = architectures.find((candidate) => candidate.names.includes(name));
+  if (architecture === undefined) {
+    const known = architectures.flatMap((candidate) => candidate.names).join(", ");
+    throw new BitNetError(
+      "UNSUPPORTED_ARCHITECTURE",
+      `Cannot run "${file.source.name}": its architecture is "${name.slice(0, 64)}", which has no graph here (there are: ${known})`,
+      { details: { architecture: name.slice(0, 64) } },
+    );
+  }
+  return describeDecoder(file, name, architecture.decoder);
+}

@@ -1,0 +1,51 @@
+import { BitNetError } from "../errors.js";
+import type { ModelFile } from "../files/model-file.js";
+
+/** A text in the metadata. @throws BitNetError MODEL_INVALID if it is missing or something else. */
+export function readText(file: ModelFile, key: string): string {
+  const value = file.metadata.get(key);
+  if (typeof value === "string") return value;
+  throw invalid(file, `metadata "${key}" ${value === undefined ? "is missing" : "is not a text"}`, { key });
+}
+
+/**
+ * A whole number in [least, most]. Some writers give one number per layer: an array of equal numbers counts as that number.
+ * @throws BitNetError MODEL_INVALID if it is absent without a fallback, not whole, or out of range.
+ */
+export function readCount(
+  file: ModelFile,
+  key: string,
+  range: { readonly least: number; readonly most: number; readonly fallback?: number },
+): number {
+  let value: unknown = file.metadata.get(key);
+  if (value === undefined && range.fallback !== undefined) return range.fallback;
+  if (ArrayBuffer.isView(value) && "every" in value && "length" in value) {
+    const list = value as Uint32Array;
+    const head = list[0];
+    if (head !== undefined && list.every((item) => item === head)) value = head;
+    else {
+      throw new BitNetError(
+        "UNSUPPORTED_ARCHITECTURE",
+        `Cannot run "${file.source.name}": metadata "${key}" differs between layers, which has no graph here`,
+        { details: { key } },
+      );
+    }
+  }
+  if (typeof value === "number" && Number.isInteger(value) && value >= range.least && value <= range.most) return value;
+  const found = value === undefined ? "is missing" : `is ${String(value).slice(0, 40)}`;
+  throw invalid(file, `metadata "${key}" ${found}, not a whole number from ${range.least} to ${range.most}`, { key });
+}
+
+/** A positive finite number. @throws BitNetError MODEL_INVALID if it is neither that nor absent with a fallback. */
+export function readPositive(file: ModelFile, key: string, fallback?: number): number {
+  const value = file.metadata.get(key);
+  if (value === undefined && fallback !== undefined) return fallback;
+  if (typeof value === "number" && value > 0 && Number.isFinite(value)) return value;
+  const found = value === undefined ? "is missing" : `is ${String(value).slice(0, 40)}`;
+  throw invalid(file, `metadata "${key}" ${found}, not a positive number`, { key });
+}
+
+/** The error for a file whose parts do not make a model. */
+export function invalid(file: ModelFile, problem: string, details: Readonly<Record<string, unknown>> = {}): BitNetError {
+  return new BitNetError("MODEL_INVALID", `Cannot load "${file.source.name}": ${problem}`, { details });
+}

@@ -1,0 +1,73 @@
+/**
+ * Every failure that a caller can meet, as a closed set of codes.
+ *
+ * | code | meaning |
+ * |---|---|
+ * | `FILE_NOT_FOUND` | the path names nothing, or not a readable file |
+ * | `FILE_CORRUPT` | the bytes contradict the format; `details.offset` is the byte where |
+ * | `FILE_READ` | the host failed to read bytes that should be there |
+ * | `FILE_WRITE` | the host failed to write: no space, no permission |
+ * | `UNSUPPORTED_FILE` | a format or format version that this library does not read |
+ * | `UNSUPPORTED_ARCHITECTURE` | a model family that has no graph here |
+ * | `UNSUPPORTED_TENSOR_TYPE` | a tensor in a number format that has no kernel here |
+ * | `UNSUPPORTED_TOKENIZER` | a tokenizer that cannot be built from the file's metadata |
+ * | `UNSUPPORTED_RUNTIME` | the host lacks WebAssembly SIMD, shared memory or worker threads |
+ * | `MODEL_INVALID` | a well-formed file that does not make a model: missing tensor, wrong shape, contradictory metadata |
+ * | `CONTEXT_FULL` | the prompt, or the prompt and the answer, do not fit the context length |
+ * | `OUT_OF_MEMORY` | weights, caches or buffers do not fit memory |
+ * | `INVALID_ARGUMENT` | an option or argument outside its range |
+ * | `ABORTED` | stopped by a signal that gave no reason of its own |
+ * | `DISPOSED` | use after disposal |
+ * | `WORKER_FAILED` | a worker thread died; the model must be loaded again |
+ * | `SELF_TEST_FAILED` | no kernel build computes known sums correctly on this host |
+ */
+export type BitNetErrorCode =
+  | "FILE_NOT_FOUND"
+  | "FILE_CORRUPT"
+  | "FILE_READ"
+  | "FILE_WRITE"
+  | "UNSUPPORTED_FILE"
+  | "UNSUPPORTED_ARCHITECTURE"
+  | "UNSUPPORTED_TENSOR_TYPE"
+  | "UNSUPPORTED_TOKENIZER"
+  | "UNSUPPORTED_RUNTIME"
+  | "MODEL_INVALID"
+  | "CONTEXT_FULL"
+  | "OUT_OF_MEMORY"
+  | "INVALID_ARGUMENT"
+  | "ABORTED"
+  | "DISPOSED"
+  | "WORKER_FAILED"
+  | "SELF_TEST_FAILED";
+
+/** Machine-readable facts about a failure, such as `offset`, `tensor` or `expected`. */
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+/** The one class of error that this library throws on purpose. */
+export class BitNetError extends Error {
+  override readonly name = "BitNetError";
+  /** What went wrong, from a closed set. */
+  readonly code: BitNetErrorCode;
+  /** Facts for programs; the message says the same for people. */
+  readonly details: ErrorDetails;
+
+  constructor(
+    code: BitNetErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly details?: ErrorDetails } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+}
+
+/** @throws `signal.reason` if the signal has fired. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw abortReason(signal);
+}
+
+/** What a call rejects with when its signal fires: the reason given to `abort()`. */
+export function abortReason(signal: AbortSignal): unknown {
+  return signal.reason ?? new BitNetError("ABORTED", "The operation was aborted");
+}

@@ -1,0 +1,176 @@
+import { BitNetError } from "../errors.js";
+import type { ByteSource } from "../platform/byte-source.js";
+import { weightFormatById, weightTypeName } from "../weight-formats/index.js";
+import { DEFAULT_ALIGNMENT, GGUF_MAGIC, MAX_DIMENSIONS, isAlignment, limits } from "./gguf-format.js";
+import { MIN_ENTRY_BYTES, readMetadata, readName, type MetadataMaps } from "./gguf-metadata.js";
+import { HeaderCursor } from "./header-cursor.js";
+import type { ModelFile, TensorInfo } from "./model-file.js";
+
+/** The shortest tensor entry: a name of one byte, one size, a type and a place. */
+const MIN_TENSOR_BYTES = 8 + 1 + 4 + 8 + 4 + 8;
+const MAX_VERSION = 3;
+
+/** A tensor entry as the header has it; places are relative to the start of the tensor data. */
+interface TensorEntry {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly elements: number;
+  readonly typeId: number;
+  readonly relativeOffset: number;
+  /** Where in the file its sizes and its place are written, for messages. */
+  readonly shapeField: number;
+  readonly offsetField: number;
+}
+
+/**
+ * Reads the header of a GGUF file, version 2 or 3, little-endian. The data of the tensors is not read.
+ *
+ * Nothing in the file is trusted: counts, lengths, types, sizes and places are compared with the file's size and with
+ * fixed limits before anything is allocated or repeated by them. Text values that are not UTF-8 are read with U+FFFD in
+ * place of what cannot be decoded, since vocabularies in the wild hold raw bytes; keys and tensor names must be UTF-8.
+ *
+ * @param source Stays open, and stays the caller's to close.
+ * @throws BitNetError FILE_CORRUPT with the byte's place as `details.offset`; UNSUPPORTED_FILE for version 1, versions
+ *   to come and big-endian files; FILE_READ if the host fails; the signal's reason if it fires.
+ */
+export async function openGguf(
+  source: ByteSource,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<ModelFile> {
+  const cursor = new HeaderCursor(source, limits.headerBytes, options.signal);
+  const version = await readVersion(cursor, source);
+
+  const tensorCount = await cursor.count("tensors", MIN_TENSOR_BYTES, limits.tensors);
+  const keyCount = await cursor.count("metadata keys", MIN_ENTRY_BYTES, limits.keys);
+  const leastBytes = tensorCount * MIN_TENSOR_BYTES + keyCount * MIN_ENTRY_BYTES;
+  cursor.require(leastBytes, `${keyCount} metadata keys and ${tensorCount} tensors`);
+
+  const { metadata, metadataTypes, offsets } = await readMetadata(cursor, keyCount);
+  const alignment = readAlignment(cursor, { metadata, offsets });
+  const entries: TensorEntry[] = [];
+  while (entries.length < tensorCount) entries.push(await readTensorEntry(cursor));
+
+  const dataOffset = Math.ceil(cursor.offset / alignment) * alignment;
+  const tensors = placeTensors(cursor, source.size, entries, dataOffset, alignment);
+  return { container: "gguf", version, source, metadata, metadataTypes, tensors };
+}
+
+async function readVersion(cursor: HeaderCursor, source: ByteSource): Promise<number> {
+  await cursor.need(8, "the magic and version");
+  if (cursor.u32() !== GGUF_MAGIC) throw cursor.corrupt('the file does not begin with "GGUF"', 0);
+  const version = cursor.u32();
+  if (version === 2 || version === MAX_VERSION) return version;
+  if (version === 0) throw cursor.corrupt("GGUF version 0 does not exist", 4);
+
+  const why =
+    (version & 0xffff) === 0
+      ? "it is a big-endian GGUF file; convert it to little-endian"
+      : version < 2
+        ? "it is GGUF version 1, which was short-lived; convert it anew with current tools"
+        : `it is GGUF version ${version}; this release reads versions 2 and 3`;
+  throw new BitNetError("UNSUPPORTED_FILE", `Cannot read "${source.name}": ${why}`, {
+    details: { version, offset: 4 },
+  });
+}
+
+function readAlignment(
+  cursor: HeaderCursor,
+  { metadata, offsets }: Pick<MetadataMaps, "metadata" | "offsets">,
+): number {
+  const value = metadata.get("general.alignment") ?? DEFAULT_ALIGNMENT;
+  if (isAlignment(value)) return value;
+  throw cursor.corrupt(
+    `general.alignment is ${describeValue(value)}; expected a power of two from 8 to 65536`,
+    offsets.get("general.alignment"),
+  );
+}
+
+async function readTensorEntry(cursor: HeaderCursor): Promise<TensorEntry> {
+  const name = await readName(cursor, "a tensor name");
+  await cursor.need(4, `the shape of tensor "${name}"`);
+  const shapeField = cursor.offset;
+  const dimensions = cursor.u32();
+  if (dimensions < 1 || dimensions > MAX_DIMENSIONS) {
+    throw cursor.corrupt(
+      `tensor "${name}" has ${dimensions} dimensions; expected 1 to ${MAX_DIMENSIONS}`,
+      shapeField,
+      { tensor: name },
+    );
+  }
+  await cursor.need(dimensions * 8 + 4 + 8, `the entry of tensor "${name}"`);
+
+  const shape: number[] = [];
+  let elements = 1;
+  for (let dimension = 0; dimension < dimensions; dimension++) {
+    const at = cursor.offset;
+    const size = cursor.u64();
+    elements *= Number(size);
+    // No more than 2^50 elements, so that sizes in bytes of any format stay exact.
+    if (size < 1 || elements > 2 ** 50) {
+      throw cursor.corrupt(`tensor "${name}" has the impossible size ${size}`, at, { tensor: name });
+    }
+    shape.push(Number(size));
+  }
+  const typeId = cursor.u32();
+  const offsetField = cursor.offset;
+  const relativeOffset = Number(cursor.u64());
+  return { name, shape, elements, typeId, relativeOffset, shapeField, offsetField };
+}
+
+/** Checks where the tensors say they are, and finds how long those of unknown type are. */
+function placeTensors(
+  cursor: HeaderCursor,
+  fileSize: number,
+  entries: readonly TensorEntry[],
+  dataOffset: number,
+  alignment: number,
+): ReadonlyMap<string, TensorInfo> {
+  const inOrder = entries.toSorted((a, b) => a.relativeOffset - b.relativeOffset);
+  const ends = new Map<TensorEntry, number>(
+    inOrder.map((entry, index) => {
+      const next = inOrder[index + 1];
+      return [entry, next ? dataOffset + next.relativeOffset : fileSize];
+    }),
+  );
+
+  const tensors = new Map<string, TensorInfo>();
+  for (const entry of entries) {
+    const { name, shape, elements, typeId, relativeOffset, shapeField, offsetField } = entry;
+    const details = { tensor: name };
+    if (tensors.has(name)) throw cursor.corrupt(`tensor "${name}" appears twice`, shapeField, details);
+    if (relativeOffset % alignment !== 0) {
+      const what = `tensor "${name}" begins at ${relativeOffset}, which is not a multiple of the alignment ${alignment}`;
+      throw cursor.corrupt(what, offsetField, details);
+    }
+    const format = weightFormatById(typeId);
+    const type = weightTypeName(typeId);
+    if (format && (shape[0] as number) % format.blockElements !== 0) {
+      const what = `tensor "${name}" has rows of ${shape[0]}, and ${type} needs multiples of ${format.blockElements}`;
+      throw cursor.corrupt(what, shapeField, details);
+    }
+
+    const offset = dataOffset + relativeOffset;
+    const end = ends.get(entry) ?? fileSize;
+    const room = Math.min(end, fileSize) - offset;
+    // A type without a known size holds at least one byte.
+    const bytes = format?.tensorBytes(elements) ?? room;
+    if (bytes > room || bytes < 1) {
+      throw cursor.corrupt(whyNoRoom(entry, bytes, offset, end, fileSize), offsetField, details);
+    }
+    tensors.set(name, { name, shape, type, typeId, format, offset, bytes });
+  }
+  return tensors;
+}
+
+function whyNoRoom(entry: TensorEntry, bytes: number, offset: number, end: number, fileSize: number): string {
+  const { name } = entry;
+  if (end <= fileSize && offset < fileSize && offset + bytes <= fileSize) {
+    return `tensor "${name}" (bytes ${offset} to ${offset + Math.max(bytes, 1)}) overlaps the one at ${end}`;
+  }
+  const needs = bytes > 0 ? `ends at byte ${offset + bytes}` : `begins at byte ${offset}`;
+  return `tensor "${name}" ${needs} and the file has ${fileSize}; is the download complete?`;
+}
+
+function describeValue(value: unknown): string {
+  return typeof value === "number" || typeof value === "bigint" ? String(value) : `a ${typeof value}`;
+}

@@ -1,0 +1,23 @@
+/** Why a text ended: the model or a stop string ended it, it reached its greatest length, or a signal stopped it. */
+export type FinishReason = "stop" | "length" | "abort";
+
+/** How many tokens went in and came out. */
+export interface Usage {
+  /** Tokens of the prompt, BOS included. */
+  readonly promptTokens: number;
+  /** Tokens that the model wrote, the one that ended the text included. */
+  readonly generatedTokens: number;
+}
+
+/** One step of a text as it is written. */
+export interface GeneratePiece {
+  /** What is certain of the text by now; may be empty while a character or a possible stop string is incomplete. */
+  readonly text: string;
+  readonly tokenId: number;
+  /** Natural logarithm of the token's probability before any sampling option; only where `logprobs` asks for it. */
+  readonly logprob?: number;
+  /** Set on the last piece. */
+  readonly finishReason?: FinishReason;
+  /** Set on the last piece. */
+  readonly usage?: Usage;
+}

@@ -1,0 +1,13 @@
+export { BitNetError, type BitNetErrorCode, type ErrorDetails } from "./errors.js";
+export type { FinishReason, GeneratePiece, Usage } from "./generation/generate-piece.js";
+export type { GenerateOptions } from "./generation/sampling-options.js";
+export {
+  embeddedModelUrl,
+  type LanguageModel,
+  loadModel,
+  type LoadOptions,
+  type LoadProgress,
+  type ModelInfo,
+  type ModelSource,
+} from "./language-model.js";
+export type { EvaluateOptions, Session } from "./model/session.js";

@@ -1,0 +1,245 @@
+import { BitNetError, throwIfAborted } from "./errors.js";
+import { openModelFile } from "./files/index.js";
+import type { ModelFile } from "./files/model-file.js";
+import { generate } from "./generation/generate.js";
+import type { GeneratePiece } from "./generation/generate-piece.js";
+import { type GenerateOptions, resolveGenerateOptions } from "./generation/sampling-options.js";
+import { kvBytesPerToken } from "./model/context-length.js";
+import { type Engine, type EngineChoices, startEngine } from "./model/engine.js";
+import type { Session } from "./model/session.js";
+import type { ByteSource } from "./platform/byte-source.js";
+import { blobSource, bytesSource } from "./platform/memory-source.js";
+import { availableParallelism, freeMemoryBytes, openFileSource } from "./platform/node.js";
+import { createTokenizer, type EncodeOptions, type Tokenizer } from "./text/tokenizer.js";
+
+/** Where a model's bytes come from: a path, a `file:` URL, or bytes that are already here. */
+export type ModelSource = string | URL | Blob | Uint8Array;
+
+/** How far loading has come. */
+export interface LoadProgress {
+  /** "open" while the header is read, "weights" while tensors stream into memory, "ready" once at the end. */
+  readonly stage: "open" | "weights" | "ready";
+  readonly loadedBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface LoadOptions extends EngineChoices {
+  /** Worker threads, 1 to 256. Default: the host's available parallelism. More threads than cores only slow things down. */
+  readonly threads?: number | undefined;
+  /** Positions that a session may hold. Default: the model's own, capped to what memory allows. */
+  readonly contextLength?: number | undefined;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a loaded model is. */
+export interface ModelInfo {
+  readonly architecture: string;
+  readonly name: string;
+  /** Numbers in all tensors. */
+  readonly parameters: number;
+  readonly layers: number;
+  readonly width: number;
+  readonly vocabSize: number;
+  /** Positions that a session may hold. */
+  readonly contextLength: number;
+  /** Tensor types in the file, such as ["F16", "F32", "I2_S"]. */
+  readonly weightFormats: readonly string[];
+  /** Bytes: weights but the head, the head (a tied one is also the embedding), and a KV cache of the whole context. */
+  readonly memoryBytes: { readonly weights: number; readonly head: number; readonly kvCache: number };
+  readonly threads: number;
+  /** Which build of the kernels this host runs, and which form of the ternary product was fastest: "relaxed/narrow". */
+  readonly kernelBuild: string;
+}
+
+/** A model in memory. Dispose of it to end its threads: `await using`, or `dispose()`. */
+export interface LanguageModel extends AsyncDisposable {
+  readonly info: ModelInfo;
+  /**
+   * Continues a prompt, piece by piece, as the model writes. Leaving the loop stops the work.
+   *
+   * @example
+   * for await (const piece of model.generate("Once upon a time", { maxTokens: 64, temperature: 0 })) {
+   *   process.stdout.write(piece.text);
+   * }
+   * @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL, OUT_OF_MEMORY, DISPOSED; rejects with `signal.reason`.
+   */
+  generate(prompt: string, options?: GenerateOptions): AsyncGenerator<GeneratePiece, void, void>;
+  /** As `generate`, for the whole text at once. A CONTEXT_FULL error carries the text so far in `details.text`. */
+  complete(prompt: string, options?: GenerateOptions): Promise<string>;
+  /** Token ids of a text; BOS and EOS as the model wants them unless `addSpecial` is false. */
+  tokenize(text: string, options?: EncodeOptions): number[];
+  /** Text of token ids; control tokens are left out. */
+  detokenize(ids: readonly number[]): string;
+  /** A KV cache of its own to evaluate tokens in; `contextLength` defaults to the model's. */
+  createSession(options?: { readonly contextLength?: number | undefined }): Session;
+  /** Ends the threads and frees the memory. Work under way is rejected with DISPOSED. Idempotent. */
+  dispose(): Promise<void>;
+}
+
+/** The model that comes with the package: a small storyteller. */
+export const embeddedModelUrl: URL = new URL("../models/storyteller.gguf", import.meta.url);
+
+/**
+ * Opens a model file, reads its weights into memory and starts worker threads.
+ *
+ * @param source a path, a URL, a Blob or bytes of a GGUF file; left out, the embedded model.
+ * @throws BitNetError with any code of BitNetErrorCode but CONTEXT_FULL; rejects with `options.signal.reason`.
+ */
+export async function loadModel(source?: ModelSource, options: LoadOptions = {}): Promise<LanguageModel> {
+  const { signal } = options;
+  const threads = options.threads ?? Math.min(availableParallelism(), mostThreads);
+  checkWhole("threads", threads, 1, mostThreads);
+  if (options.contextLength !== undefined) checkWhole("contextLength", options.contextLength, 1, 1 << 26);
+  throwIfAborted(signal);
+
+  const bytes = await openSource(source ?? embeddedModelUrl);
+  const progress = { loadedBytes: 0, totalBytes: bytes.size };
+  const report = (stage: LoadProgress["stage"]): void => options.onProgress?.({ stage, ...progress });
+  let engine: Engine | undefined;
+  try {
+    report("open");
+    const file = await openModelFile(bytes, { signal });
+    const tokenizer = createTokenizer(file.metadata);
+    const tensorBytes = sum([...file.tensors.values()].map((tensor) => tensor.bytes));
+    progress.loadedBytes = Math.max(0, bytes.size - tensorBytes);
+    engine = await startEngine(file, {
+      ...options,
+      threads,
+      contextLength: options.contextLength,
+      freeBytes: freeMemoryBytes(),
+      signal,
+      onBytes: (count) => {
+        progress.loadedBytes = Math.min(bytes.size, progress.loadedBytes + count);
+        report("weights");
+      },
+    });
+    if (tokenizer.vocabSize > engine.model.sizes.vocabSize) {
+      throw new BitNetError(
+        "MODEL_INVALID",
+        `Cannot load "${bytes.name}": its tokenizer has ${tokenizer.vocabSize} tokens and its embedding ${engine.model.sizes.vocabSize} rows`,
+      );
+    }
+    throwIfAborted(signal);
+    progress.loadedBytes = bytes.size;
+    report("ready");
+    return createLanguageModel(engine, tokenizer, describeInfo(file, engine));
+  } catch (error) {
+    await engine?.dispose();
+    throw error;
+  } finally {
+    await bytes.close();
+  }
+}
+
+const mostThreads = 256;
+
+async function openSource(source: ModelSource): Promise<ByteSource> {
+  if (source instanceof Uint8Array) return bytesSource(source);
+  if (source instanceof Blob) return blobSource(source);
+  if (source instanceof URL || typeof source === "string") {
+    const text = String(source);
+    if (/^(hf|https?):/i.test(text)) {
+      throw new BitNetError(
+        "INVALID_ARGUMENT",
+        `Cannot open "${text}": models are read from local files so far; download it and give its path`,
+      );
+    }
+    if (text === "") throw new BitNetError("INVALID_ARGUMENT", "Cannot open a model without a name: the path is empty");
+    return openFileSource(source);
+  }
+  throw new BitNetError("INVALID_ARGUMENT", `Cannot open ${String(source)}: expected a path, a URL, a Blob or a Uint8Array`);
+}
+
+function createLanguageModel(engine: Engine, tokenizer: Tokenizer, info: ModelInfo): LanguageModel {
+  let disposed = false;
+  function alive(): void {
+    if (disposed) throw new BitNetError("DISPOSED", "The model has been disposed");
+  }
+
+  async function* run(prompt: string, options?: GenerateOptions): AsyncGenerator<GeneratePiece, void, void> {
+    alive();
+    const resolved = resolveGenerateOptions(options);
+    throwIfAborted(resolved.signal);
+    const ids = tokenizer.encode(prompt);
+    if (ids.length === 0) {
+      throw new BitNetError("INVALID_ARGUMENT", "Cannot continue an empty prompt: this model has no BOS token to begin with");
+    }
+    if (ids.length > info.contextLength) {
+      throw new BitNetError(
+        "CONTEXT_FULL",
+        `The prompt has ${ids.length} tokens and the context holds ${info.contextLength}: shorten the prompt, or load the model with a longer context where it has one`,
+        { details: { promptTokens: ids.length, contextLength: info.contextLength } },
+      );
+    }
+    // The last token of a text is never evaluated, so one place fewer than prompt and text is enough.
+    const contextLength = Math.min(info.contextLength, ids.length + resolved.maxTokens - 1);
+    using session = engine.openSession(contextLength);
+    yield* generate(session, tokenizer, ids, resolved);
+  }
+
+  const model: LanguageModel = {
+    info,
+    generate: run,
+    async complete(prompt, options): Promise<string> {
+      let text = "";
+      try {
+        for await (const piece of run(prompt, options)) text += piece.text;
+      } catch (error) {
+        if (!(error instanceof BitNetError) || error.code !== "CONTEXT_FULL") throw error;
+        throw new BitNetError(error.code, error.message, { cause: error.cause, details: { ...error.details, text } });
+      }
+      return text;
+    },
+    tokenize(text, options): number[] {
+      alive();
+      return tokenizer.encode(text, options);
+    },
+    detokenize(ids): string {
+      alive();
+      return tokenizer.decode(ids);
+    },
+    createSession(options = {}): Session {
+      alive();
+      return engine.openSession(options.contextLength ?? info.contextLength);
+    },
+    async dispose(): Promise<void> {
+      disposed = true;
+      await engine.dispose();
+    },
+    [Symbol.asyncDispose](): Promise<void> {
+      return model.dispose();
+    },
+  };
+  return model;
+}
+
+function describeInfo(file: ModelFile, engine: Engine): ModelInfo {
+  const { model, description } = engine;
+  const tensors = [...file.tensors.values()];
+  const name = file.metadata.get("general.name");
+  return {
+    architecture: description.architecture,
+    name: typeof name === "string" ? name : "",
+    parameters: sum(tensors.map((tensor) => tensor.shape.reduce((product, size) => product * size, 1))),
+    layers: model.sizes.layers,
+    width: model.sizes.width,
+    vocabSize: model.sizes.vocabSize,
+    contextLength: model.contextLength,
+    weightFormats: [...new Set(tensors.map((tensor) => tensor.type))].sort(),
+    memoryBytes: { ...engine.memoryBytes, kvCache: kvBytesPerToken(model.sizes) * model.contextLength },
+    threads: engine.threads,
+    kernelBuild: `${engine.kernelBuild}/${engine.ternaryForm}`,
+  };
+}
+
+function checkWhole(name: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw new BitNetError("INVALID_ARGUMENT", `Invalid ${name}: ${value} (expected a whole number from ${least} to ${most})`, {
+    details: { option: name, value },
+  });
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,144 @@
+import type { ModelDescription } from "../architectures/index.js";
+import { BitNetError, throwIfAborted } from "../errors.js";
+import type { ModelFile } from "../files/model-file.js";
+import { compileKernels, instantiateKernels, type KernelBuild } from "../wasm/kernel-build.js";
+import type { TernaryForm } from "../wasm/kernels.js";
+import { createMemories, type Memories } from "../wasm/memory.js";
+import { chooseTernaryForm } from "../wasm/self-test.js";
+import { barrierBytes, regionMessage, startTeam, type Team } from "../wasm/team.js";
+import { chooseContextLength } from "./context-length.js";
+import { loadModelWeights } from "./load-model.js";
+import type { MemberMessage } from "./member-thread.js";
+import type { Model } from "./model.js";
+import { createSession, type InnerSession } from "./session.js";
+import { allocateSession, freeSession } from "./session-plan.js";
+
+/** A model in memory and the threads that run it. */
+export interface Engine {
+  readonly model: Model;
+  readonly description: ModelDescription;
+  readonly threads: number;
+  readonly kernelBuild: KernelBuild;
+  readonly ternaryForm: TernaryForm;
+  /** Bytes in wasm memory of weights other than the head, and of the head. */
+  readonly memoryBytes: { readonly weights: number; readonly head: number };
+  /** @throws BitNetError INVALID_ARGUMENT, OUT_OF_MEMORY, DISPOSED. */
+  openSession(contextLength: number): InnerSession;
+  /** Ends the threads and lets go of the memory. Idempotent. */
+  dispose(): Promise<void>;
+}
+
+/** What may be set for tests, benchmarks and the curious; the defaults are chosen by asking the host. */
+export interface EngineChoices {
+  /** Use this build of the kernels, or fail. */
+  readonly kernelBuild?: KernelBuild | undefined;
+  /** Use this form of the ternary product, or fail. */
+  readonly ternaryForm?: TernaryForm | undefined;
+  /** Most bytes of one WebAssembly memory; a larger model takes several. A multiple of 64 KiB. */
+  readonly regionBytes?: number | undefined;
+  /** Keep the head as the file has it (default), or as a compact int8 copy: faster, and not exact. */
+  readonly head?: "file" | "int8" | undefined;
+}
+
+export interface EngineOptions extends EngineChoices {
+  readonly threads: number;
+  /** Undefined for the model's own, capped to what memory allows. */
+  readonly contextLength: number | undefined;
+  /** Bytes that the host can give. */
+  readonly freeBytes: number;
+  readonly onBytes: (count: number) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
+const memberScript = new URL("./member-thread.js", import.meta.url);
+
+/** Loads a file's weights and starts the threads. Takes nothing over from `file`: the caller closes it. */
+export async function startEngine(file: ModelFile, options: EngineOptions): Promise<Engine> {
+  const kernels = await compileKernels(options.kernelBuild);
+  throwIfAborted(options.signal);
+  let team: Team | undefined;
+  const memories = createMemories({
+    ...(options.regionBytes !== undefined && { regionBytes: options.regionBytes }),
+    onRegion: (region) => team?.tell(regionMessage(region)),
+  });
+  const home = memories.addRegion();
+  // First of all, while the memory is still all zeros.
+  const barrierAddress = memories.allocate(home.index, barrierBytes, "the team's barrier");
+  const ternaryForm = chooseTernaryForm(
+    kernels.build,
+    instantiateKernels(kernels.module, home.memory),
+    memories,
+    options.ternaryForm,
+  );
+  const { model, description } = await loadModelWeights({
+    file,
+    memories,
+    kernels,
+    chooseContextLength: (sizes, weightBytes) => chooseContextLength(file.source.name, sizes, weightBytes, options),
+    head: options.head ?? "file",
+    regionBytes: options.regionBytes,
+    onBytes: options.onBytes,
+    signal: options.signal,
+  });
+  const weightBytes = memories.regions.reduce((sum, region) => sum + region.usedBytes, 0);
+  throwIfAborted(options.signal);
+  team = startTeam(memberScript, options.threads, kernels, memories, ternaryForm, barrierAddress);
+  const tell = (message: MemberMessage): void => team.tell(message);
+  tell({ kind: "model", model });
+
+  return createEngine({ model, description, memories, team, tell, kernelBuild: kernels.build, ternaryForm, weightBytes });
+}
+
+function createEngine(parts: {
+  readonly model: Model;
+  readonly description: ModelDescription;
+  readonly memories: Memories;
+  readonly team: Team;
+  readonly tell: (message: MemberMessage) => void;
+  readonly kernelBuild: KernelBuild;
+  readonly ternaryForm: TernaryForm;
+  readonly weightBytes: number;
+}): Engine {
+  const { model, memories, team, tell } = parts;
+  const { head } = model;
+  const elementBytes = { "ternary-rows": 0.25, "int8-rows": 1, "f16-rows": 2, "bf16-rows": 2, "f32-rows": 4 }[head.layout];
+  const headBytes = head.rows * head.cols * elementBytes + (head.records === 0 ? 0 : head.rows * 8);
+  let lastSession = 0;
+  let disposing: Promise<void> | undefined;
+  return {
+    model,
+    description: parts.description,
+    threads: team.members,
+    kernelBuild: parts.kernelBuild,
+    ternaryForm: parts.ternaryForm,
+    memoryBytes: { weights: parts.weightBytes - headBytes, head: headBytes },
+    openSession(contextLength): InnerSession {
+      if (disposing !== undefined) throw new BitNetError("DISPOSED", "The model has been disposed");
+      if (!Number.isInteger(contextLength) || contextLength < 1 || contextLength > model.contextLength) {
+        throw new BitNetError(
+          "INVALID_ARGUMENT",
+          `Invalid contextLength: ${contextLength} (expected a whole number from 1 to ${model.contextLength}, what the model was loaded for)`,
+          { details: { option: "contextLength", value: contextLength } },
+        );
+      }
+      lastSession += 1;
+      const id = lastSession;
+      const plan = allocateSession(memories, model, { id, contextLength, members: team.members });
+      tell({ kind: "session", plan });
+      return createSession({
+        plan,
+        model,
+        memories,
+        run: (batch) => team.run({ kind: "forward", session: id, batch }),
+        release: () => {
+          tell({ kind: "forget", session: id });
+          if (disposing === undefined) freeSession(memories, plan);
+        },
+      });
+    },
+    dispose(): Promise<void> {
+      disposing ??= team.stop();
+      return disposing;
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import type { Model } from "./model.js";
+import type { Operations } from "./operations.js";
+import type { SessionPlan } from "./session-plan.js";
+
+/** One pass: which tokens, where they stand, and what is wanted of it. */
+export interface Batch {
+  /** Token ids, each below the vocabulary's size. */
+  readonly tokens: readonly number[];
+  /** Position of the first of them: what the KV cache already holds. */
+  readonly position: number;
+  /** Logits of no token, of the last, or of all. */
+  readonly logits: "none" | "last" | "all";
+}
+
+/**
+ * Runs the model over a batch: fills the KV cache at [position, position + tokens) and the session's logits.
+ *
+ * Every member of the team runs this same function at the same time; each operation does the member's share of the work and
+ * returns when its result is there for all (model/operations.ts). Sizes in brackets are [tokens, elements].
+ */
+export function forward(model: Model, session: SessionPlan, batch: Batch, ops: Operations): void {
+  const { position } = batch;
+  let { x } = ops.buffers(session, model.embedding.region);
+  ops.embed(model.embedding, batch.tokens, x); // x [tokens, width]
+
+  for (const [index, layer] of model.layers.entries()) {
+    const { query, key, value, attended, gate, up, x: here } = ops.buffers(session, layer.region);
+    x = ops.move(x, here);
+
+    ops.project(x, layer.attentionNorm, [layer.query, query], [layer.key, key], [layer.value, value]);
+    ops.rotateAndCache(session.caches[index], layer.region, position, query, key, value); // keys, values [context, kv]
+    ops.attend(session.caches[index], position, query, attended); // attended [tokens, heads · headSize]
+    ops.projectAndAdd(attended, layer.attentionSubNorm, layer.output, x); // x += W · attended
+
+    ops.projectGated(x, layer.feedForwardNorm, [layer.gate, gate], [layer.up, up]); // gate [tokens, feedForward]
+    ops.projectAndAdd(gate, layer.feedForwardSubNorm, layer.down, x); // x += W · gate
+  }
+
+  if (batch.logits === "none") return;
+  x = ops.move(x, ops.buffers(session, model.head.region).x);
+  ops.head(x, batch.logits, model.outputNorm, model.head, session.logits); // logits [1 or tokens, vocabulary]
+}

@@ -1,0 +1,100 @@
+// What each thread of a model's team runs: it keeps copies of the model and its sessions, and runs `forward` when told.
+import { isMainThread, parentPort } from "node:worker_threads";
+import { instantiateKernels } from "../wasm/kernel-build.js";
+import type { Kernels } from "../wasm/kernels.js";
+import type { MemberAnswer, MemberRegion, MemberStart } from "../wasm/team.js";
+import { type Batch, forward } from "./forward.js";
+import type { Model } from "./model.js";
+import { createOperations, type Member, type Operations } from "./operations.js";
+import type { SessionPlan } from "./session-plan.js";
+
+/** What the owner of a team tells its members, besides the team's own messages. */
+export type MemberMessage =
+  | MemberStart
+  | MemberRegion
+  | { readonly kind: "model"; readonly model: Model }
+  | { readonly kind: "session"; readonly plan: SessionPlan }
+  | { readonly kind: "forget"; readonly session: number }
+  | ForwardJob;
+
+/** One pass over a batch. */
+export interface ForwardJob {
+  readonly kind: "forward";
+  readonly job: number;
+  readonly session: number;
+  readonly batch: Batch;
+}
+
+if (!isMainThread && parentPort !== null) listen(parentPort);
+
+function listen(port: NonNullable<typeof parentPort>): void {
+  const memories: WebAssembly.Memory[] = [];
+  const instances: (Kernels | undefined)[] = [];
+  const sessions = new Map<number, SessionPlan>();
+  let start: MemberStart | undefined;
+  let model: Model | undefined;
+  let ops: Operations | undefined;
+
+  const answer = (message: MemberAnswer): void => port.postMessage(message);
+
+  function kernelsOf(region: number): Kernels {
+    const memory = memories[region];
+    if (start === undefined || memory === undefined) throw new Error(`memory ${region} is not known here`);
+    return (instances[region] ??= instantiateKernels(start.module, memory));
+  }
+
+  function memberOf({ index, count, ternaryForm, barrierAddress }: MemberStart): Member {
+    return {
+      index,
+      count,
+      ternaryForm,
+      kernels: kernelsOf,
+      bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
+      barrier(): void {
+        if (count > 1 && kernelsOf(0).team_barrier(barrierAddress, count) !== 0) {
+          throw new Error("another member of the team failed");
+        }
+      },
+    };
+  }
+
+  function run({ job, session, batch }: ForwardJob): void {
+    const plan = sessions.get(session);
+    if (model === undefined || ops === undefined || plan === undefined) throw new Error("told to work before being set up");
+    ops.begin(plan, batch.tokens.length);
+    forward(model, plan, batch, ops);
+    if (start?.index === 0) answer({ kind: "done", job });
+  }
+
+  function receive(message: MemberMessage): void {
+    switch (message.kind) {
+      case "start":
+        start = message;
+        return;
+      case "region":
+        memories[message.index] = message.memory;
+        return;
+      case "model":
+        if (start === undefined) throw new Error("given a model before being started");
+        ({ model } = message);
+        ops = createOperations(model, memberOf(start));
+        return;
+      case "session":
+        sessions.set(message.plan.id, message.plan);
+        return;
+      case "forget":
+        sessions.delete(message.session);
+        return;
+      case "forward":
+        run(message);
+    }
+  }
+
+  port.on("message", (message: MemberMessage) => {
+    try {
+      receive(message);
+    } catch (error) {
+      answer({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+    }
+  });
+}

@@ -1,0 +1,39 @@
+import type { ModelSizes, RopeDescription } from "../architectures/description.js";
+import type { PackedMatrix, PackedVector } from "../packing/packed.js";
+import type { Place } from "../wasm/memory.js";
+
+/**
+ * A loaded model: immutable, and plain data, so that every thread of the team gets the same copy. All weights are addresses
+ * in the shared memories.
+ */
+export interface Model {
+  readonly sizes: ModelSizes;
+  readonly rope: RopeDescription;
+  readonly gate: "relu2" | "silu";
+  readonly epsilon: number;
+  readonly attentionScale: number;
+  readonly embedding: PackedMatrix;
+  readonly layers: readonly Layer[];
+  readonly outputNorm: PackedVector;
+  readonly head: PackedMatrix;
+  /** Cosines and sines of every position up to `contextLength`, one table in each region that holds layers. */
+  readonly ropeTables: readonly Place[];
+  /** Positions for which the tables were made: no session is longer. */
+  readonly contextLength: number;
+}
+
+/** One block's weights, all in one region. Sub-norms are undefined where the architecture has none. */
+export interface Layer {
+  readonly region: number;
+  readonly attentionNorm: PackedVector;
+  readonly query: PackedMatrix;
+  readonly key: PackedMatrix;
+  readonly value: PackedMatrix;
+  readonly attentionSubNorm: PackedVector | undefined;
+  readonly output: PackedMatrix;
+  readonly feedForwardNorm: PackedVector;
+  readonly gate: PackedMatrix;
+  readonly up: PackedMatrix;
+  readonly feedForwardSubNorm: PackedVector | undefined;
+  readonly down: PackedMatrix;
+}

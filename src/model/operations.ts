@@ -1,0 +1,280 @@
+import { readRow } from "../packing/pack.js";
+import type { PackedMatrix, PackedVector } from "../packing/packed.js";
+import { type Kernels, type TernaryForm, ternaryKernel } from "../wasm/kernels.js";
+import type { Model } from "./model.js";
+import {
+  type Buffer,
+  type KvCache,
+  ownTokens,
+  type ProjectionInput,
+  type SessionPlan,
+  type WorkBuffers,
+  workOf,
+} from "./session-plan.js";
+
+/** What one thread of the team is and has. */
+export interface Member {
+  /** 0 … count − 1. */
+  readonly index: number;
+  readonly count: number;
+  readonly ternaryForm: TernaryForm;
+  /** This thread's kernels over a region. */
+  kernels(region: number): Kernels;
+  /** The bytes of a region, for moving rows between regions. */
+  bytes(region: number): Uint8Array;
+  /** Returns when all members have called it. @throws if the team is broken. */
+  barrier(): void;
+}
+
+/**
+ * The operations of a graph, as one member of the team does them. Each splits its work by the member's index and ends with
+ * its result visible to all members.
+ *
+ * How work is split never changes a bit of a result: rows of a product, heads of attention and tokens of a norm are each
+ * computed whole by one member, in an order that does not depend on who does it.
+ */
+export interface Operations {
+  /** Begins a batch of so many tokens with this session's buffers. */
+  begin(session: SessionPlan, tokens: number): void;
+  buffers(session: SessionPlan, region: number): WorkBuffers;
+  /** out[t] = W[ids[t]] */
+  embed(embedding: PackedMatrix, ids: readonly number[], out: Buffer): void;
+  /** Brings rows to another region's buffer; returns the buffer they are in. */
+  move(from: Buffer, to: Buffer): Buffer;
+  /** out = W · norm(x) for matrices that share an input. */
+  project(x: Buffer, norm: PackedVector | undefined, ...products: readonly (readonly [PackedMatrix, Buffer])[]): void;
+  /** out += W · norm(x) */
+  projectAndAdd(x: Buffer, norm: PackedVector | undefined, matrix: PackedMatrix, out: Buffer): void;
+  /** gate = activation(G · norm(x)) · (U · norm(x)) */
+  projectGated(
+    x: Buffer,
+    norm: PackedVector | undefined,
+    gate: readonly [PackedMatrix, Buffer],
+    up: readonly [PackedMatrix, Buffer],
+  ): void;
+  /** Turns queries in place and keys into the cache by their positions' angles; values go into the cache as they are. */
+  rotateAndCache(
+    cache: KvCache | undefined,
+    region: number,
+    position: number,
+    query: Buffer,
+    key: Buffer,
+    value: Buffer,
+  ): void;
+  /** Causal attention of every query head over its group's cached keys and values. */
+  attend(cache: KvCache | undefined, position: number, query: Buffer, out: Buffer): void;
+  /** logits = W · norm(x) for the last row of x, or for all. */
+  head(x: Buffer, which: "last" | "all", norm: PackedVector, matrix: PackedMatrix, logits: Buffer): void;
+}
+
+/** Rows are shared out in whole cache lines of f32 results, so that no two members write one line. */
+const rowGranule = 16;
+
+/** [begin, end) of `count` things for a member, in multiples of `granule`; ranges follow one another without gaps. */
+export function share(count: number, member: { readonly index: number; readonly count: number }, granule = 1): [number, number] {
+  const granules = Math.ceil(count / granule);
+  const begin = Math.floor((granules * member.index) / member.count) * granule;
+  const end = Math.floor((granules * (member.index + 1)) / member.count) * granule;
+  return [Math.min(begin, count), Math.min(end, count)];
+}
+
+/** @param model must not change: its addresses are captured. */
+export function createOperations(model: Model, member: Member): Operations {
+  let plan: SessionPlan;
+  let tokens = 0;
+
+  /** f32 rows at an address, `cols` of them apart. */
+  interface Rows {
+    readonly region: number;
+    readonly address: number;
+    readonly cols: number;
+    readonly tokens: number;
+  }
+
+  /**
+   * Normalizes and quantizes the rows of a projection's input. For few tokens every member does all of it for itself, which
+   * costs a microsecond and saves a barrier; for many they share the rows and wait.
+   */
+  function prepare(x: Rows, norm: PackedVector | undefined, forms: ReadonlySet<InputForm>): PreparedInput {
+    const work = workOf(plan, x.region);
+    const alone = x.tokens <= ownTokens;
+    const input: ProjectionInput | undefined = alone ? work.own[member.index] : work.shared;
+    if (input === undefined) throw new RangeError("more members than the session has buffers for");
+    const kernels = member.kernels(x.region);
+    const [begin, end] = alone ? [0, x.tokens] : share(x.tokens, member);
+    const stride = x.cols * 4;
+    const count = end - begin;
+    let from = x.address;
+    if (count > 0) {
+      if (norm !== undefined) {
+        from = input.normed;
+        const source = x.address + begin * stride;
+        kernels.rms_norm(source, x.cols, count, stride, norm.address, model.epsilon, from + begin * stride, stride);
+      }
+      const rows = from + begin * stride;
+      if (forms.has("i8")) {
+        const to = input.quantized + begin * x.cols;
+        kernels.quantize_activations_i8(rows, x.cols, count, stride, to, x.cols, input.records + begin * 8);
+      } else if (forms.has("i14")) {
+        const to = input.quantized + begin * x.cols * 2;
+        kernels.quantize_activations_i14(rows, x.cols, count, stride, to, input.records + begin * 4);
+      }
+    } else if (norm !== undefined) from = input.normed;
+    if (!alone) member.barrier();
+    return { region: x.region, tokens: x.tokens, cols: x.cols, f32: from, quantized: input.quantized, records: input.records };
+  }
+
+  /** This member's rows of out (+)= W · input. */
+  function multiply(matrix: PackedMatrix, input: PreparedInput, out: Rows, accumulate: boolean): void {
+    const kernels = member.kernels(matrix.region);
+    const [begin, end] = share(matrix.rows, member, rowGranule);
+    if (begin === end) return;
+    const { cols } = matrix;
+    const add = accumulate ? 1 : 0;
+    const { scale } = matrix;
+    const stride = out.cols * 4;
+    switch (matrix.layout) {
+      case "ternary-rows":
+        // prettier-ignore
+        ternaryKernel(kernels, member.ternaryForm)(
+          matrix.address, cols, begin, end, input.quantized, cols, input.records, input.tokens, out.address, stride, scale, add,
+        );
+        return;
+      case "int8-rows":
+        // prettier-ignore
+        kernels.matmul_i8_i14(
+          matrix.address, matrix.records, cols, begin, end, input.quantized, input.records, input.tokens, out.address, stride, scale, add,
+        );
+        return;
+      default: {
+        const kernel = { "f16-rows": kernels.matmul_f16_f32, "bf16-rows": kernels.matmul_bf16_f32, "f32-rows": kernels.matmul_f32_f32 }[matrix.layout];
+        kernel(matrix.address, cols, begin, end, input.f32, cols * 4, input.tokens, out.address, stride, scale, add);
+      }
+    }
+  }
+
+  function rowsOf(buffer: Buffer, count = tokens): Rows {
+    return { region: buffer.region, address: buffer.address, cols: buffer.cols, tokens: count };
+  }
+
+  return {
+    begin(session, count): void {
+      plan = session;
+      tokens = count;
+    },
+    buffers: workOf,
+    embed(embedding, ids, out): void {
+      const kernels = member.kernels(embedding.region);
+      const [begin, end] = share(ids.length, member);
+      for (let t = begin; t < end; t += 1) readRow(kernels, embedding, ids[t] ?? 0, out.address + t * out.cols * 4);
+      member.barrier();
+    },
+    move(from, to): Buffer {
+      if (from.region === to.region) return to;
+      if (member.index === 0) {
+        const bytes = tokens * from.cols * 4;
+        member.bytes(to.region).set(member.bytes(from.region).subarray(from.address, from.address + bytes), to.address);
+      }
+      member.barrier();
+      return to;
+    },
+    project(x, norm, ...products): void {
+      const input = prepare(rowsOf(x), norm, inputForms(products.map(([matrix]) => matrix)));
+      for (const [matrix, out] of products) multiply(matrix, input, rowsOf(out), false);
+      member.barrier();
+    },
+    projectAndAdd(x, norm, matrix, out): void {
+      const input = prepare(rowsOf(x), norm, inputForms([matrix]));
+      multiply(matrix, input, rowsOf(out), true);
+      member.barrier();
+    },
+    projectGated(x, norm, [gateMatrix, gate], [upMatrix, up]): void {
+      const input = prepare(rowsOf(x), norm, inputForms([gateMatrix, upMatrix]));
+      multiply(gateMatrix, input, rowsOf(gate), false);
+      multiply(upMatrix, input, rowsOf(up), false);
+      // The member's own rows of both products are its own columns of the buffers: no need to wait in between.
+      const [begin, end] = share(gateMatrix.rows, member, rowGranule);
+      const kernels = member.kernels(gate.region);
+      const activate = model.gate === "relu2" ? kernels.gate_relu2 : kernels.gate_silu;
+      activate(gate.address, up.address, tokens, gate.cols * 4, begin, end);
+      member.barrier();
+    },
+    rotateAndCache(cache, region, position, query, key, value): void {
+      if (cache === undefined) return;
+      const { heads, kvHeads, headSize } = model.sizes;
+      const { dimensions, pairing } = model.rope;
+      const kernels = member.kernels(region);
+      const rope = pairing === "halves" ? kernels.rope_halves : kernels.rope_adjacent;
+      const table = (model.ropeTables.find((place) => place.region === region)?.address ?? 0) + position * dimensions * 4;
+      const headBytes = headSize * 4;
+      const cacheHead = plan.contextLength * headBytes;
+      const [begin, end] = share(heads, member);
+      // prettier-ignore
+      rope(
+        query.address, tokens, query.cols * 4, begin, end, headSize, table, dimensions, query.address, headBytes, query.cols * 4,
+      );
+      const [kvBegin, kvEnd] = share(kvHeads, member);
+      // prettier-ignore
+      rope(
+        key.address, tokens, key.cols * 4, kvBegin, kvEnd, headSize, table, dimensions,
+        cache.keys.address + position * headBytes, cacheHead, headBytes,
+      );
+      // prettier-ignore
+      kernels.store_heads(
+        value.address, tokens, value.cols * 4, kvBegin, kvEnd, headSize,
+        cache.values.address + position * headBytes, cacheHead, headBytes,
+      );
+      member.barrier();
+    },
+    attend(cache, position, query, out): void {
+      if (cache === undefined) return;
+      const { heads, kvHeads, headSize } = model.sizes;
+      const kernels = member.kernels(query.region);
+      const scores = workOf(plan, query.region).scores[member.index]?.address ?? 0;
+      const headBytes = headSize * 4;
+      const stride = query.cols * 4;
+      // Work is (head, token) pairs, heads outermost: a member walks few heads' caches, and ranges are even to a token.
+      const [begin, end] = share(heads * tokens, member);
+      for (let unit = begin; unit < end; ) {
+        const head = Math.floor(unit / tokens);
+        const first = unit % tokens;
+        const count = Math.min(tokens - first, end - unit);
+        const cacheOffset = Math.floor(head / (heads / kvHeads)) * plan.contextLength * headBytes;
+        const at = first * stride + head * headBytes;
+        // prettier-ignore
+        kernels.attention(
+          query.address + at, stride, cache.keys.address + cacheOffset, cache.values.address + cacheOffset, headSize,
+          position + first, count, model.attentionScale, scores, out.address + at, stride,
+        );
+        unit += count;
+      }
+      member.barrier();
+    },
+    head(x, which, norm, matrix, logits): void {
+      const count = which === "last" ? 1 : tokens;
+      const first = x.address + (tokens - count) * x.cols * 4;
+      const rows = { region: x.region, address: first, cols: x.cols, tokens: count };
+      const input = prepare(rows, norm, inputForms([matrix]));
+      multiply(matrix, input, rowsOf(logits, count), false);
+      member.barrier();
+    },
+  };
+}
+
+/** How a kernel wants its input: as f32, or quantized to 8 or 14 bits. */
+type InputForm = "f32" | "i8" | "i14";
+
+interface PreparedInput {
+  readonly region: number;
+  readonly tokens: number;
+  readonly cols: number;
+  readonly f32: number;
+  readonly quantized: number;
+  readonly records: number;
+}
+
+function inputForms(matrices: readonly PackedMatrix[]): ReadonlySet<InputForm> {
+  return new Set(
+    matrices.map(({ layout }) => (layout === "ternary-rows" ? "i8" : layout === "int8-rows" ? "i14" : "f32")),
+  );
+}

@@ -1,0 +1,162 @@
+import { BitNetError, throwIfAborted } from "../errors.js";
+import type { Memories } from "../wasm/memory.js";
+import type { Batch } from "./forward.js";
+import type { Model } from "./model.js";
+import type { SessionPlan } from "./session-plan.js";
+
+export interface EvaluateOptions {
+  /** "last" (default): the logits after the last token, [vocabSize]. "all": after each of them, [ids.length × vocabSize]. */
+  readonly logits?: "last" | "all" | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A KV cache and a position in it. Calls on one session happen one after another; sessions of one model may be used at the
+ * same time and take turns.
+ */
+export interface Session extends Disposable {
+  /** Positions that it holds. */
+  readonly contextLength: number;
+  /** Tokens evaluated so far: the position of the next one. */
+  readonly position: number;
+  /**
+   * Evaluates tokens at the present position and moves past them.
+   *
+   * @param ids token ids, at least one.
+   * @returns logits, unnormalised: [vocabSize], or [ids.length × vocabSize] row by row.
+   * @throws BitNetError CONTEXT_FULL if they do not fit, INVALID_ARGUMENT for ids that are none, DISPOSED; and rejects with
+   *   `signal.reason`. The position is then what it was.
+   */
+  evaluate(ids: readonly number[], options?: EvaluateOptions): Promise<Float32Array<ArrayBuffer>>;
+  /**
+   * Goes back to the first `length` tokens, to continue from there.
+   * @throws BitNetError INVALID_ARGUMENT outside 0 … position.
+   */
+  truncate(length: number): void;
+  /** Frees the cache; idempotent. A call under way finishes first. */
+  dispose(): void;
+}
+
+/** What the library itself uses besides: logits where they lie, without a copy. */
+export interface InnerSession extends Session {
+  /** As `evaluate` with "last"; the result is overwritten by the next call. */
+  evaluateInPlace(ids: readonly number[], signal: AbortSignal | undefined): Promise<Float32Array>;
+}
+
+export function createSession(parts: {
+  readonly plan: SessionPlan;
+  readonly model: Model;
+  readonly memories: Memories;
+  /** Runs a pass on the team. */
+  readonly run: (batch: Batch) => Promise<void>;
+  readonly release: () => void;
+}): InnerSession {
+  const { plan, model, memories } = parts;
+  const { vocabSize } = model.sizes;
+  let position = 0;
+  let disposed = false;
+  /** The end of the queue of calls; never rejects. */
+  let last: Promise<unknown> = Promise.resolve();
+
+  function inTurn<T>(call: () => Promise<T>): Promise<T> {
+    const result = last.then(call);
+    last = result.catch(() => undefined);
+    return result;
+  }
+
+  function check(ids: readonly number[]): void {
+    if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
+    if (ids.length === 0) throw new BitNetError("INVALID_ARGUMENT", "Cannot evaluate no tokens: give at least one");
+    for (const id of ids) {
+      if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
+        throw new BitNetError("INVALID_ARGUMENT", `Invalid token id: ${id} (expected 0 to ${vocabSize - 1})`, {
+          details: { id },
+        });
+      }
+    }
+    if (position + ids.length > plan.contextLength) {
+      throw new BitNetError(
+        "CONTEXT_FULL",
+        `Cannot evaluate ${ids.length} tokens at position ${position}: the context holds ${plan.contextLength}; ` +
+          "shorten the text, or use a longer context where the model has one",
+        { details: { position, tokens: ids.length, contextLength: plan.contextLength } },
+      );
+    }
+  }
+
+  /** The first rows of the logits buffer, as they are now. */
+  function logitsView(rows: number): Float32Array {
+    const bytes = memories.view(plan.logits, rows * vocabSize * 4);
+    return new Float32Array(bytes.buffer, bytes.byteOffset, rows * vocabSize);
+  }
+
+  /** Passes over the ids; a failure between passes leaves the position where it was. */
+  async function passes(
+    ids: readonly number[],
+    tokensPerPass: number,
+    logits: "last" | "all",
+    signal: AbortSignal | undefined,
+    onPass: (begin: number, count: number) => void,
+  ): Promise<void> {
+    check(ids);
+    const start = position;
+    for (let begin = 0; begin < ids.length; begin += tokensPerPass) {
+      throwIfAborted(signal);
+      const tokens = ids.slice(begin, begin + tokensPerPass);
+      const wanted = logits === "all" ? "all" : begin + tokens.length === ids.length ? "last" : "none";
+      await parts.run({ tokens, position: start + begin, logits: wanted });
+      onPass(begin, tokens.length);
+    }
+    throwIfAborted(signal);
+    position = start + ids.length;
+  }
+
+  const session: InnerSession = {
+    contextLength: plan.contextLength,
+    get position() {
+      return position;
+    },
+    evaluate(ids, options = {}): Promise<Float32Array<ArrayBuffer>> {
+      const { logits = "last", signal } = options;
+      if (logits !== "last" && logits !== "all") {
+        const given = String(logits);
+        return Promise.reject(
+          new BitNetError("INVALID_ARGUMENT", `Invalid option logits: "${given}" (expected "last" or "all")`),
+        );
+      }
+      const wanted = Array.from(ids);
+      return inTurn(async () => {
+        if (logits === "last") {
+          await passes(wanted, plan.batchTokens, "last", signal, () => {});
+          return new Float32Array(logitsView(1));
+        }
+        check(wanted);
+        const all = new Float32Array(wanted.length * vocabSize);
+        await passes(wanted, plan.logitsTokens, "all", signal, (begin, count) => all.set(logitsView(count), begin * vocabSize));
+        return all;
+      });
+    },
+    evaluateInPlace(ids, signal): Promise<Float32Array> {
+      return inTurn(async () => {
+        await passes(ids, plan.batchTokens, "last", signal, () => {});
+        return logitsView(1);
+      });
+    },
+    truncate(length): void {
+      if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
+      if (!Number.isInteger(length) || length < 0 || length > position) {
+        throw new BitNetError("INVALID_ARGUMENT", `Cannot truncate to ${length} tokens: expected 0 to ${position}`);
+      }
+      position = length;
+    },
+    dispose(): void {
+      if (disposed) return;
+      disposed = true;
+      void last.then(parts.release);
+    },
+    [Symbol.dispose](): void {
+      session.dispose();
+    },
+  };
+  return session;
+}

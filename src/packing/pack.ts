@@ -1,0 +1,222 @@
+import type { MatrixRole, VectorRole } from "../architectures/description.js";
+import { BitNetError, throwIfAborted } from "../errors.js";
+import type { ModelFile, TensorInfo } from "../files/model-file.js";
+import type { Kernels } from "../wasm/kernels.js";
+import type { Memories } from "../wasm/memory.js";
+import type { PackedMatrix, PackedVector } from "./packed.js";
+
+/** Bytes read before the event loop gets a turn: a few milliseconds of work. A multiple of every block size. */
+const pieceBytes = 4 << 20;
+
+/** What packing needs to know and to tell. */
+export interface Packing {
+  readonly file: ModelFile;
+  readonly memories: Memories;
+  /** The calling thread's kernels of a region. */
+  kernels(region: number): Kernels;
+  /** Called with the number of bytes of the file just dealt with. */
+  onBytes(count: number): void;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** One way from a disk format to a layout. A new disk format is a line in `packers`. */
+interface Packer {
+  /** Bytes the packed matrix takes, all its parts together. */
+  packedBytes(rows: number, cols: number): number;
+  pack(packing: Packing, tensor: TensorInfo, role: MatrixRole, region: number): Promise<PackedMatrix>;
+}
+
+const packers: Readonly<Record<string, Packer>> = {
+  I2_S: { packedBytes: (rows, cols) => (rows * cols) / 4, pack: packI2s },
+  F16: { packedBytes: (rows, cols) => rows * cols * 2, pack: packF16 },
+  BF16: { packedBytes: (rows, cols) => rows * cols * 2, pack: (p, t, r, g) => packVerbatim(p, t, r, g, "bf16-rows", 2) },
+  F32: { packedBytes: (rows, cols) => rows * cols * 4, pack: (p, t, r, g) => packVerbatim(p, t, r, g, "f32-rows", 4) },
+};
+
+/** Names of the tensor types that matrices may have. */
+export const packableTypes: readonly string[] = Object.keys(packers);
+
+/**
+ * Bytes of wasm memory that a matrix will take. An F16 matrix with values of 128 and above turns out to need twice that.
+ * @throws BitNetError UNSUPPORTED_TENSOR_TYPE if no kernel reads its type.
+ */
+export function packedBytes(file: ModelFile, role: MatrixRole): number {
+  const { packer } = find(file, role.tensor);
+  return packer.packedBytes(role.rows, role.cols);
+}
+
+/** Reads a matrix into wasm memory in the layout that kernels read, piece by piece: nothing of it stays in JavaScript. */
+export async function packMatrix(packing: Packing, role: MatrixRole, region: number): Promise<PackedMatrix> {
+  const { packer, tensor } = find(packing.file, role.tensor);
+  const packed = await packer.pack(packing, tensor, role, region);
+  if (role.outputScale === undefined) return packed;
+  const [outputScale] = await readFloats(packing, role.outputScale);
+  return { ...packed, scale: Math.fround(packed.scale * (outputScale ?? 1)) };
+}
+
+/** Reads a vector of any decodable type into wasm memory as f32. */
+export async function packVector(packing: Packing, role: VectorRole, region: number): Promise<PackedVector> {
+  const values = await readFloats(packing, role.tensor);
+  const address = packing.memories.allocate(region, values.byteLength, role.tensor);
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  packing.memories.view({ region, address }, values.byteLength).set(bytes);
+  return { region, address, length: role.length };
+}
+
+function find(file: ModelFile, name: string): { readonly packer: Packer; readonly tensor: TensorInfo } {
+  const tensor = file.tensors.get(name);
+  if (tensor === undefined) throw new BitNetError("MODEL_INVALID", `Cannot load "${file.source.name}": tensor "${name}" is missing`);
+  const packer = packers[tensor.type];
+  if (packer === undefined) {
+    const reason = unportable.get(tensor.type) ?? "which is not supported";
+    throw new BitNetError(
+      "UNSUPPORTED_TENSOR_TYPE",
+      `Cannot load "${file.source.name}": tensor "${name}" has type ${tensor.type}, ${reason} (supported: ${packableTypes.join(", ")})`,
+      { details: { tensor: name, type: tensor.type } },
+    );
+  }
+  return { packer, tensor };
+}
+
+/** Types that no portable program can read, and why. */
+const unportable: ReadonlyMap<string, string> = new Map([
+  ["TL1", "whose layout depends on the build that wrote it: convert the model to I2_S"],
+  ["TL2 or MXFP4", "whose layout (if it is TL2) depends on the build that wrote it: convert the model to I2_S"],
+]);
+
+async function packI2s(packing: Packing, tensor: TensorInfo, role: MatrixRole, region: number): Promise<PackedMatrix> {
+  const codeBytes = (role.rows * role.cols) / 4;
+  const trailer = await packing.file.source.read(tensor.offset + codeBytes, 4);
+  const scale = new DataView(trailer.buffer, trailer.byteOffset).getFloat32(0, true);
+  if (!Number.isFinite(scale)) throw corrupt(packing, tensor, codeBytes, `its scale is ${scale}`);
+  const address = await readIntoMemory(packing, tensor, codeBytes, region, codeBytes, (at, bytes, begin) => {
+    const bad = packing.kernels(region).pack_i2s(at, at, bytes);
+    if (bad !== 0) {
+      throw corrupt(packing, tensor, begin + (bad - 1) * 32, "it holds a code 3, which stands for no ternary weight");
+    }
+  });
+  return { region, address, layout: "ternary-rows", rows: role.rows, cols: role.cols, scale, records: 0 };
+}
+
+async function packF16(packing: Packing, tensor: TensorInfo, role: MatrixRole, region: number): Promise<PackedMatrix> {
+  const count = role.rows * role.cols;
+  const matrix = { region, rows: role.rows, cols: role.cols, scale: 1, records: 0 } as const;
+  let small = true;
+  const address = await readIntoMemory(packing, tensor, count * 2, region, count * 2, (at, bytes) => {
+    small &&= packing.kernels(region).pack_f16(at, at, bytes / 2) !== 0;
+  });
+  if (small) return { ...matrix, address, layout: "f16-rows" };
+  // Rare: a weight of 128 or more has no rebiased half. Read it again, wide.
+  packing.memories.free(region, address);
+  packing.onBytes(-tensor.bytes);
+  const staging = packing.memories.allocate(region, pieceBytes, `reading ${tensor.name}`);
+  const wide = packing.memories.allocate(region, count * 4, tensor.name);
+  for (let begin = 0; begin < count * 2; begin += pieceBytes) {
+    const bytes = Math.min(pieceBytes, count * 2 - begin);
+    throwIfAborted(packing.signal);
+    await packing.file.source.readInto(tensor.offset + begin, packing.memories.view({ region, address: staging }, bytes));
+    packing.kernels(region).widen_f16(staging, wide + begin * 2, bytes / 2);
+    packing.onBytes(bytes);
+  }
+  packing.memories.free(region, staging);
+  return { ...matrix, address: wide, layout: "f32-rows" };
+}
+
+async function packVerbatim(
+  packing: Packing,
+  tensor: TensorInfo,
+  role: MatrixRole,
+  region: number,
+  layout: "bf16-rows" | "f32-rows",
+  elementBytes: number,
+): Promise<PackedMatrix> {
+  const bytes = role.rows * role.cols * elementBytes;
+  const address = await readIntoMemory(packing, tensor, bytes, region, bytes, () => {});
+  return { region, address, layout, rows: role.rows, cols: role.cols, scale: 1, records: 0 };
+}
+
+/** Allocates, then reads the tensor's first `bytes` bytes there, calling `onPiece` with each piece's address, size and start. */
+async function readIntoMemory(
+  packing: Packing,
+  tensor: TensorInfo,
+  bytes: number,
+  region: number,
+  allocateBytes: number,
+  onPiece: (address: number, bytes: number, begin: number) => void,
+): Promise<number> {
+  const { memories, file } = packing;
+  const address = memories.allocate(region, allocateBytes, `tensor "${tensor.name}"`);
+  for (let begin = 0; begin < bytes; begin += pieceBytes) {
+    throwIfAborted(packing.signal);
+    const size = Math.min(pieceBytes, bytes - begin);
+    await file.source.readInto(tensor.offset + begin, memories.view({ region, address: address + begin }, size));
+    onPiece(address + begin, size, begin);
+    packing.onBytes(size);
+  }
+  packing.onBytes(tensor.bytes - bytes);
+  return address;
+}
+
+/** A whole tensor as f32: for vectors, which are small. */
+async function readFloats(packing: Packing, name: string): Promise<Float32Array> {
+  const { file } = packing;
+  const tensor = file.tensors.get(name);
+  if (tensor?.format === undefined || tensor.format.ternary) {
+    throw new BitNetError(
+      "UNSUPPORTED_TENSOR_TYPE",
+      `Cannot load "${file.source.name}": tensor "${name}" has type ${tensor?.type ?? "unknown"}, and a vector must be F32, F16 or BF16`,
+      { details: { tensor: name, type: tensor?.type } },
+    );
+  }
+  throwIfAborted(packing.signal);
+  const values = tensor.format.decode(
+    await file.source.read(tensor.offset, tensor.bytes),
+    tensor.shape.reduce((product, size) => product * size, 1),
+  );
+  packing.onBytes(tensor.bytes);
+  return values;
+}
+
+function corrupt(packing: Packing, tensor: TensorInfo, begin: number, problem: string): BitNetError {
+  const offset = tensor.offset + begin;
+  return new BitNetError(
+    "FILE_CORRUPT",
+    `Cannot load "${packing.file.source.name}": tensor "${tensor.name}" is damaged at byte ${offset}: ${problem}`,
+    { details: { offset, tensor: tensor.name } },
+  );
+}
+
+/**
+ * Makes a compact int8 copy of a float matrix, row by row: a head of a quarter to a half of the bytes, within half a step of
+ * each row's largest weight / 127.
+ */
+export function packInt8Rows(packing: Packing, source: PackedMatrix): PackedMatrix {
+  const { memories } = packing;
+  const { region, rows, cols } = source;
+  const kernels = packing.kernels(region);
+  const address = memories.allocate(region, rows * cols, "the int8 head");
+  const records = memories.allocate(region, rows * 8, "the int8 head");
+  const staging = memories.allocate(region, cols * 4, "the int8 head");
+  for (let row = 0; row < rows; row += 1) {
+    readRow(kernels, source, row, staging);
+    kernels.pack_row_i8(staging, cols, address + row * cols, records + row * 8);
+  }
+  memories.free(region, staging);
+  return { ...source, address, records, layout: "int8-rows" };
+}
+
+/** One row of a float or int8 matrix, as f32 at `outputAddress` of its own region. */
+export function readRow(kernels: Kernels, matrix: PackedMatrix, row: number, outputAddress: number): void {
+  switch (matrix.layout) {
+    case "f16-rows":
+      return kernels.row_f16(matrix.address, matrix.cols, row, outputAddress);
+    case "bf16-rows":
+      return kernels.row_bf16(matrix.address, matrix.cols, row, outputAddress);
+    case "f32-rows":
+      return kernels.row_f32(matrix.address, matrix.cols, row, outputAddress);
+    case "int8-rows":
+      return kernels.row_i8(matrix.address, matrix.records, matrix.cols, row, outputAddress);
+    case "ternary-rows":
+      throw new BitNetError("UNSUPPORTED_TENSOR_TYPE", "A ternary embedding has no kernel here; F32, F16 and BF16 have");
+  }
+}

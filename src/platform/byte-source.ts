@@ -1,0 +1,19 @@
+/** Random access to the bytes of a file, wherever they are. No more of it is held than was asked for. */
+export interface ByteSource {
+  /** What to call it in messages: a path, a URL or "memory". */
+  readonly name: string;
+  /** Length in bytes. */
+  readonly size: number;
+  /**
+   * Reads `length` bytes at `offset` into new memory.
+   * @throws BitNetError FILE_READ if the range is not wholly inside the file or the host fails.
+   */
+  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Fills `target` with the bytes at `offset`. `target` may be a view of shared WebAssembly memory.
+   * @throws BitNetError FILE_READ as `read`.
+   */
+  readInto(offset: number, target: Uint8Array): Promise<void>;
+  /** Releases the host's handle; idempotent. */
+  close(): Promise<void>;
+}

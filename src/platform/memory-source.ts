@@ -1,0 +1,82 @@
+import { BitNetError } from "../errors.js";
+import type { ByteSource } from "./byte-source.js";
+import { allocateBytes, requireRange } from "./ranges.js";
+
+/**
+ * Bytes that are in memory already. They are not copied: changing them changes the file.
+ *
+ * @param name What to call it in messages.
+ */
+export function bytesSource(bytes: Uint8Array, name: string = "memory"): ByteSource {
+  return {
+    name,
+    size: bytes.length,
+    async read(offset, length) {
+      requireRange(name, bytes.length, offset, length);
+      const target = allocateBytes(name, length);
+      target.set(bytes.subarray(offset, offset + length));
+      return target;
+    },
+    async readInto(offset, target) {
+      requireRange(name, bytes.length, offset, target.length);
+      target.set(bytes.subarray(offset, offset + target.length));
+    },
+    async close() {},
+  };
+}
+
+/** A slice is a whole buffer in JavaScript memory, so a large read goes through pieces of this size. */
+const BLOB_PIECE_BYTES = 8 * 2 ** 20;
+
+/**
+ * A Blob or File, as browsers give them and `fs.openAsBlob` does; its bytes stay where the host keeps them.
+ *
+ * @param name What to call it in messages; a File's own name where it has one.
+ */
+export function blobSource(blob: Blob, name: string = fileName(blob)): ByteSource {
+  const source: ByteSource = {
+    name,
+    size: blob.size,
+    async read(offset, length) {
+      requireRange(name, blob.size, offset, length);
+      const target = allocateBytes(name, length);
+      await source.readInto(offset, target);
+      return target;
+    },
+    async readInto(offset, target) {
+      requireRange(name, blob.size, offset, target.length);
+      for (let done = 0; done < target.length;) {
+        const begin = offset + done;
+        const end = Math.min(begin + BLOB_PIECE_BYTES, offset + target.length);
+        const piece = await readSlice(blob, name, begin, end);
+        target.set(piece, done);
+        done += piece.length;
+      }
+    },
+    async close() {},
+  };
+  return source;
+}
+
+async function readSlice(blob: Blob, name: string, begin: number, end: number): Promise<Uint8Array> {
+  let piece: Uint8Array;
+  try {
+    piece = new Uint8Array(await blob.slice(begin, end).arrayBuffer());
+  } catch (cause) {
+    throw new BitNetError("FILE_READ", `Cannot read "${name}" at byte ${begin}: ${String(cause)}`, {
+      cause,
+      details: { offset: begin },
+    });
+  }
+  if (piece.length === end - begin) return piece;
+  throw new BitNetError(
+    "FILE_READ",
+    `Cannot read "${name}" at byte ${begin}: the host gave ${piece.length} of ${end - begin} bytes`,
+    { details: { offset: begin } },
+  );
+}
+
+function fileName(blob: Blob): string {
+  const { name } = blob as { name?: unknown };
+  return typeof name === "string" && name !== "" ? name : "blob";
+}

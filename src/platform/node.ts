@@ -1,0 +1,4 @@
+/** What Node, Deno and Bun give, all through their `node:` modules. */
+export { openFileSource } from "./node-file-source.js";
+export { createFileSink } from "./node-file-sink.js";
+export { availableParallelism, freeMemoryBytes } from "./node-host.js";

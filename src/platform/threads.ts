@@ -1,0 +1,37 @@
+import { Worker } from "node:worker_threads";
+
+/** A worker thread of the host: it receives messages, answers with messages, and can fail as a whole. */
+export interface Thread {
+  post(message: unknown): void;
+  /** Whether the thread keeps the process alive. */
+  hold(keep: boolean): void;
+  stop(): Promise<void>;
+}
+
+/** Starts the script at `url` in a thread. `onFailure` is called at most once, if it ends without `stop`. */
+export function startThread(
+  url: URL,
+  name: string,
+  onMessage: (message: unknown) => void,
+  onFailure: (cause: unknown) => void,
+): Thread {
+  const worker = new Worker(url, { name, execArgv: [], env: process.env });
+  let ended = false;
+  const fail = (cause: unknown): void => {
+    if (ended) return;
+    ended = true;
+    onFailure(cause);
+  };
+  worker.on("message", onMessage);
+  worker.on("error", fail);
+  worker.on("messageerror", fail);
+  worker.on("exit", (code: number) => fail(new Error(`the thread ended by itself with code ${code}`)));
+  return {
+    post: (message) => worker.postMessage(message),
+    hold: (keep) => (keep ? worker.ref() : worker.unref()),
+    async stop() {
+      ended = true;
+      await worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,128 @@
+import type { MergeTable } from "./merges.js";
+
+/** Byte-pair encoding that stays fast on words of any length: n·log n steps over a few typed arrays. */
+export interface LongWordMerger {
+  /** Calls `emit` for every symbol that the word ends up as; `symbol` is undefined for a character that has none. */
+  merge(word: string, emit: (text: string, symbol: number | undefined) => void): void;
+}
+
+const NONE = -1;
+// Ranks stay under 2^22 and positions under 2^31, so one double holds both and orders by rank, then from the left.
+const RANK_UNIT = 2 ** 31;
+
+/** @returns a merger over `merges`; its lookup table is built at the first use, for most texts have no such word. */
+export function createLongWordMerger(merges: MergeTable): LongWordMerger {
+  const symbolCount = merges.texts.length;
+  let mergeOfPair: ReadonlyMap<number, number> | undefined;
+
+  return {
+    merge(word: string, emit: (text: string, symbol: number | undefined) => void): void {
+      mergeOfPair ??= indexPairs(merges);
+      const pairs = mergeOfPair;
+      const characters = Array.from(word);
+      const count = characters.length;
+      const symbols = new Int32Array(count);
+      const next = new Int32Array(count);
+      const previous = new Int32Array(count);
+      for (let position = 0; position < count; position++) {
+        symbols[position] = merges.symbols.get(characters[position] ?? "") ?? NONE;
+        next[position] = position + 1 < count ? position + 1 : NONE;
+        previous[position] = position - 1;
+      }
+
+      const mergeAt = (position: number): number | undefined => {
+        const neighbour = position === NONE ? NONE : (next[position] ?? NONE);
+        if (neighbour === NONE) return undefined;
+        const left = symbols[position] ?? NONE;
+        const right = symbols[neighbour] ?? NONE;
+        return left === NONE || right === NONE ? undefined : pairs.get(left * symbolCount + right);
+      };
+      const heap = new MinHeap(2 * count);
+      const offer = (position: number): void => {
+        const merge = mergeAt(position);
+        if (merge !== undefined) heap.push((merges.rank[merge] ?? 0) * RANK_UNIT + position);
+      };
+
+      for (let position = 0; position + 1 < count; position++) offer(position);
+      for (let key = heap.pop(); key !== undefined; key = heap.pop()) {
+        const rank = Math.floor(key / RANK_UNIT);
+        const position = key - rank * RANK_UNIT;
+        // Entries are not withdrawn when their symbols change. One is still good if the pair that now stands at its
+        // position has its rank: then it is the entry which that pair would have.
+        const merge = mergeAt(position);
+        if (merge === undefined || merges.rank[merge] !== rank) continue;
+        const absorbed = next[position] ?? NONE;
+        const after = next[absorbed] ?? NONE;
+        symbols[position] = merges.merged[merge] ?? NONE;
+        next[position] = after;
+        next[absorbed] = NONE;
+        symbols[absorbed] = NONE;
+        if (after !== NONE) previous[after] = position;
+        offer(previous[position] ?? NONE);
+        offer(position);
+      }
+
+      for (let position = 0; position !== NONE && position < count; position = next[position] ?? NONE) {
+        const symbol = symbols[position] ?? NONE;
+        if (symbol === NONE) emit(characters[position] ?? "", undefined);
+        else emit(merges.texts[symbol] ?? "", symbol);
+      }
+    },
+  };
+}
+
+function indexPairs(merges: MergeTable): ReadonlyMap<number, number> {
+  const symbolCount = merges.texts.length;
+  const pairs = new Map<number, number>();
+  for (let index = 0; index < merges.rank.length; index++) {
+    const pair = (merges.left[index] ?? 0) * symbolCount + (merges.right[index] ?? 0);
+    if (!pairs.has(pair)) pairs.set(pair, index);
+  }
+  return pairs;
+}
+
+/** A heap of doubles, the smallest out first. */
+class MinHeap {
+  #keys: Float64Array;
+  #size = 0;
+
+  constructor(capacity: number) {
+    this.#keys = new Float64Array(Math.max(16, capacity));
+  }
+
+  push(key: number): void {
+    if (this.#size === this.#keys.length) {
+      const grown = new Float64Array(2 * this.#size);
+      grown.set(this.#keys);
+      this.#keys = grown;
+    }
+    const keys = this.#keys;
+    let at = this.#size++;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = keys[parent] ?? 0;
+      if (above <= key) break;
+      keys[at] = above;
+      at = parent;
+    }
+    keys[at] = key;
+  }
+
+  pop(): number | undefined {
+    if (this.#size === 0) return undefined;
+    const keys = this.#keys;
+    const smallest = keys[0];
+    const size = --this.#size;
+    const key = keys[size] ?? 0;
+    let at = 0;
+    for (let child = 1; child < size; child = 2 * at + 1) {
+      if (child + 1 < size && (keys[child + 1] ?? 0) < (keys[child] ?? 0)) child++;
+      const below = keys[child] ?? 0;
+      if (below >= key) break;
+      keys[at] = below;
+      at = child;
+    }
+    keys[at] = key;
+    return smallest;
+  }
+}

@@ -1,0 +1,156 @@
+import { BitNetError } from "../errors.js";
+import { TOKEN_TYPE, type Vocabulary } from "./vocabulary.js";
+
+/**
+ * Which neighbouring symbols may be joined, and in what order: of all pairs in a word the one of lowest rank is joined
+ * first, and of equal ranks the leftmost.
+ *
+ * A symbol is a token's id, or, for a character that only occurs inside longer tokens, an id from `vocabSize` up.
+ */
+export interface MergeTable {
+  /** The symbol of a text, for every token that text may become and every single character above. */
+  readonly symbols: ReadonlyMap<string, number>;
+  /** The text of a symbol. */
+  readonly texts: readonly string[];
+  readonly left: Int32Array;
+  readonly right: Int32Array;
+  /** The token that the two become. */
+  readonly merged: Int32Array;
+  readonly rank: Int32Array;
+}
+
+/**
+ * Only these may come out of text. Control and unknown tokens may not, so no spelling of one in a user's text is ever
+ * taken for it; SentencePiece keeps byte tokens out of its merges in the same way.
+ */
+function comesFromText(type: number | undefined): boolean {
+  return type === TOKEN_TYPE.normal || type === TOKEN_TYPE.userDefined || type === TOKEN_TYPE.unused;
+}
+
+/** Builds the merge table of either kind of vocabulary. */
+export function buildMerges(vocabulary: Vocabulary): MergeTable {
+  const symbols = new Map<string, number>();
+  vocabulary.tokens.forEach((token, id) => {
+    if (comesFromText(vocabulary.types[id]) && !symbols.has(token)) symbols.set(token, id);
+  });
+  return vocabulary.kind === "bytes" ? listedMerges(vocabulary, symbols) : scoredMerges(vocabulary, symbols);
+}
+
+function listedMerges(vocabulary: Vocabulary, symbols: Map<string, number>): MergeTable {
+  const { merges, tokens, types } = vocabulary;
+  const neverFromText = new Set(tokens.filter((_, id) => !comesFromText(types[id])));
+  const columns = new Columns(merges.length);
+  merges.forEach((merge, index) => {
+    // The left part may itself begin with a space in vocabularies that do not map bytes to letters.
+    const space = merge.indexOf(" ", 1);
+    const parts = [merge.slice(0, space), merge.slice(space + 1)] as const;
+    if (space < 1 || parts[1] === "") {
+      throw invalidMerge(index, `is ${JSON.stringify(merge)}, expected two tokens with a space between them`);
+    }
+    const left = symbols.get(parts[0]);
+    const right = symbols.get(parts[1]);
+    const merged = symbols.get(parts[0] + parts[1]);
+    if (left !== undefined && right !== undefined && merged !== undefined) {
+      columns.add(left, right, merged, index);
+      return;
+    }
+    for (const text of [...parts, parts[0] + parts[1]]) {
+      if (!symbols.has(text) && !neverFromText.has(text)) {
+        throw invalidMerge(
+          index,
+          `needs the token ${JSON.stringify(text)}, which the vocabulary does not have`,
+        );
+      }
+    }
+  });
+  return columns.finish(symbols, tokens);
+}
+
+/**
+ * SentencePiece files list no merges: any two symbols join whose text together is a token, the highest score first.
+ * Every way to cut a token in two is therefore a merge, and all of them have the token's own rank; ranking the cuts
+ * one after the other, as converters to merge lists do, breaks ties differently in runs such as "aaaaa".
+ */
+function scoredMerges(vocabulary: Vocabulary, symbols: Map<string, number>): MergeTable {
+  const { tokens, types, scores } = vocabulary;
+  const texts = [...tokens];
+  const ranks = rankByScore(scores ?? new Float32Array(tokens.length));
+  const columns = new Columns(tokens.length * 4);
+
+  const symbolOf = (text: string, isCharacter: boolean): number | undefined => {
+    const known = symbols.get(text);
+    if (known !== undefined || !isCharacter) return known;
+    symbols.set(text, texts.length);
+    return texts.push(text) - 1;
+  };
+
+  tokens.forEach((token, id) => {
+    if (!comesFromText(types[id]) || symbols.get(token) !== id) return;
+    for (let cut = 1; cut < token.length; cut++) {
+      if (isLowSurrogate(token, cut)) continue;
+      const left = symbolOf(token.slice(0, cut), isOneCharacter(token, 0, cut));
+      if (left === undefined) continue;
+      const right = symbolOf(token.slice(cut), isOneCharacter(token, cut, token.length));
+      if (right !== undefined) columns.add(left, right, id, ranks[id] ?? 0);
+    }
+  });
+  return columns.finish(symbols, texts);
+}
+
+/** Position of each score among all different scores, the highest being 0. */
+function rankByScore(scores: ArrayLike<number>): Int32Array {
+  const descending = [...new Set(Array.from(scores))].sort((a, b) => b - a);
+  const rankOf = new Map(descending.map((score, rank) => [score, rank]));
+  return Int32Array.from(scores, (score) => rankOf.get(score) ?? 0);
+}
+
+function isLowSurrogate(text: string, index: number): boolean {
+  const unit = text.charCodeAt(index);
+  return unit >= 0xdc00 && unit <= 0xdfff;
+}
+
+function isOneCharacter(text: string, begin: number, end: number): boolean {
+  return end - begin === 1 || (end - begin === 2 && isLowSurrogate(text, begin + 1));
+}
+
+function invalidMerge(index: number, problem: string): BitNetError {
+  return new BitNetError(
+    "MODEL_INVALID",
+    `Cannot build the tokenizer: tokenizer.ggml.merges entry ${index} ${problem}`,
+    {
+      details: { key: "tokenizer.ggml.merges", index },
+    },
+  );
+}
+
+/** Four growing columns of integers: 280147 merges as objects would take ten times the memory. */
+class Columns {
+  #data: Int32Array;
+  #count = 0;
+
+  constructor(expected: number) {
+    this.#data = new Int32Array(4 * Math.max(16, expected));
+  }
+
+  add(left: number, right: number, merged: number, rank: number): void {
+    const at = 4 * this.#count++;
+    if (at === this.#data.length) {
+      const grown = new Int32Array(2 * at);
+      grown.set(this.#data);
+      this.#data = grown;
+    }
+    this.#data[at] = left;
+    this.#data[at + 1] = right;
+    this.#data[at + 2] = merged;
+    this.#data[at + 3] = rank;
+  }
+
+  finish(symbols: ReadonlyMap<string, number>, texts: readonly string[]): MergeTable {
+    const column = (offset: number): Int32Array => {
+      const values = new Int32Array(this.#count);
+      for (let index = 0; index < values.length; index++) values[index] = this.#data[4 * index + offset] ?? 0;
+      return values;
+    };
+    return { symbols, texts, left: column(0), right: column(1), merged: column(2), rank: column(3) };
+  }
+}

@@ -1,0 +1,44 @@
+import { instantiateSync } from "@assemblyscript/loader";
+import { BitNetError } from "../errors.js";
+import { enableRelaxedSimd } from "../platform/engine-flags.js";
+import type { Kernels } from "./kernels.js";
+
+/** The builds of the kernels, best first. All compute the same bits. */
+export const kernelBuilds = ["relaxed", "simd128"] as const;
+export type KernelBuild = (typeof kernelBuilds)[number];
+
+export interface CompiledKernels {
+  readonly build: KernelBuild;
+  readonly module: WebAssembly.Module;
+}
+
+/**
+ * Compiles the best build that this host accepts, or the one asked for. The host is asked by validating the build itself,
+ * never by its name or version.
+ *
+ * @throws BitNetError UNSUPPORTED_RUNTIME where not even SIMD128 and threads are there.
+ */
+export async function compileKernels(wanted?: KernelBuild): Promise<CompiledKernels> {
+  enableRelaxedSimd();
+  for (const build of wanted === undefined ? kernelBuilds : [wanted]) {
+    const bytes = await kernelBytes(build);
+    if (WebAssembly.validate(bytes)) return { build, module: await WebAssembly.compile(bytes) };
+  }
+  throw new BitNetError(
+    "UNSUPPORTED_RUNTIME",
+    `This JavaScript runtime cannot run the ${wanted ?? "simd128"} kernels: WebAssembly SIMD and shared memory are needed ` +
+      "(Node.js 20.19, Deno 2 or Bun 1.1 and newer have them)",
+  );
+}
+
+/** The bytes of a build; only the one that is used is ever decoded. */
+async function kernelBytes(build: KernelBuild): Promise<Uint8Array<ArrayBuffer>> {
+  const { wasmBase64 } =
+    build === "relaxed" ? await import("./generated/relaxed.js") : await import("./generated/simd128.js");
+  return Uint8Array.from(atob(wasmBase64), (character) => character.charCodeAt(0));
+}
+
+/** An instance of the kernels over one memory; every thread makes its own. */
+export function instantiateKernels(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
+  return instantiateSync(module, { env: { memory } }).exports as unknown as Kernels;
+}

@@ -1,0 +1,164 @@
+/**
+ * What a kernel module exports. Contracts (shapes, layouts, alignment, exactness) stand on the functions in assembly/kernels;
+ * every `number` named …Address is a byte address in the module's memory, every …Stride is in bytes.
+ */
+export interface Kernels {
+  readonly matmul_ternary_i8_plain: MatmulTernary;
+  readonly matmul_ternary_i8_wide: MatmulTernary;
+  readonly matmul_ternary_i8_narrow: MatmulTernary;
+  readonly matmul_f32_f32: MatmulFloat;
+  readonly matmul_bf16_f32: MatmulFloat;
+  readonly matmul_f16_f32: MatmulFloat;
+  matmul_i8_i14(
+    weightsAddress: number,
+    recordsAddress: number,
+    cols: number,
+    rowBegin: number,
+    rowEnd: number,
+    activationsAddress: number,
+    scalesAddress: number,
+    tokens: number,
+    outputAddress: number,
+    outputStride: number,
+    scale: number,
+    accumulate: number,
+  ): void;
+  readonly row_f32: EmbeddingRow;
+  readonly row_bf16: EmbeddingRow;
+  readonly row_f16: EmbeddingRow;
+  row_i8(weightsAddress: number, recordsAddress: number, cols: number, row: number, outputAddress: number): void;
+  quantize_activations_i8(
+    inputAddress: number,
+    cols: number,
+    tokens: number,
+    inputStride: number,
+    outputAddress: number,
+    outputStride: number,
+    recordsAddress: number,
+  ): void;
+  quantize_activations_i14(
+    inputAddress: number,
+    cols: number,
+    tokens: number,
+    inputStride: number,
+    outputAddress: number,
+    scalesAddress: number,
+  ): void;
+  rms_norm(
+    inputAddress: number,
+    cols: number,
+    tokens: number,
+    inputStride: number,
+    weightsAddress: number,
+    epsilon: number,
+    outputAddress: number,
+    outputStride: number,
+  ): void;
+  rope_table(
+    tableAddress: number,
+    positionBegin: number,
+    positionEnd: number,
+    dimensions: number,
+    base: number,
+    scale: number,
+    magnitude: number,
+    factorsAddress: number,
+  ): void;
+  readonly rope_halves: Rope;
+  readonly rope_adjacent: Rope;
+  store_heads(
+    inputAddress: number,
+    tokens: number,
+    inputStride: number,
+    headBegin: number,
+    headEnd: number,
+    headSize: number,
+    outputAddress: number,
+    headStride: number,
+    tokenStride: number,
+  ): void;
+  attention(
+    queryAddress: number,
+    queryStride: number,
+    keysAddress: number,
+    valuesAddress: number,
+    headSize: number,
+    position: number,
+    tokens: number,
+    scale: number,
+    scoresAddress: number,
+    outputAddress: number,
+    outputStride: number,
+  ): void;
+  readonly gate_relu2: GatedActivation;
+  readonly gate_silu: GatedActivation;
+  pack_i2s(fromAddress: number, toAddress: number, bytes: number): number;
+  pack_f16(fromAddress: number, toAddress: number, count: number): number;
+  pack_row_i8(fromAddress: number, cols: number, toAddress: number, recordAddress: number): void;
+  widen_f16(fromAddress: number, toAddress: number, count: number): void;
+  team_barrier(stateAddress: number, members: number): number;
+  team_break(stateAddress: number): void;
+}
+
+type MatmulTernary = (
+  weightsAddress: number,
+  cols: number,
+  rowBegin: number,
+  rowEnd: number,
+  activationsAddress: number,
+  activationStride: number,
+  recordsAddress: number,
+  tokens: number,
+  outputAddress: number,
+  outputStride: number,
+  scale: number,
+  accumulate: number,
+) => void;
+
+type MatmulFloat = (
+  weightsAddress: number,
+  cols: number,
+  rowBegin: number,
+  rowEnd: number,
+  inputAddress: number,
+  inputStride: number,
+  tokens: number,
+  outputAddress: number,
+  outputStride: number,
+  scale: number,
+  accumulate: number,
+) => void;
+
+type EmbeddingRow = (weightsAddress: number, cols: number, row: number, outputAddress: number) => void;
+
+type Rope = (
+  inputAddress: number,
+  tokens: number,
+  inputStride: number,
+  headBegin: number,
+  headEnd: number,
+  headSize: number,
+  tableAddress: number,
+  dimensions: number,
+  outputAddress: number,
+  headStride: number,
+  tokenStride: number,
+) => void;
+
+type GatedActivation = (
+  gateAddress: number,
+  upAddress: number,
+  tokens: number,
+  stride: number,
+  colBegin: number,
+  colEnd: number,
+) => void;
+
+/** The forms of the ternary product (assembly/simd/dot): same integers, different instructions. */
+export const ternaryForms = ["plain", "narrow", "wide"] as const;
+export type TernaryForm = (typeof ternaryForms)[number];
+
+/** The ternary product of a kernel module in one of its forms. */
+export function ternaryKernel(kernels: Kernels, form: TernaryForm): Kernels["matmul_ternary_i8_plain"] {
+  return kernels[`matmul_ternary_i8_${form}`];
+}

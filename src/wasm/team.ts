@@ -1,0 +1,145 @@
+import { BitNetError } from "../errors.js";
+import { startThread, type Thread } from "../platform/threads.js";
+import { type CompiledKernels, instantiateKernels } from "./kernel-build.js";
+import type { TernaryForm } from "./kernels.js";
+import type { Memories, Region } from "./memory.js";
+
+/** What every member gets at its start. */
+export interface MemberStart {
+  readonly kind: "start";
+  readonly index: number;
+  readonly count: number;
+  readonly module: WebAssembly.Module;
+  readonly ternaryForm: TernaryForm;
+  /** Where the team's barrier keeps its state: address in region 0. */
+  readonly barrierAddress: number;
+}
+
+/** A memory that members may meet from now on. */
+export interface MemberRegion {
+  readonly kind: "region";
+  readonly index: number;
+  readonly memory: WebAssembly.Memory;
+}
+
+/** What members answer. Member 0 speaks for all when a job is done; any member may fail. */
+export type MemberAnswer =
+  | { readonly kind: "done"; readonly job: number }
+  | { readonly kind: "failed"; readonly message: string };
+
+/**
+ * Threads that run the same jobs in step over shared memory. The caller's thread only posts and waits for messages, so its
+ * event loop stays free; members synchronise among themselves inside wasm (assembly/kernels/team).
+ */
+export interface Team {
+  readonly members: number;
+  /** Tells all members something; what they make of it is up to the script they run. */
+  tell(message: object): void;
+  /**
+   * Has all members do a job, one after another in the order of calls.
+   * @throws BitNetError WORKER_FAILED if a member dies, now and on every later call; DISPOSED after stop.
+   */
+  run(job: object): Promise<void>;
+  /** Ends the threads; jobs under way are rejected with DISPOSED. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Bytes of the barrier's state, a cache line of its own. */
+export const barrierBytes = 64;
+
+interface PendingJob {
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/**
+ * @param script what members run: a module that answers the messages above and the caller's own.
+ */
+export function startTeam(
+  script: URL,
+  members: number,
+  kernels: CompiledKernels,
+  memories: Memories,
+  ternaryForm: TernaryForm,
+  barrierAddress: number,
+): Team {
+  const pending = new Map<number, PendingJob>();
+  let lastJob = 0;
+  let ended: BitNetError | undefined;
+
+  function end(error: BitNetError): void {
+    if (ended !== undefined) return;
+    ended = error;
+    const home = memories.regions[0];
+    // Members that wait for one that will not come would wait for ever.
+    if (home !== undefined) instantiateKernels(kernels.module, home.memory).team_break(barrierAddress);
+    for (const job of pending.values()) job.reject(error);
+    pending.clear();
+    hold(false);
+  }
+
+  function receive(message: unknown): void {
+    const answer = message as MemberAnswer;
+    if (answer.kind === "failed") {
+      fail(new Error(answer.message));
+      return;
+    }
+    const job = pending.get(answer.job);
+    pending.delete(answer.job);
+    if (pending.size === 0) hold(false);
+    job?.resolve();
+  }
+
+  function fail(cause: unknown): void {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    end(new BitNetError("WORKER_FAILED", `A worker thread failed (${why}); load the model again`, { cause }));
+    void Promise.allSettled(threads.map((thread) => thread.stop()));
+  }
+
+  const threads: Thread[] = [];
+  /** Threads keep the process alive only while they have something to do. */
+  function hold(keep: boolean): void {
+    for (const thread of threads) thread.hold(keep);
+  }
+  for (let index = 0; index < members; index += 1) {
+    const thread = startThread(script, `bitnet-${index}`, receive, fail);
+    threads.push(thread);
+    thread.hold(false);
+    const start: MemberStart = {
+      kind: "start",
+      index,
+      count: members,
+      module: kernels.module,
+      ternaryForm,
+      barrierAddress,
+    };
+    for (const region of memories.regions) thread.post(regionMessage(region));
+    thread.post(start);
+  }
+
+  return {
+    members,
+    tell(message): void {
+      for (const thread of threads) thread.post(message);
+    },
+    run(job): Promise<void> {
+      if (ended !== undefined) return Promise.reject(ended);
+      lastJob += 1;
+      const id = lastJob;
+      hold(true);
+      return new Promise((resolve, reject) => {
+        pending.set(id, { resolve, reject });
+        for (const thread of threads) thread.post({ ...job, job: id });
+      });
+    },
+    async stop(): Promise<void> {
+      end(new BitNetError("DISPOSED", "The model was disposed while it was working"));
+      await Promise.all(threads.map((thread) => thread.stop()));
+    },
+  };
+}
+
+/** What tells members of a memory. */
+export function regionMessage(region: Region): MemberRegion {
+  return { kind: "region", index: region.index, memory: region.memory };
+}

@@ -1,0 +1,15 @@
+// The part of the WebAssembly JavaScript API that this project uses. TypeScript ships it only with the whole of the DOM, whose
+// globals (window, document, …) would then type-check in code that runs where they do not exist.
+declare namespace WebAssembly {
+  class Module {
+    constructor(bytes: Uint8Array<ArrayBuffer>);
+  }
+  class Memory {
+    constructor(descriptor: { initial: number; maximum: number; shared: boolean });
+    readonly buffer: ArrayBufferLike;
+    /** @throws RangeError beyond the maximum, or if the host has no room. */
+    grow(pages: number): number;
+  }
+  function validate(bytes: Uint8Array<ArrayBuffer>): boolean;
+  function compile(bytes: Uint8Array<ArrayBuffer>): Promise<Module>;
+}

@@ -1,0 +1,41 @@
+import { requireTensorBytes, viewOf } from "./checks.js";
+import type { WeightFormat } from "./weight-format.js";
+
+const scratch = new DataView(new ArrayBuffer(4));
+
+/** The upper half of a binary32: same range, 8 bits of significand, little-endian. */
+export const bf16: WeightFormat = {
+  name: "BF16",
+  id: 30,
+  blockElements: 1,
+  ternary: false,
+  tensorBytes: (elements) => elements * 2,
+  decode(bytes, elements) {
+    requireTensorBytes(bf16, bytes, elements);
+    const view = viewOf(bytes);
+    return Float32Array.from({ length: elements }, (_, index) =>
+      bfloat16ToNumber(view.getUint16(index * 2, true)),
+    );
+  },
+  encode(values) {
+    const bytes = new Uint8Array(values.length * 2);
+    const view = viewOf(bytes);
+    values.forEach((value, index) => view.setUint16(index * 2, float32ToBfloat16(value), true));
+    return bytes;
+  },
+};
+
+/** The number that a bfloat16 pattern stands for; exact. */
+export function bfloat16ToNumber(bits: number): number {
+  scratch.setUint32(0, (bits & 0xffff) * 0x10000);
+  return scratch.getFloat32(0);
+}
+
+/** The bfloat16 pattern nearest to a float32, ties to even; every NaN becomes 0x7fc0. */
+export function float32ToBfloat16(value: number): number {
+  if (Number.isNaN(value)) return 0x7fc0;
+  scratch.setFloat32(0, value);
+  const bits = scratch.getUint32(0);
+  // Half a step, less one where the kept part is even: a tie then goes to even, and a carry runs into the exponent.
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+}

@@ -1,0 +1,87 @@
+import { BitNetError } from "../errors.js";
+import { requireElements, requireTensorBytes, viewOf } from "./checks.js";
+import type { WeightFormat } from "./weight-format.js";
+
+const BLOCK_ELEMENTS = 128;
+const BLOCK_BYTES = 32;
+/** The per-tensor scale d as f32, and 28 bytes that writers fill with repeats of d, zeros or junk: never read. */
+const TAIL_BYTES = 32;
+
+/**
+ * Ternary weights at 2 bits each with one scale per tensor: w = d · (code − 1), code 0, 1 or 2.
+ *
+ * Each run of 128 weights of the flattened row-major matrix is 32 bytes; byte j holds weight j in bits 7-6, 32 + j in
+ * bits 5-4, 64 + j in bits 3-2 and 96 + j in bits 1-0. The scale follows the codes of the whole tensor.
+ *
+ * Some ARM builds of the native engine write runs of 64 under the same type id. The bytes of the two cannot be told
+ * apart, so there is no guessing: the layout read and written is the published one.
+ */
+export const i2S: WeightFormat = {
+  name: "I2_S",
+  id: 36,
+  blockElements: BLOCK_ELEMENTS,
+  ternary: true,
+  tensorBytes: (elements) => elements / 4 + TAIL_BYTES,
+
+  decode(bytes, elements) {
+    requireTensorBytes(i2S, bytes, elements);
+    const codeBytes = elements / 4;
+    const scale = viewOf(bytes).getFloat32(codeBytes, true);
+    if (!Number.isFinite(scale)) throw corrupt(`the scale is ${scale}`, codeBytes);
+
+    const values = new Float32Array(elements);
+    for (let byteIndex = 0; byteIndex < codeBytes; byteIndex++) {
+      const byte = bytes[byteIndex] as number;
+      const first = Math.floor(byteIndex / BLOCK_BYTES) * BLOCK_ELEMENTS + (byteIndex % BLOCK_BYTES);
+      for (let group = 0; group < 4; group++) {
+        const code = (byte >>> (6 - 2 * group)) & 3;
+        if (code === 3) throw corrupt("weight code 3 stands for nothing", byteIndex);
+        values[first + 32 * group] = code === 1 ? 0 : scale * (code - 1);
+      }
+    }
+    return values;
+  },
+
+  /** @throws BitNetError INVALID_ARGUMENT unless every value is 0, d or −d for one d: ternarize first. */
+  encode(values) {
+    requireElements(i2S, values.length);
+    const scale = ternaryScale(values);
+    const codeBytes = values.length / 4;
+    const bytes = new Uint8Array(codeBytes + TAIL_BYTES);
+    for (let index = 0; index < values.length; index++) {
+      const code = Math.sign(values[index] as number) + 1;
+      const inBlock = index % BLOCK_ELEMENTS;
+      const byteIndex = ((index - inBlock) / BLOCK_ELEMENTS) * BLOCK_BYTES + (inBlock % 32);
+      bytes[byteIndex] = (bytes[byteIndex] as number) | (code << (6 - 2 * Math.floor(inBlock / 32)));
+    }
+    viewOf(bytes).setFloat32(codeBytes, scale, true);
+    return bytes;
+  },
+};
+
+/** The one magnitude d of values that are all 0, d or −d; 1 where all are 0, when any would do. */
+function ternaryScale(values: Float32Array): number {
+  let scale = 0;
+  for (let index = 0; index < values.length; index++) {
+    const magnitude = Math.abs(values[index] as number);
+    if (magnitude === 0 || magnitude === scale) continue;
+    if (scale !== 0 || !Number.isFinite(magnitude)) {
+      throw new BitNetError(
+        "INVALID_ARGUMENT",
+        `Cannot encode I2_S: value ${values[index]} at index ${index} is not 0 or ±${scale || "a finite scale"}; ` +
+          "ternarize the matrix first (ternarizeByAbsmean)",
+        { details: { index } },
+      );
+    }
+    scale = magnitude;
+  }
+  return scale || 1;
+}
+
+function corrupt(what: string, offset: number): BitNetError {
+  return new BitNetError(
+    "FILE_CORRUPT",
+    `Cannot decode I2_S: ${what} (byte ${offset} of the tensor); the file is damaged or not I2_S in runs of 128`,
+    { details: { offset } },
+  );
+}

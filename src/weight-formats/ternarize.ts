@@ -1,0 +1,24 @@
+const SMALLEST_SCALE = 1e-5;
+
+/**
+ * Master weights to ternary ones by the rule that BitNet b1.58 trains with, per matrix and in float32:
+ * d = max(mean|W|, 1e-5), w = d · clamp(round half to even (W / d), −1, 1).
+ *
+ * The mean is summed in double and rounded once, which does not depend on an order of summation that frameworks
+ * choose differently; d can differ from theirs in its last bit.
+ *
+ * @returns New values, each exactly −d, 0 or d, as `i2S.encode` wants them.
+ */
+export function ternarizeByAbsmean(values: Float32Array): Float32Array {
+  let sum = 0;
+  for (const value of values) sum += Math.abs(value);
+  const scale = Math.fround(Math.max(sum / Math.max(values.length, 1), SMALLEST_SCALE));
+
+  return values.map((value) => {
+    const ratio = Math.fround(value / scale);
+    // Half to even: ±0.5 rounds to 0, and from there on everything clamps to ±1.
+    if (ratio > 0.5) return scale;
+    if (ratio < -0.5) return -scale;
+    return 0;
+  });
+}

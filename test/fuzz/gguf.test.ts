@@ -1,0 +1,175 @@
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { BitNetError } from "#dist/errors.js";
+import { openModelFile } from "#dist/files/index.js";
+import { bytesSource } from "#dist/platform/memory-source.js";
+import { inspectModel } from "#dist/tools/inspect.js";
+import { arrayOf, entry, f32, ggufBytes, tensor, text, u32, u64 } from "../gguf-bytes.js";
+import { storytellerPath } from "../golden-path.js";
+
+const ALLOWED_CODES = ["FILE_CORRUPT", "UNSUPPORTED_FILE"];
+const TIME_LIMIT_MS = 2000;
+const MEMORY_LIMIT_BYTES = 64 * 2 ** 20;
+
+/** Every kind of field in a few hundred bytes, so that mutations meet them all. */
+const small = ggufBytes({
+  keys: [
+    entry("general.architecture", 8, text("bitnet")),
+    entry("general.alignment", 4, u32(32)),
+    entry("f", 6, f32(1)),
+    entry("b", 7, [1]),
+    entry("u", 10, u64(5)),
+    entry("i", 9, arrayOf(5, 3, [u32(1), u32(2), u32(3)])),
+    entry("s", 9, arrayOf(8, 3, [text("a"), text("é"), text("🦊")])),
+    entry("n", 9, arrayOf(9, 2, [arrayOf(0, 1, [1]), arrayOf(7, 1, [0])])),
+  ],
+  tensors: [tensor("t", [128, 2], 36, 0), tensor("u", [4], 0, 96), tensor("v", [2, 2, 1, 1], 1, 128)],
+  dataBytes: 160,
+});
+/** A real file: mutations fall in its header and the first tensors. */
+const real = readFileSync(storytellerPath);
+const REAL_HEADER_BYTES = 150_000;
+
+/** Values that break readers: ends of ranges, and near them. */
+const nastyWord = fc.constantFrom(
+  0n,
+  1n,
+  2n,
+  3n,
+  4n,
+  5n,
+  9n,
+  31n,
+  127n,
+  128n,
+  255n,
+  2n ** 16n,
+  2n ** 24n,
+  2n ** 31n - 1n,
+  2n ** 31n,
+  2n ** 32n - 1n,
+  2n ** 32n,
+  2n ** 40n,
+  2n ** 53n - 1n,
+  2n ** 53n,
+  2n ** 62n,
+  2n ** 63n - 1n,
+  2n ** 63n,
+  2n ** 64n - 8n,
+  2n ** 64n - 1n,
+);
+
+type Mutation = (bytes: Uint8Array) => Uint8Array;
+
+/** One change to a file, somewhere in its first `reach` bytes. */
+function mutation(reach: number): fc.Arbitrary<Mutation> {
+  const place = fc.nat(reach - 1);
+  const length = fc.nat(64);
+  return fc.oneof(
+    fc.tuple(place, fc.nat(7)).map(([at, bit]): Mutation => (bytes) => {
+      if (at < bytes.length) bytes[at] = (bytes[at] ?? 0) ^ (1 << bit);
+      return bytes;
+    }),
+    fc.tuple(place, nastyWord, fc.boolean()).map(([at, word, wide]): Mutation => (bytes) => {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      if (wide && at + 8 <= bytes.length) view.setBigUint64(at, word, true);
+      else if (at + 4 <= bytes.length) view.setUint32(at, Number(BigInt.asUintN(32, word)), true);
+      return bytes;
+    }),
+    place.map(
+      (at): Mutation =>
+        (bytes) =>
+          bytes.slice(0, at),
+    ),
+    fc.tuple(place, length).map(
+      ([at, count]): Mutation =>
+        (bytes) =>
+          concat(bytes.subarray(0, at), bytes.subarray(at + count)),
+    ),
+    fc.tuple(place, place, length).map(
+      ([at, from, count]): Mutation =>
+        (bytes) =>
+          concat(bytes.subarray(0, at), bytes.slice(from, from + count), bytes.subarray(at)),
+    ),
+    fc.tuple(place, place, length).map(([at, from, count]): Mutation => (bytes) => {
+      // Two runs trade places.
+      const piece = bytes.slice(at, at + count);
+      bytes.copyWithin(at, from, from + count);
+      bytes.set(piece.subarray(0, Math.max(0, bytes.length - from)), Math.min(from, bytes.length));
+      return bytes;
+    }),
+  );
+}
+
+function concat(...parts: Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+/** Opens a file, and holds the outcome to: a valid ModelFile, or an allowed error with a place; soon, and in little memory. */
+async function openOrRefuse(bytes: Uint8Array): Promise<void> {
+  const start = performance.now();
+  const memoryBefore = process.memoryUsage();
+  try {
+    const file = await openModelFile(bytesSource(bytes));
+    for (const { name, shape, offset, bytes: length, format } of file.tensors.values()) {
+      expect(shape.length >= 1 && shape.length <= 4 && shape.every((size) => size >= 1), name).toBe(true);
+      expect(offset + length, name).toBeLessThanOrEqual(bytes.length);
+      if (format) expect(length).toBe(format.tensorBytes(shape.reduce((a, b) => a * b, 1)));
+    }
+    JSON.stringify(inspectModel(file));
+  } catch (error) {
+    if (!(error instanceof BitNetError)) throw error;
+    expect(ALLOWED_CODES).toContain(error.code);
+    if (error.code === "FILE_CORRUPT") {
+      expect(error.details.offset).toBeGreaterThanOrEqual(0);
+      expect(error.details.offset).toBeLessThanOrEqual(bytes.length);
+    }
+  }
+  expect(performance.now() - start).toBeLessThan(TIME_LIMIT_MS);
+  const memoryAfter = process.memoryUsage();
+  // Typed arrays live outside of the heap, where nothing is collected meanwhile; the heap is given the same allowance.
+  expect(memoryAfter.arrayBuffers - memoryBefore.arrayBuffers).toBeLessThan(MEMORY_LIMIT_BYTES);
+  expect(memoryAfter.heapUsed - memoryBefore.heapUsed).toBeLessThan(MEMORY_LIMIT_BYTES);
+}
+
+describe("openModelFile on damaged files", () => {
+  it("opens or refuses a small file with one to four mutations", async () => {
+    const mutations = fc.array(mutation(small.length), { minLength: 1, maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(mutations, (list) =>
+        openOrRefuse(list.reduce<Uint8Array>((bytes, mutate) => mutate(bytes), small.slice())),
+      ),
+      { numRuns: 5000 },
+    );
+  });
+
+  it("opens or refuses the embedded model with one to four mutations in its header", async () => {
+    const mutations = fc.array(mutation(REAL_HEADER_BYTES), { minLength: 1, maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(mutations, (list) =>
+        openOrRefuse(list.reduce<Uint8Array>((bytes, mutate) => mutate(bytes), new Uint8Array(real))),
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it("opens or refuses every single nasty word at every place of a small file's header", async () => {
+    for (let at = 4; at + 8 <= small.length - 160; at++) {
+      for (const word of [0n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 53n, 2n ** 64n - 1n]) {
+        const bytes = small.slice();
+        new DataView(bytes.buffer).setBigUint64(at, word, true);
+        await openOrRefuse(bytes);
+      }
+    }
+  });
+
+  it("opens or refuses random bytes behind a good magic", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), (noise) =>
+        openOrRefuse(concat(small.slice(0, 8), noise)),
+      ),
+      { numRuns: 2000 },
+    );
+  });
+});

@@ -1,0 +1,15 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = new URL("../../shared/golden/", import.meta.url);
+
+/** Whether the golden data, which is not in the repository, lies beside it. */
+export const goldenAvailable: boolean = existsSync(root);
+
+/** The path of a golden file, such as "tiny-llama-i2_s/model.gguf". */
+export function goldenPath(name: string): string {
+  return fileURLToPath(new URL(name, root));
+}
+
+/** The path of the embedded model, which is always there. */
+export const storytellerPath: string = fileURLToPath(new URL("../models/storyteller.gguf", import.meta.url));

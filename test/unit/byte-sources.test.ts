@@ -1,0 +1,171 @@
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ByteSource } from "#dist/platform/byte-source.js";
+import { blobSource, bytesSource } from "#dist/platform/memory-source.js";
+import {
+  availableParallelism,
+  createFileSink,
+  freeMemoryBytes,
+  openFileSource,
+} from "#dist/platform/node.js";
+
+/** More than two pieces of 8 MiB, and no multiple of anything. */
+const BYTES = 17 * 2 ** 20 + 13;
+
+let folder: string;
+let path: string;
+const content = Uint8Array.from({ length: BYTES }, (_, index) => (index * 2654435761) >>> 24);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "bitnet-sources-"));
+  path = join(folder, "content.bin");
+  await writeFile(path, content);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const sources: readonly (readonly [string, () => Promise<ByteSource>])[] = [
+  ["openFileSource", () => openFileSource(path)],
+  ["openFileSource of a URL", () => openFileSource(pathToFileURL(path))],
+  ["bytesSource", async () => bytesSource(content)],
+  ["blobSource", async () => blobSource(new Blob([content]))],
+];
+
+describe.each(sources)("%s", (_, open) => {
+  it("reads any range, none and all of it", async () => {
+    const source = await open();
+    expect(source.size).toBe(BYTES);
+    for (const [offset, length] of [
+      [0, 0],
+      [0, 1],
+      [12345, 678],
+      [BYTES - 3, 3],
+      [BYTES, 0],
+      [5, BYTES - 5],
+    ] as const) {
+      const bytes = await source.read(offset, length);
+      expect(Buffer.compare(bytes, content.subarray(offset, offset + length))).toBe(0);
+    }
+    await source.close();
+    await source.close();
+  });
+
+  it("fills views of shared WebAssembly memory and nothing around them", async () => {
+    const source = await open();
+    const pages = Math.ceil(BYTES / 65536) + 1;
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    const view = new Uint8Array(memory.buffer, 16, BYTES - 7);
+    await source.readInto(7, view);
+    expect(Buffer.compare(view.slice(), content.subarray(7))).toBe(0);
+    expect(new Uint8Array(memory.buffer, 0, 16).every((byte) => byte === 0)).toBe(true);
+    expect(new Uint8Array(memory.buffer, 16 + BYTES - 7, 16).every((byte) => byte === 0)).toBe(true);
+    await source.close();
+  });
+
+  it("refuses ranges outside of it", async () => {
+    const source = await open();
+    for (const [offset, length] of [
+      [0, BYTES + 1],
+      [-1, 1],
+      [0.5, 1],
+      [NaN, 1],
+      [BYTES, 1],
+      [0, 1e15],
+    ] as const) {
+      await expect(source.read(offset, length)).rejects.toMatchObject({ code: "FILE_READ" });
+    }
+    await expect(source.readInto(BYTES - 1, new Uint8Array(2))).rejects.toMatchObject({ code: "FILE_READ" });
+    await source.close();
+  });
+});
+
+describe("openFileSource", () => {
+  it.each([
+    ["a missing file", () => join(folder, "absent.gguf"), "no such file"],
+    ["a folder", () => folder, "folder"],
+    ["a device", () => "/dev/null", "regular file"],
+    ["a path below a file", () => join(path, "below"), "no such file"],
+    ["a name with a zero byte", () => "a\0b", "null bytes"],
+    ["a web address", () => new URL("https://example.com/m.gguf"), "file: URLs"],
+  ])("refuses %s", async (_, where, message) => {
+    await expect(openFileSource(where())).rejects.toMatchObject({
+      code: "FILE_NOT_FOUND",
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it("says so when the file becomes shorter or has been closed", async () => {
+    const short = join(folder, "short.bin");
+    await writeFile(short, content.subarray(0, 1000));
+    const source = await openFileSource(short);
+    await truncate(short, 500);
+    await expect(source.read(0, 1000)).rejects.toMatchObject({ code: "FILE_READ", details: { offset: 500 } });
+    await source.close();
+    await expect(source.read(0, 10)).rejects.toMatchObject({ code: "DISPOSED" });
+  });
+
+  it("lets other work run while a large read is under way", async () => {
+    const source = await openFileSource(path);
+    let turns = 0;
+    let reading = true;
+    const count = (): void => {
+      turns++;
+      if (reading) setImmediate(count);
+    };
+    setImmediate(count);
+    await source.read(0, BYTES);
+    reading = false;
+    // One for each piece at least.
+    expect(turns).toBeGreaterThanOrEqual(3);
+    await source.close();
+  });
+});
+
+describe("createFileSink", () => {
+  it("shows the file whole at commit and nothing before", async () => {
+    const target = join(folder, "sink-commit.bin");
+    const sink = await createFileSink(target);
+    // Not awaited one by one: they land in the order of the calls.
+    await Promise.all([sink.write(content.subarray(0, 9_000_000)), sink.write(content.subarray(9_000_000))]);
+    expect(await readdir(folder)).not.toContain("sink-commit.bin");
+    await sink.commit();
+    expect(Buffer.compare(await readFile(target), content)).toBe(0);
+    await sink.discard();
+    expect((await readdir(folder)).filter((name) => name.includes("sink-commit"))).toEqual([
+      "sink-commit.bin",
+    ]);
+    await expect(sink.write(content)).rejects.toMatchObject({ code: "DISPOSED" });
+  });
+
+  it("leaves nothing after discard, and what was there as it was", async () => {
+    const target = join(folder, "sink-discard.bin");
+    await writeFile(target, "old");
+    const sink = await createFileSink(target);
+    await sink.write(content);
+    await sink.discard();
+    await sink.discard();
+    expect(await readFile(target, "utf8")).toBe("old");
+    expect((await readdir(folder)).filter((name) => name.includes("sink-discard"))).toEqual([
+      "sink-discard.bin",
+    ]);
+  });
+
+  it.each([
+    ["a missing folder", () => join(folder, "absent", "x.bin")],
+    ["a folder's own name", () => folder],
+    ["a device", () => "/dev/null"],
+  ])("refuses %s", async (_, where) => {
+    await expect(createFileSink(where())).rejects.toMatchObject({ code: "FILE_WRITE" });
+  });
+});
+
+describe("the host", () => {
+  it("has a thread and memory", () => {
+    expect(availableParallelism()).toBeGreaterThanOrEqual(1);
+    expect(Number.isInteger(availableParallelism())).toBe(true);
+    expect(freeMemoryBytes()).toBeGreaterThan(2 ** 20);
+    expect(freeMemoryBytes()).toBeLessThan(2 ** 50);
+  });
+});

@@ -1,0 +1,272 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Metadata } from "#dist/files/model-file.js";
+import { createTextStream } from "#dist/text/text-stream.js";
+import { createTokenizer } from "#dist/text/tokenizer.js";
+import { byteVocabulary, pieceVocabulary } from "../small-vocabularies.js";
+
+const BYTE_MERGES = [
+  "h e",
+  "l l",
+  "he ll",
+  "hell o",
+  "Ġ w",
+  "o r",
+  "Ġw or",
+  "a a",
+  "aa aa",
+  "Ã ©",
+  "Ġ (",
+  "< s",
+  "<s >",
+];
+const PIECES = [
+  "▁",
+  "a",
+  "b",
+  "aa",
+  "ab",
+  "▁a",
+  "▁▁",
+  "<",
+  "s",
+  ">",
+  "/",
+  "<s",
+  "s>",
+  "</",
+  "é",
+  "日",
+  "\n",
+].map((piece, index) => [piece, -index] as const);
+const MARKS = ["<s>", "</s>", "<unk>", "<|bos|>", "<|eos|>", "<0x41>"];
+
+const tokenizers = [
+  {
+    kind: "byte-level",
+    tokenizer: createTokenizer(byteVocabulary(BYTE_MERGES, { controls: ["<|bos|>", "<|eos|>", "</s>"] })),
+  },
+  { kind: "SentencePiece", tokenizer: createTokenizer(pieceVocabulary(PIECES)) },
+  {
+    kind: "SentencePiece without space prefix",
+    tokenizer: createTokenizer(
+      pieceVocabulary(PIECES, { entries: { "tokenizer.ggml.add_space_prefix": false } }),
+    ),
+  },
+];
+
+/** Text of all sorts, but the space mark, which SentencePiece cannot tell from a space. */
+const anyText = fc
+  .array(
+    fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.string({ unit: "grapheme" }),
+      fc.constantFrom(
+        " ",
+        "  ",
+        "\n",
+        "a",
+        "aaa",
+        "ab",
+        "hello",
+        " world",
+        "é",
+        "日本",
+        "😁",
+        "\u0085",
+        "\ufeff",
+        ...MARKS,
+      ),
+    ),
+    { maxLength: 12 },
+  )
+  .map((parts) => parts.join("").replaceAll("▁", "_"));
+
+describe.each(tokenizers)("$kind tokenizer", ({ tokenizer }) => {
+  test("decode gives back what was encoded", () => {
+    fc.assert(
+      fc.property(anyText, fc.boolean(), (text, addSpecial) => {
+        expect(tokenizer.decode(tokenizer.encode(text, { addSpecial }))).toBe(text);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("encode never makes a control token of text", () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        for (const id of tokenizer.encode(text, { addSpecial: false }))
+          expect(tokenizer.isControl(id)).toBe(false);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("a text stream gives what decode gives, for any ids", () => {
+    const ids = fc.array(fc.integer({ min: 0, max: tokenizer.vocabSize - 1 }), { maxLength: 40 });
+    fc.assert(
+      fc.property(ids, fc.boolean(), (sequence, skipSpecial) => {
+        const stream = createTextStream(tokenizer, { skipSpecial });
+        const pieces = sequence.map((id) => stream.push(id));
+        pieces.push(stream.flush());
+        expect(pieces.join("")).toBe(tokenizer.decode(sequence, { skipSpecial }));
+        for (const piece of pieces) expect(piece).not.toMatch(/\p{Surrogate}/u);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("encode of nothing is BOS or nothing", () => {
+    expect(tokenizer.encode("")).toEqual([tokenizer.bosId]);
+    expect(tokenizer.encode("", { addSpecial: false })).toEqual([]);
+    expect(tokenizer.decode([])).toBe("");
+  });
+
+  test("surrogates without their half become U+FFFD", () => {
+    expect(tokenizer.decode(tokenizer.encode("a\ud800b\udc00"))).toBe("a\ufffdb\ufffd");
+  });
+
+  test.each([-1, 1.5, NaN, 1e9])("decode refuses %s", (id) => {
+    expect(() => tokenizer.decode([id])).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+    expect(() => tokenizer.tokenBytes(id)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+  });
+
+  test("words of a million letters are encoded in seconds", { timeout: 30_000 }, () => {
+    for (const [unit, bytes] of [
+      ["a", 1e6],
+      ["ab", 2e5],
+      ["😁", 2e5],
+      [" ", 2e5],
+      ["!", 2e5],
+      ["日", 2e5],
+    ] as const) {
+      const text = unit.repeat(bytes / unit.length);
+      expect(tokenizer.decode(tokenizer.encode(text)) === text).toBe(true);
+    }
+  });
+});
+
+describe("special tokens", () => {
+  const tokenizer = createTokenizer(
+    byteVocabulary(BYTE_MERGES, {
+      controls: ["<|bos|>", "<|eos|>", "<|a|>", "<|a|><|b|>"],
+      userDefined: ["[IMG]", "aa[I"],
+    }),
+  );
+  const id = (text: string): number => {
+    const ids = tokenizer.encode(text, { addSpecial: false, parseSpecial: true });
+    expect(ids).toHaveLength(1);
+    return ids[0] ?? -1;
+  };
+
+  test("are parsed where asked for, the longest first", () => {
+    expect(tokenizer.encode("<|a|><|b|><|a|>", { addSpecial: false, parseSpecial: true })).toEqual([
+      id("<|a|><|b|>"),
+      id("<|a|>"),
+    ]);
+    expect(tokenizer.decode([id("<|a|>")])).toBe("");
+    expect(tokenizer.decode([id("<|a|>")], { skipSpecial: false })).toBe("<|a|>");
+  });
+
+  test("of the user-defined type are text and always found", () => {
+    const ids = tokenizer.encode("aa[IMG]", { addSpecial: false });
+    // The longer spelling is taken first although the shorter one begins later and so overlaps it.
+    expect(ids.at(-1)).toBe(id("[IMG]"));
+    expect(tokenizer.isControl(id("[IMG]"))).toBe(false);
+    expect(tokenizer.decode(ids)).toBe("aa[IMG]");
+  });
+});
+
+describe("what the file says", () => {
+  test("BOS and EOS are added as add_bos_token and add_eos_token say", () => {
+    const ids = (entries: Record<string, boolean | undefined>): number[] =>
+      createTokenizer(byteVocabulary([], { entries })).encode("!");
+    expect(ids({})).toEqual([256, 0x21]);
+    expect(ids({ "tokenizer.ggml.add_bos_token": false })).toEqual([0x21]);
+    expect(ids({ "tokenizer.ggml.add_eos_token": true })).toEqual([256, 0x21, 257]);
+    const unsaid = byteVocabulary([], { entries: { "tokenizer.ggml.pre": "default" } });
+    expect(createTokenizer(unsaid).encode("!")).toEqual([0x21]);
+  });
+
+  test("tokens that end an answer are found by key and by name, and are control tokens", () => {
+    const controls = ["<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>", "<|custom|>"];
+    const tokenizer = createTokenizer(
+      byteVocabulary([], {
+        controls,
+        userDefined: ["<|im_end|>"],
+        entries: { "tokenizer.ggml.eot_token_id": 259 },
+      }),
+    );
+    expect([...tokenizer.endOfGenerationIds].sort()).toEqual([257, 258, 259, 260]);
+    expect(tokenizer.isControl(260)).toBe(true);
+    expect(tokenizer.encode("<|im_end|>", { addSpecial: false })).not.toContain(260);
+  });
+
+  test("128256 tokens without a splitter's name have Llama 3's", () => {
+    const merges = ["Ġ ("];
+    const fill = Array.from({ length: 128256 - 257 }, (_, index) => `<|fill_${index}|>`);
+    const encode = (controls: readonly string[]): number[] =>
+      createTokenizer(
+        byteVocabulary(merges, { controls, entries: { "tokenizer.ggml.pre": undefined } }),
+      ).encode(" (", {
+        addSpecial: false,
+      });
+    expect(encode(fill)).toEqual([256]);
+    // The default splitter keeps punctuation apart from the space before it.
+    expect(encode(fill.slice(1))).toHaveLength(2);
+  });
+
+  test("chatTemplate is the file's", () => {
+    expect(createTokenizer(byteVocabulary([])).chatTemplate).toBeUndefined();
+    const entries = { "tokenizer.chat_template": "{{ x }}" };
+    expect(createTokenizer(byteVocabulary([], { entries })).chatTemplate).toBe("{{ x }}");
+  });
+});
+
+describe("createTokenizer refuses", () => {
+  const broken: readonly (readonly [string, string, Record<string, unknown>])[] = [
+    ["a missing model", "UNSUPPORTED_TOKENIZER", { model: undefined }],
+    ["an unknown model", "UNSUPPORTED_TOKENIZER", { model: "bert" }],
+    ["an unknown splitter", "UNSUPPORTED_TOKENIZER", { pre: "from-the-future" }],
+    ["a splitter that is no string", "UNSUPPORTED_TOKENIZER", { pre: 7 }],
+    ["missing tokens", "MODEL_INVALID", { tokens: undefined }],
+    ["no tokens", "MODEL_INVALID", { tokens: [] }],
+    ["tokens that are no strings", "MODEL_INVALID", { tokens: Int32Array.of(1) }],
+    ["tokens that are no array", "MODEL_INVALID", { tokens: "abc" }],
+    ["a token of a megabyte", "MODEL_INVALID", { tokens: ["x".repeat(1 << 20)] }],
+    ["too many tokens", "MODEL_INVALID", { tokens: new Array<string>((1 << 21) + 1).fill("x") }],
+    ["too few token types", "MODEL_INVALID", { token_type: Int32Array.of(1, 1) }],
+    ["token types that are no numbers", "MODEL_INVALID", { token_type: ["1"] }],
+    ["missing merges", "MODEL_INVALID", { merges: undefined }],
+    ["a merge without a space", "MODEL_INVALID", { merges: ["ab"] }],
+    ["a merge without a right part", "MODEL_INVALID", { merges: ["a "] }],
+    ["a merge of an unknown part", "MODEL_INVALID", { merges: ["a zz"] }],
+    ["a merge into an unknown token", "MODEL_INVALID", { merges: ["a b"] }],
+    ["a BOS outside the vocabulary", "MODEL_INVALID", { bos_token_id: 1e6 }],
+    ["a negative EOS", "MODEL_INVALID", { eos_token_id: -1 }],
+    ["an end of turn that is no number", "MODEL_INVALID", { eot_token_id: "x" }],
+    ["add_bos_token without a BOS", "MODEL_INVALID", { bos_token_id: undefined, add_bos_token: true }],
+    ["add_bos_token that is no flag", "MODEL_INVALID", { add_bos_token: 1 }],
+  ];
+  test.each(broken)("%s with %s", (_, code, changes) => {
+    const metadata = new Map(byteVocabulary([]));
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === undefined) metadata.delete(`tokenizer.ggml.${name}`);
+      else metadata.set(`tokenizer.ggml.${name}`, value as never);
+    }
+    expect(() => createTokenizer(metadata)).toThrow(expect.objectContaining({ name: "BitNetError", code }));
+  });
+
+  test("scores that are not numbers and byte tokens that are no bytes", () => {
+    const refused = (key: string, value: Float32Array | string[]): void => {
+      const metadata: Metadata = new Map(pieceVocabulary(PIECES)).set(`tokenizer.ggml.${key}`, value);
+      expect(() => createTokenizer(metadata)).toThrow(expect.objectContaining({ code: "MODEL_INVALID" }));
+    };
+    refused("scores", new Float32Array(400).fill(NaN));
+    refused("scores", new Float32Array(3));
+    refused(
+      "tokens",
+      Array.from({ length: 259 + PIECES.length }, (_, index) => `token ${index}`),
+    );
+  });
+});
