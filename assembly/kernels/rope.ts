@@ -1,3 +1,5 @@
+import { roundToHalf } from "../simd/half";
+
 // Rotary position embedding, and the table of angles it reads. NativeMath is compiled into the module, so the table has the
 // same bits on every host; Math.sin of JavaScript engines does not.
 
@@ -114,8 +116,11 @@ export function rope_adjacent(
   }
 }
 
-/** Copies heads unrotated, with the addressing of rope_halves: how values enter their cache. */
-export function store_heads(
+/**
+ * Copies heads unrotated, with the addressing of rope_halves, each value rounded to the nearest half: what a cache of halves
+ * would hold. y may be x.
+ */
+export function store_heads_as_halves(
   x: usize,
   tokens: usize,
   inputStride: usize,
@@ -128,7 +133,9 @@ export function store_heads(
 ): void {
   for (let t: usize = 0; t < tokens; ++t) {
     for (let h = headBegin; h < headEnd; ++h) {
-      memory.copy(y + t * tokenStride + h * headStride, x + t * inputStride + h * (headSize << 2), headSize << 2);
+      const from = x + t * inputStride + h * (headSize << 2);
+      const to = y + t * tokenStride + h * headStride;
+      for (let k: usize = 0; k < headSize << 2; k += 16) v128.store(to + k, roundToHalf(v128.load(from + k)));
     }
   }
 }

@@ -31,3 +31,20 @@ export function halfMask(): v128 {
 }
 
 const HALF_MASK = memory.data<u32>([0x8fffe000, 0x8fffe000, 0x8fffe000, 0x8fffe000]);
+
+/**
+ * Four f32 rounded to the nearest IEEE half, ties to even, and kept as f32; beyond ±65504 they become that.
+ * Halves are normal above 2⁻¹⁴, where 13 bits of the fraction are rounded away, and multiples of 2⁻²⁴ below it, which is
+ * what adding and taking away 0.75 rounds to.
+ */
+// @ts-ignore: decorator
+@inline
+export function roundToHalf(x: v128): v128 {
+  const clamped = f32x4.min(f32x4.max(x, f32x4.splat(-65504)), f32x4.splat(65504));
+  const tie = v128.and(i32x4.shr_u(clamped, 13), i32x4.splat(1));
+  const carried = i32x4.add(clamped, i32x4.add(tie, i32x4.splat(0xfff)));
+  const normal = v128.and(carried, i32x4.splat(<i32>0xffffe000));
+  const grid = f32x4.splat(0.75);
+  const subnormal = f32x4.sub(f32x4.add(clamped, grid), grid);
+  return v128.bitselect(subnormal, normal, f32x4.lt(f32x4.abs(clamped), f32x4.splat(6.103515625e-5)));
+}

@@ -68,7 +68,10 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
     for (let limit = 64; ; limit *= 8) {
       candidates.takeLikeliest(logits, limit);
       const length = nucleusLength(candidates, total, topP);
-      if (length < limit || candidates.count >= all) {
+      const least = candidates.logit(candidates.count - 1);
+      // Once min-p leaves the last one out, it leaves out all that would come after it.
+      const minPEnds = minP > 0 && exp(least - candidates.logit(0)) < minP;
+      if (length < limit || minPEnds || candidates.count >= all) {
         candidates.truncate(length);
         return;
       }

@@ -52,7 +52,7 @@ export interface Operations {
     gate: readonly [PackedMatrix, Buffer],
     up: readonly [PackedMatrix, Buffer],
   ): void;
-  /** Turns queries in place and keys into the cache by their positions' angles; values go into the cache as they are. */
+  /** Turns queries and keys by their positions' angles, in place; then keys and values go into the cache, rounded to halves. */
   rotateAndCache(
     cache: KvCache | undefined,
     region: number,
@@ -216,14 +216,14 @@ export function createOperations(model: Model, member: Member): Operations {
       const [kvBegin, kvEnd] = share(kvHeads, member);
       // prettier-ignore
       rope(
-        key.address, tokens, key.cols * 4, kvBegin, kvEnd, headSize, table, dimensions,
-        cache.keys.address + position * headBytes, cacheHead, headBytes,
+        key.address, tokens, key.cols * 4, kvBegin, kvEnd, headSize, table, dimensions, key.address, headBytes, key.cols * 4,
       );
-      // prettier-ignore
-      kernels.store_heads(
-        value.address, tokens, value.cols * 4, kvBegin, kvEnd, headSize,
-        cache.values.address + position * headBytes, cacheHead, headBytes,
-      );
+      for (const [rows, to] of [[key, cache.keys], [value, cache.values]] as const) {
+        // prettier-ignore
+        kernels.store_heads_as_halves(
+          rows.address, tokens, rows.cols * 4, kvBegin, kvEnd, headSize, to.address + position * headBytes, cacheHead, headBytes,
+        );
+      }
       member.barrier();
     },
     attend(cache, position, query, out): void {

@@ -66,7 +66,7 @@ export interface Kernels {
   ): void;
   readonly rope_halves: Rope;
   readonly rope_adjacent: Rope;
-  store_heads(
+  store_heads_as_halves(
     inputAddress: number,
     tokens: number,
     inputStride: number,

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createTextStream } from "#dist/text/text-stream.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
@@ -21,7 +22,7 @@ interface GoldenFile {
 }
 
 const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, "utf8")) as T;
-const storyteller = new URL("../../models/storyteller.gguf", import.meta.url).pathname;
+const storyteller = fileURLToPath(new URL("../../models/storyteller.gguf", import.meta.url));
 
 const MODELS = [
   { name: "tiny-bitnet-b1.58-i2_s", tokenizer: "gpt2 without pre: the default splitter" },
@@ -48,8 +49,7 @@ describe.skipIf(!goldenAvailable).each(MODELS)("tokenizer of $name ($tokenizer)"
     }
   });
 
-  test("decodes every text of tokenize.json back", () => {
-    if (name === "storyteller") return;
+  test.skipIf(name === "storyteller")("decodes every text of tokenize.json back", () => {
     for (const { text } of readJson<TokenizedText[]>(goldenPath(`${name}/tokenize.json`))) {
       expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
     }

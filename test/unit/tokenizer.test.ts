@@ -257,6 +257,45 @@ describe("createTokenizer refuses", () => {
     expect(() => createTokenizer(metadata)).toThrow(expect.objectContaining({ name: "BitNetError", code }));
   });
 
+  test("anything else with a BitNetError, or accepts it", () => {
+    const value = fc.oneof(
+      fc.constantFrom("gpt2", "llama", "llama-bpe", "default"),
+      fc.string(),
+      fc.boolean(),
+      fc.integer({ min: -5, max: 300 }),
+      fc.double(),
+      fc.bigInt(),
+      fc.array(fc.string({ maxLength: 4 }), { maxLength: 5 }),
+      fc.array(fc.constantFrom("a b", "ab c", "a", " ", "", "b  c"), { maxLength: 5 }),
+      fc
+        .array(fc.integer({ min: -3, max: 300 }), { maxLength: 5 })
+        .map((numbers) => Int32Array.from(numbers)),
+      fc.array(fc.float(), { maxLength: 5 }).map((numbers) => Float32Array.from(numbers)),
+    );
+    const name = fc.constantFrom(
+      ...["model", "pre", "tokens", "token_type", "scores", "merges", "bos_token_id", "eos_token_id"],
+      ...["unknown_token_id", "eot_token_id", "add_bos_token", "add_eos_token", "add_space_prefix"],
+    );
+    const base = fc.constantFrom(byteVocabulary(["a b"]), pieceVocabulary(PIECES));
+    fc.assert(
+      fc.property(base, fc.dictionary(name, value, { maxKeys: 3 }), (metadata, changes) => {
+        const changed: Metadata = new Map([
+          ...metadata,
+          ...Object.entries(changes).map(([key, entry]) => [`tokenizer.ggml.${key}`, entry] as const),
+        ]);
+        try {
+          const tokenizer = createTokenizer(changed);
+          const ids = tokenizer.encode("a <s> é 😁");
+          for (const id of ids) expect(id >= 0 && id < tokenizer.vocabSize).toBe(true);
+          tokenizer.decode(ids);
+        } catch (error) {
+          expect(error).toMatchObject({ name: "BitNetError" });
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test("scores that are not numbers and byte tokens that are no bytes", () => {
     const refused = (key: string, value: Float32Array | string[]): void => {
       const metadata: Metadata = new Map(pieceVocabulary(PIECES)).set(`tokenizer.ggml.${key}`, value);
