@@ -48,7 +48,9 @@ function refuseCalls(target) {
     const start = /^ \(func \$(\S+)/.exec(line);
     if (start) current = start[1];
     else if (/^\s*call /.test(line) && !mayCall.test(current)) {
-      throw new Error(`${target} build: "${current}" contains a call (${line.trim()}); mark the callee @inline`);
+      throw new Error(
+        `${target} build: "${current}" contains a call (${line.trim()}); mark the callee @inline`,
+      );
     }
   }
 }
@@ -73,7 +75,14 @@ function buildKernels() {
 const force = process.argv.includes("--force");
 const wanted = {
   kernels: fingerprint(["assembly", "asconfig.json", "scripts/build.mjs"]),
-  types: fingerprint(["assembly", "src", "asconfig.json", "tsconfig.json", "scripts/build.mjs", "package.json"]),
+  types: fingerprint([
+    "assembly",
+    "src",
+    "asconfig.json",
+    "tsconfig.json",
+    "scripts/build.mjs",
+    "package.json",
+  ]),
 };
 let have = {};
 try {
@@ -81,7 +90,9 @@ try {
 } catch {
   // Never built, or the stamp was lost: build.
 }
-const generatedThere = shippedTargets.every((t) => existsSync(join(root, "src", "wasm", "generated", `${t}.ts`)));
+const generatedThere = shippedTargets.every((t) =>
+  existsSync(join(root, "src", "wasm", "generated", `${t}.ts`)),
+);
 const kernelsStale = force || have.kernels !== wanted.kernels || !generatedThere;
 if (kernelsStale) {
   console.error("Building kernels (AssemblyScript → WebAssembly)");

@@ -27,11 +27,15 @@ export function ensureReady() {
     console.error("Installing packages");
     const npm = process.platform === "win32" ? "npm.cmd" : "npm";
     // Scripts are left out: the only one is our own build, which comes next, and no dependency needs one.
-    const { status } = spawnSync(npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], {
-      cwd: root,
-      stdio: ["ignore", process.stderr, process.stderr],
-      shell: process.platform === "win32",
-    });
+    const { status } = spawnSync(
+      npm,
+      ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+      {
+        cwd: root,
+        stdio: ["ignore", process.stderr, process.stderr],
+        shell: process.platform === "win32",
+      },
+    );
     if (status !== 0) {
       console.error("npm ci failed: check the network and the npm registry, then run the command again");
       process.exit(status ?? 1);

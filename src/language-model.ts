@@ -145,10 +145,14 @@ async function openSource(source: ModelSource): Promise<ByteSource> {
         `Cannot open "${text}": models are read from local files so far; download it and give its path`,
       );
     }
-    if (text === "") throw new BitNetError("INVALID_ARGUMENT", "Cannot open a model without a name: the path is empty");
+    if (text === "")
+      throw new BitNetError("INVALID_ARGUMENT", "Cannot open a model without a name: the path is empty");
     return openFileSource(source);
   }
-  throw new BitNetError("INVALID_ARGUMENT", `Cannot open ${String(source)}: expected a path, a URL, a Blob or a Uint8Array`);
+  throw new BitNetError(
+    "INVALID_ARGUMENT",
+    `Cannot open ${String(source)}: expected a path, a URL, a Blob or a Uint8Array`,
+  );
 }
 
 function createLanguageModel(engine: Engine, tokenizer: Tokenizer, info: ModelInfo): LanguageModel {
@@ -163,7 +167,10 @@ function createLanguageModel(engine: Engine, tokenizer: Tokenizer, info: ModelIn
     throwIfAborted(resolved.signal);
     const ids = tokenizer.encode(prompt);
     if (ids.length === 0) {
-      throw new BitNetError("INVALID_ARGUMENT", "Cannot continue an empty prompt: this model has no BOS token to begin with");
+      throw new BitNetError(
+        "INVALID_ARGUMENT",
+        "Cannot continue an empty prompt: this model has no BOS token to begin with",
+      );
     }
     if (ids.length > info.contextLength) {
       throw new BitNetError(
@@ -187,7 +194,10 @@ function createLanguageModel(engine: Engine, tokenizer: Tokenizer, info: ModelIn
         for await (const piece of run(prompt, options)) text += piece.text;
       } catch (error) {
         if (!(error instanceof BitNetError) || error.code !== "CONTEXT_FULL") throw error;
-        throw new BitNetError(error.code, error.message, { cause: error.cause, details: { ...error.details, text } });
+        throw new BitNetError(error.code, error.message, {
+          cause: error.cause,
+          details: { ...error.details, text },
+        });
       }
       return text;
     },
@@ -235,9 +245,13 @@ function describeInfo(file: ModelFile, engine: Engine): ModelInfo {
 
 function checkWhole(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new BitNetError("INVALID_ARGUMENT", `Invalid ${name}: ${value} (expected a whole number from ${least} to ${most})`, {
-    details: { option: name, value },
-  });
+  throw new BitNetError(
+    "INVALID_ARGUMENT",
+    `Invalid ${name}: ${value} (expected a whole number from ${least} to ${most})`,
+    {
+      details: { option: name, value },
+    },
+  );
 }
 
 function sum(values: readonly number[]): number {

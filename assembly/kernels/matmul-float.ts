@@ -46,7 +46,16 @@ function store1(y: usize, a: v128, b: v128, scale: f32, accumulate: bool): void 
 /** Four far rows × one token; rows are streams as in matmul-ternary. */
 // @ts-ignore: decorator
 @inline
-function rows4x1<W>(w0: usize, streamBytes: usize, x: usize, cols: usize, y: usize, streamRows: usize, scale: f32, accumulate: bool): void {
+function rows4x1<W>(
+  w0: usize,
+  streamBytes: usize,
+  x: usize,
+  cols: usize,
+  y: usize,
+  streamRows: usize,
+  scale: f32,
+  accumulate: bool,
+): void {
   const mask = layoutMask<W>();
   const unit = f32x4.splat(HALF_UNIT);
   let w1 = w0 + streamBytes;
@@ -140,12 +149,28 @@ function matmul<W>(
   // Rows outermost: four rows stay in the first-level cache while every token passes.
   for (let row: usize = 0; row < quarter; ++row) {
     for (let t: usize = 0; t < tokens; ++t) {
-      rows4x1<W>(first + row * rowBytes, quarter * rowBytes, x + t * inputStride, cols, out + (row << 2) + t * yStride, quarter, scale, accumulate);
+      rows4x1<W>(
+        first + row * rowBytes,
+        quarter * rowBytes,
+        x + t * inputStride,
+        cols,
+        out + (row << 2) + t * yStride,
+        quarter,
+        scale,
+        accumulate,
+      );
     }
   }
   for (let row = quarter << 2; row < rows; ++row) {
     for (let t: usize = 0; t < tokens; ++t) {
-      row1x1<W>(first + row * rowBytes, x + t * inputStride, cols, out + (row << 2) + t * yStride, scale, accumulate);
+      row1x1<W>(
+        first + row * rowBytes,
+        x + t * inputStride,
+        cols,
+        out + (row << 2) + t * yStride,
+        scale,
+        accumulate,
+      );
     }
   }
 }
@@ -161,24 +186,51 @@ function matmul<W>(
  * Splits    by rows or tokens
  */
 export function matmul_f32_f32(
-  weights: usize, cols: usize, rowBegin: usize, rowEnd: usize, x: usize, inputStride: usize, tokens: usize, y: usize,
-  yStride: usize, scale: f32, accumulate: bool,
+  weights: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  x: usize,
+  inputStride: usize,
+  tokens: usize,
+  y: usize,
+  yStride: usize,
+  scale: f32,
+  accumulate: bool,
 ): void {
   matmul<f32>(weights, cols, rowBegin, rowEnd, x, inputStride, tokens, y, yStride, scale, accumulate);
 }
 
 /** As matmul_f32_f32, for bfloat16 rows. */
 export function matmul_bf16_f32(
-  weights: usize, cols: usize, rowBegin: usize, rowEnd: usize, x: usize, inputStride: usize, tokens: usize, y: usize,
-  yStride: usize, scale: f32, accumulate: bool,
+  weights: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  x: usize,
+  inputStride: usize,
+  tokens: usize,
+  y: usize,
+  yStride: usize,
+  scale: f32,
+  accumulate: bool,
 ): void {
   matmul<u16>(weights, cols, rowBegin, rowEnd, x, inputStride, tokens, y, yStride, scale, accumulate);
 }
 
 /** As matmul_f32_f32, for rebiased f16 rows (pack_f16); |x| < 2²⁵, so that its multiple by 2¹⁰² is finite. */
 export function matmul_f16_f32(
-  weights: usize, cols: usize, rowBegin: usize, rowEnd: usize, x: usize, inputStride: usize, tokens: usize, y: usize,
-  yStride: usize, scale: f32, accumulate: bool,
+  weights: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  x: usize,
+  inputStride: usize,
+  tokens: usize,
+  y: usize,
+  yStride: usize,
+  scale: f32,
+  accumulate: bool,
 ): void {
   matmul<i16>(weights, cols, rowBegin, rowEnd, x, inputStride, tokens, y, yStride, scale, accumulate);
 }

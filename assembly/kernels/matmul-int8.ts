@@ -96,7 +96,7 @@ function addProducts(sums: v128, w: v128, u: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function finish(y: usize, high: v128, low: v128, record: usize, s: f64, scale: f32, accumulate: bool): void {
-  const sum = (<i64>sumLanesI32(high) << 7) + <i64>sumLanesI32(low) - (<i64>load<i32>(record, 4) << 13);
+  const sum = ((<i64>sumLanesI32(high)) << 7) + <i64>sumLanesI32(low) - ((<i64>load<i32>(record, 4)) << 13);
   const value = <f32>((<f64>sum / s) * <f64>load<f32>(record)) * scale;
   store<f32>(y, accumulate ? load<f32>(y) + value : value);
 }

@@ -8,7 +8,17 @@
 // the hardware prefetcher follows streams within 4 KiB pages, so several keep several misses in flight. Neighbouring rows
 // were 2× slower on weights larger than the cache (docs/KERNELS.md).
 
-import { FLUSH_BLOCKS, addDot, codeMask, first, firstCodes, flush, isNarrow, second, secondCodes } from "../simd/dot";
+import {
+  FLUSH_BLOCKS,
+  addDot,
+  codeMask,
+  first,
+  firstCodes,
+  flush,
+  isNarrow,
+  second,
+  secondCodes,
+} from "../simd/dot";
 import { sumLanesI32 } from "../simd/lanes";
 
 /** Bytes of 64 weights. */
@@ -317,7 +327,17 @@ function matmul<F>(
     const record = records + token * RECORD_BYTES;
     const to = out + token * yStride;
     for (let row: usize = 0; row < quarter; ++row) {
-      rows4x1<F>(first + row * rowBytes, quarter * rowBytes, blocks, x, record, to + (row << 2), quarter, scale, accumulate);
+      rows4x1<F>(
+        first + row * rowBytes,
+        quarter * rowBytes,
+        blocks,
+        x,
+        record,
+        to + (row << 2),
+        quarter,
+        scale,
+        accumulate,
+      );
     }
     for (let row = quarter << 2; row < rows; ++row) {
       row1x1<F>(first + row * rowBytes, blocks, x, record, to + (row << 2), scale, accumulate);
@@ -336,27 +356,95 @@ function matmul<F>(
  * Splits    by rows or tokens: any partition gives the same bytes
  */
 export function matmul_ternary_i8_plain(
-  weights: usize, cols: usize, rowBegin: usize, rowEnd: usize, activations: usize, activationStride: usize, records: usize,
-  tokens: usize, y: usize, yStride: usize, scale: f32, accumulate: bool,
+  weights: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  activations: usize,
+  activationStride: usize,
+  records: usize,
+  tokens: usize,
+  y: usize,
+  yStride: usize,
+  scale: f32,
+  accumulate: bool,
 ): void {
-  
-  matmul<i8>(weights, cols, rowBegin, rowEnd, activations, activationStride, records, tokens, y, yStride, scale, accumulate);
+  matmul<i8>(
+    weights,
+    cols,
+    rowBegin,
+    rowEnd,
+    activations,
+    activationStride,
+    records,
+    tokens,
+    y,
+    yStride,
+    scale,
+    accumulate,
+  );
 }
 
 /** The same by the relaxed 32-bit dot product: fastest where an engine maps it to one instruction. Traps in the simd128 build. */
 export function matmul_ternary_i8_wide(
-  weights: usize, cols: usize, rowBegin: usize, rowEnd: usize, activations: usize, activationStride: usize, records: usize,
-  tokens: usize, y: usize, yStride: usize, scale: f32, accumulate: bool,
+  weights: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  activations: usize,
+  activationStride: usize,
+  records: usize,
+  tokens: usize,
+  y: usize,
+  yStride: usize,
+  scale: f32,
+  accumulate: bool,
 ): void {
   if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
-  matmul<i32>(weights, cols, rowBegin, rowEnd, activations, activationStride, records, tokens, y, yStride, scale, accumulate);
+  matmul<i32>(
+    weights,
+    cols,
+    rowBegin,
+    rowEnd,
+    activations,
+    activationStride,
+    records,
+    tokens,
+    y,
+    yStride,
+    scale,
+    accumulate,
+  );
 }
 
 /** The same by the relaxed 16-bit dot product. Traps in the simd128 build. */
 export function matmul_ternary_i8_narrow(
-  weights: usize, cols: usize, rowBegin: usize, rowEnd: usize, activations: usize, activationStride: usize, records: usize,
-  tokens: usize, y: usize, yStride: usize, scale: f32, accumulate: bool,
+  weights: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  activations: usize,
+  activationStride: usize,
+  records: usize,
+  tokens: usize,
+  y: usize,
+  yStride: usize,
+  scale: f32,
+  accumulate: bool,
 ): void {
   if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
-  matmul<i16>(weights, cols, rowBegin, rowEnd, activations, activationStride, records, tokens, y, yStride, scale, accumulate);
+  matmul<i16>(
+    weights,
+    cols,
+    rowBegin,
+    rowEnd,
+    activations,
+    activationStride,
+    records,
+    tokens,
+    y,
+    yStride,
+    scale,
+    accumulate,
+  );
 }

@@ -23,7 +23,7 @@ export function rope_table(
 ): void {
   const half = dimensions >> 1;
   for (let i: usize = 0; i < half; ++i) {
-    let frequency = NativeMath.pow(base, -2.0 * <f64>i / <f64>dimensions) * scale;
+    let frequency = NativeMath.pow(base, (-2.0 * <f64>i) / <f64>dimensions) * scale;
     if (factors != 0) frequency /= <f64>load<f32>(factors + (i << 2));
     for (let p = begin; p < end; ++p) {
       const angle = <f64>p * frequency;

@@ -20,7 +20,11 @@ const unused = /(^|\.)(rope_freqs|attn_rot_embd)\.weight$/;
  * Names and keys are those of GGUF (github.com/ggml-org/ggml/blob/master/docs/gguf.md). A tensor that the graph would not
  * use is an error rather than ignored: a bias left out changes every token without a trace.
  */
-export function describeDecoder(file: ModelFile, architecture: string, traits: DecoderTraits): ModelDescription {
+export function describeDecoder(
+  file: ModelFile,
+  architecture: string,
+  traits: DecoderTraits,
+): ModelDescription {
   const sizes = readSizes(file, architecture);
   const { width, feedForward, heads, kvHeads, headSize, vocabSize } = sizes;
   const used = new Set<string>();
@@ -28,16 +32,24 @@ export function describeDecoder(file: ModelFile, architecture: string, traits: D
   function requireShape(tensor: string, shape: readonly number[]): void {
     const info = file.tensors.get(tensor);
     if (info === undefined) {
-      throw invalid(file, `tensor "${tensor}" is missing; a ${architecture} model of ${sizes.layers} layers has it`, { tensor });
+      throw invalid(
+        file,
+        `tensor "${tensor}" is missing; a ${architecture} model of ${sizes.layers} layers has it`,
+        { tensor },
+      );
     }
     const actual = [...info.shape];
     while (actual.length > shape.length && actual.at(-1) === 1) actual.pop();
     if (actual.length !== shape.length || actual.some((size, i) => size !== shape[i])) {
-      throw invalid(file, `tensor "${tensor}" has shape [${info.shape.join(", ")}], and the metadata says [${shape.join(", ")}]`, {
-        tensor,
-        shape: info.shape,
-        expected: shape,
-      });
+      throw invalid(
+        file,
+        `tensor "${tensor}" has shape [${info.shape.join(", ")}], and the metadata says [${shape.join(", ")}]`,
+        {
+          tensor,
+          shape: info.shape,
+          expected: shape,
+        },
+      );
     }
     used.add(tensor);
   }
@@ -104,7 +116,11 @@ function readSizes(file: ModelFile, architecture: string): ModelSizes {
     most: 4096,
     fallback: Math.floor(width / heads),
   });
-  const valueSize = readCount(file, key("attention.value_length"), { least: 4, most: 4096, fallback: headSize });
+  const valueSize = readCount(file, key("attention.value_length"), {
+    least: 4,
+    most: 4096,
+    fallback: headSize,
+  });
   const embedding = file.tensors.get("token_embd.weight");
   const sizes: ModelSizes = {
     layers: readCount(file, key("block_count"), { least: 1, most: 4096 }),
@@ -113,11 +129,18 @@ function readSizes(file: ModelFile, architecture: string): ModelSizes {
     heads,
     kvHeads,
     headSize,
-    vocabSize: readCount(file, key("vocab_size"), { least: 1, most: 1 << 24, fallback: embedding?.shape[1] ?? 0 }),
+    vocabSize: readCount(file, key("vocab_size"), {
+      least: 1,
+      most: 1 << 24,
+      fallback: embedding?.shape[1] ?? 0,
+    }),
     contextLength: readCount(file, key("context_length"), { least: 1, most: 1 << 26 }),
   };
   if (heads % kvHeads !== 0) {
-    throw invalid(file, `${heads} query heads cannot share ${kvHeads} key and value heads evenly`, { heads, kvHeads });
+    throw invalid(file, `${heads} query heads cannot share ${kvHeads} key and value heads evenly`, {
+      heads,
+      kvHeads,
+    });
   }
   if (valueSize !== headSize) {
     throw new BitNetError(

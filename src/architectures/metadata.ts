@@ -31,9 +31,12 @@ export function readCount(
       );
     }
   }
-  if (typeof value === "number" && Number.isInteger(value) && value >= range.least && value <= range.most) return value;
+  if (typeof value === "number" && Number.isInteger(value) && value >= range.least && value <= range.most)
+    return value;
   const found = value === undefined ? "is missing" : `is ${String(value).slice(0, 40)}`;
-  throw invalid(file, `metadata "${key}" ${found}, not a whole number from ${range.least} to ${range.most}`, { key });
+  throw invalid(file, `metadata "${key}" ${found}, not a whole number from ${range.least} to ${range.most}`, {
+    key,
+  });
 }
 
 /** A positive finite number. @throws BitNetError MODEL_INVALID if it is neither that nor absent with a fallback. */
@@ -46,6 +49,10 @@ export function readPositive(file: ModelFile, key: string, fallback?: number): n
 }
 
 /** The error for a file whose parts do not make a model. */
-export function invalid(file: ModelFile, problem: string, details: Readonly<Record<string, unknown>> = {}): BitNetError {
+export function invalid(
+  file: ModelFile,
+  problem: string,
+  details: Readonly<Record<string, unknown>> = {},
+): BitNetError {
   return new BitNetError("MODEL_INVALID", `Cannot load "${file.source.name}": ${problem}`, { details });
 }

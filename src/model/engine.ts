@@ -74,7 +74,8 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
     file,
     memories,
     kernels,
-    chooseContextLength: (sizes, weightBytes) => chooseContextLength(file.source.name, sizes, weightBytes, options),
+    chooseContextLength: (sizes, weightBytes) =>
+      chooseContextLength(file.source.name, sizes, weightBytes, options),
     head: options.head ?? "file",
     regionBytes: options.regionBytes,
     onBytes: options.onBytes,
@@ -86,7 +87,16 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
   const tell = (message: MemberMessage): void => team.tell(message);
   tell({ kind: "model", model });
 
-  return createEngine({ model, description, memories, team, tell, kernelBuild: kernels.build, ternaryForm, weightBytes });
+  return createEngine({
+    model,
+    description,
+    memories,
+    team,
+    tell,
+    kernelBuild: kernels.build,
+    ternaryForm,
+    weightBytes,
+  });
 }
 
 function createEngine(parts: {
@@ -101,7 +111,9 @@ function createEngine(parts: {
 }): Engine {
   const { model, memories, team, tell } = parts;
   const { head } = model;
-  const elementBytes = { "ternary-rows": 0.25, "int8-rows": 1, "f16-rows": 2, "bf16-rows": 2, "f32-rows": 4 }[head.layout];
+  const elementBytes = { "ternary-rows": 0.25, "int8-rows": 1, "f16-rows": 2, "bf16-rows": 2, "f32-rows": 4 }[
+    head.layout
+  ];
   const headBytes = head.rows * head.cols * elementBytes + (head.records === 0 ? 0 : head.rows * 8);
   let lastSession = 0;
   let disposing: Promise<void> | undefined;

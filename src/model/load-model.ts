@@ -9,9 +9,10 @@ import { BitNetError } from "../errors.js";
 import type { ModelFile } from "../files/model-file.js";
 import { packedBytes, packInt8Rows, packMatrix, packVector, type Packing } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
+import { packRopeTables } from "../packing/rope-table.js";
 import { type CompiledKernels, instantiateKernels } from "../wasm/kernel-build.js";
 import type { Kernels } from "../wasm/kernels.js";
-import { largestRegionBytes, type Memories, type Place } from "../wasm/memory.js";
+import { largestRegionBytes, type Memories } from "../wasm/memory.js";
 import { kvBytesPerToken } from "./context-length.js";
 import type { Layer, Model } from "./model.js";
 
@@ -37,7 +38,9 @@ const plannedFraction = 0.9;
  *
  * @throws BitNetError as describeModel, and FILE_CORRUPT, UNSUPPORTED_TENSOR_TYPE, OUT_OF_MEMORY.
  */
-export async function loadModelWeights(load: ModelLoad): Promise<{ readonly model: Model; readonly description: ModelDescription }> {
+export async function loadModelWeights(
+  load: ModelLoad,
+): Promise<{ readonly model: Model; readonly description: ModelDescription }> {
   const { file, memories } = load;
   const description = describeModel(file);
   const instances: (Kernels | undefined)[] = [];
@@ -53,7 +56,9 @@ export async function loadModelWeights(load: ModelLoad): Promise<{ readonly mode
     signal: load.signal,
   };
   // Every type is known to have a kernel before the first byte is read.
-  const layerBytes = description.layers.map((layer) => sum(matricesOf(layer).map((role) => packedBytes(file, role))));
+  const layerBytes = description.layers.map((layer) =>
+    sum(matricesOf(layer).map((role) => packedBytes(file, role))),
+  );
   const headBytes = packedBytes(file, description.head);
   const embeddingBytes = packedBytes(file, description.embedding);
   const tied = description.head === description.embedding;
@@ -76,9 +81,13 @@ export async function loadModelWeights(load: ModelLoad): Promise<{ readonly mode
 
   const embedding = await packMatrix(packing, description.embedding, place(embeddingBytes));
   if (embedding.layout === "ternary-rows") {
-    throw new BitNetError("UNSUPPORTED_TENSOR_TYPE", `Cannot load "${file.source.name}": a ternary embedding has no kernel here`, {
-      details: { tensor: description.embedding.tensor },
-    });
+    throw new BitNetError(
+      "UNSUPPORTED_TENSOR_TYPE",
+      `Cannot load "${file.source.name}": a ternary embedding has no kernel here`,
+      {
+        details: { tensor: description.embedding.tensor },
+      },
+    );
   }
   const layers: Layer[] = [];
   for (const [index, layer] of description.layers.entries()) {
@@ -87,7 +96,8 @@ export async function loadModelWeights(load: ModelLoad): Promise<{ readonly mode
   const fileHead = tied ? embedding : await packMatrix(packing, description.head, place(headBytes));
   const head = load.head === "int8" ? compactHead(packing, fileHead, tied) : fileHead;
   const outputNorm = await packVector(packing, description.outputNorm, head.region);
-  const ropeTables = await makeRopeTables(packing, description, layers, contextLength);
+  const regions = new Set(layers.map((layer) => layer.region));
+  const ropeTables = await packRopeTables(packing, description.rope, regions, contextLength);
   return {
     description,
     model: {
@@ -118,7 +128,8 @@ function matricesOf(layer: LayerDescription): readonly MatrixRole[] {
 }
 
 async function packLayer(packing: Packing, layer: LayerDescription, region: number): Promise<Layer> {
-  const vector = (role: LayerDescription["attentionNorm"]): Promise<PackedVector> => packVector(packing, role, region);
+  const vector = (role: LayerDescription["attentionNorm"]): Promise<PackedVector> =>
+    packVector(packing, role, region);
   const matrix = (role: MatrixRole): Promise<PackedMatrix> => packMatrix(packing, role, region);
   return {
     region,
@@ -134,38 +145,6 @@ async function packLayer(packing: Packing, layer: LayerDescription, region: numb
     feedForwardSubNorm: layer.feedForwardSubNorm && (await vector(layer.feedForwardSubNorm)),
     down: await matrix(layer.down),
   };
-}
-
-/** Positions made before the event loop gets a turn: about 2 ms for heads of 128. */
-const tablePositions = 256;
-
-/** One table of angles in each region that has layers: kernels read it from the memory they work in. */
-async function makeRopeTables(
-  packing: Packing,
-  { rope }: ModelDescription,
-  layers: readonly Layer[],
-  contextLength: number,
-): Promise<readonly Place[]> {
-  const tables: Place[] = [];
-  const tableBytes = contextLength * rope.dimensions * 4;
-  for (const region of new Set(layers.map((layer) => layer.region))) {
-    const address = packing.memories.allocate(region, tableBytes, "the rotary embedding's table");
-    const [first] = tables;
-    if (first !== undefined) {
-      packing.memories.view({ region, address }, tableBytes).set(packing.memories.view(first, tableBytes));
-    } else {
-      const factors = rope.factors && (await packVector(packing, rope.factors, region));
-      for (let begin = 0; begin < contextLength; begin += tablePositions) {
-        const end = Math.min(contextLength, begin + tablePositions);
-        const at = address + begin * rope.dimensions * 4;
-        const { rope_table: makeTable } = packing.kernels(region);
-        makeTable(at, begin, end, rope.dimensions, rope.base, rope.scale, 1, factors?.address ?? 0);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    }
-    tables.push({ region, address });
-  }
-  return tables;
 }
 
 function sum(values: readonly number[]): number {

@@ -2,7 +2,7 @@
 import { isMainThread, parentPort } from "node:worker_threads";
 import { instantiateKernels } from "../wasm/kernel-build.js";
 import type { Kernels } from "../wasm/kernels.js";
-import type { MemberAnswer, MemberRegion, MemberStart } from "../wasm/team.js";
+import { type MemberAnswer, type MemberRegion, type MemberStart, waitForTeam } from "../wasm/team.js";
 import { type Batch, forward } from "./forward.js";
 import type { Model } from "./model.js";
 import { createOperations, type Member, type Operations } from "./operations.js";
@@ -51,16 +51,15 @@ function listen(port: NonNullable<typeof parentPort>): void {
       kernels: kernelsOf,
       bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
       barrier(): void {
-        if (count > 1 && kernelsOf(0).team_barrier(barrierAddress, count) !== 0) {
-          throw new Error("another member of the team failed");
-        }
+        if (count > 1) waitForTeam(kernelsOf(0), barrierAddress, count);
       },
     };
   }
 
   function run({ job, session, batch }: ForwardJob): void {
     const plan = sessions.get(session);
-    if (model === undefined || ops === undefined || plan === undefined) throw new Error("told to work before being set up");
+    if (model === undefined || ops === undefined || plan === undefined)
+      throw new Error("told to work before being set up");
     ops.begin(plan, batch.tokens.length);
     forward(model, plan, batch, ops);
     if (start?.index === 0) answer({ kind: "done", job });

@@ -42,7 +42,11 @@ export interface Operations {
   /** Brings rows to another region's buffer; returns the buffer they are in. */
   move(from: Buffer, to: Buffer): Buffer;
   /** out = W · norm(x) for matrices that share an input. */
-  project(x: Buffer, norm: PackedVector | undefined, ...products: readonly (readonly [PackedMatrix, Buffer])[]): void;
+  project(
+    x: Buffer,
+    norm: PackedVector | undefined,
+    ...products: readonly (readonly [PackedMatrix, Buffer])[]
+  ): void;
   /** out += W · norm(x) */
   projectAndAdd(x: Buffer, norm: PackedVector | undefined, matrix: PackedMatrix, out: Buffer): void;
   /** gate = activation(G · norm(x)) · (U · norm(x)) */
@@ -71,7 +75,11 @@ export interface Operations {
 const rowGranule = 16;
 
 /** [begin, end) of `count` things for a member, in multiples of `granule`; ranges follow one another without gaps. */
-export function share(count: number, member: { readonly index: number; readonly count: number }, granule = 1): [number, number] {
+export function share(
+  count: number,
+  member: { readonly index: number; readonly count: number },
+  granule = 1,
+): [number, number] {
   const granules = Math.ceil(count / granule);
   const begin = Math.floor((granules * member.index) / member.count) * granule;
   const end = Math.floor((granules * (member.index + 1)) / member.count) * granule;
@@ -109,7 +117,16 @@ export function createOperations(model: Model, member: Member): Operations {
       if (norm !== undefined) {
         from = input.normed;
         const source = x.address + begin * stride;
-        kernels.rms_norm(source, x.cols, count, stride, norm.address, model.epsilon, from + begin * stride, stride);
+        kernels.rms_norm(
+          source,
+          x.cols,
+          count,
+          stride,
+          norm.address,
+          model.epsilon,
+          from + begin * stride,
+          stride,
+        );
       }
       const rows = from + begin * stride;
       if (forms.has("i8")) {
@@ -121,7 +138,14 @@ export function createOperations(model: Model, member: Member): Operations {
       }
     } else if (norm !== undefined) from = input.normed;
     if (!alone) member.barrier();
-    return { region: x.region, tokens: x.tokens, cols: x.cols, f32: from, quantized: input.quantized, records: input.records };
+    return {
+      region: x.region,
+      tokens: x.tokens,
+      cols: x.cols,
+      f32: from,
+      quantized: input.quantized,
+      records: input.records,
+    };
   }
 
   /** This member's rows of out (+)= W · input. */
@@ -147,8 +171,24 @@ export function createOperations(model: Model, member: Member): Operations {
         );
         return;
       default: {
-        const kernel = { "f16-rows": kernels.matmul_f16_f32, "bf16-rows": kernels.matmul_bf16_f32, "f32-rows": kernels.matmul_f32_f32 }[matrix.layout];
-        kernel(matrix.address, cols, begin, end, input.f32, cols * 4, input.tokens, out.address, stride, scale, add);
+        const kernel = {
+          "f16-rows": kernels.matmul_f16_f32,
+          "bf16-rows": kernels.matmul_bf16_f32,
+          "f32-rows": kernels.matmul_f32_f32,
+        }[matrix.layout];
+        kernel(
+          matrix.address,
+          cols,
+          begin,
+          end,
+          input.f32,
+          cols * 4,
+          input.tokens,
+          out.address,
+          stride,
+          scale,
+          add,
+        );
       }
     }
   }
@@ -166,14 +206,17 @@ export function createOperations(model: Model, member: Member): Operations {
     embed(embedding, ids, out): void {
       const kernels = member.kernels(embedding.region);
       const [begin, end] = share(ids.length, member);
-      for (let t = begin; t < end; t += 1) readRow(kernels, embedding, ids[t] ?? 0, out.address + t * out.cols * 4);
+      for (let t = begin; t < end; t += 1)
+        readRow(kernels, embedding, ids[t] ?? 0, out.address + t * out.cols * 4);
       member.barrier();
     },
     move(from, to): Buffer {
       if (from.region === to.region) return to;
       if (member.index === 0) {
         const bytes = tokens * from.cols * 4;
-        member.bytes(to.region).set(member.bytes(from.region).subarray(from.address, from.address + bytes), to.address);
+        member
+          .bytes(to.region)
+          .set(member.bytes(from.region).subarray(from.address, from.address + bytes), to.address);
       }
       member.barrier();
       return to;
@@ -205,7 +248,8 @@ export function createOperations(model: Model, member: Member): Operations {
       const { dimensions, pairing } = model.rope;
       const kernels = member.kernels(region);
       const rope = pairing === "halves" ? kernels.rope_halves : kernels.rope_adjacent;
-      const table = (model.ropeTables.find((place) => place.region === region)?.address ?? 0) + position * dimensions * 4;
+      const table =
+        (model.ropeTables.find((place) => place.region === region)?.address ?? 0) + position * dimensions * 4;
       const headBytes = headSize * 4;
       const cacheHead = plan.contextLength * headBytes;
       const [begin, end] = share(heads, member);
@@ -218,7 +262,10 @@ export function createOperations(model: Model, member: Member): Operations {
       rope(
         key.address, tokens, key.cols * 4, kvBegin, kvEnd, headSize, table, dimensions, key.address, headBytes, key.cols * 4,
       );
-      for (const [rows, to] of [[key, cache.keys], [value, cache.values]] as const) {
+      for (const [rows, to] of [
+        [key, cache.keys],
+        [value, cache.values],
+      ] as const) {
         // prettier-ignore
         kernels.store_heads_as_halves(
           rows.address, tokens, rows.cols * 4, kvBegin, kvEnd, headSize, to.address + position * headBytes, cacheHead, headBytes,
@@ -235,7 +282,7 @@ export function createOperations(model: Model, member: Member): Operations {
       const stride = query.cols * 4;
       // Work is (head, token) pairs, heads outermost: a member walks few heads' caches, and ranges are even to a token.
       const [begin, end] = share(heads * tokens, member);
-      for (let unit = begin; unit < end; ) {
+      for (let unit = begin; unit < end;) {
         const head = Math.floor(unit / tokens);
         const first = unit % tokens;
         const count = Math.min(tokens - first, end - unit);

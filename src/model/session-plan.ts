@@ -92,7 +92,11 @@ export function allocateSession(
     records: take(region, count * 8, "working buffers"),
   });
   const workBuffers = (region: number): WorkBuffers => {
-    const buffer = (cols: number): Buffer => ({ region, cols, address: take(region, tokens * cols * 4, "working buffers") });
+    const buffer = (cols: number): Buffer => ({
+      region,
+      cols,
+      address: take(region, tokens * cols * 4, "working buffers"),
+    });
     return {
       x: buffer(width),
       query: buffer(heads * headSize),
@@ -110,8 +114,14 @@ export function allocateSession(
     };
   };
   try {
-    const regions = new Set([...model.layers.map((layer) => layer.region), model.head.region, model.embedding.region]);
-    const work = memories.regions.map((region) => (regions.has(region.index) ? workBuffers(region.index) : undefined));
+    const regions = new Set([
+      ...model.layers.map((layer) => layer.region),
+      model.head.region,
+      model.embedding.region,
+    ]);
+    const work = memories.regions.map((region) =>
+      regions.has(region.index) ? workBuffers(region.index) : undefined,
+    );
     const cacheBytes = kvHeads * contextLength * headSize * 4;
     const caches = model.layers.map(({ region }) => ({
       keys: { region, address: take(region, cacheBytes, `a KV cache of ${contextLength} tokens`) },
@@ -142,6 +152,7 @@ export function freeSession(memories: Memories, plan: SessionPlan): void {
 /** The working buffers of a region that a plan has buffers in. */
 export function workOf(plan: SessionPlan, region: number): WorkBuffers {
   const work = plan.work[region];
-  if (work === undefined) throw new BitNetError("WORKER_FAILED", `The session has no buffers in memory ${region}`);
+  if (work === undefined)
+    throw new BitNetError("WORKER_FAILED", `The session has no buffers in memory ${region}`);
   return work;
 }

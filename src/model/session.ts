@@ -66,12 +66,17 @@ export function createSession(parts: {
 
   function check(ids: readonly number[]): void {
     if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
-    if (ids.length === 0) throw new BitNetError("INVALID_ARGUMENT", "Cannot evaluate no tokens: give at least one");
+    if (ids.length === 0)
+      throw new BitNetError("INVALID_ARGUMENT", "Cannot evaluate no tokens: give at least one");
     for (const id of ids) {
       if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
-        throw new BitNetError("INVALID_ARGUMENT", `Invalid token id: ${id} (expected 0 to ${vocabSize - 1})`, {
-          details: { id },
-        });
+        throw new BitNetError(
+          "INVALID_ARGUMENT",
+          `Invalid token id: ${id} (expected 0 to ${vocabSize - 1})`,
+          {
+            details: { id },
+          },
+        );
       }
     }
     if (position + ids.length > plan.contextLength) {
@@ -132,7 +137,9 @@ export function createSession(parts: {
         }
         check(wanted);
         const all = new Float32Array(wanted.length * vocabSize);
-        await passes(wanted, plan.logitsTokens, "all", signal, (begin, count) => all.set(logitsView(count), begin * vocabSize));
+        await passes(wanted, plan.logitsTokens, "all", signal, (begin, count) =>
+          all.set(logitsView(count), begin * vocabSize),
+        );
         return all;
       });
     },
@@ -145,7 +152,10 @@ export function createSession(parts: {
     truncate(length): void {
       if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
       if (!Number.isInteger(length) || length < 0 || length > position) {
-        throw new BitNetError("INVALID_ARGUMENT", `Cannot truncate to ${length} tokens: expected 0 to ${position}`);
+        throw new BitNetError(
+          "INVALID_ARGUMENT",
+          `Cannot truncate to ${length} tokens: expected 0 to ${position}`,
+        );
       }
       position = length;
     },

@@ -29,8 +29,14 @@ interface Packer {
 const packers: Readonly<Record<string, Packer>> = {
   I2_S: { packedBytes: (rows, cols) => (rows * cols) / 4, pack: packI2s },
   F16: { packedBytes: (rows, cols) => rows * cols * 2, pack: packF16 },
-  BF16: { packedBytes: (rows, cols) => rows * cols * 2, pack: (p, t, r, g) => packVerbatim(p, t, r, g, "bf16-rows", 2) },
-  F32: { packedBytes: (rows, cols) => rows * cols * 4, pack: (p, t, r, g) => packVerbatim(p, t, r, g, "f32-rows", 4) },
+  BF16: {
+    packedBytes: (rows, cols) => rows * cols * 2,
+    pack: (p, t, r, g) => packVerbatim(p, t, r, g, "bf16-rows", 2),
+  },
+  F32: {
+    packedBytes: (rows, cols) => rows * cols * 4,
+    pack: (p, t, r, g) => packVerbatim(p, t, r, g, "f32-rows", 4),
+  },
 };
 
 /** Names of the tensor types that matrices may have. */
@@ -65,7 +71,8 @@ export async function packVector(packing: Packing, role: VectorRole, region: num
 
 function find(file: ModelFile, name: string): { readonly packer: Packer; readonly tensor: TensorInfo } {
   const tensor = file.tensors.get(name);
-  if (tensor === undefined) throw new BitNetError("MODEL_INVALID", `Cannot load "${file.source.name}": tensor "${name}" is missing`);
+  if (tensor === undefined)
+    throw new BitNetError("MODEL_INVALID", `Cannot load "${file.source.name}": tensor "${name}" is missing`);
   const packer = packers[tensor.type];
   if (packer === undefined) {
     const reason = unportable.get(tensor.type) ?? "which is not supported";
@@ -81,10 +88,18 @@ function find(file: ModelFile, name: string): { readonly packer: Packer; readonl
 /** Types that no portable program can read, and why. */
 const unportable: ReadonlyMap<string, string> = new Map([
   ["TL1", "whose layout depends on the build that wrote it: convert the model to I2_S"],
-  ["TL2 or MXFP4", "whose layout (if it is TL2) depends on the build that wrote it: convert the model to I2_S"],
+  [
+    "TL2 or MXFP4",
+    "whose layout (if it is TL2) depends on the build that wrote it: convert the model to I2_S",
+  ],
 ]);
 
-async function packI2s(packing: Packing, tensor: TensorInfo, role: MatrixRole, region: number): Promise<PackedMatrix> {
+async function packI2s(
+  packing: Packing,
+  tensor: TensorInfo,
+  role: MatrixRole,
+  region: number,
+): Promise<PackedMatrix> {
   const codeBytes = (role.rows * role.cols) / 4;
   const trailer = await packing.file.source.read(tensor.offset + codeBytes, 4);
   const scale = new DataView(trailer.buffer, trailer.byteOffset).getFloat32(0, true);
@@ -92,13 +107,23 @@ async function packI2s(packing: Packing, tensor: TensorInfo, role: MatrixRole, r
   const address = await readIntoMemory(packing, tensor, codeBytes, region, codeBytes, (at, bytes, begin) => {
     const bad = packing.kernels(region).pack_i2s(at, at, bytes);
     if (bad !== 0) {
-      throw corrupt(packing, tensor, begin + (bad - 1) * 32, "it holds a code 3, which stands for no ternary weight");
+      throw corrupt(
+        packing,
+        tensor,
+        begin + (bad - 1) * 32,
+        "it holds a code 3, which stands for no ternary weight",
+      );
     }
   });
   return { region, address, layout: "ternary-rows", rows: role.rows, cols: role.cols, scale, records: 0 };
 }
 
-async function packF16(packing: Packing, tensor: TensorInfo, role: MatrixRole, region: number): Promise<PackedMatrix> {
+async function packF16(
+  packing: Packing,
+  tensor: TensorInfo,
+  role: MatrixRole,
+  region: number,
+): Promise<PackedMatrix> {
   const count = role.rows * role.cols;
   const matrix = { region, rows: role.rows, cols: role.cols, scale: 1, records: 0 } as const;
   let small = true;
@@ -114,7 +139,10 @@ async function packF16(packing: Packing, tensor: TensorInfo, role: MatrixRole, r
   for (let begin = 0; begin < count * 2; begin += pieceBytes) {
     const bytes = Math.min(pieceBytes, count * 2 - begin);
     throwIfAborted(packing.signal);
-    await packing.file.source.readInto(tensor.offset + begin, packing.memories.view({ region, address: staging }, bytes));
+    await packing.file.source.readInto(
+      tensor.offset + begin,
+      packing.memories.view({ region, address: staging }, bytes),
+    );
     packing.kernels(region).widen_f16(staging, wide + begin * 2, bytes / 2);
     packing.onBytes(bytes);
   }
@@ -149,7 +177,10 @@ async function readIntoMemory(
   for (let begin = 0; begin < bytes; begin += pieceBytes) {
     throwIfAborted(packing.signal);
     const size = Math.min(pieceBytes, bytes - begin);
-    await file.source.readInto(tensor.offset + begin, memories.view({ region, address: address + begin }, size));
+    await file.source.readInto(
+      tensor.offset + begin,
+      memories.view({ region, address: address + begin }, size),
+    );
     onPiece(address + begin, size, begin);
     packing.onBytes(size);
   }
@@ -217,6 +248,9 @@ export function readRow(kernels: Kernels, matrix: PackedMatrix, row: number, out
     case "int8-rows":
       return kernels.row_i8(matrix.address, matrix.records, matrix.cols, row, outputAddress);
     case "ternary-rows":
-      throw new BitNetError("UNSUPPORTED_TENSOR_TYPE", "A ternary embedding has no kernel here; F32, F16 and BF16 have");
+      throw new BitNetError(
+        "UNSUPPORTED_TENSOR_TYPE",
+        "A ternary embedding has no kernel here; F32, F16 and BF16 have",
+      );
   }
 }

@@ -26,7 +26,13 @@ export interface Kernels {
   readonly row_f32: EmbeddingRow;
   readonly row_bf16: EmbeddingRow;
   readonly row_f16: EmbeddingRow;
-  row_i8(weightsAddress: number, recordsAddress: number, cols: number, row: number, outputAddress: number): void;
+  row_i8(
+    weightsAddress: number,
+    recordsAddress: number,
+    cols: number,
+    row: number,
+    outputAddress: number,
+  ): void;
   quantize_activations_i8(
     inputAddress: number,
     cols: number,

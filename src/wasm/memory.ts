@@ -80,7 +80,9 @@ export function createMemories(options: {
     try {
       region.memory.grow(Math.ceil((end - have) / pageBytes));
     } catch (cause) {
-      throw new BitNetError("OUT_OF_MEMORY", `Cannot get ${describe(end - have)} of memory for ${purpose}`, { cause });
+      throw new BitNetError("OUT_OF_MEMORY", `Cannot get ${describe(end - have)} of memory for ${purpose}`, {
+        cause,
+      });
     }
   }
 

@@ -27,7 +27,9 @@ export function chooseTernaryForm(
     wanted !== undefined ? [wanted] : build === "relaxed" ? ternaryForms : ["plain"];
   const bench = createTrial(memories);
   try {
-    const working = candidates.filter((form) => !(build === "simd128" && form !== "plain") && bench.correct(kernels, form));
+    const working = candidates.filter(
+      (form) => !(build === "simd128" && form !== "plain") && bench.correct(kernels, form),
+    );
     const [only, ...others] = working;
     if (only === undefined) {
       throw new BitNetError(
@@ -62,7 +64,8 @@ function createTrial(memories: Memories): Trial {
   const activations = memories.allocate(region, tokens * timedCols, "the self-test");
   const records = memories.allocate(region, tokens * 8, "the self-test");
   const output = memories.allocate(region, tokens * timedRows * 4, "the self-test");
-  const view = (address: number, bytes: number): Uint8Array<SharedArrayBuffer> => memories.view({ region, address }, bytes);
+  const view = (address: number, bytes: number): Uint8Array<SharedArrayBuffer> =>
+    memories.view({ region, address }, bytes);
 
   // A small generator of its own (Lehmer, 31 bits): the same operands on every host.
   let state = 20_240_229;
@@ -71,14 +74,16 @@ function createTrial(memories: Memories): Trial {
     return state % bound;
   };
   const codes = view(weights, (timedRows * timedCols) / 4);
-  for (let i = 0; i < codes.length; i += 1) codes[i] = next(3) | (next(3) << 2) | (next(3) << 4) | (next(3) << 6);
+  for (let i = 0; i < codes.length; i += 1)
+    codes[i] = next(3) | (next(3) << 2) | (next(3) << 4) | (next(3) << 6);
   const x = view(activations, tokens * timedCols);
   // The extremes first: they are where an instruction that saturates or wraps would show.
   for (let i = 0; i < x.length; i += 1) x[i] = i < 64 ? 0x80 : i < 128 ? 0x7f : next(256);
 
   const sums = new Int32Array(tokens);
   const signed = (i: number): number => ((x[i] ?? 0) << 24) >> 24;
-  for (let t = 0; t < tokens; t += 1) for (let k = 0; k < cols; k += 1) sums[t] = (sums[t] ?? 0) + signed(t * cols + k);
+  for (let t = 0; t < tokens; t += 1)
+    for (let k = 0; k < cols; k += 1) sums[t] = (sums[t] ?? 0) + signed(t * cols + k);
   const recordView = view(records, tokens * 8);
   const recordData = new DataView(recordView.buffer, recordView.byteOffset, recordView.byteLength);
   for (let t = 0; t < tokens; t += 1) {
@@ -118,12 +123,25 @@ function createTrial(memories: Memories): Trial {
       const multiply = ternaryKernel(kernels, form);
       const run = (): number => {
         const begin = performance.now();
-        multiply(weights, timedCols, 0, timedRows, activations, timedCols, records, 1, output, timedRows * 4, 1, 0);
+        multiply(
+          weights,
+          timedCols,
+          0,
+          timedRows,
+          activations,
+          timedCols,
+          records,
+          1,
+          output,
+          timedRows * 4,
+          1,
+          0,
+        );
         return performance.now() - begin;
       };
       // The best of some milliseconds: the first calls run unoptimised code, and other programs only ever slow it down.
       let best = run();
-      for (let spent = best; spent < timedMilliseconds; ) {
+      for (let spent = best; spent < timedMilliseconds;) {
         const once = run();
         spent += once;
         best = Math.min(best, once);

@@ -1,7 +1,7 @@
 import { BitNetError } from "../errors.js";
 import { startThread, type Thread } from "../platform/threads.js";
 import { type CompiledKernels, instantiateKernels } from "./kernel-build.js";
-import type { TernaryForm } from "./kernels.js";
+import type { Kernels, TernaryForm } from "./kernels.js";
 import type { Memories, Region } from "./memory.js";
 
 /** What every member gets at its start. */
@@ -24,8 +24,7 @@ export interface MemberRegion {
 
 /** What members answer. Member 0 speaks for all when a job is done; any member may fail. */
 export type MemberAnswer =
-  | { readonly kind: "done"; readonly job: number }
-  | { readonly kind: "failed"; readonly message: string };
+  { readonly kind: "done"; readonly job: number } | { readonly kind: "failed"; readonly message: string };
 
 /**
  * Threads that run the same jobs in step over shared memory. The caller's thread only posts and waits for messages, so its
@@ -142,4 +141,13 @@ export function startTeam(
 /** What tells members of a memory. */
 export function regionMessage(region: Region): MemberRegion {
   return { kind: "region", index: region.index, memory: region.memory };
+}
+
+/**
+ * A member's side of the barrier: returns when all members have come.
+ * @throws Error if the team was broken meanwhile.
+ */
+export function waitForTeam(kernels: Kernels, barrierAddress: number, members: number): void {
+  if (kernels.team_barrier(barrierAddress, members) !== 0)
+    throw new Error("another member of the team failed");
 }

@@ -1,0 +1,71 @@
+// Packs the package as npm would publish it, installs the tarball into an empty folder, and generates text with it there:
+// what is missing from "files", "exports" or "dependencies" fails here and not at the first user's.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "bitnet-package-"));
+const shell = process.platform === "win32";
+
+function run(command, args, cwd) {
+  const result = spawnSync(command, args, {
+    cwd,
+    encoding: "utf8",
+    shell,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  if (result.status !== 0)
+    throw new Error(`${command} ${args.join(" ")} failed:\n${result.stdout}${result.stderr}`);
+  return result.stdout;
+}
+
+function folderBytes(path) {
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(join(entry.parentPath ?? entry.path, entry.name)).size, 0);
+}
+
+try {
+  const [packed] = JSON.parse(
+    run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], root),
+  );
+  const stray = packed.files.filter(
+    ({ path }) => !/^(dist|models)\/|^(package\.json|README\.md|LICENSE)$/.test(path),
+  );
+  if (stray.length > 0) throw new Error(`the package holds ${stray.map(({ path }) => path).join(", ")}`);
+
+  writeFileSync(
+    join(folder, "package.json"),
+    JSON.stringify({ name: "user", private: true, type: "module" }),
+  );
+  run(
+    "npm",
+    ["install", "--no-audit", "--no-fund", "--prefer-offline", join(folder, packed.filename)],
+    folder,
+  );
+  writeFileSync(
+    join(folder, "main.js"),
+    `import { loadModel } from "bitnet-wasm";
+     const model = await loadModel();
+     process.stdout.write(await model.complete("Once upon a time", { maxTokens: 8, temperature: 0 }));
+     await model.dispose();`,
+  );
+  const text = run(process.execPath, ["main.js"], folder);
+  if (text.trim() === "") throw new Error("the installed package wrote no text");
+  const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
+  const packages = readdirSync(join(folder, "node_modules"), { withFileTypes: true }).filter(
+    (entry) => entry.isDirectory() && !entry.name.startsWith("."),
+  );
+  console.log(
+    `package: ${megabytes(packed.size)} packed, ${packed.entryCount} files; installed with its dependencies ` +
+      `${megabytes(folderBytes(join(folder, "node_modules")))} in ${packages.length} top-level packages and scopes`,
+  );
+} catch (error) {
+  console.error(`package: ${error.message}`);
+  process.exitCode = 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,23 @@
+// `npm run check`: everything that is verified besides the tests. Each check runs even if one before it failed.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { ensureReady } from "./ensure-ready.mjs";
+
+const root = ensureReady();
+const bin = (path) => join(root, "node_modules", path);
+const checks = [
+  ["format", [bin("prettier/bin/prettier.cjs"), "--check", "--log-level", "warn", "."]],
+  ["types of tests", [bin("typescript/bin/tsc"), "-p", "tsconfig.test.json"]],
+  ["lint", [bin("eslint/bin/eslint.js"), "--max-warnings", "0", "."]],
+  ["layers", [join(root, "scripts", "layers.mjs")]],
+  ["package", [join(root, "scripts", "check-package.mjs")]],
+];
+const failed = checks.filter(([name, args]) => {
+  console.log(`check: ${name}`);
+  return spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" }).status !== 0;
+});
+if (failed.length > 0) {
+  console.error(`failed: ${failed.map(([name]) => name).join(", ")}`);
+  process.exit(1);
+}
+console.log("all checks passed");
