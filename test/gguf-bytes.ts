@@ -32,8 +32,8 @@ export function text(value: string | Uint8Array): Uint8Array {
 export function join(parts: Part): Uint8Array<ArrayBuffer> {
   if (typeof parts === "string") return new TextEncoder().encode(parts);
   if (parts instanceof Uint8Array) return new Uint8Array(parts);
-  if (parts.every((part) => typeof part === "number")) return Uint8Array.from(parts as number[]);
-  const joined = (parts as Part[]).map(join);
+  if (parts.every((part) => typeof part === "number")) return Uint8Array.from(parts);
+  const joined = parts.map(join);
   const bytes = new Uint8Array(joined.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of joined) {

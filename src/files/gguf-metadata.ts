@@ -70,18 +70,11 @@ async function readScalar(cursor: HeaderCursor, typeId: number, what: string): P
   const numberType = numberTypes.get(typeId);
   if (numberType) return (await readNumbers(cursor, numberType, 1, what))[0] as number;
 
-  switch (scalarTypeName(typeId)) {
-    case "string":
-      return (await cursor.strings(1, limits.stringBytes, what))[0] as string;
-    case "bool":
-      return (await readBooleans(cursor, 1, what))[0] as boolean;
-    case "uint64":
-      await cursor.need(BIGINT_BYTES, what);
-      return cursor.u64();
-    default:
-      await cursor.need(BIGINT_BYTES, what);
-      return cursor.i64();
-  }
+  const type = scalarTypeName(typeId);
+  if (type === "string") return (await cursor.strings(1, limits.stringBytes, what))[0] as string;
+  if (type === "bool") return (await readBooleans(cursor, 1, what))[0] as boolean;
+  await cursor.need(BIGINT_BYTES, what);
+  return type === "uint64" ? cursor.u64() : cursor.i64();
 }
 
 async function readArray(

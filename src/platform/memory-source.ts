@@ -7,7 +7,7 @@ import { allocateBytes, requireRange } from "./ranges.js";
  *
  * @param name What to call it in messages.
  */
-export function bytesSource(bytes: Uint8Array, name: string = "memory"): ByteSource {
+export function bytesSource(bytes: Uint8Array, name = "memory"): ByteSource {
   return {
     name,
     size: bytes.length,
