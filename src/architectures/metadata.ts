@@ -33,10 +33,13 @@ export function readCount(
   }
   if (typeof value === "number" && Number.isInteger(value) && value >= range.least && value <= range.most)
     return value;
-  const found = value === undefined ? "is missing" : `is ${String(value).slice(0, 40)}`;
-  throw invalid(file, `metadata "${key}" ${found}, not a whole number from ${range.least} to ${range.most}`, {
-    key,
-  });
+  throw invalid(
+    file,
+    `metadata "${key}" ${describeValue(value)}, not a whole number from ${range.least} to ${range.most}`,
+    {
+      key,
+    },
+  );
 }
 
 /** A positive finite number. @throws BitNetError MODEL_INVALID if it is neither that nor absent with a fallback. */
@@ -44,8 +47,13 @@ export function readPositive(file: ModelFile, key: string, fallback?: number): n
   const value = file.metadata.get(key);
   if (value === undefined && fallback !== undefined) return fallback;
   if (typeof value === "number" && value > 0 && Number.isFinite(value)) return value;
-  const found = value === undefined ? "is missing" : `is ${String(value).slice(0, 40)}`;
-  throw invalid(file, `metadata "${key}" ${found}, not a positive number`, { key });
+  throw invalid(file, `metadata "${key}" ${describeValue(value)}, not a positive number`, { key });
+}
+
+function describeValue(value: unknown): string {
+  if (value === undefined) return "is missing";
+  if (typeof value === "object") return "is a list";
+  return `is ${String(value).slice(0, 40)}`;
 }
 
 /** The error for a file whose parts do not make a model. */

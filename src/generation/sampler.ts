@@ -151,8 +151,8 @@ function likeliest(logits: Float32Array): number {
 function logSoftmax(logits: Float32Array, tokenId: number): number {
   const max = bounded(logits[likeliest(logits)] ?? 0);
   let total = 0;
-  for (let id = 0; id < logits.length; id++) {
-    const logit = bounded(logits[id] ?? 0);
+  for (const given of logits) {
+    const logit = bounded(given);
     if (logit > -Infinity) total += exp(logit - max);
   }
   return bounded(logits[tokenId] ?? 0) - max - log(total);

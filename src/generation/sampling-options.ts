@@ -113,7 +113,8 @@ function flag(name: string, value: boolean): boolean {
 }
 
 function biases(value: ReadonlyMap<number, number>): ReadonlyMap<number, number> {
-  if (!(value instanceof Map)) throw invalid("logitBias", value, "a Map from token ids to numbers");
+  if (!((value as unknown) instanceof Map))
+    throw invalid("logitBias", value, "a Map from token ids to numbers");
   for (const [id, bias] of value) {
     whole("logitBias token id", id, 0);
     if (bias !== -Infinity) number(`logitBias of token ${id}`, bias, () => true, "a number or -Infinity");
@@ -123,7 +124,8 @@ function biases(value: ReadonlyMap<number, number>): ReadonlyMap<number, number>
 
 function stops(value: string | readonly string[]): readonly string[] {
   const list: readonly string[] = typeof value === "string" ? [value] : value;
-  if (!Array.isArray(list) || list.length > MAX_STOPS) {
+  const isList: boolean = Array.isArray(list);
+  if (!isList || list.length > MAX_STOPS) {
     throw invalid("stop", value, `a string or an array of at most ${MAX_STOPS} strings`);
   }
   for (const stop of list) {

@@ -5,7 +5,7 @@ import { compileKernels, instantiateKernels, type KernelBuild } from "../wasm/ke
 import type { TernaryForm } from "../wasm/kernels.js";
 import { createMemories, type Memories } from "../wasm/memory.js";
 import { chooseTernaryForm } from "../wasm/self-test.js";
-import { barrierBytes, regionMessage, startTeam, type Team } from "../wasm/team.js";
+import { barrierBytes, startTeam, type Team } from "../wasm/team.js";
 import { chooseContextLength } from "./context-length.js";
 import { loadModelWeights } from "./load-model.js";
 import type { MemberMessage } from "./member-thread.js";
@@ -56,11 +56,7 @@ const memberScript = new URL("./member-thread.js", import.meta.url);
 export async function startEngine(file: ModelFile, options: EngineOptions): Promise<Engine> {
   const kernels = await compileKernels(options.kernelBuild);
   throwIfAborted(options.signal);
-  let team: Team | undefined;
-  const memories = createMemories({
-    ...(options.regionBytes !== undefined && { regionBytes: options.regionBytes }),
-    onRegion: (region) => team?.tell(regionMessage(region)),
-  });
+  const memories = createMemories(options.regionBytes);
   const home = memories.addRegion();
   // First of all, while the memory is still all zeros.
   const barrierAddress = memories.allocate(home.index, barrierBytes, "the team's barrier");
@@ -83,7 +79,7 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
   });
   const weightBytes = memories.regions.reduce((sum, region) => sum + region.usedBytes, 0);
   throwIfAborted(options.signal);
-  team = startTeam(memberScript, options.threads, kernels, memories, ternaryForm, barrierAddress);
+  const team = startTeam(memberScript, options.threads, kernels, memories, ternaryForm, barrierAddress);
   const tell = (message: MemberMessage): void => team.tell(message);
   tell({ kind: "model", model });
 

@@ -153,43 +153,32 @@ export function createOperations(model: Model, member: Member): Operations {
     const kernels = member.kernels(matrix.region);
     const [begin, end] = share(matrix.rows, member, rowGranule);
     if (begin === end) return;
-    const { cols } = matrix;
+    const { address, cols, scale } = matrix;
+    const { tokens: count, quantized, records } = input;
     const add = accumulate ? 1 : 0;
-    const { scale } = matrix;
-    const stride = out.cols * 4;
+    const y = out.address;
+    const yStride = out.cols * 4;
+    const multiplyFloat = (kernel: Kernels["matmul_f32_f32"]): void => {
+      kernel(address, cols, begin, end, input.f32, cols * 4, count, y, yStride, scale, add);
+    };
     switch (matrix.layout) {
-      case "ternary-rows":
-        // prettier-ignore
-        ternaryKernel(kernels, member.ternaryForm)(
-          matrix.address, cols, begin, end, input.quantized, cols, input.records, input.tokens, out.address, stride, scale, add,
-        );
+      case "ternary-rows": {
+        const kernel = ternaryKernel(kernels, member.ternaryForm);
+        kernel(address, cols, begin, end, quantized, cols, records, count, y, yStride, scale, add);
         return;
+      }
       case "int8-rows":
         // prettier-ignore
-        kernels.matmul_i8_i14(
-          matrix.address, matrix.records, cols, begin, end, input.quantized, input.records, input.tokens, out.address, stride, scale, add,
-        );
+        kernels.matmul_i8_i14(address, matrix.records, cols, begin, end, quantized, records, count, y, yStride, scale, add);
         return;
-      default: {
-        const kernel = {
-          "f16-rows": kernels.matmul_f16_f32,
-          "bf16-rows": kernels.matmul_bf16_f32,
-          "f32-rows": kernels.matmul_f32_f32,
-        }[matrix.layout];
-        kernel(
-          matrix.address,
-          cols,
-          begin,
-          end,
-          input.f32,
-          cols * 4,
-          input.tokens,
-          out.address,
-          stride,
-          scale,
-          add,
-        );
-      }
+      case "f16-rows":
+        multiplyFloat(kernels.matmul_f16_f32);
+        return;
+      case "bf16-rows":
+        multiplyFloat(kernels.matmul_bf16_f32);
+        return;
+      case "f32-rows":
+        multiplyFloat(kernels.matmul_f32_f32);
     }
   }
 

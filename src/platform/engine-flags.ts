@@ -7,6 +7,6 @@ import * as v8 from "node:v8";
  */
 export function enableRelaxedSimd(): void {
   const engine = process.versions.v8 as string | undefined;
-  if (engine?.startsWith("11.3.") !== true || process.versions["bun"] !== undefined) return;
+  if (engine?.startsWith("11.3.") !== true || process.versions.bun !== undefined) return;
   v8.setFlagsFromString("--experimental-wasm-relaxed-simd");
 }

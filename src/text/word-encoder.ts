@@ -69,5 +69,4 @@ function pairKey(left: string, right: string): string {
   return escapes ? JSON.stringify([left, right]) : `["${left}","${right}"]`;
 }
 
-// eslint-disable-next-line no-control-regex
 const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;

@@ -57,15 +57,10 @@ interface RegionState {
   readonly taken: Map<number, Block>;
 }
 
-/**
- * @param options.regionBytes most bytes a region may grow to: a multiple of 64 KiB up to 4 GiB.
- * @param options.onRegion called with each new region, so that threads learn of it.
+/** @param regionBytes most bytes a region may grow to: a multiple of 64 KiB up to 4 GiB.
  */
-export function createMemories(options: {
-  readonly regionBytes?: number;
-  readonly onRegion?: (region: Region) => void;
-}): Memories {
-  const limit = Math.min(options.regionBytes ?? largestRegionBytes, largestRegionBytes);
+export function createMemories(regionBytes: number = largestRegionBytes): Memories {
+  const limit = Math.min(regionBytes, largestRegionBytes);
   const regions: RegionState[] = [];
 
   function state(index: number): RegionState {
@@ -104,7 +99,6 @@ export function createMemories(options: {
         taken: new Map(),
       };
       regions.push(region);
-      options.onRegion?.(region);
       return region;
     },
     fits(index: number, bytes: number): boolean {
@@ -162,13 +156,13 @@ function giveBack(region: RegionState, block: Block): void {
   let { address, bytes } = block;
   let from = at;
   let count = 0;
-  if (before !== undefined && before.address + before.bytes === address) {
+  if (before !== undefined && endOf(before) === address) {
     ({ address } = before);
     bytes += before.bytes;
     from -= 1;
     count += 1;
   }
-  if (after !== undefined && address + bytes === after.address) {
+  if (after?.address === address + bytes) {
     bytes += after.bytes;
     count += 1;
   }
@@ -176,6 +170,10 @@ function giveBack(region: RegionState, block: Block): void {
     region.top = address;
     gaps.splice(from, count);
   } else gaps.splice(from, count, { address, bytes });
+}
+
+function endOf(block: Block): number {
+  return block.address + block.bytes;
 }
 
 /** Blocks are whole cache lines, so that threads that write neighbouring blocks do not share one. */

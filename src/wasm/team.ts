@@ -139,7 +139,7 @@ export function startTeam(
 }
 
 /** What tells members of a memory. */
-export function regionMessage(region: Region): MemberRegion {
+function regionMessage(region: Region): MemberRegion {
   return { kind: "region", index: region.index, memory: region.memory };
 }
 

@@ -1,9 +1,11 @@
 // The part of the WebAssembly JavaScript API that this project uses. TypeScript ships it only with the whole of the DOM, whose
 // globals (window, document, …) would then type-check in code that runs where they do not exist.
 declare namespace WebAssembly {
-  class Module {
-    constructor(bytes: Uint8Array<ArrayBuffer>);
+  /** Compiled code; opaque. */
+  interface Module {
+    readonly [Symbol.toStringTag]: "WebAssembly.Module";
   }
+  const Module: new (bytes: Uint8Array<ArrayBuffer>) => Module;
   class Memory {
     constructor(descriptor: { initial: number; maximum: number; shared: boolean });
     readonly buffer: ArrayBufferLike;
