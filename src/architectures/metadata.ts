@@ -52,8 +52,8 @@ export function readPositive(file: ModelFile, key: string, fallback?: number): n
 
 function describeValue(value: unknown): string {
   if (value === undefined) return "is missing";
-  if (typeof value === "object") return "is a list";
-  return `is ${String(value).slice(0, 40)}`;
+  const simple = typeof value === "string" || typeof value === "number" || typeof value === "bigint";
+  return simple ? `is ${String(value).slice(0, 40)}` : `is a ${typeof value}`;
 }
 
 /** The error for a file whose parts do not make a model. */

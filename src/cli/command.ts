@@ -1,0 +1,11 @@
+import type { Command } from "commander";
+import type { Terminal } from "./terminal.js";
+
+/** One line of the command table. */
+export interface CliCommand {
+  readonly name: string;
+  /** What it does, in the overview. */
+  readonly summary: string;
+  /** Adds arguments, flags, help and the action to a fresh command. */
+  define(command: Command, terminal: Terminal): void;
+}

@@ -1,0 +1,104 @@
+import { stat } from "node:fs/promises";
+import type { Command } from "commander";
+import { BitNetError } from "../../errors.js";
+import { dummyShapes } from "../../tools/dummy-shapes.js";
+import { type DummyOptions, writeDummyModel } from "../../tools/dummy.js";
+import type { CliCommand } from "../command.js";
+import { parseNumber } from "../flag-values.js";
+import { createProgressBar } from "../progress-bar.js";
+import type { Terminal } from "../terminal.js";
+import { formatBytes, formatCount, formatMs } from "../units.js";
+import { visible } from "../visible.js";
+import { readInspection } from "./inspect.js";
+
+interface DummyFlags {
+  readonly size: string;
+  readonly output: string;
+  readonly type: string;
+  readonly seed: number;
+  readonly force?: true;
+  readonly json?: true;
+}
+
+const help = `
+Sizes: ${[...dummyShapes.keys()].join(", ")}.
+The file has the shape, types and tokenizer of a real one and random weights: right for measuring speed and memory,
+and for nothing else. The same size, type and seed give the same file.
+--json prints { path, size, type, seed, tensors, parameters, bytes, writeMs }.
+
+Examples:
+  bitnet dummy --size 2B4T -o big.gguf
+  bitnet bench big.gguf -p 128 -n 32`;
+
+export const dummy: CliCommand = {
+  name: "dummy",
+  summary: "Write a random-weight model of a published shape",
+  define(command: Command, terminal: Terminal): void {
+    command
+      .usage("--size <name> -o <file> [options]")
+      .requiredOption("-s, --size <name>", "which shape")
+      .requiredOption("-o, --output <file>", "the GGUF file to write")
+      .option("--type <type>", "how matrices are stored: i2_s or f16", "i2_s")
+      .option("--seed <number>", "a whole number", parseNumber, 0)
+      .option("--force", "replace the file if there is one")
+      .option("--json", "print one JSON object")
+      .addHelpText("after", help)
+      .action((flags: DummyFlags) => writeDummy(flags, terminal));
+  },
+};
+
+async function writeDummy(flags: DummyFlags, terminal: Terminal): Promise<void> {
+  const { output: path, type, seed } = flags;
+  const size = sizeName(flags.size);
+  if (flags.force !== true && (await exists(path))) {
+    throw new BitNetError(
+      "FILE_WRITE",
+      `Cannot write "${path}": there is such a file already; --force replaces it`,
+    );
+  }
+  const startedMs = performance.now();
+  await withBar({ size, path, type, seed, signal: terminal.signal }, terminal);
+  const writeMs = performance.now() - startedMs;
+
+  const { tensors, summary } = await readInspection(path, terminal.signal);
+  const result = {
+    path,
+    size,
+    type: type.toLowerCase(),
+    seed,
+    tensors: tensors.length,
+    parameters: summary.parameters,
+    bytes: summary.fileBytes,
+    writeMs: Math.round(writeMs),
+  };
+  terminal.write(
+    flags.json === true
+      ? `${JSON.stringify(result)}\n`
+      : `${visible(path)}: ${size} in ${result.type}, ${formatBytes(result.bytes)}, ${result.tensors} tensors, ` +
+          `${formatCount(result.parameters)} parameters, written in ${formatMs(writeMs)}\n`,
+  );
+}
+
+async function withBar(options: DummyOptions, terminal: Terminal): Promise<void> {
+  const bar = await createProgressBar(terminal, "Writing");
+  try {
+    await writeDummyModel({
+      ...options,
+      onProgress: ({ loadedBytes, totalBytes }) => bar.update(loadedBytes, totalBytes),
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+/** Sizes are typed in any case; one that does not exist is for the library to refuse. */
+function sizeName(typed: string): string {
+  return [...dummyShapes.keys()].find((name) => name.toLowerCase() === typed.toLowerCase()) ?? typed;
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

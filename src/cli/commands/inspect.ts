@@ -1,0 +1,123 @@
+import type { Command } from "commander";
+import { openModelFile } from "../../files/index.js";
+import { embeddedModelUrl } from "../../language-model.js";
+import { openFileSource } from "../../platform/node.js";
+import { type Inspection, inspectModel, type JsonValue } from "../../tools/inspect.js";
+import type { CliCommand } from "../command.js";
+import { modelName } from "../open-model.js";
+import type { Terminal } from "../terminal.js";
+import { createTextTable } from "../text-table.js";
+import { formatBytes, formatCount } from "../units.js";
+import { visible } from "../visible.js";
+
+const help = `
+Reads the header only, so a file of any size is described at once, whether or not it could be run.
+--json prints { architecture, metadata, tensors: [{ name, shape, type, bytes }], summary }.
+
+Examples:
+  bitnet inspect
+  bitnet inspect model.gguf --json`;
+
+/** Metadata values are cut here in the table; --json has them in full. */
+const mostCharacters = 72;
+
+export const inspect: CliCommand = {
+  name: "inspect",
+  summary: "Show a file's metadata, tensors and memory needs",
+  define(command: Command, terminal: Terminal): void {
+    command
+      .argument("[file]", "a GGUF file (default: the embedded model)")
+      .option("--json", "print one JSON object")
+      .addHelpText("after", help)
+      .action((path: string | undefined, flags: { readonly json?: true }) =>
+        inspectFile(path, flags.json === true, terminal),
+      );
+  },
+};
+
+async function inspectFile(path: string | undefined, json: boolean, terminal: Terminal): Promise<void> {
+  const inspection = await readInspection(path, terminal.signal);
+  terminal.write(json ? `${JSON.stringify(inspection)}\n` : describeInspection(modelName(path), inspection));
+}
+
+/** Opens a file, or the embedded model, for as long as it takes to describe it. */
+export async function readInspection(path: string | undefined, signal: AbortSignal): Promise<Inspection> {
+  const source = await openFileSource(path ?? embeddedModelUrl);
+  try {
+    return inspectModel(await openModelFile(source, { signal }));
+  } finally {
+    await source.close();
+  }
+}
+
+function describeInspection(name: string, { architecture, metadata, tensors, summary }: Inspection): string {
+  const metadataRows = Object.entries(metadata).map(([key, value]) => [
+    visible(key),
+    shorten(describeValue(value)),
+  ]);
+  const tensorRows = tensors.map(({ name, shape, type, bytes }) => [
+    visible(name),
+    type,
+    shape.join(" × "),
+    formatBytes(bytes),
+  ]);
+  return [
+    `${visible(name)}: ${visible(architecture ?? "no architecture named")}, ${formatBytes(summary.fileBytes)}`,
+    "",
+    ...tableLines([{ title: "metadata" }, { title: "value" }], metadataRows),
+    "",
+    ...tableLines(
+      [{ title: "tensor" }, { title: "type" }, { title: "shape" }, { title: "size", align: "right" }],
+      tensorRows,
+    ),
+    "",
+    ...summaryLines(tensors.length, summary),
+    "",
+  ].join("\n");
+}
+
+function tableLines(...[columns, rows]: Parameters<typeof createTextTable>): readonly string[] {
+  const table = createTextTable(columns, rows);
+  return [table.head, ...rows.map((cells) => table.row(cells))];
+}
+
+function summaryLines(tensorCount: number, summary: Inspection["summary"]): readonly string[] {
+  const { parameters, ternaryParameters, bytesByType, estimatedMemory: memory } = summary;
+  const types = Object.entries(bytesByType).sort(([, a], [, b]) => b - a);
+  const tensorBytes = types.reduce((sum, [, bytes]) => sum + bytes, 0);
+  const cache =
+    memory.kvCache === null
+      ? "KV cache unknown"
+      : `KV cache ${formatBytes(memory.kvCache)} for ${memory.contextLength ?? 0} tokens`;
+  const rows = [
+    [
+      "tensors",
+      `${tensorCount}: ${types.map(([type, bytes]) => `${type} ${formatBytes(bytes)}`).join(", ")}`,
+    ],
+    ["parameters", `${formatCount(parameters)}, of which ${formatCount(ternaryParameters)} ternary`],
+    ["bits per weight", parameters > 0 ? ((tensorBytes * 8) / parameters).toFixed(2) : "-"],
+    [
+      "memory",
+      `${formatBytes(memory.total)}: weights ${formatBytes(memory.weights)}, head ${formatBytes(memory.head)}, ${cache}`,
+    ],
+    ["read per token", `${formatBytes(summary.bytesPerToken)} of weights`],
+  ];
+  return rows.map(([name = "", value = ""]) => `${name.padEnd(15)}  ${visible(value)}`);
+}
+
+function describeValue(value: JsonValue): string {
+  if (typeof value === "string") return visible(value);
+  if (typeof value !== "object") return String(value);
+  const { type, length, first } = value as {
+    readonly type?: JsonValue;
+    readonly length?: JsonValue;
+    readonly first?: JsonValue;
+  };
+  if (Array.isArray(value) || first === undefined) return visible(JSON.stringify(value));
+  return `${String(type)}, ${String(length)}: ${visible(JSON.stringify(first))}`;
+}
+
+function shorten(text: string): string {
+  const characters = [...text];
+  return characters.length <= mostCharacters ? text : `${characters.slice(0, mostCharacters - 1).join("")}…`;
+}

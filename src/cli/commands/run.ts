@@ -1,0 +1,141 @@
+import { type Command, Option } from "commander";
+import { BitNetError } from "../../errors.js";
+import { randomSeed } from "../../generation/random.js";
+import { type GenerateOptions, resolveGenerateOptions } from "../../generation/sampling-options.js";
+import type { LanguageModel } from "../../language-model.js";
+import type { CliCommand } from "../command.js";
+import { parseNumber } from "../flag-values.js";
+import { addFlags, expertFlags, generateFlags, loadFlags, readFlags } from "../library-flags.js";
+import { openModel } from "../open-model.js";
+import { type PromptFlags, readPrompt } from "../prompt.js";
+import { createRunRecord, type RunResult } from "../run-record.js";
+import type { Terminal } from "../terminal.js";
+import { formatMs, formatRate } from "../units.js";
+
+interface RunFlags extends PromptFlags, Readonly<Record<string, unknown>> {
+  readonly maxTokens?: number;
+  readonly echo: boolean;
+  readonly json?: true;
+}
+
+const defaultMaxTokens = 128;
+/** For `-n`: until the context is full. */
+const untilFull = -1;
+
+const help = `
+Prints the prompt and what the model writes after it, as one text; speed and seed go to standard error.
+--json prints { text, tokenIds, promptTokens, generatedTokens, finishReason, timings } instead, where text and
+tokenIds are what the model wrote. Without -p and -f, the prompt is read from standard input.
+
+Examples:
+  bitnet run -p "Once upon a time" -n 200 --seed 7
+  bitnet run model.gguf -f prompt.txt --temp 0 --json
+  echo "The little fox" | bitnet run --no-echo --stop "."`;
+
+export const run: CliCommand = {
+  name: "run",
+  summary: "Continue a text",
+  define(command: Command, terminal: Terminal): void {
+    command
+      .argument("[model]", "a GGUF file (default: the embedded model)")
+      .addOption(new Option("-p, --prompt <text>", "the text to continue").conflicts("file"))
+      .option("-f, --file <path>", "read the prompt from a file")
+      .option(
+        "-n, --max-tokens <count>",
+        `most tokens to write; ${untilFull} is until the context is full (default: ${defaultMaxTokens}, or what fits)`,
+        parseNumber,
+      );
+    for (const table of [generateFlags, loadFlags, expertFlags]) addFlags(command, table);
+    command
+      .option("--no-echo", "print only what the model writes")
+      .option("--json", "print one JSON object at the end")
+      .addHelpText("after", help)
+      .action((path: string | undefined, flags: RunFlags) => runModel(path, flags, terminal));
+  },
+};
+
+async function runModel(path: string | undefined, flags: RunFlags, terminal: Terminal): Promise<void> {
+  const given: GenerateOptions = { seed: randomSeed(), ...readFlags(flags, generateFlags) };
+  const maxTokens = flags.maxTokens === untilFull ? undefined : flags.maxTokens;
+  // Also checked by the library, but only once the model is there, which can take long.
+  resolveGenerateOptions({ ...given, maxTokens });
+  const prompt = await readPrompt(flags, terminal.signal);
+  const { model, loadMs } = await openModel(path, readFlags(flags, [...loadFlags, ...expertFlags]), terminal);
+  try {
+    const promptTokens = model.tokenize(prompt).length;
+    const options = {
+      ...given,
+      maxTokens: flags.maxTokens === undefined ? defaultTokens(model, promptTokens) : maxTokens,
+      signal: terminal.signal,
+    };
+    await writeText({ model, loadMs, prompt, promptTokens, options, flags, terminal });
+  } finally {
+    await model.dispose();
+  }
+}
+
+/** A default must not run into an error that nobody asked for: it gives way to the context. */
+function defaultTokens(model: LanguageModel, promptTokens: number): number {
+  const room = model.info.contextLength - promptTokens + 1;
+  return Math.max(1, Math.min(defaultMaxTokens, room));
+}
+
+async function writeText(task: {
+  readonly model: LanguageModel;
+  readonly loadMs: number;
+  readonly prompt: string;
+  readonly promptTokens: number;
+  readonly options: GenerateOptions;
+  readonly flags: RunFlags;
+  readonly terminal: Terminal;
+}): Promise<void> {
+  const { model, prompt, promptTokens, options, flags, terminal } = task;
+  const print = (text: string): void => {
+    if (flags.json !== true) terminal.write(text);
+  };
+  // A prompt that does not fit is refused, and repeating it would bury the message.
+  const echoed = flags.echo && promptTokens <= model.info.contextLength ? prompt : "";
+  print(echoed);
+
+  const record = createRunRecord(promptTokens, task.loadMs);
+  let failure: unknown;
+  try {
+    for await (const piece of model.generate(prompt, options)) {
+      record.add(piece);
+      print(piece.text);
+    }
+  } catch (error) {
+    failure = error;
+  }
+
+  // What was written until it failed or was stopped is worth having.
+  const full = failure instanceof BitNetError && failure.code === "CONTEXT_FULL";
+  const result = record.result(full ? "length" : "abort");
+  if (!/(^|\n)$/.test(echoed + result.text)) print("\n");
+  if (failure === undefined || result.generatedTokens > 0) {
+    if (flags.json === true) terminal.write(`${JSON.stringify(result)}\n`);
+    else terminal.note(statistics(result, model, options));
+  }
+  if (failure !== undefined) throw failure;
+}
+
+function statistics(
+  result: RunResult,
+  { info }: LanguageModel,
+  { seed, temperature }: GenerateOptions,
+): string {
+  const { promptTokens, generatedTokens, finishReason, timings } = result;
+  const promptRate = formatRate((promptTokens * 1000) / timings.promptMs);
+  const lines = [
+    ["load", formatMs(timings.loadMs), `${info.threads} threads, ${info.kernelBuild}`],
+    ["prompt", formatMs(timings.promptMs), `${promptTokens} tokens, ${promptRate} tokens/s`],
+    [
+      "generation",
+      formatMs(timings.generationMs),
+      `${generatedTokens} tokens, ${formatRate(timings.tokensPerSecond)} tokens/s, ended by ${finishReason}`,
+    ],
+    ...(temperature === 0 ? [] : [["seed", String(seed), "--seed with this number repeats the text"]]),
+  ];
+  const width = Math.max(...lines.map(([, value = ""]) => value.length));
+  return `\n${lines.map(([name = "", value = "", about = ""]) => `${name.padEnd(10)}  ${value.padStart(width)}  ${about}`).join("\n")}`;
+}

@@ -1,0 +1,47 @@
+import { CommanderError } from "commander";
+import { BitNetError } from "../errors.js";
+import { visible } from "./visible.js";
+
+/** How a command ended that did not succeed: what to print and the exit status. */
+export interface Failure {
+  /** Undefined where it has been printed already. */
+  readonly line: string | undefined;
+  readonly status: number;
+}
+
+/** The command was asked for something that it cannot mean; everything else that goes wrong is status 1. */
+const usageStatus = 2;
+
+/**
+ * @param flagNames the flag of each library option, so that a message names what was typed: "--top-p" and not "topP".
+ */
+export function describeFailure(error: unknown, flagNames: ReadonlyMap<string, string>): Failure {
+  if (error instanceof CommanderError) {
+    // Help and the version come this way too, with status 0.
+    return { line: undefined, status: error.exitCode === 0 ? 0 : usageStatus };
+  }
+  if (error instanceof BitNetError) {
+    return {
+      line: withStack(`bitnet: ${error.code}: ${visible(nameFlag(error, flagNames))}`, error),
+      status: error.code === "INVALID_ARGUMENT" ? usageStatus : 1,
+    };
+  }
+  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const hint = debugging() ? "" : " (BITNET_DEBUG=1 shows where)";
+  return { line: withStack(`bitnet: unexpected error: ${visible(what)}${hint}`, error), status: 1 };
+}
+
+function nameFlag({ message, details }: BitNetError, flagNames: ReadonlyMap<string, string>): string {
+  const flag = typeof details["option"] === "string" ? flagNames.get(details["option"]) : undefined;
+  return flag === undefined ? message : message.replace(/^Invalid (?:option )?\w+/, `Invalid ${flag}`);
+}
+
+function withStack(line: string, error: unknown): string {
+  if (!debugging() || !(error instanceof Error)) return line;
+  const cause = error.cause instanceof Error ? `\ncaused by ${error.cause.stack ?? error.cause.message}` : "";
+  return `${line}\n${error.stack ?? ""}${cause}`;
+}
+
+function debugging(): boolean {
+  return (process.env["BITNET_DEBUG"] ?? "") !== "";
+}

@@ -1,0 +1,133 @@
+import { type Command, Option } from "commander";
+import type { GenerateOptions } from "../generation/sampling-options.js";
+import type { LoadOptions } from "../language-model.js";
+import { kernelBuilds } from "../wasm/kernel-build.js";
+import { ternaryForms } from "../wasm/kernels.js";
+import { collect, parseNumber } from "./flag-values.js";
+
+/** A flag that sets one option of the library; the library checks its range and has its default. */
+interface LibraryFlag<Options> {
+  readonly option: keyof Options & string;
+  readonly flags: string;
+  readonly about: string;
+  /** Numbers by default. */
+  readonly parse?: (text: string, previous: readonly string[] | undefined) => readonly string[];
+  readonly choices?: readonly string[];
+  /** Left out of the help: for experiments. */
+  readonly hidden?: true;
+}
+
+/** How a model is loaded. */
+export const loadFlags: readonly LibraryFlag<LoadOptions>[] = [
+  { option: "threads", flags: "-t, --threads <count>", about: "threads (default: one per available CPU)" },
+  {
+    option: "contextLength",
+    flags: "-c, --ctx <tokens>",
+    about: "context length (default: the model's, as far as memory allows)",
+  },
+];
+
+/** What chooses between equals, or is measured; hidden, as the defaults are chosen by asking the host. */
+export const expertFlags: readonly LibraryFlag<LoadOptions>[] = [
+  {
+    option: "kernelBuild",
+    flags: "--kernel-build <build>",
+    about: "build of the kernels",
+    choices: kernelBuilds,
+    hidden: true,
+  },
+  {
+    option: "ternaryForm",
+    flags: "--ternary-form <form>",
+    about: "ternary product",
+    choices: ternaryForms,
+    hidden: true,
+  },
+  { option: "head", flags: "--head <form>", about: "output matrix", choices: ["file", "int8"], hidden: true },
+];
+
+/** How a text is written. */
+export const generateFlags: readonly LibraryFlag<GenerateOptions>[] = [
+  {
+    option: "temperature",
+    flags: "--temp <number>",
+    about: "chance: 0 always takes the likeliest token (default: 0.8)",
+  },
+  {
+    option: "topK",
+    flags: "--top-k <count>",
+    about: "draw from the likeliest tokens only; 0 is off (default: 40)",
+  },
+  {
+    option: "topP",
+    flags: "--top-p <share>",
+    about: "draw from the fewest that make up this share; 1 is off (default: 0.95)",
+  },
+  {
+    option: "minP",
+    flags: "--min-p <share>",
+    about: "leave out tokens below this share of the likeliest (default: 0.05)",
+  },
+  {
+    option: "repeatPenalty",
+    flags: "--repeat-penalty <factor>",
+    about: "discourage recent tokens; 1 is off (default: 1)",
+  },
+  {
+    option: "repeatLastN",
+    flags: "--repeat-last-n <tokens>",
+    about: "how far penalties look back; -1 is all (default: 64)",
+  },
+  {
+    option: "presencePenalty",
+    flags: "--presence-penalty <number>",
+    about: "discourage tokens that occurred (default: 0)",
+  },
+  {
+    option: "frequencyPenalty",
+    flags: "--frequency-penalty <number>",
+    about: "discourage by occurrences (default: 0)",
+  },
+  {
+    option: "seed",
+    flags: "--seed <number>",
+    about: "same seed, same text (default: by chance, printed at the end)",
+  },
+  {
+    option: "stop",
+    flags: "--stop <text>",
+    about: "end before this text; may be given several times",
+    parse: collect,
+  },
+];
+
+/** The long flag of each library option, for messages. */
+export const flagNames: ReadonlyMap<string, string> = new Map<string, string>([
+  ["maxTokens", "--max-tokens"],
+  ...[...loadFlags, ...expertFlags, ...generateFlags].map(({ option, flags }): [string, string] => [
+    option,
+    new Option(flags).long ?? option,
+  ]),
+]);
+
+export function addFlags<Options>(command: Command, table: readonly LibraryFlag<Options>[]): void {
+  for (const { flags, about, parse, choices, hidden } of table) {
+    const option = new Option(flags, about).hideHelp(hidden === true);
+    if (choices !== undefined) option.choices(choices);
+    else if (parse !== undefined) option.argParser(parse);
+    else option.argParser(parseNumber);
+    command.addOption(option);
+  }
+}
+
+/** The library's options out of what commander parsed; those not given are left out. */
+export function readFlags<Options>(
+  parsed: Readonly<Record<string, unknown>>,
+  table: readonly LibraryFlag<Options>[],
+): Partial<Options> {
+  const given = table
+    .map(({ option, flags }) => [option, parsed[new Option(flags).attributeName()]] as const)
+    .filter(([, value]) => value !== undefined);
+  // Each value came out of the parser of its flag.
+  return Object.fromEntries(given) as Partial<Options>;
+}

@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import type { CliCommand } from "./command.js";
+import { bench } from "./commands/bench.js";
+import { dummy } from "./commands/dummy.js";
+import { inspect } from "./commands/inspect.js";
+import { run } from "./commands/run.js";
+import { describeFailure } from "./failure.js";
+import { flagNames } from "./library-flags.js";
+import { openTerminal, type ProcessTerminal, type Terminal } from "./terminal.js";
+
+/** Every command, in the order of the help. */
+const commands: readonly CliCommand[] = [run, inspect, dummy, bench];
+
+const examples = `
+Examples:
+  bitnet run -p "Once upon a time"                 the embedded model continues a text
+  bitnet run model.gguf -p "Hello" -n 64 --temp 0  a model of yours, always its likeliest token
+  bitnet inspect model.gguf                        what is in a file
+  bitnet bench model.gguf -t 1,2                   how fast it is
+
+Exit status: 0, 1 after a failure, 2 after a flag or value that makes no sense, 130 after Ctrl-C.
+bitnet <command> --help tells about a command.`;
+
+function createProgram(terminal: Terminal): Command {
+  const program = new Command("bitnet")
+    .description("Runs 1-bit and ternary language models on the CPU.")
+    .version(packageVersion(), "-v, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand(false)
+    .usage("<command> [model] [options]")
+    .addHelpText("after", examples)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.write(text),
+      writeErr: (text) => terminal.note(text.trimEnd()),
+      // "error: unknown option '--tmp'\n(Did you mean --temp?)\n" becomes one line.
+      outputError: (text, write) =>
+        write(
+          `bitnet: ${text
+            .replace(/^error: /, "")
+            .trimEnd()
+            .replaceAll(/\s*\n\s*/g, " ")}\n`,
+        ),
+    });
+  for (const { name, summary, define } of commands) {
+    define(program.command(name).description(summary).helpOption("-h, --help", "print this help"), terminal);
+  }
+  return program;
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
+
+/** @returns the exit status. */
+async function main(terminal: ProcessTerminal): Promise<number> {
+  let failure: unknown;
+  try {
+    await createProgram(terminal).parseAsync();
+  } catch (error) {
+    failure = error;
+  }
+  try {
+    // A command that was stopped from outside rejects with the reason for it, which is no news to who stopped it.
+    const status = await terminal.settle();
+    if (status !== undefined) return status;
+  } catch (error) {
+    failure = error;
+  }
+  if (failure === undefined) return 0;
+  const { line, status } = describeFailure(failure, flagNames);
+  if (line !== undefined) terminal.note(line);
+  return status;
+}
+
+const terminal = openTerminal();
+for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+  process.once(event, (error) => {
+    terminal.note(describeFailure(error, flagNames).line ?? String(error));
+    process.exit(1);
+  });
+}
+// The status is set, not exited with: what is still on its way to a pipe must arrive.
+process.exitCode = await main(terminal);

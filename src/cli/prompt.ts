@@ -1,0 +1,61 @@
+import { addAbortSignal } from "node:stream";
+import { BitNetError, throwIfAborted } from "../errors.js";
+import { openFileSource } from "../platform/node.js";
+
+/** Far beyond any context; what is longer is not a prompt but a mistake. */
+const mostBytes = 16 * 2 ** 20;
+
+/** Where a prompt may come from: `-p`, else `-f`, else standard input unless that is a keyboard. */
+export interface PromptFlags {
+  readonly prompt?: string;
+  readonly file?: string;
+}
+
+/** @throws BitNetError INVALID_ARGUMENT where there is none, or it is too long. */
+export async function readPrompt({ prompt, file }: PromptFlags, signal: AbortSignal): Promise<string> {
+  if (prompt !== undefined) return prompt;
+  const bytes = file === undefined ? await readStandardInput(signal) : await readFile(file);
+  // `echo` and editors end a text with a line break that is not meant to be part of it.
+  const text = new TextDecoder().decode(bytes).replace(/\r?\n$/, "");
+  if (file === undefined && text === "") {
+    throw new BitNetError("INVALID_ARGUMENT", 'There is no prompt: give one with -p "text", or pipe it in');
+  }
+  return text;
+}
+
+async function readFile(path: string): Promise<Uint8Array> {
+  const source = await openFileSource(path);
+  try {
+    requireShort(source.size);
+    return await source.read(0, source.size);
+  } finally {
+    await source.close();
+  }
+}
+
+async function readStandardInput(signal: AbortSignal): Promise<Uint8Array> {
+  if (process.stdin.isTTY) return new Uint8Array(0);
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of addAbortSignal(signal, process.stdin)) {
+      const read = chunk as Uint8Array;
+      chunks.push(read);
+      bytes += read.length;
+      requireShort(bytes);
+    }
+  } catch (cause) {
+    throwIfAborted(signal);
+    if (cause instanceof BitNetError) throw cause;
+    throw new BitNetError("FILE_READ", "Cannot read the prompt from standard input", { cause });
+  }
+  return Buffer.concat(chunks);
+}
+
+function requireShort(bytes: number): void {
+  if (bytes <= mostBytes) return;
+  throw new BitNetError(
+    "INVALID_ARGUMENT",
+    `The prompt is too long: at most ${mostBytes / 2 ** 20} MiB of text are read`,
+  );
+}

@@ -1,0 +1,108 @@
+import { BitNetError } from "../errors.js";
+import { createRandom } from "../generation/random.js";
+import type { Session } from "../model/session.js";
+
+/**
+ * One thing to measure, by llama-bench's names: "pp" evaluates a prompt of so many tokens at once, "tg" so many tokens
+ * one after another, as generation does. Both begin with an empty cache.
+ */
+export interface BenchmarkTest {
+  readonly kind: "pp" | "tg";
+  readonly tokens: number;
+}
+
+/** The part of a language model that is measured. */
+export interface BenchmarkSubject {
+  readonly info: { readonly vocabSize: number; readonly contextLength: number };
+  createSession(options: { readonly contextLength: number }): Session;
+}
+
+export interface BenchmarkOptions {
+  /** How often the test is run after the warm-up, from 1. */
+  readonly repetitions: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Speeds of the repetitions; the median, because a busy machine makes single runs slow and never fast. */
+export interface Measurement {
+  readonly test: `${BenchmarkTest["kind"]}${number}`;
+  readonly medianTokensPerSecond: number;
+  readonly minTokensPerSecond: number;
+  readonly maxTokensPerSecond: number;
+  readonly repetitions: number;
+}
+
+/** Long enough for kernels to be compiled by the host's optimizer and caches to be filled. */
+const warmUpMs = 2000;
+
+/** @throws BitNetError INVALID_ARGUMENT for a test that the model's context cannot hold. */
+export function requireFits({ kind, tokens }: BenchmarkTest, contextLength: number): void {
+  if (tokens <= contextLength) return;
+  throw new BitNetError(
+    "INVALID_ARGUMENT",
+    `Cannot measure ${kind}${tokens}: the model's context holds ${contextLength} tokens; choose ${contextLength} or fewer`,
+    { details: { tokens, contextLength } },
+  );
+}
+
+/**
+ * Runs a test once to warm up and then `repetitions` times.
+ *
+ * Tokens are random, the same ones every time: what they are makes no difference to speed, and no sampler is measured.
+ *
+ * @throws BitNetError INVALID_ARGUMENT for a test that the context cannot hold; what evaluation throws.
+ */
+export async function measure(
+  model: BenchmarkSubject,
+  test: BenchmarkTest,
+  { repetitions, signal }: BenchmarkOptions,
+): Promise<Measurement> {
+  const { vocabSize, contextLength } = model.info;
+  requireFits(test, contextLength);
+  const random = createRandom(1);
+  const ids = Array.from({ length: test.tokens }, () => Math.floor(random.next() * vocabSize));
+  const steps = test.kind === "pp" ? [ids] : ids.map((id) => [id]);
+  using session = model.createSession({ contextLength: test.tokens });
+
+  /** Runs the test, or as much of it as has begun within `limitMs`. */
+  async function once(limitMs: number): Promise<number> {
+    session.truncate(0);
+    const startedMs = performance.now();
+    for (const step of steps) {
+      await session.evaluate(step, { signal });
+      if (performance.now() - startedMs > limitMs) break;
+    }
+    return performance.now() - startedMs;
+  }
+
+  await once(warmUpMs);
+  const speeds: number[] = [];
+  for (let repetition = 0; repetition < repetitions; repetition += 1) {
+    speeds.push((test.tokens * 1000) / (await once(Infinity)));
+  }
+  speeds.sort((a, b) => a - b);
+  return {
+    test: `${test.kind}${test.tokens}`,
+    medianTokensPerSecond: median(speeds),
+    minTokensPerSecond: speeds[0] ?? 0,
+    maxTokensPerSecond: speeds.at(-1) ?? 0,
+    repetitions,
+  };
+}
+
+/** The middle of sorted values, or halfway between the middle two. */
+function median(sorted: readonly number[]): number {
+  const middle = sorted.slice(Math.floor((sorted.length - 1) / 2), Math.floor(sorted.length / 2) + 1);
+  return middle.reduce((sum, value) => sum + value, 0) / middle.length;
+}
+
+/**
+ * The most memory that this process has ever had in RAM, in bytes; it never goes down, so that only the first model
+ * measured in a process has it to itself.
+ */
+export function peakRssBytes(): number {
+  const now = process.memoryUsage().rss;
+  // Deno has no resourceUsage; what is used now is a lower bound.
+  const usage = (process as Partial<typeof process>).resourceUsage?.();
+  return usage === undefined ? now : Math.max(now, usage.maxRSS * 1024);
+}

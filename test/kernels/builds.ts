@@ -1,0 +1,51 @@
+import { readFileSync } from "node:fs";
+import { enableRelaxedSimd } from "#dist/platform/engine-flags.js";
+import { instantiateKernels } from "#dist/wasm/kernel-build.js";
+import type { Kernels, TernaryForm } from "#dist/wasm/kernels.js";
+import { createMemories } from "#dist/wasm/memory.js";
+import { chooseTernaryForm } from "#dist/wasm/self-test.js";
+
+/** Every build of the kernels. "debug" is not shipped: it is unoptimised and has its assertions, so it is the plainest reading of the source. */
+export const buildNames = ["debug", "simd128", "relaxed"] as const;
+export type BuildName = (typeof buildNames)[number];
+
+export interface Build {
+  readonly name: BuildName;
+  readonly module: WebAssembly.Module;
+}
+
+/** The builds that this host accepts, compiled. */
+export async function compileBuilds(): Promise<readonly Build[]> {
+  enableRelaxedSimd();
+  const builds: Build[] = [];
+  for (const name of buildNames) {
+    const bytes = new Uint8Array(readFileSync(new URL(`../../build/${name}.wasm`, import.meta.url)));
+    if (WebAssembly.validate(bytes)) builds.push({ name, module: await WebAssembly.compile(bytes) });
+  }
+  return builds;
+}
+
+/**
+ * Whether this engine computes a relaxed form correctly as it is now. One that does not is what the library's self-test is
+ * there to refuse (Node 20's baseline compiler doubles the 32-bit relaxed dot product), so its twin test is skipped.
+ */
+export function formWorks(build: Build, form: TernaryForm): boolean {
+  const memories = createMemories({ regionBytes: 4 << 20 });
+  const { memory } = memories.addRegion();
+  try {
+    chooseTernaryForm("relaxed", instantiateKernels(build.module, memory), memories, form);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The names of a build's kernels, as the module exports them. */
+export function kernelNames(build: Build): string[] {
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536, shared: true });
+  const kernels: Kernels = instantiateKernels(build.module, memory);
+  return Object.entries(kernels)
+    .filter(([name, value]) => typeof value === "function" && !name.startsWith("__"))
+    .map(([name]) => name)
+    .sort();
+}

@@ -1,0 +1,33 @@
+// Operands for kernel tests, the same on every run and host.
+
+export interface Numbers {
+  /** A whole number from `least` to `most`. */
+  whole(least: number, most: number): number;
+  /** f32 of both signs, most between 0.01 and 10 in magnitude, some far smaller. */
+  floats(count: number): Float32Array;
+  /** −128 … 127. */
+  bytes(count: number): Int8Array;
+  /** −1, 0 and 1. */
+  ternary(count: number): Int8Array;
+  /** Bytes of any value. */
+  noise(count: number): Uint8Array;
+}
+
+/** @param seed 1 … 2³¹ − 2 */
+export function createNumbers(seed: number): Numbers {
+  let state = seed;
+  // Lehmer's generator: enough for operands, and short enough to see through.
+  const next = (): number => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+  const whole = (least: number, most: number): number => least + Math.floor(next() * (most - least + 1));
+  return {
+    whole,
+    floats: (count) =>
+      Float32Array.from({ length: count }, () => (next() - 0.5) * 2 ** (next() < 0.05 ? whole(-40, -10) : whole(-4, 4))),
+    bytes: (count) => Int8Array.from({ length: count }, () => whole(-128, 127)),
+    ternary: (count) => Int8Array.from({ length: count }, () => whole(-1, 1)),
+    noise: (count) => Uint8Array.from({ length: count }, () => whole(0, 255)),
+  };
+}

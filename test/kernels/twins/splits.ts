@@ -1,0 +1,43 @@
+import type { Kernels } from "#dist/wasm/kernels.js";
+import type { AddressOf, Way } from "../kernel-case.js";
+
+/** Rows and tokens of a product, or of whatever else is split so. */
+export interface Part {
+  readonly rowBegin: number;
+  readonly rowEnd: number;
+  readonly tokenBegin: number;
+  readonly tokenEnd: number;
+}
+
+/**
+ * Ways to do a whole by parts, the whole first: rows in halves, rows one by one and from the last to the first, rows in parts
+ * of 3 (which no tile divides), tokens one by one.
+ */
+export function splitWays(
+  whole: Part,
+  call: (kernels: Kernels, at: AddressOf, part: Part) => void,
+): readonly [Way, ...(readonly Way[])] {
+  const inParts =
+    (parts: readonly Part[]): Way =>
+    (kernels, at) => {
+      for (const part of parts) call(kernels, at, part);
+    };
+  const rowParts = (size: number): Part[] => {
+    const parts: Part[] = [];
+    for (let begin = whole.rowBegin; begin < whole.rowEnd; begin += size) {
+      parts.push({ ...whole, rowBegin: begin, rowEnd: Math.min(whole.rowEnd, begin + size) });
+    }
+    return parts;
+  };
+  const rows = whole.rowEnd - whole.rowBegin;
+  const tokens = Array.from({ length: whole.tokenEnd - whole.tokenBegin }, (_, index) => ({
+    ...whole,
+    tokenBegin: whole.tokenBegin + index,
+    tokenEnd: whole.tokenBegin + index + 1,
+  }));
+  const ways = [inParts([whole])] as [Way, ...Way[]];
+  if (rows > 1) ways.push(inParts(rowParts(Math.ceil(rows / 2))), inParts(rowParts(1).reverse()));
+  if (rows > 3) ways.push(inParts(rowParts(3)));
+  if (tokens.length > 1) ways.push(inParts(tokens));
+  return ways;
+}

@@ -1,0 +1,12 @@
+import { f32 } from "./float32.js";
+
+/** relu(gate)² · up in f32, in the native engine's order. */
+export function relu2Gate(gate: number, up: number): number {
+  const r = Math.max(gate, 0);
+  return f32(f32(r * r) * up);
+}
+
+/** gate / (1 + e^−gate) · up in f64. */
+export function siluGate(gate: number, up: number): number {
+  return (gate / (1 + Math.exp(-gate))) * up;
+}

@@ -1,0 +1,28 @@
+// Runs on every runtime (scripts/runtimes.mjs): prints what this host writes and computes, for comparison bit by bit.
+import { createHash } from "node:crypto";
+import { loadModel } from "bitnet-wasm";
+
+const model = await loadModel(undefined, {
+  threads: Number(process.argv[2] ?? 2),
+  kernelBuild: process.argv[3],
+  ternaryForm: process.argv[4],
+});
+const ids = [];
+for (const options of [
+  { temperature: 0, maxTokens: 60 },
+  { temperature: 1, seed: 42, maxTokens: 60 },
+  { temperature: 0.7, topK: 0, topP: 0.9, minP: 0, seed: 7, repeatPenalty: 1.1, maxTokens: 60 },
+]) {
+  for await (const piece of model.generate("Once upon a time there was", options)) ids.push(piece.tokenId);
+}
+const session = model.createSession();
+const logits = await session.evaluate(
+  model.tokenize("The little fox ran over the hill, and far away. ".repeat(8)),
+  {
+    logits: "all",
+  },
+);
+session.dispose();
+const bits = createHash("sha256").update(new Uint8Array(logits.buffer)).digest("hex");
+console.log(JSON.stringify({ kernelBuild: model.info.kernelBuild, ids: ids.join(" "), bits }));
+await model.dispose();

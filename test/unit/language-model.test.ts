@@ -1,0 +1,317 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  BitNetError,
+  embeddedModelUrl,
+  type GeneratePiece,
+  type LanguageModel,
+  loadModel,
+} from "#dist/index.js";
+
+const greedy = { temperature: 0, maxTokens: 24 } as const;
+
+async function collect(pieces: AsyncIterable<GeneratePiece>): Promise<GeneratePiece[]> {
+  const all: GeneratePiece[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return all;
+}
+
+function code(value: string) {
+  return expect.objectContaining({ name: "BitNetError", code: value });
+}
+
+describe("a loaded model", () => {
+  let model: LanguageModel;
+  beforeAll(async () => {
+    model = await loadModel(undefined, { threads: 2 });
+  });
+  afterAll(() => model.dispose());
+
+  it("says what it is", () => {
+    expect(model.info).toMatchObject({
+      architecture: "bitnet-b1.58",
+      name: "storyteller-starter",
+      parameters: 5776640,
+      layers: 6,
+      width: 256,
+      vocabSize: 4096,
+      contextLength: 256,
+      weightFormats: ["F16", "F32", "I2_S"],
+      threads: 2,
+    });
+    expect(model.info.memoryBytes.head).toBe(4096 * 256 * 2);
+  });
+
+  it("streams pieces that add up to what complete returns", async () => {
+    const pieces = await collect(model.generate("Once upon a time", greedy));
+    expect(pieces).toHaveLength(24);
+    expect(pieces.map((piece) => piece.text).join("")).toBe(await model.complete("Once upon a time", greedy));
+    expect(pieces.at(-1)).toMatchObject({ finishReason: "length", usage: { generatedTokens: 24 } });
+    expect(pieces.slice(0, -1).every((piece) => piece.finishReason === undefined)).toBe(true);
+  });
+
+  it("writes the same text for the same seed, and another for another", async () => {
+    const sampled = (seed: number) => model.complete("The king", { maxTokens: 24, temperature: 1, seed });
+    const first = await sampled(7);
+    expect(await sampled(7)).toBe(first);
+    expect(await sampled(8)).not.toBe(first);
+  });
+
+  it("gives log-probabilities when asked, those of the model itself", async () => {
+    const [piece] = await collect(
+      model.generate("Once upon a", { temperature: 0, maxTokens: 1, logprobs: true }),
+    );
+    using session = model.createSession();
+    const logits = await session.evaluate(model.tokenize("Once upon a"));
+    const largest = Math.max(...logits);
+    const total = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
+    expect(piece?.logprob).toBeCloseTo((logits[piece?.tokenId ?? 0] ?? NaN) - largest - Math.log(total), 5);
+  });
+
+  it("ends at a stop string without giving out any of it", async () => {
+    const full = await model.complete("Once upon a time", { ...greedy, maxTokens: 48 });
+    const stop = full.slice(20, 27);
+    const pieces = await collect(model.generate("Once upon a time", { ...greedy, maxTokens: 48, stop }));
+    expect(pieces.map((piece) => piece.text).join("")).toBe(full.slice(0, full.indexOf(stop)));
+    expect(pieces.at(-1)?.finishReason).toBe("stop");
+  });
+
+  it("ends at an end-of-generation token and keeps it out of the text", async () => {
+    const end = model.tokenize("<|end_of_text|>", { addSpecial: false, parseSpecial: true });
+    expect(end).toHaveLength(1);
+    const logitBias = new Map([[end[0] ?? 0, 1000]]);
+    const pieces = await collect(model.generate("Once", { ...greedy, logitBias }));
+    expect(pieces).toEqual([
+      {
+        text: "",
+        tokenId: end[0],
+        finishReason: "stop",
+        usage: { promptTokens: expect.any(Number), generatedTokens: 1 },
+      },
+    ]);
+  });
+
+  it("continues an empty prompt from BOS alone", async () => {
+    expect(await model.complete("", greedy)).not.toBe("");
+  });
+
+  it("stops the work when the loop is left, and is ready for more", async () => {
+    for await (const piece of model.generate("Once upon a time", { maxTokens: 200 })) {
+      expect(piece.tokenId).toBeGreaterThanOrEqual(0);
+      break;
+    }
+    expect(await model.complete("Once", { maxTokens: 2, temperature: 0 })).not.toBe("");
+  });
+
+  it("gives a last piece and then the signal's reason when aborted", async () => {
+    const controller = new AbortController();
+    const pieces: GeneratePiece[] = [];
+    const reason = new Error("enough");
+    const run = (async () => {
+      for await (const piece of model.generate("Once", { maxTokens: 200, signal: controller.signal })) {
+        pieces.push(piece);
+        if (pieces.length === 3) controller.abort(reason);
+      }
+    })();
+    await expect(run).rejects.toBe(reason);
+    expect(pieces.at(-1)?.finishReason).toBe("abort");
+    await expect(model.complete("Once", { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+
+  it("refuses a prompt that is longer than the context", async () => {
+    await expect(model.complete("word ".repeat(400))).rejects.toEqual(code("CONTEXT_FULL"));
+  });
+
+  it("throws when the context fills before maxTokens, after giving out the text that fits", async () => {
+    const pieces: GeneratePiece[] = [];
+    const noEnd = new Map([...Array(16).keys()].map((i) => [4095 - i, -Infinity] as const));
+    const options = { maxTokens: 1000, temperature: 0, logitBias: noEnd };
+    const run = (async () => {
+      for await (const piece of model.generate("Once upon a time", options)) pieces.push(piece);
+    })();
+    await expect(run).rejects.toEqual(code("CONTEXT_FULL"));
+    expect(pieces.length).toBe(256 - model.tokenize("Once upon a time").length + 1);
+    const text = pieces.map((piece) => piece.text).join("");
+    await expect(model.complete("Once upon a time", options)).rejects.toMatchObject({ details: { text } });
+  });
+
+  it("writes to the end of the context when no limit is given", async () => {
+    const noEnd = new Map([...Array(16).keys()].map((i) => [4095 - i, -Infinity] as const));
+    const pieces = await collect(model.generate("Once", { temperature: 0, logitBias: noEnd }));
+    expect(pieces.at(-1)?.finishReason).toBe("length");
+  });
+
+  it.each([
+    ["temperature", { temperature: -1 }],
+    ["temperature", { temperature: NaN }],
+    ["topP", { topP: 1.5 }],
+    ["topK", { topK: 0.5 }],
+    ["maxTokens", { maxTokens: 0 }],
+    ["seed", { seed: -1 }],
+    ["stop", { stop: "" }],
+  ])("refuses %s outside its range and names it", async (name, options) => {
+    await expect(model.complete("Once", options)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(name),
+    });
+  });
+
+  it("keeps the caller's event loop free while it works", async () => {
+    let turns = 0;
+    const ticking = setInterval(() => (turns += 1), 1);
+    using session = model.createSession();
+    const ids = model.tokenize("Once upon a time there was a king. ".repeat(20)).slice(0, 250);
+    for (let i = 0; i < 5; i += 1) {
+      session.truncate(0);
+      await session.evaluate(ids);
+    }
+    clearInterval(ticking);
+    expect(turns).toBeGreaterThan(5);
+  });
+
+  it("lets several texts be written at the same time, each as if alone", async () => {
+    const prompts = ["Once upon a time", "The little fox", "In the deep sea"];
+    const alone = [];
+    for (const prompt of prompts) alone.push(await model.complete(prompt, greedy));
+    expect(await Promise.all(prompts.map((prompt) => model.complete(prompt, greedy)))).toEqual(alone);
+  });
+});
+
+describe("a session", () => {
+  let model: LanguageModel;
+  beforeAll(async () => {
+    model = await loadModel(undefined, { threads: 1 });
+  });
+  afterAll(() => model.dispose());
+
+  it("moves its position, goes back, and refuses to go where it has not been", async () => {
+    using session = model.createSession({ contextLength: 8 });
+    await session.evaluate([1, 2, 3]);
+    expect(session.position).toBe(3);
+    session.truncate(1);
+    expect(session.position).toBe(1);
+    expect(() => session.truncate(2)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+    await expect(session.evaluate(Array<number>(8).fill(1))).rejects.toEqual(code("CONTEXT_FULL"));
+    expect(session.position).toBe(1);
+  });
+
+  it("gives logits after the last token, or after each", async () => {
+    using session = model.createSession({ contextLength: 16 });
+    const all = await session.evaluate([5, 6, 7], { logits: "all" });
+    expect(all).toHaveLength(3 * 4096);
+    session.truncate(2);
+    expect(await session.evaluate([7])).toEqual(all.slice(2 * 4096));
+  });
+
+  it.each([[[]], [[-1]], [[4096]], [[1.5]], [[NaN]]])("refuses %j as token ids", async (ids) => {
+    using session = model.createSession();
+    await expect(session.evaluate(ids)).rejects.toEqual(code("INVALID_ARGUMENT"));
+  });
+
+  it("runs calls made at the same time one after another", async () => {
+    using session = model.createSession();
+    await Promise.all([session.evaluate([1]), session.evaluate([2]), session.evaluate([3])]);
+    expect(session.position).toBe(3);
+  });
+
+  it("is gone after disposal, which may be repeated", async () => {
+    const session = model.createSession();
+    session.dispose();
+    session.dispose();
+    await expect(session.evaluate([1])).rejects.toEqual(code("DISPOSED"));
+  });
+
+  it("gives its memory back", async () => {
+    for (let i = 0; i < 300; i += 1) {
+      using session = model.createSession();
+      if (i % 100 === 0) await session.evaluate([1]);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    using last = model.createSession();
+    expect(await last.evaluate([1])).toHaveLength(4096);
+  });
+});
+
+describe("loading", () => {
+  it("reads the same model from a path, a URL, a Blob and bytes", async () => {
+    const path = fileURLToPath(embeddedModelUrl);
+    const bytes = await readFile(path);
+    const texts = [];
+    for (const source of [path, embeddedModelUrl, new Blob([bytes]), new Uint8Array(bytes)]) {
+      const model = await loadModel(source, { threads: 1 });
+      texts.push(await model.complete("Once upon a time", { temperature: 0, maxTokens: 8 }));
+      await model.dispose();
+    }
+    expect(new Set(texts).size).toBe(1);
+  });
+
+  it("reports progress that only grows, to the end of the file", async () => {
+    const seen: number[] = [];
+    const stages = new Set<string>();
+    const model = await loadModel(undefined, {
+      threads: 1,
+      onProgress: ({ stage, loadedBytes, totalBytes }) => {
+        stages.add(stage);
+        seen.push(loadedBytes / totalBytes);
+      },
+    });
+    await model.dispose();
+    expect([...stages]).toEqual(["open", "weights", "ready"]);
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect(seen.at(-1)).toBe(1);
+  });
+
+  it("refuses what it cannot open, and says why", async () => {
+    const junk = new Uint8Array(100).fill(7);
+    await expect(loadModel("no-such-file.gguf")).rejects.toEqual(code("FILE_NOT_FOUND"));
+    await expect(loadModel(junk)).rejects.toEqual(code("FILE_CORRUPT"));
+    await expect(loadModel("hf:owner/repo")).rejects.toEqual(code("INVALID_ARGUMENT"));
+    await expect(loadModel(undefined, { threads: 0 })).rejects.toEqual(code("INVALID_ARGUMENT"));
+    await expect(loadModel(undefined, { threads: 1.5 })).rejects.toEqual(code("INVALID_ARGUMENT"));
+    await expect(loadModel(undefined, { contextLength: 257 })).rejects.toEqual(code("INVALID_ARGUMENT"));
+    await expect(loadModel(undefined, { contextLength: 0 })).rejects.toEqual(code("INVALID_ARGUMENT"));
+  });
+
+  it("rejects with the signal's reason", async () => {
+    const reason = new Error("changed my mind");
+    await expect(loadModel(undefined, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const controller = new AbortController();
+    const loading = loadModel(undefined, {
+      signal: controller.signal,
+      onProgress: () => controller.abort(reason),
+    });
+    await expect(loading).rejects.toBe(reason);
+  });
+
+  it("runs with a compact head when asked, which is close and not exact", async () => {
+    const exact = await loadModel(undefined, { threads: 1 });
+    const compact = await loadModel(undefined, { threads: 1, head: "int8" });
+    const ids = exact.tokenize("Once upon a time");
+    using a = exact.createSession();
+    using b = compact.createSession();
+    const [la, lb] = [await a.evaluate(ids), await b.evaluate(ids)];
+    const worst = Math.max(...la.map((logit, i) => Math.abs(logit - (lb[i] ?? NaN))));
+    expect(worst).toBeGreaterThan(0);
+    expect(worst).toBeLessThan(0.5);
+    await exact.dispose();
+    await compact.dispose();
+  });
+});
+
+describe("a disposed model", () => {
+  it("refuses every call with DISPOSED, and disposing again is fine", async () => {
+    const model = await loadModel(undefined, { threads: 2 });
+    const writing = model.complete("Once upon a time", { maxTokens: 200, temperature: 0 });
+    const outcome = writing.then(
+      () => "finished",
+      (error: unknown) => (error instanceof BitNetError ? error.code : error),
+    );
+    await model.dispose();
+    await model.dispose();
+    expect(await outcome).toBe("DISPOSED");
+    await expect(model.complete("Once")).rejects.toEqual(code("DISPOSED"));
+    expect(() => model.tokenize("x")).toThrow(expect.objectContaining({ code: "DISPOSED" }));
+    expect(() => model.createSession()).toThrow(expect.objectContaining({ code: "DISPOSED" }));
+  });
+});

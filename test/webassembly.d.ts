@@ -1,0 +1,1 @@
+/// <reference path="../src/wasm/webassembly.d.ts" />
