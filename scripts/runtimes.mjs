@@ -69,7 +69,7 @@ function install(runtime, index) {
       "--no-audit",
       "--no-fund",
       "--no-package-lock",
-      ...(runtime.emulated ? ["--cpu=arm64"] : []),
+      ...(runtime.emulated ? ["--force"] : []),
     ],
     {
       cwd: at,

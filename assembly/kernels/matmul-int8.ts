@@ -55,7 +55,7 @@ function round4(from: usize, s: v128): v128 {
  *
  * Types     x f32 · w i8 · record {f32 scale, i32 Σ w}
  * Requires  cols % 16 == 0 · w may begin where x does
- * Exact     bit-identical in every build; |x[k] − w[k] · scale| ≤ scale / 2 · (1 + 2⁻²²)
+ * Exact     bit-identical in every build; |x[k] − w[k] · scale| ≤ scale / 2 · (1 + 2⁻¹⁶): the quotient, up to 127, is rounded first
  */
 export function pack_row_i8(x: usize, cols: usize, w: usize, record: usize): void {
   let largest = f32x4.splat(0);

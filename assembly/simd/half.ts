@@ -45,6 +45,8 @@ export function roundToHalf(x: v128): v128 {
   const carried = i32x4.add(clamped, i32x4.add(tie, i32x4.splat(0xfff)));
   const normal = v128.and(carried, i32x4.splat(<i32>0xffffe000));
   const grid = f32x4.splat(0.75);
-  const subnormal = f32x4.sub(f32x4.add(clamped, grid), grid);
+  // What rounds to zero keeps its sign.
+  const sign = v128.and(clamped, i32x4.splat(<i32>0x80000000));
+  const subnormal = v128.or(f32x4.sub(f32x4.add(clamped, grid), grid), sign);
   return v128.bitselect(subnormal, normal, f32x4.lt(f32x4.abs(clamped), f32x4.splat(6.103515625e-5)));
 }

@@ -22,7 +22,8 @@ export async function createProgressBar(terminal: Terminal, label: string): Prom
     clearOnComplete: true,
     // Ctrl-C is the terminal's: it ends the command, which stops the bar.
     gracefulExit: false,
-    linewrap: null,
+    // Cut to the terminal's width instead of switching its line wrapping off, which a killed process would leave so.
+    linewrap: true,
   });
   const startedMs = performance.now();
   return {

@@ -101,8 +101,6 @@ function median(sorted: readonly number[]): number {
  * measured in a process has it to itself.
  */
 export function peakRssBytes(): number {
-  const now = process.memoryUsage().rss;
-  // Deno has no resourceUsage; what is used now is a lower bound.
-  const usage = (process as Partial<typeof process>).resourceUsage?.();
-  return usage === undefined ? now : Math.max(now, usage.maxRSS * 1024);
+  // In kibibytes on Node, Deno and Bun alike; read a moment before what is used now, which may be more.
+  return Math.max(process.resourceUsage().maxRSS * 1024, process.memoryUsage().rss);
 }

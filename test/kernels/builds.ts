@@ -30,7 +30,7 @@ export async function compileBuilds(): Promise<readonly Build[]> {
  * there to refuse (Node 20's baseline compiler doubles the 32-bit relaxed dot product), so its twin test is skipped.
  */
 export function formWorks(build: Build, form: TernaryForm): boolean {
-  const memories = createMemories({ regionBytes: 4 << 20 });
+  const memories = createMemories(4 << 20);
   const { memory } = memories.addRegion();
   try {
     chooseTernaryForm("relaxed", instantiateKernels(build.module, memory), memories, form);

@@ -3,7 +3,7 @@ import type { Kernels } from "#dist/wasm/kernels.js";
 /** Gives the address of a named block. */
 export type AddressOf = (block: string) => number;
 
-/** Calls kernels on blocks in memory; what it returns belongs to the result. */
+/** Calls kernels on blocks in memory; a number that it returns belongs to the result. */
 export type Way = (kernels: Kernels, at: AddressOf) => unknown;
 
 /** [begin, end) in bytes. */
@@ -11,7 +11,7 @@ export type ByteRange = readonly [number, number];
 
 /** What a way left behind. */
 export interface Outcome {
-  readonly returned: unknown;
+  readonly returned: number | undefined;
   /** A copy of a block as it is afterwards. */
   bytes(block: string): Uint8Array<ArrayBuffer>;
   floats(block: string): Float32Array;

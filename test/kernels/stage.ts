@@ -44,7 +44,7 @@ export function createStage(build: Build): Stage {
         new Uint8Array(bytes.subarray(addressOf(block), addressOf(block) + length)),
       ]),
     );
-    return outcome(returned, after);
+    return outcome(typeof returned === "number" ? returned : undefined, after);
   }
 
   return {
@@ -95,7 +95,7 @@ function requireUnchanged(before: Uint8Array, after: Uint8Array, allowed: readon
   }
 }
 
-function outcome(returned: unknown, after: ReadonlyMap<string, Uint8Array<ArrayBuffer>>): Outcome {
+function outcome(returned: number | undefined, after: ReadonlyMap<string, Uint8Array<ArrayBuffer>>): Outcome {
   const bytes = (block: string): Uint8Array<ArrayBuffer> => {
     const content = after.get(block);
     if (content === undefined) throw new Error(`no block "${block}"`);
@@ -111,7 +111,7 @@ function outcome(returned: unknown, after: ReadonlyMap<string, Uint8Array<ArrayB
 
 /** @throws unless two outcomes of a case are the same to the byte. */
 export function requireEqual(kernelCase: KernelCase, expected: Outcome, actual: Outcome, how: string): void {
-  if (!Object.is(actual.returned, expected.returned)) {
+  if (actual.returned !== expected.returned) {
     throw new Error(`${how}: returned ${String(actual.returned)}, expected ${String(expected.returned)}`);
   }
   for (const block of Object.keys(kernelCase.writes)) {

@@ -83,7 +83,8 @@ export const packRowTwin: KernelTwin = {
         requireSame(values, expected.values, "weight");
         requireSame(outcome.floats("record").subarray(0, 1), [expected.scale], "scale");
         requireSame(outcome.ints("record").subarray(1), [expected.sum], "sum");
-        const bound = (expected.scale / 2) * (1 + 4 * roundoff) + 2 ** -149;
+        // Half a step, and the rounding of a quotient of up to 127 steps before that.
+        const bound = expected.scale * (0.5 + 127 * roundoff) + 2 ** -149;
         requireWithin(Array.from(values, (value) => value * expected.scale), row, () => bound, "packed value");
       };
       yield {

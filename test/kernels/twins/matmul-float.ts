@@ -16,23 +16,29 @@ export interface FloatLayout {
   readonly order: SumOrder;
 }
 
-export const floatLayouts: readonly FloatLayout[] = [
-  { product: "matmul_f32_f32", row: "row_f32", nearest: f32, encode: (values) => bytesOf(values), order: "halves" },
-  {
-    product: "matmul_bf16_f32",
-    row: "row_bf16",
-    nearest: (value) => bfloat16(value),
-    encode: (values) => bytesOf(Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16)),
-    order: "even-odd",
-  },
-  {
-    product: "matmul_f16_f32",
-    row: "row_f16",
-    nearest: roundToHalf,
-    encode: (values) => bytesOf(Uint16Array.from(values, (value) => rebiasedBits(value) ?? NaN)),
-    order: "even-odd",
-  },
-];
+export const f32Layout: FloatLayout = {
+  product: "matmul_f32_f32",
+  row: "row_f32",
+  nearest: f32,
+  encode: (values) => bytesOf(values),
+  order: "halves",
+};
+
+export const bf16Layout: FloatLayout = {
+  product: "matmul_bf16_f32",
+  row: "row_bf16",
+  nearest: bfloat16,
+  encode: (values) => bytesOf(Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16)),
+  order: "even-odd",
+};
+
+export const f16Layout: FloatLayout = {
+  product: "matmul_f16_f32",
+  row: "row_f16",
+  nearest: roundToHalf,
+  encode: (values) => bytesOf(Uint16Array.from(values, (value) => rebiasedBits(value) ?? NaN)),
+  order: "even-odd",
+};
 
 function bfloat16(value: number): number {
   const bits = new Uint32Array(Float32Array.of(value).buffer).map((word) => word & 0xffff0000);
