@@ -8,7 +8,7 @@ const given = process.argv.slice(2);
 const prompt = given.length > 0 ? given.join(" ") : "Once upon a time";
 const { status, signal } = spawnSync(
   process.execPath,
-  [join(root, "dist", "cli", "main.js"), "run", "--prompt", prompt, "--max-tokens", "200"],
+  [join(root, "dist", "cli", "main.js"), "run", "--prompt", prompt, "--max-tokens", "-1"],
   { stdio: "inherit" },
 );
 process.exit(signal === null ? (status ?? 1) : 130);

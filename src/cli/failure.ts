@@ -32,7 +32,7 @@ export function describeFailure(error: unknown, flagNames: ReadonlyMap<string, s
 }
 
 function nameFlag({ message, details }: BitNetError, flagNames: ReadonlyMap<string, string>): string {
-  const flag = typeof details["option"] === "string" ? flagNames.get(details["option"]) : undefined;
+  const flag = typeof details.option === "string" ? flagNames.get(details.option) : undefined;
   return flag === undefined ? message : message.replace(/^Invalid (?:option )?\w+/, `Invalid ${flag}`);
 }
 
@@ -43,5 +43,5 @@ function withStack(line: string, error: unknown): string {
 }
 
 function debugging(): boolean {
-  return (process.env["BITNET_DEBUG"] ?? "") !== "";
+  return (process.env.BITNET_DEBUG ?? "") !== "";
 }

@@ -66,33 +66,31 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
     memories,
     options.ternaryForm,
   );
-  const { model, description } = await loadModelWeights({
-    file,
-    memories,
-    kernels,
-    chooseContextLength: (sizes, weightBytes) =>
-      chooseContextLength(file.source.name, sizes, weightBytes, options),
-    head: options.head ?? "file",
-    regionBytes: options.regionBytes,
-    onBytes: options.onBytes,
-    signal: options.signal,
-  });
-  const weightBytes = memories.regions.reduce((sum, region) => sum + region.usedBytes, 0);
-  throwIfAborted(options.signal);
+  // Threads take as long to start as a small model takes to load: let both happen at once.
   const team = startTeam(memberScript, options.threads, kernels, memories, ternaryForm, barrierAddress);
-  const tell = (message: MemberMessage): void => team.tell(message);
-  tell({ kind: "model", model });
-
-  return createEngine({
-    model,
-    description,
-    memories,
-    team,
-    tell,
-    kernelBuild: kernels.build,
-    ternaryForm,
-    weightBytes,
-  });
+  try {
+    const { model, description } = await loadModelWeights({
+      file,
+      memories,
+      kernels,
+      chooseContextLength: (sizes, weightBytes) =>
+        chooseContextLength(file.source.name, sizes, weightBytes, options),
+      head: options.head ?? "file",
+      regionBytes: options.regionBytes,
+      onBytes: options.onBytes,
+      signal: options.signal,
+    });
+    throwIfAborted(options.signal);
+    const tell = (message: MemberMessage): void => team.tell(message);
+    for (const { index, memory } of memories.regions) tell({ kind: "region", index, memory });
+    tell({ kind: "model", model });
+    await team.run({ kind: "meet" });
+    const { build: kernelBuild } = kernels;
+    return createEngine({ model, description, memories, team, tell, kernelBuild, ternaryForm });
+  } catch (error) {
+    await team.stop();
+    throw error;
+  }
 }
 
 function createEngine(parts: {
@@ -103,9 +101,9 @@ function createEngine(parts: {
   readonly tell: (message: MemberMessage) => void;
   readonly kernelBuild: KernelBuild;
   readonly ternaryForm: TernaryForm;
-  readonly weightBytes: number;
 }): Engine {
   const { model, memories, team, tell } = parts;
+  const weightBytes = memories.regions.reduce((sum, region) => sum + region.usedBytes, 0);
   const { head } = model;
   const elementBytes = { "ternary-rows": 0.25, "int8-rows": 1, "f16-rows": 2, "bf16-rows": 2, "f32-rows": 4 }[
     head.layout
@@ -119,7 +117,7 @@ function createEngine(parts: {
     threads: team.members,
     kernelBuild: parts.kernelBuild,
     ternaryForm: parts.ternaryForm,
-    memoryBytes: { weights: parts.weightBytes - headBytes, head: headBytes },
+    memoryBytes: { weights: weightBytes - headBytes, head: headBytes },
     openSession(contextLength): InnerSession {
       if (disposing !== undefined) throw new BitNetError("DISPOSED", "The model has been disposed");
       if (!Number.isInteger(contextLength) || contextLength < 1 || contextLength > model.contextLength) {

@@ -15,7 +15,14 @@ export type MemberMessage =
   | { readonly kind: "model"; readonly model: Model }
   | { readonly kind: "session"; readonly plan: SessionPlan }
   | { readonly kind: "forget"; readonly session: number }
+  | MeetJob
   | ForwardJob;
+
+/** Done when every member has started and knows the memories: the first pass then pays for nothing but itself. */
+export interface MeetJob {
+  readonly kind: "meet";
+  readonly job: number;
+}
 
 /** One pass over a batch. */
 export interface ForwardJob {
@@ -56,6 +63,13 @@ function listen(port: NonNullable<typeof parentPort>): void {
     };
   }
 
+  function meet({ job }: MeetJob): void {
+    if (start === undefined) throw new Error("told to meet before being started");
+    for (const region of memories.keys()) kernelsOf(region);
+    memberOf(start).barrier();
+    if (start.index === 0) answer({ kind: "done", job });
+  }
+
   function run({ job, session, batch }: ForwardJob): void {
     const plan = sessions.get(session);
     if (model === undefined || ops === undefined || plan === undefined)
@@ -83,6 +97,9 @@ function listen(port: NonNullable<typeof parentPort>): void {
         return;
       case "forget":
         sessions.delete(message.session);
+        return;
+      case "meet":
+        meet(message);
         return;
       case "forward":
         run(message);

@@ -2,7 +2,7 @@ import { BitNetError } from "../errors.js";
 import { startThread, type Thread } from "../platform/threads.js";
 import { type CompiledKernels, instantiateKernels } from "./kernel-build.js";
 import type { Kernels, TernaryForm } from "./kernels.js";
-import type { Memories, Region } from "./memory.js";
+import type { Memories } from "./memory.js";
 
 /** What every member gets at its start. */
 export interface MemberStart {
@@ -112,7 +112,6 @@ export function startTeam(
       ternaryForm,
       barrierAddress,
     };
-    for (const region of memories.regions) thread.post(regionMessage(region));
     thread.post(start);
   }
 
@@ -136,11 +135,6 @@ export function startTeam(
       await Promise.all(threads.map((thread) => thread.stop()));
     },
   };
-}
-
-/** What tells members of a memory. */
-function regionMessage(region: Region): MemberRegion {
-  return { kind: "region", index: region.index, memory: region.memory };
 }
 
 /**

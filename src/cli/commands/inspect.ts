@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { openModelFile } from "../../files/index.js";
 import { embeddedModelUrl } from "../../language-model.js";
 import { openFileSource } from "../../platform/node.js";
-import { type Inspection, inspectModel, type JsonValue } from "../../tools/inspect.js";
+import { type Abridged, type Inspection, inspectModel, type JsonValue } from "../../tools/inspect.js";
 import type { CliCommand } from "../command.js";
 import { modelName } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
@@ -108,16 +108,15 @@ function summaryLines(tensorCount: number, summary: Inspection["summary"]): read
 function describeValue(value: JsonValue): string {
   if (typeof value === "string") return visible(value);
   if (typeof value !== "object") return String(value);
-  const { type, length, first } = value as {
-    readonly type?: JsonValue;
-    readonly length?: JsonValue;
-    readonly first?: JsonValue;
-  };
-  if (Array.isArray(value) || first === undefined) return visible(JSON.stringify(value));
-  return `${String(type)}, ${String(length)}: ${visible(JSON.stringify(first))}`;
+  if (!isAbridged(value)) return visible(JSON.stringify(value));
+  return `${value.type}, ${value.length}: ${visible(JSON.stringify(value.first))}`;
+}
+
+function isAbridged(value: object): value is Abridged {
+  return "type" in value && "length" in value && "first" in value;
 }
 
 function shorten(text: string): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   return characters.length <= mostCharacters ? text : `${characters.slice(0, mostCharacters - 1).join("")}…`;
 }

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { BitNetError } from "../../errors.js";
+import type { FinishReason } from "../../generation/generate-piece.js";
 import { randomSeed } from "../../generation/random.js";
 import { type GenerateOptions, resolveGenerateOptions } from "../../generation/sampling-options.js";
 import type { LanguageModel } from "../../language-model.js";
@@ -98,25 +99,26 @@ async function writeText(task: {
   print(echoed);
 
   const record = createRunRecord(promptTokens, task.loadMs);
-  let failure: unknown;
+  let endedBy: FinishReason = "abort";
+  let failed = true;
   try {
     for await (const piece of model.generate(prompt, options)) {
       record.add(piece);
       print(piece.text);
     }
+    failed = false;
   } catch (error) {
-    failure = error;
+    if (error instanceof BitNetError && error.code === "CONTEXT_FULL") endedBy = "length";
+    throw error;
+  } finally {
+    // What was written until it failed or was stopped is worth having.
+    const result = record.result(endedBy);
+    if (!/(^|\n)$/.test(echoed + result.text)) print("\n");
+    if (!failed || result.generatedTokens > 0) {
+      if (flags.json === true) terminal.write(`${JSON.stringify(result)}\n`);
+      else terminal.note(statistics(result, model, options));
+    }
   }
-
-  // What was written until it failed or was stopped is worth having.
-  const full = failure instanceof BitNetError && failure.code === "CONTEXT_FULL";
-  const result = record.result(full ? "length" : "abort");
-  if (!/(^|\n)$/.test(echoed + result.text)) print("\n");
-  if (failure === undefined || result.generatedTokens > 0) {
-    if (flags.json === true) terminal.write(`${JSON.stringify(result)}\n`);
-    else terminal.note(statistics(result, model, options));
-  }
-  if (failure !== undefined) throw failure;
 }
 
 function statistics(

@@ -1,0 +1,180 @@
+import { once } from "node:events";
+import { access, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { storytellerPath } from "../golden-path.js";
+import { type CliResult, finishCli, runCli, startCli } from "../run-cli.js";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "bitnet-cli-tools-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+function succeeded({ stdout, stderr, status }: CliResult): string {
+  expect([stderr, status]).toEqual(["", 0]);
+  return stdout;
+}
+
+describe("bitnet inspect", () => {
+  it("--json has the documented keys; no file is the embedded model", async () => {
+    const embedded = succeeded(await runCli(["inspect", "--json"]));
+    expect(succeeded(await runCli(["inspect", storytellerPath, "--json"]))).toBe(embedded);
+    const inspection = JSON.parse(embedded) as { tensors: readonly object[] };
+    expect(Object.keys(inspection)).toEqual(["architecture", "metadata", "tensors", "summary"]);
+    expect(inspection).toMatchObject({
+      architecture: "bitnet-b1.58",
+      metadata: { "general.license": "mit" },
+    });
+    expect(inspection.tensors.length).toBe(68);
+    expect(inspection.tensors[0]).toEqual({
+      name: "token_embd.weight",
+      shape: [256, 4096],
+      type: "F16",
+      bytes: 2_097_152,
+    });
+  });
+
+  it("prints a table and a summary for people", async () => {
+    const stdout = succeeded(await runCli(["inspect"]));
+    expect(stdout).toMatch(/^storyteller\.gguf: bitnet-b1\.58, 3\.47 MB\n/);
+    expect(stdout).toMatch(/^blk\.0\.attn_q\.weight +I2_S +256 × 256 +16\.4 kB$/m);
+    expect(stdout).toMatch(/^bits per weight +4\.59$/m);
+    expect(stdout).toMatch(/^read per token +3\.32 MB/m);
+  });
+
+  it("names the byte where a cut file breaks off", async () => {
+    const path = join(folder, "cut.gguf");
+    await writeFile(path, await readFile(storytellerPath));
+    await truncate(path, 1000);
+    const { stderr, status } = await runCli(["inspect", path]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^bitnet: FILE_CORRUPT: [^\n]*byte \d+[^\n]*\n$/);
+  });
+});
+
+describe("bitnet dummy", () => {
+  it("writes a model that runs, and replaces one only with --force", async () => {
+    const path = join(folder, "dummy.gguf");
+    const args = ["dummy", "--size", "Tiny", "-o", path];
+    expect(succeeded(await runCli(args))).toMatch(
+      /dummy\.gguf: tiny in i2_s, 2\.63 MB, 24 tensors, 2\.62 M parameters/,
+    );
+    const bytes = await readFile(path);
+
+    const refused = await runCli([...args, "--seed", "5"]);
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toMatch(/^bitnet: FILE_WRITE: [^\n]*--force[^\n]*\n$/);
+    expect((await readFile(path)).equals(bytes)).toBe(true);
+
+    const result = JSON.parse(
+      succeeded(await runCli([...args, "--seed", "5", "--force", "--json"])),
+    ) as object;
+    expect(Object.keys(result)).toEqual([
+      "path",
+      "size",
+      "type",
+      "seed",
+      "tensors",
+      "parameters",
+      "bytes",
+      "writeMs",
+    ]);
+    expect(result).toMatchObject({
+      path,
+      size: "tiny",
+      type: "i2_s",
+      seed: 5,
+      tensors: 24,
+      bytes: bytes.length,
+    });
+    expect((await readFile(path)).equals(bytes)).toBe(false);
+
+    expect((await runCli(["run", path, "-p", "Hi", "-n", "4", "--temp", "0"])).status).toBe(0);
+  });
+
+  it.skipIf(process.platform === "win32")("leaves nothing behind when stopped", async () => {
+    const inside = await mkdtemp(join(folder, "stopped-"));
+    const child = startCli(["dummy", "--size", "7B", "-o", join(inside, "large.gguf")]);
+    const finished = finishCli(child);
+    while ((await readdir(inside)).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    child.kill("SIGINT");
+    expect(await finished).toEqual({ stdout: "", stderr: "", status: 130 });
+    expect(await readdir(inside)).toEqual([]);
+  });
+
+  it("says where it cannot write", async () => {
+    const path = join(folder, "missing", "dummy.gguf");
+    const { stderr, status } = await runCli(["dummy", "--size", "tiny", "-o", path]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^bitnet: FILE_WRITE: [^\n]*folder does not exist\n$/);
+    await expect(access(path)).rejects.toThrow();
+  });
+});
+
+describe("bitnet bench", () => {
+  it("--json has exactly the documented keys, tests for every thread count", async () => {
+    const args = ["bench", "-p", "8,16", "-n", "4", "-t", "1,2", "-r", "2", "--json"];
+    const results = JSON.parse(succeeded(await runCli(args))) as Readonly<Record<string, string | number>>[];
+    expect(results.map(({ test, threads }) => `${test}/${threads}`)).toEqual([
+      "pp8/1",
+      "pp16/1",
+      "tg4/1",
+      "pp8/2",
+      "pp16/2",
+      "tg4/2",
+    ]);
+    for (const result of results) {
+      expect(Object.keys(result)).toEqual([
+        "model",
+        "test",
+        "threads",
+        "kernelBuild",
+        "medianTokensPerSecond",
+        "minTokensPerSecond",
+        "maxTokensPerSecond",
+        "repetitions",
+        "peakRssBytes",
+        "loadMs",
+      ]);
+      expect(result).toMatchObject({ model: "storyteller.gguf", repetitions: 2 });
+      expect(result.minTokensPerSecond).toBeGreaterThan(0);
+      expect(result.medianTokensPerSecond).toBeGreaterThanOrEqual(Number(result.minTokensPerSecond));
+      expect(result.maxTokensPerSecond).toBeGreaterThanOrEqual(Number(result.medianTokensPerSecond));
+      expect(result.peakRssBytes).toBeGreaterThan(10e6);
+    }
+  });
+
+  it("prints a table, and says that the default prompt was cut to the context", async () => {
+    const { stdout, stderr, status } = await runCli([
+      "bench",
+      storytellerPath,
+      "-n",
+      "4",
+      "-t",
+      "1",
+      "-r",
+      "1",
+    ]);
+    expect([stderr, status]).toEqual([
+      `bitnet: ${storytellerPath} holds 256 tokens: measuring pp256, not pp512\n`,
+      0,
+    ]);
+    expect(stdout.split("\n").map((line) => line.split(/ +/)[0])).toEqual([
+      `${storytellerPath}:`,
+      "test",
+      "pp256",
+      "tg4",
+      "",
+    ]);
+  });
+
+  it.skipIf(process.platform === "win32")("stops at Ctrl-C with status 130", async () => {
+    const child = startCli(["bench", "-t", "1", "-r", "100000"]);
+    const finished = finishCli(child);
+    await once(child.stdout, "data");
+    child.kill("SIGINT");
+    expect((await finished).status).toBe(130);
+  });
+});
