@@ -11,5 +11,13 @@ export function goldenPath(name: string): string {
   return fileURLToPath(new URL(name, root));
 }
 
+/** The path of a golden file of the part that is in the repository (test/golden/README.md), which is always there. */
+export function committedGoldenPath(name: string): string {
+  return fileURLToPath(new URL(`golden/${name}`, import.meta.url));
+}
+
+/** What a skipped test says where the golden data is missing. */
+export const goldenMissing = "its golden data is not in the repository (test/golden/README.md)";
+
 /** The path of the embedded model, which is always there. */
 export const storytellerPath: string = fileURLToPath(new URL("../models/storyteller.gguf", import.meta.url));

@@ -42,7 +42,9 @@ export interface KernelTwin {
 }
 
 /** The bytes of typed arrays, one after another. */
-export function bytesOf(...arrays: readonly (Float32Array | Int32Array | Int8Array | Uint8Array | Uint16Array)[]): Uint8Array<ArrayBuffer> {
+export function bytesOf(
+  ...arrays: readonly (Float32Array | Int32Array | Int8Array | Uint8Array | Uint16Array)[]
+): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(arrays.reduce((sum, array) => sum + array.byteLength, 0));
   let end = 0;
   for (const array of arrays) {
@@ -53,9 +55,14 @@ export function bytesOf(...arrays: readonly (Float32Array | Int32Array | Int8Arr
 }
 
 /** Rows laid out `stride` bytes apart; the gaps hold junk. The last row has no gap behind it. */
-export function stridedRows(rows: readonly (Float32Array | Int8Array | Uint8Array)[], stride: number): Uint8Array<ArrayBuffer> {
+export function stridedRows(
+  rows: readonly (Float32Array | Int8Array | Uint8Array)[],
+  stride: number,
+): Uint8Array<ArrayBuffer> {
   const last = rows.at(-1);
-  const bytes = new Uint8Array(last === undefined ? 0 : (rows.length - 1) * stride + last.byteLength).fill(0xc3);
+  const bytes = new Uint8Array(last === undefined ? 0 : (rows.length - 1) * stride + last.byteLength).fill(
+    0xc3,
+  );
   rows.forEach((row, index) => bytes.set(bytesOf(row), index * stride));
   return bytes;
 }
@@ -78,7 +85,8 @@ function bits(value: number): string {
 
 /** @throws unless both hold the same numbers, zeros of the same sign. */
 export function requireSame(actual: ArrayLike<number>, expected: ArrayLike<number>, what: string): void {
-  if (actual.length !== expected.length) throw new Error(`${what}: ${actual.length} values, expected ${expected.length}`);
+  if (actual.length !== expected.length)
+    throw new Error(`${what}: ${actual.length} values, expected ${expected.length}`);
   for (let i = 0; i < expected.length; i += 1) {
     if (Object.is(actual[i], expected[i])) continue;
     throw new Error(`${what}[${i}] is ${bits(actual[i] ?? NaN)}, expected ${bits(expected[i] ?? NaN)}`);
@@ -92,11 +100,13 @@ export function requireWithin(
   bound: (index: number) => number,
   what: string,
 ): number {
-  if (actual.length !== expected.length) throw new Error(`${what}: ${actual.length} values, expected ${expected.length}`);
+  if (actual.length !== expected.length)
+    throw new Error(`${what}: ${actual.length} values, expected ${expected.length}`);
   let worst = 0;
   for (let i = 0; i < expected.length; i += 1) {
     const error = Math.abs((actual[i] ?? NaN) - (expected[i] ?? NaN));
-    if (!(error <= bound(i))) throw new Error(`${what}[${i}] is ${actual[i]}, expected ${expected[i]} ± ${bound(i)}`);
+    if (!(error <= bound(i)))
+      throw new Error(`${what}[${i}] is ${actual[i]}, expected ${expected[i]} ± ${bound(i)}`);
     if (error > 0) worst = Math.max(worst, error / bound(i));
   }
   return worst;

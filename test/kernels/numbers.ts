@@ -25,7 +25,10 @@ export function createNumbers(seed: number): Numbers {
   return {
     whole,
     floats: (count) =>
-      Float32Array.from({ length: count }, () => (next() - 0.5) * 2 ** (next() < 0.05 ? whole(-40, -10) : whole(-4, 4))),
+      Float32Array.from(
+        { length: count },
+        () => (next() - 0.5) * 2 ** (next() < 0.05 ? whole(-40, -10) : whole(-4, 4)),
+      ),
     bytes: (count) => Int8Array.from({ length: count }, () => whole(-128, 127)),
     ternary: (count) => Int8Array.from({ length: count }, () => whole(-1, 1)),
     noise: (count) => Uint8Array.from({ length: count }, () => whole(0, 255)),

@@ -53,7 +53,9 @@ export function createStage(build: Build): Stage {
     perform(kernelCase): Outcome {
       const [plain, ...others] = kernelCase.ways;
       const first = perform(kernelCase, plain, undefined);
-      others.forEach((way, index) => requireEqual(kernelCase, first, perform(kernelCase, way, undefined), `way ${index + 2}`));
+      others.forEach((way, index) =>
+        requireEqual(kernelCase, first, perform(kernelCase, way, undefined), `way ${index + 2}`),
+      );
       for (const block of Object.keys(kernelCase.blocks)) {
         requireEqual(kernelCase, first, perform(kernelCase, plain, block), `"${block}" at the end of memory`);
       }
@@ -80,7 +82,9 @@ function place(kernelCase: KernelCase, lastBlock: string | undefined): Map<strin
 
 function allowedRanges(kernelCase: KernelCase, addressOf: (block: string) => number): ByteRange[] {
   return Object.entries(kernelCase.writes)
-    .flatMap(([block, ranges]) => ranges.map(([begin, end]): ByteRange => [addressOf(block) + begin, addressOf(block) + end]))
+    .flatMap(([block, ranges]) =>
+      ranges.map(([begin, end]): ByteRange => [addressOf(block) + begin, addressOf(block) + end]),
+    )
     .sort(([a], [b]) => a - b);
 }
 

@@ -9,7 +9,9 @@ function largestMagnitude(x: Float32Array, floor: number): number {
 /** One token's activations as int8: absolute maximum to 127, halfway cases to even. */
 export function quantizeI8(x: Float32Array): { values: Int8Array; scale: number; sum: number } {
   const scale = f32(127 / largestMagnitude(x, 1e-5));
-  const values = Int8Array.from(x, (value) => Math.min(127, Math.max(-128, roundHalfEven(f32(value * scale)))));
+  const values = Int8Array.from(x, (value) =>
+    Math.min(127, Math.max(-128, roundHalfEven(f32(value * scale)))),
+  );
   return { values, scale, sum: values.reduce((sum, value) => sum + value, 0) };
 }
 

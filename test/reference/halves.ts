@@ -16,7 +16,10 @@ export function roundToHalf(value: number): number {
   // Halves are multiples of a unit in each binade: 2⁻²⁴ below 2⁻¹⁴, then 2⁻¹⁰ of the power of two below.
   const power = Math.max(-14, Math.floor(Math.log2(Math.abs(value) || 2 ** -15)));
   const unit = 2 ** (power - 10);
-  return Math.min(65504, Math.abs(roundHalfEven(value / unit) * unit)) * (value < 0 || Object.is(value, -0) ? -1 : 1);
+  return (
+    Math.min(65504, Math.abs(roundHalfEven(value / unit) * unit)) *
+    (value < 0 || Object.is(value, -0) ? -1 : 1)
+  );
 }
 
 /**

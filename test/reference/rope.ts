@@ -24,7 +24,12 @@ export function ropeAngles(position: number, options: RopeAngles): number[] {
 export type RopePairing = "halves" | "adjacent";
 
 /** One head turned by a table's row: two products and a sum for each element, each rounded; what is not paired is copied. */
-export function rotateHead(head: Float32Array, table: ArrayLike<number>, dimensions: number, pairing: RopePairing): Float32Array {
+export function rotateHead(
+  head: Float32Array,
+  table: ArrayLike<number>,
+  dimensions: number,
+  pairing: RopePairing,
+): Float32Array {
   const turned = head.slice();
   const half = dimensions / 2;
   for (let i = 0; i < half; i += 1) {

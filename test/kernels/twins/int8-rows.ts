@@ -1,6 +1,15 @@
 import { int8Output, packRowI8, quantizeI14 } from "../../reference/activations.js";
 import { at as valueAt, f32, roundoff } from "../../reference/float32.js";
-import { bytesOf, columnRanges, type KernelCase, type KernelTwin, requireSame, requireWithin, stridedRows, unset } from "../kernel-case.js";
+import {
+  bytesOf,
+  columnRanges,
+  type KernelCase,
+  type KernelTwin,
+  requireSame,
+  requireWithin,
+  stridedRows,
+  unset,
+} from "../kernel-case.js";
 import { createNumbers, type Numbers } from "../numbers.js";
 import { hardRows } from "./quantize-activations.js";
 import { splitWays } from "./splits.js";
@@ -9,7 +18,8 @@ export const int8ProductTwin: KernelTwin = {
   *cases(): Iterable<KernelCase> {
     const numbers = createNumbers(91);
     for (const cols of [16, 48, 256]) {
-      for (const rows of [0, 1, 3, 4, 5, 13]) for (const tokens of [0, 1, 2, 5]) yield productCase(rows, cols, tokens, numbers);
+      for (const rows of [0, 1, 3, 4, 5, 13])
+        for (const tokens of [0, 1, 2, 5]) yield productCase(rows, cols, tokens, numbers);
     }
     yield productCase(5, 0, 2, numbers);
     yield productCase(17, 2560, 2, numbers);
@@ -29,7 +39,11 @@ function productCase(
   const allRows = rows + 2;
   const weights = Array.from({ length: allRows }, () => {
     const values = extreme ? new Int8Array(cols).fill(extreme.weight) : numbers.bytes(cols);
-    return { values, scale: f32(numbers.whole(1, 900) / 1e4), sum: values.reduce((sum, value) => sum + value, 0) };
+    return {
+      values,
+      scale: f32(numbers.whole(1, 900) / 1e4),
+      sum: values.reduce((sum, value) => sum + value, 0),
+    };
   });
   const inputs = Array.from({ length: tokens }, () => {
     const quantized = quantizeI14(numbers.floats(cols));
@@ -51,17 +65,23 @@ function productCase(
     },
     aligned: ["weights", "inputs"],
     writes: { output: columnRanges(tokens, outputStride, 1, rows + 1) },
-    ways: splitWays({ rowBegin: 1, rowEnd: rows + 1, tokenBegin: 0, tokenEnd: tokens }, (kernels, at, part) => {
-      const { rowBegin, rowEnd, tokenBegin: t, tokenEnd } = part;
-      // prettier-ignore
-      kernels.matmul_i8_i14(
+    ways: splitWays(
+      { rowBegin: 1, rowEnd: rows + 1, tokenBegin: 0, tokenEnd: tokens },
+      (kernels, at, part) => {
+        const { rowBegin, rowEnd, tokenBegin: t, tokenEnd } = part;
+        // prettier-ignore
+        kernels.matmul_i8_i14(
         at("weights"), at("records"), cols, rowBegin, rowEnd, at("inputs") + t * cols * 2, at("scales") + t * 4,
         tokenEnd - t, at("output") + t * outputStride, outputStride, scale, accumulate,
       );
-    }),
+      },
+    ),
     check(outcome): void {
       inputs.forEach((input, t) => {
-        const actual = outcome.floats("output").subarray((t * outputStride) / 4 + 1).subarray(0, rows);
+        const actual = outcome
+          .floats("output")
+          .subarray((t * outputStride) / 4 + 1)
+          .subarray(0, rows);
         const expected = Float32Array.from(actual, (_, r) => {
           const row = weights[r + 1];
           const value = row === undefined ? NaN : int8Output(row, input, scale);
@@ -85,7 +105,12 @@ export const packRowTwin: KernelTwin = {
         requireSame(outcome.ints("record").subarray(1), [expected.sum], "sum");
         // Half a step, and the rounding of a quotient of up to 127 steps before that.
         const bound = expected.scale * (0.5 + 127 * roundoff) + 2 ** -149;
-        requireWithin(Array.from(values, (value) => value * expected.scale), row, () => bound, "packed value");
+        requireWithin(
+          Array.from(values, (value) => value * expected.scale),
+          row,
+          () => bound,
+          "packed value",
+        );
       };
       yield {
         name,
@@ -111,7 +136,10 @@ export const int8RowTwin: KernelTwin = {
   *cases(): Iterable<KernelCase> {
     const numbers = createNumbers(92);
     for (const cols of [0, 16, 48, 2560]) {
-      const rows = Array.from({ length: 3 }, () => ({ values: numbers.bytes(cols), scale: f32(numbers.whole(1, 900) / 1e4) }));
+      const rows = Array.from({ length: 3 }, () => ({
+        values: numbers.bytes(cols),
+        scale: f32(numbers.whole(1, 900) / 1e4),
+      }));
       for (const row of [0, 2]) {
         yield {
           name: `row ${row} of 3 × ${cols}`,

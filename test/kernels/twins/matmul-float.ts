@@ -1,8 +1,22 @@
 import type { Kernels } from "#dist/wasm/kernels.js";
-import { dotProduct, dotProductBound, dotProductInOrder, type SumOrder } from "../../reference/float-product.js";
+import {
+  dotProduct,
+  dotProductBound,
+  dotProductInOrder,
+  type SumOrder,
+} from "../../reference/float-product.js";
 import { f32, roundoff } from "../../reference/float32.js";
 import { rebiasedBits, roundToHalf } from "../../reference/halves.js";
-import { bytesOf, columnRanges, type KernelCase, type KernelTwin, requireSame, requireWithin, stridedRows, unset } from "../kernel-case.js";
+import {
+  bytesOf,
+  columnRanges,
+  type KernelCase,
+  type KernelTwin,
+  requireSame,
+  requireWithin,
+  stridedRows,
+  unset,
+} from "../kernel-case.js";
 import { createNumbers, type Numbers } from "../numbers.js";
 import { splitWays } from "./splits.js";
 
@@ -50,7 +64,8 @@ export function floatProductTwin(layout: FloatLayout): KernelTwin {
     *cases(): Iterable<KernelCase> {
       const numbers = createNumbers(77);
       for (const cols of [8, 24, 264]) {
-        for (const rows of [0, 1, 3, 4, 5, 13]) for (const tokens of [0, 1, 2, 5]) yield productCase(layout, rows, cols, tokens, numbers);
+        for (const rows of [0, 1, 3, 4, 5, 13])
+          for (const tokens of [0, 1, 2, 5]) yield productCase(layout, rows, cols, tokens, numbers);
       }
       for (const cols of [0, 16]) yield productCase(layout, 5, cols, 2, numbers);
       yield productCase(layout, 17, 2560, 2, numbers);
@@ -58,7 +73,13 @@ export function floatProductTwin(layout: FloatLayout): KernelTwin {
   };
 }
 
-function productCase(layout: FloatLayout, rows: number, cols: number, tokens: number, numbers: Numbers): KernelCase {
+function productCase(
+  layout: FloatLayout,
+  rows: number,
+  cols: number,
+  tokens: number,
+  numbers: Numbers,
+): KernelCase {
   const allRows = rows + 2;
   const weights = Array.from({ length: allRows }, () => numbers.floats(cols).map(layout.nearest));
   const inputs = Array.from({ length: tokens }, () => numbers.floats(cols));
@@ -76,17 +97,23 @@ function productCase(layout: FloatLayout, rows: number, cols: number, tokens: nu
     },
     aligned: [],
     writes: { output: columnRanges(tokens, outputStride, 1, rows + 1) },
-    ways: splitWays({ rowBegin: 1, rowEnd: rows + 1, tokenBegin: 0, tokenEnd: tokens }, (kernels, at, part) => {
-      const { rowBegin, rowEnd, tokenBegin: t, tokenEnd } = part;
-      // prettier-ignore
-      kernels[layout.product](
+    ways: splitWays(
+      { rowBegin: 1, rowEnd: rows + 1, tokenBegin: 0, tokenEnd: tokens },
+      (kernels, at, part) => {
+        const { rowBegin, rowEnd, tokenBegin: t, tokenEnd } = part;
+        // prettier-ignore
+        kernels[layout.product](
         at("weights"), cols, rowBegin, rowEnd, at("inputs") + t * inputStride, inputStride, tokenEnd - t,
         at("output") + t * outputStride, outputStride, scale, accumulate,
       );
-    }),
+      },
+    ),
     check(outcome): void {
       inputs.forEach((input, t) => {
-        const actual = outcome.floats("output").subarray((t * outputStride) / 4 + 1).subarray(0, rows);
+        const actual = outcome
+          .floats("output")
+          .subarray((t * outputStride) / 4 + 1)
+          .subarray(0, rows);
         const added = (r: number): number => (accumulate ? (before[t]?.[r + 1] ?? NaN) : 0);
         const row = (r: number): Float32Array => weights[r + 1] ?? new Float32Array(0);
         const inOrder = Float32Array.from(actual, (_, r) => {
@@ -97,7 +124,8 @@ function productCase(layout: FloatLayout, rows: number, cols: number, tokens: nu
         const exact = Array.from(actual, (_, r) => added(r) + dotProduct(row(r), input) * scale);
         // Multiplying by the scale and adding to the output round once each.
         const bound = (r: number): number =>
-          dotProductBound(row(r), input, 8) * scale + 3 * roundoff * (Math.abs(exact[r] ?? NaN) + Math.abs(added(r)));
+          dotProductBound(row(r), input, 8) * scale +
+          3 * roundoff * (Math.abs(exact[r] ?? NaN) + Math.abs(added(r)));
         requireWithin(actual, exact, bound, `token ${t}, row`);
       });
     },

@@ -1,7 +1,15 @@
 import { type TernaryForm, ternaryKernel } from "#dist/wasm/kernels.js";
 import { packTernaryRows, ternaryOutput } from "../../reference/ternary.js";
 import { f32 } from "../../reference/float32.js";
-import { bytesOf, columnRanges, type KernelCase, type KernelTwin, requireSame, stridedRows, unset } from "../kernel-case.js";
+import {
+  bytesOf,
+  columnRanges,
+  type KernelCase,
+  type KernelTwin,
+  requireSame,
+  stridedRows,
+  unset,
+} from "../kernel-case.js";
 import { createNumbers, type Numbers } from "../numbers.js";
 import { splitWays } from "./splits.js";
 
@@ -25,23 +33,35 @@ function* cases(form: TernaryForm): Iterable<KernelCase> {
 function* products(): Iterable<Product> {
   // 512 columns are eight blocks, after which 16-bit sums are flushed; rows around the tiles of 4 × 1 and 2 × 4, and a prime.
   for (const cols of [64, 512, 576]) {
-    for (const rows of [0, 1, 2, 3, 4, 5, 8, 13]) for (const tokens of [0, 1, 3, 4, 5, 9]) yield { rows, cols, tokens };
+    for (const rows of [0, 1, 2, 3, 4, 5, 8, 13])
+      for (const tokens of [0, 1, 3, 4, 5, 9]) yield { rows, cols, tokens };
   }
   for (const cols of [0, 128, 192, 448]) yield { rows: 13, cols, tokens: 5 };
   // Parts of 2B4T's matrices: 2560 × 2560 and 2560 × 6912.
   for (const cols of [2560, 6912]) for (const tokens of [1, 6]) yield { rows: 17, cols, tokens };
   for (const weight of [-1, 1]) {
-    for (const activation of [-128, 127]) yield { rows: 5, cols: 6912, tokens: 5, extreme: { weight, activation } };
+    for (const activation of [-128, 127])
+      yield { rows: 5, cols: 6912, tokens: 5, extreme: { weight, activation } };
   }
 }
 
-function ternaryCase(form: TernaryForm, { rows, cols, tokens, extreme }: Product, numbers: Numbers): KernelCase {
+function ternaryCase(
+  form: TernaryForm,
+  { rows, cols, tokens, extreme }: Product,
+  numbers: Numbers,
+): KernelCase {
   // One row before and one behind the range, which must be left alone.
   const allRows = rows + 2;
-  const weights = extreme ? new Int8Array(allRows * cols).fill(extreme.weight) : numbers.ternary(allRows * cols);
+  const weights = extreme
+    ? new Int8Array(allRows * cols).fill(extreme.weight)
+    : numbers.ternary(allRows * cols);
   const inputs = Array.from({ length: tokens }, () => {
     const values = extreme ? new Int8Array(cols).fill(extreme.activation) : numbers.bytes(cols);
-    return { values, scale: f32(numbers.whole(1, 4000) / 7), sum: values.reduce((sum, value) => sum + value, 0) };
+    return {
+      values,
+      scale: f32(numbers.whole(1, 4000) / 7),
+      sum: values.reduce((sum, value) => sum + value, 0),
+    };
   });
   const scale = f32(0.0371);
   const accumulate = (rows + tokens) % 2;
@@ -52,23 +72,34 @@ function ternaryCase(form: TernaryForm, { rows, cols, tokens, extreme }: Product
     name: `${rows} × ${cols} · ${tokens}${extreme ? `, all ${extreme.weight} · ${extreme.activation}` : ""}`,
     blocks: {
       weights: packTernaryRows(weights),
-      inputs: stridedRows(inputs.map(({ values }) => values), inputStride),
-      records: bytesOf(...inputs.flatMap((input) => [Float32Array.of(input.scale), Int32Array.of(input.sum)])),
+      inputs: stridedRows(
+        inputs.map(({ values }) => values),
+        inputStride,
+      ),
+      records: bytesOf(
+        ...inputs.flatMap((input) => [Float32Array.of(input.scale), Int32Array.of(input.sum)]),
+      ),
       output: accumulate ? stridedRows(before, outputStride) : unset(tokens * outputStride),
     },
     aligned: ["weights", "inputs"],
     writes: { output: columnRanges(tokens, outputStride, 1, rows + 1) },
-    ways: splitWays({ rowBegin: 1, rowEnd: rows + 1, tokenBegin: 0, tokenEnd: tokens }, (kernels, at, part) => {
-      const { rowBegin, rowEnd, tokenBegin: t, tokenEnd } = part;
-      // prettier-ignore
-      ternaryKernel(kernels, form)(
+    ways: splitWays(
+      { rowBegin: 1, rowEnd: rows + 1, tokenBegin: 0, tokenEnd: tokens },
+      (kernels, at, part) => {
+        const { rowBegin, rowEnd, tokenBegin: t, tokenEnd } = part;
+        // prettier-ignore
+        ternaryKernel(kernels, form)(
         at("weights"), cols, rowBegin, rowEnd, at("inputs") + t * inputStride, inputStride, at("records") + t * 8,
         tokenEnd - t, at("output") + t * outputStride, outputStride, scale, accumulate,
       );
-    }),
+      },
+    ),
     check(outcome): void {
       inputs.forEach((input, t) => {
-        const actual = outcome.floats("output").subarray((t * outputStride) / 4 + 1).subarray(0, rows);
+        const actual = outcome
+          .floats("output")
+          .subarray((t * outputStride) / 4 + 1)
+          .subarray(0, rows);
         const expected = Float32Array.from(actual, (_, r) => {
           const value = ternaryOutput(weights, r + 1, input, scale);
           return accumulate ? (before[t]?.[r + 1] ?? NaN) + value : value;

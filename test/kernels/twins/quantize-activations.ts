@@ -40,10 +40,10 @@ export const quantizeI8Twin: KernelTwin = {
           records: [[0, rows.length * 8]],
         },
         ways: [
-          (kernels, at) =>
-            kernels.quantize_activations_i8(
-              at("inputs"), cols, rows.length, inputStride, at("output"), outputStride, at("records"), // prettier-ignore
-            ),
+          (kernels, at) => {
+            const [from, to, records] = [at("inputs"), at("output"), at("records")];
+            kernels.quantize_activations_i8(from, cols, rows.length, inputStride, to, outputStride, records);
+          },
           (kernels, at) => {
             for (let t = rows.length - 1; t >= 0; t -= 1) {
               const from = at("inputs") + t * inputStride;
@@ -57,8 +57,16 @@ export const quantizeI8Twin: KernelTwin = {
             const expected = quantizeI8(row);
             const values = new Int8Array(outcome.bytes("output").buffer, t * outputStride, cols);
             requireSame(values, expected.values, `token ${t}, column`);
-            requireSame(outcome.floats("records").subarray(2 * t, 2 * t + 1), [expected.scale], `token ${t}, scale`);
-            requireSame(outcome.ints("records").subarray(2 * t + 1, 2 * t + 2), [expected.sum], `token ${t}, sum`);
+            requireSame(
+              outcome.floats("records").subarray(2 * t, 2 * t + 1),
+              [expected.scale],
+              `token ${t}, scale`,
+            );
+            requireSame(
+              outcome.ints("records").subarray(2 * t + 1, 2 * t + 2),
+              [expected.sum],
+              `token ${t}, sum`,
+            );
           });
         },
       };
@@ -81,11 +89,25 @@ export const quantizeI14Twin: KernelTwin = {
         writes: { output: [[0, rows.length * cols * 2]], scales: [[0, rows.length * 4]] },
         ways: [
           (kernels, at) =>
-            kernels.quantize_activations_i14(at("inputs"), cols, rows.length, inputStride, at("output"), at("scales")),
+            kernels.quantize_activations_i14(
+              at("inputs"),
+              cols,
+              rows.length,
+              inputStride,
+              at("output"),
+              at("scales"),
+            ),
           (kernels, at) => {
             for (let t = rows.length - 1; t >= 0; t -= 1) {
               const from = at("inputs") + t * inputStride;
-              kernels.quantize_activations_i14(from, cols, 1, 0, at("output") + t * cols * 2, at("scales") + t * 4);
+              kernels.quantize_activations_i14(
+                from,
+                cols,
+                1,
+                0,
+                at("output") + t * cols * 2,
+                at("scales") + t * 4,
+              );
             }
           },
         ],
@@ -104,12 +126,21 @@ export const quantizeI14Twin: KernelTwin = {
 };
 
 /** Tokens of one length each: the hard rows one by one, and several tokens with gaps between them. */
-function* tokenSets(): Iterable<{ readonly name: string; readonly rows: readonly Float32Array[]; readonly cols: number }> {
-  for (const [name, row] of hardRows([0, 16, 32, 48, 2560, 6912])) yield { name, rows: [row], cols: row.length };
+function* tokenSets(): Iterable<{
+  readonly name: string;
+  readonly rows: readonly Float32Array[];
+  readonly cols: number;
+}> {
+  for (const [name, row] of hardRows([0, 16, 32, 48, 2560, 6912]))
+    yield { name, rows: [row], cols: row.length };
   const numbers = createNumbers(56);
   for (const tokens of [0, 2, 5]) {
     for (const cols of [16, 112]) {
-      yield { name: `${tokens} tokens of ${cols}`, rows: Array.from({ length: tokens }, () => numbers.floats(cols)), cols };
+      yield {
+        name: `${tokens} tokens of ${cols}`,
+        rows: Array.from({ length: tokens }, () => numbers.floats(cols)),
+        cols,
+      };
     }
   }
 }

@@ -1,0 +1,74 @@
+// The two files of the comparison: the same weights as I2_S for us and as TQ2_0 for llama.cpp, which refuses I2_S.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { openGguf } from "../../dist/files/gguf.js";
+import { writableMetadata, writeGguf } from "../../dist/files/gguf-writer.js";
+import { createFileSink, openFileSource } from "../../dist/platform/node.js";
+import { writeDummyModel } from "../../dist/tools/dummy.js";
+import { numberToFloat16 } from "../../dist/weight-formats/float16.js";
+
+const TQ2_0 = 35;
+
+/** A byte's four two-bit fields in reverse: the one difference between the codes of I2_S and TQ2_0. */
+const reversed = Uint8Array.from(
+  { length: 256 },
+  (_, byte) => ((byte & 3) << 6) | ((byte & 12) << 2) | ((byte >> 2) & 12) | (byte >> 6),
+);
+
+export async function makeModels(folder, size) {
+  const ours = join(folder, `${size}-i2_s.gguf`);
+  const rival = join(folder, `${size}-tq2_0.gguf`);
+  if (!existsSync(ours)) {
+    console.error(`writing ${ours}`);
+    await writeDummyModel({ size, path: ours, seed: 1 });
+  }
+  if (!existsSync(rival)) {
+    console.error(`writing ${rival}`);
+    await writeTq2(ours, rival);
+  }
+  return { ours, rival };
+}
+
+async function writeTq2(from, to) {
+  const source = await openFileSource(from);
+  const file = await openGguf(source);
+  const own = file.metadata.get("general.architecture");
+  const metadata = new Map();
+  for (const [key, entry] of writableMetadata(file)) {
+    // llama.cpp knows this graph as "bitnet"; it puts SiLU where 2B4T has a squared relu, which costs it no more.
+    if (key === "general.architecture") metadata.set(key, { ...entry, value: "bitnet" });
+    else metadata.set(key.startsWith(`${own}.`) ? `bitnet${key.slice(own.length)}` : key, entry);
+  }
+  const tensors = [...file.tensors.values()].map((tensor) =>
+    tensor.type === "I2_S"
+      ? {
+          name: tensor.name,
+          shape: tensor.shape,
+          typeId: TQ2_0,
+          bytes: (tensor.shape[0] * tensor.shape[1] * 66) / 256,
+        }
+      : tensor,
+  );
+  await writeGguf(await createFileSink(to), { metadata, tensors }, async (write) => {
+    for (const plan of tensors) {
+      const tensor = file.tensors.get(plan.name);
+      if (plan.typeId !== TQ2_0) {
+        for (let at = 0; at < tensor.bytes; at += 1 << 24) {
+          await write(plan.name, await source.read(tensor.offset + at, Math.min(1 << 24, tensor.bytes - at)));
+        }
+        continue;
+      }
+      const i2s = await source.read(tensor.offset, tensor.bytes);
+      const codeBytes = tensor.bytes - 32;
+      const scale = numberToFloat16(new DataView(i2s.buffer, i2s.byteOffset + codeBytes).getFloat32(0, true));
+      const blocks = new Uint8Array(plan.bytes);
+      for (let block = 0, at = 0; block < codeBytes; block += 64) {
+        for (let i = 0; i < 64; i += 1) blocks[at++] = reversed[i2s[block + i]];
+        blocks[at++] = scale & 255;
+        blocks[at++] = scale >> 8;
+      }
+      await write(plan.name, blocks);
+    }
+  });
+  await source.close();
+}

@@ -1,0 +1,172 @@
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
+import { openModelFile } from "#dist/files/index.js";
+import { type LanguageModel, loadModel, type LoadOptions } from "#dist/language-model.js";
+import { startEngine } from "#dist/model/engine.js";
+import { openFileSource } from "#dist/platform/node.js";
+import { goldenAvailable, goldenMissing, goldenPath, storytellerPath } from "../golden-path.js";
+import {
+  loadOrSkip,
+  plainest,
+  promptIds,
+  requireSameBits,
+  requireSamePieces,
+  sampledPrompt,
+  sampling,
+} from "./exactness.js";
+import { rowOf } from "./intermediates.js";
+
+const computations: readonly LoadOptions[] = [
+  { kernelBuild: "simd128", ternaryForm: "plain" } as const,
+  { kernelBuild: "relaxed", ternaryForm: "plain" } as const,
+  { kernelBuild: "relaxed", ternaryForm: "narrow" } as const,
+  { kernelBuild: "relaxed", ternaryForm: "wide" } as const,
+].flatMap((kernels) => [1, 2, 3].map((threads) => ({ ...kernels, threads })));
+
+const models = [
+  { name: "storyteller", path: storytellerPath, available: true },
+  {
+    name: "tiny-bitnet-b1.58-i2_s",
+    path: goldenPath("tiny-bitnet-b1.58-i2_s/model.gguf"),
+    available: goldenAvailable,
+  },
+  { name: "tiny-bitnet-i2_s", path: goldenPath("tiny-bitnet-i2_s/model.gguf"), available: goldenAvailable },
+  { name: "tiny-llama-i2_s", path: goldenPath("tiny-llama-i2_s/model.gguf"), available: goldenAvailable },
+];
+
+describe.each(models)("$name", ({ path, available }) => {
+  let reference: LanguageModel;
+  let ids: readonly number[];
+  /** [ids][vocabulary] */
+  let logits: Float32Array;
+  let sampledText: string;
+  beforeAll(async () => {
+    if (!available) return;
+    reference = await loadModel(path, plainest);
+    ids = promptIds(reference);
+    using session = reference.createSession();
+    logits = await session.evaluate(ids, { logits: "all" });
+    sampledText = await reference.complete(sampledPrompt, sampling);
+  });
+  afterAll(() => reference?.dispose());
+
+  const needsData = (context: TestContext): void => {
+    if (!available) context.skip(goldenMissing);
+  };
+  const requirePieces = (model: LanguageModel, sizes: readonly number[]): Promise<void> =>
+    requireSamePieces(model, ids, logits, sizes);
+  const row = (index: number): Float32Array => rowOf(logits, index, logits.length / ids.length);
+
+  // The plain form in the relaxed build is the same instructions again: once is enough.
+  const some = computations.filter(
+    ({ kernelBuild, ternaryForm }) => kernelBuild !== "relaxed" || ternaryForm !== "plain",
+  );
+  it.for(path === storytellerPath ? computations : some)(
+    "has the same bits in the $kernelBuild build, $ternaryForm form, $threads threads: at once, one by one, in odd pieces",
+    async (options, context) => {
+      needsData(context);
+      await using model = await loadOrSkip(path, options, context);
+      expect(model.info.threads).toBe(options.threads);
+      expect(model.info.kernelBuild).toBe(`${options.kernelBuild}/${options.ternaryForm}`);
+      using session = model.createSession();
+      requireSameBits(await session.evaluate(ids, { logits: "all" }), logits, "all at once");
+      await requirePieces(model, [1]);
+      await requirePieces(model, [3, 1, 7, 5, 64, 2]);
+      expect(await model.complete(sampledPrompt, sampling)).toBe(sampledText);
+    },
+  );
+
+  it("gives the last of all logits when asked for the last", async (context) => {
+    needsData(context);
+    await requirePieces(reference, [ids.length]);
+    await requirePieces(reference, [64]);
+  });
+
+  it("keeps sessions apart that take turns", async (context) => {
+    needsData(context);
+    await using model = await loadModel(path, { threads: 2 });
+    const sessions = [0, 1, 2].map(() => model.createSession());
+    const begins = [0, 0, 0];
+    // Each walks through the ids at its own pace; calls are made without waiting for the last.
+    await Promise.all(
+      [3, 5, 7].flatMap((pace, index) =>
+        Array.from({ length: 5 }, async () => {
+          const begin = begins[index] ?? 0;
+          begins[index] = begin + pace;
+          const result = await sessions[index]?.evaluate(ids.slice(begin, begin + pace));
+          requireSameBits(
+            result ?? new Float32Array(0),
+            row(begin + pace - 1),
+            `session ${index}, from ${begin}`,
+          );
+        }),
+      ),
+    );
+    for (const session of sessions) session.dispose();
+  });
+
+  it("continues after truncate as a fresh session would", async (context) => {
+    needsData(context);
+    await using model = await loadModel(path, { threads: 2 });
+    using session = model.createSession();
+    // Another text first, longer than what follows, so that what is left over in the cache would show.
+    await session.evaluate([...ids].reverse());
+    session.truncate(0);
+    requireSameBits(await session.evaluate(ids.slice(0, 40)), row(39), "from the beginning");
+    await session.evaluate(ids.slice(0, 20));
+    session.truncate(33);
+    expect(session.position).toBe(33);
+    requireSameBits(await session.evaluate(ids.slice(33)), row(ids.length - 1), "from 33");
+    session.truncate(ids.length - 1);
+    requireSameBits(await session.evaluate(ids.slice(-1)), row(ids.length - 1), "the last again");
+  });
+});
+
+describe("storyteller over several memories", () => {
+  // The embedding takes 2 MiB; the rest of the weights, and room for caches of the whole context, does not fit beside it.
+  it.each([
+    { regionMiB: 2.5, regions: 3, sessionTokens: 8, threads: 1 },
+    { regionMiB: 2.5, regions: 3, sessionTokens: 6, threads: 2 },
+    { regionMiB: 3, regions: 2, sessionTokens: 12, threads: 3 },
+  ])(
+    "has the same bits in $regions memories of $regionMiB MiB with $threads threads",
+    async ({ regionMiB, regions, sessionTokens, threads }) => {
+      await using reference = await loadModel(storytellerPath, plainest);
+      const ids = promptIds(reference).slice(0, sessionTokens);
+      using session = reference.createSession();
+      const expected = await session.evaluate(ids, { logits: "all" });
+
+      await using source = await openStoryteller();
+      const engine = await startEngine(source.file, {
+        threads,
+        contextLength: undefined,
+        freeBytes: 1 << 30,
+        onBytes: () => undefined,
+        signal: undefined,
+        regionBytes: regionMiB * (1 << 20),
+      });
+      try {
+        const used = new Set([
+          engine.model.embedding.region,
+          ...engine.model.layers.map((layer) => layer.region),
+        ]);
+        expect(used.size).toBe(regions);
+        using whole = engine.openSession(sessionTokens);
+        requireSameBits(await whole.evaluate(ids, { logits: "all" }), expected, "all at once");
+        whole.truncate(0);
+        const vocabSize = expected.length / ids.length;
+        for (const [t, id] of ids.entries()) {
+          requireSameBits(await whole.evaluate([id]), rowOf(expected, t, vocabSize), `token ${t}`);
+        }
+      } finally {
+        await engine.dispose();
+      }
+    },
+  );
+
+  async function openStoryteller(): Promise<
+    { readonly file: Awaited<ReturnType<typeof openModelFile>> } & AsyncDisposable
+  > {
+    const bytes = await openFileSource(storytellerPath);
+    return { file: await openModelFile(bytes), [Symbol.asyncDispose]: () => bytes.close() };
+  }
+});

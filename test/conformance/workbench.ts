@@ -1,0 +1,160 @@
+import { openModelFile } from "#dist/files/index.js";
+import type { ModelFile } from "#dist/files/model-file.js";
+import { packMatrix, packVector, type Packing, readRow } from "#dist/packing/pack.js";
+import type { PackedMatrix } from "#dist/packing/packed.js";
+import { openFileSource } from "#dist/platform/node.js";
+import { compileKernels, instantiateKernels, type KernelBuild } from "#dist/wasm/kernel-build.js";
+import { ternaryKernel } from "#dist/wasm/kernels.js";
+import { createMemories } from "#dist/wasm/memory.js";
+import { chooseTernaryForm } from "#dist/wasm/self-test.js";
+
+/** Rows of f32, one per token. */
+export type Rows = Float32Array;
+
+export interface Rotation {
+  readonly heads: number;
+  readonly headSize: number;
+  readonly dimensions: number;
+  readonly base: number;
+  readonly pairing: "halves" | "adjacent";
+}
+
+/** A model's tensors in memory, and single operations on numbers from outside, by the kernels that the engine uses. */
+export interface Workbench {
+  readonly file: ModelFile;
+  has(tensor: string): boolean;
+  number(key: string): number;
+  /** W · quantized(x), added to `onto` if given. */
+  bitLinear(tensor: string, x: Rows, onto?: Rows): Promise<Rows>;
+  /** W · x of a float matrix. */
+  floatLinear(tensor: string, x: Rows): Promise<Rows>;
+  embeddingRow(tensor: string, row: number): Promise<Rows>;
+  rmsNorm(tensor: string, x: Rows, epsilon: number): Promise<Rows>;
+  /** Heads turned by the angles of positions 0, 1, 2, … */
+  rotate(x: Rows, tokens: number, rotation: Rotation): Rows;
+  roundToHalves(x: Rows): Rows;
+  /** One head: q [tokens, headSize] over k, v [tokens, headSize]. */
+  attend(query: Rows, keys: Rows, values: Rows, headSize: number): Rows;
+  gate(kind: "relu2" | "silu", gate: Rows, up: Rows): Rows;
+  close(): Promise<void>;
+}
+
+export async function openWorkbench(path: string, build: KernelBuild): Promise<Workbench> {
+  const source = await openFileSource(path);
+  const file = await openModelFile(source);
+  const { module } = await compileKernels(build);
+  const memories = createMemories(64 << 20);
+  const region = memories.addRegion();
+  const kernels = instantiateKernels(module, region.memory);
+  const multiplyTernary = ternaryKernel(kernels, chooseTernaryForm(build, kernels, memories));
+  const packing: Packing = {
+    file,
+    memories,
+    kernels: () => kernels,
+    onBytes: () => undefined,
+    signal: undefined,
+  };
+  const matrices = new Map<string, PackedMatrix>();
+
+  const take = (bytes: number): number => memories.allocate(0, bytes, "a test");
+  const write = (values: Float32Array): number => {
+    const address = take(values.byteLength);
+    new Float32Array(region.memory.buffer, address, values.length).set(values);
+    return address;
+  };
+  const read = (address: number, count: number): Rows =>
+    new Float32Array(new Float32Array(region.memory.buffer, address, count));
+
+  async function matrix(tensor: string): Promise<PackedMatrix> {
+    const [cols = 0, rows = 0] = file.tensors.get(tensor)?.shape ?? [];
+    const packed =
+      matrices.get(tensor) ?? (await packMatrix(packing, { tensor, rows, cols, outputScale: undefined }, 0));
+    matrices.set(tensor, packed);
+    return packed;
+  }
+
+  return {
+    file,
+    has: (tensor) => file.tensors.has(tensor),
+    number(key): number {
+      const value = file.metadata.get(`${String(file.metadata.get("general.architecture"))}.${key}`);
+      if (typeof value !== "number") throw new Error(`${path} has no number "${key}"`);
+      return value;
+    },
+    async bitLinear(tensor, x, onto): Promise<Rows> {
+      const { address, rows, cols, scale } = await matrix(tensor);
+      const tokens = x.length / cols;
+      const quantized = take(x.length);
+      const records = take(tokens * 8);
+      const output = onto === undefined ? take(tokens * rows * 4) : write(onto);
+      kernels.quantize_activations_i8(write(x), cols, tokens, cols * 4, quantized, cols, records);
+      const accumulate = onto === undefined ? 0 : 1;
+      multiplyTernary(
+        address,
+        cols,
+        0,
+        rows,
+        quantized,
+        cols,
+        records,
+        tokens,
+        output,
+        rows * 4,
+        scale,
+        accumulate,
+      );
+      return read(output, tokens * rows);
+    },
+    async floatLinear(tensor, x): Promise<Rows> {
+      const { address, rows, cols, layout } = await matrix(tensor);
+      if (layout !== "f16-rows") throw new Error(`${tensor} has layout ${layout}`);
+      const tokens = x.length / cols;
+      const output = take(tokens * rows * 4);
+      kernels.matmul_f16_f32(address, cols, 0, rows, write(x), cols * 4, tokens, output, rows * 4, 1, 0);
+      return read(output, tokens * rows);
+    },
+    async embeddingRow(tensor, row): Promise<Rows> {
+      const packed = await matrix(tensor);
+      const output = take(packed.cols * 4);
+      readRow(kernels, packed, row, output);
+      return read(output, packed.cols);
+    },
+    async rmsNorm(tensor, x, epsilon): Promise<Rows> {
+      const [cols = 0] = file.tensors.get(tensor)?.shape ?? [];
+      const weights = await packVector(packing, { tensor, length: cols }, 0);
+      const output = take(x.byteLength);
+      kernels.rms_norm(write(x), cols, x.length / cols, cols * 4, weights.address, epsilon, output, cols * 4);
+      return read(output, x.length);
+    },
+    rotate(x, tokens, { heads, headSize, dimensions, base, pairing }): Rows {
+      const table = take(tokens * dimensions * 4);
+      kernels.rope_table(table, 0, tokens, dimensions, base, 1, 1, 0);
+      const address = write(x);
+      const stride = heads * headSize * 4;
+      const rope = kernels[`rope_${pairing}`];
+      rope(address, tokens, stride, 0, heads, headSize, table, dimensions, address, headSize * 4, stride);
+      return read(address, x.length);
+    },
+    roundToHalves(x): Rows {
+      const address = write(x);
+      kernels.store_heads_as_halves(address, 1, 0, 0, 1, x.length, address, 0, 0);
+      return read(address, x.length);
+    },
+    attend(query, keys, values, headSize): Rows {
+      const tokens = query.length / headSize;
+      const output = take(query.byteLength);
+      const scores = take((tokens + 4) * 4);
+      const scale = Math.fround(1 / Math.sqrt(headSize));
+      const stride = headSize * 4;
+      const [q, k, v] = [write(query), write(keys), write(values)];
+      kernels.attention(q, stride, k, v, headSize, 0, tokens, scale, scores, output, stride);
+      return read(output, query.length);
+    },
+    gate(kind, gate, up): Rows {
+      const address = write(gate);
+      kernels[`gate_${kind}`](address, write(up), 1, 0, 0, gate.length);
+      return read(address, gate.length);
+    },
+    close: () => source.close(),
+  };
+}

@@ -1,0 +1,64 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { type Build, type BuildName, buildNames, compileBuilds, formWorks } from "./builds.js";
+import type { Outcome } from "./kernel-case.js";
+import { kernelTwins } from "./kernel-twins.js";
+import { createStage, requireEqual, type Stage } from "./stage.js";
+
+/**
+ * Tests of every kernel in every build against its twin: the twin's result; the same bytes however the work is split and
+ * wherever the operands lie; nothing read past an operand (the end of memory would trap); no other byte changed.
+ *
+ * @param tier which of the engine's compilers runs them, for the tests' names.
+ */
+export function defineKernelTests(tier: string): void {
+  const stages = new Map<BuildName, Stage>();
+  beforeAll(async () => {
+    for (const build of await compileBuilds()) stages.set(build.name, createStage(build));
+  });
+
+  describe.each(Object.entries(kernelTwins))(`%s (${tier})`, (kernel, twin) => {
+    // What the first build gave for each case, for the others to be compared with.
+    const firstOutcomes = new Map<string, Outcome>();
+
+    it.for(twin.onlyInRelaxed === true ? (["relaxed"] as const) : buildNames)(
+      "gives its twin's result in the %s build, and the same bytes as other builds",
+      (name, { skip }) => {
+        const stage = stages.get(name);
+        if (stage === undefined) return skip(`this runtime does not accept the ${name} build`);
+        if (refused(stage.build, kernel))
+          return skip("this engine computes it wrongly, and the library's self-test refuses it");
+        let count = 0;
+        for (const kernelCase of twin.cases()) {
+          try {
+            const outcome = stage.perform(kernelCase);
+            kernelCase.check(outcome);
+            const first = firstOutcomes.get(kernelCase.name);
+            if (first === undefined) firstOutcomes.set(kernelCase.name, outcome);
+            else requireEqual(kernelCase, first, outcome, "another build");
+          } catch (cause) {
+            throw new Error(
+              `${kernel}, ${kernelCase.name}: ${cause instanceof Error ? cause.message : String(cause)}`,
+              { cause },
+            );
+          }
+          count += 1;
+        }
+        expect(count).toBeGreaterThan(0);
+        expect(count).toBe(firstOutcomes.size); // each case's name is its own
+      },
+    );
+
+    if (twin.onlyInRelaxed !== true) return;
+    it.each(["debug", "simd128"] as const)("traps in the %s build", (name) => {
+      const stage = stages.get(name);
+      const [kernelCase] = twin.cases();
+      if (stage === undefined || kernelCase === undefined) throw new Error(`no ${name} build or no case`);
+      expect(() => stage.perform(kernelCase)).toThrow("unreachable");
+    });
+  });
+}
+
+function refused(build: Build, kernel: string): boolean {
+  const form = (["narrow", "wide"] as const).find((name) => kernel === `matmul_ternary_i8_${name}`);
+  return form !== undefined && !formWorks(build, form);
+}

@@ -1,0 +1,43 @@
+import type { Kernels } from "#dist/wasm/kernels.js";
+import type { KernelTwin } from "./kernel-case.js";
+import { attentionTwin } from "./twins/attention.js";
+import { relu2Twin, siluTwin } from "./twins/gated-activation.js";
+import { int8ProductTwin, int8RowTwin, packRowTwin } from "./twins/int8-rows.js";
+import { bf16Layout, f16Layout, f32Layout, floatProductTwin, floatRowTwin } from "./twins/matmul-float.js";
+import { ternaryTwin } from "./twins/matmul-ternary.js";
+import { packF16Twin, packI2sTwin, widenF16Twin } from "./twins/pack.js";
+import { quantizeI14Twin, quantizeI8Twin } from "./twins/quantize-activations.js";
+import { rmsNormTwin } from "./twins/rms-norm.js";
+import { ropeTableTwin, ropeTwin, storeHeadsTwin } from "./twins/rope.js";
+import { teamBarrierTwin, teamBreakTwin } from "./twins/team.js";
+
+/** Every kernel and the cases on which it is compared with its twin. A new kernel is tested by being listed here, and has to be. */
+export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
+  attention: attentionTwin,
+  gate_relu2: relu2Twin,
+  gate_silu: siluTwin,
+  matmul_bf16_f32: floatProductTwin(bf16Layout),
+  matmul_f16_f32: floatProductTwin(f16Layout),
+  matmul_f32_f32: floatProductTwin(f32Layout),
+  matmul_i8_i14: int8ProductTwin,
+  matmul_ternary_i8_narrow: ternaryTwin("narrow"),
+  matmul_ternary_i8_plain: ternaryTwin("plain"),
+  matmul_ternary_i8_wide: ternaryTwin("wide"),
+  pack_f16: packF16Twin,
+  pack_i2s: packI2sTwin,
+  pack_row_i8: packRowTwin,
+  quantize_activations_i14: quantizeI14Twin,
+  quantize_activations_i8: quantizeI8Twin,
+  rms_norm: rmsNormTwin,
+  rope_adjacent: ropeTwin("adjacent"),
+  rope_halves: ropeTwin("halves"),
+  rope_table: ropeTableTwin,
+  row_bf16: floatRowTwin(bf16Layout),
+  row_f16: floatRowTwin(f16Layout),
+  row_f32: floatRowTwin(f32Layout),
+  row_i8: int8RowTwin,
+  store_heads_as_halves: storeHeadsTwin,
+  team_barrier: teamBarrierTwin,
+  team_break: teamBreakTwin,
+  widen_f16: widenF16Twin,
+};

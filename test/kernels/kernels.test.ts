@@ -1,0 +1,12 @@
+import { expect, it } from "vitest";
+import { compileBuilds, kernelNames } from "./builds.js";
+import { defineKernelTests } from "./define-kernel-tests.js";
+import { kernelTwins } from "./kernel-twins.js";
+
+it("every export of every build has a twin, and every twin an export", async () => {
+  for (const build of await compileBuilds())
+    expect(kernelNames(build)).toEqual(Object.keys(kernelTwins).sort());
+});
+
+// The engine's own choice: code of the baseline compiler first, then of the optimising one.
+defineKernelTests("as the engine compiles it");

@@ -1,0 +1,28 @@
+// What a thread of team.test.ts runs: meets the other members many times, and looks whether it ever sees them out of step.
+import { parentPort, workerData } from "node:worker_threads";
+import { instantiateKernels } from "#dist/wasm/kernel-build.js";
+
+const { module, memory, stateAddress, countersAddress, index, members, rounds, lateEvery, lateMs } =
+  workerData;
+const { team_barrier: barrier } = instantiateKernels(module, memory);
+// Plain reads and writes: the barrier alone has to make what members wrote before it visible to all after it.
+const counters = new Int32Array(memory.buffer, countersAddress, members);
+
+/** Comes late, so that the others give up spinning and sleep. */
+function dawdle() {
+  const end = performance.now() + lateMs;
+  while (performance.now() < end);
+}
+
+let outOfStep = 0;
+let met = 0;
+for (let round = 1; round <= rounds; round += 1) {
+  if (lateEvery > 0 && round % lateEvery === 0 && (round / lateEvery) % members === index) dawdle();
+  counters[index] = round;
+  if (barrier(stateAddress, members) !== 0) break;
+  for (let member = 0; member < members; member += 1) if (counters[member] !== round) outOfStep += 1;
+  if (barrier(stateAddress, members) !== 0) break;
+  met = round;
+}
+const afterwards = met === rounds ? 0 : barrier(stateAddress, members);
+parentPort.postMessage({ outOfStep, met, afterwards });

@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { instantiateKernels } from "#dist/wasm/kernel-build.js";
+import { type Build, type BuildName, buildNames, compileBuilds } from "./builds.js";
+
+const stateAddress = 65536;
+const countersAddress = 65600;
+
+interface MemberReport {
+  /** Times that another member's counter was not at this member's round, between two barriers. */
+  readonly outOfStep: number;
+  /** The last round that was completed. */
+  readonly met: number;
+  /** What the barrier returned after the end, where the team was broken. */
+  readonly afterwards: number;
+}
+
+interface Rounds {
+  readonly rounds: number;
+  /** Of so many rounds, one begins late by so many milliseconds, another member each time. 0 for never. */
+  readonly lateEvery: number;
+  readonly lateMs: number;
+}
+
+interface Members {
+  readonly memory: WebAssembly.Memory;
+  readonly reports: Promise<readonly MemberReport[]>;
+}
+
+const builds = new Map<BuildName, Build>();
+const workers: Worker[] = [];
+beforeAll(async () => {
+  for (const build of await compileBuilds()) builds.set(build.name, build);
+});
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.terminate()));
+});
+
+/** Starts `present` of the team's `members`. */
+function startMembers(build: Build, members: number, present: number, rounds: Rounds): Members {
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536, shared: true });
+  const started = Array.from({ length: present }, (_, index) => {
+    const workerData = {
+      module: build.module,
+      memory,
+      stateAddress,
+      countersAddress,
+      index,
+      members,
+      ...rounds,
+    };
+    const worker = new Worker(new URL("./team-member.mjs", import.meta.url), { workerData });
+    workers.push(worker);
+    return new Promise<MemberReport>((resolve, reject) =>
+      worker.once("message", resolve).once("error", reject),
+    );
+  });
+  return { memory, reports: Promise.all(started) };
+}
+
+describe.each(buildNames)("team_barrier in the %s build", (name) => {
+  it.for([
+    { members: 2, rounds: 3000, lateEvery: 0, lateMs: 0 },
+    { members: 3, rounds: 300, lateEvery: 0, lateMs: 0 },
+    { members: 2, rounds: 60, lateEvery: 2, lateMs: 1 },
+    { members: 3, rounds: 60, lateEvery: 2, lateMs: 1 },
+  ])(
+    "keeps $members threads in step for $rounds rounds, $lateMs ms late now and then",
+    async ({ members, ...rounds }, { skip }) => {
+      const build = builds.get(name) ?? skip(`this runtime does not accept the ${name} build`);
+      const { memory, reports } = startMembers(build, members, members, rounds);
+      const expected = { outOfStep: 0, met: rounds.rounds, afterwards: 0 };
+      expect(await reports).toEqual(Array.from({ length: members }, () => expected));
+      // Nobody is left waiting, and two barriers a round were passed.
+      expect([...new Int32Array(memory.buffer, stateAddress, 4)]).toEqual([0, 2 * rounds.rounds, 0, 0]);
+    },
+  );
+});
+
+describe.each(buildNames)("team_break in the %s build", (name) => {
+  it.for([
+    ["asleep", 200],
+    ["just arrived", 0],
+  ] as const)("releases members that wait for one that will not come: %s", async ([, waitMs], { skip }) => {
+    const build = builds.get(name) ?? skip(`this runtime does not accept the ${name} build`);
+    const { memory, reports } = startMembers(build, 3, 2, { rounds: 10, lateEvery: 0, lateMs: 0 });
+    const state = new Int32Array(memory.buffer, stateAddress, 4);
+    const deadline = performance.now() + 20_000;
+    while (Atomics.load(state, 0) < 2 && performance.now() < deadline) await sleep(1);
+    await sleep(waitMs);
+    if (waitMs > 0) expect(Atomics.load(state, 2)).toBe(2);
+    instantiateKernels(build.module, memory).team_break(stateAddress);
+    const broken = { outOfStep: 0, met: 0, afterwards: 1 };
+    expect(await reports).toEqual([broken, broken]);
+    expect(Atomics.load(state, 2)).toBe(0);
+  });
+});

@@ -1,0 +1,287 @@
+import type { Kernels } from "#dist/wasm/kernels.js";
+import { f32, roundoff } from "../../reference/float32.js";
+import { roundToHalf } from "../../reference/halves.js";
+import { ropeAngles, type RopeAngles, type RopePairing, rotateHead } from "../../reference/rope.js";
+import {
+  type AddressOf,
+  bytesOf,
+  type ByteRange,
+  type KernelCase,
+  type KernelTwin,
+  requireSame,
+  requireWithin,
+  stridedRows,
+  unset,
+} from "../kernel-case.js";
+import { createNumbers, type Numbers } from "../numbers.js";
+
+export const ropeTableTwin: KernelTwin = {
+  *cases(): Iterable<KernelCase> {
+    const factors = createNumbers(5)
+      .floats(16)
+      .map((value) => Math.abs(value) + 0.5);
+    for (const [begin, end] of [
+      [0, 0],
+      [0, 1],
+      [0, 7],
+      [4090, 4096],
+    ] as const) {
+      for (const dimensions of [8, 64, 128]) yield tableCase(begin, end, { dimensions, base: 500000 });
+    }
+    yield tableCase(100, 103, { dimensions: 96, base: 10000, scale: 0.25 });
+    yield tableCase(31, 37, { dimensions: 32, base: 10000, magnitude: 1.2, factors });
+    yield tableCase(131070, 131072, { dimensions: 64, base: 1e6 });
+  },
+};
+
+function tableCase(begin: number, end: number, angles: RopeAngles): KernelCase {
+  const { dimensions, base, scale = 1, magnitude = 1, factors } = angles;
+  const bytes = (end - begin) * dimensions * 4;
+  const make = (kernels: Kernels, at: AddressOf, from: number, to: number): void => {
+    const address = at("table") + (from - begin) * dimensions * 4;
+    const divisors = factors === undefined ? 0 : at("factors");
+    kernels.rope_table(address, from, to, dimensions, base, scale, magnitude, divisors);
+  };
+  return {
+    name: `positions ${begin} to ${end}, ${dimensions} dimensions`,
+    blocks: { table: unset(bytes), ...(factors && { factors: bytesOf(factors) }) },
+    aligned: [],
+    writes: { table: [[0, bytes]] },
+    ways: [
+      (kernels, at) => make(kernels, at, begin, end),
+      (kernels, at) => {
+        for (let p = end - 1; p >= begin; p -= 1) make(kernels, at, p, p + 1);
+      },
+    ],
+    check(outcome): void {
+      for (let p = begin; p < end; p += 1) {
+        const row = outcome.floats("table").subarray((p - begin) * dimensions, (p - begin + 1) * dimensions);
+        // One rounding to f32; in f64, an angle is good to parts in 10¹⁵, and so to p · 10⁻¹⁵.
+        const bound = magnitude * (roundoff + p * 4e-15);
+        requireWithin(row, ropeAngles(p, angles), () => bound, `position ${p}, angle`);
+      }
+    },
+  };
+}
+
+interface Shape {
+  readonly tokens: number;
+  readonly heads: number;
+  readonly headSize: number;
+  readonly dimensions: number;
+}
+
+const shapes: readonly Shape[] = [
+  { tokens: 0, heads: 2, headSize: 64, dimensions: 64 },
+  { tokens: 1, heads: 0, headSize: 64, dimensions: 64 },
+  { tokens: 1, heads: 1, headSize: 8, dimensions: 8 },
+  { tokens: 3, heads: 3, headSize: 64, dimensions: 64 },
+  { tokens: 2, heads: 5, headSize: 96, dimensions: 96 },
+  { tokens: 2, heads: 2, headSize: 100, dimensions: 96 },
+  { tokens: 2, heads: 3, headSize: 128, dimensions: 128 },
+  { tokens: 2, heads: 2, headSize: 256, dimensions: 64 },
+];
+
+export function ropeTwin(pairing: RopePairing): KernelTwin {
+  return {
+    *cases(): Iterable<KernelCase> {
+      const numbers = createNumbers(6);
+      for (const shape of shapes) yield* rotationCases(pairing, shape, numbers);
+    },
+  };
+}
+
+/** Into a cache (heads far apart, tokens of one head together), and in place. */
+function* rotationCases(pairing: RopePairing, shape: Shape, numbers: Numbers): Iterable<KernelCase> {
+  const { tokens, heads, headSize, dimensions } = shape;
+  const headBytes = headSize * 4;
+  const rows = Array.from({ length: tokens }, () => numbers.floats(heads * headSize));
+  const tables = Array.from({ length: tokens }, (_, t) =>
+    Float32Array.from(ropeAngles(t + 9, { dimensions, base: 10000 })),
+  );
+  const name = `${tokens} tokens, ${heads} heads of ${headSize}, ${dimensions} turned`;
+  const turned = (t: number, h: number): Float32Array => {
+    const head = rows[t]?.slice(h * headSize, (h + 1) * headSize) ?? new Float32Array(0);
+    return rotateHead(head, tables[t] ?? [], dimensions, pairing);
+  };
+  const inputStride = heads * headBytes + 12;
+  const layout = cacheLayout(shape);
+  const rope = (kernels: Kernels): Kernels["rope_halves"] => kernels[`rope_${pairing}`];
+  yield {
+    name,
+    blocks: { x: stridedRows(rows, inputStride), table: bytesOf(...tables), y: unset(layout.bytes) },
+    aligned: [],
+    writes: { y: layout.ranges },
+    ways: [
+      (kernels, at) => {
+        const [x, table, y] = [at("x"), at("table"), at("y")];
+        // prettier-ignore
+        rope(kernels)(x, tokens, inputStride, 0, heads, headSize, table, dimensions, y, layout.headStride, headBytes);
+      },
+      (kernels, at) => {
+        for (let t = tokens - 1; t >= 0; t -= 1) {
+          for (let h = heads - 1; h >= 0; h -= 1) {
+            const table = at("table") + t * dimensions * 4;
+            const y = at("y") + t * headBytes;
+            rope(kernels)(
+              at("x") + t * inputStride,
+              1,
+              0,
+              h,
+              h + 1,
+              headSize,
+              table,
+              dimensions,
+              y,
+              layout.headStride,
+              0,
+            );
+          }
+        }
+      },
+    ],
+    check(outcome): void {
+      for (const { t, h, begin } of layout.heads) {
+        requireSame(
+          outcome.floats("y").subarray(begin / 4, begin / 4 + headSize),
+          turned(t, h),
+          `token ${t}, head ${h}, element`,
+        );
+      }
+    },
+  };
+  yield {
+    name: `${name}, in place`,
+    blocks: { x: bytesOf(...rows), table: bytesOf(...tables) },
+    aligned: [],
+    writes: { x: [[0, tokens * heads * headBytes]] },
+    ways: [
+      (kernels, at) => {
+        const stride = heads * headBytes;
+        rope(kernels)(
+          at("x"),
+          tokens,
+          stride,
+          0,
+          heads,
+          headSize,
+          at("table"),
+          dimensions,
+          at("x"),
+          headBytes,
+          stride,
+        );
+      },
+    ],
+    check(outcome): void {
+      for (const { t, h } of layout.heads) {
+        const begin = (t * heads + h) * headSize;
+        requireSame(
+          outcome.floats("x").subarray(begin, begin + headSize),
+          turned(t, h),
+          `token ${t}, head ${h}, element`,
+        );
+      }
+    },
+  };
+}
+
+interface CacheLayout {
+  readonly headStride: number;
+  readonly bytes: number;
+  readonly ranges: readonly ByteRange[];
+  readonly heads: readonly { readonly t: number; readonly h: number; readonly begin: number }[];
+}
+
+/** [heads][tokens + 2][headSize]: what lies between the heads must stay. */
+function cacheLayout({ tokens, heads, headSize }: Shape): CacheLayout {
+  const headBytes = headSize * 4;
+  const headStride = (tokens + 2) * headBytes;
+  const places = Array.from({ length: tokens * heads }, (_, i) => {
+    const [t, h] = [i % tokens, Math.floor(i / tokens)];
+    return { t, h, begin: h * headStride + t * headBytes };
+  });
+  return {
+    headStride,
+    bytes: heads * headStride,
+    ranges: places.map(({ begin }) => [begin, begin + headBytes]),
+    heads: places,
+  };
+}
+
+export const storeHeadsTwin: KernelTwin = {
+  *cases(): Iterable<KernelCase> {
+    const numbers = createNumbers(7);
+    for (const shape of shapes)
+      yield storeCase(shape, numbers.floats(shape.tokens * shape.heads * shape.headSize), "");
+    const nearHalves = Float32Array.from(valuesNearHalves());
+    yield storeCase(
+      { tokens: 1, heads: 1, headSize: nearHalves.length, dimensions: 0 },
+      nearHalves,
+      ", every half and around",
+    );
+  },
+};
+
+/** Halves of one sign and every fifth fraction, their f32 neighbours, the points halfway, and theirs; and what is too large. */
+function* valuesNearHalves(): Iterable<number> {
+  const large = [65504, 65519.996, 65520, 65536, 3.4e38, 2 ** -149, 2 ** -25, 1.5 * 2 ** -25, 0];
+  for (const value of large) yield* [value, -value];
+  for (let low = 0; low < 0x7bff; low += low < 0x0800 ? 1 : 5) {
+    const at = (bits: number): number =>
+      bits < 0x400 ? bits * 2 ** -24 : (1024 + (bits & 1023)) * 2 ** ((bits >> 10) - 25);
+    const middle = (at(low) + at(low + 1)) / 2;
+    const sign = low % 2 === 0 ? 1 : -1;
+    for (const value of [at(low), middle]) {
+      yield* [sign * f32(value * (1 - 2 ** -23)), sign * value, sign * f32(value * (1 + 2 ** -23)), value];
+    }
+  }
+  yield* [1, 2];
+}
+
+function storeCase(shape: Shape, values: Float32Array, note: string): KernelCase {
+  const { tokens, heads, headSize } = shape;
+  const width = heads * headSize;
+  const rows = Array.from({ length: tokens }, (_, t) => values.slice(t * width, (t + 1) * width));
+  const layout = cacheLayout(shape);
+  const inputStride = width * 4 + 12;
+  return {
+    name: `${tokens} tokens, ${heads} heads of ${headSize}${note}`,
+    blocks: { x: stridedRows(rows, inputStride), y: unset(layout.bytes) },
+    aligned: [],
+    writes: { y: layout.ranges },
+    ways: [
+      (kernels, at) => {
+        const [x, y] = [at("x"), at("y")];
+        // prettier-ignore
+        kernels.store_heads_as_halves(x, tokens, inputStride, 0, heads, headSize, y, layout.headStride, headSize * 4);
+      },
+      (kernels, at) => {
+        for (const { t, h } of layout.heads) {
+          const y = at("y") + t * headSize * 4;
+          kernels.store_heads_as_halves(
+            at("x") + t * inputStride,
+            1,
+            0,
+            h,
+            h + 1,
+            headSize,
+            y,
+            layout.headStride,
+            0,
+          );
+        }
+      },
+    ],
+    check(outcome): void {
+      for (const { t, h, begin } of layout.heads) {
+        const expected = rows[t]?.slice(h * headSize, (h + 1) * headSize).map(roundToHalf) ?? [];
+        requireSame(
+          outcome.floats("y").subarray(begin / 4, begin / 4 + headSize),
+          expected,
+          `token ${t}, head ${h}, element`,
+        );
+      }
+    },
+  };
+}

@@ -1,1 +1,0 @@
-/// <reference path="../src/wasm/webassembly.d.ts" />
