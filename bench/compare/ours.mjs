@@ -1,4 +1,4 @@
-import { loadModel } from "bitnet-wasm";
+import { loadModel } from "../../dist/index.js";
 import { promptIds, serveMeasurements } from "./messages.mjs";
 
 const [path, threads, contextLength, choices = "{}"] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
 import { getLlama, LlamaLogLevel } from "node-llama-cpp";
 import { promptIds, serveMeasurements } from "./messages.mjs";
 
@@ -37,7 +37,9 @@ async function measure({ kind, tokens, position }) {
   return performance.now() - start;
 }
 
-const { version } = createRequire(import.meta.url)("node-llama-cpp/package.json");
+const { version } = JSON.parse(
+  readFileSync(new URL("./node_modules/node-llama-cpp/package.json", import.meta.url), "utf8"),
+);
 serveMeasurements(
   {
     name: "node-llama-cpp",

@@ -60,7 +60,7 @@ describe("openGguf against @huggingface/gguf", () => {
       expected.tensorInfos.map(({ name, shape, dtype, offset }) => ({
         name,
         shape: shape.map(Number),
-        typeId: dtype as number,
+        typeId: dtype,
         offset: Number(offset) + Number(expected.tensorDataOffset),
       })),
     );

@@ -226,7 +226,7 @@ describe("resolveGenerateOptions", () => {
   test.each(wrong.flatMap(([name, values]) => values.map((value) => [name, value] as const)))(
     "refuses %s = %s",
     (name, value) => {
-      const resolveIt = (): unknown => resolveGenerateOptions({ [name]: value } as GenerateOptions);
+      const resolveIt = (): unknown => resolveGenerateOptions({ [name]: value });
       if (value === null) return expect(resolveIt()).toBeDefined();
       expect(resolveIt).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
       expect(resolveIt).toThrow(name);
