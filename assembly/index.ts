@@ -15,7 +15,7 @@ export {
   matmul_ternary_i8_plain,
   matmul_ternary_i8_wide,
 } from "./kernels/matmul-ternary";
-export { pack_f16, pack_i2s, widen_f16 } from "./kernels/pack";
+export { check_ternary, pack_f16, widen_f16 } from "./kernels/pack";
 export { quantize_activations_i8 } from "./kernels/quantize-activations";
 export { rms_norm } from "./kernels/rms-norm";
 export { rope_adjacent, rope_halves, rope_table, store_heads_as_halves } from "./kernels/rope";

@@ -48,7 +48,7 @@ export interface ModelInfo {
   /** Bytes: weights but the head, the head (a tied one is also the embedding), and a KV cache of the whole context. */
   readonly memoryBytes: { readonly weights: number; readonly head: number; readonly kvCache: number };
   readonly threads: number;
-  /** Which build of the kernels this host runs, and which form of the ternary product was fastest: "relaxed/narrow". */
+  /** Which build of the kernels this host runs, and which form of the ternary product was fastest: "relaxed/narrow", or "relaxed/narrow/256". */
   readonly kernelBuild: string;
 }
 
@@ -239,7 +239,7 @@ function describeInfo(file: ModelFile, engine: Engine): ModelInfo {
     weightFormats: [...new Set(tensors.map((tensor) => tensor.type))].sort(),
     memoryBytes: { ...engine.memoryBytes, kvCache: kvBytesPerToken(model.sizes) * model.contextLength },
     threads: engine.threads,
-    kernelBuild: `${engine.kernelBuild}/${engine.ternaryForm}`,
+    kernelBuild: `${engine.kernelBuild}/${engine.product.form}${engine.product.wideModule ? "/256" : ""}`,
   };
 }
 

@@ -1,8 +1,12 @@
 // Ternary rows × int8 activations.
 //
-// Layout "ternary-rows": row-major, cols/4 bytes a row, in blocks of 64 weights = 16 bytes. Byte j of a block holds weights
-// j, 16+j, 32+j and 48+j in bits 1-0, 3-2, 5-4 and 7-6, as code = weight + 1. So one vector of weights meets four vectors
-// of activations in their natural order. Codes are not signed: Σ w·x = Σ code·x − Σ x, with Σ x known once per token.
+// Layout "ternary-rows": row-major, cols/4 bytes a row, in blocks of 128 weights = 32 bytes. Byte j (0…31) of a block holds
+// weights j, 32+j, 64+j and 96+j in bits 7-6, 5-4, 3-2 and 1-0, as code = weight + 1. This is how I2_S lies in its file, so
+// such a tensor is only checked. Codes are not signed: Σ w·x = Σ code·x − Σ x, with Σ x known once per token.
+//
+// The two 16-byte halves of a block are worked on side by side, each with sums of its own, and the sums are stored next to
+// each other at the end: that is what lets V8's revectorizer, where it is on, make one 256-bit operation of every two
+// (docs/KERNELS.md). Without it, the form costs nothing: 32 bytes per step keep the loop's overhead small.
 //
 // Rows that a call walks together lie far apart (a quarter of its rows each), every one a sequential stream of its own:
 // the hardware prefetcher follows streams within 4 KiB pages, so several keep several misses in flight. Neighbouring rows
@@ -21,24 +25,28 @@ import {
 } from "../simd/dot";
 import { sumLanesI32 } from "../simd/lanes";
 
-/** Bytes of 64 weights. */
+/** Bytes of 128 weights. */
 // @ts-ignore: decorator
 @inline
-const BLOCK_BYTES: usize = 16;
-/** Bytes of the 64 activations they meet. */
+const BLOCK_BYTES: usize = 32;
+/** Bytes of the 128 activations they meet. */
 // @ts-ignore: decorator
 @inline
-const BLOCK_COLS: usize = 64;
+const BLOCK_COLS: usize = 128;
 /** What quantize_activations_i8 leaves per token: f32 scale s, i32 sum Σ x. */
 // @ts-ignore: decorator
 @inline
 const RECORD_BYTES: usize = 8;
 
-/** y = (Σ codes·x − Σ x) / s · d in f32 in this order, as the native engine has it; added to y if asked. */
+/**
+ * y = (Σ codes·x − Σ x) / s · d in f32 in this order, as the native engine has it; added to y if asked. The sum is in two
+ * vectors at `sums`.
+ */
 // @ts-ignore: decorator
 @inline
-function finish(y: usize, sums: v128, record: usize, scale: f32, accumulate: bool): void {
-  const value = (<f32>(sumLanesI32(sums) - load<i32>(record, 4)) / load<f32>(record)) * scale;
+function finish(y: usize, sums: usize, record: usize, scale: f32, accumulate: bool): void {
+  const sum = sumLanesI32(i32x4.add(v128.load(sums), v128.load(sums, 16)));
+  const value = (<f32>(sum - load<i32>(record, 4)) / load<f32>(record)) * scale;
   store<f32>(y, accumulate ? load<f32>(y) + value : value);
 }
 
@@ -46,217 +54,409 @@ function finish(y: usize, sums: v128, record: usize, scale: f32, accumulate: boo
 // prettier-ignore
 // @ts-ignore: decorator
 @inline
-function row1x1<F>(w0: usize, blocks: usize, x0: usize, record: usize, y: usize, scale: f32, accumulate: bool): void {
+function row1x1<F>(w0: usize, blocks: usize, x0: usize, record: usize, y: usize, scratch: usize, scale: f32, accumulate: bool): void {
   const mask = codeMask<F>(), zero = i32x4.splat(0);
-  let wide00 = zero;
+  let wide00a = zero, wide00b = zero;
   for (let block: usize = 0; block < blocks; ) {
-    let s00 = isNarrow<F>() ? zero : wide00;
+    let s00a = isNarrow<F>() ? zero : wide00a, s00b = isNarrow<F>() ? zero : wide00b;
     const stop = isNarrow<F>() ? min(blocks, block + FLUSH_BLOCKS) : blocks;
     for (; block < stop; ++block) {
-      const v0 = v128.load(w0);
-      const p00 = v128.load(x0, 0), a00 = first<F>(p00), b00 = second<F>(p00);
-      s00 = addDot<F>(s00, a00, b00, firstCodes<F>(v0, 0, mask), secondCodes<F>(v0, 0, mask));
-      const p10 = v128.load(x0, 16), a10 = first<F>(p10), b10 = second<F>(p10);
-      s00 = addDot<F>(s00, a10, b10, firstCodes<F>(v0, 2, mask), secondCodes<F>(v0, 2, mask));
-      const p20 = v128.load(x0, 32), a20 = first<F>(p20), b20 = second<F>(p20);
-      s00 = addDot<F>(s00, a20, b20, firstCodes<F>(v0, 4, mask), secondCodes<F>(v0, 4, mask));
-      const p30 = v128.load(x0, 48), a30 = first<F>(p30), b30 = second<F>(p30);
-      s00 = addDot<F>(s00, a30, b30, firstCodes<F>(v0, 6, mask), secondCodes<F>(v0, 6, mask));
+      const v0a = v128.load(w0), v0b = v128.load(w0, 16);
+      const p0a = v128.load(x0, 0), e0a = first<F>(p0a), o0a = second<F>(p0a);
+      s00a = addDot<F>(s00a, e0a, o0a, firstCodes<F>(v0a, 6, mask), secondCodes<F>(v0a, 6, mask));
+      const p0b = v128.load(x0, 16), e0b = first<F>(p0b), o0b = second<F>(p0b);
+      s00b = addDot<F>(s00b, e0b, o0b, firstCodes<F>(v0b, 6, mask), secondCodes<F>(v0b, 6, mask));
+      const p1a = v128.load(x0, 32), e1a = first<F>(p1a), o1a = second<F>(p1a);
+      s00a = addDot<F>(s00a, e1a, o1a, firstCodes<F>(v0a, 4, mask), secondCodes<F>(v0a, 4, mask));
+      const p1b = v128.load(x0, 48), e1b = first<F>(p1b), o1b = second<F>(p1b);
+      s00b = addDot<F>(s00b, e1b, o1b, firstCodes<F>(v0b, 4, mask), secondCodes<F>(v0b, 4, mask));
+      const p2a = v128.load(x0, 64), e2a = first<F>(p2a), o2a = second<F>(p2a);
+      s00a = addDot<F>(s00a, e2a, o2a, firstCodes<F>(v0a, 2, mask), secondCodes<F>(v0a, 2, mask));
+      const p2b = v128.load(x0, 80), e2b = first<F>(p2b), o2b = second<F>(p2b);
+      s00b = addDot<F>(s00b, e2b, o2b, firstCodes<F>(v0b, 2, mask), secondCodes<F>(v0b, 2, mask));
+      const p3a = v128.load(x0, 96), e3a = first<F>(p3a), o3a = second<F>(p3a);
+      s00a = addDot<F>(s00a, e3a, o3a, firstCodes<F>(v0a, 0, mask), secondCodes<F>(v0a, 0, mask));
+      const p3b = v128.load(x0, 112), e3b = first<F>(p3b), o3b = second<F>(p3b);
+      s00b = addDot<F>(s00b, e3b, o3b, firstCodes<F>(v0b, 0, mask), secondCodes<F>(v0b, 0, mask));
       w0 += BLOCK_BYTES; x0 += BLOCK_COLS;
     }
-    wide00 = isNarrow<F>() ? flush(wide00, s00) : s00;
+    wide00a = isNarrow<F>() ? flush(wide00a, s00a) : s00a;
+    wide00b = isNarrow<F>() ? flush(wide00b, s00b) : s00b;
   }
-  finish(y, wide00, record, scale, accumulate);
+  v128.store(scratch, wide00a, 0);
+  v128.store(scratch, wide00b, 16);
+  finish(y, scratch, record, scale, accumulate);
 }
 
-/** Four far rows × one token. An activation vector is loaded once for four rows; at most a dozen vectors are live. */
+/** Four far rows × one token: an activation vector is loaded once for four rows. */
 // prettier-ignore
 // @ts-ignore: decorator
 @inline
-function rows4x1<F>(w0: usize, streamBytes: usize, blocks: usize, x0: usize, record: usize, y: usize, streamRows: usize, scale: f32, accumulate: bool): void {
+function rows4x1<F>(w0: usize, streamBytes: usize, blocks: usize, x0: usize, record: usize, y: usize, streamRows: usize, scratch: usize, scale: f32, accumulate: bool): void {
   const mask = codeMask<F>(), zero = i32x4.splat(0);
   let w1 = w0 + streamBytes, w2 = w1 + streamBytes, w3 = w2 + streamBytes;
-  let wide00 = zero, wide10 = zero, wide20 = zero, wide30 = zero;
+  let wide00a = zero, wide00b = zero;
+  let wide10a = zero, wide10b = zero;
+  let wide20a = zero, wide20b = zero;
+  let wide30a = zero, wide30b = zero;
   for (let block: usize = 0; block < blocks; ) {
-    let s00 = isNarrow<F>() ? zero : wide00, s10 = isNarrow<F>() ? zero : wide10, s20 = isNarrow<F>() ? zero : wide20, s30 = isNarrow<F>() ? zero : wide30;
+    let s00a = isNarrow<F>() ? zero : wide00a, s00b = isNarrow<F>() ? zero : wide00b;
+    let s10a = isNarrow<F>() ? zero : wide10a, s10b = isNarrow<F>() ? zero : wide10b;
+    let s20a = isNarrow<F>() ? zero : wide20a, s20b = isNarrow<F>() ? zero : wide20b;
+    let s30a = isNarrow<F>() ? zero : wide30a, s30b = isNarrow<F>() ? zero : wide30b;
     const stop = isNarrow<F>() ? min(blocks, block + FLUSH_BLOCKS) : blocks;
     for (; block < stop; ++block) {
-      const v0 = v128.load(w0), v1 = v128.load(w1), v2 = v128.load(w2), v3 = v128.load(w3);
-      const p00 = v128.load(x0, 0), a00 = first<F>(p00), b00 = second<F>(p00);
-      s00 = addDot<F>(s00, a00, b00, firstCodes<F>(v0, 0, mask), secondCodes<F>(v0, 0, mask));
-      s10 = addDot<F>(s10, a00, b00, firstCodes<F>(v1, 0, mask), secondCodes<F>(v1, 0, mask));
-      s20 = addDot<F>(s20, a00, b00, firstCodes<F>(v2, 0, mask), secondCodes<F>(v2, 0, mask));
-      s30 = addDot<F>(s30, a00, b00, firstCodes<F>(v3, 0, mask), secondCodes<F>(v3, 0, mask));
-      const p10 = v128.load(x0, 16), a10 = first<F>(p10), b10 = second<F>(p10);
-      s00 = addDot<F>(s00, a10, b10, firstCodes<F>(v0, 2, mask), secondCodes<F>(v0, 2, mask));
-      s10 = addDot<F>(s10, a10, b10, firstCodes<F>(v1, 2, mask), secondCodes<F>(v1, 2, mask));
-      s20 = addDot<F>(s20, a10, b10, firstCodes<F>(v2, 2, mask), secondCodes<F>(v2, 2, mask));
-      s30 = addDot<F>(s30, a10, b10, firstCodes<F>(v3, 2, mask), secondCodes<F>(v3, 2, mask));
-      const p20 = v128.load(x0, 32), a20 = first<F>(p20), b20 = second<F>(p20);
-      s00 = addDot<F>(s00, a20, b20, firstCodes<F>(v0, 4, mask), secondCodes<F>(v0, 4, mask));
-      s10 = addDot<F>(s10, a20, b20, firstCodes<F>(v1, 4, mask), secondCodes<F>(v1, 4, mask));
-      s20 = addDot<F>(s20, a20, b20, firstCodes<F>(v2, 4, mask), secondCodes<F>(v2, 4, mask));
-      s30 = addDot<F>(s30, a20, b20, firstCodes<F>(v3, 4, mask), secondCodes<F>(v3, 4, mask));
-      const p30 = v128.load(x0, 48), a30 = first<F>(p30), b30 = second<F>(p30);
-      s00 = addDot<F>(s00, a30, b30, firstCodes<F>(v0, 6, mask), secondCodes<F>(v0, 6, mask));
-      s10 = addDot<F>(s10, a30, b30, firstCodes<F>(v1, 6, mask), secondCodes<F>(v1, 6, mask));
-      s20 = addDot<F>(s20, a30, b30, firstCodes<F>(v2, 6, mask), secondCodes<F>(v2, 6, mask));
-      s30 = addDot<F>(s30, a30, b30, firstCodes<F>(v3, 6, mask), secondCodes<F>(v3, 6, mask));
+      const v0a = v128.load(w0), v0b = v128.load(w0, 16);
+      const v1a = v128.load(w1), v1b = v128.load(w1, 16);
+      const v2a = v128.load(w2), v2b = v128.load(w2, 16);
+      const v3a = v128.load(w3), v3b = v128.load(w3, 16);
+      const p0a = v128.load(x0, 0), e0a = first<F>(p0a), o0a = second<F>(p0a);
+      s00a = addDot<F>(s00a, e0a, o0a, firstCodes<F>(v0a, 6, mask), secondCodes<F>(v0a, 6, mask));
+      s10a = addDot<F>(s10a, e0a, o0a, firstCodes<F>(v1a, 6, mask), secondCodes<F>(v1a, 6, mask));
+      s20a = addDot<F>(s20a, e0a, o0a, firstCodes<F>(v2a, 6, mask), secondCodes<F>(v2a, 6, mask));
+      s30a = addDot<F>(s30a, e0a, o0a, firstCodes<F>(v3a, 6, mask), secondCodes<F>(v3a, 6, mask));
+      const p0b = v128.load(x0, 16), e0b = first<F>(p0b), o0b = second<F>(p0b);
+      s00b = addDot<F>(s00b, e0b, o0b, firstCodes<F>(v0b, 6, mask), secondCodes<F>(v0b, 6, mask));
+      s10b = addDot<F>(s10b, e0b, o0b, firstCodes<F>(v1b, 6, mask), secondCodes<F>(v1b, 6, mask));
+      s20b = addDot<F>(s20b, e0b, o0b, firstCodes<F>(v2b, 6, mask), secondCodes<F>(v2b, 6, mask));
+      s30b = addDot<F>(s30b, e0b, o0b, firstCodes<F>(v3b, 6, mask), secondCodes<F>(v3b, 6, mask));
+      const p1a = v128.load(x0, 32), e1a = first<F>(p1a), o1a = second<F>(p1a);
+      s00a = addDot<F>(s00a, e1a, o1a, firstCodes<F>(v0a, 4, mask), secondCodes<F>(v0a, 4, mask));
+      s10a = addDot<F>(s10a, e1a, o1a, firstCodes<F>(v1a, 4, mask), secondCodes<F>(v1a, 4, mask));
+      s20a = addDot<F>(s20a, e1a, o1a, firstCodes<F>(v2a, 4, mask), secondCodes<F>(v2a, 4, mask));
+      s30a = addDot<F>(s30a, e1a, o1a, firstCodes<F>(v3a, 4, mask), secondCodes<F>(v3a, 4, mask));
+      const p1b = v128.load(x0, 48), e1b = first<F>(p1b), o1b = second<F>(p1b);
+      s00b = addDot<F>(s00b, e1b, o1b, firstCodes<F>(v0b, 4, mask), secondCodes<F>(v0b, 4, mask));
+      s10b = addDot<F>(s10b, e1b, o1b, firstCodes<F>(v1b, 4, mask), secondCodes<F>(v1b, 4, mask));
+      s20b = addDot<F>(s20b, e1b, o1b, firstCodes<F>(v2b, 4, mask), secondCodes<F>(v2b, 4, mask));
+      s30b = addDot<F>(s30b, e1b, o1b, firstCodes<F>(v3b, 4, mask), secondCodes<F>(v3b, 4, mask));
+      const p2a = v128.load(x0, 64), e2a = first<F>(p2a), o2a = second<F>(p2a);
+      s00a = addDot<F>(s00a, e2a, o2a, firstCodes<F>(v0a, 2, mask), secondCodes<F>(v0a, 2, mask));
+      s10a = addDot<F>(s10a, e2a, o2a, firstCodes<F>(v1a, 2, mask), secondCodes<F>(v1a, 2, mask));
+      s20a = addDot<F>(s20a, e2a, o2a, firstCodes<F>(v2a, 2, mask), secondCodes<F>(v2a, 2, mask));
+      s30a = addDot<F>(s30a, e2a, o2a, firstCodes<F>(v3a, 2, mask), secondCodes<F>(v3a, 2, mask));
+      const p2b = v128.load(x0, 80), e2b = first<F>(p2b), o2b = second<F>(p2b);
+      s00b = addDot<F>(s00b, e2b, o2b, firstCodes<F>(v0b, 2, mask), secondCodes<F>(v0b, 2, mask));
+      s10b = addDot<F>(s10b, e2b, o2b, firstCodes<F>(v1b, 2, mask), secondCodes<F>(v1b, 2, mask));
+      s20b = addDot<F>(s20b, e2b, o2b, firstCodes<F>(v2b, 2, mask), secondCodes<F>(v2b, 2, mask));
+      s30b = addDot<F>(s30b, e2b, o2b, firstCodes<F>(v3b, 2, mask), secondCodes<F>(v3b, 2, mask));
+      const p3a = v128.load(x0, 96), e3a = first<F>(p3a), o3a = second<F>(p3a);
+      s00a = addDot<F>(s00a, e3a, o3a, firstCodes<F>(v0a, 0, mask), secondCodes<F>(v0a, 0, mask));
+      s10a = addDot<F>(s10a, e3a, o3a, firstCodes<F>(v1a, 0, mask), secondCodes<F>(v1a, 0, mask));
+      s20a = addDot<F>(s20a, e3a, o3a, firstCodes<F>(v2a, 0, mask), secondCodes<F>(v2a, 0, mask));
+      s30a = addDot<F>(s30a, e3a, o3a, firstCodes<F>(v3a, 0, mask), secondCodes<F>(v3a, 0, mask));
+      const p3b = v128.load(x0, 112), e3b = first<F>(p3b), o3b = second<F>(p3b);
+      s00b = addDot<F>(s00b, e3b, o3b, firstCodes<F>(v0b, 0, mask), secondCodes<F>(v0b, 0, mask));
+      s10b = addDot<F>(s10b, e3b, o3b, firstCodes<F>(v1b, 0, mask), secondCodes<F>(v1b, 0, mask));
+      s20b = addDot<F>(s20b, e3b, o3b, firstCodes<F>(v2b, 0, mask), secondCodes<F>(v2b, 0, mask));
+      s30b = addDot<F>(s30b, e3b, o3b, firstCodes<F>(v3b, 0, mask), secondCodes<F>(v3b, 0, mask));
       w0 += BLOCK_BYTES; w1 += BLOCK_BYTES; w2 += BLOCK_BYTES; w3 += BLOCK_BYTES; x0 += BLOCK_COLS;
     }
-    wide00 = isNarrow<F>() ? flush(wide00, s00) : s00;
-    wide10 = isNarrow<F>() ? flush(wide10, s10) : s10;
-    wide20 = isNarrow<F>() ? flush(wide20, s20) : s20;
-    wide30 = isNarrow<F>() ? flush(wide30, s30) : s30;
+    wide00a = isNarrow<F>() ? flush(wide00a, s00a) : s00a;
+    wide00b = isNarrow<F>() ? flush(wide00b, s00b) : s00b;
+    wide10a = isNarrow<F>() ? flush(wide10a, s10a) : s10a;
+    wide10b = isNarrow<F>() ? flush(wide10b, s10b) : s10b;
+    wide20a = isNarrow<F>() ? flush(wide20a, s20a) : s20a;
+    wide20b = isNarrow<F>() ? flush(wide20b, s20b) : s20b;
+    wide30a = isNarrow<F>() ? flush(wide30a, s30a) : s30a;
+    wide30b = isNarrow<F>() ? flush(wide30b, s30b) : s30b;
   }
-  finish(y, wide00, record, scale, accumulate);
-  finish(y + streamRows * 4, wide10, record, scale, accumulate);
-  finish(y + 2 * streamRows * 4, wide20, record, scale, accumulate);
-  finish(y + 3 * streamRows * 4, wide30, record, scale, accumulate);
+  v128.store(scratch, wide00a, 0);
+  v128.store(scratch, wide00b, 16);
+  v128.store(scratch, wide10a, 32);
+  v128.store(scratch, wide10b, 48);
+  v128.store(scratch, wide20a, 64);
+  v128.store(scratch, wide20b, 80);
+  v128.store(scratch, wide30a, 96);
+  v128.store(scratch, wide30b, 112);
+  finish(y, scratch, record, scale, accumulate);
+  finish(y + streamRows * 4, scratch + 32, record, scale, accumulate);
+  finish(y + 2 * streamRows * 4, scratch + 64, record, scale, accumulate);
+  finish(y + 3 * streamRows * 4, scratch + 96, record, scale, accumulate);
 }
 
 /** Two far rows × four tokens: codes are unpacked once for four tokens. */
 // prettier-ignore
 // @ts-ignore: decorator
 @inline
-function rows2x4<F>(w0: usize, streamBytes: usize, blocks: usize, x0: usize, xStride: usize, record: usize, y: usize, streamRows: usize, yStride: usize, scale: f32, accumulate: bool): void {
+function rows2x4<F>(w0: usize, streamBytes: usize, blocks: usize, x0: usize, xStride: usize, record: usize, y: usize, streamRows: usize, yStride: usize, scratch: usize, scale: f32, accumulate: bool): void {
   const mask = codeMask<F>(), zero = i32x4.splat(0);
   let w1 = w0 + streamBytes;
   let x1 = x0 + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
-  let wide00 = zero, wide01 = zero, wide02 = zero, wide03 = zero, wide10 = zero, wide11 = zero, wide12 = zero, wide13 = zero;
+  let wide00a = zero, wide00b = zero, wide01a = zero, wide01b = zero, wide02a = zero, wide02b = zero, wide03a = zero, wide03b = zero;
+  let wide10a = zero, wide10b = zero, wide11a = zero, wide11b = zero, wide12a = zero, wide12b = zero, wide13a = zero, wide13b = zero;
   for (let block: usize = 0; block < blocks; ) {
-    let s00 = isNarrow<F>() ? zero : wide00, s01 = isNarrow<F>() ? zero : wide01, s02 = isNarrow<F>() ? zero : wide02, s03 = isNarrow<F>() ? zero : wide03, s10 = isNarrow<F>() ? zero : wide10, s11 = isNarrow<F>() ? zero : wide11, s12 = isNarrow<F>() ? zero : wide12, s13 = isNarrow<F>() ? zero : wide13;
+    let s00a = isNarrow<F>() ? zero : wide00a, s00b = isNarrow<F>() ? zero : wide00b, s01a = isNarrow<F>() ? zero : wide01a, s01b = isNarrow<F>() ? zero : wide01b, s02a = isNarrow<F>() ? zero : wide02a, s02b = isNarrow<F>() ? zero : wide02b, s03a = isNarrow<F>() ? zero : wide03a, s03b = isNarrow<F>() ? zero : wide03b;
+    let s10a = isNarrow<F>() ? zero : wide10a, s10b = isNarrow<F>() ? zero : wide10b, s11a = isNarrow<F>() ? zero : wide11a, s11b = isNarrow<F>() ? zero : wide11b, s12a = isNarrow<F>() ? zero : wide12a, s12b = isNarrow<F>() ? zero : wide12b, s13a = isNarrow<F>() ? zero : wide13a, s13b = isNarrow<F>() ? zero : wide13b;
     const stop = isNarrow<F>() ? min(blocks, block + FLUSH_BLOCKS) : blocks;
     for (; block < stop; ++block) {
-      const v0 = v128.load(w0), v1 = v128.load(w1);
-      const c00 = firstCodes<F>(v0, 0, mask), d00 = secondCodes<F>(v0, 0, mask);
-      const c01 = firstCodes<F>(v1, 0, mask), d01 = secondCodes<F>(v1, 0, mask);
-      const p00 = v128.load(x0, 0), a00 = first<F>(p00), b00 = second<F>(p00);
-      s00 = addDot<F>(s00, a00, b00, c00, d00);
-      s10 = addDot<F>(s10, a00, b00, c01, d01);
-      const p01 = v128.load(x1, 0), a01 = first<F>(p01), b01 = second<F>(p01);
-      s01 = addDot<F>(s01, a01, b01, c00, d00);
-      s11 = addDot<F>(s11, a01, b01, c01, d01);
-      const p02 = v128.load(x2, 0), a02 = first<F>(p02), b02 = second<F>(p02);
-      s02 = addDot<F>(s02, a02, b02, c00, d00);
-      s12 = addDot<F>(s12, a02, b02, c01, d01);
-      const p03 = v128.load(x3, 0), a03 = first<F>(p03), b03 = second<F>(p03);
-      s03 = addDot<F>(s03, a03, b03, c00, d00);
-      s13 = addDot<F>(s13, a03, b03, c01, d01);
-      const c10 = firstCodes<F>(v0, 2, mask), d10 = secondCodes<F>(v0, 2, mask);
-      const c11 = firstCodes<F>(v1, 2, mask), d11 = secondCodes<F>(v1, 2, mask);
-      const p10 = v128.load(x0, 16), a10 = first<F>(p10), b10 = second<F>(p10);
-      s00 = addDot<F>(s00, a10, b10, c10, d10);
-      s10 = addDot<F>(s10, a10, b10, c11, d11);
-      const p11 = v128.load(x1, 16), a11 = first<F>(p11), b11 = second<F>(p11);
-      s01 = addDot<F>(s01, a11, b11, c10, d10);
-      s11 = addDot<F>(s11, a11, b11, c11, d11);
-      const p12 = v128.load(x2, 16), a12 = first<F>(p12), b12 = second<F>(p12);
-      s02 = addDot<F>(s02, a12, b12, c10, d10);
-      s12 = addDot<F>(s12, a12, b12, c11, d11);
-      const p13 = v128.load(x3, 16), a13 = first<F>(p13), b13 = second<F>(p13);
-      s03 = addDot<F>(s03, a13, b13, c10, d10);
-      s13 = addDot<F>(s13, a13, b13, c11, d11);
-      const c20 = firstCodes<F>(v0, 4, mask), d20 = secondCodes<F>(v0, 4, mask);
-      const c21 = firstCodes<F>(v1, 4, mask), d21 = secondCodes<F>(v1, 4, mask);
-      const p20 = v128.load(x0, 32), a20 = first<F>(p20), b20 = second<F>(p20);
-      s00 = addDot<F>(s00, a20, b20, c20, d20);
-      s10 = addDot<F>(s10, a20, b20, c21, d21);
-      const p21 = v128.load(x1, 32), a21 = first<F>(p21), b21 = second<F>(p21);
-      s01 = addDot<F>(s01, a21, b21, c20, d20);
-      s11 = addDot<F>(s11, a21, b21, c21, d21);
-      const p22 = v128.load(x2, 32), a22 = first<F>(p22), b22 = second<F>(p22);
-      s02 = addDot<F>(s02, a22, b22, c20, d20);
-      s12 = addDot<F>(s12, a22, b22, c21, d21);
-      const p23 = v128.load(x3, 32), a23 = first<F>(p23), b23 = second<F>(p23);
-      s03 = addDot<F>(s03, a23, b23, c20, d20);
-      s13 = addDot<F>(s13, a23, b23, c21, d21);
-      const c30 = firstCodes<F>(v0, 6, mask), d30 = secondCodes<F>(v0, 6, mask);
-      const c31 = firstCodes<F>(v1, 6, mask), d31 = secondCodes<F>(v1, 6, mask);
-      const p30 = v128.load(x0, 48), a30 = first<F>(p30), b30 = second<F>(p30);
-      s00 = addDot<F>(s00, a30, b30, c30, d30);
-      s10 = addDot<F>(s10, a30, b30, c31, d31);
-      const p31 = v128.load(x1, 48), a31 = first<F>(p31), b31 = second<F>(p31);
-      s01 = addDot<F>(s01, a31, b31, c30, d30);
-      s11 = addDot<F>(s11, a31, b31, c31, d31);
-      const p32 = v128.load(x2, 48), a32 = first<F>(p32), b32 = second<F>(p32);
-      s02 = addDot<F>(s02, a32, b32, c30, d30);
-      s12 = addDot<F>(s12, a32, b32, c31, d31);
-      const p33 = v128.load(x3, 48), a33 = first<F>(p33), b33 = second<F>(p33);
-      s03 = addDot<F>(s03, a33, b33, c30, d30);
-      s13 = addDot<F>(s13, a33, b33, c31, d31);
+      const v0a = v128.load(w0), v0b = v128.load(w0, 16);
+      const v1a = v128.load(w1), v1b = v128.load(w1, 16);
+      const c00a = firstCodes<F>(v0a, 6, mask), d00a = secondCodes<F>(v0a, 6, mask);
+      const c01a = firstCodes<F>(v1a, 6, mask), d01a = secondCodes<F>(v1a, 6, mask);
+      const p00a = v128.load(x0, 0), e00a = first<F>(p00a), o00a = second<F>(p00a);
+      s00a = addDot<F>(s00a, e00a, o00a, c00a, d00a);
+      s10a = addDot<F>(s10a, e00a, o00a, c01a, d01a);
+      const p01a = v128.load(x1, 0), e01a = first<F>(p01a), o01a = second<F>(p01a);
+      s01a = addDot<F>(s01a, e01a, o01a, c00a, d00a);
+      s11a = addDot<F>(s11a, e01a, o01a, c01a, d01a);
+      const p02a = v128.load(x2, 0), e02a = first<F>(p02a), o02a = second<F>(p02a);
+      s02a = addDot<F>(s02a, e02a, o02a, c00a, d00a);
+      s12a = addDot<F>(s12a, e02a, o02a, c01a, d01a);
+      const p03a = v128.load(x3, 0), e03a = first<F>(p03a), o03a = second<F>(p03a);
+      s03a = addDot<F>(s03a, e03a, o03a, c00a, d00a);
+      s13a = addDot<F>(s13a, e03a, o03a, c01a, d01a);
+      const c00b = firstCodes<F>(v0b, 6, mask), d00b = secondCodes<F>(v0b, 6, mask);
+      const c01b = firstCodes<F>(v1b, 6, mask), d01b = secondCodes<F>(v1b, 6, mask);
+      const p00b = v128.load(x0, 16), e00b = first<F>(p00b), o00b = second<F>(p00b);
+      s00b = addDot<F>(s00b, e00b, o00b, c00b, d00b);
+      s10b = addDot<F>(s10b, e00b, o00b, c01b, d01b);
+      const p01b = v128.load(x1, 16), e01b = first<F>(p01b), o01b = second<F>(p01b);
+      s01b = addDot<F>(s01b, e01b, o01b, c00b, d00b);
+      s11b = addDot<F>(s11b, e01b, o01b, c01b, d01b);
+      const p02b = v128.load(x2, 16), e02b = first<F>(p02b), o02b = second<F>(p02b);
+      s02b = addDot<F>(s02b, e02b, o02b, c00b, d00b);
+      s12b = addDot<F>(s12b, e02b, o02b, c01b, d01b);
+      const p03b = v128.load(x3, 16), e03b = first<F>(p03b), o03b = second<F>(p03b);
+      s03b = addDot<F>(s03b, e03b, o03b, c00b, d00b);
+      s13b = addDot<F>(s13b, e03b, o03b, c01b, d01b);
+      const c10a = firstCodes<F>(v0a, 4, mask), d10a = secondCodes<F>(v0a, 4, mask);
+      const c11a = firstCodes<F>(v1a, 4, mask), d11a = secondCodes<F>(v1a, 4, mask);
+      const p10a = v128.load(x0, 32), e10a = first<F>(p10a), o10a = second<F>(p10a);
+      s00a = addDot<F>(s00a, e10a, o10a, c10a, d10a);
+      s10a = addDot<F>(s10a, e10a, o10a, c11a, d11a);
+      const p11a = v128.load(x1, 32), e11a = first<F>(p11a), o11a = second<F>(p11a);
+      s01a = addDot<F>(s01a, e11a, o11a, c10a, d10a);
+      s11a = addDot<F>(s11a, e11a, o11a, c11a, d11a);
+      const p12a = v128.load(x2, 32), e12a = first<F>(p12a), o12a = second<F>(p12a);
+      s02a = addDot<F>(s02a, e12a, o12a, c10a, d10a);
+      s12a = addDot<F>(s12a, e12a, o12a, c11a, d11a);
+      const p13a = v128.load(x3, 32), e13a = first<F>(p13a), o13a = second<F>(p13a);
+      s03a = addDot<F>(s03a, e13a, o13a, c10a, d10a);
+      s13a = addDot<F>(s13a, e13a, o13a, c11a, d11a);
+      const c10b = firstCodes<F>(v0b, 4, mask), d10b = secondCodes<F>(v0b, 4, mask);
+      const c11b = firstCodes<F>(v1b, 4, mask), d11b = secondCodes<F>(v1b, 4, mask);
+      const p10b = v128.load(x0, 48), e10b = first<F>(p10b), o10b = second<F>(p10b);
+      s00b = addDot<F>(s00b, e10b, o10b, c10b, d10b);
+      s10b = addDot<F>(s10b, e10b, o10b, c11b, d11b);
+      const p11b = v128.load(x1, 48), e11b = first<F>(p11b), o11b = second<F>(p11b);
+      s01b = addDot<F>(s01b, e11b, o11b, c10b, d10b);
+      s11b = addDot<F>(s11b, e11b, o11b, c11b, d11b);
+      const p12b = v128.load(x2, 48), e12b = first<F>(p12b), o12b = second<F>(p12b);
+      s02b = addDot<F>(s02b, e12b, o12b, c10b, d10b);
+      s12b = addDot<F>(s12b, e12b, o12b, c11b, d11b);
+      const p13b = v128.load(x3, 48), e13b = first<F>(p13b), o13b = second<F>(p13b);
+      s03b = addDot<F>(s03b, e13b, o13b, c10b, d10b);
+      s13b = addDot<F>(s13b, e13b, o13b, c11b, d11b);
+      const c20a = firstCodes<F>(v0a, 2, mask), d20a = secondCodes<F>(v0a, 2, mask);
+      const c21a = firstCodes<F>(v1a, 2, mask), d21a = secondCodes<F>(v1a, 2, mask);
+      const p20a = v128.load(x0, 64), e20a = first<F>(p20a), o20a = second<F>(p20a);
+      s00a = addDot<F>(s00a, e20a, o20a, c20a, d20a);
+      s10a = addDot<F>(s10a, e20a, o20a, c21a, d21a);
+      const p21a = v128.load(x1, 64), e21a = first<F>(p21a), o21a = second<F>(p21a);
+      s01a = addDot<F>(s01a, e21a, o21a, c20a, d20a);
+      s11a = addDot<F>(s11a, e21a, o21a, c21a, d21a);
+      const p22a = v128.load(x2, 64), e22a = first<F>(p22a), o22a = second<F>(p22a);
+      s02a = addDot<F>(s02a, e22a, o22a, c20a, d20a);
+      s12a = addDot<F>(s12a, e22a, o22a, c21a, d21a);
+      const p23a = v128.load(x3, 64), e23a = first<F>(p23a), o23a = second<F>(p23a);
+      s03a = addDot<F>(s03a, e23a, o23a, c20a, d20a);
+      s13a = addDot<F>(s13a, e23a, o23a, c21a, d21a);
+      const c20b = firstCodes<F>(v0b, 2, mask), d20b = secondCodes<F>(v0b, 2, mask);
+      const c21b = firstCodes<F>(v1b, 2, mask), d21b = secondCodes<F>(v1b, 2, mask);
+      const p20b = v128.load(x0, 80), e20b = first<F>(p20b), o20b = second<F>(p20b);
+      s00b = addDot<F>(s00b, e20b, o20b, c20b, d20b);
+      s10b = addDot<F>(s10b, e20b, o20b, c21b, d21b);
+      const p21b = v128.load(x1, 80), e21b = first<F>(p21b), o21b = second<F>(p21b);
+      s01b = addDot<F>(s01b, e21b, o21b, c20b, d20b);
+      s11b = addDot<F>(s11b, e21b, o21b, c21b, d21b);
+      const p22b = v128.load(x2, 80), e22b = first<F>(p22b), o22b = second<F>(p22b);
+      s02b = addDot<F>(s02b, e22b, o22b, c20b, d20b);
+      s12b = addDot<F>(s12b, e22b, o22b, c21b, d21b);
+      const p23b = v128.load(x3, 80), e23b = first<F>(p23b), o23b = second<F>(p23b);
+      s03b = addDot<F>(s03b, e23b, o23b, c20b, d20b);
+      s13b = addDot<F>(s13b, e23b, o23b, c21b, d21b);
+      const c30a = firstCodes<F>(v0a, 0, mask), d30a = secondCodes<F>(v0a, 0, mask);
+      const c31a = firstCodes<F>(v1a, 0, mask), d31a = secondCodes<F>(v1a, 0, mask);
+      const p30a = v128.load(x0, 96), e30a = first<F>(p30a), o30a = second<F>(p30a);
+      s00a = addDot<F>(s00a, e30a, o30a, c30a, d30a);
+      s10a = addDot<F>(s10a, e30a, o30a, c31a, d31a);
+      const p31a = v128.load(x1, 96), e31a = first<F>(p31a), o31a = second<F>(p31a);
+      s01a = addDot<F>(s01a, e31a, o31a, c30a, d30a);
+      s11a = addDot<F>(s11a, e31a, o31a, c31a, d31a);
+      const p32a = v128.load(x2, 96), e32a = first<F>(p32a), o32a = second<F>(p32a);
+      s02a = addDot<F>(s02a, e32a, o32a, c30a, d30a);
+      s12a = addDot<F>(s12a, e32a, o32a, c31a, d31a);
+      const p33a = v128.load(x3, 96), e33a = first<F>(p33a), o33a = second<F>(p33a);
+      s03a = addDot<F>(s03a, e33a, o33a, c30a, d30a);
+      s13a = addDot<F>(s13a, e33a, o33a, c31a, d31a);
+      const c30b = firstCodes<F>(v0b, 0, mask), d30b = secondCodes<F>(v0b, 0, mask);
+      const c31b = firstCodes<F>(v1b, 0, mask), d31b = secondCodes<F>(v1b, 0, mask);
+      const p30b = v128.load(x0, 112), e30b = first<F>(p30b), o30b = second<F>(p30b);
+      s00b = addDot<F>(s00b, e30b, o30b, c30b, d30b);
+      s10b = addDot<F>(s10b, e30b, o30b, c31b, d31b);
+      const p31b = v128.load(x1, 112), e31b = first<F>(p31b), o31b = second<F>(p31b);
+      s01b = addDot<F>(s01b, e31b, o31b, c30b, d30b);
+      s11b = addDot<F>(s11b, e31b, o31b, c31b, d31b);
+      const p32b = v128.load(x2, 112), e32b = first<F>(p32b), o32b = second<F>(p32b);
+      s02b = addDot<F>(s02b, e32b, o32b, c30b, d30b);
+      s12b = addDot<F>(s12b, e32b, o32b, c31b, d31b);
+      const p33b = v128.load(x3, 112), e33b = first<F>(p33b), o33b = second<F>(p33b);
+      s03b = addDot<F>(s03b, e33b, o33b, c30b, d30b);
+      s13b = addDot<F>(s13b, e33b, o33b, c31b, d31b);
       w0 += BLOCK_BYTES; w1 += BLOCK_BYTES; x0 += BLOCK_COLS; x1 += BLOCK_COLS; x2 += BLOCK_COLS; x3 += BLOCK_COLS;
     }
-    wide00 = isNarrow<F>() ? flush(wide00, s00) : s00; wide01 = isNarrow<F>() ? flush(wide01, s01) : s01; wide02 = isNarrow<F>() ? flush(wide02, s02) : s02; wide03 = isNarrow<F>() ? flush(wide03, s03) : s03;
-    wide10 = isNarrow<F>() ? flush(wide10, s10) : s10; wide11 = isNarrow<F>() ? flush(wide11, s11) : s11; wide12 = isNarrow<F>() ? flush(wide12, s12) : s12; wide13 = isNarrow<F>() ? flush(wide13, s13) : s13;
+    wide00a = isNarrow<F>() ? flush(wide00a, s00a) : s00a;
+    wide00b = isNarrow<F>() ? flush(wide00b, s00b) : s00b;
+    wide01a = isNarrow<F>() ? flush(wide01a, s01a) : s01a;
+    wide01b = isNarrow<F>() ? flush(wide01b, s01b) : s01b;
+    wide02a = isNarrow<F>() ? flush(wide02a, s02a) : s02a;
+    wide02b = isNarrow<F>() ? flush(wide02b, s02b) : s02b;
+    wide03a = isNarrow<F>() ? flush(wide03a, s03a) : s03a;
+    wide03b = isNarrow<F>() ? flush(wide03b, s03b) : s03b;
+    wide10a = isNarrow<F>() ? flush(wide10a, s10a) : s10a;
+    wide10b = isNarrow<F>() ? flush(wide10b, s10b) : s10b;
+    wide11a = isNarrow<F>() ? flush(wide11a, s11a) : s11a;
+    wide11b = isNarrow<F>() ? flush(wide11b, s11b) : s11b;
+    wide12a = isNarrow<F>() ? flush(wide12a, s12a) : s12a;
+    wide12b = isNarrow<F>() ? flush(wide12b, s12b) : s12b;
+    wide13a = isNarrow<F>() ? flush(wide13a, s13a) : s13a;
+    wide13b = isNarrow<F>() ? flush(wide13b, s13b) : s13b;
   }
-  finish(y, wide00, record, scale, accumulate);
-  finish(y + streamRows * 4, wide10, record, scale, accumulate);
-  finish(y + yStride, wide01, record + RECORD_BYTES, scale, accumulate);
-  finish(y + streamRows * 4 + yStride, wide11, record + RECORD_BYTES, scale, accumulate);
-  finish(y + 2 * yStride, wide02, record + 2 * RECORD_BYTES, scale, accumulate);
-  finish(y + streamRows * 4 + 2 * yStride, wide12, record + 2 * RECORD_BYTES, scale, accumulate);
-  finish(y + 3 * yStride, wide03, record + 3 * RECORD_BYTES, scale, accumulate);
-  finish(y + streamRows * 4 + 3 * yStride, wide13, record + 3 * RECORD_BYTES, scale, accumulate);
+  v128.store(scratch, wide00a, 0);
+  v128.store(scratch, wide00b, 16);
+  v128.store(scratch, wide01a, 32);
+  v128.store(scratch, wide01b, 48);
+  v128.store(scratch, wide02a, 64);
+  v128.store(scratch, wide02b, 80);
+  v128.store(scratch, wide03a, 96);
+  v128.store(scratch, wide03b, 112);
+  v128.store(scratch, wide10a, 128);
+  v128.store(scratch, wide10b, 144);
+  v128.store(scratch, wide11a, 160);
+  v128.store(scratch, wide11b, 176);
+  v128.store(scratch, wide12a, 192);
+  v128.store(scratch, wide12b, 208);
+  v128.store(scratch, wide13a, 224);
+  v128.store(scratch, wide13b, 240);
+  finish(y, scratch, record, scale, accumulate);
+  finish(y + streamRows * 4, scratch + 128, record, scale, accumulate);
+  finish(y + yStride, scratch + 32, record + RECORD_BYTES, scale, accumulate);
+  finish(y + streamRows * 4 + yStride, scratch + 160, record + RECORD_BYTES, scale, accumulate);
+  finish(y + 2 * yStride, scratch + 64, record + 2 * RECORD_BYTES, scale, accumulate);
+  finish(y + streamRows * 4 + 2 * yStride, scratch + 192, record + 2 * RECORD_BYTES, scale, accumulate);
+  finish(y + 3 * yStride, scratch + 96, record + 3 * RECORD_BYTES, scale, accumulate);
+  finish(y + streamRows * 4 + 3 * yStride, scratch + 224, record + 3 * RECORD_BYTES, scale, accumulate);
 }
 
 /** One row × four tokens. */
 // prettier-ignore
 // @ts-ignore: decorator
 @inline
-function row1x4<F>(w0: usize, blocks: usize, x0: usize, xStride: usize, record: usize, y: usize, yStride: usize, scale: f32, accumulate: bool): void {
+function row1x4<F>(w0: usize, blocks: usize, x0: usize, xStride: usize, record: usize, y: usize, yStride: usize, scratch: usize, scale: f32, accumulate: bool): void {
   const mask = codeMask<F>(), zero = i32x4.splat(0);
   let x1 = x0 + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
-  let wide00 = zero, wide01 = zero, wide02 = zero, wide03 = zero;
+  let wide00a = zero, wide00b = zero, wide01a = zero, wide01b = zero, wide02a = zero, wide02b = zero, wide03a = zero, wide03b = zero;
   for (let block: usize = 0; block < blocks; ) {
-    let s00 = isNarrow<F>() ? zero : wide00, s01 = isNarrow<F>() ? zero : wide01, s02 = isNarrow<F>() ? zero : wide02, s03 = isNarrow<F>() ? zero : wide03;
+    let s00a = isNarrow<F>() ? zero : wide00a, s00b = isNarrow<F>() ? zero : wide00b, s01a = isNarrow<F>() ? zero : wide01a, s01b = isNarrow<F>() ? zero : wide01b, s02a = isNarrow<F>() ? zero : wide02a, s02b = isNarrow<F>() ? zero : wide02b, s03a = isNarrow<F>() ? zero : wide03a, s03b = isNarrow<F>() ? zero : wide03b;
     const stop = isNarrow<F>() ? min(blocks, block + FLUSH_BLOCKS) : blocks;
     for (; block < stop; ++block) {
-      const v0 = v128.load(w0);
-      const c00 = firstCodes<F>(v0, 0, mask), d00 = secondCodes<F>(v0, 0, mask);
-      const p00 = v128.load(x0, 0), a00 = first<F>(p00), b00 = second<F>(p00);
-      s00 = addDot<F>(s00, a00, b00, c00, d00);
-      const p01 = v128.load(x1, 0), a01 = first<F>(p01), b01 = second<F>(p01);
-      s01 = addDot<F>(s01, a01, b01, c00, d00);
-      const p02 = v128.load(x2, 0), a02 = first<F>(p02), b02 = second<F>(p02);
-      s02 = addDot<F>(s02, a02, b02, c00, d00);
-      const p03 = v128.load(x3, 0), a03 = first<F>(p03), b03 = second<F>(p03);
-      s03 = addDot<F>(s03, a03, b03, c00, d00);
-      const c10 = firstCodes<F>(v0, 2, mask), d10 = secondCodes<F>(v0, 2, mask);
-      const p10 = v128.load(x0, 16), a10 = first<F>(p10), b10 = second<F>(p10);
-      s00 = addDot<F>(s00, a10, b10, c10, d10);
-      const p11 = v128.load(x1, 16), a11 = first<F>(p11), b11 = second<F>(p11);
-      s01 = addDot<F>(s01, a11, b11, c10, d10);
-      const p12 = v128.load(x2, 16), a12 = first<F>(p12), b12 = second<F>(p12);
-      s02 = addDot<F>(s02, a12, b12, c10, d10);
-      const p13 = v128.load(x3, 16), a13 = first<F>(p13), b13 = second<F>(p13);
-      s03 = addDot<F>(s03, a13, b13, c10, d10);
-      const c20 = firstCodes<F>(v0, 4, mask), d20 = secondCodes<F>(v0, 4, mask);
-      const p20 = v128.load(x0, 32), a20 = first<F>(p20), b20 = second<F>(p20);
-      s00 = addDot<F>(s00, a20, b20, c20, d20);
-      const p21 = v128.load(x1, 32), a21 = first<F>(p21), b21 = second<F>(p21);
-      s01 = addDot<F>(s01, a21, b21, c20, d20);
-      const p22 = v128.load(x2, 32), a22 = first<F>(p22), b22 = second<F>(p22);
-      s02 = addDot<F>(s02, a22, b22, c20, d20);
-      const p23 = v128.load(x3, 32), a23 = first<F>(p23), b23 = second<F>(p23);
-      s03 = addDot<F>(s03, a23, b23, c20, d20);
-      const c30 = firstCodes<F>(v0, 6, mask), d30 = secondCodes<F>(v0, 6, mask);
-      const p30 = v128.load(x0, 48), a30 = first<F>(p30), b30 = second<F>(p30);
-      s00 = addDot<F>(s00, a30, b30, c30, d30);
-      const p31 = v128.load(x1, 48), a31 = first<F>(p31), b31 = second<F>(p31);
-      s01 = addDot<F>(s01, a31, b31, c30, d30);
-      const p32 = v128.load(x2, 48), a32 = first<F>(p32), b32 = second<F>(p32);
-      s02 = addDot<F>(s02, a32, b32, c30, d30);
-      const p33 = v128.load(x3, 48), a33 = first<F>(p33), b33 = second<F>(p33);
-      s03 = addDot<F>(s03, a33, b33, c30, d30);
+      const v0a = v128.load(w0), v0b = v128.load(w0, 16);
+      const c00a = firstCodes<F>(v0a, 6, mask), d00a = secondCodes<F>(v0a, 6, mask);
+      const p00a = v128.load(x0, 0), e00a = first<F>(p00a), o00a = second<F>(p00a);
+      s00a = addDot<F>(s00a, e00a, o00a, c00a, d00a);
+      const p01a = v128.load(x1, 0), e01a = first<F>(p01a), o01a = second<F>(p01a);
+      s01a = addDot<F>(s01a, e01a, o01a, c00a, d00a);
+      const p02a = v128.load(x2, 0), e02a = first<F>(p02a), o02a = second<F>(p02a);
+      s02a = addDot<F>(s02a, e02a, o02a, c00a, d00a);
+      const p03a = v128.load(x3, 0), e03a = first<F>(p03a), o03a = second<F>(p03a);
+      s03a = addDot<F>(s03a, e03a, o03a, c00a, d00a);
+      const c00b = firstCodes<F>(v0b, 6, mask), d00b = secondCodes<F>(v0b, 6, mask);
+      const p00b = v128.load(x0, 16), e00b = first<F>(p00b), o00b = second<F>(p00b);
+      s00b = addDot<F>(s00b, e00b, o00b, c00b, d00b);
+      const p01b = v128.load(x1, 16), e01b = first<F>(p01b), o01b = second<F>(p01b);
+      s01b = addDot<F>(s01b, e01b, o01b, c00b, d00b);
+      const p02b = v128.load(x2, 16), e02b = first<F>(p02b), o02b = second<F>(p02b);
+      s02b = addDot<F>(s02b, e02b, o02b, c00b, d00b);
+      const p03b = v128.load(x3, 16), e03b = first<F>(p03b), o03b = second<F>(p03b);
+      s03b = addDot<F>(s03b, e03b, o03b, c00b, d00b);
+      const c10a = firstCodes<F>(v0a, 4, mask), d10a = secondCodes<F>(v0a, 4, mask);
+      const p10a = v128.load(x0, 32), e10a = first<F>(p10a), o10a = second<F>(p10a);
+      s00a = addDot<F>(s00a, e10a, o10a, c10a, d10a);
+      const p11a = v128.load(x1, 32), e11a = first<F>(p11a), o11a = second<F>(p11a);
+      s01a = addDot<F>(s01a, e11a, o11a, c10a, d10a);
+      const p12a = v128.load(x2, 32), e12a = first<F>(p12a), o12a = second<F>(p12a);
+      s02a = addDot<F>(s02a, e12a, o12a, c10a, d10a);
+      const p13a = v128.load(x3, 32), e13a = first<F>(p13a), o13a = second<F>(p13a);
+      s03a = addDot<F>(s03a, e13a, o13a, c10a, d10a);
+      const c10b = firstCodes<F>(v0b, 4, mask), d10b = secondCodes<F>(v0b, 4, mask);
+      const p10b = v128.load(x0, 48), e10b = first<F>(p10b), o10b = second<F>(p10b);
+      s00b = addDot<F>(s00b, e10b, o10b, c10b, d10b);
+      const p11b = v128.load(x1, 48), e11b = first<F>(p11b), o11b = second<F>(p11b);
+      s01b = addDot<F>(s01b, e11b, o11b, c10b, d10b);
+      const p12b = v128.load(x2, 48), e12b = first<F>(p12b), o12b = second<F>(p12b);
+      s02b = addDot<F>(s02b, e12b, o12b, c10b, d10b);
+      const p13b = v128.load(x3, 48), e13b = first<F>(p13b), o13b = second<F>(p13b);
+      s03b = addDot<F>(s03b, e13b, o13b, c10b, d10b);
+      const c20a = firstCodes<F>(v0a, 2, mask), d20a = secondCodes<F>(v0a, 2, mask);
+      const p20a = v128.load(x0, 64), e20a = first<F>(p20a), o20a = second<F>(p20a);
+      s00a = addDot<F>(s00a, e20a, o20a, c20a, d20a);
+      const p21a = v128.load(x1, 64), e21a = first<F>(p21a), o21a = second<F>(p21a);
+      s01a = addDot<F>(s01a, e21a, o21a, c20a, d20a);
+      const p22a = v128.load(x2, 64), e22a = first<F>(p22a), o22a = second<F>(p22a);
+      s02a = addDot<F>(s02a, e22a, o22a, c20a, d20a);
+      const p23a = v128.load(x3, 64), e23a = first<F>(p23a), o23a = second<F>(p23a);
+      s03a = addDot<F>(s03a, e23a, o23a, c20a, d20a);
+      const c20b = firstCodes<F>(v0b, 2, mask), d20b = secondCodes<F>(v0b, 2, mask);
+      const p20b = v128.load(x0, 80), e20b = first<F>(p20b), o20b = second<F>(p20b);
+      s00b = addDot<F>(s00b, e20b, o20b, c20b, d20b);
+      const p21b = v128.load(x1, 80), e21b = first<F>(p21b), o21b = second<F>(p21b);
+      s01b = addDot<F>(s01b, e21b, o21b, c20b, d20b);
+      const p22b = v128.load(x2, 80), e22b = first<F>(p22b), o22b = second<F>(p22b);
+      s02b = addDot<F>(s02b, e22b, o22b, c20b, d20b);
+      const p23b = v128.load(x3, 80), e23b = first<F>(p23b), o23b = second<F>(p23b);
+      s03b = addDot<F>(s03b, e23b, o23b, c20b, d20b);
+      const c30a = firstCodes<F>(v0a, 0, mask), d30a = secondCodes<F>(v0a, 0, mask);
+      const p30a = v128.load(x0, 96), e30a = first<F>(p30a), o30a = second<F>(p30a);
+      s00a = addDot<F>(s00a, e30a, o30a, c30a, d30a);
+      const p31a = v128.load(x1, 96), e31a = first<F>(p31a), o31a = second<F>(p31a);
+      s01a = addDot<F>(s01a, e31a, o31a, c30a, d30a);
+      const p32a = v128.load(x2, 96), e32a = first<F>(p32a), o32a = second<F>(p32a);
+      s02a = addDot<F>(s02a, e32a, o32a, c30a, d30a);
+      const p33a = v128.load(x3, 96), e33a = first<F>(p33a), o33a = second<F>(p33a);
+      s03a = addDot<F>(s03a, e33a, o33a, c30a, d30a);
+      const c30b = firstCodes<F>(v0b, 0, mask), d30b = secondCodes<F>(v0b, 0, mask);
+      const p30b = v128.load(x0, 112), e30b = first<F>(p30b), o30b = second<F>(p30b);
+      s00b = addDot<F>(s00b, e30b, o30b, c30b, d30b);
+      const p31b = v128.load(x1, 112), e31b = first<F>(p31b), o31b = second<F>(p31b);
+      s01b = addDot<F>(s01b, e31b, o31b, c30b, d30b);
+      const p32b = v128.load(x2, 112), e32b = first<F>(p32b), o32b = second<F>(p32b);
+      s02b = addDot<F>(s02b, e32b, o32b, c30b, d30b);
+      const p33b = v128.load(x3, 112), e33b = first<F>(p33b), o33b = second<F>(p33b);
+      s03b = addDot<F>(s03b, e33b, o33b, c30b, d30b);
       w0 += BLOCK_BYTES; x0 += BLOCK_COLS; x1 += BLOCK_COLS; x2 += BLOCK_COLS; x3 += BLOCK_COLS;
     }
-    wide00 = isNarrow<F>() ? flush(wide00, s00) : s00; wide01 = isNarrow<F>() ? flush(wide01, s01) : s01; wide02 = isNarrow<F>() ? flush(wide02, s02) : s02; wide03 = isNarrow<F>() ? flush(wide03, s03) : s03;
+    wide00a = isNarrow<F>() ? flush(wide00a, s00a) : s00a;
+    wide00b = isNarrow<F>() ? flush(wide00b, s00b) : s00b;
+    wide01a = isNarrow<F>() ? flush(wide01a, s01a) : s01a;
+    wide01b = isNarrow<F>() ? flush(wide01b, s01b) : s01b;
+    wide02a = isNarrow<F>() ? flush(wide02a, s02a) : s02a;
+    wide02b = isNarrow<F>() ? flush(wide02b, s02b) : s02b;
+    wide03a = isNarrow<F>() ? flush(wide03a, s03a) : s03a;
+    wide03b = isNarrow<F>() ? flush(wide03b, s03b) : s03b;
   }
-  finish(y, wide00, record, scale, accumulate);
-  finish(y + yStride, wide01, record + RECORD_BYTES, scale, accumulate);
-  finish(y + 2 * yStride, wide02, record + 2 * RECORD_BYTES, scale, accumulate);
-  finish(y + 3 * yStride, wide03, record + 3 * RECORD_BYTES, scale, accumulate);
+  v128.store(scratch, wide00a, 0);
+  v128.store(scratch, wide00b, 16);
+  v128.store(scratch, wide01a, 32);
+  v128.store(scratch, wide01b, 48);
+  v128.store(scratch, wide02a, 64);
+  v128.store(scratch, wide02b, 80);
+  v128.store(scratch, wide03a, 96);
+  v128.store(scratch, wide03b, 112);
+  finish(y, scratch, record, scale, accumulate);
+  finish(y + yStride, scratch + 32, record + RECORD_BYTES, scale, accumulate);
+  finish(y + 2 * yStride, scratch + 64, record + 2 * RECORD_BYTES, scale, accumulate);
+  finish(y + 3 * yStride, scratch + 96, record + 3 * RECORD_BYTES, scale, accumulate);
 }
 
 /** All of [rowBegin, rowEnd) × tokens in the given form; see the exports for the contract. */
@@ -273,6 +473,7 @@ function matmul<F>(
   tokens: usize,
   y: usize,
   yStride: usize,
+  scratch: usize,
   scale: f32,
   accumulate: bool,
 ): void {
@@ -299,6 +500,7 @@ function matmul<F>(
           out + (row << 2) + t * yStride,
           pairs,
           yStride,
+          scratch,
           scale,
           accumulate,
         );
@@ -314,6 +516,7 @@ function matmul<F>(
           records + t * RECORD_BYTES,
           out + ((rows - 1) << 2) + t * yStride,
           yStride,
+          scratch,
           scale,
           accumulate,
         );
@@ -335,12 +538,13 @@ function matmul<F>(
         record,
         to + (row << 2),
         quarter,
+        scratch,
         scale,
         accumulate,
       );
     }
     for (let row = quarter << 2; row < rows; ++row) {
-      row1x1<F>(first + row * rowBytes, blocks, x, record, to + (row << 2), scale, accumulate);
+      row1x1<F>(first + row * rowBytes, blocks, x, record, to + (row << 2), scratch, scale, accumulate);
     }
   }
 }
@@ -350,7 +554,7 @@ function matmul<F>(
  *
  * Shapes    W [rows, cols] · X [tokens, cols] every activationStride bytes · y [tokens, rows] every yStride bytes
  * Types     W ternary-rows · X i8 · records {s: f32, Σₖ X[t, k]: i32} per token · y f32 · d = scale
- * Requires  cols % 64 == 0 · W, X 16-byte aligned · y overlaps nothing else
+ * Requires  cols % 128 == 0 · W, X 16-byte aligned · scratch 256 bytes of the caller's own · nothing else overlaps y
  * Range     codes 0…2 · cols ≤ 2²³, so |Σ| fits i32
  * Exact     Σ is bit-identical in every form, build and split, and to test/reference; the f32 steps are three roundings
  * Splits    by rows or tokens: any partition gives the same bytes
@@ -366,6 +570,7 @@ export function matmul_ternary_i8_plain(
   tokens: usize,
   y: usize,
   yStride: usize,
+  scratch: usize,
   scale: f32,
   accumulate: bool,
 ): void {
@@ -380,6 +585,7 @@ export function matmul_ternary_i8_plain(
     tokens,
     y,
     yStride,
+    scratch,
     scale,
     accumulate,
   );
@@ -397,6 +603,7 @@ export function matmul_ternary_i8_wide(
   tokens: usize,
   y: usize,
   yStride: usize,
+  scratch: usize,
   scale: f32,
   accumulate: bool,
 ): void {
@@ -412,6 +619,7 @@ export function matmul_ternary_i8_wide(
     tokens,
     y,
     yStride,
+    scratch,
     scale,
     accumulate,
   );
@@ -429,6 +637,7 @@ export function matmul_ternary_i8_narrow(
   tokens: usize,
   y: usize,
   yStride: usize,
+  scratch: usize,
   scale: f32,
   accumulate: bool,
 ): void {
@@ -444,6 +653,7 @@ export function matmul_ternary_i8_narrow(
     tokens,
     y,
     yStride,
+    scratch,
     scale,
     accumulate,
   );

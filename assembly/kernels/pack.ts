@@ -1,37 +1,20 @@
 // From disk layouts to the layouts kernels read, and nothing else: weight-formats/ in TypeScript defines what they mean.
 
 /**
- * I2_S codes → ternary-rows. Both are row-major with four codes a byte; I2_S interleaves 128 weights in 32 bytes with the
- * first at the high bits, ternary-rows 64 in 16 bytes with the first at the low bits.
+ * Whether every two-bit code is 0, 1 or 2: what lies in an I2_S file is ternary-rows already, unless it is damaged.
  *
- * Shapes    `bytes` bytes of codes, a whole number of 32-byte blocks
- * Requires  to ≤ from or no overlap: a block is read before it is written, so both may be the same
- * Returns   0, or 1 + the index of the first block with a code 3, which no writer makes; what was written is then useless
- * Exact     bit-exact
+ * Shapes    `bytes` bytes of codes, a multiple of 32
+ * Returns   0, or 1 + the index of the first block of 32 bytes with a code 3, which no writer makes
  * Splits    by blocks
  */
-export function pack_i2s(from: usize, to: usize, bytes: usize): usize {
-  const mask0 = i8x16.splat(0x03);
-  const mask1 = i8x16.splat(0x0c);
-  const mask2 = i8x16.splat(0x30);
-  const mask3 = i8x16.splat(<i8>0xc0);
+export function check_ternary(codes: usize, bytes: usize): usize {
   const lowBits = i8x16.splat(0x55);
   for (let at: usize = 0; at < bytes; at += 32) {
-    const a = v128.load(from + at);
-    const b = v128.load(from + at, 16);
+    const a = v128.load(codes + at);
+    const b = v128.load(codes + at, 16);
+    // A 16-bit shift carries a bit between bytes, into a place that the mask leaves out.
     const threes = v128.or(v128.and(a, i16x8.shr_u(a, 1)), v128.and(b, i16x8.shr_u(b, 1)));
     if (v128.any_true(v128.and(threes, lowBits))) return 1 + (at >> 5);
-    // A 16-bit shift carries bits between bytes; the masks keep only those that stayed.
-    const low = v128.or(
-      v128.or(v128.and(i16x8.shr_u(a, 6), mask0), v128.and(i16x8.shr_u(b, 4), mask1)),
-      v128.or(v128.and(a, mask2), v128.and(i16x8.shl(b, 2), mask3)),
-    );
-    const high = v128.or(
-      v128.or(v128.and(i16x8.shr_u(a, 2), mask0), v128.and(b, mask1)),
-      v128.or(v128.and(i16x8.shl(a, 4), mask2), v128.and(i16x8.shl(b, 6), mask3)),
-    );
-    v128.store(to + at, low);
-    v128.store(to + at, high, 16);
   }
   return 0;
 }

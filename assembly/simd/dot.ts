@@ -17,7 +17,10 @@ const CODE_MASKS = memory.data<u8>([
   3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0,
 ]);
 
-/** Blocks of 64 weights after which 16-bit sums are flushed: 4 pair sums a block and lane, 8 · 4 · 512 = 16384 < 2¹⁵. */
+/**
+ * Blocks of 128 weights after which 16-bit sums are flushed: each half of a block has sums of its own and adds 4 pair sums
+ * to a lane, 8 · 4 · 512 = 16384 < 2¹⁵.
+ */
 // @ts-ignore: decorator
 @inline
 export const FLUSH_BLOCKS: usize = 8;

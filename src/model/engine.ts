@@ -1,10 +1,10 @@
 import type { ModelDescription } from "../architectures/index.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { ModelFile } from "../files/model-file.js";
-import { compileKernels, instantiateKernels, type KernelBuild } from "../wasm/kernel-build.js";
+import { chooseProduct, type ProductChoice } from "../wasm/choose-product.js";
+import { compileKernels, type KernelBuild } from "../wasm/kernel-build.js";
 import type { TernaryForm } from "../wasm/kernels.js";
 import { createMemories, type Memories } from "../wasm/memory.js";
-import { chooseTernaryForm } from "../wasm/self-test.js";
 import { barrierBytes, startTeam, type Team } from "../wasm/team.js";
 import { chooseContextLength } from "./context-length.js";
 import { loadModelWeights } from "./load-model.js";
@@ -19,7 +19,7 @@ export interface Engine {
   readonly description: ModelDescription;
   readonly threads: number;
   readonly kernelBuild: KernelBuild;
-  readonly ternaryForm: TernaryForm;
+  readonly product: ProductChoice;
   /** Bytes in wasm memory of weights other than the head, and of the head. */
   readonly memoryBytes: { readonly weights: number; readonly head: number };
   /** @throws BitNetError INVALID_ARGUMENT, OUT_OF_MEMORY, DISPOSED. */
@@ -34,6 +34,11 @@ export interface EngineChoices {
   readonly kernelBuild?: KernelBuild | undefined;
   /** Use this form of the ternary product, or fail. */
   readonly ternaryForm?: TernaryForm | undefined;
+  /**
+   * False keeps to 128-bit code. Otherwise, where V8's experimental revectorizer can make the ternary product 256 bits wide,
+   * that is used if it proves correct and faster at load. The tokens are the same.
+   */
+  readonly wide256?: boolean | undefined;
   /** Most bytes of one WebAssembly memory; a larger model takes several. A multiple of 64 KiB. */
   readonly regionBytes?: number | undefined;
   /** Keep the head as the file has it (default), or as a compact int8 copy: faster, and not exact. */
@@ -60,14 +65,9 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
   const home = memories.addRegion();
   // First of all, while the memory is still all zeros.
   const barrierAddress = memories.allocate(home.index, barrierBytes, "the team's barrier");
-  const ternaryForm = chooseTernaryForm(
-    kernels.build,
-    instantiateKernels(kernels.module, home.memory),
-    memories,
-    options.ternaryForm,
-  );
+  const product = chooseProduct(kernels, memories, { form: options.ternaryForm, wide256: options.wide256 });
   // Threads take as long to start as a small model takes to load: let both happen at once.
-  const team = startTeam(memberScript, options.threads, kernels, memories, ternaryForm, barrierAddress);
+  const team = startTeam(memberScript, options.threads, kernels, memories, product, barrierAddress);
   try {
     const { model, description } = await loadModelWeights({
       file,
@@ -86,7 +86,7 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
     tell({ kind: "model", model });
     await team.run({ kind: "meet" });
     const { build: kernelBuild } = kernels;
-    return createEngine({ model, description, memories, team, tell, kernelBuild, ternaryForm });
+    return createEngine({ model, description, memories, team, tell, kernelBuild, product });
   } catch (error) {
     await team.stop();
     throw error;
@@ -100,7 +100,7 @@ function createEngine(parts: {
   readonly team: Team;
   readonly tell: (message: MemberMessage) => void;
   readonly kernelBuild: KernelBuild;
-  readonly ternaryForm: TernaryForm;
+  readonly product: ProductChoice;
 }): Engine {
   const { model, memories, team, tell } = parts;
   const weightBytes = memories.regions.reduce((sum, region) => sum + region.usedBytes, 0);
@@ -116,7 +116,7 @@ function createEngine(parts: {
     description: parts.description,
     threads: team.members,
     kernelBuild: parts.kernelBuild,
-    ternaryForm: parts.ternaryForm,
+    product: parts.product,
     memoryBytes: { weights: weightBytes - headBytes, head: headBytes },
     openSession(contextLength): InnerSession {
       if (disposing !== undefined) throw new BitNetError("DISPOSED", "The model has been disposed");

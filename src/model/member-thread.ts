@@ -1,7 +1,7 @@
 // What each thread of a model's team runs: it keeps copies of the model and its sessions, and runs `forward` when told.
 import { isMainThread, parentPort } from "node:worker_threads";
 import { instantiateKernels } from "../wasm/kernel-build.js";
-import type { Kernels } from "../wasm/kernels.js";
+import { type Kernels, ternaryKernel } from "../wasm/kernels.js";
 import { type MemberAnswer, type MemberRegion, type MemberStart, waitForTeam } from "../wasm/team.js";
 import { type Batch, forward } from "./forward.js";
 import type { Model } from "./model.js";
@@ -37,6 +37,7 @@ if (!isMainThread && parentPort !== null) listen(parentPort);
 function listen(port: NonNullable<typeof parentPort>): void {
   const memories: WebAssembly.Memory[] = [];
   const instances: (Kernels | undefined)[] = [];
+  const wideInstances: (Kernels | undefined)[] = [];
   const sessions = new Map<number, SessionPlan>();
   let start: MemberStart | undefined;
   let model: Model | undefined;
@@ -50,12 +51,20 @@ function listen(port: NonNullable<typeof parentPort>): void {
     return (instances[region] ??= instantiateKernels(start.module, memory));
   }
 
-  function memberOf({ index, count, ternaryForm, barrierAddress }: MemberStart): Member {
+  /** The kernels to take the ternary product from. */
+  function productKernelsOf(region: number): Kernels {
+    const memory = memories[region];
+    const wide = start?.product.wideModule;
+    if (wide === undefined || memory === undefined) return kernelsOf(region);
+    return (wideInstances[region] ??= instantiateKernels(wide, memory));
+  }
+
+  function memberOf({ index, count, product, barrierAddress }: MemberStart): Member {
     return {
       index,
       count,
-      ternaryForm,
       kernels: kernelsOf,
+      ternaryProduct: (region) => ternaryKernel(productKernelsOf(region), product.form),
       bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
       barrier(): void {
         if (count > 1) waitForTeam(kernelsOf(0), barrierAddress, count);
@@ -65,7 +74,10 @@ function listen(port: NonNullable<typeof parentPort>): void {
 
   function meet({ job }: MeetJob): void {
     if (start === undefined) throw new Error("told to meet before being started");
-    for (const region of memories.keys()) kernelsOf(region);
+    for (const region of memories.keys()) {
+      kernelsOf(region);
+      productKernelsOf(region);
+    }
     memberOf(start).barrier();
     if (start.index === 0) answer({ kind: "done", job });
   }

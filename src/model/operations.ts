@@ -1,6 +1,6 @@
 import { readRow } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
-import { type Kernels, type TernaryForm, ternaryKernel } from "../wasm/kernels.js";
+import type { Kernels } from "../wasm/kernels.js";
 import type { Model } from "./model.js";
 import {
   type Buffer,
@@ -17,9 +17,10 @@ export interface Member {
   /** 0 … count − 1. */
   readonly index: number;
   readonly count: number;
-  readonly ternaryForm: TernaryForm;
   /** This thread's kernels over a region. */
   kernels(region: number): Kernels;
+  /** The ternary product over a region, in the form that is fastest here. */
+  ternaryProduct(region: number): Kernels["matmul_ternary_i8_plain"];
   /** The bytes of a region, for moving rows between regions. */
   bytes(region: number): Uint8Array;
   /** Returns when all members have called it. @throws if the team is broken. */
@@ -148,6 +149,10 @@ export function createOperations(model: Model, member: Member): Operations {
     };
   }
 
+  function scratchOf(region: number): number {
+    return workOf(plan, region).own[member.index]?.scratch ?? 0;
+  }
+
   /** This member's rows of out (+)= W · input. */
   function multiply(matrix: PackedMatrix, input: PreparedInput, out: Rows, accumulate: boolean): void {
     const kernels = member.kernels(matrix.region);
@@ -163,8 +168,22 @@ export function createOperations(model: Model, member: Member): Operations {
     };
     switch (matrix.layout) {
       case "ternary-rows": {
-        const kernel = ternaryKernel(kernels, member.ternaryForm);
-        kernel(address, cols, begin, end, quantized, cols, records, count, y, yStride, scale, add);
+        const kernel = member.ternaryProduct(matrix.region);
+        kernel(
+          address,
+          cols,
+          begin,
+          end,
+          quantized,
+          cols,
+          records,
+          count,
+          y,
+          yStride,
+          scratchOf(matrix.region),
+          scale,
+          add,
+        );
         return;
       }
       case "int8-rows":

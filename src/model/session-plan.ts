@@ -1,4 +1,5 @@
 import { BitNetError } from "../errors.js";
+import { ternaryScratchBytes } from "../wasm/kernels.js";
 import type { Memories, Place } from "../wasm/memory.js";
 import type { Model } from "./model.js";
 
@@ -59,6 +60,8 @@ export interface ProjectionInput {
   readonly quantized: number;
   /** 8 bytes a row. */
   readonly records: number;
+  /** What a call of the ternary product wants for its own; each member uses that of its own input. */
+  readonly scratch: number;
 }
 
 /** Tokens for which every member normalizes and quantizes on its own rather than share the work and wait for one another. */
@@ -90,6 +93,7 @@ export function allocateSession(
     normed: take(region, count * widest * 4, "working buffers"),
     quantized: take(region, count * widest * 2, "working buffers"),
     records: take(region, count * 8, "working buffers"),
+    scratch: take(region, ternaryScratchBytes, "working buffers"),
   });
   const workBuffers = (region: number): WorkBuffers => {
     const buffer = (cols: number): Buffer => ({
@@ -143,7 +147,8 @@ export function freeSession(memories: Memories, plan: SessionPlan): void {
     if (work === undefined) return;
     places.push(work.x, work.query, work.key, work.value, work.attended, work.gate, work.up, ...work.scores);
     for (const input of [work.shared, ...work.own]) {
-      for (const address of [input.normed, input.quantized, input.records]) places.push({ region, address });
+      for (const address of [input.normed, input.quantized, input.records, input.scratch])
+        places.push({ region, address });
     }
   });
   for (const place of places) memories.free(place.region, place.address);

@@ -105,7 +105,7 @@ async function packI2s(
   const scale = new DataView(trailer.buffer, trailer.byteOffset).getFloat32(0, true);
   if (!Number.isFinite(scale)) throw corrupt(packing, tensor, codeBytes, `its scale is ${scale}`);
   const address = await readIntoMemory(packing, tensor, codeBytes, region, codeBytes, (at, bytes, begin) => {
-    const bad = packing.kernels(region).pack_i2s(at, at, bytes);
+    const bad = packing.kernels(region).check_ternary(at, bytes);
     if (bad !== 0) {
       throw corrupt(
         packing,

@@ -5,7 +5,7 @@ import type { Place } from "../wasm/memory.js";
  *
  * | layout | bytes per row | made from |
  * |---|---|---|
- * | ternary-rows | cols / 4 | I2_S |
+ * | ternary-rows | cols / 4, blocks of 128 weights as in I2_S | I2_S, as it is |
  * | f16-rows | cols · 2, exponents raised by 10 (assembly/simd/half) | F16 |
  * | bf16-rows | cols · 2 | BF16 |
  * | f32-rows | cols · 4 | F32, and F16 that holds values of 128 and above |

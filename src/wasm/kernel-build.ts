@@ -9,6 +9,7 @@ export type KernelBuild = (typeof kernelBuilds)[number];
 
 export interface CompiledKernels {
   readonly build: KernelBuild;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly module: WebAssembly.Module;
 }
 
@@ -22,7 +23,7 @@ export async function compileKernels(wanted?: KernelBuild): Promise<CompiledKern
   enableRelaxedSimd();
   for (const build of wanted === undefined ? kernelBuilds : [wanted]) {
     const bytes = await kernelBytes(build);
-    if (WebAssembly.validate(bytes)) return { build, module: await WebAssembly.compile(bytes) };
+    if (WebAssembly.validate(bytes)) return { build, bytes, module: await WebAssembly.compile(bytes) };
   }
   throw new BitNetError(
     "UNSUPPORTED_RUNTIME",
@@ -36,6 +37,18 @@ async function kernelBytes(build: KernelBuild): Promise<Uint8Array<ArrayBuffer>>
   const { wasmBase64 } =
     build === "relaxed" ? await import("./generated/relaxed.js") : await import("./generated/simd128.js");
   return Uint8Array.from(atob(wasmBase64), (character) => character.charCodeAt(0));
+}
+
+/**
+ * Compiles the same kernels once more, now. Engines share the code of equal bytes, so the copy is made different by an empty
+ * custom section.
+ */
+export function compileCopy({ bytes }: CompiledKernels): WebAssembly.Module {
+  const customSection = [0, 2, 1, 0x32];
+  const copy = new Uint8Array(bytes.length + customSection.length);
+  copy.set(bytes);
+  copy.set(customSection, bytes.length);
+  return new WebAssembly.Module(copy);
 }
 
 /** An instance of the kernels over one memory; every thread makes its own. */

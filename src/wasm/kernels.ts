@@ -98,7 +98,7 @@ export interface Kernels {
   ): void;
   readonly gate_relu2: GatedActivation;
   readonly gate_silu: GatedActivation;
-  pack_i2s(fromAddress: number, toAddress: number, bytes: number): number;
+  check_ternary(codesAddress: number, bytes: number): number;
   pack_f16(fromAddress: number, toAddress: number, count: number): number;
   pack_row_i8(fromAddress: number, cols: number, toAddress: number, recordAddress: number): void;
   widen_f16(fromAddress: number, toAddress: number, count: number): void;
@@ -117,6 +117,7 @@ type MatmulTernary = (
   tokens: number,
   outputAddress: number,
   outputStride: number,
+  scratchAddress: number,
   scale: number,
   accumulate: number,
 ) => void;
@@ -159,6 +160,9 @@ type GatedActivation = (
   colBegin: number,
   colEnd: number,
 ) => void;
+
+/** Bytes of scratch that a call of the ternary product wants for its own. */
+export const ternaryScratchBytes = 256;
 
 /** The forms of the ternary product (assembly/simd/dot): same integers, different instructions. */
 export const ternaryForms = ["plain", "narrow", "wide"] as const;

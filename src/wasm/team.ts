@@ -1,7 +1,8 @@
 import { BitNetError } from "../errors.js";
 import { startThread, type Thread } from "../platform/threads.js";
 import { type CompiledKernels, instantiateKernels } from "./kernel-build.js";
-import type { Kernels, TernaryForm } from "./kernels.js";
+import type { ProductChoice } from "./choose-product.js";
+import type { Kernels } from "./kernels.js";
 import type { Memories } from "./memory.js";
 
 /** What every member gets at its start. */
@@ -10,7 +11,7 @@ export interface MemberStart {
   readonly index: number;
   readonly count: number;
   readonly module: WebAssembly.Module;
-  readonly ternaryForm: TernaryForm;
+  readonly product: ProductChoice;
   /** Where the team's barrier keeps its state: address in region 0. */
   readonly barrierAddress: number;
 }
@@ -59,7 +60,7 @@ export function startTeam(
   members: number,
   kernels: CompiledKernels,
   memories: Memories,
-  ternaryForm: TernaryForm,
+  product: ProductChoice,
   barrierAddress: number,
 ): Team {
   const pending = new Map<number, PendingJob>();
@@ -109,7 +110,7 @@ export function startTeam(
       index,
       count: members,
       module: kernels.module,
-      ternaryForm,
+      product,
       barrierAddress,
     };
     thread.post(start);

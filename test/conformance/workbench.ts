@@ -4,9 +4,10 @@ import { packMatrix, packVector, type Packing, readRow } from "#dist/packing/pac
 import type { PackedMatrix } from "#dist/packing/packed.js";
 import { openFileSource } from "#dist/platform/node.js";
 import { compileKernels, instantiateKernels, type KernelBuild } from "#dist/wasm/kernel-build.js";
-import { ternaryKernel } from "#dist/wasm/kernels.js";
+import { ternaryKernel, ternaryScratchBytes } from "#dist/wasm/kernels.js";
 import { createMemories } from "#dist/wasm/memory.js";
-import { chooseTernaryForm } from "#dist/wasm/self-test.js";
+import { chooseForm } from "#dist/wasm/choose-product.js";
+import { createProductTrial } from "#dist/wasm/product-trial.js";
 
 /** Rows of f32, one per token. */
 export type Rows = Float32Array;
@@ -46,7 +47,10 @@ export async function openWorkbench(path: string, build: KernelBuild): Promise<W
   const memories = createMemories(64 << 20);
   const region = memories.addRegion();
   const kernels = instantiateKernels(module, region.memory);
-  const multiplyTernary = ternaryKernel(kernels, chooseTernaryForm(build, kernels, memories));
+  const multiplyTernary = ternaryKernel(
+    kernels,
+    chooseForm(build, kernels, createProductTrial(memories)).form,
+  );
   const packing: Packing = {
     file,
     memories,
@@ -100,6 +104,7 @@ export async function openWorkbench(path: string, build: KernelBuild): Promise<W
         tokens,
         output,
         rows * 4,
+        take(ternaryScratchBytes),
         scale,
         accumulate,
       );

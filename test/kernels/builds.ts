@@ -3,7 +3,8 @@ import { enableRelaxedSimd } from "#dist/platform/engine-flags.js";
 import { instantiateKernels } from "#dist/wasm/kernel-build.js";
 import type { Kernels, TernaryForm } from "#dist/wasm/kernels.js";
 import { createMemories } from "#dist/wasm/memory.js";
-import { chooseTernaryForm } from "#dist/wasm/self-test.js";
+import { chooseForm } from "#dist/wasm/choose-product.js";
+import { createProductTrial } from "#dist/wasm/product-trial.js";
 
 /** Every build of the kernels. "debug" is not shipped: it is unoptimised and has its assertions, so it is the plainest reading of the source. */
 export const buildNames = ["debug", "simd128", "relaxed"] as const;
@@ -33,7 +34,7 @@ export function formWorks(build: Build, form: TernaryForm): boolean {
   const memories = createMemories(4 << 20);
   const { memory } = memories.addRegion();
   try {
-    chooseTernaryForm("relaxed", instantiateKernels(build.module, memory), memories, form);
+    chooseForm("relaxed", instantiateKernels(build.module, memory), createProductTrial(memories), form);
     return true;
   } catch {
     return false;

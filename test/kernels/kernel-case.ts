@@ -28,6 +28,8 @@ export interface KernelCase {
   readonly aligned: readonly string[];
   /** What may change. Every other byte of memory must stay as it was: inputs, gaps between rows, all that lies around. */
   readonly writes: Readonly<Record<string, readonly ByteRange[]>>;
+  /** Written blocks whose content afterwards means nothing. */
+  readonly scratch?: readonly string[];
   /** The first is the plain call; the others split the work differently and must leave the same bytes. */
   readonly ways: readonly [Way, ...(readonly Way[])];
   /** Compares with the twin; throws. */

@@ -5,7 +5,7 @@ import { relu2Twin, siluTwin } from "./twins/gated-activation.js";
 import { int8ProductTwin, int8RowTwin, packRowTwin } from "./twins/int8-rows.js";
 import { bf16Layout, f16Layout, f32Layout, floatProductTwin, floatRowTwin } from "./twins/matmul-float.js";
 import { ternaryTwin } from "./twins/matmul-ternary.js";
-import { packF16Twin, packI2sTwin, widenF16Twin } from "./twins/pack.js";
+import { packF16Twin, checkTernaryTwin, widenF16Twin } from "./twins/pack.js";
 import { quantizeI14Twin, quantizeI8Twin } from "./twins/quantize-activations.js";
 import { rmsNormTwin } from "./twins/rms-norm.js";
 import { ropeTableTwin, ropeTwin, storeHeadsTwin } from "./twins/rope.js";
@@ -14,6 +14,7 @@ import { teamBarrierTwin, teamBreakTwin } from "./twins/team.js";
 /** Every kernel and the cases on which it is compared with its twin. A new kernel is tested by being listed here, and has to be. */
 export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   attention: attentionTwin,
+  check_ternary: checkTernaryTwin,
   gate_relu2: relu2Twin,
   gate_silu: siluTwin,
   matmul_bf16_f32: floatProductTwin(bf16Layout),
@@ -24,7 +25,6 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   matmul_ternary_i8_plain: ternaryTwin("plain"),
   matmul_ternary_i8_wide: ternaryTwin("wide"),
   pack_f16: packF16Twin,
-  pack_i2s: packI2sTwin,
   pack_row_i8: packRowTwin,
   quantize_activations_i14: quantizeI14Twin,
   quantize_activations_i8: quantizeI8Twin,

@@ -1,19 +1,7 @@
 import { at, f32 } from "./float32.js";
 
-/** Weights −1, 0, 1 in the layout "ternary-rows" (assembly/kernels/matmul-ternary). */
+/** Weights −1, 0, 1 as ternary-rows: as a file of type I2_S has them, without the scale that follows. */
 export function packTernaryRows(weights: Int8Array): Uint8Array {
-  const bytes = new Uint8Array(weights.length / 4);
-  for (let k = 0; k < weights.length; k += 1) {
-    const block = Math.floor(k / 64);
-    const within = k % 64;
-    const byte = block * 16 + (within % 16);
-    bytes[byte] = at(bytes, byte) | ((at(weights, k) + 1) << (2 * Math.floor(within / 16)));
-  }
-  return bytes;
-}
-
-/** Weights −1, 0, 1 as a file of type I2_S has them, without the scale that follows. */
-export function packI2sCodes(weights: Int8Array): Uint8Array {
   const bytes = new Uint8Array(weights.length / 4);
   for (let k = 0; k < weights.length; k += 1) {
     const block = Math.floor(k / 128);
@@ -24,8 +12,8 @@ export function packI2sCodes(weights: Int8Array): Uint8Array {
   return bytes;
 }
 
-/** What packI2sCodes made its codes from. */
-export function unpackI2sCodes(bytes: Uint8Array): Int8Array {
+/** What packTernaryRows made its codes from. */
+export function unpackTernaryRows(bytes: Uint8Array): Int8Array {
   return Int8Array.from({ length: bytes.length * 4 }, (_, k) => {
     const within = k % 128;
     const byte = at(bytes, Math.floor(k / 128) * 32 + (within % 32));

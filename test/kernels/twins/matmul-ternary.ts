@@ -1,4 +1,4 @@
-import { type TernaryForm, ternaryKernel } from "#dist/wasm/kernels.js";
+import { type TernaryForm, ternaryKernel, ternaryScratchBytes } from "#dist/wasm/kernels.js";
 import { packTernaryRows, ternaryOutput } from "../../reference/ternary.js";
 import { f32 } from "../../reference/float32.js";
 import {
@@ -31,12 +31,12 @@ function* cases(form: TernaryForm): Iterable<KernelCase> {
 }
 
 function* products(): Iterable<Product> {
-  // 512 columns are eight blocks, after which 16-bit sums are flushed; rows around the tiles of 4 × 1 and 2 × 4, and a prime.
-  for (const cols of [64, 512, 576]) {
+  // 1024 columns are eight blocks, after which 16-bit sums are flushed; rows around the tiles of 4 × 1 and 2 × 4, and a prime.
+  for (const cols of [128, 1024, 1152]) {
     for (const rows of [0, 1, 2, 3, 4, 5, 8, 13])
       for (const tokens of [0, 1, 3, 4, 5, 9]) yield { rows, cols, tokens };
   }
-  for (const cols of [0, 128, 192, 448]) yield { rows: 13, cols, tokens: 5 };
+  for (const cols of [0, 256, 384, 896]) yield { rows: 13, cols, tokens: 5 };
   // Parts of 2B4T's matrices: 2560 × 2560 and 2560 × 6912.
   for (const cols of [2560, 6912]) for (const tokens of [1, 6]) yield { rows: 17, cols, tokens };
   for (const weight of [-1, 1]) {
@@ -80,9 +80,11 @@ function ternaryCase(
         ...inputs.flatMap((input) => [Float32Array.of(input.scale), Int32Array.of(input.sum)]),
       ),
       output: accumulate ? stridedRows(before, outputStride) : unset(tokens * outputStride),
+      scratch: unset(ternaryScratchBytes),
     },
-    aligned: ["weights", "inputs"],
-    writes: { output: columnRanges(tokens, outputStride, 1, rows + 1) },
+    aligned: ["weights", "inputs", "scratch"],
+    scratch: ["scratch"],
+    writes: { output: columnRanges(tokens, outputStride, 1, rows + 1), scratch: [[0, ternaryScratchBytes]] },
     ways: splitWays(
       { rowBegin: 1, rowEnd: rows + 1, tokenBegin: 0, tokenEnd: tokens },
       (kernels, at, part) => {
@@ -90,7 +92,7 @@ function ternaryCase(
         // prettier-ignore
         ternaryKernel(kernels, form)(
         at("weights"), cols, rowBegin, rowEnd, at("inputs") + t * inputStride, inputStride, at("records") + t * 8,
-        tokenEnd - t, at("output") + t * outputStride, outputStride, scale, accumulate,
+        tokenEnd - t, at("output") + t * outputStride, outputStride, at("scratch"), scale, accumulate,
       );
       },
     ),

@@ -1,68 +1,48 @@
 import { halfToNumber, rebiasedBits } from "../../reference/halves.js";
-import { packI2sCodes, packTernaryRows, unpackI2sCodes } from "../../reference/ternary.js";
+import { packTernaryRows, unpackTernaryRows } from "../../reference/ternary.js";
 import { bytesOf, type KernelCase, type KernelTwin, requireSame, unset } from "../kernel-case.js";
 import { createNumbers } from "../numbers.js";
 
-export const packI2sTwin: KernelTwin = {
+export const checkTernaryTwin: KernelTwin = {
   *cases(): Iterable<KernelCase> {
     const numbers = createNumbers(61);
     for (const blocks of [0, 1, 2, 3, 13, 1600]) {
       const weights = numbers.ternary(blocks * 128);
-      const codes = packI2sCodes(weights);
-      requireSame(unpackI2sCodes(codes), weights, "the twin's own round trip, weight");
-      const bytes = codes.length;
-      const expected = packTernaryRows(weights);
+      const codes = packTernaryRows(weights);
+      requireSame(unpackTernaryRows(codes), weights, "the twin's own round trip, weight");
       yield {
         name: `${blocks} blocks`,
-        blocks: { from: codes, to: unset(bytes) },
+        blocks: { codes },
         aligned: [],
-        writes: { to: [[0, bytes]] },
+        writes: {},
         ways: [
-          (kernels, at) => kernels.pack_i2s(at("from"), at("to"), bytes),
+          (kernels, at) => kernels.check_ternary(at("codes"), codes.length),
           (kernels, at) => {
             let bad = 0;
-            for (let begin = bytes - 32; begin >= 0; begin -= 32)
-              bad += kernels.pack_i2s(at("from") + begin, at("to") + begin, 32);
+            for (let begin = 0; begin < codes.length; begin += 32)
+              bad += kernels.check_ternary(at("codes") + begin, 32);
             return bad;
           },
         ],
-        check(outcome): void {
-          requireSame([outcome.returned ?? NaN], [0], "returned");
-          requireSame(outcome.bytes("to"), expected, "byte");
-        },
+        check: (outcome) => requireSame([outcome.returned ?? NaN], [0], "returned"),
       };
-      // In place, and to a place 16 bytes before: "to ≤ from".
-      for (const shift of [0, 16]) {
-        yield {
-          name: `${blocks} blocks to ${shift} bytes before themselves`,
-          blocks: { both: bytesOf(new Uint8Array(shift), codes) },
-          aligned: [],
-          writes: { both: [[0, bytes + shift]] },
-          ways: [(kernels, at) => kernels.pack_i2s(at("both") + shift, at("both"), bytes)],
-          check: (outcome) => requireSame(outcome.bytes("both").subarray(0, bytes), expected, "byte"),
-        };
-      }
     }
-    yield* codeThreeCases();
+    // A code 3 at each place of a block in turn, which must be reported as block 1 of 3.
+    const weights = numbers.ternary(3 * 128);
+    for (let place = 0; place < 128; place += 1) {
+      const codes = packTernaryRows(weights);
+      codes[32 + (place % 32)] = (codes[32 + (place % 32)] ?? 0) | (3 << (6 - 2 * Math.floor(place / 32)));
+      yield {
+        name: `a code 3 at weight ${place} of block 1`,
+        blocks: { codes },
+        aligned: [],
+        writes: {},
+        ways: [(kernels, at) => kernels.check_ternary(at("codes"), 96)],
+        check: (outcome) => requireSame([outcome.returned ?? NaN], [2], "returned"),
+      };
+    }
   },
 };
-
-/** A code 3 at each place of a block in turn, which must be reported as block 1 of 3. */
-function* codeThreeCases(): Iterable<KernelCase> {
-  const weights = createNumbers(62).ternary(3 * 128);
-  for (let place = 0; place < 128; place += 1) {
-    const codes = packI2sCodes(weights);
-    codes[32 + (place % 32)] = (codes[32 + (place % 32)] ?? 0) | (3 << (6 - 2 * Math.floor(place / 32)));
-    yield {
-      name: `a code 3 at weight ${place} of block 1`,
-      blocks: { from: codes, to: unset(96) },
-      aligned: [],
-      writes: { to: [[0, 96]] },
-      ways: [(kernels, at) => kernels.pack_i2s(at("from"), at("to"), 96)],
-      check: (outcome) => requireSame([outcome.returned ?? NaN], [2], "returned"),
-    };
-  }
-}
 
 const allHalves = Uint16Array.from({ length: 65536 }, (_, bits) => bits);
 

@@ -1,0 +1,100 @@
+import { BitNetError } from "../errors.js";
+import { withRevectorizer } from "../platform/engine-flags.js";
+import { type CompiledKernels, compileCopy, instantiateKernels, type KernelBuild } from "./kernel-build.js";
+import { type Kernels, type TernaryForm, ternaryForms } from "./kernels.js";
+import type { Memories } from "./memory.js";
+import { createProductTrial, type ProductTrial } from "./product-trial.js";
+
+/** How this host multiplies ternary rows. */
+export interface ProductChoice {
+  readonly form: TernaryForm;
+  /** A copy of the kernels in which the product runs 256 bits wide; undefined where there is none, or no gain. */
+  readonly wideModule: WebAssembly.Module | undefined;
+}
+
+export interface ProductWishes {
+  /** Use this form or fail, instead of choosing. */
+  readonly form?: TernaryForm | undefined;
+  /** False never tries 256 bits; true or undefined takes them where they are correct and faster. */
+  readonly wide256?: boolean | undefined;
+}
+
+/** Time for each form: the engine's optimiser needs some of it before the form shows what it can do. */
+const formMilliseconds = 12;
+/** Longest wait for the optimiser to make the 256-bit copy. */
+const wideMilliseconds = 60;
+/** The copy must take less than this of the time to be worth having. */
+const worthwhile = 0.85;
+
+/**
+ * The fastest form of the ternary product that computes known sums correctly on this host.
+ *
+ * Engines have shipped wrong code for these instructions: Node 20's baseline compiler doubles one relaxed dot product until
+ * the function is optimised. So no form is used that has not just been seen to work, in this process.
+ *
+ * @throws BitNetError SELF_TEST_FAILED if none works, or the wanted one does not.
+ */
+export function chooseProduct(
+  compiled: CompiledKernels,
+  memories: Memories,
+  wishes: ProductWishes,
+): ProductChoice {
+  const home = memories.regions[0];
+  if (home === undefined) throw new RangeError("the home region comes first");
+  const kernels = instantiateKernels(compiled.module, home.memory);
+  const trial = createProductTrial(memories);
+  try {
+    const { form, milliseconds } = chooseForm(compiled.build, kernels, trial, wishes.form);
+    const wide =
+      wishes.wide256 !== false && compiled.build === "relaxed"
+        ? withRevectorizer(() => makeWideCopy(compiled, home.memory, trial, form, milliseconds))
+        : undefined;
+    return { form, wideModule: wide };
+  } finally {
+    trial.free();
+  }
+}
+
+/** As chooseProduct, for the form alone: the fastest that is correct, or the wanted one. */
+export function chooseForm(
+  build: KernelBuild,
+  kernels: Kernels,
+  trial: ProductTrial,
+  wanted?: TernaryForm,
+): { readonly form: TernaryForm; readonly milliseconds: number } {
+  const candidates: readonly TernaryForm[] = wanted === undefined ? ternaryForms : [wanted];
+  const trials = candidates
+    .filter((form) => (build === "relaxed" || form === "plain") && trial.correct(kernels, form))
+    .map((form) => ({ form, milliseconds: trial.time(kernels, form, formMilliseconds) }));
+  // An engine may have switched to optimised code meanwhile: what is chosen must be right in that, too.
+  const [best] = trials
+    .sort((a, b) => a.milliseconds - b.milliseconds)
+    .filter(({ form }) => trial.correct(kernels, form));
+  if (best !== undefined) return best;
+  throw new BitNetError(
+    "SELF_TEST_FAILED",
+    `The ${build} kernels (${candidates.join(", ")}) compute wrong sums on this JavaScript engine; update the runtime`,
+    { details: { build, forms: candidates } },
+  );
+}
+
+/** Runs with the revectorizer on, so it must stay in this function until the engine has optimised the product. */
+function makeWideCopy(
+  compiled: CompiledKernels,
+  memory: WebAssembly.Memory,
+  trial: ProductTrial,
+  form: TernaryForm,
+  milliseconds: number,
+): WebAssembly.Module | undefined {
+  const module = compileCopy(compiled);
+  const kernels = instantiateKernels(module, memory);
+  let best = Infinity;
+  for (
+    let spent = 0;
+    spent < wideMilliseconds && best > milliseconds * worthwhile;
+    spent += formMilliseconds / 2
+  ) {
+    best = Math.min(best, trial.time(kernels, form, formMilliseconds / 2));
+  }
+  return best <= milliseconds * worthwhile && trial.correct(kernels, form) ? module : undefined;
+}
