@@ -9,7 +9,7 @@ export {
   row_f16,
   row_f32,
 } from "./kernels/matmul-float";
-export { matmul_i8_i14, pack_row_i8, quantize_activations_i14, row_i8 } from "./kernels/matmul-int8";
+export { matmul_i8_i14, pack_halves_i8, quantize_activations_i14 } from "./kernels/matmul-int8";
 export {
   matmul_ternary_i8_narrow,
   matmul_ternary_i8_plain,

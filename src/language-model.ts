@@ -123,12 +123,12 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
     throwIfAborted(signal);
     progress.loadedBytes = bytes.size;
     report("ready");
-    return createLanguageModel(engine, tokenizer, describeInfo(file, engine));
+    if (!engine.readsFile) await bytes.close();
+    return createLanguageModel(engine, tokenizer, describeInfo(file, engine), bytes);
   } catch (error) {
     await engine?.dispose();
-    throw error;
-  } finally {
     await bytes.close();
+    throw error;
   }
 }
 
@@ -155,7 +155,12 @@ async function openSource(source: ModelSource): Promise<ByteSource> {
   );
 }
 
-function createLanguageModel(engine: Engine, tokenizer: Tokenizer, info: ModelInfo): LanguageModel {
+function createLanguageModel(
+  engine: Engine,
+  tokenizer: Tokenizer,
+  info: ModelInfo,
+  bytes: ByteSource,
+): LanguageModel {
   let disposed = false;
   function alive(): void {
     if (disposed) throw new BitNetError("DISPOSED", "The model has been disposed");
@@ -216,6 +221,7 @@ function createLanguageModel(engine: Engine, tokenizer: Tokenizer, info: ModelIn
     async dispose(): Promise<void> {
       disposed = true;
       await engine.dispose();
+      await bytes.close();
     },
     [Symbol.asyncDispose](): Promise<void> {
       return model.dispose();

@@ -1,10 +1,11 @@
-// Int8 rows × 14-bit activations: a compact output head.
+// Int8 rows × 14-bit activations: a screen for the output head (docs/NUMERICS.md).
 //
 // Layout "int8-rows": [rows][cols] i8 with w = i8 · scale[row], and per row a record {f32 scale, i32 Σ i8}. Activations are
 // 14-bit numbers u = x·s + 8192 in two planes of 7 bits, u = 128 · h + l, because the relaxed dot wants one operand below
 // 128; Σ w·x·s = 128 · Σ w·h + Σ w·l − 8192 · Σ w. So the error of an output is that of the int8 weights, not of the input.
 
-import { horizontalMax, sumLanesI32 } from "../simd/lanes";
+import { IEEE_HALF_UNIT, halfEvens, halfMask, halfOdds } from "../simd/half";
+import { horizontalMax, sumLanesF32, sumLanesI32 } from "../simd/lanes";
 
 /**
  * s[t] = 8128 / max(maxₖ |x[t, k]|, 1e-30);  u = roundHalfEven(x[t, k] · s[t]) + 8192;  h = u >> 7, l = u & 127
@@ -51,34 +52,87 @@ function round4(from: usize, s: v128): v128 {
 }
 
 /**
- * scale = max(maxₖ |x[k]|, 1e-30) / 127;  w[k] = roundHalfEven(x[k] / scale): one row into int8-rows.
+ * IEEE halves → int8-rows, with what is lost:  scale = max(maxₖ |x[k]|, 1e-30) / 127;  w[k] = roundHalfEven(x[k] / scale)
  *
- * Types     x f32 · w i8 · record {f32 scale, i32 Σ w}
- * Requires  cols % 16 == 0 · w may begin where x does
- * Exact     bit-identical in every build; |x[k] − w[k] · scale| ≤ scale / 2 · (1 + 2⁻¹⁶): the quotient, up to 127, is rounded first
+ * Shapes    halves [rows, cols] · scratch [cols] f32 · w [rows, cols] i8 · records [rows] {f32 scale, i32 Σ w}
+ *           · bounds [rows] {f32 ≥ ‖x − scale·w‖₂, f32 ≥ ‖x‖₂}
+ * Requires  cols % 16 == 0, cols ≤ 2¹⁶ · 16-byte aligned
+ * Returns   the largest |x| of all rows; 65536 or more if any was not finite: what was written is then useless
+ * Exact     bit-identical in every build. Norms are summed in f32 and raised by a thousandth, above what that loses
+ * Splits    by rows
  */
-export function pack_row_i8(x: usize, cols: usize, w: usize, record: usize): void {
-  let largest = f32x4.splat(0);
-  for (let k: usize = 0; k < cols << 2; k += 16) largest = f32x4.max(largest, f32x4.abs(v128.load(x + k)));
-  const scale: f32 = max(horizontalMax(largest), <f32>1e-30) / 127;
-  const s = f32x4.splat(scale);
-  let sums = i32x4.splat(0);
-  for (let k: usize = 0; k < cols; k += 16) {
-    const from = x + (k << 2);
-    const a = i16x8.narrow_i32x4_s(divide4(from, s), divide4(from + 16, s));
-    const b = i16x8.narrow_i32x4_s(divide4(from + 32, s), divide4(from + 48, s));
-    const bytes = i8x16.narrow_i16x8_s(a, b);
-    v128.store(w + k, bytes);
-    sums = i32x4.add(sums, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(bytes)));
+export function pack_halves_i8(
+  halves: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  scratch: usize,
+  w: usize,
+  records: usize,
+  bounds: usize,
+): f32 {
+  let largestOfAll: f32 = 0;
+  for (let row = rowBegin; row < rowEnd; ++row) {
+    const largest = widenHalves(halves + row * (cols << 1), scratch, cols);
+    largestOfAll = max(largestOfAll, largest);
+    const scale: f32 = max(largest, <f32>1e-30) / 127;
+    const s = f32x4.splat(scale);
+    const to = w + row * cols;
+    let sums = i32x4.splat(0);
+    let lost = f32x4.splat(0);
+    let squares = lost;
+    for (let k: usize = 0; k < cols; k += 16) {
+      const from = scratch + (k << 2);
+      const x0 = v128.load(from);
+      const x1 = v128.load(from, 16);
+      const x2 = v128.load(from, 32);
+      const x3 = v128.load(from, 48);
+      const n0 = f32x4.nearest(f32x4.div(x0, s));
+      const n1 = f32x4.nearest(f32x4.div(x1, s));
+      const n2 = f32x4.nearest(f32x4.div(x2, s));
+      const n3 = f32x4.nearest(f32x4.div(x3, s));
+      const low = i16x8.narrow_i32x4_s(i32x4.trunc_sat_f32x4_s(n0), i32x4.trunc_sat_f32x4_s(n1));
+      const high = i16x8.narrow_i32x4_s(i32x4.trunc_sat_f32x4_s(n2), i32x4.trunc_sat_f32x4_s(n3));
+      const bytes = i8x16.narrow_i16x8_s(low, high);
+      v128.store(to + k, bytes);
+      sums = i32x4.add(sums, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(bytes)));
+      const e0 = f32x4.sub(x0, f32x4.mul(n0, s));
+      const e1 = f32x4.sub(x1, f32x4.mul(n1, s));
+      const e2 = f32x4.sub(x2, f32x4.mul(n2, s));
+      const e3 = f32x4.sub(x3, f32x4.mul(n3, s));
+      lost = f32x4.add(lost, f32x4.add(sum2(e0, e1), sum2(e2, e3)));
+      squares = f32x4.add(squares, f32x4.add(sum2(x0, x1), sum2(x2, x3)));
+    }
+    store<f32>(records + (row << 3), scale);
+    store<i32>(records + (row << 3), sumLanesI32(sums), 4);
+    store<f32>(bounds + (row << 3), sqrt<f32>(sumLanesF32(lost)) * <f32>1.001);
+    store<f32>(bounds + (row << 3), sqrt<f32>(sumLanesF32(squares)) * <f32>1.001, 4);
   }
-  store<f32>(record, scale);
-  store<i32>(record, sumLanesI32(sums), 4);
+  return largestOfAll;
 }
 
 // @ts-ignore: decorator
 @inline
-function divide4(from: usize, s: v128): v128 {
-  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.div(v128.load(from), s)));
+function sum2(a: v128, b: v128): v128 {
+  return f32x4.add(f32x4.mul(a, a), f32x4.mul(b, b));
+}
+
+/** IEEE halves to f32; returns the largest magnitude, 65536 and more for what was not finite. */
+// @ts-ignore: decorator
+@inline
+function widenHalves(from: usize, to: usize, cols: usize): f32 {
+  const mask = halfMask();
+  const unit = f32x4.splat(IEEE_HALF_UNIT);
+  let largest = f32x4.splat(0);
+  for (let k: usize = 0; k < cols; k += 8) {
+    const v = v128.load(from + (k << 1));
+    const evens = f32x4.mul(halfEvens(v, mask), unit);
+    const odds = f32x4.mul(halfOdds(v, mask), unit);
+    largest = f32x4.max(largest, f32x4.max(f32x4.abs(evens), f32x4.abs(odds)));
+    v128.store(to + (k << 2), i32x4.shuffle(evens, odds, 0, 4, 1, 5));
+    v128.store(to + (k << 2), i32x4.shuffle(evens, odds, 2, 6, 3, 7), 16);
+  }
+  return horizontalMax(largest);
 }
 
 /** sums + Σ w·u over 16 bytes, w signed and u below 128: a pair is within ±2 · 128 · 127, inside 16 bits. */
@@ -188,11 +242,4 @@ export function matmul_i8_i14(
       finish(y + t * yStride + (r << 2), high, low, records + (r << 3), s, scale, accumulate);
     }
   }
-}
-
-/** y[k] = W[row, k] of int8-rows, as f32. Requires cols % 16 == 0. */
-export function row_i8(weights: usize, records: usize, cols: usize, row: usize, y: usize): void {
-  const from = weights + row * cols;
-  const scale = load<f32>(records + (row << 3));
-  for (let k: usize = 0; k < cols; ++k) store<f32>(y + (k << 2), <f32>load<i8>(from + k) * scale);
 }

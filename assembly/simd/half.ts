@@ -9,6 +9,11 @@
 @inline
 export const HALF_UNIT: f32 = 5.070602400912918e30;
 
+/** 2¹¹²: what an IEEE half lacks when its bits are read the same way. Subnormal halves then pass through f32 subnormals. */
+// @ts-ignore: decorator
+@inline
+export const IEEE_HALF_UNIT: f32 = 5.192296858534828e33;
+
 /** The even 16-bit elements of 8 rebiased halves, as f32 · 2⁻¹⁰². */
 // @ts-ignore: decorator
 @inline

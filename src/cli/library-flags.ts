@@ -43,7 +43,13 @@ export const expertFlags: readonly LibraryFlag<LoadOptions>[] = [
     choices: ternaryForms,
     hidden: true,
   },
-  { option: "head", flags: "--head <form>", about: "output matrix", choices: ["file", "int8"], hidden: true },
+  {
+    option: "head",
+    flags: "--head <form>",
+    about: "output matrix",
+    choices: ["auto", "whole", "screened"],
+    hidden: true,
+  },
 ];
 
 /** How a text is written. */

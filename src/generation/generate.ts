@@ -1,4 +1,5 @@
 import { abortReason, BitNetError } from "../errors.js";
+import type { LogitsNeed } from "../model/screening.js";
 import type { InnerSession } from "../model/session.js";
 import { createTextStream } from "../text/text-stream.js";
 import type { Tokenizer } from "../text/tokenizer.js";
@@ -39,7 +40,7 @@ export async function* generate(
     let tokenId: number;
     let logprob: number | undefined;
     try {
-      const logits = await session.evaluateInPlace(next, signal);
+      const logits = await session.evaluateInPlace(next, logitsNeed(options, history), signal);
       ({ tokenId, logprob } = sampler.sample(logits, history));
     } catch (error) {
       if (signal?.aborted !== true) throw error;
@@ -80,4 +81,22 @@ export async function* generate(
 /** What was held back, once nothing more can come. */
 function ended(last: { readonly text: string; readonly stopped: boolean }, held: string): string {
   return last.text + held;
+}
+
+/**
+ * Which logits decide the next token. Greedy decoding looks at the largest, top-k at the k largest, and neither needs the
+ * rest; penalties and biases change single logits, which must then be known. Log-probabilities, and sampling from all
+ * tokens, need all.
+ */
+function logitsNeed(options: ResolvedGenerateOptions, history: readonly number[]): LogitsNeed {
+  const { temperature, topK, logprobs, logitBias, repeatLastN } = options;
+  const count = temperature === 0 ? 1 : topK;
+  if (logprobs || count === 0) return "all";
+  const { repeatPenalty, presencePenalty, frequencyPenalty } = options;
+  const penalized = repeatPenalty !== 1 || presencePenalty !== 0 || frequencyPenalty !== 0;
+  const recent =
+    !penalized || repeatLastN === 0 ? [] : repeatLastN < 0 ? history : history.slice(-repeatLastN);
+  // A changed logit may leave the largest: as many more must be known.
+  const changed = new Set([...recent, ...logitBias.keys()]);
+  return { count: count + changed.size, always: changed };
 }

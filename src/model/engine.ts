@@ -1,5 +1,6 @@
 import type { ModelDescription } from "../architectures/index.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
+import type { Packing } from "../packing/pack.js";
 import type { ModelFile } from "../files/model-file.js";
 import { chooseProduct, type ProductChoice } from "../wasm/choose-product.js";
 import { compileKernels, type KernelBuild } from "../wasm/kernel-build.js";
@@ -10,6 +11,8 @@ import { chooseContextLength } from "./context-length.js";
 import { loadModelWeights } from "./load-model.js";
 import type { MemberMessage } from "./member-thread.js";
 import type { Model } from "./model.js";
+import { createOutputHead } from "./output-head.js";
+import type { Profile } from "./profile.js";
 import { createSession, type InnerSession } from "./session.js";
 import { allocateSession, freeSession } from "./session-plan.js";
 
@@ -17,6 +20,8 @@ import { allocateSession, freeSession } from "./session-plan.js";
 export interface Engine {
   readonly model: Model;
   readonly description: ModelDescription;
+  /** Whether rows of the file are read while the model runs: it must then stay open until `dispose`. */
+  readonly readsFile: boolean;
   readonly threads: number;
   readonly kernelBuild: KernelBuild;
   readonly product: ProductChoice;
@@ -39,10 +44,16 @@ export interface EngineChoices {
    * that is used if it proves correct and faster at load. The tokens are the same.
    */
   readonly wide256?: boolean | undefined;
+  /** Measures where the time of each pass goes and reports it: milliseconds by operation, waiting included. */
+  readonly onProfile?: ((spent: Profile) => void) | undefined;
   /** Most bytes of one WebAssembly memory; a larger model takes several. A multiple of 64 KiB. */
   readonly regionBytes?: number | undefined;
-  /** Keep the head as the file has it (default), or as a compact int8 copy: faster, and not exact. */
-  readonly head?: "file" | "int8" | undefined;
+  /**
+   * "whole" keeps the output head in memory as the file has it. "screened" keeps an int8 copy, which tells which few rows of
+   * the file to score: the same logits where they matter, from half the bytes. "auto" (default) screens F16 heads of 64 MiB
+   * and more.
+   */
+  readonly head?: "auto" | "whole" | "screened" | undefined;
 }
 
 export interface EngineOptions extends EngineChoices {
@@ -57,7 +68,7 @@ export interface EngineOptions extends EngineChoices {
 
 const memberScript = new URL("./member-thread.js", import.meta.url);
 
-/** Loads a file's weights and starts the threads. Takes nothing over from `file`: the caller closes it. */
+/** Loads a file's weights and starts the threads. The caller closes the file: at once, or after `dispose` if `readsFile`. */
 export async function startEngine(file: ModelFile, options: EngineOptions): Promise<Engine> {
   const kernels = await compileKernels(options.kernelBuild);
   throwIfAborted(options.signal);
@@ -67,26 +78,34 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
   const barrierAddress = memories.allocate(home.index, barrierBytes, "the team's barrier");
   const product = chooseProduct(kernels, memories, { form: options.ternaryForm, wide256: options.wide256 });
   // Threads take as long to start as a small model takes to load: let both happen at once.
-  const team = startTeam(memberScript, options.threads, kernels, memories, product, barrierAddress);
+  const team = startTeam(memberScript, options.threads, kernels, memories, product, barrierAddress, {
+    onProfile: options.onProfile,
+  });
   try {
-    const { model, description } = await loadModelWeights({
+    const tell = (message: MemberMessage): void => team.tell(message);
+    const { model, description, packing } = await loadModelWeights({
       file,
       memories,
       kernels,
       chooseContextLength: (sizes, weightBytes) =>
         chooseContextLength(file.source.name, sizes, weightBytes, options),
-      head: options.head ?? "file",
+      head: options.head ?? "auto",
+      members: team.members,
+      sharePacking: (work) => {
+        const memory = memories.regions[work.region]?.memory;
+        if (memory !== undefined) tell({ kind: "region", index: work.region, memory });
+        return team.run({ kind: "packHalves", work });
+      },
       regionBytes: options.regionBytes,
       onBytes: options.onBytes,
       signal: options.signal,
     });
     throwIfAborted(options.signal);
-    const tell = (message: MemberMessage): void => team.tell(message);
     for (const { index, memory } of memories.regions) tell({ kind: "region", index, memory });
     tell({ kind: "model", model });
     await team.run({ kind: "meet" });
     const { build: kernelBuild } = kernels;
-    return createEngine({ model, description, memories, team, tell, kernelBuild, product });
+    return createEngine({ model, description, packing, memories, team, tell, kernelBuild, product });
   } catch (error) {
     await team.stop();
     throw error;
@@ -96,28 +115,35 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
 function createEngine(parts: {
   readonly model: Model;
   readonly description: ModelDescription;
+  readonly packing: Packing;
   readonly memories: Memories;
   readonly team: Team;
   readonly tell: (message: MemberMessage) => void;
   readonly kernelBuild: KernelBuild;
   readonly product: ProductChoice;
 }): Engine {
-  const { model, memories, team, tell } = parts;
-  const weightBytes = memories.regions.reduce((sum, region) => sum + region.usedBytes, 0);
-  const { head } = model;
-  const elementBytes = { "ternary-rows": 0.25, "int8-rows": 1, "f16-rows": 2, "bf16-rows": 2, "f32-rows": 4 }[
-    head.layout
-  ];
-  const headBytes = head.rows * head.cols * elementBytes + (head.records === 0 ? 0 : head.rows * 8);
+  const { memories, team, tell, description } = parts;
+  let { model } = parts;
+  const outputHead = createOutputHead({
+    model: () => model,
+    replace: (changed) => {
+      model = changed;
+      tell({ kind: "model", model });
+    },
+    description,
+    memories,
+    packing: { ...parts.packing, onBytes: () => undefined, signal: undefined },
+  });
   let lastSession = 0;
   let disposing: Promise<void> | undefined;
   return {
     model,
-    description: parts.description,
+    description,
+    readsFile: model.screen !== undefined,
     threads: team.members,
     kernelBuild: parts.kernelBuild,
     product: parts.product,
-    memoryBytes: { weights: weightBytes - headBytes, head: headBytes },
+    memoryBytes: weightAndHeadBytes(memories, model),
     openSession(contextLength): InnerSession {
       if (disposing !== undefined) throw new BitNetError("DISPOSED", "The model has been disposed");
       if (!Number.isInteger(contextLength) || contextLength < 1 || contextLength > model.contextLength) {
@@ -133,8 +159,9 @@ function createEngine(parts: {
       tell({ kind: "session", plan });
       return createSession({
         plan,
-        model,
+        vocabSize: model.sizes.vocabSize,
         memories,
+        outputHead,
         run: (batch) => team.run({ kind: "forward", session: id, batch }),
         release: () => {
           tell({ kind: "forget", session: id });
@@ -147,4 +174,20 @@ function createEngine(parts: {
       return disposing;
     },
   };
+}
+
+/** Bytes in use for the output head, and for all else. */
+function weightAndHeadBytes(
+  memories: Memories,
+  model: Model,
+): { readonly weights: number; readonly head: number } {
+  const used = memories.regions.reduce((sum, region) => sum + region.usedBytes, 0);
+  const matrix = model.head ?? model.screen?.matrix;
+  if (matrix === undefined) return { weights: used, head: 0 };
+  const { rows, cols, layout } = matrix;
+  const elementBytes = { "ternary-rows": 0.25, "int8-rows": 1, "f16-rows": 2, "bf16-rows": 2, "f32-rows": 4 }[
+    layout
+  ];
+  const head = rows * cols * elementBytes + (layout === "int8-rows" ? rows * 16 : 0);
+  return { weights: used - head, head };
 }

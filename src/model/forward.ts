@@ -8,8 +8,8 @@ export interface Batch {
   readonly tokens: readonly number[];
   /** Position of the first of them: what the KV cache already holds. */
   readonly position: number;
-  /** Logits of no token, of the last, or of all. */
-  readonly logits: "none" | "last" | "all";
+  /** Logits of no token, of the last, or of all; or of the last by the head's screen, which only approximates them. */
+  readonly logits: "none" | "last" | "all" | "screen";
 }
 
 /**
@@ -20,8 +20,8 @@ export interface Batch {
  */
 export function forward(model: Model, session: SessionPlan, batch: Batch, ops: Operations): void {
   const { position } = batch;
-  let { x } = ops.buffers(session, model.embedding.region);
-  ops.embed(model.embedding, batch.tokens, x); // x [tokens, width]
+  let { x } = ops.buffers(session, model.embeddingRegion);
+  if (model.embedding !== undefined) ops.embed(model.embedding, batch.tokens, x); // x [tokens, width]
 
   for (const [index, layer] of model.layers.entries()) {
     const { query, key, value, attended, gate, up, x: here } = ops.buffers(session, layer.region);
@@ -37,6 +37,8 @@ export function forward(model: Model, session: SessionPlan, batch: Batch, ops: O
   }
 
   if (batch.logits === "none") return;
-  x = ops.move(x, ops.buffers(session, model.head.region).x);
-  ops.head(x, batch.logits, model.outputNorm, model.head, session.logits); // logits [1 or tokens, vocabulary]
+  x = ops.move(x, ops.buffers(session, model.headRegion).x);
+  const head = batch.logits === "screen" ? model.screen?.matrix : model.head;
+  if (head === undefined) throw new Error("the output head that was asked for is not in memory");
+  ops.head(x, batch.logits, model.outputNorm, head, session.logits); // logits [1 or tokens, vocabulary]
 }

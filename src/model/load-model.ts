@@ -7,8 +7,9 @@ import {
 } from "../architectures/index.js";
 import { BitNetError } from "../errors.js";
 import type { ModelFile } from "../files/model-file.js";
-import { packedBytes, packInt8Rows, packMatrix, packVector, type Packing } from "../packing/pack.js";
+import { packedBytes, packMatrix, packVector, type Packing } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
+import { canScreen, packScreen, screenBytes, type PackHalvesWork } from "../packing/screen.js";
 import { packRopeTables } from "../packing/rope-table.js";
 import { type CompiledKernels, instantiateKernels } from "../wasm/kernel-build.js";
 import type { Kernels } from "../wasm/kernels.js";
@@ -22,12 +23,22 @@ export interface ModelLoad {
   readonly kernels: CompiledKernels;
   /** Positions to prepare for, given the model's sizes and the bytes that its weights will take. */
   readonly chooseContextLength: (sizes: ModelSizes, weightBytes: number) => number;
-  /** Keep the output head as the file has it, or as a compact int8 copy that is not exact. */
-  readonly head: "file" | "int8";
+  /** Keep the whole output head in memory, or a compact screen of it that tells which of its rows in the file matter. */
+  readonly head: "auto" | "whole" | "screened";
+  readonly members: number;
+  /** Has the team pack a piece of the head. */
+  readonly sharePacking: (work: PackHalvesWork) => Promise<void>;
   /** Most bytes of one memory; undefined for the most that there can be. */
   readonly regionBytes: number | undefined;
   readonly onBytes: (count: number) => void;
   readonly signal: AbortSignal | undefined;
+}
+
+export interface LoadedModel {
+  readonly model: Model;
+  readonly description: ModelDescription;
+  /** What read the weights, for reading more of the file later. */
+  readonly packing: Packing;
 }
 
 /** Of a memory, the part that may be planned for weights and one KV cache; the rest is for tables and working buffers. */
@@ -38,9 +49,7 @@ const plannedFraction = 0.9;
  *
  * @throws BitNetError as describeModel, and FILE_CORRUPT, UNSUPPORTED_TENSOR_TYPE, OUT_OF_MEMORY.
  */
-export async function loadModelWeights(
-  load: ModelLoad,
-): Promise<{ readonly model: Model; readonly description: ModelDescription }> {
+export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
   const { file, memories } = load;
   const description = describeModel(file);
   const instances: (Kernels | undefined)[] = [];
@@ -59,10 +68,11 @@ export async function loadModelWeights(
   const layerBytes = description.layers.map((layer) =>
     sum(matricesOf(layer).map((role) => packedBytes(file, role))),
   );
-  const headBytes = packedBytes(file, description.head);
-  const embeddingBytes = packedBytes(file, description.embedding);
   const tied = description.head === description.embedding;
-  const weightBytes = sum(layerBytes) + embeddingBytes + (tied ? 0 : headBytes);
+  const screened = wantsScreen(load, description.head);
+  const embeddingBytes = screened ? 0 : packedBytes(file, description.embedding);
+  const headBytes = screened ? screenBytes(description.head) : packedBytes(file, description.head);
+  const weightBytes = sum(layerBytes) + headBytes + (tied ? 0 : embeddingBytes);
   const contextLength = load.chooseContextLength(description.sizes, weightBytes);
   const layerCacheBytes = (kvBytesPerToken(description.sizes) / description.sizes.layers) * contextLength;
 
@@ -79,27 +89,35 @@ export async function loadModelWeights(
     return region;
   };
 
-  const embedding = await packMatrix(packing, description.embedding, place(embeddingBytes));
-  if (embedding.layout === "ternary-rows") {
-    throw new BitNetError(
-      "UNSUPPORTED_TENSOR_TYPE",
-      `Cannot load "${file.source.name}": a ternary embedding has no kernel here`,
-      {
-        details: { tensor: description.embedding.tensor },
-      },
-    );
-  }
   const layers: Layer[] = [];
   for (const [index, layer] of description.layers.entries()) {
     layers.push(await packLayer(packing, layer, place((layerBytes[index] ?? 0) + layerCacheBytes)));
   }
-  const fileHead = tied ? embedding : await packMatrix(packing, description.head, place(headBytes));
-  const head = load.head === "int8" ? compactHead(packing, fileHead, tied) : fileHead;
-  const outputNorm = await packVector(packing, description.outputNorm, head.region);
+  const headRegion = place(headBytes);
+  const screen = screened
+    ? await packScreen(packing, description.head, headRegion, load.members, load.sharePacking)
+    : undefined;
+  const head = screen === undefined ? await packMatrix(packing, description.head, headRegion) : undefined;
+  const embeddingRegion = screen !== undefined || tied ? headRegion : place(embeddingBytes);
+  const embedding =
+    screen !== undefined
+      ? undefined
+      : tied
+        ? head
+        : await packMatrix(packing, description.embedding, embeddingRegion);
+  if (embedding?.layout === "ternary-rows") {
+    throw new BitNetError(
+      "UNSUPPORTED_TENSOR_TYPE",
+      `Cannot load "${file.source.name}": a ternary embedding has no kernel here`,
+      { details: { tensor: description.embedding.tensor } },
+    );
+  }
+  const outputNorm = await packVector(packing, description.outputNorm, headRegion);
   const regions = new Set(layers.map((layer) => layer.region));
   const ropeTables = await packRopeTables(packing, description.rope, regions, contextLength);
   return {
     description,
+    packing,
     model: {
       sizes: description.sizes,
       rope: description.rope,
@@ -107,20 +125,26 @@ export async function loadModelWeights(
       epsilon: description.epsilon,
       attentionScale: description.attentionScale,
       embedding,
+      embeddingRegion,
       layers,
       outputNorm,
       head,
+      headRegion,
+      screen,
       ropeTables,
       contextLength,
     },
   };
 }
 
-function compactHead(packing: Packing, head: PackedMatrix, tied: boolean): PackedMatrix {
-  if (head.layout === "ternary-rows") return head;
-  const compact = packInt8Rows(packing, head);
-  if (!tied) packing.memories.free(head.region, head.address);
-  return compact;
+/** Heads from this size on are screened: smaller ones are quick to read whole, and reading single rows costs more. */
+const screenedHeadBytes = 64 << 20;
+
+function wantsScreen({ file, head }: ModelLoad, role: MatrixRole): boolean {
+  const large = role.rows * role.cols * 2 >= screenedHeadBytes;
+  return (
+    (head === "screened" || (head === "auto" && large)) && canScreen(file.tensors.get(role.tensor), role)
+  );
 }
 
 function matricesOf(layer: LayerDescription): readonly MatrixRole[] {

@@ -1,11 +1,13 @@
 // What each thread of a model's team runs: it keeps copies of the model and its sessions, and runs `forward` when told.
 import { isMainThread, parentPort } from "node:worker_threads";
+import type { PackHalvesWork } from "../packing/screen.js";
 import { instantiateKernels } from "../wasm/kernel-build.js";
 import { type Kernels, ternaryKernel } from "../wasm/kernels.js";
 import { type MemberAnswer, type MemberRegion, type MemberStart, waitForTeam } from "../wasm/team.js";
 import { type Batch, forward } from "./forward.js";
 import type { Model } from "./model.js";
-import { createOperations, type Member, type Operations } from "./operations.js";
+import { createOperations, type Member, type Operations, share } from "./operations.js";
+import { type ProfiledOperations, profileOperations } from "./profile.js";
 import type { SessionPlan } from "./session-plan.js";
 
 /** What the owner of a team tells its members, besides the team's own messages. */
@@ -16,7 +18,15 @@ export type MemberMessage =
   | { readonly kind: "session"; readonly plan: SessionPlan }
   | { readonly kind: "forget"; readonly session: number }
   | MeetJob
+  | PackHalvesJob
   | ForwardJob;
+
+/** A piece of the output head to pack, by rows. */
+export interface PackHalvesJob {
+  readonly kind: "packHalves";
+  readonly job: number;
+  readonly work: PackHalvesWork;
+}
 
 /** Done when every member has started and knows the memories: the first pass then pays for nothing but itself. */
 export interface MeetJob {
@@ -42,6 +52,7 @@ function listen(port: NonNullable<typeof parentPort>): void {
   let start: MemberStart | undefined;
   let model: Model | undefined;
   let ops: Operations | undefined;
+  let profiled: ProfiledOperations | undefined;
 
   const answer = (message: MemberAnswer): void => port.postMessage(message);
 
@@ -82,13 +93,34 @@ function listen(port: NonNullable<typeof parentPort>): void {
     if (start.index === 0) answer({ kind: "done", job });
   }
 
+  function packHalves({ job, work }: PackHalvesJob): void {
+    if (start === undefined) throw new Error("told to pack before being started");
+    const member = memberOf(start);
+    const [begin, end] = share(work.rows, member);
+    const scratch = work.scratch[member.index] ?? 0;
+    const { halves, cols, output, records, bounds } = work;
+    const largest = kernelsOf(work.region).pack_halves_i8(
+      halves,
+      cols,
+      begin,
+      end,
+      scratch,
+      output,
+      records,
+      bounds,
+    );
+    new Float32Array(member.bytes(work.region).buffer, scratch, 1)[0] = largest;
+    member.barrier();
+    if (member.index === 0) answer({ kind: "done", job });
+  }
+
   function run({ job, session, batch }: ForwardJob): void {
     const plan = sessions.get(session);
     if (model === undefined || ops === undefined || plan === undefined)
       throw new Error("told to work before being set up");
     ops.begin(plan, batch.tokens.length);
     forward(model, plan, batch, ops);
-    if (start?.index === 0) answer({ kind: "done", job });
+    if (start?.index === 0) answer({ kind: "done", job, ...(profiled && { profile: profiled.take() }) });
   }
 
   function receive(message: MemberMessage): void {
@@ -103,6 +135,10 @@ function listen(port: NonNullable<typeof parentPort>): void {
         if (start === undefined) throw new Error("given a model before being started");
         ({ model } = message);
         ops = createOperations(model, memberOf(start));
+        if (start.profile) {
+          profiled = profileOperations(ops);
+          ops = profiled.operations;
+        }
         return;
       case "session":
         sessions.set(message.plan.id, message.plan);
@@ -112,6 +148,9 @@ function listen(port: NonNullable<typeof parentPort>): void {
         return;
       case "meet":
         meet(message);
+        return;
+      case "packHalves":
+        packHalves(message);
         return;
       case "forward":
         run(message);

@@ -1,4 +1,5 @@
 import type { ModelSizes, RopeDescription } from "../architectures/description.js";
+import type { HeadScreen } from "../packing/screen.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
 import type { Place } from "../wasm/memory.js";
 
@@ -12,10 +13,17 @@ export interface Model {
   readonly gate: "relu2" | "silu";
   readonly epsilon: number;
   readonly attentionScale: number;
-  readonly embedding: PackedMatrix;
+  /** Undefined while the output head is screened: the caller then fills the residual stream from rows of the file. */
+  readonly embedding: PackedMatrix | undefined;
+  /** Where rows of the embedding go. */
+  readonly embeddingRegion: number;
   readonly layers: readonly Layer[];
   readonly outputNorm: PackedVector;
-  readonly head: PackedMatrix;
+  /** The exact output head; undefined while only its screen is in memory. */
+  readonly head: PackedMatrix | undefined;
+  /** Where the output norm, the head and its screen lie. */
+  readonly headRegion: number;
+  readonly screen: HeadScreen | undefined;
   /** Cosines and sines of every position up to `contextLength`, one table in each region that holds layers. */
   readonly ropeTables: readonly Place[];
   /** Positions for which the tables were made: no session is longer. */

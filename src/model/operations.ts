@@ -69,7 +69,13 @@ export interface Operations {
   /** Causal attention of every query head over its group's cached keys and values. */
   attend(cache: KvCache | undefined, position: number, query: Buffer, out: Buffer): void;
   /** logits = W · norm(x) for the last row of x, or for all. */
-  head(x: Buffer, which: "last" | "all", norm: PackedVector, matrix: PackedMatrix, logits: Buffer): void;
+  head(
+    x: Buffer,
+    which: "last" | "all" | "screen",
+    norm: PackedVector,
+    matrix: PackedMatrix,
+    logits: Buffer,
+  ): void;
 }
 
 /** Rows are shared out in whole cache lines of f32 results, so that no two members write one line. */
@@ -306,7 +312,7 @@ export function createOperations(model: Model, member: Member): Operations {
       member.barrier();
     },
     head(x, which, norm, matrix, logits): void {
-      const count = which === "last" ? 1 : tokens;
+      const count = which === "all" ? tokens : 1;
       const first = x.address + (tokens - count) * x.cols * 4;
       const rows = { region: x.region, address: first, cols: x.cols, tokens: count };
       const input = prepare(rows, norm, inputForms([matrix]));

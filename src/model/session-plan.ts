@@ -120,8 +120,8 @@ export function allocateSession(
   try {
     const regions = new Set([
       ...model.layers.map((layer) => layer.region),
-      model.head.region,
-      model.embedding.region,
+      model.headRegion,
+      model.embeddingRegion,
     ]);
     const work = memories.regions.map((region) =>
       regions.has(region.index) ? workBuffers(region.index) : undefined,
@@ -131,7 +131,7 @@ export function allocateSession(
       keys: { region, address: take(region, cacheBytes, `a KV cache of ${contextLength} tokens`) },
       values: { region, address: take(region, cacheBytes, `a KV cache of ${contextLength} tokens`) },
     }));
-    const { region } = model.head;
+    const region = model.headRegion;
     const logits = { region, cols: vocabSize, address: take(region, logitsTokens * vocabSize * 4, "logits") };
     return { id, contextLength, batchTokens: tokens, logitsTokens, work, caches, logits };
   } catch (error) {

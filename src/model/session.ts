@@ -1,7 +1,8 @@
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { Memories } from "../wasm/memory.js";
 import type { Batch } from "./forward.js";
-import type { Model } from "./model.js";
+import type { OutputHead } from "./output-head.js";
+import type { LogitsNeed } from "./screening.js";
 import type { SessionPlan } from "./session-plan.js";
 
 export interface EvaluateOptions {
@@ -39,20 +40,27 @@ export interface Session extends Disposable {
 
 /** What the library itself uses besides: logits where they lie, without a copy. */
 export interface InnerSession extends Session {
-  /** As `evaluate` with "last"; the result is overwritten by the next call. */
-  evaluateInPlace(ids: readonly number[], signal: AbortSignal | undefined): Promise<Float32Array>;
+  /**
+   * As `evaluate` with "last", for callers who may need only the largest logits: those, and −Infinity for others, may be all
+   * that is there. The result is overwritten by the next call.
+   */
+  evaluateInPlace(
+    ids: readonly number[],
+    need: LogitsNeed,
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array>;
 }
 
 export function createSession(parts: {
   readonly plan: SessionPlan;
-  readonly model: Model;
+  readonly vocabSize: number;
   readonly memories: Memories;
+  readonly outputHead: OutputHead;
   /** Runs a pass on the team. */
   readonly run: (batch: Batch) => Promise<void>;
   readonly release: () => void;
 }): InnerSession {
-  const { plan, model, memories } = parts;
-  const { vocabSize } = model.sizes;
+  const { plan, vocabSize, memories, outputHead } = parts;
   let position = 0;
   let disposed = false;
   /** The end of the queue of calls; never rejects. */
@@ -99,16 +107,18 @@ export function createSession(parts: {
   async function passes(
     ids: readonly number[],
     tokensPerPass: number,
-    logits: "last" | "all",
+    logits: "last" | "all" | "screen",
     signal: AbortSignal | undefined,
     onPass: (begin: number, count: number) => void,
   ): Promise<void> {
     check(ids);
+    if (logits !== "screen") await outputHead.makeWhole();
     const start = position;
     for (let begin = 0; begin < ids.length; begin += tokensPerPass) {
       throwIfAborted(signal);
       const tokens = ids.slice(begin, begin + tokensPerPass);
-      const wanted = logits === "all" ? "all" : begin + tokens.length === ids.length ? "last" : "none";
+      const wanted = logits === "all" || begin + tokens.length === ids.length ? logits : "none";
+      await outputHead.embed(plan, tokens);
       await parts.run({ tokens, position: start + begin, logits: wanted });
       onPass(begin, tokens.length);
     }
@@ -143,10 +153,11 @@ export function createSession(parts: {
         return all;
       });
     },
-    evaluateInPlace(ids, signal): Promise<Float32Array> {
+    evaluateInPlace(ids, need, signal): Promise<Float32Array> {
       return inTurn(async () => {
-        await passes(ids, plan.batchTokens, "last", signal, () => {});
-        return logitsView(1);
+        const screen = outputHead.canScreen(need);
+        await passes(ids, plan.batchTokens, screen ? "screen" : "last", signal, () => {});
+        return screen ? outputHead.screened(plan, need) : logitsView(1);
       });
     },
     truncate(length): void {

@@ -217,26 +217,7 @@ function corrupt(packing: Packing, tensor: TensorInfo, begin: number, problem: s
   );
 }
 
-/**
- * Makes a compact int8 copy of a float matrix, row by row: a head of a quarter to a half of the bytes, within half a step of
- * each row's largest weight / 127.
- */
-export function packInt8Rows(packing: Packing, source: PackedMatrix): PackedMatrix {
-  const { memories } = packing;
-  const { region, rows, cols } = source;
-  const kernels = packing.kernels(region);
-  const address = memories.allocate(region, rows * cols, "the int8 head");
-  const records = memories.allocate(region, rows * 8, "the int8 head");
-  const staging = memories.allocate(region, cols * 4, "the int8 head");
-  for (let row = 0; row < rows; row += 1) {
-    readRow(kernels, source, row, staging);
-    kernels.pack_row_i8(staging, cols, address + row * cols, records + row * 8);
-  }
-  memories.free(region, staging);
-  return { ...source, address, records, layout: "int8-rows" };
-}
-
-/** One row of a float or int8 matrix, as f32 at `outputAddress` of its own region. */
+/** One row of a float matrix, as f32 at `outputAddress` of its own region. */
 export function readRow(kernels: Kernels, matrix: PackedMatrix, row: number, outputAddress: number): void {
   switch (matrix.layout) {
     case "f16-rows":
@@ -246,11 +227,10 @@ export function readRow(kernels: Kernels, matrix: PackedMatrix, row: number, out
     case "f32-rows":
       return kernels.row_f32(matrix.address, matrix.cols, row, outputAddress);
     case "int8-rows":
-      return kernels.row_i8(matrix.address, matrix.records, matrix.cols, row, outputAddress);
     case "ternary-rows":
       throw new BitNetError(
         "UNSUPPORTED_TENSOR_TYPE",
-        "A ternary embedding has no kernel here; F32, F16 and BF16 have",
+        `An embedding in ${matrix.layout} has no kernel here; F32, F16 and BF16 have`,
       );
   }
 }

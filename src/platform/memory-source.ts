@@ -21,6 +21,10 @@ export function bytesSource(bytes: Uint8Array, name = "memory"): ByteSource {
       requireRange(name, bytes.length, offset, target.length);
       target.set(bytes.subarray(offset, offset + target.length));
     },
+    readIntoNow(offset, target) {
+      requireRange(name, bytes.length, offset, target.length);
+      target.set(bytes.subarray(offset, offset + target.length));
+    },
     async close() {},
   };
 }

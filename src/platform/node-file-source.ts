@@ -1,3 +1,4 @@
+import { readSync } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -55,6 +56,15 @@ function fileSource(name: string, handle: FileHandle, size: number): ByteSource 
         done += count;
       }
     },
+    readIntoNow(offset, target) {
+      requireRange(name, size, offset, target.length);
+      if (closing) throw new BitNetError("DISPOSED", `Cannot read "${name}": it has been closed`);
+      for (let done = 0; done < target.length;) {
+        const count = readSync(handle.fd, target, done, target.length - done, offset + done);
+        if (count === 0) throw shorter(name, offset + done);
+        done += count;
+      }
+    },
     close() {
       closing ??= handle.close();
       return closing;
@@ -82,7 +92,11 @@ async function readPiece(
     });
   }
   if (count > 0) return count;
-  throw new BitNetError(
+  throw shorter(name, position);
+}
+
+function shorter(name: string, position: number): BitNetError {
+  return new BitNetError(
     "FILE_READ",
     `Cannot read "${name}" at byte ${position}: the file has become shorter since it was opened`,
     { details: { offset: position } },

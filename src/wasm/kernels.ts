@@ -26,13 +26,6 @@ export interface Kernels {
   readonly row_f32: EmbeddingRow;
   readonly row_bf16: EmbeddingRow;
   readonly row_f16: EmbeddingRow;
-  row_i8(
-    weightsAddress: number,
-    recordsAddress: number,
-    cols: number,
-    row: number,
-    outputAddress: number,
-  ): void;
   quantize_activations_i8(
     inputAddress: number,
     cols: number,
@@ -100,7 +93,16 @@ export interface Kernels {
   readonly gate_silu: GatedActivation;
   check_ternary(codesAddress: number, bytes: number): number;
   pack_f16(fromAddress: number, toAddress: number, count: number): number;
-  pack_row_i8(fromAddress: number, cols: number, toAddress: number, recordAddress: number): void;
+  pack_halves_i8(
+    halvesAddress: number,
+    cols: number,
+    rowBegin: number,
+    rowEnd: number,
+    scratchAddress: number,
+    outputAddress: number,
+    recordsAddress: number,
+    boundsAddress: number,
+  ): number;
   widen_f16(fromAddress: number, toAddress: number, count: number): void;
   team_barrier(stateAddress: number, members: number): number;
   team_break(stateAddress: number): void;

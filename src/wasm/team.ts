@@ -14,6 +14,8 @@ export interface MemberStart {
   readonly product: ProductChoice;
   /** Where the team's barrier keeps its state: address in region 0. */
   readonly barrierAddress: number;
+  /** Whether to measure each operation of a pass. */
+  readonly profile: boolean;
 }
 
 /** A memory that members may meet from now on. */
@@ -25,7 +27,13 @@ export interface MemberRegion {
 
 /** What members answer. Member 0 speaks for all when a job is done; any member may fail. */
 export type MemberAnswer =
-  { readonly kind: "done"; readonly job: number } | { readonly kind: "failed"; readonly message: string };
+  | {
+      readonly kind: "done";
+      readonly job: number;
+      /** Milliseconds by operation, where the team measures. */
+      readonly profile?: Readonly<Record<string, number>>;
+    }
+  | { readonly kind: "failed"; readonly message: string };
 
 /**
  * Threads that run the same jobs in step over shared memory. The caller's thread only posts and waits for messages, so its
@@ -53,6 +61,7 @@ interface PendingJob {
 }
 
 /**
+ * @param options.onProfile called after each pass with the milliseconds that member 0 spent in each operation.
  * @param script what members run: a module that answers the messages above and the caller's own.
  */
 export function startTeam(
@@ -62,6 +71,7 @@ export function startTeam(
   memories: Memories,
   product: ProductChoice,
   barrierAddress: number,
+  options: { readonly onProfile?: ((spent: Readonly<Record<string, number>>) => void) | undefined } = {},
 ): Team {
   const pending = new Map<number, PendingJob>();
   let lastJob = 0;
@@ -86,6 +96,7 @@ export function startTeam(
     }
     const job = pending.get(answer.job);
     pending.delete(answer.job);
+    if (answer.profile !== undefined) options.onProfile?.(answer.profile);
     if (pending.size === 0) hold(false);
     job?.resolve();
   }
@@ -112,6 +123,7 @@ export function startTeam(
       module: kernels.module,
       product,
       barrierAddress,
+      profile: options.onProfile !== undefined,
     };
     thread.post(start);
   }

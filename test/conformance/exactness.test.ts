@@ -148,7 +148,7 @@ describe("storyteller over several memories", () => {
       });
       try {
         const used = new Set([
-          engine.model.embedding.region,
+          engine.model.embeddingRegion,
           ...engine.model.layers.map((layer) => layer.region),
         ]);
         expect(used.size).toBe(regions);

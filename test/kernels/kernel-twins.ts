@@ -2,7 +2,7 @@ import type { Kernels } from "#dist/wasm/kernels.js";
 import type { KernelTwin } from "./kernel-case.js";
 import { attentionTwin } from "./twins/attention.js";
 import { relu2Twin, siluTwin } from "./twins/gated-activation.js";
-import { int8ProductTwin, int8RowTwin, packRowTwin } from "./twins/int8-rows.js";
+import { int8ProductTwin, packHalvesTwin } from "./twins/int8-rows.js";
 import { bf16Layout, f16Layout, f32Layout, floatProductTwin, floatRowTwin } from "./twins/matmul-float.js";
 import { ternaryTwin } from "./twins/matmul-ternary.js";
 import { packF16Twin, checkTernaryTwin, widenF16Twin } from "./twins/pack.js";
@@ -25,7 +25,7 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   matmul_ternary_i8_plain: ternaryTwin("plain"),
   matmul_ternary_i8_wide: ternaryTwin("wide"),
   pack_f16: packF16Twin,
-  pack_row_i8: packRowTwin,
+  pack_halves_i8: packHalvesTwin,
   quantize_activations_i14: quantizeI14Twin,
   quantize_activations_i8: quantizeI8Twin,
   rms_norm: rmsNormTwin,
@@ -35,7 +35,6 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   row_bf16: floatRowTwin(bf16Layout),
   row_f16: floatRowTwin(f16Layout),
   row_f32: floatRowTwin(f32Layout),
-  row_i8: int8RowTwin,
   store_heads_as_halves: storeHeadsTwin,
   team_barrier: teamBarrierTwin,
   team_break: teamBreakTwin,

@@ -1,13 +1,17 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openModelFile } from "#dist/files/index.js";
 import {
   BitNetError,
   embeddedModelUrl,
+  type GenerateOptions,
   type GeneratePiece,
   type LanguageModel,
   loadModel,
 } from "#dist/index.js";
+import { type Engine, startEngine } from "#dist/model/engine.js";
+import { openFileSource } from "#dist/platform/node.js";
 
 const greedy = { temperature: 0, maxTokens: 24 } as const;
 
@@ -283,19 +287,95 @@ describe("loading", () => {
     });
     await expect(loading).rejects.toBe(reason);
   });
+});
 
-  it("runs with a compact head when asked, which is close and not exact", async () => {
-    const exact = await loadModel(undefined, { threads: 1 });
-    const compact = await loadModel(undefined, { threads: 1, head: "int8" });
-    const ids = exact.tokenize("Once upon a time");
-    using a = exact.createSession();
-    using b = compact.createSession();
-    const [la, lb] = [await a.evaluate(ids), await b.evaluate(ids)];
-    const worst = Math.max(...la.map((logit, i) => Math.abs(logit - (lb[i] ?? NaN))));
-    expect(worst).toBeGreaterThan(0);
-    expect(worst).toBeLessThan(0.5);
-    await exact.dispose();
-    await compact.dispose();
+describe("a screened head", () => {
+  let whole: LanguageModel;
+  let screened: LanguageModel;
+  beforeAll(async () => {
+    whole = await loadModel(undefined, { threads: 2, head: "whole" });
+    screened = await loadModel(undefined, { threads: 2, head: "screened" });
+  });
+  afterAll(async () => {
+    await whole.dispose();
+    await screened.dispose();
+  });
+
+  it("takes half the memory", () => {
+    expect(screened.info.memoryBytes.head).toBe(4096 * (256 + 16));
+    expect(whole.info.memoryBytes.head).toBe(4096 * 256 * 2);
+  });
+
+  it.each<[string, GenerateOptions]>([
+    ["greedy", { temperature: 0 }],
+    ["top-k", { temperature: 1, topK: 5, seed: 1 }],
+    ["all defaults", { seed: 2 }],
+    [
+      "greedy with penalties",
+      { temperature: 0, repeatPenalty: 1.3, presencePenalty: 0.5, frequencyPenalty: 0.2 },
+    ],
+    ["penalties over all the text", { temperature: 0.9, repeatPenalty: 1.2, repeatLastN: -1, seed: 3 }],
+    [
+      "biases up and down",
+      {
+        temperature: 0,
+        logitBias: new Map([
+          [300, 5],
+          [278, -Infinity],
+          [4000, 3],
+        ]),
+      },
+    ],
+    ["sampling from all tokens", { temperature: 1, topK: 0, minP: 0, topP: 1, seed: 4 }],
+  ])("writes the same tokens: %s", async (_, options) => {
+    for (const prompt of ["Once upon a time", "The fox", ""]) {
+      const [a, b] = await Promise.all(
+        [whole, screened].map((model) => collect(model.generate(prompt, { maxTokens: 60, ...options }))),
+      );
+      expect(b).toEqual(a);
+    }
+  });
+
+  it("gives the bits of the whole head where it gives anything, and leaves out only smaller logits", async () => {
+    const engineOf = async (head: "whole" | "screened"): Promise<Engine> => {
+      const file = await openModelFile(await openFileSource(fileURLToPath(embeddedModelUrl)));
+      const rest = { contextLength: undefined, freeBytes: 1e9, onBytes: () => undefined, signal: undefined };
+      return startEngine(file, { threads: 1, head, ...rest });
+    };
+    const [wholeEngine, screenedEngine] = [await engineOf("whole"), await engineOf("screened")];
+    using a = wholeEngine.openSession(256);
+    using b = screenedEngine.openSession(256);
+    let kept = 0;
+    for (let i = 0; i < 100; i += 1) {
+      const ids = [(i * 131) % 4000, (i * 57) % 4000];
+      const all = new Float32Array(await a.evaluateInPlace(ids, "all", undefined));
+      const count = 1 + (i % 40);
+      const some = await b.evaluateInPlace(ids, { count, always: [17] }, undefined);
+      const floor = [...all].sort((x, y) => y - x)[count - 1] ?? NaN;
+      all.forEach((logit, id) => {
+        const given = some[id] ?? NaN;
+        if (given !== -Infinity) kept += 1;
+        if (given === -Infinity ? logit >= floor || id === 17 : given !== logit) {
+          throw new Error(`token ${id}: ${given} instead of ${logit}, floor ${floor}`);
+        }
+      });
+    }
+    // It must leave out most, or it screens nothing.
+    expect(kept / 100).toBeLessThan(1000);
+    await wholeEngine.dispose();
+    await screenedEngine.dispose();
+  });
+
+  it("has the whole head for those who ask for all logits, and goes on screening for others", async () => {
+    const model = await loadModel(undefined, { threads: 1, head: "screened" });
+    const text = await model.complete("The king", { temperature: 0, maxTokens: 10 });
+    using a = whole.createSession();
+    using b = model.createSession();
+    expect(await b.evaluate([1, 2, 3], { logits: "all" })).toEqual(
+      await a.evaluate([1, 2, 3], { logits: "all" }),
+    );
+    expect(await model.complete("The king", { temperature: 0, maxTokens: 10 })).toBe(text);
+    await model.dispose();
   });
 });
 

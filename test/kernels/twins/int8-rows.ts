@@ -1,17 +1,18 @@
 import { int8Output, packRowI8, quantizeI14 } from "../../reference/activations.js";
-import { at as valueAt, f32, roundoff } from "../../reference/float32.js";
+import type { Kernels } from "#dist/wasm/kernels.js";
+import { numberToFloat16 } from "#dist/weight-formats/float16.js";
+import { at as valueAt, f32 } from "../../reference/float32.js";
+import { halfToNumber } from "../../reference/halves.js";
 import {
   bytesOf,
   columnRanges,
   type KernelCase,
   type KernelTwin,
   requireSame,
-  requireWithin,
   stridedRows,
   unset,
 } from "../kernel-case.js";
 import { createNumbers, type Numbers } from "../numbers.js";
-import { hardRows } from "./quantize-activations.js";
 import { splitWays } from "./splits.js";
 
 export const int8ProductTwin: KernelTwin = {
@@ -93,71 +94,91 @@ function productCase(
   };
 }
 
-export const packRowTwin: KernelTwin = {
+export const packHalvesTwin: KernelTwin = {
   *cases(): Iterable<KernelCase> {
-    for (const [name, row] of hardRows([0, 16, 32, 48, 2560])) {
-      const cols = row.length;
-      const expected = packRowI8(row);
-      const check: KernelCase["check"] = (outcome) => {
-        const values = new Int8Array(outcome.bytes("weights").buffer, 0, cols);
-        requireSame(values, expected.values, "weight");
-        requireSame(outcome.floats("record").subarray(0, 1), [expected.scale], "scale");
-        requireSame(outcome.ints("record").subarray(1), [expected.sum], "sum");
-        // Half a step, and the rounding of a quotient of up to 127 steps before that.
-        const bound = expected.scale * (0.5 + 127 * roundoff) + 2 ** -149;
-        requireWithin(
-          Array.from(values, (value) => value * expected.scale),
-          row,
-          () => bound,
-          "packed value",
+    const numbers = createNumbers(93);
+    for (const cols of [16, 48, 2560]) {
+      for (const count of [0, 1, 5]) {
+        const rows = Array.from({ length: count }, (_, r) =>
+          // Rows of ordinary weights, of subnormal halves, of zeros, and with one weight far above the rest.
+          Float32Array.from(numbers.floats(cols), (value, k) =>
+            halfToNumber(
+              numberToFloat16(value * ([0.02, 3e-6, 0, 0.02, 60][r] ?? 1) + (r === 3 && k === 7 ? 90 : 0)),
+            ),
+          ),
         );
-      };
-      yield {
-        name,
-        blocks: { row: bytesOf(row), weights: unset(cols), record: unset(8) },
-        aligned: [],
-        writes: { weights: [[0, cols]], record: [[0, 8]] },
-        ways: [(kernels, at) => kernels.pack_row_i8(at("row"), cols, at("weights"), at("record"))],
-        check,
-      };
-      yield {
-        name: `${name}, in place`,
-        blocks: { weights: bytesOf(row), record: unset(8) },
-        aligned: [],
-        writes: { weights: [[0, cols]], record: [[0, 8]] },
-        ways: [(kernels, at) => kernels.pack_row_i8(at("weights"), cols, at("weights"), at("record"))],
-        check,
-      };
+        yield packHalvesCase(rows, cols);
+      }
     }
+    const withInfinity = new Float32Array(16).fill(1);
+    withInfinity[3] = Infinity;
+    yield {
+      ...packHalvesCase([withInfinity], 16),
+      name: "a row with an infinity",
+      check: (outcome) => {
+        if (!((outcome.returned ?? 0) >= 65536))
+          throw new Error(`returned ${String(outcome.returned)} for an infinity`);
+      },
+    };
   },
 };
 
-export const int8RowTwin: KernelTwin = {
-  *cases(): Iterable<KernelCase> {
-    const numbers = createNumbers(92);
-    for (const cols of [0, 16, 48, 2560]) {
-      const rows = Array.from({ length: 3 }, () => ({
-        values: numbers.bytes(cols),
-        scale: f32(numbers.whole(1, 900) / 1e4),
-      }));
-      for (const row of [0, 2]) {
-        yield {
-          name: `row ${row} of 3 × ${cols}`,
-          blocks: {
-            weights: bytesOf(...rows.map(({ values }) => values)),
-            records: bytesOf(...rows.flatMap(({ scale }) => [Float32Array.of(scale), Int32Array.of(0)])),
-            output: unset(cols * 4),
-          },
-          aligned: [],
-          writes: { output: [[0, cols * 4]] },
-          ways: [(kernels, at) => kernels.row_i8(at("weights"), at("records"), cols, row, at("output"))],
-          check(outcome): void {
-            const { values, scale } = rows[row] ?? { values: new Int8Array(0), scale: NaN };
-            const expected = Float32Array.from({ length: cols }, (_, k) => valueAt(values, k) * scale);
-            requireSame(outcome.floats("output"), expected, "column");
-          },
-        };
-      }
-    }
-  },
-};
+function packHalvesCase(rows: readonly Float32Array[], cols: number): KernelCase {
+  const count = rows.length;
+  const expected = rows.map(packRowI8);
+  const call = (kernels: Kernels, at: (block: string) => number, begin: number, end: number): number =>
+    // prettier-ignore
+    kernels.pack_halves_i8(
+      at("halves"), cols, begin, end, at("scratch"), at("weights"), at("records"), at("bounds"),
+    );
+  return {
+    name: `${count} × ${cols}`,
+    blocks: {
+      halves: bytesOf(...rows.map((row) => Uint16Array.from(row, numberToFloat16))),
+      scratch: unset(cols * 4),
+      weights: unset(count * cols),
+      records: unset(count * 8),
+      bounds: unset(count * 8),
+    },
+    aligned: ["halves", "scratch", "weights"],
+    scratch: ["scratch"],
+    writes: {
+      scratch: [[0, cols * 4]],
+      weights: [[0, count * cols]],
+      records: [[0, count * 8]],
+      bounds: [[0, count * 8]],
+    },
+    ways: [
+      (kernels, at) => call(kernels, at, 0, count),
+      (kernels, at) => Math.max(0, ...rows.map((_, row) => call(kernels, at, row, row + 1))),
+    ],
+    check(outcome): void {
+      requireSame([outcome.returned ?? NaN], [Math.max(0, ...rows.map(largestOf))], "returned");
+      rows.forEach((row, r) => {
+        const { values, scale, sum } = expected[r] ?? { values: new Int8Array(0), scale: NaN, sum: NaN };
+        requireSame(
+          new Int8Array(outcome.bytes("weights").buffer, r * cols, cols),
+          values,
+          `row ${r}, weight`,
+        );
+        requireSame(outcome.floats("records").subarray(2 * r, 2 * r + 1), [scale], `row ${r}, scale`);
+        requireSame(outcome.ints("records").subarray(2 * r + 1, 2 * r + 2), [sum], `row ${r}, sum`);
+        const lost = Math.hypot(...row.map((value, k) => value - valueAt(values, k) * scale));
+        const [boundOfLost = NaN, boundOfRow = NaN] = outcome.floats("bounds").subarray(2 * r, 2 * r + 2);
+        // Above the truth, which is what screening rests on, and not far above it.
+        for (const [bound, truth] of [
+          [boundOfLost, lost],
+          [boundOfRow, Math.hypot(...row)],
+        ] as const) {
+          if (!(bound >= truth && bound <= truth * 1.01 + 1e-9)) {
+            throw new Error(`row ${r}: ${bound} is no close bound of ${truth}`);
+          }
+        }
+      });
+    },
+  };
+}
+
+function largestOf(row: Float32Array): number {
+  return row.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+}

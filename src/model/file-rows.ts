@@ -1,0 +1,88 @@
+import type { ByteSource } from "../platform/byte-source.js";
+import type { Kernels } from "../wasm/kernels.js";
+import type { Memories } from "../wasm/memory.js";
+
+/** An F16 matrix whose rows are read from the file when they are needed, a few at a time. */
+export interface FileRows {
+  /** Writes rows as f32, `cols · 4` bytes apart, at `outputAddress`. */
+  widen(ids: readonly number[], outputAddress: number): Promise<void>;
+  /**
+   * W[id] · x for each id, bit for bit what the whole head in memory gives.
+   * @param inputAddress f32 [cols] in the same region.
+   */
+  multiply(ids: readonly number[], inputAddress: number): Promise<Float32Array>;
+}
+
+/** Rows that are read and worked on together. */
+const batchRows = 256;
+
+/** Takes a few megabytes of `region` for rows on their way. */
+export function createFileRows(parts: {
+  readonly source: ByteSource;
+  readonly tensorOffset: number;
+  readonly cols: number;
+  readonly region: number;
+  readonly memories: Memories;
+  readonly kernels: Kernels;
+}): FileRows {
+  const { source, tensorOffset, cols, region, memories, kernels } = parts;
+  const rowBytes = cols * 2;
+  const staging = memories.allocate(region, batchRows * rowBytes, "rows of the output head");
+  const products = memories.allocate(region, batchRows * 4, "rows of the output head");
+
+  async function read(ids: readonly number[]): Promise<void> {
+    const offsets = ids.map((id) => tensorOffset + id * rowBytes);
+    const target = (index: number): Uint8Array =>
+      memories.view({ region, address: staging + index * rowBytes }, rowBytes);
+    if (source.readIntoNow === undefined) {
+      await Promise.all(offsets.map((offset, index) => source.readInto(offset, target(index))));
+    } else {
+      for (const [index, offset] of offsets.entries()) source.readIntoNow(offset, target(index));
+    }
+  }
+
+  /** The staging buffer holds one batch: calls wait for one another. */
+  let last: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(call: () => Promise<T>): Promise<T> {
+    const result = last.then(call);
+    last = result.catch(() => undefined);
+    return result;
+  }
+
+  return {
+    widen: (ids, outputAddress) =>
+      inTurn(async () => {
+        for (let begin = 0; begin < ids.length; begin += batchRows) {
+          const batch = ids.slice(begin, begin + batchRows);
+          await read(batch);
+          kernels.widen_f16(staging, outputAddress + begin * cols * 4, batch.length * cols);
+        }
+      }),
+    multiply: (ids, inputAddress) =>
+      inTurn(async () => {
+        const results = new Float32Array(ids.length);
+        for (let begin = 0; begin < ids.length; begin += batchRows) {
+          const batch = ids.slice(begin, begin + batchRows);
+          const count = batch.length;
+          await read(batch);
+          kernels.pack_f16(staging, staging, count * cols);
+          kernels.matmul_f16_f32(
+            staging,
+            cols,
+            0,
+            count,
+            inputAddress,
+            cols * 4,
+            1,
+            products,
+            count * 4,
+            1,
+            0,
+          );
+          const bytes = memories.view({ region, address: products }, count * 4);
+          results.set(new Float32Array(bytes.buffer, bytes.byteOffset, count), begin);
+        }
+        return results;
+      }),
+  };
+}
