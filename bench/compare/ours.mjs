@@ -11,26 +11,36 @@ const model = await loadModel(path, {
 const loadMs = performance.now() - begin;
 const afterLoadBytes = process.memoryUsage().rss;
 
-/** "pp": a prompt at once. "tg": so many greedy tokens one after another, the text and its sampling included. */
+/** A text of exactly so many tokens, BOS included. */
+function promptText(count) {
+  let text = "the";
+  while (model.tokenize(text).length < count) text += " the";
+  return text;
+}
+
+/** "pp": a prompt at once. "tg": so many greedy tokens, as users get them: text, sampling and stop rules included. */
 async function measure({ kind, tokens, position }) {
-  const session = model.createSession({ contextLength: position + tokens + 1 });
-  try {
-    if (position > 0) await session.evaluate(promptIds(position));
+  if (kind === "pp") {
+    const session = model.createSession({ contextLength: tokens });
     const start = performance.now();
-    if (kind === "pp" || kind === "ttft") {
-      await session.evaluate(promptIds(tokens));
-      return performance.now() - start;
-    }
-    let next = 100;
-    for (let i = 0; i < tokens; i += 1) {
-      const logits = await session.evaluate([next]);
-      next = 0;
-      for (let id = 1; id < logits.length; id += 1) if (logits[id] > logits[next]) next = id;
-    }
-    return performance.now() - start;
-  } finally {
+    await session.evaluateInPlace(promptIds(tokens), { count: 1, always: [] }, undefined);
+    const milliseconds = performance.now() - start;
     session.dispose();
+    return milliseconds;
   }
+  const ends = ["<|end_of_text|>", "<|eot_id|>"].flatMap((name) =>
+    model.tokenize(name, { addSpecial: false, parseSpecial: true }),
+  );
+  const options = {
+    temperature: 0,
+    maxTokens: tokens + 1,
+    logitBias: new Map(ends.map((id) => [id, -Infinity])),
+  };
+  const times = [];
+  for await (const _ of model.generate(promptText(Math.max(position, 2)), options))
+    times.push(performance.now());
+  if (times.length !== tokens + 1) throw new Error(`ended after ${times.length} tokens`);
+  return times.at(-1) - times[0];
 }
 
 serveMeasurements(

@@ -44,7 +44,7 @@ serveMeasurements(
   {
     name: "node-llama-cpp",
     version,
-    release: llama.llamaCppRelease,
+    release: llama.llamaCppRelease?.release,
     loadMs,
     afterLoadBytes,
     system: llama.systemInfo,
