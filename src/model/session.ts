@@ -31,7 +31,7 @@ export interface Session extends Disposable {
   evaluate(ids: readonly number[], options?: EvaluateOptions): Promise<Float32Array<ArrayBuffer>>;
   /**
    * Goes back to the first `length` tokens, to continue from there.
-   * @throws BitNetError INVALID_ARGUMENT outside 0 … position.
+   * @throws BitNetError INVALID_ARGUMENT outside 0 … position, and while `evaluate` is under way.
    */
   truncate(length: number): void;
   /** Frees the cache; idempotent. A call under way finishes first. */
@@ -65,9 +65,14 @@ export function createSession(parts: {
   let disposed = false;
   /** The end of the queue of calls; never rejects. */
   let last: Promise<unknown> = Promise.resolve();
+  /** Calls that have not ended. */
+  let unfinished = 0;
 
   function inTurn<T>(call: () => Promise<T>): Promise<T> {
-    const result = last.then(call);
+    unfinished += 1;
+    const result = last.then(call).finally(() => {
+      unfinished -= 1;
+    });
     last = result.catch(() => undefined);
     return result;
   }
@@ -162,6 +167,13 @@ export function createSession(parts: {
     },
     truncate(length): void {
       if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
+      // The evaluation would set the position when it ends, and the truncation would be lost.
+      if (unfinished > 0) {
+        throw new BitNetError(
+          "INVALID_ARGUMENT",
+          "Cannot truncate while tokens are being evaluated: await evaluate first",
+        );
+      }
       if (!Number.isInteger(length) || length < 0 || length > position) {
         throw new BitNetError(
           "INVALID_ARGUMENT",

@@ -219,6 +219,19 @@ describe("a session", () => {
     expect(session.position).toBe(3);
   });
 
+  it("refuses to go back while tokens are being evaluated, whose end would undo it", async () => {
+    using session = model.createSession();
+    await session.evaluate([1, 2, 3, 4]);
+    const evaluating = session.evaluate([5, 6]);
+    expect(() => session.truncate(1)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+    await evaluating;
+    expect(session.position).toBe(6);
+    const stopped = session.evaluate([7], { signal: AbortSignal.abort(new Error("enough")) });
+    await expect(stopped).rejects.toThrow("enough");
+    session.truncate(1);
+    expect(session.position).toBe(1);
+  });
+
   it("is gone after disposal, which may be repeated", async () => {
     const session = model.createSession();
     session.dispose();
