@@ -170,7 +170,8 @@ function createEngine(parts: {
       });
     },
     dispose(): Promise<void> {
-      disposing ??= team.stop();
+      // Users keep models and sessions that they have disposed of; those must not keep gigabytes.
+      disposing ??= team.stop().then(() => memories.dispose());
       return disposing;
     },
   };

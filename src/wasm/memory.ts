@@ -37,6 +37,8 @@ export interface Memories {
   fits(region: number, bytes: number): boolean;
   /** Gives back what `allocate` returned. */
   free(region: number, address: number): void;
+  /** Lets go of every memory; nothing may be used any more. */
+  dispose(): void;
   /** The bytes at a place, as they are now in shared memory. */
   view(place: Place, bytes: number): Uint8Array<SharedArrayBuffer>;
 }
@@ -139,6 +141,9 @@ export function createMemories(regionBytes: number = largestRegionBytes): Memori
       region.taken.delete(address);
       region.usedBytes -= block.bytes;
       giveBack(region, block);
+    },
+    dispose(): void {
+      regions.length = 0;
     },
     view(place: Place, bytes: number): Uint8Array<SharedArrayBuffer> {
       return new Uint8Array(state(place.region).memory.buffer as SharedArrayBuffer, place.address, bytes);

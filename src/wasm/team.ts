@@ -134,6 +134,8 @@ export function startTeam(
       for (const thread of threads) thread.post(message);
     },
     run(job): Promise<void> {
+      if (ended?.code === "DISPOSED")
+        return Promise.reject(new BitNetError("DISPOSED", "The model has been disposed"));
       if (ended !== undefined) return Promise.reject(ended);
       lastJob += 1;
       const id = lastJob;

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -406,5 +407,36 @@ describe("a disposed model", () => {
     await expect(model.complete("Once")).rejects.toEqual(code("DISPOSED"));
     expect(() => model.tokenize("x")).toThrow(expect.objectContaining({ code: "DISPOSED" }));
     expect(() => model.createSession()).toThrow(expect.objectContaining({ code: "DISPOSED" }));
+  });
+
+  it("lets go of its memory, even while it and its sessions are kept", async () => {
+    const script = `
+      import { loadModel } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
+      const settled = async () => {
+        for (let i = 0; i < 5; i += 1) {
+          globalThis.gc();
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        return process.memoryUsage().rss;
+      };
+      const models = [];
+      const dispose = async () => {
+        const model = await loadModel(undefined, { threads: 1 });
+        const sessions = Array.from({ length: 12 }, () => model.createSession());
+        for (const session of sessions) await session.evaluate(Array(256).fill(5));
+        models.push({ model, sessions });
+        await model.dispose();
+      };
+      await dispose();
+      const before = await settled();
+      for (let i = 0; i < 2; i += 1) await dispose();
+      console.log(Math.round(((await settled()) - before) / 2 ** 20), models.length);
+    `;
+    const child = spawnSync(process.execPath, ["--expose-gc", "--input-type=module", "-e", script], {
+      encoding: "utf8",
+    });
+    const [growthMiB] = child.stdout.split(" ").map(Number);
+    // Each model holds about 30 MiB of weights and caches until it is disposed of.
+    expect(growthMiB, child.stderr).toBeLessThan(30);
   });
 });
