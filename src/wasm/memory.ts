@@ -3,6 +3,8 @@ import { BitNetError } from "../errors.js";
 const pageBytes = 65536;
 /** A wasm32 memory can be no larger. */
 export const largestRegionBytes: number = 65536 * pageBytes;
+/** Never handed out: a block that ended at 4 GiB would have the end address 0, and a kernel that walks up to it would do nothing. */
+const lastUsableByte = largestRegionBytes - 64;
 /** The first page belongs to the modules' static data (asconfig.json: lowMemoryLimit). */
 const firstFreeByte = pageBytes;
 
@@ -62,7 +64,8 @@ interface RegionState {
 /** @param regionBytes most bytes a region may grow to: a multiple of 64 KiB up to 4 GiB.
  */
 export function createMemories(regionBytes: number = largestRegionBytes): Memories {
-  const limit = Math.min(regionBytes, largestRegionBytes);
+  const maximum = Math.min(regionBytes, largestRegionBytes) / pageBytes;
+  const limit = Math.min(regionBytes, lastUsableByte);
   const regions: RegionState[] = [];
 
   function state(index: number): RegionState {
@@ -88,7 +91,7 @@ export function createMemories(regionBytes: number = largestRegionBytes): Memori
     addRegion(): Region {
       let memory: WebAssembly.Memory;
       try {
-        memory = new WebAssembly.Memory({ initial: 1, maximum: limit / pageBytes, shared: true });
+        memory = new WebAssembly.Memory({ initial: 1, maximum, shared: true });
       } catch (cause) {
         throw new BitNetError("OUT_OF_MEMORY", "The host refuses another WebAssembly memory", { cause });
       }
