@@ -11,6 +11,9 @@ import type { ByteSource } from "./platform/byte-source.js";
 import { blobSource, bytesSource } from "./platform/memory-source.js";
 import { availableParallelism, freeMemoryBytes, openFileSource } from "./platform/node.js";
 import { createTokenizer, type EncodeOptions, type Tokenizer } from "./text/tokenizer.js";
+import { kernelBuilds } from "./wasm/kernel-build.js";
+import { ternaryForms } from "./wasm/kernels.js";
+import { largestRegionBytes, pageBytes } from "./wasm/memory.js";
 
 /** Where a model's bytes come from: a path, a `file:` URL, or bytes that are already here. */
 export type ModelSource = string | URL | Blob | Uint8Array;
@@ -91,6 +94,7 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
   const threads = options.threads ?? Math.min(availableParallelism(), mostThreads);
   checkWhole("threads", threads, 1, mostThreads);
   if (options.contextLength !== undefined) checkWhole("contextLength", options.contextLength, 1, 1 << 26);
+  checkChoices(options);
   throwIfAborted(signal);
 
   const bytes = await openSource(source ?? embeddedModelUrl);
@@ -247,6 +251,31 @@ function describeInfo(file: ModelFile, engine: Engine): ModelInfo {
     threads: engine.threads,
     kernelBuild: `${engine.kernelBuild}/${engine.product.form}${engine.product.wideModule ? "/256" : ""}`,
   };
+}
+
+/** What TypeScript's users cannot get wrong; a misspelt choice must not quietly be another one. */
+function checkChoices({ kernelBuild, ternaryForm, head, regionBytes }: EngineChoices): void {
+  for (const [option, value, choices] of [
+    ["kernelBuild", kernelBuild, kernelBuilds],
+    ["ternaryForm", ternaryForm, ternaryForms],
+    ["head", head, ["file", "int8"]],
+  ] as const) {
+    if (value === undefined || (choices as readonly string[]).includes(value)) continue;
+    throw new BitNetError(
+      "INVALID_ARGUMENT",
+      `Invalid ${option}: ${value} (expected ${choices.map((choice) => `"${choice}"`).join(", ")})`,
+      { details: { option, value } },
+    );
+  }
+  if (regionBytes === undefined) return;
+  checkWhole("regionBytes", regionBytes, 2 * pageBytes, largestRegionBytes);
+  if (regionBytes % pageBytes !== 0) {
+    throw new BitNetError(
+      "INVALID_ARGUMENT",
+      `Invalid regionBytes: ${regionBytes} (expected a multiple of ${pageBytes})`,
+      { details: { option: "regionBytes", value: regionBytes } },
+    );
+  }
 }
 
 function checkWhole(name: string, value: number, least: number, most: number): void {

@@ -1,6 +1,7 @@
 import { BitNetError } from "../errors.js";
 
-const pageBytes = 65536;
+/** Memories grow by whole pages. */
+export const pageBytes = 65536;
 /** A wasm32 memory can be no larger. */
 export const largestRegionBytes: number = 65536 * pageBytes;
 /** Never handed out: a block that ended at 4 GiB would have the end address 0, and a kernel that walks up to it would do nothing. */

@@ -10,6 +10,7 @@ import {
   type GeneratePiece,
   type LanguageModel,
   loadModel,
+  type LoadOptions,
 } from "#dist/index.js";
 import { type Engine, startEngine } from "#dist/model/engine.js";
 import { openFileSource } from "#dist/platform/node.js";
@@ -256,7 +257,13 @@ describe("loading", () => {
     const path = fileURLToPath(embeddedModelUrl);
     const bytes = await readFile(path);
     const texts = [];
-    for (const source of [path, embeddedModelUrl, new Blob([bytes]), new Uint8Array(bytes)]) {
+    for (const source of [
+      path,
+      embeddedModelUrl,
+      embeddedModelUrl.href,
+      new Blob([bytes]),
+      new Uint8Array(bytes),
+    ]) {
       const model = await loadModel(source, { threads: 1 });
       texts.push(await model.complete("Once upon a time", { temperature: 0, maxTokens: 8 }));
       await model.dispose();
@@ -289,6 +296,17 @@ describe("loading", () => {
     await expect(loadModel(undefined, { threads: 1.5 })).rejects.toEqual(code("INVALID_ARGUMENT"));
     await expect(loadModel(undefined, { contextLength: 257 })).rejects.toEqual(code("INVALID_ARGUMENT"));
     await expect(loadModel(undefined, { contextLength: 0 })).rejects.toEqual(code("INVALID_ARGUMENT"));
+  });
+
+  it.each([
+    { kernelBuild: "avx" },
+    { ternaryForm: "fast" },
+    { head: "int4" },
+    { regionBytes: 100 },
+    { regionBytes: -65536 },
+    { regionBytes: 65536 * 3 + 1 },
+  ])("refuses %j, which JavaScript can ask for", async (options) => {
+    await expect(loadModel(undefined, options as LoadOptions)).rejects.toEqual(code("INVALID_ARGUMENT"));
   });
 
   it("rejects with the signal's reason", async () => {
