@@ -151,7 +151,7 @@ async function openSource(source: ModelSource): Promise<ByteSource> {
     }
     if (text === "")
       throw new BitNetError("INVALID_ARGUMENT", "Cannot open a model without a name: the path is empty");
-    return openFileSource(source);
+    return openFileSource(/^file:/i.test(text) && URL.canParse(text) ? new URL(text) : source);
   }
   throw new BitNetError(
     "INVALID_ARGUMENT",
