@@ -40,8 +40,10 @@ export async function* generate(
     let tokenId: number;
     let logprob: number | undefined;
     try {
-      const logits = await session.evaluateInPlace(next, logitsNeed(options, history), signal);
-      ({ tokenId, logprob } = sampler.sample(logits, history));
+      const need = logitsNeed(options, history, tokenizer.vocabSize);
+      const logits = await session.evaluateInPlace(next, need, signal);
+      // Some heads are padded to a round number of rows: what lies past the vocabulary is no token.
+      ({ tokenId, logprob } = sampler.sample(logits.subarray(0, tokenizer.vocabSize), history));
     } catch (error) {
       if (signal?.aborted !== true) throw error;
       yield { text: stops.flush(), tokenId: history.at(-1) ?? 0, ...finish("abort") };
@@ -88,7 +90,11 @@ function ended(last: { readonly text: string; readonly stopped: boolean }, held:
  * rest; penalties and biases change single logits, which must then be known. Log-probabilities, and sampling from all
  * tokens, need all.
  */
-function logitsNeed(options: ResolvedGenerateOptions, history: readonly number[]): LogitsNeed {
+function logitsNeed(
+  options: ResolvedGenerateOptions,
+  history: readonly number[],
+  vocabSize: number,
+): LogitsNeed {
   const { temperature, topK, logprobs, logitBias, repeatLastN } = options;
   const count = temperature === 0 ? 1 : topK;
   if (logprobs || count === 0) return "all";
@@ -98,5 +104,5 @@ function logitsNeed(options: ResolvedGenerateOptions, history: readonly number[]
     !penalized || repeatLastN === 0 ? [] : repeatLastN < 0 ? history : history.slice(-repeatLastN);
   // A changed logit may leave the largest: as many more must be known.
   const changed = new Set([...recent, ...logitBias.keys()]);
-  return { count: count + changed.size, always: changed };
+  return { count: count + changed.size, always: changed, below: vocabSize };
 }

@@ -3,7 +3,14 @@ import type { Memories, Place } from "../wasm/memory.js";
 import type { FileRows } from "./file-rows.js";
 
 /** Which logits a caller needs: of all tokens, or of enough to know the `count` largest, and of those in `always`. */
-export type LogitsNeed = "all" | { readonly count: number; readonly always: Iterable<number> };
+export type LogitsNeed = "all" | LargestLogits;
+
+export interface LargestLogits {
+  readonly count: number;
+  readonly always: Iterable<number>;
+  /** Rows from here on are no tokens and do not count; left out, all rows do. */
+  readonly below?: number;
+}
 
 /**
  * Exact logits of the tokens that can be among the largest, from approximate ones with proven bounds.
@@ -22,7 +29,7 @@ export interface Screening {
    * @param hidden where the normed hidden state lies, f32 [cols], in the screen's region.
    * @returns [rows]: the exact logits of the candidates and −Infinity elsewhere; overwritten by the next call.
    */
-  exact(approximate: Place, hidden: Place, need: Exclude<LogitsNeed, "all">): Promise<Float32Array>;
+  exact(approximate: Place, hidden: Place, need: LargestLogits): Promise<Float32Array>;
 }
 
 export function createScreening(memories: Memories, screen: HeadScreen, rows: FileRows): Screening {
@@ -65,10 +72,11 @@ export function createScreening(memories: Memories, screen: HeadScreen, rows: Fi
   return {
     async exact(approximate, hidden, need): Promise<Float32Array> {
       bound(floats(approximate, count), floats(hidden, matrix.cols));
-      const floor = largestAt(lower, need.count);
+      const end = Math.min(count, need.below ?? count);
+      const floor = largestAt(lower.subarray(0, end), need.count);
       const always = new Set(need.always);
       const candidates: number[] = [];
-      for (let row = 0; row < count; row += 1) {
+      for (let row = 0; row < end; row += 1) {
         // Written so that a NaN is a candidate, too.
         if (!((upper[row] ?? 0) < floor) || always.has(row)) candidates.push(row);
       }
