@@ -175,6 +175,8 @@ function createLanguageModel(
     const resolved = resolveGenerateOptions(options);
     throwIfAborted(resolved.signal);
     const ids = tokenizer.encode(prompt);
+    // A text that is to go on has not ended.
+    if (tokenizer.addsEos) ids.pop();
     if (ids.length === 0) {
       throw new BitNetError(
         "INVALID_ARGUMENT",

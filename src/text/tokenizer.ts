@@ -28,6 +28,8 @@ export interface Tokenizer {
   readonly vocabSize: number;
   readonly bosId: number | undefined;
   readonly eosId: number | undefined;
+  /** Whether `encode` ends a text with EOS. */
+  readonly addsEos: boolean;
   /** Any of these ends an answer. */
   readonly endOfGenerationIds: ReadonlySet<number>;
   /** The file's chat template, in Jinja, where it has one. */
@@ -96,6 +98,7 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
     vocabSize: tokens.length,
     bosId,
     eosId,
+    addsEos: addEos && eosId !== undefined,
     endOfGenerationIds: vocabulary.endOfGenerationIds,
     chatTemplate: vocabulary.chatTemplate,
     dropsFirstSpace: addSpacePrefix,

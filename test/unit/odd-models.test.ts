@@ -23,4 +23,15 @@ describe("a model that is unusual and usable", () => {
     const logitBias = new Map([[4095, 1000]]);
     expect(await model.complete("Once upon", { ...options, logitBias })).toBe(expected);
   });
+
+  it("continues a prompt and does not begin anew, where the tokenizer ends texts with EOS", async () => {
+    const bytes = await rewriteModel(storytellerPath, ({ metadata }) =>
+      metadata.set("tokenizer.ggml.add_eos_token", { type: "bool", value: true }),
+    );
+    await using model = await loadModel(bytes, { threads: 1 });
+    await using usual = await loadModel(storytellerPath, { threads: 1 });
+    expect(model.tokenize("Once upon")).toHaveLength(usual.tokenize("Once upon").length + 1);
+    const options = { maxTokens: 4, temperature: 0 } as const;
+    expect(await model.complete("Once upon", options)).toBe(await usual.complete("Once upon", options));
+  });
 });
