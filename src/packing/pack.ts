@@ -131,9 +131,8 @@ async function packF16(
     small &&= packing.kernels(region).pack_f16(at, at, bytes / 2) !== 0;
   });
   if (small) return { ...matrix, address, layout: "f16-rows" };
-  // Rare: a weight of 128 or more has no rebiased half. Read it again, wide.
+  // Rare: a weight of 128 or more has no rebiased half. Read it again, wide; progress has counted it once.
   packing.memories.free(region, address);
-  packing.onBytes(-tensor.bytes);
   const staging = packing.memories.allocate(region, pieceBytes, `reading ${tensor.name}`);
   const wide = packing.memories.allocate(region, count * 4, tensor.name);
   for (let begin = 0; begin < count * 2; begin += pieceBytes) {
@@ -144,7 +143,6 @@ async function packF16(
       packing.memories.view({ region, address: staging }, bytes),
     );
     packing.kernels(region).widen_f16(staging, wide + begin * 2, bytes / 2);
-    packing.onBytes(bytes);
   }
   packing.memories.free(region, staging);
   return { ...matrix, address: wide, layout: "f32-rows" };

@@ -1,4 +1,5 @@
 import type { RopeDescription } from "../architectures/index.js";
+import { throwIfAborted } from "../errors.js";
 import type { Place } from "../wasm/memory.js";
 import { type Packing, packVector } from "./pack.js";
 
@@ -25,6 +26,7 @@ export async function packRopeTables(
     } else {
       const factors = rope.factors && (await packVector(packing, rope.factors, region));
       for (let begin = 0; begin < contextLength; begin += piecePositions) {
+        throwIfAborted(packing.signal);
         const end = Math.min(contextLength, begin + piecePositions);
         const at = address + begin * rope.dimensions * 4;
         packing

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { loadModel } from "#dist/index.js";
+import { f16 } from "#dist/weight-formats/f16.js";
+import { f32 } from "#dist/weight-formats/f32.js";
 import { storytellerPath } from "../golden-path.js";
-import { type Edit, rewriteModel } from "../rewritten-model.js";
+import { type Edit, encodeTensor, rewriteModel } from "../rewritten-model.js";
 
 /** The storyteller's tokenizer without its last tokens; the embedding keeps its rows. */
 function shortenVocabulary({ metadata }: Edit, count: number): void {
@@ -34,4 +36,45 @@ describe("a model that is unusual and usable", () => {
     const options = { maxTokens: 4, temperature: 0 } as const;
     expect(await model.complete("Once upon", options)).toBe(await usual.complete("Once upon", options));
   });
+
+  it("computes the same with halves of 128 and above as with floats, and counts them once", async () => {
+    const logits = [];
+    for (const format of [f16, f32]) {
+      const bytes = await rewriteModel(storytellerPath, ({ tensors }) => {
+        const embedding = tensors.get("token_embd.weight");
+        if (embedding === undefined) throw new Error("no embedding");
+        const values = f16.decode(embedding.data, 4096 * 256);
+        values[4095 * 256 + 7] = 200;
+        values[12345] = -65504;
+        values[5] = 2 ** -24;
+        tensors.set("token_embd.weight", encodeTensor(format, embedding.shape, values));
+      });
+      const seen: number[] = [];
+      await using model = await loadModel(bytes, {
+        threads: 2,
+        onProgress: ({ loadedBytes }) => seen.push(loadedBytes),
+      });
+      expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+      using session = model.createSession({ contextLength: 16 });
+      logits.push(await session.evaluate(model.tokenize("Once upon a time")));
+    }
+    expect(logits[0]).toEqual(logits[1]);
+  });
+
+  it("stops loading at once when aborted while tables for a long context are made", async () => {
+    const bytes = await rewriteModel(storytellerPath, ({ metadata }) =>
+      metadata.set("bitnet-b1.58.context_length", { type: "uint32", value: 1 << 22 }),
+    );
+    const controller = new AbortController();
+    const reason = new Error("changed my mind");
+    const loading = loadModel(bytes, {
+      threads: 1,
+      signal: controller.signal,
+      onProgress: ({ loadedBytes, totalBytes }) => {
+        // The weights are there, and the tables come next.
+        if (loadedBytes === totalBytes) setImmediate(() => setImmediate(() => controller.abort(reason)));
+      },
+    });
+    await expect(loading).rejects.toBe(reason);
+  }, 10_000);
 });
