@@ -260,7 +260,7 @@ function checkChoices({ kernelBuild, ternaryForm, head, regionBytes }: EngineCho
   for (const [option, value, choices] of [
     ["kernelBuild", kernelBuild, kernelBuilds],
     ["ternaryForm", ternaryForm, ternaryForms],
-    ["head", head, ["file", "int8"]],
+    ["head", head, ["auto", "whole", "screened"]],
   ] as const) {
     if (value === undefined || (choices as readonly string[]).includes(value)) continue;
     throw new BitNetError(

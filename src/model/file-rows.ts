@@ -23,7 +23,8 @@ export function createFileRows(parts: {
   readonly cols: number;
   readonly region: number;
   readonly memories: Memories;
-  readonly kernels: Kernels;
+  /** Asked for at each use: a disposed model must not keep an instance and with it its memory. */
+  readonly kernels: () => Kernels;
 }): FileRows {
   const { source, tensorOffset, cols, region, memories, kernels } = parts;
   const rowBytes = cols * 2;
@@ -55,7 +56,7 @@ export function createFileRows(parts: {
         for (let begin = 0; begin < ids.length; begin += batchRows) {
           const batch = ids.slice(begin, begin + batchRows);
           await read(batch);
-          kernels.widen_f16(staging, outputAddress + begin * cols * 4, batch.length * cols);
+          kernels().widen_f16(staging, outputAddress + begin * cols * 4, batch.length * cols);
         }
       }),
     multiply: (ids, inputAddress) =>
@@ -65,8 +66,8 @@ export function createFileRows(parts: {
           const batch = ids.slice(begin, begin + batchRows);
           const count = batch.length;
           await read(batch);
-          kernels.pack_f16(staging, staging, count * cols);
-          kernels.matmul_f16_f32(
+          kernels().pack_f16(staging, staging, count * cols);
+          kernels().matmul_f16_f32(
             staging,
             cols,
             0,

@@ -52,14 +52,19 @@ const plannedFraction = 0.9;
 export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
   const { file, memories } = load;
   const description = describeModel(file);
-  const instances: (Kernels | undefined)[] = [];
+  // Weakly held: an instance keeps its memory, and a disposed model must not.
+  const instances = new WeakMap<WebAssembly.Memory, Kernels>();
   const packing: Packing = {
     file,
     memories,
     kernels: (region) => {
       const memory = memories.regions[region]?.memory;
       if (memory === undefined) throw new RangeError(`no memory region ${region}`);
-      return (instances[region] ??= instantiateKernels(load.kernels.module, memory));
+      const known = instances.get(memory);
+      if (known !== undefined) return known;
+      const made = instantiateKernels(load.kernels.module, memory);
+      instances.set(memory, made);
+      return made;
     },
     onBytes: load.onBytes,
     signal: load.signal,

@@ -1,6 +1,7 @@
 import type { ModelDescription } from "../architectures/index.js";
 import { packMatrix, type Packing } from "../packing/pack.js";
 import type { HeadScreen } from "../packing/screen.js";
+import type { Kernels } from "../wasm/kernels.js";
 import type { Memories } from "../wasm/memory.js";
 import { createFileRows, type FileRows } from "./file-rows.js";
 import type { Model } from "./model.js";
@@ -79,7 +80,7 @@ function createHelpers(
 ): { readonly screening: Screening; readonly embeddings: FileRows } {
   const { region, cols } = screen.matrix;
   const { source } = packing.file;
-  const kernels = packing.kernels(region);
+  const kernels = (): Kernels => packing.kernels(region);
   const rows = createFileRows({ source, tensorOffset: screen.tensorOffset, cols, region, memories, kernels });
   const embedding = packing.file.tensors.get(description.embedding.tensor);
   const embeddings =

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BitNetError, loadModel } from "#dist/index.js";
+import type { InnerSession } from "#dist/model/session.js";
 import { type BenchmarkSubject, measure, peakRssBytes, requireFits } from "#dist/tools/benchmark.js";
 
 /** A model that counts what it is asked to evaluate, each call taking a little. */
@@ -17,12 +18,13 @@ function countingModel(): {
     info: { vocabSize: 10, contextLength: 64 },
     createSession: ({ contextLength }) => {
       let position = 0;
-      return {
+      const session: InnerSession = {
         contextLength,
         get position() {
           return position;
         },
-        async evaluate(ids) {
+        evaluate: () => Promise.reject(new Error("generation does not ask for all logits")),
+        async evaluateInPlace(ids) {
           expect(position + ids.length).toBeLessThanOrEqual(contextLength);
           position += ids.length;
           calls.push([...ids]);
@@ -33,6 +35,7 @@ function countingModel(): {
         dispose,
         [Symbol.dispose]: dispose,
       };
+      return session;
     },
   };
   return { model, calls, disposed: () => disposed };

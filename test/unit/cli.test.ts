@@ -55,7 +55,7 @@ describe("bad usage is one line and status 2:", () => {
     ["empty stop", ["run", "-p", "x", "--stop", ""], /INVALID_ARGUMENT: Invalid --stop/],
     ["no threads", ["run", "-p", "x", "-t", "0"], /INVALID_ARGUMENT: Invalid --threads: 0/],
     ["context beyond the model's", ["run", "-p", "x", "-c", "9999"], /INVALID_ARGUMENT: Invalid --ctx: 9999/],
-    ["unknown head", ["run", "-p", "x", "--head", "int3"], /Allowed choices are file, int8/],
+    ["unknown head", ["run", "-p", "x", "--head", "int3"], /Allowed choices are auto, whole, screened/],
     ["two prompts", ["run", "-p", "x", "-f", "y"], /cannot be used with/],
     ["no prompt", ["run"], /INVALID_ARGUMENT: There is no prompt/],
     ["dummy without size", ["dummy", "-o", "x.gguf"], /--size <name>' not specified/],
