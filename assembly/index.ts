@@ -18,5 +18,5 @@ export {
 export { check_ternary, pack_f16, widen_f16 } from "./kernels/pack";
 export { quantize_activations_i8 } from "./kernels/quantize-activations";
 export { rms_norm } from "./kernels/rms-norm";
-export { rope_adjacent, rope_halves, rope_table, store_heads_as_halves } from "./kernels/rope";
+export { rope_adjacent, rope_halves, rope_table, store_heads_f16 } from "./kernels/rope";
 export { team_barrier, team_break } from "./kernels/team";

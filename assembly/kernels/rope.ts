@@ -1,4 +1,4 @@
-import { roundToHalf } from "../simd/half";
+import { toHalves } from "../simd/half";
 
 // Rotary position embedding, and the table of angles it reads. NativeMath is compiled into the module, so the table has the
 // same bits on every host; Math.sin of JavaScript engines does not.
@@ -117,10 +117,14 @@ export function rope_adjacent(
 }
 
 /**
- * Copies heads unrotated, with the addressing of rope_halves, each value rounded to the nearest half: what a cache of halves
- * would hold. y may be x.
+ * Copies heads as IEEE halves, rounded to the nearest, ties to even, and to ±65504 beyond: how keys and values enter their
+ * cache. Addressing as rope_halves; y is half as wide as x.
+ *
+ * Requires  headSize % 8 == 0 · y overlaps nothing
+ * Exact     bit-exact to the conversion of IEEE 754 for |x| ≤ 65504
+ * Splits    by tokens and heads
  */
-export function store_heads_as_halves(
+export function store_heads_f16(
   x: usize,
   tokens: usize,
   inputStride: usize,
@@ -135,7 +139,10 @@ export function store_heads_as_halves(
     for (let h = headBegin; h < headEnd; ++h) {
       const from = x + t * inputStride + h * (headSize << 2);
       const to = y + t * tokenStride + h * headStride;
-      for (let k: usize = 0; k < headSize << 2; k += 16) v128.store(to + k, roundToHalf(v128.load(from + k)));
+      for (let k: usize = 0; k < headSize << 1; k += 16) {
+        const at = from + (k << 1);
+        v128.store(to + k, toHalves(v128.load(at), v128.load(at, 16)));
+      }
     }
   }
 }

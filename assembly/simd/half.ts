@@ -14,6 +14,34 @@ export const HALF_UNIT: f32 = 5.070602400912918e30;
 @inline
 export const IEEE_HALF_UNIT: f32 = 5.192296858534828e33;
 
+/** 2¹⁰⁰ and 2¹²: IEEE_HALF_UNIT in two parts, for sums whose both operands need room (kernels/attention). */
+// @ts-ignore: decorator
+@inline
+export const QUERY_UNIT: f32 = 1.2676506002282294e30;
+// @ts-ignore: decorator
+@inline
+export const CACHED_UNIT: f32 = 4096;
+
+/** 2⁻¹¹²: what takes a half's value to the f32 whose bits, 13 places down, are the half's. */
+// @ts-ignore: decorator
+@inline
+const TO_HALF_BITS: f32 = 1.925929944387236e-34;
+
+/** Eight f32 as IEEE halves: rounded to the nearest, ties to even, and to ±65504 beyond. */
+// @ts-ignore: decorator
+@inline
+export function toHalves(low: v128, high: v128): v128 {
+  return i16x8.narrow_i32x4_u(halfBits(low), halfBits(high));
+}
+
+// @ts-ignore: decorator
+@inline
+function halfBits(x: v128): v128 {
+  const bits = f32x4.mul(roundToHalf(x), f32x4.splat(TO_HALF_BITS));
+  const sign = v128.and(i32x4.shr_u(bits, 16), i32x4.splat(0x8000));
+  return v128.or(v128.and(i32x4.shr_u(bits, 13), i32x4.splat(0x7fff)), sign);
+}
+
 /** The even 16-bit elements of 8 rebiased halves, as f32 · 2⁻¹⁰². */
 // @ts-ignore: decorator
 @inline

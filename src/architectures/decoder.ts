@@ -148,12 +148,12 @@ function readSizes(file: ModelFile, architecture: string): ModelSizes {
       `Cannot run "${file.source.name}": value heads of ${valueSize} beside key heads of ${headSize} have no graph here`,
     );
   }
-  // Kernels work on whole vectors: 16 columns where activations are quantized, 4 within a head.
+  // Kernels work on whole vectors: 16 columns where activations are quantized, 8 within a head.
   for (const [what, size, multiple] of [
     ["width", width, 32],
     ["feed-forward length", sizes.feedForward, 32],
     ["query width", heads * headSize, 32],
-    ["head size", headSize, 4],
+    ["head size", headSize, 8],
   ] as const) {
     if (size % multiple !== 0) {
       throw new BitNetError(

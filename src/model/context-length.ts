@@ -6,9 +6,9 @@ const usableFraction = 0.9;
 /** A context worth having: below this, loading fails instead of shrinking further. */
 const leastContextLength = 256;
 
-/** Bytes of KV cache per position: a key and a value vector of f32 in every layer. */
+/** Bytes of KV cache per position: a key and a value vector of halves in every layer. */
 export function kvBytesPerToken({ layers, kvHeads, headSize }: ModelSizes): number {
-  return layers * 2 * kvHeads * headSize * 4;
+  return layers * 2 * kvHeads * headSize * 2;
 }
 
 /**

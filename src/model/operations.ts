@@ -3,6 +3,7 @@ import type { PackedMatrix, PackedVector } from "../packing/packed.js";
 import type { Kernels } from "../wasm/kernels.js";
 import type { Model } from "./model.js";
 import {
+  attentionPositions,
   type Buffer,
   type KvCache,
   ownTokens,
@@ -265,7 +266,8 @@ export function createOperations(model: Model, member: Member): Operations {
       const table =
         (model.ropeTables.find((place) => place.region === region)?.address ?? 0) + position * dimensions * 4;
       const headBytes = headSize * 4;
-      const cacheHead = plan.contextLength * headBytes;
+      const rowBytes = headSize * 2;
+      const cacheHeadBytes = plan.contextLength * rowBytes;
       const [begin, end] = share(heads, member);
       // prettier-ignore
       rope(
@@ -281,8 +283,8 @@ export function createOperations(model: Model, member: Member): Operations {
         [value, cache.values],
       ] as const) {
         // prettier-ignore
-        kernels.store_heads_as_halves(
-          rows.address, tokens, rows.cols * 4, kvBegin, kvEnd, headSize, to.address + position * headBytes, cacheHead, headBytes,
+        kernels.store_heads_f16(
+          rows.address, tokens, rows.cols * 4, kvBegin, kvEnd, headSize, to.address + position * rowBytes, cacheHeadBytes, rowBytes,
         );
       }
       member.barrier();
@@ -290,24 +292,37 @@ export function createOperations(model: Model, member: Member): Operations {
     attend(cache, position, query, out): void {
       if (cache === undefined) return;
       const { heads, kvHeads, headSize } = model.sizes;
+      const group = heads / kvHeads;
       const kernels = member.kernels(query.region);
-      const scores = workOf(plan, query.region).scores[member.index]?.address ?? 0;
-      const headBytes = headSize * 4;
+      const scratch = workOf(plan, query.region).attention[member.index]?.address ?? 0;
       const stride = query.cols * 4;
-      // Work is (head, token) pairs, heads outermost: a member walks few heads' caches, and ranges are even to a token.
-      const [begin, end] = share(heads * tokens, member);
-      for (let unit = begin; unit < end;) {
-        const head = Math.floor(unit / tokens);
-        const first = unit % tokens;
-        const count = Math.min(tokens - first, end - unit);
-        const cacheOffset = Math.floor(head / (heads / kvHeads)) * plan.contextLength * headBytes;
-        const at = first * stride + head * headBytes;
+      /** So many tokens from `first`, of query heads that share a key and value head. */
+      const attendHeads = (head: number, count: number, first: number, tokenCount: number): void => {
+        const cacheOffset = Math.floor(head / group) * plan.contextLength * headSize * 2;
+        const at = first * stride + head * headSize * 4;
         // prettier-ignore
         kernels.attention(
-          query.address + at, stride, cache.keys.address + cacheOffset, cache.values.address + cacheOffset, headSize,
-          position + first, count, model.attentionScale, scores, out.address + at, stride,
+          query.address + at, stride, cache.keys.address + cacheOffset, cache.values.address + cacheOffset, headSize, count,
+          position + first, tokenCount, model.attentionScale, scratch, attentionPositions(plan), out.address + at, stride,
         );
-        unit += count;
+      };
+      if (tokens === 1) {
+        // Heads are shared out one by one, so that an odd number of groups still makes even work.
+        const [begin, end] = share(heads, member);
+        for (let head = begin; head < end;) {
+          const count = Math.min(end - head, group - (head % group));
+          attendHeads(head, count, 0, 1);
+          head += count;
+        }
+      } else {
+        // Work is (group, token) pairs, groups outermost: a member walks few caches, and ranges are even to a token.
+        const [begin, end] = share(kvHeads * tokens, member);
+        for (let unit = begin; unit < end;) {
+          const first = unit % tokens;
+          const count = Math.min(tokens - first, end - unit);
+          attendHeads(Math.floor(unit / tokens) * group, group, first, count);
+          unit += count;
+        }
       }
       member.barrier();
     },

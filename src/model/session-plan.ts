@@ -24,7 +24,7 @@ export interface SessionPlan {
   readonly logitsTokens: number;
   /** Working buffers by region; undefined for regions that no layer and no head is in. */
   readonly work: readonly (WorkBuffers | undefined)[];
-  /** Keys and values of each layer, in its region: [kvHeads][contextLength][headSize] each. */
+  /** Keys and values of each layer, in its region: [kvHeads][contextLength][headSize] IEEE halves each. */
   readonly caches: readonly KvCache[];
   readonly logits: Buffer;
 }
@@ -48,8 +48,8 @@ export interface WorkBuffers {
   readonly shared: ProjectionInput;
   /** The same for each member's own use, for few tokens. */
   readonly own: readonly ProjectionInput[];
-  /** Attention scores [contextLength + 4] for each member. */
-  readonly scores: readonly Place[];
+  /** Each member's scratch for attention: four heads' queries and scores. */
+  readonly attention: readonly Place[];
 }
 
 /** Rows of a projection's input as kernels want them. */
@@ -111,9 +111,9 @@ export function allocateSession(
       up: buffer(feedForward),
       shared: input(region, tokens),
       own: Array.from({ length: members }, () => input(region, Math.min(ownTokens, tokens))),
-      scores: Array.from({ length: members }, () => ({
+      attention: Array.from({ length: members }, () => ({
         region,
-        address: take(region, (contextLength + 4) * 4, "working buffers"),
+        address: take(region, 4 * (headSize + attentionPositions({ contextLength })) * 4, "working buffers"),
       })),
     };
   };
@@ -126,7 +126,7 @@ export function allocateSession(
     const work = memories.regions.map((region) =>
       regions.has(region.index) ? workBuffers(region.index) : undefined,
     );
-    const cacheBytes = kvHeads * contextLength * headSize * 4;
+    const cacheBytes = kvHeads * contextLength * headSize * 2;
     const caches = model.layers.map(({ region }) => ({
       keys: { region, address: take(region, cacheBytes, `a KV cache of ${contextLength} tokens`) },
       values: { region, address: take(region, cacheBytes, `a KV cache of ${contextLength} tokens`) },
@@ -145,13 +145,27 @@ export function freeSession(memories: Memories, plan: SessionPlan): void {
   const places: Place[] = [plan.logits, ...plan.caches.flatMap((cache) => [cache.keys, cache.values])];
   plan.work.forEach((work, region) => {
     if (work === undefined) return;
-    places.push(work.x, work.query, work.key, work.value, work.attended, work.gate, work.up, ...work.scores);
+    places.push(
+      work.x,
+      work.query,
+      work.key,
+      work.value,
+      work.attended,
+      work.gate,
+      work.up,
+      ...work.attention,
+    );
     for (const input of [work.shared, ...work.own]) {
       for (const address of [input.normed, input.quantized, input.records, input.scratch])
         places.push({ region, address });
     }
   });
   for (const place of places) memories.free(place.region, place.address);
+}
+
+/** Positions that a member's scratch for attention has room for: whole vectors of scores. */
+export function attentionPositions({ contextLength }: { readonly contextLength: number }): number {
+  return Math.ceil(contextLength / 4) * 4;
 }
 
 /** The working buffers of a region that a plan has buffers in. */

@@ -53,7 +53,7 @@ export interface EstimatedMemory {
 const LONGEST_STRING = 16_384;
 const FIRST_ELEMENTS = 8;
 const FIRST_CHARACTERS = 256;
-const KV_CACHE_ELEMENT_BYTES = 4;
+const KV_CACHE_ELEMENT_BYTES = 2;
 
 /** Describes an opened file: its metadata, tensors and cost. It refuses nothing; what it cannot tell is null. */
 export function inspectModel(file: ModelFile): Inspection {

@@ -65,7 +65,7 @@ export interface Kernels {
   ): void;
   readonly rope_halves: Rope;
   readonly rope_adjacent: Rope;
-  store_heads_as_halves(
+  store_heads_f16(
     inputAddress: number,
     tokens: number,
     inputStride: number,
@@ -82,10 +82,12 @@ export interface Kernels {
     keysAddress: number,
     valuesAddress: number,
     headSize: number,
+    heads: number,
     position: number,
     tokens: number,
     scale: number,
-    scoresAddress: number,
+    scratchAddress: number,
+    scratchPositions: number,
     outputAddress: number,
     outputStride: number,
   ): void;

@@ -69,6 +69,13 @@ export async function openWorkbench(path: string, build: KernelBuild): Promise<W
   const read = (address: number, count: number): Rows =>
     new Float32Array(new Float32Array(region.memory.buffer, address, count));
 
+  /** As the cache holds them. */
+  const halves = (x: Float32Array): number => {
+    const address = take(x.length * 2);
+    kernels.store_heads_f16(write(x), 1, 0, 0, 1, x.length, address, 0, 0);
+    return address;
+  };
+
   async function matrix(tensor: string): Promise<PackedMatrix> {
     const [cols = 0, rows = 0] = file.tensors.get(tensor)?.shape ?? [];
     const packed =
@@ -142,17 +149,18 @@ export async function openWorkbench(path: string, build: KernelBuild): Promise<W
     },
     roundToHalves(x): Rows {
       const address = write(x);
-      kernels.store_heads_as_halves(address, 1, 0, 0, 1, x.length, address, 0, 0);
+      kernels.widen_f16(halves(x), address, x.length);
       return read(address, x.length);
     },
     attend(query, keys, values, headSize): Rows {
       const tokens = query.length / headSize;
       const output = take(query.byteLength);
-      const scores = take((tokens + 4) * 4);
+      const positions = Math.ceil(tokens / 4) * 4;
+      const scratch = take(4 * (headSize + positions) * 4);
       const scale = Math.fround(1 / Math.sqrt(headSize));
       const stride = headSize * 4;
-      const [q, k, v] = [write(query), write(keys), write(values)];
-      kernels.attention(q, stride, k, v, headSize, 0, tokens, scale, scores, output, stride);
+      const [q, k, v] = [write(query), halves(keys), halves(values)];
+      kernels.attention(q, stride, k, v, headSize, 1, 0, tokens, scale, scratch, positions, output, stride);
       return read(output, query.length);
     },
     gate(kind, gate, up): Rows {

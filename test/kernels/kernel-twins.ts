@@ -35,7 +35,7 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   row_bf16: floatRowTwin(bf16Layout),
   row_f16: floatRowTwin(f16Layout),
   row_f32: floatRowTwin(f32Layout),
-  store_heads_as_halves: storeHeadsTwin,
+  store_heads_f16: storeHeadsTwin,
   team_barrier: teamBarrierTwin,
   team_break: teamBreakTwin,
   widen_f16: widenF16Twin,

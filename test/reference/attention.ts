@@ -32,7 +32,7 @@ export function attentionMagnitude(input: AttentionInput): number[] {
 }
 
 /**
- * The most that f32 arithmetic may change a weight, relative to itself. A score is a sum of products (16 interleaved sums),
+ * The most that f32 arithmetic may change a weight, relative to itself. A score is a sum of products (4 interleaved sums),
  * scaled, and the largest is taken away; an error of δ in a score changes its weight, and through their sum every weight, by
  * a factor of at most e^2δ. The exponential is good to 3 roundoffs of 2 each, the sum of the weights to one roundoff an
  * addition (four interleaved sums), and normalizing takes two roundings more.
@@ -40,7 +40,7 @@ export function attentionMagnitude(input: AttentionInput): number[] {
 export function attentionWeightBound({ query, keys, scale }: AttentionInput): number {
   const scoreErrors = keys.map((key) => {
     const score = Math.abs(dotProduct(query, key)) * scale;
-    return dotProductBound(query, key, 16) * scale + 3 * roundoff * score;
+    return dotProductBound(query, key, 4) * scale + 3 * roundoff * score;
   });
   return Math.expm1(2 * Math.max(...scoreErrors)) + (6 + keys.length / 4 + 4 + 2) * roundoff;
 }

@@ -1,7 +1,9 @@
 import type { Kernels } from "#dist/wasm/kernels.js";
+import { numberToFloat16 } from "#dist/weight-formats/float16.js";
 import { recordFigure } from "../../figures.js";
 import { attentionMagnitude, attentionOutput, attentionOutputBound } from "../../reference/attention.js";
 import { at as valueAt, f32 } from "../../reference/float32.js";
+import { halfToNumber } from "../../reference/halves.js";
 import {
   type AddressOf,
   bytesOf,
@@ -17,6 +19,7 @@ import { createNumbers, type Numbers } from "../numbers.js";
 interface Shape {
   readonly position: number;
   readonly tokens: number;
+  readonly heads: number;
   readonly headSize: number;
   /** What queries are multiplied by: large ones make one weight 1 and the others vanish. */
   readonly queryFactor?: number;
@@ -26,68 +29,95 @@ export const attentionTwin: KernelTwin = {
   *cases(): Iterable<KernelCase> {
     const numbers = createNumbers(17);
     for (const tokens of [0, 1, 2, 3, 4, 5, 11]) {
-      for (const position of [0, 1, 3, 6]) yield attentionCase({ position, tokens, headSize: 36 }, numbers);
+      for (const position of [0, 1, 3, 6])
+        yield attentionCase({ position, tokens, heads: 2, headSize: 40 }, numbers);
     }
-    for (const headSize of [4, 16, 64, 96, 100, 128, 256])
-      yield attentionCase({ position: 29, tokens: 2, headSize }, numbers);
-    yield attentionCase({ position: 255, tokens: 1, headSize: 64 }, numbers);
-    yield attentionCase({ position: 13, tokens: 2, headSize: 64, queryFactor: 100 }, numbers);
-    yield attentionCase({ position: 13, tokens: 2, headSize: 64, queryFactor: 0 }, numbers);
+    // Heads in fours, in twos and alone, in every mixture.
+    for (const heads of [0, 1, 2, 3, 4, 5, 7, 8])
+      yield attentionCase({ position: 6, tokens: 2, heads, headSize: 16 }, numbers);
+    for (const headSize of [8, 16, 64, 96, 128, 256])
+      yield attentionCase({ position: 29, tokens: 2, heads: 4, headSize }, numbers);
+    // Across the blocks of 256 positions in which values are mixed.
+    for (const position of [254, 255, 256, 600])
+      yield attentionCase({ position, tokens: 2, heads: 1, headSize: 64 }, numbers);
+    yield attentionCase({ position: 13, tokens: 2, heads: 1, headSize: 64, queryFactor: 100 }, numbers);
+    yield attentionCase({ position: 13, tokens: 2, heads: 1, headSize: 64, queryFactor: 0 }, numbers);
   },
 };
 
-function attentionCase({ position, tokens, headSize, queryFactor = 1 }: Shape, numbers: Numbers): KernelCase {
+function attentionCase(shape: Shape, numbers: Numbers): KernelCase {
+  const { position, tokens, heads, headSize, queryFactor = 1 } = shape;
+  const width = heads * headSize;
   const queries = Array.from({ length: tokens }, () =>
-    numbers.floats(headSize).map((value) => value * queryFactor),
+    numbers.floats(width).map((value) => value * queryFactor),
   );
-  const keys = Array.from({ length: position + tokens }, () => numbers.floats(headSize));
-  const values = Array.from({ length: position + tokens }, () => numbers.floats(headSize));
+  const halfRows = (): Uint16Array[] =>
+    Array.from({ length: position + tokens }, () =>
+      Uint16Array.from(numbers.floats(headSize), numberToFloat16),
+    );
+  const [keyBits, valueBits] = [halfRows(), halfRows()];
+  const widen = (row: Uint16Array): Float32Array => Float32Array.from(row, halfToNumber);
+  const [keys, values] = [keyBits.map(widen), valueBits.map(widen)];
   const scale = f32(1 / Math.sqrt(headSize));
-  const queryStride = headSize * 4 + 12;
-  const outputStride = headSize * 4 + 20;
-  // Scratch, rounded up to 4: its contents are the kernel's own business.
-  const scoreBytes = Math.ceil((position + tokens) / 4) * 16;
-  const attend = (kernels: Kernels, at: AddressOf, first: number, count: number): void => {
-    const query = at("queries") + first * queryStride;
-    const output = at("output") + first * outputStride;
-    const [keyRows, valueRows, scores] = [at("keys"), at("values"), at("scores")];
+  const queryStride = width * 4 + 12;
+  const outputStride = width * 4 + 20;
+  const positions = Math.ceil((position + tokens) / 4) * 4;
+  const scratchBytes = 4 * (headSize + positions) * 4;
+  const attend = (
+    kernels: Kernels,
+    at: AddressOf,
+    first: number,
+    count: number,
+    head: number,
+    headCount: number,
+  ): void => {
+    const query = at("queries") + first * queryStride + head * headSize * 4;
+    const output = at("output") + first * outputStride + head * headSize * 4;
+    const [keyRows, valueRows, scratch] = [at("keys"), at("values"), at("scratch")];
     // prettier-ignore
     kernels.attention(
-      query, queryStride, keyRows, valueRows, headSize, position + first, count, scale, scores, output, outputStride,
+      query, queryStride, keyRows, valueRows, headSize, headCount, position + first, count, scale, scratch, positions,
+      output, outputStride,
     );
   };
   return {
-    name: `${tokens} tokens at ${position}, head of ${headSize}${queryFactor === 1 ? "" : `, queries · ${queryFactor}`}`,
+    name: `${tokens} tokens at ${position}, ${heads} heads of ${headSize}${queryFactor === 1 ? "" : `, queries · ${queryFactor}`}`,
     blocks: {
       queries: stridedRows(queries, queryStride),
-      keys: bytesOf(...keys),
-      values: bytesOf(...values),
-      scores: unset(scoreBytes),
+      keys: bytesOf(...keyBits),
+      values: bytesOf(...valueBits),
+      scratch: unset(scratchBytes),
       output: unset(tokens * outputStride),
     },
-    aligned: ["scores"],
-    writes: { scores: [[0, scoreBytes]], output: columnRanges(tokens, outputStride, 0, headSize) },
+    aligned: ["scratch"],
+    scratch: ["scratch"],
+    writes: { scratch: [[0, scratchBytes]], output: columnRanges(tokens, outputStride, 0, width) },
     ways: [
-      (kernels, at) => attend(kernels, at, 0, tokens),
+      (kernels, at) => attend(kernels, at, 0, tokens, 0, heads),
       (kernels, at) => {
-        for (let t = 0; t < tokens; t += 1) attend(kernels, at, t, 1);
+        for (let t = 0; t < tokens; t += 1) attend(kernels, at, t, 1, 0, heads);
+      },
+      (kernels, at) => {
+        for (let head = 0; head < heads; head += 1) attend(kernels, at, 0, tokens, head, 1);
       },
     ],
     check(outcome): void {
-      queries.forEach((query, t) => {
+      queries.forEach((queryRow, t) => {
         const seen = position + t + 1;
-        const input = { query, keys: keys.slice(0, seen), values: values.slice(0, seen), scale };
-        const magnitude = attentionMagnitude(input);
-        const bound = attentionOutputBound(input);
-        const actual = outcome
-          .floats("output")
-          .subarray((t * outputStride) / 4)
-          .subarray(0, headSize);
-        const within = (i: number): number => bound * valueAt(magnitude, i) + 2 ** -126;
-        recordFigure(
-          "attention, error / bound",
-          requireWithin(actual, attentionOutput(input), within, `token ${t}, element`),
-        );
+        for (let head = 0; head < heads; head += 1) {
+          const query = queryRow.subarray(head * headSize, (head + 1) * headSize);
+          const input = { query, keys: keys.slice(0, seen), values: values.slice(0, seen), scale };
+          const magnitude = attentionMagnitude(input);
+          const bound = attentionOutputBound(input);
+          const begin = (t * outputStride) / 4 + head * headSize;
+          const actual = outcome.floats("output").subarray(begin, begin + headSize);
+          // The exponential is never below 2⁻¹²⁶, so a weight that should vanish may be that much; |value| is below 8.
+          const within = (i: number): number => bound * valueAt(magnitude, i) + seen * 8 * 2 ** -126;
+          recordFigure(
+            "attention, error / bound",
+            requireWithin(actual, attentionOutput(input), within, `token ${t}, head ${head}, element`),
+          );
+        }
       });
     },
   };
