@@ -12,6 +12,14 @@ export function kvBytesPerToken({ layers, kvHeads, headSize }: ModelSizes): numb
 }
 
 /**
+ * Bytes per position of all that grows with the context: the KV cache, the rotary table, and each thread's scratch for the
+ * scores of four heads.
+ */
+function contextBytesPerToken(sizes: ModelSizes, threads: number): number {
+  return kvBytesPerToken(sizes) + sizes.headSize * 4 + threads * 16;
+}
+
+/**
  * How many positions to prepare for: what was asked for, or else the model's own as far as memory allows.
  *
  * @throws BitNetError INVALID_ARGUMENT above the model's own, OUT_OF_MEMORY where weights and cache do not fit.
@@ -20,7 +28,11 @@ export function chooseContextLength(
   name: string,
   sizes: ModelSizes,
   weightBytes: number,
-  options: { readonly contextLength: number | undefined; readonly freeBytes: number },
+  options: {
+    readonly contextLength: number | undefined;
+    readonly freeBytes: number;
+    readonly threads: number;
+  },
 ): number {
   const { contextLength: wanted, freeBytes } = options;
   if (weightBytes > freeBytes) {
@@ -38,14 +50,15 @@ export function chooseContextLength(
     );
   }
   const room = Math.max(0, (freeBytes - weightBytes) * usableFraction);
-  const most = Math.floor(room / kvBytesPerToken(sizes));
+  const perToken = contextBytesPerToken(sizes, options.threads);
+  const most = Math.floor(room / perToken);
   const least = Math.min(sizes.contextLength, wanted ?? leastContextLength);
   if (least > most) {
     throw new BitNetError(
       "OUT_OF_MEMORY",
-      `Cannot fit a context of ${least} tokens: the KV cache needs ${gib(least * kvBytesPerToken(sizes))} and ${gib(room)} are free` +
+      `Cannot fit a context of ${least} tokens: the KV cache and its tables need ${gib(least * perToken)} and ${gib(room)} are free` +
         (most > 0 ? `; choose a context of ${most} or less` : ""),
-      { details: { contextLength: least, bytes: least * kvBytesPerToken(sizes), availableBytes: room } },
+      { details: { contextLength: least, bytes: least * perToken, availableBytes: room } },
     );
   }
   return wanted ?? Math.min(sizes.contextLength, most);

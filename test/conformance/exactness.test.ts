@@ -126,8 +126,8 @@ describe.each(models)("$name", ({ path, available }) => {
 describe("storyteller over several memories", () => {
   // The embedding takes 2 MiB; the rest of the weights, and room for caches of the whole context, does not fit beside it.
   it.each([
-    { regionMiB: 2.25, regions: 2, sessionTokens: 8, threads: 1 },
-    { regionMiB: 2.25, regions: 2, sessionTokens: 6, threads: 2 },
+    { regionMiB: 2.5, regions: 2, sessionTokens: 8, threads: 1 },
+    { regionMiB: 2.5, regions: 2, sessionTokens: 6, threads: 2 },
     { regionMiB: 3, regions: 2, sessionTokens: 12, threads: 3 },
   ])(
     "has the same bits in $regions memories of $regionMiB MiB with $threads threads",
