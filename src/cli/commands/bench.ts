@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { BitNetError } from "../../errors.js";
 import type { ModelInfo } from "../../language-model.js";
+import type { Profile } from "../../model/profile.js";
 import {
   type BenchmarkTest,
   measure,
@@ -24,6 +25,7 @@ interface BenchFlags extends Readonly<Record<string, unknown>> {
   readonly threads?: readonly number[];
   readonly repetitions: number;
   readonly json?: true;
+  readonly profile?: true;
 }
 
 /** One element of what `bench --json` prints. */
@@ -67,6 +69,7 @@ export const bench: CliCommand = {
       )
       .option("-t, --threads <list>", "thread counts (default: one per available CPU)", parseList(1))
       .option("-r, --repetitions <count>", "how often to measure", parseCount(1), 5)
+      .option("--profile", "also print where the time of a generated token goes, by operation")
       .option("--json", "print one JSON array at the end");
     addFlags(command, expertFlags);
     command
@@ -85,12 +88,18 @@ async function benchModels(paths: readonly string[], flags: BenchFlags, terminal
     let print: ((result: BenchResult) => void) | undefined;
     const notes = new Set<string>();
     for (const threads of flags.threads ?? [undefined]) {
-      const options = { ...readFlags(flags, expertFlags), threads };
+      const profile = createProfileSum();
+      const options = {
+        ...readFlags(flags, expertFlags),
+        threads,
+        ...(flags.profile === true && { onProfile: profile.add }),
+      };
       const { model, loadMs } = await openModel(path, options, terminal);
       try {
         const fitting = fitTests(modelName(path), tests, model.info.contextLength, notes, terminal);
-        if (flags.json !== true) print ??= await printHead(path, terminal);
+        if (flags.json !== true) print ??= await printHead(path, model.info, terminal);
         for (const test of fitting) {
+          profile.reset();
           const measurement = await measure(model, test, {
             repetitions: flags.repetitions,
             signal: terminal.signal,
@@ -98,6 +107,9 @@ async function benchModels(paths: readonly string[], flags: BenchFlags, terminal
           const result = describeResult(modelName(path), measurement, model.info, loadMs);
           results.push(result);
           print?.(result);
+          if (flags.profile === true && flags.json !== true && test.kind === "tg") {
+            terminal.write(profile.table(1000 / result.medianTokensPerSecond));
+          }
         }
       } finally {
         await model.dispose();
@@ -105,6 +117,40 @@ async function benchModels(paths: readonly string[], flags: BenchFlags, terminal
     }
   }
   if (flags.json === true) terminal.write(`${JSON.stringify(results)}\n`);
+}
+
+interface ProfileSum {
+  readonly add: (spent: Profile) => void;
+  reset(): void;
+  /** One line an operation, in milliseconds per token, that add up to the whole. */
+  table(tokenMs: number): string;
+}
+
+function createProfileSum(): ProfileSum {
+  const total = new Map<string, number>();
+  let passes = 0;
+  return {
+    add(spent): void {
+      passes += 1;
+      for (const [name, ms] of Object.entries(spent)) total.set(name, (total.get(name) ?? 0) + ms);
+    },
+    reset(): void {
+      total.clear();
+      passes = 0;
+    },
+    table(tokenMs): string {
+      const rows = [...total].map(([name, ms]) => [name, ms / Math.max(1, passes)] as const);
+      const inside = rows.reduce((sum, [, ms]) => sum + ms, 0);
+      const all = [
+        ...rows,
+        ["between passes (messages, rows of the file, screening)", tokenMs - inside] as const,
+      ];
+      const lines = [...all, ["a token", tokenMs] as const].map(
+        ([name, ms]) => `  ${ms.toFixed(2).padStart(8)} ms  ${name}`,
+      );
+      return `${lines.join("\n")}\n`;
+    },
+  };
 }
 
 /** A test, and whether it is the default one, which shrinks to fit a model instead of failing. */
@@ -182,9 +228,12 @@ const columns: readonly Column[] = [
 /** Prints what stands over a model's rows. @returns what prints a row. */
 async function printHead(
   path: string | undefined,
+  { memoryBytes }: ModelInfo,
   terminal: Terminal,
 ): Promise<(result: BenchResult) => void> {
-  const { parameters, bytesPerToken } = (await readInspection(path, terminal.signal)).summary;
+  // What is in memory is what a token reads: a screened head is half of that in the file.
+  const bytesPerToken = memoryBytes.weights + memoryBytes.head;
+  const { parameters } = (await readInspection(path, terminal.signal)).summary;
   const table = createTextTable(columns, []);
   const about = `${formatCount(parameters)} parameters, ${formatBytes(bytesPerToken)} of weights per token`;
   terminal.write(`${visible(modelName(path))}: ${about}\n${table.head}\n`);
