@@ -87,5 +87,5 @@ function createHelpers(
     embedding === undefined || embedding.offset === screen.tensorOffset
       ? rows
       : createFileRows({ source, tensorOffset: embedding.offset, cols, region, memories, kernels });
-  return { screening: createScreening(memories, screen, rows), embeddings };
+  return { screening: createScreening(memories, kernels, screen, rows), embeddings };
 }

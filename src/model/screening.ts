@@ -1,4 +1,5 @@
 import type { HeadScreen } from "../packing/screen.js";
+import type { Kernels } from "../wasm/kernels.js";
 import type { Memories, Place } from "../wasm/memory.js";
 import type { FileRows } from "./file-rows.js";
 
@@ -32,64 +33,63 @@ export interface Screening {
   exact(approximate: Place, hidden: Place, need: LargestLogits): Promise<Float32Array>;
 }
 
-export function createScreening(memories: Memories, screen: HeadScreen, rows: FileRows): Screening {
+export function createScreening(
+  memories: Memories,
+  kernels: () => Kernels,
+  screen: HeadScreen,
+  rows: FileRows,
+): Screening {
   const { matrix } = screen;
-  const count = matrix.rows;
-  const logits = new Float32Array(count);
-  const lower = new Float64Array(count);
-  const upper = new Float64Array(count);
+  const { region } = matrix;
+  const logits = new Float32Array(matrix.rows);
+  const take = (): number => memories.allocate(region, matrix.rows * 4, "screening the output head");
+  const [lower, upper, found] = [take(), take(), take()];
 
   function floats(place: Place, length: number): Float32Array {
     const bytes = memories.view(place, length * 4);
     return new Float32Array(bytes.buffer, bytes.byteOffset, length);
   }
 
-  /** Fills `lower` and `upper`. */
-  function bound(approximate: Float32Array, x: Float32Array): void {
+  /** Fills the bounds of the first `count` rows; returns the largest lower one. */
+  function bound(approximate: Place, x: Float32Array, count: number): number {
     let squares = 0;
     let largest = 0;
     for (const value of x) {
       squares += value * value;
       largest = Math.max(largest, Math.abs(value));
     }
-    const norm = Math.sqrt(squares) * (1 + 1e-9);
+    const norm = Math.sqrt(squares) * (1 + 1e-6);
     // x̂ is within half a step of x, a step being largest / 8128; a hundredth more covers the rounding of x · s.
     const inputError = Math.sqrt(x.length) * (largest / 8128) * 0.51;
     // Eight series of length/8 products and sums, and the sums of the eight: each step at most half an ulp.
     const gamma = (x.length / 8 + 8) * 2 ** -24;
-    const bounds = floats({ region: matrix.region, address: screen.boundsAddress }, count * 2);
-    for (let row = 0; row < count; row += 1) {
-      const a = approximate[row] ?? 0;
-      const lost = bounds[2 * row] ?? 0;
-      const size = bounds[2 * row + 1] ?? 0;
-      // The last term is the rounding of the approximation itself to f32, twice over.
-      const error = lost * norm + (size + lost) * inputError + gamma * size * norm + Math.abs(a) * 2 ** -21;
-      lower[row] = a - error;
-      upper[row] = a + error;
-    }
+    // ‖w − ŵ‖·‖x‖ + (‖w‖ + ‖w − ŵ‖)·‖x − x̂‖ + γ·‖w‖·‖x‖, by what multiplies the two norms of a row.
+    const [fromLost, fromSize] = [norm + inputError, inputError + gamma * norm];
+    const { address } = approximate;
+    return kernels().screen_bounds(address, screen.boundsAddress, count, fromLost, fromSize, lower, upper);
   }
 
   return {
     async exact(approximate, hidden, need): Promise<Float32Array> {
-      bound(floats(approximate, count), floats(hidden, matrix.cols));
-      const end = Math.min(count, need.below ?? count);
-      const floor = largestAt(lower.subarray(0, end), need.count);
-      const always = new Set(need.always);
-      const candidates: number[] = [];
-      for (let row = 0; row < end; row += 1) {
-        // Written so that a NaN is a candidate, too.
-        if (!((upper[row] ?? 0) < floor) || always.has(row)) candidates.push(row);
-      }
-      const values = await rows.multiply(candidates, hidden.address);
+      const count = Math.min(matrix.rows, need.below ?? matrix.rows);
+      const greatest = bound(approximate, floats(hidden, matrix.cols), count);
+      const floor =
+        need.count === 1 ? greatest : largestAt(floats({ region, address: lower }, count), need.count);
+      const candidates = kernels().screen_collect(upper, count, floor, found);
+      const bytes = memories.view({ region, address: found }, candidates * 4);
+      const wanted = new Set(new Int32Array(bytes.buffer, bytes.byteOffset, candidates));
+      for (const row of need.always) if (row < count) wanted.add(row);
+      const ids = [...wanted];
+      const values = await rows.multiply(ids, hidden.address);
       logits.fill(-Infinity);
-      candidates.forEach((row, index) => (logits[row] = values[index] ?? 0));
+      ids.forEach((row, index) => (logits[row] = values[index] ?? 0));
       return logits;
     },
   };
 }
 
 /** The k-th largest of the values; −Infinity where there are fewer. A heap of k, whose least is at the top. */
-function largestAt(values: Float64Array, k: number): number {
+function largestAt(values: Float32Array, k: number): number {
   const heap = new Float64Array(k).fill(-Infinity);
   for (const value of values) {
     if (!(value > (heap[0] ?? Infinity))) continue;

@@ -106,6 +106,16 @@ export interface Kernels {
     boundsAddress: number,
   ): number;
   widen_f16(fromAddress: number, toAddress: number, count: number): void;
+  screen_bounds(
+    approximateAddress: number,
+    boundsAddress: number,
+    count: number,
+    fromLost: number,
+    fromSize: number,
+    lowerAddress: number,
+    upperAddress: number,
+  ): number;
+  screen_collect(upperAddress: number, count: number, floor: number, rowsAddress: number): number;
   team_barrier(stateAddress: number, members: number): number;
   team_break(stateAddress: number): void;
 }

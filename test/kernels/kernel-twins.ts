@@ -4,6 +4,7 @@ import { attentionTwin } from "./twins/attention.js";
 import { relu2Twin, siluTwin } from "./twins/gated-activation.js";
 import { int8ProductTwin, packHalvesTwin } from "./twins/int8-rows.js";
 import { bf16Layout, f16Layout, f32Layout, floatProductTwin, floatRowTwin } from "./twins/matmul-float.js";
+import { screenBoundsTwin, screenCollectTwin } from "./twins/screen.js";
 import { ternaryTwin } from "./twins/matmul-ternary.js";
 import { packF16Twin, checkTernaryTwin, widenF16Twin } from "./twins/pack.js";
 import { quantizeI14Twin, quantizeI8Twin } from "./twins/quantize-activations.js";
@@ -35,6 +36,8 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   row_bf16: floatRowTwin(bf16Layout),
   row_f16: floatRowTwin(f16Layout),
   row_f32: floatRowTwin(f32Layout),
+  screen_bounds: screenBoundsTwin,
+  screen_collect: screenCollectTwin,
   store_heads_f16: storeHeadsTwin,
   team_barrier: teamBarrierTwin,
   team_break: teamBreakTwin,
