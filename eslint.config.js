@@ -43,7 +43,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["test/**/*.ts", "bench/**/*.ts", "examples/**/*.ts", "vitest.config.ts"],
+    files: ["test/**/*.ts", "bench/**/*.ts", "vitest.config.ts"],
     rules: {
       "@typescript-eslint/explicit-module-boundary-types": "off",
       "@typescript-eslint/no-unsafe-assignment": "off",

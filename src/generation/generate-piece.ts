@@ -13,6 +13,7 @@ export interface Usage {
 export interface GeneratePiece {
   /** What is certain of the text by now; may be empty while a character or a possible stop string is incomplete. */
   readonly text: string;
+  /** The token that was written; on a piece that only says "abort", once more the last of the text, or of the prompt. */
   readonly tokenId: number;
   /** Natural logarithm of the token's probability before any sampling option; only where `logprobs` asks for it. */
   readonly logprob?: number;

@@ -34,7 +34,7 @@ export interface Session extends Disposable {
    * @throws BitNetError INVALID_ARGUMENT outside 0 … position, and while `evaluate` is under way.
    */
   truncate(length: number): void;
-  /** Frees the cache; idempotent. A call under way finishes first. */
+  /** Frees the cache; idempotent. A pass under way finishes first; calls that have not begun are rejected with DISPOSED. */
   dispose(): void;
 }
 

@@ -1,7 +1,6 @@
 import { execFile } from "node:child_process";
 import { readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import { transpileModule, ModuleKind, ScriptTarget } from "typescript";
 import { expect, it } from "vitest";
 
 const run = promisify(execFile);
@@ -15,28 +14,22 @@ async function readmeExample(): Promise<string> {
   return block;
 }
 
-async function output(name: string, source: string): Promise<string> {
-  const compiled = transpileModule(source, {
-    compilerOptions: { module: ModuleKind.ESNext, target: ScriptTarget.ES2022 },
-  });
-  const file = new URL(`${name}.tmp.mjs`, examples);
-  await writeFile(file, compiled.outputText);
-  try {
-    return (await run(process.execPath, [file.pathname])).stdout;
-  } finally {
-    await rm(file);
-  }
+async function output(file: URL): Promise<string> {
+  return (await run(process.execPath, [file.pathname])).stdout;
 }
 
 it("the README's example writes text", async () => {
-  expect((await output("readme", await readmeExample())).length).toBeGreaterThan(50);
+  const file = new URL("readme.tmp.mjs", examples);
+  await writeFile(file, await readmeExample());
+  try {
+    expect((await output(file)).length).toBeGreaterThan(50);
+  } finally {
+    await rm(file);
+  }
 });
 
 it("every example runs and prints something", async () => {
-  const names = (await readdir(examples)).filter((name) => name.endsWith(".ts"));
+  const names = (await readdir(examples)).filter((name) => /^[^.]+\.mjs$/.test(name));
   expect(names.length).toBeGreaterThan(0);
-  for (const name of names) {
-    const printed = await output(name, await readFile(new URL(name, examples), "utf8"));
-    expect(printed.trim(), name).not.toBe("");
-  }
+  for (const name of names) expect((await output(new URL(name, examples))).trim(), name).not.toBe("");
 });

@@ -1,4 +1,4 @@
-// The README's example. Run it with: node examples/generate.ts (Node.js 22.18 and newer), deno run -A, or bun.
+// The README's example. Run it with: node examples/generate.mjs, deno run -A, or bun.
 import { loadModel } from "bitnet-wasm";
 
 const model = await loadModel(); // no argument: the embedded storyteller
