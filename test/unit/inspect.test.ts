@@ -34,8 +34,8 @@ describe("inspectModel", () => {
     expect(summary.parameters).toBe(ternary + 256 * 4096 + 6 * (256 * 3 + 768) + 256);
     expect(summary.bytesByType).toEqual({ F16: 2097152, F32: 37888, I2_S: ternary / 4 + 42 * 32 });
     expect(summary.fileBytes).toBe(bytes.length);
-    // 6 layers of 2 heads of 64, keys and values in f32, for 256 positions.
-    expect(summary.estimatedMemory).toMatchObject({ head: 2097152, kvCache: 6 * 2 * 128 * 4 * 256 });
+    // 6 layers of 2 heads of 64, keys and values in halves, for 256 positions.
+    expect(summary.estimatedMemory).toMatchObject({ head: 2097152, kvCache: 6 * 2 * 128 * 2 * 256 });
     expect(summary.bytesPerToken).toBe(tensors.reduce((sum, info) => sum + info.bytes, 0));
   });
 
