@@ -2,7 +2,7 @@
 // `--force` builds everything. Runs before `npm start` and `npm test`, and on `npm install` in a clone.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -103,6 +103,8 @@ if (kernelsStale || have.types !== wanted.types || !existsSync(join(root, "dist"
   // What a deleted source file left behind must not be shipped.
   rmSync(join(root, "dist"), { recursive: true, force: true });
   run("typescript/bin/tsc", ["-p", "tsconfig.json"]);
+  // `npx bitnet` in a clone runs the file itself, and npm makes it executable only when it first links it.
+  chmodSync(join(root, "dist", "cli", "main.js"), 0o755);
 }
 mkdirSync(join(root, "build"), { recursive: true });
 writeFileSync(stampFile, JSON.stringify(wanted));

@@ -1,5 +1,7 @@
 // Ternary rows × int8 activations.
 //
+// Longer than files here should be: registers have names and no index, so each tile is written out.
+//
 // Layout "ternary-rows": row-major, cols/4 bytes a row, in blocks of 128 weights = 32 bytes. Byte j (0…31) of a block holds
 // weights j, 32+j, 64+j and 96+j in bits 7-6, 5-4, 3-2 and 1-0, as code = weight + 1. This is how I2_S lies in its file, so
 // such a tensor is only checked. Codes are not signed: Σ w·x = Σ code·x − Σ x, with Σ x known once per token.
