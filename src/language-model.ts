@@ -256,11 +256,12 @@ function describeInfo(file: ModelFile, engine: Engine): ModelInfo {
 }
 
 /** What TypeScript's users cannot get wrong; a misspelt choice must not quietly be another one. */
-function checkChoices({ kernelBuild, ternaryForm, head, regionBytes }: EngineChoices): void {
+function checkChoices({ kernelBuild, ternaryForm, head, sparsity, regionBytes }: EngineChoices): void {
   for (const [option, value, choices] of [
     ["kernelBuild", kernelBuild, kernelBuilds],
     ["ternaryForm", ternaryForm, ternaryForms],
     ["head", head, ["auto", "whole", "screened"]],
+    ["sparsity", sparsity, ["auto", "on", "off"]],
   ] as const) {
     if (value === undefined || (choices as readonly string[]).includes(value)) continue;
     throw new BitNetError(

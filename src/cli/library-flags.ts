@@ -50,6 +50,13 @@ export const expertFlags: readonly LibraryFlag<LoadOptions>[] = [
     choices: ["auto", "whole", "screened"],
     hidden: true,
   },
+  {
+    option: "sparsity",
+    flags: "--sparsity <when>",
+    about: "leaving out what zeros make useless",
+    choices: ["auto", "on", "off"],
+    hidden: true,
+  },
 ];
 
 /** How a text is written. */

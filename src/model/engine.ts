@@ -13,6 +13,7 @@ import type { MemberMessage } from "./member-thread.js";
 import type { Model } from "./model.js";
 import { createOutputHead } from "./output-head.js";
 import type { Profile } from "./profile.js";
+import type { Sparsity } from "./sparse.js";
 import { createSession, type InnerSession } from "./session.js";
 import { allocateSession, freeSession } from "./session-plan.js";
 
@@ -54,6 +55,12 @@ export interface EngineChoices {
    * and more.
    */
   readonly head?: "auto" | "whole" | "screened" | undefined;
+  /**
+   * In models with a squared relu, most of a token's feed-forward activations may be zero, and what they would multiply can be
+   * left out without changing a bit. "auto" (default) does so where it is measured to be faster while the model runs, "on"
+   * always, "off" never, which saves the memory of a second copy of `down`.
+   */
+  readonly sparsity?: Sparsity | undefined;
 }
 
 export interface EngineOptions extends EngineChoices {
@@ -90,6 +97,7 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
       chooseContextLength: (sizes, weightBytes) =>
         chooseContextLength(file.source.name, sizes, weightBytes, options),
       head: options.head ?? "auto",
+      sparsity: product.columns ? (options.sparsity ?? "auto") : "off",
       members: team.members,
       sharePacking: (work) => {
         const memory = memories.regions[work.region]?.memory;

@@ -7,7 +7,7 @@ import {
 } from "../architectures/index.js";
 import { BitNetError } from "../errors.js";
 import type { ModelFile } from "../files/model-file.js";
-import { packedBytes, packMatrix, packVector, type Packing } from "../packing/pack.js";
+import { packedBytes, packMatrix, packVector, type Packing, transposeTernary } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
 import { canScreen, packScreen, screenBytes, type PackHalvesWork } from "../packing/screen.js";
 import { packRopeTables } from "../packing/rope-table.js";
@@ -16,6 +16,7 @@ import type { Kernels } from "../wasm/kernels.js";
 import { largestRegionBytes, type Memories } from "../wasm/memory.js";
 import { kvBytesPerToken } from "./context-length.js";
 import type { Layer, Model } from "./model.js";
+import { columnGranule, type Sparsity } from "./sparse.js";
 
 export interface ModelLoad {
   readonly file: ModelFile;
@@ -25,6 +26,8 @@ export interface ModelLoad {
   readonly chooseContextLength: (sizes: ModelSizes, weightBytes: number) => number;
   /** Keep the whole output head in memory, or a compact screen of it that tells which of its rows in the file matter. */
   readonly head: "auto" | "whole" | "screened";
+  /** Unless "off", `down` is kept by columns as well where its inputs may be zero. */
+  readonly sparsity: Sparsity;
   readonly members: number;
   /** Has the team pack a piece of the head. */
   readonly sharePacking: (work: PackHalvesWork) => Promise<void>;
@@ -69,9 +72,18 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
     onBytes: load.onBytes,
     signal: load.signal,
   };
+  const usesColumns = ({ down }: LayerDescription): boolean =>
+    load.sparsity !== "off" &&
+    description.gate === "relu2" &&
+    file.tensors.get(down.tensor)?.format?.ternary === true &&
+    down.rows % columnGranule === 0;
   // Every type is known to have a kernel before the first byte is read.
   const layerBytes = description.layers.map((layer) =>
-    sum(matricesOf(layer).map((role) => packedBytes(file, role))),
+    sum(
+      [...matricesOf(layer), ...(usesColumns(layer) ? [layer.down] : [])].map((role) =>
+        packedBytes(file, role),
+      ),
+    ),
   );
   const tied = description.head === description.embedding;
   const screened = wantsScreen(load, description.head);
@@ -96,7 +108,8 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
 
   const layers: Layer[] = [];
   for (const [index, layer] of description.layers.entries()) {
-    layers.push(await packLayer(packing, layer, place((layerBytes[index] ?? 0) + layerCacheBytes)));
+    const region = place((layerBytes[index] ?? 0) + layerCacheBytes);
+    layers.push(await packLayer(packing, layer, region, usesColumns(layer)));
   }
   const headRegion = place(headBytes);
   const screen = screened
@@ -136,6 +149,7 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
       head,
       headRegion,
       screen,
+      sparsity: load.sparsity,
       ropeTables,
       contextLength,
     },
@@ -156,10 +170,16 @@ function matricesOf(layer: LayerDescription): readonly MatrixRole[] {
   return [layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down];
 }
 
-async function packLayer(packing: Packing, layer: LayerDescription, region: number): Promise<Layer> {
+async function packLayer(
+  packing: Packing,
+  layer: LayerDescription,
+  region: number,
+  withColumns: boolean,
+): Promise<Layer> {
   const vector = (role: LayerDescription["attentionNorm"]): Promise<PackedVector> =>
     packVector(packing, role, region);
   const matrix = (role: MatrixRole): Promise<PackedMatrix> => packMatrix(packing, role, region);
+  const down = await matrix(layer.down);
   return {
     region,
     attentionNorm: await vector(layer.attentionNorm),
@@ -172,7 +192,8 @@ async function packLayer(packing: Packing, layer: LayerDescription, region: numb
     gate: await matrix(layer.gate),
     up: await matrix(layer.up),
     feedForwardSubNorm: layer.feedForwardSubNorm && (await vector(layer.feedForwardSubNorm)),
-    down: await matrix(layer.down),
+    down,
+    downColumns: withColumns && down.layout === "ternary-rows" ? transposeTernary(packing, down) : undefined,
   };
 }
 

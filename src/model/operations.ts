@@ -1,6 +1,6 @@
 import { readRow } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
-import { attentionPositions, type Kernels } from "../wasm/kernels.js";
+import { attentionPositions, type Kernels, type TernaryForm } from "../wasm/kernels.js";
 import type { Model } from "./model.js";
 import {
   type Buffer,
@@ -11,6 +11,13 @@ import {
   type WorkBuffers,
   workOf,
 } from "./session-plan.js";
+import {
+  addListedColumns,
+  columnGranule,
+  createChoice,
+  multiplyListedRows,
+  type SparseOperands,
+} from "./sparse.js";
 
 /** What one thread of the team is and has. */
 export interface Member {
@@ -21,6 +28,9 @@ export interface Member {
   kernels(region: number): Kernels;
   /** The ternary product over a region, in the form that is fastest here. */
   ternaryProduct(region: number): Kernels["matmul_ternary_i8_plain"];
+  /** The kernels to take products of lists of rows from, and the form of the product that is fastest here. */
+  sparseKernels(region: number): Kernels;
+  readonly form: TernaryForm;
   /** The kernels to take attention from. */
   attentionKernels(region: number): Kernels;
   /** The bytes of a region, for moving rows between regions. */
@@ -99,6 +109,8 @@ export function share(
 export function createOperations(model: Model, member: Member): Operations {
   let plan: SessionPlan;
   let tokens = 0;
+  const columnsOf = new Map(model.layers.map((layer) => [layer.down, layer.downColumns]));
+  const [rowChoice, columnChoice] = [createChoice(model.sparsity), createChoice(model.sparsity)];
 
   /** f32 rows at an address, `cols` of them apart. */
   interface Rows {
@@ -162,9 +174,14 @@ export function createOperations(model: Model, member: Member): Operations {
   }
 
   /** This member's rows of out (+)= W · input. */
-  function multiply(matrix: PackedMatrix, input: PreparedInput, out: Rows, accumulate: boolean): void {
+  function multiply(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    out: Rows,
+    accumulate: boolean,
+    [begin, end] = share(matrix.rows, member, rowGranule),
+  ): void {
     const kernels = member.kernels(matrix.region);
-    const [begin, end] = share(matrix.rows, member, rowGranule);
     if (begin === end) return;
     const { address, cols, scale } = matrix;
     const { tokens: count, quantized, records } = input;
@@ -209,6 +226,56 @@ export function createOperations(model: Model, member: Member): Operations {
     }
   }
 
+  /** What a sparse product of one token needs; undefined for more tokens, and where there is nothing to leave out. */
+  function sparseOperands(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    out: Buffer,
+  ): SparseOperands | undefined {
+    if (model.gate !== "relu2" || model.sparsity === "off") return undefined;
+    if (input.tokens !== 1 || matrix.layout !== "ternary-rows") return undefined;
+    return {
+      kernels: member.sparseKernels(matrix.region),
+      quantized: input.quantized,
+      record: input.records,
+      output: out.address,
+      scratch: workOf(plan, matrix.region).sparse[member.index]?.address ?? 0,
+    };
+  }
+
+  /** As multiply, for the `up` of a squared relu: where the gate is positive, if those rows are few. True if so. */
+  function multiplyGated(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    gate: Buffer,
+    up: Buffer,
+    range: [number, number],
+  ): boolean {
+    const operands = sparseOperands(matrix, input, up);
+    if (operands !== undefined) {
+      const scratch = scratchOf(matrix.region);
+      if (multiplyListedRows(operands, rowChoice, member.form, matrix, gate.address, range, scratch))
+        return true;
+    }
+    const started = performance.now();
+    multiply(matrix, input, rowsOf(up), false, range);
+    if (operands !== undefined) rowChoice.dense(range[1] - range[0], performance.now() - started);
+    return false;
+  }
+
+  /** As multiply, adding up, for a matrix that there is a copy by columns of: those whose input is not zero, if they are few. */
+  function multiplyAndAdd(matrix: PackedMatrix, input: PreparedInput, out: Buffer): void {
+    const columns = columnsOf.get(matrix);
+    const operands = columns && sparseOperands(matrix, input, out);
+    if (columns === undefined || operands === undefined) return multiply(matrix, input, rowsOf(out), true);
+    // The same rows either way: other members may decide otherwise.
+    const range = share(matrix.rows, member, columnGranule);
+    if (range[0] === range[1] || addListedColumns(operands, columnChoice, matrix, columns, range)) return;
+    const started = performance.now();
+    multiply(matrix, input, rowsOf(out), true, range);
+    columnChoice.dense(matrix.cols, performance.now() - started);
+  }
+
   function rowsOf(buffer: Buffer, count = tokens): Rows {
     return { region: buffer.region, address: buffer.address, cols: buffer.cols, tokens: count };
   }
@@ -244,18 +311,21 @@ export function createOperations(model: Model, member: Member): Operations {
     },
     projectAndAdd(x, norm, matrix, out): void {
       const input = prepare(rowsOf(x), norm, inputForms([matrix]));
-      multiply(matrix, input, rowsOf(out), true);
+      multiplyAndAdd(matrix, input, out);
       member.barrier();
     },
     projectGated(x, norm, [gateMatrix, gate], [upMatrix, up]): void {
       const input = prepare(rowsOf(x), norm, inputForms([gateMatrix, upMatrix]));
-      multiply(gateMatrix, input, rowsOf(gate), false);
-      multiply(upMatrix, input, rowsOf(up), false);
       // The member's own rows of both products are its own columns of the buffers: no need to wait in between.
-      const [begin, end] = share(gateMatrix.rows, member, rowGranule);
+      const range = share(gateMatrix.rows, member, rowGranule);
       const kernels = member.kernels(gate.region);
-      const activate = model.gate === "relu2" ? kernels.gate_relu2 : kernels.gate_silu;
-      activate(gate.address, up.address, tokens, gate.cols * 4, begin, end);
+      multiply(gateMatrix, input, rowsOf(gate), false, range);
+      if (multiplyGated(upMatrix, input, gate, up, range)) {
+        kernels.gate_relu2_listed(gate.address, up.address, ...range);
+      } else {
+        const activate = model.gate === "relu2" ? kernels.gate_relu2 : kernels.gate_silu;
+        activate(gate.address, up.address, tokens, gate.cols * 4, ...range);
+      }
       member.barrier();
     },
     rotateAndCache(cache, region, position, query, key, value): void {

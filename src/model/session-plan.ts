@@ -2,6 +2,7 @@ import { BitNetError } from "../errors.js";
 import { attentionPositions, attentionScratchBytes, ternaryScratchBytes } from "../wasm/kernels.js";
 import type { Memories, Place } from "../wasm/memory.js";
 import type { Model } from "./model.js";
+import { sparseScratchBytes } from "./sparse.js";
 
 /** Tokens evaluated in one pass over the weights: enough to make prompts cheap, few enough to stay in the second-level cache. */
 export const batchTokens = 64;
@@ -48,6 +49,8 @@ export interface WorkBuffers {
   readonly shared: ProjectionInput;
   /** The same for each member's own use, for few tokens. */
   readonly own: readonly ProjectionInput[];
+  /** Each member's lists of what is not zero, and sums (model/sparse). */
+  readonly sparse: readonly Place[];
   /** Each member's scratch for attention: four heads' queries and scores. */
   readonly attention: readonly Place[];
 }
@@ -111,6 +114,10 @@ export function allocateSession(
       up: buffer(feedForward),
       shared: input(region, tokens),
       own: Array.from({ length: members }, () => input(region, Math.min(ownTokens, tokens))),
+      sparse: Array.from({ length: members }, () => ({
+        region,
+        address: take(region, sparseScratchBytes(width, feedForward), "working buffers"),
+      })),
       attention: Array.from({ length: members }, () => ({
         region,
         address: take(
@@ -157,6 +164,7 @@ export function freeSession(memories: Memories, plan: SessionPlan): void {
       work.attended,
       work.gate,
       work.up,
+      ...work.sparse,
       ...work.attention,
     );
     for (const input of [work.shared, ...work.own]) {
