@@ -1,17 +1,10 @@
 import { readRow } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
-import type { Kernels } from "../wasm/kernels.js";
+import { attentionPositions, type Kernels } from "../wasm/kernels.js";
 import type { CachePlan } from "./cache-plan.js";
 import type { Segment } from "./forward.js";
 import type { Model } from "./model.js";
-import {
-  attentionPositions,
-  type Buffer,
-  inputOf,
-  type WorkBuffers,
-  workOf,
-  type WorkPlan,
-} from "./work-plan.js";
+import { type Buffer, inputOf, type WorkBuffers, workOf, type WorkPlan } from "./work-plan.js";
 
 /** What one thread of the team is and has. */
 export interface Member {
@@ -22,6 +15,8 @@ export interface Member {
   kernels(region: number): Kernels;
   /** The ternary product over a region, in the form that is fastest here. */
   ternaryProduct(region: number): Kernels["matmul_ternary_i8_plain"];
+  /** The kernels to take attention from. */
+  attentionKernels(region: number): Kernels;
   /** The bytes of a region, for moving rows between regions. */
   bytes(region: number): Uint8Array;
   /** Returns when all members have called it. @throws if the team is broken. */
@@ -291,7 +286,7 @@ export function createOperations(model: Model, member: Member): Operations {
     attend(layer, query, out): void {
       const { heads, kvHeads, headSize } = model.sizes;
       const group = heads / kvHeads;
-      const kernels = member.kernels(query.region);
+      const kernels = member.attentionKernels(query.region);
       const scratch = workOf(plan, query.region).attention[member.index]?.address ?? 0;
       const stride = query.cols * 4;
       let firstRow = 0;
@@ -306,7 +301,7 @@ export function createOperations(model: Model, member: Member): Operations {
           // prettier-ignore
           kernels.attention(
             query.address + at, stride, keys.address + cacheOffset, values.address + cacheOffset, headSize, count,
-            position + first, tokenCount, model.attentionScale, scratch, attentionPositions(plan), out.address + at, stride,
+            position + first, tokenCount, model.attentionScale, scratch, attentionPositions(plan.contextLength), out.address + at, stride,
           );
         };
         if (length === 1) {

@@ -1,5 +1,5 @@
 import { BitNetError } from "../errors.js";
-import { ternaryScratchBytes } from "../wasm/kernels.js";
+import { attentionPositions, attentionScratchBytes, ternaryScratchBytes } from "../wasm/kernels.js";
 import type { Memories, Place } from "../wasm/memory.js";
 import type { Model } from "./model.js";
 
@@ -126,7 +126,7 @@ export function allocateWork(
       own: Array.from({ length: members }, () => input(region, Math.min(ownTokens, tokens))),
       attention: Array.from({ length: members }, () => ({
         region,
-        address: take(region, 4 * (headSize + attentionPositions({ contextLength })) * 4),
+        address: take(region, attentionScratchBytes(headSize, attentionPositions(contextLength))),
       })),
     };
   };
@@ -170,11 +170,6 @@ export function freeWork(memories: Memories, plan: WorkPlan): void {
     }
   });
   for (const place of places) memories.free(place.region, place.address);
-}
-
-/** Positions that a member's scratch for attention has room for: whole vectors of scores. */
-export function attentionPositions({ contextLength }: { readonly contextLength: number }): number {
-  return Math.ceil(contextLength / 4) * 4;
 }
 
 /** The working buffers of a region that a plan has buffers in. */
