@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { GenerateOptions } from "../generation/sampling-options.js";
+import { type GenerateOptions, speculations } from "../generation/sampling-options.js";
 import type { LoadOptions } from "../language-model.js";
 import { kernelBuilds } from "../wasm/kernel-build.js";
 import { ternaryForms } from "../wasm/kernels.js";
@@ -111,6 +111,12 @@ export const generateFlags: readonly LibraryFlag<GenerateOptions>[] = [
     flags: "--stop <text>",
     about: "end before this text; may be given several times",
     parse: collect,
+  },
+  {
+    option: "speculation",
+    flags: "--speculation <mode>",
+    about: "check repetitions several tokens at a time; the text is the same (default: auto, greedy only)",
+    choices: speculations,
   },
 ];
 
