@@ -118,6 +118,7 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
         chooseContextLength(file.source.name, sizes, weightBytes, options),
       head: options.head ?? "auto",
       sparsity: product.columns ? (options.sparsity ?? "auto") : "off",
+      contextWanted: options.contextLength,
       members: team.members,
       sharePacking: (work) => {
         const memory = memories.regions[work.region]?.memory;

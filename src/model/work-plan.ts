@@ -41,6 +41,8 @@ export interface WorkBuffers {
   readonly attended: Buffer;
   readonly gate: Buffer;
   readonly up: Buffer;
+  /** What a projection gives that is normalized before it is added to x; no columns where no projection is. */
+  readonly projected: Buffer;
   /** Inputs of a projection, written by the team together: normed f32 and quantized rows, and their records. */
   readonly shared: ProjectionInput;
   /** The same for each member's own use, for few tokens. */
@@ -108,6 +110,7 @@ export function allocateWork(
   const tokens = options.tokens ?? Math.min(batchTokens, contextLength);
   const fitting = Math.max(1, Math.min(tokens, Math.floor(logitsBytes / (vocabSize * 4))));
   const logitRows = options.logitRows ?? fitting;
+  const hasOutputNorms = model.layers.some(({ output, down }) => output.outputNorm ?? down.outputNorm);
   const widest = Math.max(width, heads * headSize, feedForward);
   const input = (region: number, count: number): ProjectionInput => ({
     normed: take(region, count * widest * 4),
@@ -125,6 +128,7 @@ export function allocateWork(
       attended: buffer(heads * headSize),
       gate: buffer(feedForward),
       up: buffer(feedForward),
+      projected: buffer(hasOutputNorms ? width : 0),
       shared: input(region, tokens),
       own: Array.from({ length: members }, () => input(region, Math.min(ownTokens, tokens))),
       sparse: Array.from({ length: members }, () => ({
@@ -170,6 +174,7 @@ export function freeWork(memories: Memories, plan: WorkPlan): void {
       work.gate,
       work.up,
       ...work.sparse,
+      work.projected,
       ...work.attention,
     );
     for (const input of [work.shared, ...work.own]) {
