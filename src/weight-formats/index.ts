@@ -105,3 +105,14 @@ export function weightFormatByName(name: string): WeightFormat | undefined {
 export function weightTypeName(id: number): string {
   return weightFormatById(id)?.name ?? OTHER_TYPE_NAMES.get(id) ?? `type ${id}`;
 }
+
+/** Why a type is not read that people do have files of. */
+const refusals: ReadonlyMap<number, string> = new Map([
+  [38, "whose layout depends on the build that wrote it: convert the model to I2_S"],
+  [39, "whose layout (if it is TL2) depends on the build that wrote it: convert the model to I2_S"],
+]);
+
+/** What messages say of a type that cannot be read or run, after "has type TL1, ". */
+export function whyUnsupported(id: number): string {
+  return refusals.get(id) ?? "which is not supported";
+}
