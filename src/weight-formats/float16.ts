@@ -69,5 +69,5 @@ export function float32BitsToFloat16(bits: number): number {
   // 0.5 has the smallest subnormal half as its last bit, so that adding it rounds to multiples of that.
   bitsOfFloats[0] = magnitude;
   floats[0] = (floats[0] as number) + 0.5;
-  return sign | ((bitsOfFloats[0] as number) - 0x3f00_0000);
+  return sign | (bitsOfFloats[0] - 0x3f00_0000);
 }
