@@ -62,8 +62,8 @@ function listen(port: NonNullable<typeof parentPort>): void {
     return (instances[region] ??= instantiateKernels(start.module, memory));
   }
 
-  /** The kernels to take the ternary product from. */
-  function productKernelsOf(region: number): Kernels {
+  /** The kernels of the copy that runs 256 bits wide, where there is one: for what was tested in it. */
+  function wideKernelsOf(region: number): Kernels {
     const memory = memories[region];
     const wide = start?.product.wideModule;
     if (wide === undefined || memory === undefined) return kernelsOf(region);
@@ -75,7 +75,8 @@ function listen(port: NonNullable<typeof parentPort>): void {
       index,
       count,
       kernels: kernelsOf,
-      ternaryProduct: (region) => ternaryKernel(productKernelsOf(region), product.form),
+      ternaryProduct: (region) => ternaryKernel(wideKernelsOf(region), product.form),
+      attentionKernels: product.wideAttention ? wideKernelsOf : kernelsOf,
       bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
       barrier(): void {
         if (count > 1) waitForTeam(kernelsOf(0), barrierAddress, count);
@@ -87,7 +88,7 @@ function listen(port: NonNullable<typeof parentPort>): void {
     if (start === undefined) throw new Error("told to meet before being started");
     for (const region of memories.keys()) {
       kernelsOf(region);
-      productKernelsOf(region);
+      wideKernelsOf(region);
     }
     memberOf(start).barrier();
     if (start.index === 0) answer({ kind: "done", job });

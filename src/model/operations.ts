@@ -1,9 +1,8 @@
 import { readRow } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
-import type { Kernels } from "../wasm/kernels.js";
+import { attentionPositions, type Kernels } from "../wasm/kernels.js";
 import type { Model } from "./model.js";
 import {
-  attentionPositions,
   type Buffer,
   type KvCache,
   ownTokens,
@@ -22,6 +21,8 @@ export interface Member {
   kernels(region: number): Kernels;
   /** The ternary product over a region, in the form that is fastest here. */
   ternaryProduct(region: number): Kernels["matmul_ternary_i8_plain"];
+  /** The kernels to take attention from. */
+  attentionKernels(region: number): Kernels;
   /** The bytes of a region, for moving rows between regions. */
   bytes(region: number): Uint8Array;
   /** Returns when all members have called it. @throws if the team is broken. */
@@ -293,7 +294,7 @@ export function createOperations(model: Model, member: Member): Operations {
       if (cache === undefined) return;
       const { heads, kvHeads, headSize } = model.sizes;
       const group = heads / kvHeads;
-      const kernels = member.kernels(query.region);
+      const kernels = member.attentionKernels(query.region);
       const scratch = workOf(plan, query.region).attention[member.index]?.address ?? 0;
       const stride = query.cols * 4;
       /** So many tokens from `first`, of query heads that share a key and value head. */
@@ -303,7 +304,7 @@ export function createOperations(model: Model, member: Member): Operations {
         // prettier-ignore
         kernels.attention(
           query.address + at, stride, cache.keys.address + cacheOffset, cache.values.address + cacheOffset, headSize, count,
-          position + first, tokenCount, model.attentionScale, scratch, attentionPositions(plan), out.address + at, stride,
+          position + first, tokenCount, model.attentionScale, scratch, attentionPositions(plan.contextLength), out.address + at, stride,
         );
       };
       if (tokens === 1) {

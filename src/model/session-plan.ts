@@ -1,5 +1,5 @@
 import { BitNetError } from "../errors.js";
-import { ternaryScratchBytes } from "../wasm/kernels.js";
+import { attentionPositions, attentionScratchBytes, ternaryScratchBytes } from "../wasm/kernels.js";
 import type { Memories, Place } from "../wasm/memory.js";
 import type { Model } from "./model.js";
 
@@ -113,7 +113,11 @@ export function allocateSession(
       own: Array.from({ length: members }, () => input(region, Math.min(ownTokens, tokens))),
       attention: Array.from({ length: members }, () => ({
         region,
-        address: take(region, 4 * (headSize + attentionPositions({ contextLength })) * 4, "working buffers"),
+        address: take(
+          region,
+          attentionScratchBytes(headSize, attentionPositions(contextLength)),
+          "working buffers",
+        ),
       })),
     };
   };
@@ -161,11 +165,6 @@ export function freeSession(memories: Memories, plan: SessionPlan): void {
     }
   });
   for (const place of places) memories.free(place.region, place.address);
-}
-
-/** Positions that a member's scratch for attention has room for: whole vectors of scores. */
-export function attentionPositions({ contextLength }: { readonly contextLength: number }): number {
-  return Math.ceil(contextLength / 4) * 4;
 }
 
 /** The working buffers of a region that a plan has buffers in. */
