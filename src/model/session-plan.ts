@@ -1,7 +1,7 @@
 import { BitNetError } from "../errors.js";
 import { attentionPositions, attentionScratchBytes, ternaryScratchBytes } from "../wasm/kernels.js";
-import type { Memories, Place } from "../wasm/memory.js";
-import type { Model } from "./model.js";
+import type { Allocator, Memories, Place } from "../wasm/memory.js";
+import type { Layer, Model } from "./model.js";
 
 /** Tokens evaluated in one pass over the weights: enough to make prompts cheap, few enough to stay in the second-level cache. */
 export const batchTokens = 64;
@@ -67,6 +67,11 @@ export interface ProjectionInput {
 /** Tokens for which every member normalizes and quantizes on its own rather than share the work and wait for one another. */
 export const ownTokens = 4;
 
+/** What of a model decides how much memory a session takes, and where. */
+export interface SessionModel extends Pick<Model, "sizes" | "headRegion" | "embeddingRegion"> {
+  readonly layers: readonly Pick<Layer, "region">[];
+}
+
 /**
  * Takes memory for a session.
  *
@@ -74,8 +79,8 @@ export const ownTokens = 4;
  * @throws BitNetError OUT_OF_MEMORY if it does not fit; nothing stays taken then.
  */
 export function allocateSession(
-  memories: Memories,
-  model: Model,
+  memories: Allocator,
+  model: SessionModel,
   options: { readonly id: number; readonly contextLength: number; readonly members: number },
 ): SessionPlan {
   const { id, contextLength, members } = options;

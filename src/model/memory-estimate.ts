@@ -1,0 +1,83 @@
+import type { MatrixRole, ModelDescription } from "../architectures/index.js";
+import type { ModelFile } from "../files/model-file.js";
+import { ropeTableBytes } from "../packing/rope-table.js";
+import { createCountingAllocator } from "../wasm/memory.js";
+import { kvBytesPerToken } from "./context-length.js";
+import { fileRowsBytes } from "./file-rows.js";
+import { createPlacer, matricesOf, planWeights } from "./load-model.js";
+import { allocateSession } from "./session-plan.js";
+
+/** What a model takes in memory, by the functions that plan it when it is loaded. Bytes. */
+export interface MemoryEstimate {
+  /** Matrices, norms and scales, but the head. */
+  readonly weights: number;
+  /** The output matrix, or its screen. */
+  readonly head: number;
+  readonly headScreened: boolean;
+  /** Keys and values of one full context. */
+  readonly kvCache: number;
+  /** One session's buffers and logits, rotary tables, and rows of the head on their way from the file. */
+  readonly work: number;
+  /** What a generated token reads of weights, each byte once. */
+  readonly bytesPerToken: number;
+  /** What it reads of keys and values, for each position before it. */
+  readonly kvBytesPerPosition: number;
+}
+
+/**
+ * @param options.bytesOf what a matrix takes in the layout that it is packed into.
+ */
+export function estimateMemory(
+  file: ModelFile,
+  description: ModelDescription,
+  options: {
+    readonly contextLength: number;
+    readonly threads: number;
+    readonly bytesOf: (role: MatrixRole) => number;
+  },
+): MemoryEstimate {
+  const { contextLength, threads, bytesOf } = options;
+  const { sizes, head, embedding } = description;
+  const plan = planWeights(file, description, "auto", bytesOf);
+  const kvBytesPerPosition = kvBytesPerToken(sizes);
+  const kvCache = kvBytesPerPosition * contextLength;
+
+  let regions = 1;
+  const place = createPlacer(() => regions++);
+  const layers = plan.layerBytes.map((bytes) => ({ region: place(bytes + kvCache / sizes.layers) }));
+  const headRegion = place(plan.headBytes);
+  const embeddingRegion = plan.embeddingBytes === 0 ? headRegion : place(plan.embeddingBytes);
+  const allocator = createCountingAllocator(regions);
+  allocateSession(
+    allocator,
+    { sizes, layers, headRegion, embeddingRegion },
+    { id: 0, contextLength, members: threads },
+  );
+  const ropeTables =
+    ropeTableBytes(description.rope, contextLength) * new Set(layers.map(({ region }) => region)).size;
+  // A screened head's rows, and those of an embedding apart from it, come from the file.
+  const staged = plan.screened ? fileRowsBytes(head.cols) * (plan.tied ? 1 : 2) : 0;
+
+  const matrices = [...description.layers.flatMap(matricesOf), head, embedding];
+  const vectors = vectorBytes(file, new Set(matrices.map(({ tensor }) => tensor)));
+  const layerBytes = plan.layerBytes.reduce((sum, bytes) => sum + bytes, 0);
+  return {
+    weights: layerBytes + plan.embeddingBytes + vectors,
+    head: plan.headBytes,
+    headScreened: plan.screened,
+    kvCache,
+    // The session's part has the cache in it.
+    work: allocator.takenBytes() - kvCache + ropeTables + staged,
+    bytesPerToken: layerBytes + vectors + plan.headBytes,
+    kvBytesPerPosition,
+  };
+}
+
+/** All that is no matrix is a vector, which is f32 in memory. */
+function vectorBytes(file: ModelFile, matrices: ReadonlySet<string>): number {
+  let bytes = 0;
+  for (const { name, shape } of file.tensors.values()) {
+    if (!matrices.has(name)) bytes += 4 * shape.reduce((product, size) => product * size, 1);
+  }
+  return bytes;
+}
