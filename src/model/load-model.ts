@@ -77,51 +77,24 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
     onBytes: load.onBytes,
     signal: load.signal,
   };
-  const usesColumns = ({ down }: LayerDescription): boolean =>
-    load.sparsity !== "off" &&
-    description.gate === "relu2" &&
-    file.tensors.get(down.matrix.tensor)?.format?.ternary === true &&
-    down.matrix.rows % columnGranule === 0;
   // Every type is known to have a kernel before the first byte is read.
-  const layerBytes = description.layers.map((layer) =>
-    sum(
-      [...matricesOf(layer), ...(usesColumns(layer) ? [layer.down.matrix] : [])].map((role) =>
-        packedBytes(file, role),
-      ),
-    ),
-  );
-  const tied = description.head === description.embedding;
-  const screened = wantsScreen(load, description.head);
-  const embeddingBytes = screened ? 0 : packedBytes(file, description.embedding);
-  const headBytes = screened ? screenBytes(description.head) : packedBytes(file, description.head);
-  const weightBytes = sum(layerBytes) + headBytes + (tied ? 0 : embeddingBytes);
-  const contextLength = load.chooseContextLength(description.sizes, weightBytes);
+  const plan = planWeights(file, description, load, (role) => packedBytes(file, role));
+  const { screened, tied } = plan;
+  const contextLength = load.chooseContextLength(description.sizes, plan.bytes);
   const layerCacheBytes = (kvBytesPerToken(description.sizes) / description.sizes.layers) * contextLength;
-
-  const limit = (load.regionBytes ?? largestRegionBytes) * plannedFraction;
-  let region = 0;
-  let filled = 0;
-  /** The region for the next part: the current one while it has room, else a new one. */
-  const place = (bytes: number): number => {
-    if (filled > 0 && filled + bytes > limit) {
-      region = memories.addRegion().index;
-      filled = 0;
-    }
-    filled += bytes;
-    return region;
-  };
+  const place = createPlacer(() => memories.addRegion().index, load.regionBytes);
 
   const layers: Layer[] = [];
   for (const [index, layer] of description.layers.entries()) {
-    const region = place((layerBytes[index] ?? 0) + layerCacheBytes);
-    layers.push(await packLayer(packing, layer, region, usesColumns(layer)));
+    const region = place((plan.layerBytes[index] ?? 0) + layerCacheBytes);
+    layers.push(await packLayer(packing, layer, region, plan.columnBytes[index] !== 0));
   }
-  const headRegion = place(headBytes);
+  const headRegion = place(plan.headBytes);
   const screen = screened
     ? await packScreen(packing, description.head, headRegion, load.members, load.sharePacking)
     : undefined;
   const head = screen === undefined ? await packMatrix(packing, description.head, headRegion) : undefined;
-  const embeddingRegion = screen !== undefined || tied ? headRegion : place(embeddingBytes);
+  const embeddingRegion = screen !== undefined || tied ? headRegion : place(plan.embeddingBytes);
   const embedding =
     screen !== undefined
       ? undefined
@@ -169,14 +142,78 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
 /** Heads from this size on are screened: smaller ones are quick to read whole, and reading single rows costs more. */
 const screenedHeadBytes = 64 << 20;
 
-function wantsScreen({ file, head }: ModelLoad, role: MatrixRole): boolean {
+/** What a model's matrices take in memory, known before the first byte of them is read. */
+export interface WeightPlan {
+  readonly layerBytes: readonly number[];
+  /** Of these, the copies by columns (model/sparse). */
+  readonly columnBytes: readonly number[];
+  /** The output head, or its screen. */
+  readonly headBytes: number;
+  readonly screened: boolean;
+  /** Whether the embedding is the head. */
+  readonly tied: boolean;
+  /** 0 where the embedding is the head, or its rows are read from the file. */
+  readonly embeddingBytes: number;
+  readonly bytes: number;
+}
+
+/** @param bytesOf what a matrix takes in the layout that it is packed into. */
+export function planWeights(
+  file: ModelFile,
+  description: ModelDescription,
+  wanted: Pick<ModelLoad, "head" | "sparsity">,
+  bytesOf: (role: MatrixRole) => number,
+): WeightPlan {
+  const { head, embedding } = description;
+  const columnBytes = description.layers.map((layer) =>
+    wanted.sparsity !== "off" && usesColumns(file, description, layer) ? bytesOf(layer.down.matrix) : 0,
+  );
+  const layerBytes = description.layers.map(
+    (layer, index) => sum(matricesOf(layer).map(bytesOf)) + (columnBytes[index] ?? 0),
+  );
+  const tied = head === embedding;
+  const screened = wantsScreen(file, wanted.head, head);
+  const headBytes = screened ? screenBytes(head) : bytesOf(head);
+  const embeddingBytes = screened || tied ? 0 : bytesOf(embedding);
+  const bytes = sum(layerBytes) + headBytes + embeddingBytes;
+  return { layerBytes, columnBytes, headBytes, screened, tied, embeddingBytes, bytes };
+}
+
+function usesColumns(
+  file: ModelFile,
+  { gate }: ModelDescription,
+  { down: { matrix } }: LayerDescription,
+): boolean {
+  const ternary = file.tensors.get(matrix.tensor)?.format?.ternary === true;
+  return gate === "relu2" && ternary && matrix.rows % columnGranule === 0;
+}
+
+/** Says which region each part of a model goes to: the current one while it has room, else a new one. Region 0 is there. */
+export function createPlacer(
+  addRegion: () => number,
+  regionBytes: number = largestRegionBytes,
+): (bytes: number) => number {
+  const limit = regionBytes * plannedFraction;
+  let region = 0;
+  let filled = 0;
+  return (bytes) => {
+    if (filled > 0 && filled + bytes > limit) {
+      region = addRegion();
+      filled = 0;
+    }
+    filled += bytes;
+    return region;
+  };
+}
+
+function wantsScreen(file: ModelFile, wanted: ModelLoad["head"], role: MatrixRole): boolean {
   const large = role.rows * role.cols * 2 >= screenedHeadBytes;
   return (
-    (head === "screened" || (head === "auto" && large)) && canScreen(file.tensors.get(role.tensor), role)
+    (wanted === "screened" || (wanted === "auto" && large)) && canScreen(file.tensors.get(role.tensor), role)
   );
 }
 
-function matricesOf(layer: LayerDescription): readonly MatrixRole[] {
+export function matricesOf(layer: LayerDescription): readonly MatrixRole[] {
   const { query, key, value, output, gate, up, down } = layer;
   return [query, key, value, output, gate, up, down].map(({ matrix }) => matrix);
 }

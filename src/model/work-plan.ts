@@ -1,6 +1,6 @@
 import { BitNetError } from "../errors.js";
 import { attentionPositions, attentionScratchBytes, ternaryScratchBytes } from "../wasm/kernels.js";
-import type { Memories, Place } from "../wasm/memory.js";
+import type { Allocator, Memories, Place } from "../wasm/memory.js";
 import type { Model } from "./model.js";
 import { sparseScratchBytes } from "./sparse.js";
 
@@ -80,6 +80,15 @@ export function inputOf(
   return { input, alone };
 }
 
+/** What of a model decides how much memory its passes take, and where. */
+export interface WorkModel extends Pick<Model, "sizes" | "headRegion" | "embeddingRegion"> {
+  readonly layers: readonly {
+    readonly region: number;
+    readonly output: { readonly outputNorm: object | undefined };
+    readonly down: { readonly outputNorm: object | undefined };
+  }[];
+}
+
 /**
  * Takes memory to compute passes in.
  *
@@ -89,8 +98,8 @@ export function inputOf(
  * @throws BitNetError OUT_OF_MEMORY if it does not fit; nothing stays taken then.
  */
 export function allocateWork(
-  memories: Memories,
-  model: Model,
+  memories: Allocator,
+  model: WorkModel,
   options: {
     readonly id: number;
     readonly contextLength: number;
