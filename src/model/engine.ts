@@ -15,6 +15,7 @@ import { createOutputHead } from "./output-head.js";
 import type { Profile } from "./profile.js";
 import { createSession, type InnerSession } from "./session.js";
 import { allocateSession, freeSession } from "./session-plan.js";
+import { tokenBytes } from "./traffic.js";
 
 /** A model in memory and the threads that run it. */
 export interface Engine {
@@ -27,6 +28,8 @@ export interface Engine {
   readonly product: ProductChoice;
   /** Bytes in wasm memory of weights other than the head, and of the head. */
   readonly memoryBytes: { readonly weights: number; readonly head: number };
+  /** Has the team read the weights of a generated token so often, and do nothing with them: how fast memory can be read. */
+  readWeights(times: number): Promise<void>;
   /** @throws BitNetError INVALID_ARGUMENT, OUT_OF_MEMORY, DISPOSED. */
   openSession(contextLength: number): InnerSession;
   /** Ends the threads and lets go of the memory. Idempotent. */
@@ -144,6 +147,7 @@ function createEngine(parts: {
     kernelBuild: parts.kernelBuild,
     product: parts.product,
     memoryBytes: weightAndHeadBytes(memories, model),
+    readWeights: (times) => team.run({ kind: "readWeights", times }),
     openSession(contextLength): InnerSession {
       if (disposing !== undefined) throw new BitNetError("DISPOSED", "The model has been disposed");
       if (!Number.isInteger(contextLength) || contextLength < 1 || contextLength > model.contextLength) {
@@ -183,12 +187,6 @@ function weightAndHeadBytes(
   model: Model,
 ): { readonly weights: number; readonly head: number } {
   const used = memories.regions.reduce((sum, region) => sum + region.usedBytes, 0);
-  const matrix = model.head ?? model.screen?.matrix;
-  if (matrix === undefined) return { weights: used, head: 0 };
-  const { rows, cols, layout } = matrix;
-  const elementBytes = { "ternary-rows": 0.25, "int8-rows": 1, "f16-rows": 2, "bf16-rows": 2, "f32-rows": 4 }[
-    layout
-  ];
-  const head = rows * cols * elementBytes + (layout === "int8-rows" ? rows * 16 : 0);
+  const { head } = tokenBytes(model);
   return { weights: used - head, head };
 }
