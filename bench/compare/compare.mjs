@@ -125,16 +125,24 @@ const sampleOf = {
   read: (bytesPerSecond) => bytesPerSecond,
 };
 
-/** The part of all processors' time that others use while the sides wait: what a measurement has to share the machine with. */
-async function othersShare() {
-  const times = () => os.cpus().flatMap(({ times: { idle, ...busy } }) => [idle, ...Object.values(busy)]);
-  const kinds = times().length / os.cpus().length;
-  const before = times();
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  const spent = times().map((value, i) => value - before[i]);
-  const idle = spent.filter((_, i) => i % kinds === 0).reduce((sum, ms) => sum + ms, 0);
-  const all = spent.reduce((sum, ms) => sum + ms, 0);
-  return all > 0 ? 1 - idle / all : 0;
+/**
+ * Watches what part of the processors others use, or a host withholds: what is neither idle nor used by the sides. Returns what
+ * ends the watch.
+ */
+async function watchOthers(running) {
+  const read = async () => {
+    const { user, system } = process.cpuUsage();
+    let own = (user + system) / 1000;
+    for (const side of running.values()) own += await side.measure({ kind: "cpu" });
+    const idle = os.cpus().reduce((sum, { times }) => sum + times.idle, 0);
+    return { at: performance.now(), own, idle };
+  };
+  const before = await read();
+  return async () => {
+    const after = await read();
+    const all = (after.at - before.at) * os.cpus().length;
+    return Math.max(0, 1 - (after.idle - before.idle + after.own - before.own) / all);
+  };
 }
 
 async function measureRounds(tests, sides, running, rounds) {
@@ -146,7 +154,7 @@ async function measureRounds(tests, sides, running, rounds) {
   }
   const others = [];
   for (let round = 0; round < rounds; round += 1) {
-    others.push(await othersShare());
+    const endWatch = await watchOthers(running);
     for (const result of results) {
       const order = sidesOf(result, sides);
       // Whoever goes first in a round goes last in a later one.
@@ -157,6 +165,7 @@ async function measureRounds(tests, sides, running, rounds) {
         (result.samples[id] ??= []).push(sampleOf[kind](value, result));
       }
     }
+    others.push(await endWatch());
     console.error(`round ${round + 1} of ${rounds}`);
   }
   return { results, others };

@@ -8,10 +8,16 @@ export function promptIds(count) {
   return Array.from({ length: count }, (_, i) => 100 + ((i * 97) % 1900));
 }
 
-/** The most memory that this process has ever had in RAM. */
-export function peakRssBytes() {
-  return Math.max(process.resourceUsage().maxRSS * 1024, process.memoryUsage().rss);
-}
+/** What is asked of every side besides its own measures. */
+const ofProcess = {
+  /** The most memory that this process has ever had in RAM, in bytes. */
+  peak: () => Math.max(process.resourceUsage().maxRSS * 1024, process.memoryUsage().rss),
+  /** Milliseconds of processors that all its threads have used. */
+  cpu() {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  },
+};
 
 /**
  * Answers each order { kind, … } with { value } or { error }; ends with the input.
@@ -25,7 +31,7 @@ export async function serveMeasurements(ready, measure, stop) {
     const order = JSON.parse(line);
     if (order.kind === "stop") break;
     try {
-      answer({ value: order.kind === "peak" ? peakRssBytes() : await measure(order) });
+      answer({ value: await (ofProcess[order.kind] ?? measure)(order) });
     } catch (error) {
       answer({ error: error?.stack ?? String(error) });
     }

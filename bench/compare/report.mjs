@@ -72,6 +72,8 @@ const seconds = (values) =>
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 const percent = (shares) =>
   `${(Math.min(...shares) * 100).toFixed(0)}–${(Math.max(...shares) * 100).toFixed(0)} %`;
+/** Whether others had more than a twentieth in some round. */
+const disturbed = ({ othersShare }) => Math.max(...othersShare) > 0.05;
 const gigabytes = (bytes) => (bytes / 1e9).toFixed(2);
 
 function startTable(record) {
@@ -129,7 +131,7 @@ export function describeRecord(record) {
         ]
       : []),
     `Median (least–most) of ${plural(options.rounds, "round")}, and of ${plural(options.loads, "start")} for loading; ratios are taken in each round.`,
-    `While the sides waited, other programs used ${percent(record.othersShare)} of the processors.`,
+    `Others had ${percent(record.othersShare)} of the processors during the rounds${disturbed(record) ? ": too much for anything but ratios" : ""}.`,
     ...readLine(record),
     ...record.tests
       .filter(({ kind, position }) => titles[kind] !== undefined && position === 0)
