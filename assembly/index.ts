@@ -21,6 +21,7 @@ export {
 } from "./kernels/matmul-ternary";
 export { check_ternary, pack_f16, widen_f16 } from "./kernels/pack";
 export { quantize_activations_i8 } from "./kernels/quantize-activations";
+export { sum_words } from "./kernels/read";
 export { rms_norm } from "./kernels/rms-norm";
 export {
   rope_adjacent,

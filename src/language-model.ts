@@ -235,7 +235,17 @@ function createLanguageModel(
       return model.dispose();
     },
   };
+  engines.set(model, engine);
   return model;
+}
+
+const engines = new WeakMap<LanguageModel, Engine>();
+
+/** What runs a model, for the library's own measuring tools: not part of what users hold. */
+export function engineOf(model: LanguageModel): Engine {
+  const engine = engines.get(model);
+  if (engine === undefined) throw new BitNetError("INVALID_ARGUMENT", "This model was not made by loadModel");
+  return engine;
 }
 
 function describeInfo(file: ModelFile, engine: Engine): ModelInfo {

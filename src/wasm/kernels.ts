@@ -167,6 +167,7 @@ export interface Kernels {
     upperAddress: number,
   ): number;
   screen_collect(upperAddress: number, count: number, floor: number, rowsAddress: number): number;
+  sum_words(address: number, bytes: number): number;
   team_barrier(stateAddress: number, members: number): number;
   team_break(stateAddress: number): void;
 }

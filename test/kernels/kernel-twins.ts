@@ -9,6 +9,7 @@ import { screenBoundsTwin, screenCollectTwin } from "./twins/screen.js";
 import { ternaryTwin } from "./twins/matmul-ternary.js";
 import { packF16Twin, checkTernaryTwin, widenF16Twin } from "./twins/pack.js";
 import { quantizeI14Twin, quantizeI8Twin } from "./twins/quantize-activations.js";
+import { sumWordsTwin } from "./twins/read.js";
 import { rmsNormTwin } from "./twins/rms-norm.js";
 import {
   ropeFrequenciesTwin,
@@ -66,6 +67,7 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   screen_bounds: screenBoundsTwin,
   screen_collect: screenCollectTwin,
   store_heads_f16: storeHeadsTwin,
+  sum_words: sumWordsTwin,
   team_barrier: teamBarrierTwin,
   team_break: teamBreakTwin,
   transpose_ternary: transposeTwin,

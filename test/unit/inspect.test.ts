@@ -7,7 +7,7 @@ import { openModelFile } from "#dist/files/index.js";
 import { encodeGgufHeader } from "#dist/files/gguf-header.js";
 import { planTensor } from "#dist/files/gguf-writer.js";
 import { loadModel } from "#dist/index.js";
-import { allocateSession } from "#dist/model/session-plan.js";
+import { allocateWork } from "#dist/model/work-plan.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { dummyMetadata } from "#dist/tools/dummy-metadata.js";
 import { dummyShapes, dummyTensors } from "#dist/tools/dummy-shapes.js";
@@ -146,17 +146,21 @@ describe("inspectModel's estimates", () => {
     };
     const model = {
       sizes,
-      layers: [0, 0, 1].map((region) => ({ region })),
+      layers: [0, 0, 1].map((region) => ({
+        region,
+        output: { outputNorm: undefined },
+        down: { outputNorm: undefined },
+      })),
       headRegion: 1,
       embeddingRegion: 1,
     };
     const options = { id: 1, contextLength: 300, members: 3 };
     const counting = createCountingAllocator(2);
-    allocateSession(counting, model, options);
+    allocateWork(counting, model, options);
     const memories = createMemories();
     memories.addRegion();
     memories.addRegion();
-    allocateSession(memories, model, options);
+    allocateWork(memories, model, options);
     expect(counting.takenBytes()).toBe(memories.regions.reduce((sum, { usedBytes }) => sum + usedBytes, 0));
     memories.dispose();
   });
