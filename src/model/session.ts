@@ -49,6 +49,18 @@ export interface InnerSession extends Session {
     need: LogitsNeed,
     signal: AbortSignal | undefined,
   ): Promise<Float32Array>;
+  /**
+   * Evaluates tokens and shows the logits after each of the last `rows` of them, where they lie: [vocabSize], to be read
+   * before `visit` returns. However many rows there are, memory holds those of one pass.
+   *
+   * @param visit is called with index 0 … rows − 1, in order. What it throws ends the evaluation.
+   */
+  evaluateRows(
+    ids: readonly number[],
+    rows: number,
+    visit: (logits: Float32Array, index: number) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<void>;
 }
 
 export function createSession(parts: {
@@ -111,21 +123,27 @@ export function createSession(parts: {
   /** Passes over the ids; a failure between passes leaves the position where it was. */
   async function passes(
     ids: readonly number[],
-    tokensPerPass: number,
-    logits: "last" | "all" | "screen",
+    logits: "last" | "screen" | { readonly rows: number },
     signal: AbortSignal | undefined,
-    onPass: (begin: number, count: number) => void,
+    onRows: (firstRow: number, count: number) => void,
   ): Promise<void> {
     check(ids);
     if (logits !== "screen") await outputHead.makeWhole();
     const start = position;
-    for (let begin = 0; begin < ids.length; begin += tokensPerPass) {
+    /** From here on, logits of every token are wanted, and a pass takes no more than there is room for. */
+    const firstRow = typeof logits === "object" ? ids.length - logits.rows : ids.length;
+    for (let begin = 0; begin < ids.length;) {
       throwIfAborted(signal);
-      const tokens = ids.slice(begin, begin + tokensPerPass);
-      const wanted = logits === "all" || begin + tokens.length === ids.length ? logits : "none";
+      const inRows = begin >= firstRow;
+      const end = inRows
+        ? Math.min(begin + plan.logitsTokens, ids.length)
+        : Math.min(begin + plan.batchTokens, firstRow);
+      const tokens = ids.slice(begin, end);
+      const last = typeof logits === "string" && end === ids.length ? logits : "none";
       await outputHead.embed(plan, tokens);
-      await parts.run({ tokens, position: start + begin, logits: wanted });
-      onPass(begin, tokens.length);
+      await parts.run({ tokens, position: start + begin, logits: inRows ? "all" : last });
+      if (inRows) onRows(begin - firstRow, tokens.length);
+      begin = end;
     }
     throwIfAborted(signal);
     position = start + ids.length;
@@ -147,13 +165,13 @@ export function createSession(parts: {
       const wanted = Array.from(ids);
       return inTurn(async () => {
         if (logits === "last") {
-          await passes(wanted, plan.batchTokens, "last", signal, () => {});
+          await passes(wanted, "last", signal, () => {});
           return new Float32Array(logitsView(1));
         }
         check(wanted);
         const all = new Float32Array(wanted.length * vocabSize);
-        await passes(wanted, plan.logitsTokens, "all", signal, (begin, count) =>
-          all.set(logitsView(count), begin * vocabSize),
+        await passes(wanted, { rows: wanted.length }, signal, (first, count) =>
+          all.set(logitsView(count), first * vocabSize),
         );
         return all;
       });
@@ -161,9 +179,19 @@ export function createSession(parts: {
     evaluateInPlace(ids, need, signal): Promise<Float32Array> {
       return inTurn(async () => {
         const screen = outputHead.canScreen(need);
-        await passes(ids, plan.batchTokens, screen ? "screen" : "last", signal, () => {});
+        await passes(ids, screen ? "screen" : "last", signal, () => {});
         return screen ? outputHead.screened(plan, need) : logitsView(1);
       });
+    },
+    evaluateRows(ids, rows, visit, signal): Promise<void> {
+      return inTurn(() =>
+        passes(ids, { rows }, signal, (first, count) => {
+          const all = logitsView(count);
+          for (let row = 0; row < count; row += 1) {
+            visit(all.subarray(row * vocabSize, (row + 1) * vocabSize), first + row);
+          }
+        }),
+      );
     },
     truncate(length): void {
       if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");

@@ -31,6 +31,7 @@ function countingModel(): {
           await new Promise((resolve) => setTimeout(resolve, 2));
           return new Float32Array(10);
         },
+        evaluateRows: () => Promise.reject(new Error("generation does not ask for rows of logits")),
         truncate: (length) => (position = length),
         dispose,
         [Symbol.dispose]: dispose,
