@@ -1,9 +1,7 @@
 import { BitNetError, throwIfAborted } from "../errors.js";
-import type { Memories } from "../wasm/memory.js";
-import type { Batch } from "./forward.js";
-import type { OutputHead } from "./output-head.js";
+import type { CachePlan } from "./cache-plan.js";
+import type { Evaluator, LogitRows } from "./evaluator.js";
 import type { LogitsNeed } from "./screening.js";
-import type { SessionPlan } from "./session-plan.js";
 
 export interface EvaluateOptions {
   /** "last" (default): the logits after the last token, [vocabSize]. "all": after each of them, [ids.length × vocabSize]. */
@@ -40,6 +38,8 @@ export interface Session extends Disposable {
 
 /** What the library itself uses besides: logits where they lie, without a copy. */
 export interface InnerSession extends Session {
+  /** Most rows that `evaluateRows` gives at once. */
+  readonly logitRows: number;
   /**
    * As `evaluate` with "last", for callers who may need only the largest logits: those, and −Infinity for others, may be all
    * that is there. The result is overwritten by the next call.
@@ -50,29 +50,36 @@ export interface InnerSession extends Session {
     signal: AbortSignal | undefined,
   ): Promise<Float32Array>;
   /**
-   * Evaluates tokens and shows the logits after each of the last `rows` of them, where they lie: [vocabSize], to be read
-   * before `visit` returns. However many rows there are, memory holds those of one pass.
-   *
-   * @param visit is called with index 0 … rows − 1, in order. What it throws ends the evaluation.
+   * As `evaluateInPlace`, for the logits after each of the last tokens: one row for each need, at most `logitRows`. More than
+   * one need takes ids that fit one pass. The rows are gone with the next call.
    */
   evaluateRows(
     ids: readonly number[],
+    needs: readonly LogitsNeed[],
+    signal: AbortSignal | undefined,
+  ): Promise<LogitRows>;
+  /**
+   * Evaluates tokens and shows the logits after each of the last `rows` of them, where they lie: [vocabSize], to be read
+   * before `visit` returns. However many rows there are, memory holds those of one pass.
+   *
+   * @param visit is called with row 0 … rows − 1, in order. What it throws ends the evaluation.
+   */
+  visitLogits(
+    ids: readonly number[],
     rows: number,
-    visit: (logits: Float32Array, index: number) => void,
+    visit: (logits: Float32Array, row: number) => void,
     signal: AbortSignal | undefined,
   ): Promise<void>;
 }
 
 export function createSession(parts: {
-  readonly plan: SessionPlan;
+  readonly cache: CachePlan;
   readonly vocabSize: number;
-  readonly memories: Memories;
-  readonly outputHead: OutputHead;
-  /** Runs a pass on the team. */
-  readonly run: (batch: Batch) => Promise<void>;
+  readonly evaluator: Evaluator;
   readonly release: () => void;
 }): InnerSession {
-  const { plan, vocabSize, memories, outputHead } = parts;
+  const { cache, vocabSize, evaluator } = parts;
+  const { batchTokens, logitRows } = evaluator;
   let position = 0;
   let disposed = false;
   /** The end of the queue of calls; never rejects. */
@@ -104,53 +111,73 @@ export function createSession(parts: {
         );
       }
     }
-    if (position + ids.length > plan.contextLength) {
+    if (position + ids.length > cache.contextLength) {
       throw new BitNetError(
         "CONTEXT_FULL",
-        `Cannot evaluate ${ids.length} tokens at position ${position}: the context holds ${plan.contextLength}; ` +
+        `Cannot evaluate ${ids.length} tokens at position ${position}: the context holds ${cache.contextLength}; ` +
           "shorten the text, or use a longer context where the model has one",
-        { details: { position, tokens: ids.length, contextLength: plan.contextLength } },
+        { details: { position, tokens: ids.length, contextLength: cache.contextLength } },
       );
     }
   }
 
-  /** The first rows of the logits buffer, as they are now. */
-  function logitsView(rows: number): Float32Array {
-    const bytes = memories.view(plan.logits, rows * vocabSize * 4);
-    return new Float32Array(bytes.buffer, bytes.byteOffset, rows * vocabSize);
-  }
-
-  /** Passes over the ids; a failure between passes leaves the position where it was. */
+  /**
+   * Passes over the ids, of as many tokens as there is room for and for whose logits; a failure between passes leaves the
+   * position where it was.
+   * @param needs what is wanted after each of the last ids.
+   * @param onPass gets the rows of a pass, and which of all that are wanted they are.
+   */
   async function passes(
     ids: readonly number[],
-    logits: "last" | "screen" | { readonly rows: number },
+    needs: readonly LogitsNeed[],
     signal: AbortSignal | undefined,
-    onRows: (firstRow: number, count: number) => void,
+    onPass: (rows: LogitRows, first: number, count: number) => Promise<void> | void,
   ): Promise<void> {
     check(ids);
-    if (logits !== "screen") await outputHead.makeWhole();
     const start = position;
-    /** From here on, logits of every token are wanted, and a pass takes no more than there is room for. */
-    const firstRow = typeof logits === "object" ? ids.length - logits.rows : ids.length;
-    for (let begin = 0; begin < ids.length;) {
-      throwIfAborted(signal);
-      const inRows = begin >= firstRow;
-      const end = inRows
-        ? Math.min(begin + plan.logitsTokens, ids.length)
-        : Math.min(begin + plan.batchTokens, firstRow);
-      const tokens = ids.slice(begin, end);
-      const last = typeof logits === "string" && end === ids.length ? logits : "none";
-      await outputHead.embed(plan, tokens);
-      await parts.run({ tokens, position: start + begin, logits: inRows ? "all" : last });
-      if (inRows) onRows(begin - firstRow, tokens.length);
-      begin = end;
+    const firstNeed = ids.length - needs.length;
+    for (let begin = 0, end = 0; begin < ids.length; begin = end) {
+      end = Math.min(ids.length, begin + batchTokens, Math.max(begin, firstNeed) + logitRows);
+      const first = Math.max(0, begin - firstNeed);
+      const wanted = needs.slice(first, Math.max(0, end - firstNeed));
+      const rows = await evaluator.evaluate(
+        [{ cache, position: start + begin, tokens: ids.slice(begin, end), needs: wanted }],
+        signal,
+      );
+      await onPass(rows, first, wanted.length);
     }
     throwIfAborted(signal);
     position = start + ids.length;
   }
 
+  /** The rows of the last of the passes. */
+  async function lastRows(
+    ids: readonly number[],
+    needs: readonly LogitsNeed[],
+    signal: AbortSignal | undefined,
+  ): Promise<LogitRows> {
+    if (needs.length > 1 && (needs.length > logitRows || ids.length > batchTokens))
+      throw new RangeError(
+        `${needs.length} rows of logits of ${ids.length} tokens are more than one pass gives`,
+      );
+    let last: LogitRows | undefined;
+    await passes(ids, needs, signal, (rows) => {
+      last = rows;
+    });
+    if (last === undefined) throw new RangeError("no pass was run");
+    return last;
+  }
+
+  function visitRows(...[ids, rows, visit, signal]: Parameters<InnerSession["visitLogits"]>): Promise<void> {
+    const needs = new Array<LogitsNeed>(rows).fill("all");
+    return passes(ids, needs, signal, async (given, first, count) => {
+      for (let row = 0; row < count; row += 1) visit(await given.at(row), first + row);
+    });
+  }
+
   const session: InnerSession = {
-    contextLength: plan.contextLength,
+    contextLength: cache.contextLength,
+    logitRows,
     get position() {
       return position;
     },
@@ -165,33 +192,21 @@ export function createSession(parts: {
       const wanted = Array.from(ids);
       return inTurn(async () => {
         if (logits === "last") {
-          await passes(wanted, "last", signal, () => {});
-          return new Float32Array(logitsView(1));
+          const rows = await lastRows(wanted, ["all"], signal);
+          return new Float32Array(await rows.at(0));
         }
         check(wanted);
         const all = new Float32Array(wanted.length * vocabSize);
-        await passes(wanted, { rows: wanted.length }, signal, (first, count) =>
-          all.set(logitsView(count), first * vocabSize),
-        );
+        await visitRows(wanted, wanted.length, (logits, row) => all.set(logits, row * vocabSize), signal);
         return all;
       });
     },
+    visitLogits: (ids, rows, visit, signal) => inTurn(() => visitRows(ids, rows, visit, signal)),
     evaluateInPlace(ids, need, signal): Promise<Float32Array> {
-      return inTurn(async () => {
-        const screen = outputHead.canScreen(need);
-        await passes(ids, screen ? "screen" : "last", signal, () => {});
-        return screen ? outputHead.screened(plan, need) : logitsView(1);
-      });
+      return inTurn(async () => (await lastRows(ids, [need], signal)).at(0));
     },
-    evaluateRows(ids, rows, visit, signal): Promise<void> {
-      return inTurn(() =>
-        passes(ids, { rows }, signal, (first, count) => {
-          const all = logitsView(count);
-          for (let row = 0; row < count; row += 1) {
-            visit(all.subarray(row * vocabSize, (row + 1) * vocabSize), first + row);
-          }
-        }),
-      );
+    evaluateRows(ids, needs, signal): Promise<LogitRows> {
+      return inTurn(() => lastRows(ids, needs, signal));
     },
     truncate(length): void {
       if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");

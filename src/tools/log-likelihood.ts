@@ -27,7 +27,7 @@ export async function logLikelihoods(
   const rows = targets[0]?.length ?? 0;
   const results = targets.map(() => new Float64Array(rows));
   const firstPosition = session.position + ids.length - rows + 1;
-  await session.evaluateRows(
+  await session.visitLogits(
     ids,
     rows,
     (logits, row) => {

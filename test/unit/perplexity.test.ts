@@ -197,7 +197,7 @@ describe("perplexity", () => {
   });
 });
 
-describe("evaluateRows", () => {
+describe("visitLogits", () => {
   it("shows the rows that evaluate copies, bit for bit, however the ids are cut", async () => {
     await using model = await loadModel(undefined, { threads: 2 });
     const ids = model.tokenize(text).slice(0, 200);
@@ -211,7 +211,7 @@ describe("evaluateRows", () => {
         session.truncate(0);
         if (held > 0) await session.evaluate(ids.slice(0, held));
         const seen: number[] = [];
-        await inner.evaluateRows(
+        await inner.visitLogits(
           ids.slice(held, held + count),
           rows,
           (logits, row) => {
