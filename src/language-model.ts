@@ -7,7 +7,7 @@ import { createPassCosts } from "./generation/pass-costs.js";
 import { type GenerateOptions, resolveGenerateOptions } from "./generation/sampling-options.js";
 import { kvBytesPerToken } from "./model/context-length.js";
 import { type Engine, type EngineChoices, startEngine } from "./model/engine.js";
-import type { Session } from "./model/session.js";
+import type { InnerSession, Session } from "./model/session.js";
 import type { ByteSource } from "./platform/byte-source.js";
 import { blobSource, bytesSource } from "./platform/memory-source.js";
 import { availableParallelism, freeMemoryBytes, openFileSource } from "./platform/node.js";
@@ -79,6 +79,12 @@ export interface LanguageModel extends AsyncDisposable {
   createSession(options?: { readonly contextLength?: number | undefined }): Session;
   /** Ends the threads and frees the memory. Work under way is rejected with DISPOSED. Idempotent. */
   dispose(): Promise<void>;
+}
+
+/** What the library's own tools use besides. Every model that `loadModel` gives is one. */
+export interface InnerLanguageModel extends LanguageModel {
+  readonly tokenizer: Tokenizer;
+  createSession(options?: { readonly contextLength?: number | undefined }): InnerSession;
 }
 
 /** The model that comes with the package: a small storyteller. */
@@ -165,7 +171,7 @@ function createLanguageModel(
   tokenizer: Tokenizer,
   info: ModelInfo,
   bytes: ByteSource,
-): LanguageModel {
+): InnerLanguageModel {
   const passCosts = createPassCosts();
   let disposed = false;
   function alive(): void {
@@ -198,8 +204,9 @@ function createLanguageModel(
     yield* generate(session, tokenizer, ids, resolved, passCosts);
   }
 
-  const model: LanguageModel = {
+  const model: InnerLanguageModel = {
     info,
+    tokenizer,
     generate: run,
     async complete(prompt, options): Promise<string> {
       let text = "";
@@ -222,7 +229,7 @@ function createLanguageModel(
       alive();
       return tokenizer.decode(ids);
     },
-    createSession(options = {}): Session {
+    createSession(options = {}): InnerSession {
       alive();
       return engine.openSession(options.contextLength ?? info.contextLength);
     },
@@ -293,7 +300,8 @@ function checkChoices({ kernelBuild, ternaryForm, head, sparsity, regionBytes }:
   }
 }
 
-function checkWhole(name: string, value: number, least: number, most: number): void {
+/** @throws BitNetError INVALID_ARGUMENT unless `value` is a whole number from `least` to `most`. */
+export function checkWhole(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new BitNetError(
     "INVALID_ARGUMENT",

@@ -4,14 +4,16 @@ import { Command } from "commander";
 import type { CliCommand } from "./command.js";
 import { bench } from "./commands/bench.js";
 import { dummy } from "./commands/dummy.js";
+import { evaluate } from "./commands/eval.js";
 import { inspect } from "./commands/inspect.js";
+import { perplexity } from "./commands/perplexity.js";
 import { run } from "./commands/run.js";
 import { describeFailure } from "./failure.js";
 import { flagNames } from "./library-flags.js";
 import { openTerminal, type ProcessTerminal, type Terminal } from "./terminal.js";
 
 /** Every command, in the order of the help. */
-const commands: readonly CliCommand[] = [run, inspect, dummy, bench];
+const commands: readonly CliCommand[] = [run, inspect, dummy, bench, perplexity, evaluate];
 
 const examples = `
 Examples:
