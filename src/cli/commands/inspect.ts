@@ -4,6 +4,7 @@ import { embeddedModelUrl } from "../../language-model.js";
 import { openFileSource } from "../../platform/node.js";
 import { type Abridged, type Inspection, inspectModel, type JsonValue } from "../../tools/inspect.js";
 import type { CliCommand } from "../command.js";
+import { localModel } from "../local-model.js";
 import { modelName } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 import { createTextTable } from "../text-table.js";
@@ -26,7 +27,7 @@ export const inspect: CliCommand = {
   summary: "Show a file's metadata, tensors and memory needs",
   define(command: Command, terminal: Terminal): void {
     command
-      .argument("[file]", "a GGUF file (default: the embedded model)")
+      .argument("[file]", "a GGUF file, or a name such as hf:owner/repo (default: the embedded model)")
       .option("--json", "print one JSON object")
       .addHelpText("after", help)
       .action((path: string | undefined, flags: { readonly json?: true }) =>
@@ -36,7 +37,7 @@ export const inspect: CliCommand = {
 };
 
 async function inspectFile(path: string | undefined, json: boolean, terminal: Terminal): Promise<void> {
-  const inspection = await readInspection(path, terminal.signal);
+  const inspection = await readInspection(await localModel(path, terminal), terminal.signal);
   terminal.write(json ? `${JSON.stringify(inspection)}\n` : describeInspection(modelName(path), inspection));
 }
 
