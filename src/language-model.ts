@@ -5,6 +5,7 @@ import { generate } from "./generation/generate.js";
 import type { GeneratePiece } from "./generation/generate-piece.js";
 import { createPassCosts } from "./generation/pass-costs.js";
 import { type GenerateOptions, resolveGenerateOptions } from "./generation/sampling-options.js";
+import { isRemoteName } from "./hub/model-name.js";
 import { kvBytesPerToken } from "./model/context-length.js";
 import { type Engine, type EngineChoices, startEngine } from "./model/engine.js";
 import type { InnerSession, Session } from "./model/session.js";
@@ -16,13 +17,19 @@ import { kernelBuilds } from "./wasm/kernel-build.js";
 import { ternaryForms } from "./wasm/kernels.js";
 import { largestRegionBytes, pageBytes } from "./wasm/memory.js";
 
-/** Where a model's bytes come from: a path, a `file:` URL, or bytes that are already here. */
+/**
+ * Where a model's bytes come from: a path, a `file:` URL, a name on the hub such as "hf:owner/repo/file.gguf", an `https:` URL,
+ * or bytes that are already here.
+ */
 export type ModelSource = string | URL | Blob | Uint8Array;
 
 /** How far loading has come. */
 export interface LoadProgress {
-  /** "open" while the header is read, "weights" while tensors stream into memory, "ready" once at the end. */
-  readonly stage: "open" | "weights" | "ready";
+  /**
+   * "download" while a model comes from the network, "open" while the header is read, "weights" while tensors stream into
+   * memory, "ready" once at the end.
+   */
+  readonly stage: "download" | "open" | "weights" | "ready";
   readonly loadedBytes: number;
   readonly totalBytes: number;
 }
@@ -93,7 +100,8 @@ export const embeddedModelUrl: URL = new URL("../models/storyteller.gguf", impor
 /**
  * Opens a model file, reads its weights into memory and starts worker threads.
  *
- * @param source a path, a URL, a Blob or bytes of a GGUF file; left out, the embedded model.
+ * @param source a path, a URL, a name on the hub (docs/guide/models-from-the-hub.md), a Blob or bytes of a GGUF file; left
+ * out, the embedded model.
  * @throws BitNetError with any code of BitNetErrorCode but CONTEXT_FULL; rejects with `options.signal.reason`.
  */
 export async function loadModel(source?: ModelSource, options: LoadOptions = {}): Promise<LanguageModel> {
@@ -104,7 +112,7 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
   checkChoices(options);
   throwIfAborted(signal);
 
-  const bytes = await openSource(source ?? embeddedModelUrl);
+  const bytes = await openSource(await localSource(source ?? embeddedModelUrl, options));
   const progress = { loadedBytes: 0, totalBytes: bytes.size };
   const report = (stage: LoadProgress["stage"]): void => options.onProgress?.({ stage, ...progress });
   let engine: Engine | undefined;
@@ -145,17 +153,23 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
 
 const mostThreads = 256;
 
+/** Downloads what is named and not local, unless it is in the cache. */
+async function localSource(source: ModelSource, { onProgress, signal }: LoadOptions): Promise<ModelSource> {
+  if (!(source instanceof URL || typeof source === "string") || !isRemoteName(String(source))) return source;
+  // Those who load local files do not pay for loading what downloads.
+  const { fetchModel } = await import("./hub/index.js");
+  const { path } = await fetchModel(String(source), {
+    signal,
+    onProgress: (progress) => onProgress?.({ stage: "download", ...progress }),
+  });
+  return path;
+}
+
 async function openSource(source: ModelSource): Promise<ByteSource> {
   if (source instanceof Uint8Array) return bytesSource(source);
   if (source instanceof Blob) return blobSource(source);
   if (source instanceof URL || typeof source === "string") {
     const text = String(source);
-    if (/^(hf|https?):/i.test(text)) {
-      throw new BitNetError(
-        "INVALID_ARGUMENT",
-        `Cannot open "${text}": models are read from local files so far; download it and give its path`,
-      );
-    }
     if (text === "")
       throw new BitNetError("INVALID_ARGUMENT", "Cannot open a model without a name: the path is empty");
     return openFileSource(/^file:/i.test(text) && URL.canParse(text) ? new URL(text) : source);

@@ -11,6 +11,7 @@ import {
 } from "../../tools/inspect.js";
 import type { CliCommand } from "../command.js";
 import { parseCount } from "../flag-values.js";
+import { localModel } from "../local-model.js";
 import { modelName } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 import { createTextTable } from "../text-table.js";
@@ -40,7 +41,7 @@ export const inspect: CliCommand = {
   summary: "Show a file's metadata, tensors and memory needs",
   define(command: Command, terminal: Terminal): void {
     command
-      .argument("[file]", "a GGUF file (default: the embedded model)")
+      .argument("[file]", "a GGUF file, or a name such as hf:owner/repo (default: the embedded model)")
       .option(
         "-c, --ctx <tokens>",
         "context length to estimate memory for (default: the model's)",
@@ -64,9 +65,13 @@ async function inspectFile(
   { json, contextLength, threads = availableParallelism() }: InspectFlags,
   terminal: Terminal,
 ): Promise<void> {
-  const inspection = await readInspection(path, terminal.signal, { contextLength, threads });
+  const options = { contextLength, threads };
+  const inspection = await readInspection(await localModel(path, terminal), terminal.signal, options);
   terminal.write(
-    json === true ? `${JSON.stringify(inspection)}\n` : describeInspection(modelName(path), inspection),
+    json === true
+      ? `${JSON.stringify(inspection)}
+`
+      : describeInspection(modelName(path), inspection),
   );
 }
 
