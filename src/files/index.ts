@@ -10,6 +10,7 @@ export type {
   MetadataType,
   MetadataValue,
   ModelFile,
+  ModelFileSource,
   TensorInfo,
 } from "./model-file.js";
 

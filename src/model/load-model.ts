@@ -74,7 +74,7 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
     sum(matricesOf(layer).map((role) => packedBytes(file, role))),
   );
   const tied = description.head === description.embedding;
-  const screened = wantsScreen(load, description.head);
+  const screened = wantsScreen(load, description);
   const embeddingBytes = screened ? 0 : packedBytes(file, description.embedding);
   const headBytes = screened ? screenBytes(description.head) : packedBytes(file, description.head);
   const weightBytes = sum(layerBytes) + headBytes + (tied ? 0 : embeddingBytes);
@@ -145,11 +145,11 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
 /** Heads from this size on are screened: smaller ones are quick to read whole, and reading single rows costs more. */
 const screenedHeadBytes = 64 << 20;
 
-function wantsScreen({ file, head }: ModelLoad, role: MatrixRole): boolean {
-  const large = role.rows * role.cols * 2 >= screenedHeadBytes;
-  return (
-    (head === "screened" || (head === "auto" && large)) && canScreen(file.tensors.get(role.tensor), role)
-  );
+function wantsScreen({ file, head: wanted }: ModelLoad, { head, embedding }: ModelDescription): boolean {
+  const large = head.rows * head.cols * 2 >= screenedHeadBytes;
+  // An embedding beside a screened head is read from the file as well, by the same kernels.
+  const readable = [head, embedding].every((role) => canScreen(file.tensors.get(role.tensor), role));
+  return (wanted === "screened" || (wanted === "auto" && large)) && readable;
 }
 
 function matricesOf(layer: LayerDescription): readonly MatrixRole[] {
