@@ -1,0 +1,115 @@
+import { BitNetError } from "../errors.js";
+import type { SafetensorsTensor } from "../files/safetensors.js";
+import { bfloat16ToNumber } from "../weight-formats/bf16.js";
+import { float16ToNumber } from "../weight-formats/float16.js";
+import { SMALLEST_TERNARY_SCALE, ternaryOf } from "../weight-formats/ternarize.js";
+import type { TernaryMatrix } from "./ternary-source.js";
+
+/** Bytes of master weights that are looked at together. */
+const PIECE_BYTES = 4 * 2 ** 20;
+
+/** How the numbers of a dtype are read: as bit patterns that have a table, or as themselves. */
+interface Masters {
+  readonly bytes: number;
+  array(bytes: Uint8Array<ArrayBuffer>): Uint16Array | Float32Array;
+  /** The number of each 16-bit pattern. */
+  readonly table: (() => Float32Array) | undefined;
+}
+
+const masters: ReadonlyMap<string, Masters> = new Map([
+  ["BF16", sixteenBits(bfloat16ToNumber)],
+  ["F16", sixteenBits(float16ToNumber)],
+  [
+    "F32",
+    {
+      bytes: 4,
+      array: (bytes) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
+      table: undefined,
+    },
+  ],
+]);
+
+/** The dtypes that master weights may have. */
+export const masterDtypes: readonly string[] = [...masters.keys()];
+
+/**
+ * The float weights that a ternary model was trained with, made ternary as it made them in every forward pass: by the
+ * mean of the matrix's magnitudes (weight-formats/ternarize.ts). The matrix is read twice, for the mean and for the
+ * weights, and not held.
+ */
+export function masterMatrix(tensor: SafetensorsTensor): TernaryMatrix {
+  const [rows = 0, cols = 0] = tensor.shape;
+  const kind = masters.get(tensor.dtype);
+  if (kind === undefined) throw new TypeError(`no master weights in ${tensor.dtype}`);
+  let scaling: Promise<number> | undefined;
+  let codes: Uint8Array | undefined;
+
+  const scale = (): Promise<number> => (scaling ??= readScale(tensor, kind));
+  return {
+    name: tensor.source.name,
+    rows,
+    cols,
+    scale,
+    async load(begin, end) {
+      const d = await scale();
+      const rowBytes = cols * kind.bytes;
+      const bytes = await tensor.source.read(tensor.offset + begin * rowBytes, (end - begin) * rowBytes);
+      const values = kind.array(bytes);
+      if (kind.table === undefined) {
+        return (row, target) =>
+          writeRow(target, (row - begin) * cols, (at) => ternaryOf(values[at] as number, d) + 1);
+      }
+      codes ??= Uint8Array.from(kind.table(), (value) => ternaryOf(value, d) + 1);
+      const codeOf = codes;
+      return (row, target) =>
+        writeRow(target, (row - begin) * cols, (at) => codeOf[values[at] as number] as number);
+    },
+  };
+}
+
+/** One row in I2_S's runs of 128. */
+function writeRow(target: Uint8Array, begin: number, code: (at: number) => number): void {
+  for (let index = 0; index < target.length; index++) {
+    const at = begin + 128 * (index >>> 5) + (index & 31);
+    target[index] = (code(at) << 6) | (code(at + 32) << 4) | (code(at + 64) << 2) | code(at + 96);
+  }
+}
+
+/** max(mean of magnitudes, 1e-5), summed in double as ternarizeByAbsmean does. */
+async function readScale(tensor: SafetensorsTensor, kind: Masters): Promise<number> {
+  const magnitudes = kind.table?.().map(Math.abs);
+  let sum = 0;
+  for (let done = 0; done < tensor.bytes; done += PIECE_BYTES) {
+    const bytes = await tensor.source.read(tensor.offset + done, Math.min(PIECE_BYTES, tensor.bytes - done));
+    const values = kind.array(bytes);
+    if (magnitudes === undefined) for (const value of values) sum += Math.abs(value);
+    else for (const pattern of values) sum += magnitudes[pattern] as number;
+    if (!Number.isFinite(sum)) throw notFinite(tensor, done, values, magnitudes, kind.bytes);
+  }
+  return Math.fround(Math.max(sum / (tensor.bytes / kind.bytes), SMALLEST_TERNARY_SCALE));
+}
+
+function notFinite(
+  { name, source, offset }: SafetensorsTensor,
+  begin: number,
+  values: Uint16Array | Float32Array,
+  magnitudes: Float32Array | undefined,
+  bytes: number,
+): BitNetError {
+  const index = values.findIndex((value) => !Number.isFinite(magnitudes?.[value] ?? value));
+  const at = offset + begin + index * bytes;
+  return new BitNetError(
+    "FILE_CORRUPT",
+    `Cannot read "${source.name}": tensor ${JSON.stringify(name)} is damaged at byte ${at}: it holds no finite number there`,
+    { details: { offset: at, tensor: name } },
+  );
+}
+
+function sixteenBits(toNumber: (bits: number) => number): Masters {
+  let table: Float32Array | undefined;
+  return {
+    bytes: 2,
+    array: (bytes) => new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2),
+    table: () => (table ??= Float32Array.from({ length: 65_536 }, (_, bits) => toNumber(bits))),
+  };
+}
