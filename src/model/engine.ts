@@ -90,6 +90,7 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
       chooseContextLength: (sizes, weightBytes) =>
         chooseContextLength(file.source.name, sizes, weightBytes, options),
       head: options.head ?? "auto",
+      contextWanted: options.contextLength,
       members: team.members,
       sharePacking: (work) => {
         const memory = memories.regions[work.region]?.memory;

@@ -22,18 +22,21 @@ export function forward(model: Model, session: SessionPlan, batch: Batch, ops: O
   const { position } = batch;
   let { x } = ops.buffers(session, model.embeddingRegion);
   if (model.embedding !== undefined) ops.embed(model.embedding, batch.tokens, x); // x [tokens, width]
+  if (model.embeddingScale !== 1) ops.scale(x, model.embeddingScale);
 
   for (const [index, layer] of model.layers.entries()) {
     const { query, key, value, attended, gate, up, x: here } = ops.buffers(session, layer.region);
     x = ops.move(x, here);
 
     ops.project(x, layer.attentionNorm, [layer.query, query], [layer.key, key], [layer.value, value]);
-    ops.rotateAndCache(session.caches[index], layer.region, position, query, key, value); // keys, values [context, kv]
-    ops.attend(session.caches[index], position, query, attended); // attended [tokens, heads · headSize]
-    ops.projectAndAdd(attended, layer.attentionSubNorm, layer.output, x); // x += W · attended
+    ops.normHeads(layer.queryNorm, query);
+    ops.normHeads(layer.keyNorm, key);
+    ops.rotateAndCache(session.caches[index], layer, position, query, key, value); // keys, values [context, kv]
+    ops.attend(session.caches[index], layer, position, query, attended); // attended [tokens, heads · headSize]
+    ops.projectAndAdd(attended, layer.output, x); // x += W · attended
 
     ops.projectGated(x, layer.feedForwardNorm, [layer.gate, gate], [layer.up, up]); // gate [tokens, feedForward]
-    ops.projectAndAdd(gate, layer.feedForwardSubNorm, layer.down, x); // x += W · gate
+    ops.projectAndAdd(gate, layer.down, x); // x += W · gate
   }
 
   if (batch.logits === "none") return;

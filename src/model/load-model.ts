@@ -4,18 +4,21 @@ import {
   type MatrixRole,
   type ModelDescription,
   type ModelSizes,
+  type ProjectionRole,
+  type RopeDescription,
+  type VectorRole,
 } from "../architectures/index.js";
 import { BitNetError } from "../errors.js";
 import type { ModelFile } from "../files/model-file.js";
 import { packedBytes, packMatrix, packVector, type Packing } from "../packing/pack.js";
-import type { PackedMatrix, PackedVector } from "../packing/packed.js";
+import type { PackedVector } from "../packing/packed.js";
 import { canScreen, packScreen, screenBytes, type PackHalvesWork } from "../packing/screen.js";
 import { packRopeTables } from "../packing/rope-table.js";
 import { type CompiledKernels, instantiateKernels } from "../wasm/kernel-build.js";
 import type { Kernels } from "../wasm/kernels.js";
-import { largestRegionBytes, type Memories } from "../wasm/memory.js";
+import { largestRegionBytes, type Memories, type Place } from "../wasm/memory.js";
 import { kvBytesPerToken } from "./context-length.js";
-import type { Layer, Model } from "./model.js";
+import type { Layer, Model, Projection } from "./model.js";
 
 export interface ModelLoad {
   readonly file: ModelFile;
@@ -25,6 +28,8 @@ export interface ModelLoad {
   readonly chooseContextLength: (sizes: ModelSizes, weightBytes: number) => number;
   /** Keep the whole output head in memory, or a compact screen of it that tells which of its rows in the file matter. */
   readonly head: "auto" | "whole" | "screened";
+  /** Positions that the caller asked for; undefined for the model's own, whatever of it fits. */
+  readonly contextWanted: number | undefined;
   readonly members: number;
   /** Has the team pack a piece of the head. */
   readonly sharePacking: (work: PackHalvesWork) => Promise<void>;
@@ -118,17 +123,22 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
     );
   }
   const outputNorm = await packVector(packing, description.outputNorm, headRegion);
-  const regions = new Set(layers.map((layer) => layer.region));
-  const ropeTables = await packRopeTables(packing, description.rope, regions, contextLength);
+  const ropeTables: (readonly Place[])[] = [];
+  for (const [index, rope] of description.ropes.entries()) {
+    const regions = new Set(layers.filter((layer) => layer.rope === index).map((layer) => layer.region));
+    const chosen = ropeFor(rope, load.contextWanted ?? description.sizes.contextLength);
+    ropeTables.push(await packRopeTables(packing, chosen, regions, contextLength));
+  }
   return {
     description,
     packing,
     model: {
       sizes: description.sizes,
-      rope: description.rope,
+      ropes: description.ropes,
       gate: description.gate,
       epsilon: description.epsilon,
       attentionScale: description.attentionScale,
+      embeddingScale: description.embeddingScale,
       embedding,
       embeddingRegion,
       layers,
@@ -153,26 +163,45 @@ function wantsScreen({ file, head: wanted }: ModelLoad, { head, embedding }: Mod
 }
 
 function matricesOf(layer: LayerDescription): readonly MatrixRole[] {
-  return [layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down];
+  const { query, key, value, output, gate, up, down } = layer;
+  return [query, key, value, output, gate, up, down].map(({ matrix }) => matrix);
+}
+
+/**
+ * LongRoPE has factors for short contexts and others for long ones. What was asked for decides, and not what fits: the same
+ * file and options must give the same text on a machine with less memory.
+ */
+function ropeFor(rope: RopeDescription, contextLength: number): RopeDescription {
+  const { longFactors } = rope;
+  if (longFactors === undefined || contextLength <= longFactors.above) return rope;
+  return { ...rope, factors: longFactors.factors };
 }
 
 async function packLayer(packing: Packing, layer: LayerDescription, region: number): Promise<Layer> {
-  const vector = (role: LayerDescription["attentionNorm"]): Promise<PackedVector> =>
-    packVector(packing, role, region);
-  const matrix = (role: MatrixRole): Promise<PackedMatrix> => packMatrix(packing, role, region);
+  const vector = (role: VectorRole): Promise<PackedVector> => packVector(packing, role, region);
+  const optional = async (role: VectorRole | undefined): Promise<PackedVector | undefined> =>
+    role && vector(role);
+  const projection = async (role: ProjectionRole): Promise<Projection> => ({
+    matrix: await packMatrix(packing, role.matrix, region),
+    inputNorm: await optional(role.inputNorm),
+    bias: await optional(role.bias),
+    outputNorm: await optional(role.outputNorm),
+  });
   return {
     region,
     attentionNorm: await vector(layer.attentionNorm),
-    query: await matrix(layer.query),
-    key: await matrix(layer.key),
-    value: await matrix(layer.value),
-    attentionSubNorm: layer.attentionSubNorm && (await vector(layer.attentionSubNorm)),
-    output: await matrix(layer.output),
+    query: await projection(layer.query),
+    key: await projection(layer.key),
+    value: await projection(layer.value),
+    queryNorm: await optional(layer.queryNorm),
+    keyNorm: await optional(layer.keyNorm),
+    rope: layer.rope,
+    window: layer.window,
+    output: await projection(layer.output),
     feedForwardNorm: await vector(layer.feedForwardNorm),
-    gate: await matrix(layer.gate),
-    up: await matrix(layer.up),
-    feedForwardSubNorm: layer.feedForwardSubNorm && (await vector(layer.feedForwardSubNorm)),
-    down: await matrix(layer.down),
+    gate: await projection(layer.gate),
+    up: await projection(layer.up),
+    down: await projection(layer.down),
   };
 }
 

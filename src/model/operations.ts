@@ -1,7 +1,7 @@
 import { readRow } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
 import type { Kernels } from "../wasm/kernels.js";
-import type { Model } from "./model.js";
+import type { Layer, Model, Projection } from "./model.js";
 import {
   attentionPositions,
   type Buffer,
@@ -41,34 +41,34 @@ export interface Operations {
   buffers(session: SessionPlan, region: number): WorkBuffers;
   /** out[t] = W[ids[t]] */
   embed(embedding: PackedMatrix, ids: readonly number[], out: Buffer): void;
+  /** x = x · factor */
+  scale(x: Buffer, factor: number): void;
   /** Brings rows to another region's buffer; returns the buffer they are in. */
   move(from: Buffer, to: Buffer): Buffer;
-  /** out = W · norm(x) for matrices that share an input. */
-  project(
-    x: Buffer,
-    norm: PackedVector | undefined,
-    ...products: readonly (readonly [PackedMatrix, Buffer])[]
-  ): void;
-  /** out += W · norm(x) */
-  projectAndAdd(x: Buffer, norm: PackedVector | undefined, matrix: PackedMatrix, out: Buffer): void;
+  /** out = W · norm(x) for projections that share an input; each may normalize it once more for itself. */
+  project(x: Buffer, norm: PackedVector, ...products: readonly (readonly [Projection, Buffer])[]): void;
+  /** out += W · x */
+  projectAndAdd(x: Buffer, projection: Projection, out: Buffer): void;
   /** gate = activation(G · norm(x)) · (U · norm(x)) */
   projectGated(
     x: Buffer,
-    norm: PackedVector | undefined,
-    gate: readonly [PackedMatrix, Buffer],
-    up: readonly [PackedMatrix, Buffer],
+    norm: PackedVector,
+    gate: readonly [Projection, Buffer],
+    up: readonly [Projection, Buffer],
   ): void;
+  /** Normalizes each head by itself; nothing where there is no norm. */
+  normHeads(norm: PackedVector | undefined, heads: Buffer): void;
   /** Turns queries and keys by their positions' angles, in place; then keys and values go into the cache, rounded to halves. */
   rotateAndCache(
     cache: KvCache | undefined,
-    region: number,
+    layer: Layer,
     position: number,
     query: Buffer,
     key: Buffer,
     value: Buffer,
   ): void;
-  /** Causal attention of every query head over its group's cached keys and values. */
-  attend(cache: KvCache | undefined, position: number, query: Buffer, out: Buffer): void;
+  /** Causal attention of every query head over its group's cached keys and values, as far back as the layer sees. */
+  attend(cache: KvCache | undefined, layer: Layer, position: number, query: Buffer, out: Buffer): void;
   /** logits = W · norm(x) for the last row of x, or for all. */
   head(
     x: Buffer,
@@ -108,10 +108,14 @@ export function createOperations(model: Model, member: Member): Operations {
   }
 
   /**
-   * Normalizes and quantizes the rows of a projection's input. For few tokens every member does all of it for itself, which
-   * costs a microsecond and saves a barrier; for many they share the rows and wait.
+   * Normalizes the rows of a projection's input, by one norm after another, and quantizes them. For few tokens every member
+   * does all of it for itself, which costs a microsecond and saves a barrier; for many they share the rows and wait.
    */
-  function prepare(x: Rows, norm: PackedVector | undefined, forms: ReadonlySet<InputForm>): PreparedInput {
+  function prepare(
+    x: Rows,
+    norms: readonly (PackedVector | undefined)[],
+    forms: ReadonlySet<InputForm>,
+  ): PreparedInput {
     const work = workOf(plan, x.region);
     const alone = x.tokens <= ownTokens;
     const input: ProjectionInput | undefined = alone ? work.own[member.index] : work.shared;
@@ -121,21 +125,13 @@ export function createOperations(model: Model, member: Member): Operations {
     const stride = x.cols * 4;
     const count = end - begin;
     let from = x.address;
+    for (const norm of norms) {
+      if (norm === undefined) continue;
+      const [source, to] = [from + begin * stride, input.normed + begin * stride];
+      if (count > 0) kernels.rms_norm(source, x.cols, count, stride, norm.address, model.epsilon, to, stride);
+      from = input.normed;
+    }
     if (count > 0) {
-      if (norm !== undefined) {
-        from = input.normed;
-        const source = x.address + begin * stride;
-        kernels.rms_norm(
-          source,
-          x.cols,
-          count,
-          stride,
-          norm.address,
-          model.epsilon,
-          from + begin * stride,
-          stride,
-        );
-      }
       const rows = from + begin * stride;
       if (forms.has("i8")) {
         const to = input.quantized + begin * x.cols;
@@ -144,7 +140,7 @@ export function createOperations(model: Model, member: Member): Operations {
         const to = input.quantized + begin * x.cols * 2;
         kernels.quantize_activations_i14(rows, x.cols, count, stride, to, input.records + begin * 4);
       }
-    } else if (norm !== undefined) from = input.normed;
+    }
     if (!alone) member.barrier();
     return {
       region: x.region,
@@ -160,8 +156,41 @@ export function createOperations(model: Model, member: Member): Operations {
     return workOf(plan, region).own[member.index]?.scratch ?? 0;
   }
 
+  /** This member's rows of out (+)= W · input + bias. */
+  function multiply(
+    { matrix, bias }: Projection,
+    input: PreparedInput,
+    out: Rows,
+    accumulate: boolean,
+  ): void {
+    multiplyMatrix(matrix, input, out, accumulate);
+    if (bias === undefined) return;
+    const [begin, end] = share(matrix.rows, member, rowGranule);
+    const kernels = member.kernels(matrix.region);
+    kernels.add_rows(out.address, bias.address, out.tokens, out.cols * 4, 0, begin, end);
+  }
+
+  /** This member's rows of products that share an input, up to a norm of their own. */
+  function multiplyAll(
+    x: Rows,
+    norm: PackedVector,
+    products: readonly (readonly [Projection, Buffer])[],
+  ): void {
+    if (products.every(([{ inputNorm }]) => inputNorm === undefined)) {
+      const input = prepare(x, [norm], inputForms(products.map(([{ matrix }]) => matrix)));
+      for (const [projection, out] of products) multiply(projection, input, rowsOf(out), false);
+      return;
+    }
+    for (const [index, [projection, out]] of products.entries()) {
+      // What members share must not be overwritten while one still reads it.
+      if (index > 0 && x.tokens > ownTokens) member.barrier();
+      const input = prepare(x, [norm, projection.inputNorm], inputForms([projection.matrix]));
+      multiply(projection, input, rowsOf(out), false);
+    }
+  }
+
   /** This member's rows of out (+)= W · input. */
-  function multiply(matrix: PackedMatrix, input: PreparedInput, out: Rows, accumulate: boolean): void {
+  function multiplyMatrix(matrix: PackedMatrix, input: PreparedInput, out: Rows, accumulate: boolean): void {
     const kernels = member.kernels(matrix.region);
     const [begin, end] = share(matrix.rows, member, rowGranule);
     if (begin === end) return;
@@ -225,6 +254,12 @@ export function createOperations(model: Model, member: Member): Operations {
         readRow(kernels, embedding, ids[t] ?? 0, out.address + t * out.cols * 4);
       member.barrier();
     },
+    scale(x, factor): void {
+      const [begin, end] = share(tokens, member);
+      const stride = x.cols * 4;
+      member.kernels(x.region).scale_rows(x.address + begin * stride, end - begin, stride, x.cols, factor);
+      member.barrier();
+    },
     move(from, to): Buffer {
       if (from.region === to.region) return to;
       if (member.index === 0) {
@@ -237,34 +272,61 @@ export function createOperations(model: Model, member: Member): Operations {
       return to;
     },
     project(x, norm, ...products): void {
-      const input = prepare(rowsOf(x), norm, inputForms(products.map(([matrix]) => matrix)));
-      for (const [matrix, out] of products) multiply(matrix, input, rowsOf(out), false);
+      multiplyAll(rowsOf(x), norm, products);
       member.barrier();
     },
-    projectAndAdd(x, norm, matrix, out): void {
-      const input = prepare(rowsOf(x), norm, inputForms([matrix]));
-      multiply(matrix, input, rowsOf(out), true);
+    projectAndAdd(x, projection, out): void {
+      const { matrix, inputNorm, outputNorm } = projection;
+      const input = prepare(rowsOf(x), [inputNorm], inputForms([matrix]));
+      if (outputNorm === undefined) {
+        multiply(projection, input, rowsOf(out), true);
+        member.barrier();
+        return;
+      }
+      const { projected } = workOf(plan, out.region);
+      multiply(projection, input, rowsOf(projected), false);
+      member.barrier();
+      // A norm needs whole rows: of these each member takes some.
+      const kernels = member.kernels(out.region);
+      const [begin, end] = share(tokens, member);
+      const stride = out.cols * 4;
+      const [rows, to] = [projected.address + begin * stride, out.address + begin * stride];
+      const count = end - begin;
+      kernels.rms_norm(rows, out.cols, count, stride, outputNorm.address, model.epsilon, rows, stride);
+      kernels.add_rows(to, rows, count, stride, stride, 0, out.cols);
       member.barrier();
     },
-    projectGated(x, norm, [gateMatrix, gate], [upMatrix, up]): void {
-      const input = prepare(rowsOf(x), norm, inputForms([gateMatrix, upMatrix]));
-      multiply(gateMatrix, input, rowsOf(gate), false);
-      multiply(upMatrix, input, rowsOf(up), false);
+    projectGated(x, norm, gateProduct, upProduct): void {
+      multiplyAll(rowsOf(x), norm, [gateProduct, upProduct]);
+      const [[{ matrix }, gate], [, up]] = [gateProduct, upProduct];
       // The member's own rows of both products are its own columns of the buffers: no need to wait in between.
-      const [begin, end] = share(gateMatrix.rows, member, rowGranule);
+      const [begin, end] = share(matrix.rows, member, rowGranule);
       const kernels = member.kernels(gate.region);
-      const activate = model.gate === "relu2" ? kernels.gate_relu2 : kernels.gate_silu;
+      const activate = kernels[`gate_${model.gate}`];
       activate(gate.address, up.address, tokens, gate.cols * 4, begin, end);
       member.barrier();
     },
-    rotateAndCache(cache, region, position, query, key, value): void {
-      if (cache === undefined) return;
+    normHeads(norm, heads): void {
+      if (norm === undefined) return;
+      const { headSize } = model.sizes;
+      const headBytes = headSize * 4;
+      const kernels = member.kernels(heads.region);
+      // The same heads that the member rotates next: no need to wait in between.
+      const [begin, end] = share(heads.cols / headSize, member);
+      for (let t = 0; t < tokens; t += 1) {
+        const at = heads.address + t * heads.cols * 4 + begin * headBytes;
+        kernels.rms_norm(at, headSize, end - begin, headBytes, norm.address, model.epsilon, at, headBytes);
+      }
+    },
+    rotateAndCache(cache, { region, rope: index }, position, query, key, value): void {
+      const turn = model.ropes[index];
+      const tables = model.ropeTables[index]?.find((place) => place.region === region);
+      if (cache === undefined || turn === undefined || tables === undefined) return;
       const { heads, kvHeads, headSize } = model.sizes;
-      const { dimensions, pairing } = model.rope;
+      const { dimensions, pairing } = turn;
       const kernels = member.kernels(region);
       const rope = pairing === "halves" ? kernels.rope_halves : kernels.rope_adjacent;
-      const table =
-        (model.ropeTables.find((place) => place.region === region)?.address ?? 0) + position * dimensions * 4;
+      const table = tables.address + position * dimensions * 4;
       const headBytes = headSize * 4;
       const rowBytes = headSize * 2;
       const cacheHeadBytes = plan.contextLength * rowBytes;
@@ -289,13 +351,14 @@ export function createOperations(model: Model, member: Member): Operations {
       }
       member.barrier();
     },
-    attend(cache, position, query, out): void {
+    attend(cache, layer, position, query, out): void {
       if (cache === undefined) return;
       const { heads, kvHeads, headSize } = model.sizes;
       const group = heads / kvHeads;
       const kernels = member.kernels(query.region);
       const scratch = workOf(plan, query.region).attention[member.index]?.address ?? 0;
       const stride = query.cols * 4;
+      const window = layer.window ?? plan.contextLength;
       /** So many tokens from `first`, of query heads that share a key and value head. */
       const attendHeads = (head: number, count: number, first: number, tokenCount: number): void => {
         const cacheOffset = Math.floor(head / group) * plan.contextLength * headSize * 2;
@@ -303,7 +366,8 @@ export function createOperations(model: Model, member: Member): Operations {
         // prettier-ignore
         kernels.attention(
           query.address + at, stride, cache.keys.address + cacheOffset, cache.values.address + cacheOffset, headSize, count,
-          position + first, tokenCount, model.attentionScale, scratch, attentionPositions(plan), out.address + at, stride,
+          position + first, tokenCount, window, model.attentionScale, scratch, attentionPositions(plan),
+          out.address + at, stride,
         );
       };
       if (tokens === 1) {
@@ -330,8 +394,8 @@ export function createOperations(model: Model, member: Member): Operations {
       const count = which === "all" ? tokens : 1;
       const first = x.address + (tokens - count) * x.cols * 4;
       const rows = { region: x.region, address: first, cols: x.cols, tokens: count };
-      const input = prepare(rows, norm, inputForms([matrix]));
-      multiply(matrix, input, rowsOf(logits, count), false);
+      const input = prepare(rows, [norm], inputForms([matrix]));
+      multiplyMatrix(matrix, input, rowsOf(logits, count), false);
       member.barrier();
     },
   };

@@ -44,6 +44,8 @@ export interface WorkBuffers {
   readonly attended: Buffer;
   readonly gate: Buffer;
   readonly up: Buffer;
+  /** What a projection gives that is normalized before it is added to x; no columns where no projection is. */
+  readonly projected: Buffer;
   /** Inputs of a projection, written by the team together: normed f32 and quantized rows, and their records. */
   readonly shared: ProjectionInput;
   /** The same for each member's own use, for few tokens. */
@@ -88,6 +90,7 @@ export function allocateSession(
   };
   const tokens = Math.min(batchTokens, contextLength);
   const logitsTokens = Math.max(1, Math.min(tokens, Math.floor(logitsBytes / (vocabSize * 4))));
+  const hasOutputNorms = model.layers.some(({ output, down }) => output.outputNorm ?? down.outputNorm);
   const widest = Math.max(width, heads * headSize, feedForward);
   const input = (region: number, count: number): ProjectionInput => ({
     normed: take(region, count * widest * 4, "working buffers"),
@@ -109,6 +112,7 @@ export function allocateSession(
       attended: buffer(heads * headSize),
       gate: buffer(feedForward),
       up: buffer(feedForward),
+      projected: buffer(hasOutputNorms ? width : 0),
       shared: input(region, tokens),
       own: Array.from({ length: members }, () => input(region, Math.min(ownTokens, tokens))),
       attention: Array.from({ length: members }, () => ({
@@ -153,6 +157,7 @@ export function freeSession(memories: Memories, plan: SessionPlan): void {
       work.attended,
       work.gate,
       work.up,
+      work.projected,
       ...work.attention,
     );
     for (const input of [work.shared, ...work.own]) {

@@ -55,14 +55,15 @@ export function packedBytes(file: ModelFile, role: MatrixRole): number {
 export async function packMatrix(packing: Packing, role: MatrixRole, region: number): Promise<PackedMatrix> {
   const { packer, tensor } = find(packing.file, role.tensor);
   const packed = await packer.pack(packing, tensor, role, region);
-  if (role.outputScale === undefined) return packed;
-  const [outputScale] = await readFloats(packing, role.outputScale);
-  return { ...packed, scale: Math.fround(packed.scale * (outputScale ?? 1)) };
+  const [outputScale = 1] = role.outputScale === undefined ? [] : await readFloats(packing, role.outputScale);
+  return { ...packed, scale: Math.fround(packed.scale * outputScale * (role.factor ?? 1)) };
 }
 
-/** Reads a vector of any decodable type into wasm memory as f32. */
+/** Reads a vector of any decodable type into wasm memory as f32, times its factor. */
 export async function packVector(packing: Packing, role: VectorRole, region: number): Promise<PackedVector> {
-  const values = await readFloats(packing, role.tensor);
+  const { factor = 1 } = role;
+  const stored = await readFloats(packing, role.tensor);
+  const values = factor === 1 ? stored : stored.map((value) => value * factor);
   const address = packing.memories.allocate(region, values.byteLength, role.tensor);
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   packing.memories.view({ region, address }, values.byteLength).set(bytes);

@@ -140,7 +140,9 @@ export async function openWorkbench(path: string, build: KernelBuild): Promise<W
     },
     rotate(x, tokens, { heads, headSize, dimensions, base, pairing }): Rows {
       const table = take(tokens * dimensions * 4);
-      kernels.rope_table(table, 0, tokens, dimensions, base, 1, 1, 0);
+      const frequencies = take(dimensions * 4);
+      kernels.rope_frequencies(frequencies, dimensions, base, 1, 0, 1, 1, 1, 0);
+      kernels.rope_table(table, 0, tokens, dimensions, frequencies, 1);
       const address = write(x);
       const stride = heads * headSize * 4;
       const rope = kernels[`rope_${pairing}`];
@@ -160,7 +162,10 @@ export async function openWorkbench(path: string, build: KernelBuild): Promise<W
       const scale = Math.fround(1 / Math.sqrt(headSize));
       const stride = headSize * 4;
       const [q, k, v] = [write(query), halves(keys), halves(values)];
-      kernels.attention(q, stride, k, v, headSize, 1, 0, tokens, scale, scratch, positions, output, stride);
+      // prettier-ignore
+      kernels.attention(
+        q, stride, k, v, headSize, 1, 0, tokens, tokens, scale, scratch, positions, output, stride,
+      );
       return read(output, query.length);
     },
     gate(kind, gate, up): Rows {

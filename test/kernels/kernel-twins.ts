@@ -1,7 +1,8 @@
 import type { Kernels } from "#dist/wasm/kernels.js";
 import type { KernelTwin } from "./kernel-case.js";
 import { attentionTwin } from "./twins/attention.js";
-import { relu2Twin, siluTwin } from "./twins/gated-activation.js";
+import { addRowsTwin, scaleRowsTwin } from "./twins/elementwise.js";
+import { geluTwin, relu2Twin, siluTwin } from "./twins/gated-activation.js";
 import { int8ProductTwin, packHalvesTwin } from "./twins/int8-rows.js";
 import { bf16Layout, f16Layout, f32Layout, floatProductTwin, floatRowTwin } from "./twins/matmul-float.js";
 import { screenBoundsTwin, screenCollectTwin } from "./twins/screen.js";
@@ -9,13 +10,21 @@ import { ternaryTwin } from "./twins/matmul-ternary.js";
 import { packF16Twin, checkTernaryTwin, widenF16Twin } from "./twins/pack.js";
 import { quantizeI14Twin, quantizeI8Twin } from "./twins/quantize-activations.js";
 import { rmsNormTwin } from "./twins/rms-norm.js";
-import { ropeTableTwin, ropeTwin, storeHeadsTwin } from "./twins/rope.js";
+import {
+  ropeFrequenciesTwin,
+  ropeMagnitudeTwin,
+  ropeTableTwin,
+  ropeTwin,
+  storeHeadsTwin,
+} from "./twins/rope.js";
 import { teamBarrierTwin, teamBreakTwin } from "./twins/team.js";
 
 /** Every kernel and the cases on which it is compared with its twin. A new kernel is tested by being listed here, and has to be. */
 export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
+  add_rows: addRowsTwin,
   attention: attentionTwin,
   check_ternary: checkTernaryTwin,
+  gate_gelu: geluTwin,
   gate_relu2: relu2Twin,
   gate_silu: siluTwin,
   matmul_bf16_f32: floatProductTwin(bf16Layout),
@@ -31,11 +40,14 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   quantize_activations_i8: quantizeI8Twin,
   rms_norm: rmsNormTwin,
   rope_adjacent: ropeTwin("adjacent"),
+  rope_frequencies: ropeFrequenciesTwin,
   rope_halves: ropeTwin("halves"),
+  rope_magnitude: ropeMagnitudeTwin,
   rope_table: ropeTableTwin,
   row_bf16: floatRowTwin(bf16Layout),
   row_f16: floatRowTwin(f16Layout),
   row_f32: floatRowTwin(f32Layout),
+  scale_rows: scaleRowsTwin,
   screen_bounds: screenBoundsTwin,
   screen_collect: screenCollectTwin,
   store_heads_f16: storeHeadsTwin,
