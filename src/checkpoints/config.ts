@@ -70,8 +70,11 @@ export class Config {
     throw this.wrong(key, "an object");
   }
 
-  entries(): readonly (readonly [string, unknown])[] {
-    return Object.entries(this.#values);
+  /** An object in a list. */
+  element(key: string, index: number): Config {
+    const value = this.list(key)[index];
+    if (isObject(value)) return new Config(this.#folder, `${this.name}: ${key}[${index}]`, value);
+    throw this.wrong(key, "a list of objects");
   }
 
   /** The error for a key whose value cannot be used. */

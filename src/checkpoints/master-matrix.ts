@@ -1,8 +1,13 @@
 import { BitNetError } from "../errors.js";
 import type { SafetensorsTensor } from "../files/safetensors.js";
+import type { ByteSource } from "../platform/byte-source.js";
 import { bfloat16ToNumber } from "../weight-formats/bf16.js";
+import { f32 } from "../weight-formats/f32.js";
 import { float16ToNumber } from "../weight-formats/float16.js";
+import { weightFormatByName, type WeightFormat } from "../weight-formats/index.js";
 import { SMALLEST_TERNARY_SCALE, ternaryOf } from "../weight-formats/ternarize.js";
+import { madeSource } from "./made-source.js";
+import type { RowOrder } from "./row-order.js";
 import type { TernaryMatrix } from "./ternary-source.js";
 
 /** Bytes of master weights that are looked at together. */
@@ -65,6 +70,38 @@ export function masterMatrix(tensor: SafetensorsTensor): TernaryMatrix {
         writeRow(target, (row - begin) * cols, (at) => codeOf[values[at] as number] as number);
     },
   };
+}
+
+/** Ternary weights, each as the float that it is: for matrices whose rows are no runs of 128. */
+export const ternaryFloats: WeightFormat = { ...f32, name: "ternary F32", ternary: true };
+
+/** A master matrix as `ternaryFloats`. */
+export function ternaryFloatSource(
+  tensor: SafetensorsTensor,
+  { rows, cols, scale }: TernaryMatrix,
+  order: RowOrder,
+): ByteSource {
+  const format = weightFormatByName(tensor.dtype);
+  if (format === undefined) throw new TypeError(`no master weights in ${tensor.dtype}`);
+  const { unitRows } = order;
+  const rowBytes = tensor.bytes / rows;
+  return madeSource({
+    name: tensor.source.name,
+    units: rows / unitRows,
+    unitBytes: unitRows * cols * 4,
+    async make(first, target) {
+      const d = await scale();
+      const begin = first * unitRows;
+      const count = target.length / (cols * 4);
+      const bytes = await tensor.source.read(tensor.offset + begin * rowBytes, count * rowBytes);
+      const values = format.decode(bytes, count * cols).map((value) => d * ternaryOf(value, d));
+      for (let row = 0; row < count; row++) {
+        const from = order.inputRow(begin + row) - begin;
+        const floats = values.subarray(from * cols, (from + 1) * cols);
+        target.set(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength), row * cols * 4);
+      }
+    },
+  });
 }
 
 /** One row in I2_S's runs of 128. */

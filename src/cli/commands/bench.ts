@@ -56,7 +56,7 @@ export const bench: CliCommand = {
   summary: "Measure prompt and generation speed",
   define(command: Command, terminal: Terminal): void {
     command
-      .argument("[models...]", "GGUF files (default: the embedded model)")
+      .argument("[models...]", "GGUF files or checkpoints' folders (default: the embedded model)")
       .option(
         "-p, --prompt-tokens <list>",
         `prompt lengths, 0 for none (default: ${defaultPromptTokens}, or the context)`,

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
-import { openModelFile } from "../../files/index.js";
+import { findModel } from "../../checkpoints/openable-model.js";
 import { embeddedModelUrl } from "../../language-model.js";
-import { openFileSource } from "../../platform/node.js";
 import { type Abridged, type Inspection, inspectModel, type JsonValue } from "../../tools/inspect.js";
 import type { CliCommand } from "../command.js";
 import { modelName } from "../open-model.js";
@@ -26,7 +25,7 @@ export const inspect: CliCommand = {
   summary: "Show a file's metadata, tensors and memory needs",
   define(command: Command, terminal: Terminal): void {
     command
-      .argument("[file]", "a GGUF file (default: the embedded model)")
+      .argument("[file]", "a GGUF file or a checkpoint's folder (default: the embedded model)")
       .option("--json", "print one JSON object")
       .addHelpText("after", help)
       .action((path: string | undefined, flags: { readonly json?: true }) =>
@@ -40,13 +39,13 @@ async function inspectFile(path: string | undefined, json: boolean, terminal: Te
   terminal.write(json ? `${JSON.stringify(inspection)}\n` : describeInspection(modelName(path), inspection));
 }
 
-/** Opens a file, or the embedded model, for as long as it takes to describe it. */
+/** Opens a file, a folder or the embedded model for as long as it takes to describe it. */
 export async function readInspection(path: string | undefined, signal: AbortSignal): Promise<Inspection> {
-  const source = await openFileSource(path ?? embeddedModelUrl);
+  const found = await findModel(path ?? embeddedModelUrl);
   try {
-    return inspectModel(await openModelFile(source, { signal }));
+    return inspectModel(await found.open({ signal }));
   } finally {
-    await source.close();
+    await found.close();
   }
 }
 

@@ -38,7 +38,7 @@ export const run: CliCommand = {
   summary: "Continue a text",
   define(command: Command, terminal: Terminal): void {
     command
-      .argument("[model]", "a GGUF file (default: the embedded model)")
+      .argument("[model]", "a GGUF file or a checkpoint's folder (default: the embedded model)")
       .addOption(new Option("-p, --prompt <text>", "the text to continue").conflicts("file"))
       .option("-f, --file <path>", "read the prompt from a file")
       .option(
