@@ -47,7 +47,8 @@ export function masterMatrix(tensor: SafetensorsTensor): TernaryMatrix {
   const kind = masters.get(tensor.dtype);
   if (kind === undefined) throw new TypeError(`no master weights in ${tensor.dtype}`);
   let scaling: Promise<number> | undefined;
-  let codes: Uint8Array | undefined;
+  /** The code of each bit pattern; of codes, themselves. */
+  let codeOf: Uint8Array | undefined;
 
   const scale = (): Promise<number> => (scaling ??= readScale(tensor, kind));
   return {
@@ -60,16 +61,20 @@ export function masterMatrix(tensor: SafetensorsTensor): TernaryMatrix {
       const rowBytes = cols * kind.bytes;
       const bytes = await tensor.source.read(tensor.offset + begin * rowBytes, (end - begin) * rowBytes);
       const values = kind.array(bytes);
-      if (kind.table === undefined) {
-        return (row, target) =>
-          writeRow(target, (row - begin) * cols, (at) => ternaryOf(values[at] as number, d) + 1);
-      }
-      codes ??= Uint8Array.from(kind.table(), (value) => ternaryOf(value, d) + 1);
-      const codeOf = codes;
-      return (row, target) =>
-        writeRow(target, (row - begin) * cols, (at) => codeOf[values[at] as number] as number);
+      const codes = kind.table === undefined ? codesOf(values, d) : values;
+      codeOf ??= Uint8Array.from(kind.table?.() ?? [-d, 0, d], (value) => ternaryOf(value, d) + 1);
+      const table = codeOf;
+      return (row, target) => writeRow(target, codes, (row - begin) * cols, table);
     },
   };
+}
+
+/** Codes of float weights. */
+function codesOf(values: Uint16Array | Float32Array, d: number): Uint8Array {
+  const codes = new Uint8Array(values.length);
+  for (let index = 0; index < values.length; index++)
+    codes[index] = ternaryOf(values[index] as number, d) + 1;
+  return codes;
 }
 
 /** Ternary weights, each as the float that it is: for matrices whose rows are no runs of 128. */
@@ -104,11 +109,20 @@ export function ternaryFloatSource(
   });
 }
 
-/** One row in I2_S's runs of 128. */
-function writeRow(target: Uint8Array, begin: number, code: (at: number) => number): void {
+/** One row in I2_S's runs of 128: byte j of a run has the codes of weights j, 32 + j, 64 + j and 96 + j. */
+function writeRow(
+  target: Uint8Array,
+  patterns: Uint16Array | Float32Array | Uint8Array,
+  begin: number,
+  codeOf: Uint8Array,
+): void {
   for (let index = 0; index < target.length; index++) {
     const at = begin + 128 * (index >>> 5) + (index & 31);
-    target[index] = (code(at) << 6) | (code(at + 32) << 4) | (code(at + 64) << 2) | code(at + 96);
+    target[index] =
+      ((codeOf[patterns[at] as number] as number) << 6) |
+      ((codeOf[patterns[at + 32] as number] as number) << 4) |
+      ((codeOf[patterns[at + 64] as number] as number) << 2) |
+      (codeOf[patterns[at + 96] as number] as number);
   }
 }
 
@@ -119,11 +133,26 @@ async function readScale(tensor: SafetensorsTensor, kind: Masters): Promise<numb
   for (let done = 0; done < tensor.bytes; done += PIECE_BYTES) {
     const bytes = await tensor.source.read(tensor.offset + done, Math.min(PIECE_BYTES, tensor.bytes - done));
     const values = kind.array(bytes);
-    if (magnitudes === undefined) for (const value of values) sum += Math.abs(value);
-    else for (const pattern of values) sum += magnitudes[pattern] as number;
+    sum = magnitudes === undefined ? addMagnitudes(sum, values) : addFromTable(sum, values, magnitudes);
     if (!Number.isFinite(sum)) throw notFinite(tensor, done, values, magnitudes, kind.bytes);
   }
   return Math.fround(Math.max(sum / (tensor.bytes / kind.bytes), SMALLEST_TERNARY_SCALE));
+}
+
+// By index: V8 takes 2.4 times as long over these with for-of, and they see every weight of a model.
+
+function addMagnitudes(sum: number, values: Uint16Array | Float32Array): number {
+  // eslint-disable-next-line @typescript-eslint/prefer-for-of -- see above
+  for (let index = 0; index < values.length; index++) sum += Math.abs(values[index] as number);
+  return sum;
+}
+
+function addFromTable(sum: number, patterns: Uint16Array | Float32Array, magnitudes: Float32Array): number {
+  // eslint-disable-next-line @typescript-eslint/prefer-for-of -- see above
+  for (let index = 0; index < patterns.length; index++) {
+    sum += magnitudes[patterns[index] as number] as number;
+  }
+  return sum;
 }
 
 function notFinite(

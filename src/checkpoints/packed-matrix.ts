@@ -59,8 +59,7 @@ export function packedMatrix(tensor: SafetensorsTensor, scale: () => Promise<num
 async function readPacked({ name, source, offset, bytes }: SafetensorsTensor): Promise<Uint32Array> {
   const packed = await source.read(offset, bytes);
   const words = new Uint32Array(packed.buffer, packed.byteOffset, bytes / 4);
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index] as number;
+  for (const word of words) {
     if ((word & (word >>> 1) & 0x5555_5555) === 0) continue;
     const at = packed.findIndex((byte) => (byte & (byte >>> 1) & 0x55) !== 0);
     throw new BitNetError(

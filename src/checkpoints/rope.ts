@@ -46,7 +46,7 @@ export function planRope(config: Config, headSize: number, baseFallback: number)
     );
   }
   const name = scaling?.get("rope_type") ?? scaling?.get("type") ?? "default";
-  const plan = scalings.get(String(name));
+  const plan = typeof name === "string" ? scalings.get(name) : undefined;
   if (plan === undefined) {
     throw (scaling ?? config).unsupported(
       "UNSUPPORTED_ARCHITECTURE",

@@ -42,7 +42,7 @@ export function nameTensor(name: string, family: CheckpointFamily): TensorName |
 
 /** Tensors that old checkpoints carry and that are computed from config.json. */
 export function isComputed(name: string): boolean {
-  return /\.rotary_emb\.inv_freq$/.test(name);
+  return name.endsWith(".rotary_emb.inv_freq");
 }
 
 /** The order in which GGUF files have tensors: the embedding, the blocks one by one, the norm, the head. */

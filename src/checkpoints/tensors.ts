@@ -69,12 +69,7 @@ export function placeTensors(
     placed.set(found.gguf, placeTensor({ tensor, name: found, order }, plan, scales));
   }
   requireScalesUsed(stored, scales, plan);
-  if (
-    !tied &&
-    !placed.has("output.weight") &&
-    stored.has("lm_head.weight") === false &&
-    isLanguageModel(config)
-  ) {
+  if (!tied && !placed.has("output.weight") && !stored.has("lm_head.weight") && isLanguageModel(config)) {
     throw config.invalid(
       '"tie_word_embeddings" is false, and the checkpoint has no tensor "lm_head.weight": there is no output head',
       { tensor: "lm_head.weight" },

@@ -1,6 +1,6 @@
 import { TOKEN_TYPE } from "../text/vocabulary.js";
 import { SPACE_MARK } from "../text/words.js";
-import { Config, isObject } from "./config.js";
+import { type Config, isObject } from "./config.js";
 import type { MetadataEntry } from "./metadata-list.js";
 import { scoresOfMerges } from "./piece-scores.js";
 import { splitterName } from "./splitter-name.js";
