@@ -1,17 +1,10 @@
 import { readRow } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
-import type { Kernels } from "../wasm/kernels.js";
-import type { Layer, Model, Projection } from "./model.js";
-import {
-  attentionPositions,
-  type Buffer,
-  type KvCache,
-  ownTokens,
-  type ProjectionInput,
-  type SessionPlan,
-  type WorkBuffers,
-  workOf,
-} from "./session-plan.js";
+import { attentionPositions, type Kernels } from "../wasm/kernels.js";
+import type { CachePlan } from "./cache-plan.js";
+import type { Segment } from "./forward.js";
+import type { Model, Projection } from "./model.js";
+import { type Buffer, inputOf, type WorkBuffers, workOf, type WorkPlan } from "./work-plan.js";
 
 /** What one thread of the team is and has. */
 export interface Member {
@@ -22,6 +15,8 @@ export interface Member {
   kernels(region: number): Kernels;
   /** The ternary product over a region, in the form that is fastest here. */
   ternaryProduct(region: number): Kernels["matmul_ternary_i8_plain"];
+  /** The kernels to take attention from. */
+  attentionKernels(region: number): Kernels;
   /** The bytes of a region, for moving rows between regions. */
   bytes(region: number): Uint8Array;
   /** Returns when all members have called it. @throws if the team is broken. */
@@ -36,9 +31,9 @@ export interface Member {
  * computed whole by one member, in an order that does not depend on who does it.
  */
 export interface Operations {
-  /** Begins a batch of so many tokens with this session's buffers. */
-  begin(session: SessionPlan, tokens: number): void;
-  buffers(session: SessionPlan, region: number): WorkBuffers;
+  /** Begins a batch of these segments in these buffers. */
+  begin(plan: WorkPlan, segments: readonly CachedSegment[]): void;
+  buffers(plan: WorkPlan, region: number): WorkBuffers;
   /** out[t] = W[ids[t]] */
   embed(embedding: PackedMatrix, ids: readonly number[], out: Buffer): void;
   /** x = x · factor */
@@ -58,25 +53,23 @@ export interface Operations {
   ): void;
   /** Normalizes each head by itself; nothing where there is no norm. */
   normHeads(norm: PackedVector | undefined, heads: Buffer): void;
-  /** Turns queries and keys by their positions' angles, in place; then keys and values go into the cache, rounded to halves. */
-  rotateAndCache(
-    cache: KvCache | undefined,
-    layer: Layer,
-    position: number,
-    query: Buffer,
-    key: Buffer,
-    value: Buffer,
-  ): void;
-  /** Causal attention of every query head over its group's cached keys and values, as far back as the layer sees. */
-  attend(cache: KvCache | undefined, layer: Layer, position: number, query: Buffer, out: Buffer): void;
-  /** logits = W · norm(x) for the last row of x, or for all. */
-  head(
-    x: Buffer,
-    which: "last" | "all" | "screen",
-    norm: PackedVector,
-    matrix: PackedMatrix,
-    logits: Buffer,
-  ): void;
+  /**
+   * Turns queries and keys by their positions' angles, in place; then keys and values go into their sequence's cache of the
+   * layer, rounded to halves.
+   */
+  rotateAndCache(layer: number, query: Buffer, key: Buffer, value: Buffer): void;
+  /**
+   * Causal attention of every query head over its group's keys and values in its sequence's cache of the layer, as far back
+   * as the layer sees.
+   */
+  attend(layer: number, query: Buffer, out: Buffer): void;
+  /** logits[i] = W · norm(x[rows[i]]) */
+  head(x: Buffer, rows: readonly number[], norm: PackedVector, matrix: PackedMatrix, logits: Buffer): void;
+}
+
+/** A segment of a batch, with the cache of its sequence. */
+export interface CachedSegment extends Omit<Segment, "cache"> {
+  readonly cache: CachePlan;
 }
 
 /** Rows are shared out in whole cache lines of f32 results, so that no two members write one line. */
@@ -96,7 +89,8 @@ export function share(
 
 /** @param model must not change: its addresses are captured. */
 export function createOperations(model: Model, member: Member): Operations {
-  let plan: SessionPlan;
+  let plan: WorkPlan;
+  let segments: readonly CachedSegment[] = [];
   let tokens = 0;
 
   /** f32 rows at an address, `cols` of them apart. */
@@ -105,6 +99,8 @@ export function createOperations(model: Model, member: Member): Operations {
     readonly address: number;
     readonly cols: number;
     readonly tokens: number;
+    /** Which rows, where they are not the first `tokens`. */
+    readonly picked?: readonly number[];
   }
 
   /**
@@ -117,19 +113,24 @@ export function createOperations(model: Model, member: Member): Operations {
     forms: ReadonlySet<InputForm>,
   ): PreparedInput {
     const work = workOf(plan, x.region);
-    const alone = x.tokens <= ownTokens;
-    const input: ProjectionInput | undefined = alone ? work.own[member.index] : work.shared;
-    if (input === undefined) throw new RangeError("more members than the session has buffers for");
+    const { input, alone } = inputOf(work, x.tokens, member.index);
     const kernels = member.kernels(x.region);
     const [begin, end] = alone ? [0, x.tokens] : share(x.tokens, member);
     const stride = x.cols * 4;
     const count = end - begin;
     let from = x.address;
+    let { picked } = x;
     for (const norm of norms) {
       if (norm === undefined) continue;
-      const [source, to] = [from + begin * stride, input.normed + begin * stride];
-      if (count > 0) kernels.rms_norm(source, x.cols, count, stride, norm.address, model.epsilon, to, stride);
+      const normalize = (row: number, rows: number, to: number): void =>
+        // prettier-ignore
+        kernels.rms_norm(
+          from + row * stride, x.cols, rows, stride, norm.address, model.epsilon, input.normed + to * stride, stride,
+        );
+      if (picked !== undefined) for (let i = begin; i < end; i += 1) normalize(picked[i] ?? 0, 1, i);
+      else if (count > 0) normalize(begin, count, begin);
       from = input.normed;
+      picked = undefined;
     }
     if (count > 0) {
       const rows = from + begin * stride;
@@ -183,7 +184,7 @@ export function createOperations(model: Model, member: Member): Operations {
     }
     for (const [index, [projection, out]] of products.entries()) {
       // What members share must not be overwritten while one still reads it.
-      if (index > 0 && x.tokens > ownTokens) member.barrier();
+      if (index > 0 && !inputOf(workOf(plan, x.region), x.tokens, member.index).alone) member.barrier();
       const input = prepare(x, [norm, projection.inputNorm], inputForms([projection.matrix]));
       multiply(projection, input, rowsOf(out), false);
     }
@@ -242,9 +243,10 @@ export function createOperations(model: Model, member: Member): Operations {
   }
 
   return {
-    begin(session, count): void {
-      plan = session;
-      tokens = count;
+    begin(work, batch): void {
+      plan = work;
+      segments = batch;
+      tokens = batch.reduce((sum, segment) => sum + segment.tokens, 0);
     },
     buffers: workOf,
     embed(embedding, ids, out): void {
@@ -318,83 +320,95 @@ export function createOperations(model: Model, member: Member): Operations {
         kernels.rms_norm(at, headSize, end - begin, headBytes, norm.address, model.epsilon, at, headBytes);
       }
     },
-    rotateAndCache(cache, { region, rope: index }, position, query, key, value): void {
+    rotateAndCache(layer, query, key, value): void {
+      const { region } = query;
+      const index = model.layers[layer]?.rope ?? 0;
       const turn = model.ropes[index];
       const tables = model.ropeTables[index]?.find((place) => place.region === region);
-      if (cache === undefined || turn === undefined || tables === undefined) return;
+      if (turn === undefined || tables === undefined) throw new RangeError(`no rope for layer ${layer}`);
       const { heads, kvHeads, headSize } = model.sizes;
       const { dimensions, pairing } = turn;
       const kernels = member.kernels(region);
       const rope = pairing === "halves" ? kernels.rope_halves : kernels.rope_adjacent;
-      const table = tables.address + position * dimensions * 4;
       const headBytes = headSize * 4;
       const rowBytes = headSize * 2;
-      const cacheHeadBytes = plan.contextLength * rowBytes;
       const [begin, end] = share(heads, member);
-      // prettier-ignore
-      rope(
-        query.address, tokens, query.cols * 4, begin, end, headSize, table, dimensions, query.address, headBytes, query.cols * 4,
-      );
       const [kvBegin, kvEnd] = share(kvHeads, member);
-      // prettier-ignore
-      rope(
-        key.address, tokens, key.cols * 4, kvBegin, kvEnd, headSize, table, dimensions, key.address, headBytes, key.cols * 4,
-      );
-      for (const [rows, to] of [
-        [key, cache.keys],
-        [value, cache.values],
-      ] as const) {
+      let first = 0;
+      for (const { cache, position, tokens: count } of segments) {
+        const table = tables.address + position * dimensions * 4;
+        const at = (rows: Buffer): number => rows.address + first * rows.cols * 4;
         // prettier-ignore
-        kernels.store_heads_f16(
-          rows.address, tokens, rows.cols * 4, kvBegin, kvEnd, headSize, to.address + position * rowBytes, cacheHeadBytes, rowBytes,
+        rope(
+          at(query), count, query.cols * 4, begin, end, headSize, table, dimensions, at(query), headBytes, query.cols * 4,
         );
+        // prettier-ignore
+        rope(
+          at(key), count, key.cols * 4, kvBegin, kvEnd, headSize, table, dimensions, at(key), headBytes, key.cols * 4,
+        );
+        for (const [rows, to] of [
+          [key, cache.layers[layer]?.keys],
+          [value, cache.layers[layer]?.values],
+        ] as const) {
+          if (to === undefined) throw new RangeError(`a cache without layer ${layer}`);
+          // prettier-ignore
+          kernels.store_heads_f16(
+            at(rows), count, rows.cols * 4, kvBegin, kvEnd, headSize,
+            to.address + position * rowBytes, cache.contextLength * rowBytes, rowBytes,
+          );
+        }
+        first += count;
       }
       member.barrier();
     },
-    attend(cache, layer, position, query, out): void {
-      if (cache === undefined) return;
+    attend(layer, query, out): void {
       const { heads, kvHeads, headSize } = model.sizes;
       const group = heads / kvHeads;
-      const kernels = member.kernels(query.region);
+      const kernels = member.attentionKernels(query.region);
       const scratch = workOf(plan, query.region).attention[member.index]?.address ?? 0;
       const stride = query.cols * 4;
-      const window = layer.window ?? plan.contextLength;
-      /** So many tokens from `first`, of query heads that share a key and value head. */
-      const attendHeads = (head: number, count: number, first: number, tokenCount: number): void => {
-        const cacheOffset = Math.floor(head / group) * plan.contextLength * headSize * 2;
-        const at = first * stride + head * headSize * 4;
-        // prettier-ignore
-        kernels.attention(
-          query.address + at, stride, cache.keys.address + cacheOffset, cache.values.address + cacheOffset, headSize, count,
-          position + first, tokenCount, window, model.attentionScale, scratch, attentionPositions(plan),
-          out.address + at, stride,
-        );
-      };
-      if (tokens === 1) {
-        // Heads are shared out one by one, so that an odd number of groups still makes even work.
-        const [begin, end] = share(heads, member);
-        for (let head = begin; head < end;) {
-          const count = Math.min(end - head, group - (head % group));
-          attendHeads(head, count, 0, 1);
-          head += count;
+      const window = model.layers[layer]?.window ?? plan.contextLength;
+      let firstRow = 0;
+      for (const { cache, position, tokens: length } of segments) {
+        const { keys, values } = cache.layers[layer] ?? {};
+        if (keys === undefined || values === undefined)
+          throw new RangeError(`a cache without layer ${layer}`);
+        /** So many tokens from `first`, of query heads that share a key and value head. */
+        const attendHeads = (head: number, count: number, first: number, tokenCount: number): void => {
+          const cacheOffset = Math.floor(head / group) * cache.contextLength * headSize * 2;
+          const at = (firstRow + first) * stride + head * headSize * 4;
+          // prettier-ignore
+          kernels.attention(
+            query.address + at, stride, keys.address + cacheOffset, values.address + cacheOffset, headSize, count,
+            position + first, tokenCount, window, model.attentionScale, scratch, attentionPositions(plan.contextLength),
+            out.address + at, stride,
+          );
+        };
+        if (length === 1) {
+          // Heads are shared out one by one, so that an odd number of groups still makes even work.
+          const [begin, end] = share(heads, member);
+          for (let head = begin; head < end;) {
+            const count = Math.min(end - head, group - (head % group));
+            attendHeads(head, count, 0, 1);
+            head += count;
+          }
+        } else {
+          // Work is (group, token) pairs, groups outermost: a member walks few caches, and ranges are even to a token.
+          const [begin, end] = share(kvHeads * length, member);
+          for (let unit = begin; unit < end;) {
+            const first = unit % length;
+            const count = Math.min(length - first, end - unit);
+            attendHeads(Math.floor(unit / length) * group, group, first, count);
+            unit += count;
+          }
         }
-      } else {
-        // Work is (group, token) pairs, groups outermost: a member walks few caches, and ranges are even to a token.
-        const [begin, end] = share(kvHeads * tokens, member);
-        for (let unit = begin; unit < end;) {
-          const first = unit % tokens;
-          const count = Math.min(tokens - first, end - unit);
-          attendHeads(Math.floor(unit / tokens) * group, group, first, count);
-          unit += count;
-        }
+        firstRow += length;
       }
       member.barrier();
     },
-    head(x, which, norm, matrix, logits): void {
-      const count = which === "all" ? tokens : 1;
-      const first = x.address + (tokens - count) * x.cols * 4;
-      const rows = { region: x.region, address: first, cols: x.cols, tokens: count };
-      const input = prepare(rows, [norm], inputForms([matrix]));
+    head(x, rows, norm, matrix, logits): void {
+      const count = rows.length;
+      const input = prepare({ ...rowsOf(x, count), picked: rows }, [norm], inputForms([matrix]));
       multiplyMatrix(matrix, input, rowsOf(logits, count), false);
       member.barrier();
     },

@@ -1,5 +1,5 @@
 import type { Operations } from "./operations.js";
-import type { WorkBuffers } from "./session-plan.js";
+import type { WorkBuffers } from "./work-plan.js";
 
 /** Milliseconds that one member spent in each operation, waiting for the others included. */
 export type Profile = Readonly<Record<string, number>>;

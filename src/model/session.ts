@@ -1,9 +1,7 @@
 import { BitNetError, throwIfAborted } from "../errors.js";
-import type { Memories } from "../wasm/memory.js";
-import type { Batch } from "./forward.js";
-import type { OutputHead } from "./output-head.js";
+import type { CachePlan } from "./cache-plan.js";
+import type { Evaluator, LogitRows } from "./evaluator.js";
 import type { LogitsNeed } from "./screening.js";
-import type { SessionPlan } from "./session-plan.js";
 
 export interface EvaluateOptions {
   /** "last" (default): the logits after the last token, [vocabSize]. "all": after each of them, [ids.length × vocabSize]. */
@@ -40,6 +38,8 @@ export interface Session extends Disposable {
 
 /** What the library itself uses besides: logits where they lie, without a copy. */
 export interface InnerSession extends Session {
+  /** Most rows that `evaluateRows` gives at once. */
+  readonly logitRows: number;
   /**
    * As `evaluate` with "last", for callers who may need only the largest logits: those, and −Infinity for others, may be all
    * that is there. The result is overwritten by the next call.
@@ -49,18 +49,25 @@ export interface InnerSession extends Session {
     need: LogitsNeed,
     signal: AbortSignal | undefined,
   ): Promise<Float32Array>;
+  /**
+   * As `evaluateInPlace`, for the logits after each of the last tokens: one row for each need, at most `logitRows`. More than
+   * one need takes ids that fit one pass. The rows are gone with the next call.
+   */
+  evaluateRows(
+    ids: readonly number[],
+    needs: readonly LogitsNeed[],
+    signal: AbortSignal | undefined,
+  ): Promise<LogitRows>;
 }
 
 export function createSession(parts: {
-  readonly plan: SessionPlan;
+  readonly cache: CachePlan;
   readonly vocabSize: number;
-  readonly memories: Memories;
-  readonly outputHead: OutputHead;
-  /** Runs a pass on the team. */
-  readonly run: (batch: Batch) => Promise<void>;
+  readonly evaluator: Evaluator;
   readonly release: () => void;
 }): InnerSession {
-  const { plan, vocabSize, memories, outputHead } = parts;
+  const { cache, vocabSize, evaluator } = parts;
+  const { batchTokens, logitRows } = evaluator;
   let position = 0;
   let disposed = false;
   /** The end of the queue of calls; never rejects. */
@@ -92,47 +99,64 @@ export function createSession(parts: {
         );
       }
     }
-    if (position + ids.length > plan.contextLength) {
+    if (position + ids.length > cache.contextLength) {
       throw new BitNetError(
         "CONTEXT_FULL",
-        `Cannot evaluate ${ids.length} tokens at position ${position}: the context holds ${plan.contextLength}; ` +
+        `Cannot evaluate ${ids.length} tokens at position ${position}: the context holds ${cache.contextLength}; ` +
           "shorten the text, or use a longer context where the model has one",
-        { details: { position, tokens: ids.length, contextLength: plan.contextLength } },
+        { details: { position, tokens: ids.length, contextLength: cache.contextLength } },
       );
     }
   }
 
-  /** The first rows of the logits buffer, as they are now. */
-  function logitsView(rows: number): Float32Array {
-    const bytes = memories.view(plan.logits, rows * vocabSize * 4);
-    return new Float32Array(bytes.buffer, bytes.byteOffset, rows * vocabSize);
-  }
-
-  /** Passes over the ids; a failure between passes leaves the position where it was. */
+  /**
+   * Passes over the ids; a failure between passes leaves the position where it was.
+   * @param needs what is wanted after each of the last ids.
+   */
   async function passes(
     ids: readonly number[],
     tokensPerPass: number,
-    logits: "last" | "all" | "screen",
+    needs: readonly LogitsNeed[],
     signal: AbortSignal | undefined,
-    onPass: (begin: number, count: number) => void,
+    onPass: (rows: LogitRows, begin: number) => Promise<void> | void,
   ): Promise<void> {
     check(ids);
-    if (logits !== "screen") await outputHead.makeWhole();
     const start = position;
+    const firstNeed = ids.length - needs.length;
     for (let begin = 0; begin < ids.length; begin += tokensPerPass) {
-      throwIfAborted(signal);
-      const tokens = ids.slice(begin, begin + tokensPerPass);
-      const wanted = logits === "all" || begin + tokens.length === ids.length ? logits : "none";
-      await outputHead.embed(plan, tokens);
-      await parts.run({ tokens, position: start + begin, logits: wanted });
-      onPass(begin, tokens.length);
+      const end = Math.min(ids.length, begin + tokensPerPass);
+      const wanted = needs.slice(Math.max(0, begin - firstNeed), Math.max(0, end - firstNeed));
+      const rows = await evaluator.evaluate(
+        [{ cache, position: start + begin, tokens: ids.slice(begin, end), needs: wanted }],
+        signal,
+      );
+      await onPass(rows, begin);
     }
     throwIfAborted(signal);
     position = start + ids.length;
   }
 
+  /** The rows of the last of the passes. */
+  async function lastRows(
+    ids: readonly number[],
+    needs: readonly LogitsNeed[],
+    signal: AbortSignal | undefined,
+  ): Promise<LogitRows> {
+    if (needs.length > 1 && (needs.length > logitRows || ids.length > batchTokens))
+      throw new RangeError(
+        `${needs.length} rows of logits of ${ids.length} tokens are more than one pass gives`,
+      );
+    let last: LogitRows | undefined;
+    await passes(ids, batchTokens, needs, signal, (rows) => {
+      last = rows;
+    });
+    if (last === undefined) throw new RangeError("no pass was run");
+    return last;
+  }
+
   const session: InnerSession = {
-    contextLength: plan.contextLength,
+    contextLength: cache.contextLength,
+    logitRows,
     get position() {
       return position;
     },
@@ -147,23 +171,24 @@ export function createSession(parts: {
       const wanted = Array.from(ids);
       return inTurn(async () => {
         if (logits === "last") {
-          await passes(wanted, plan.batchTokens, "last", signal, () => {});
-          return new Float32Array(logitsView(1));
+          const rows = await lastRows(wanted, ["all"], signal);
+          return new Float32Array(await rows.at(0));
         }
         check(wanted);
         const all = new Float32Array(wanted.length * vocabSize);
-        await passes(wanted, plan.logitsTokens, "all", signal, (begin, count) =>
-          all.set(logitsView(count), begin * vocabSize),
-        );
+        const needs = wanted.map(() => "all" as const);
+        await passes(wanted, Math.min(batchTokens, logitRows), needs, signal, async (rows, begin) => {
+          for (let row = begin; row < Math.min(wanted.length, begin + logitRows); row += 1)
+            all.set(await rows.at(row - begin), row * vocabSize);
+        });
         return all;
       });
     },
     evaluateInPlace(ids, need, signal): Promise<Float32Array> {
-      return inTurn(async () => {
-        const screen = outputHead.canScreen(need);
-        await passes(ids, plan.batchTokens, screen ? "screen" : "last", signal, () => {});
-        return screen ? outputHead.screened(plan, need) : logitsView(1);
-      });
+      return inTurn(async () => (await lastRows(ids, [need], signal)).at(0));
+    },
+    evaluateRows(ids, needs, signal): Promise<LogitRows> {
+      return inTurn(() => lastRows(ids, needs, signal));
     },
     truncate(length): void {
       if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");

@@ -200,6 +200,16 @@ type GatedActivation = (
 /** Bytes of scratch that a call of the ternary product wants for its own. */
 export const ternaryScratchBytes = 256;
 
+/** Bytes of scratch that a call of attention wants for its own. */
+export function attentionScratchBytes(headSize: number, scratchPositions: number): number {
+  return 512 + 4 * (headSize + scratchPositions) * 4;
+}
+
+/** Scores that attention's scratch must have room for: whole steps of eight. */
+export function attentionPositions(positions: number): number {
+  return Math.ceil(positions / 8) * 8;
+}
+
 /** The forms of the ternary product (assembly/simd/dot): same integers, different instructions. */
 export const ternaryForms = ["plain", "narrow", "wide"] as const;
 export type TernaryForm = (typeof ternaryForms)[number];

@@ -4,7 +4,12 @@ import { packMatrix, packVector, type Packing, readRow } from "#dist/packing/pac
 import type { PackedMatrix } from "#dist/packing/packed.js";
 import { openFileSource } from "#dist/platform/node.js";
 import { compileKernels, instantiateKernels, type KernelBuild } from "#dist/wasm/kernel-build.js";
-import { ternaryKernel, ternaryScratchBytes } from "#dist/wasm/kernels.js";
+import {
+  attentionPositions,
+  attentionScratchBytes,
+  ternaryKernel,
+  ternaryScratchBytes,
+} from "#dist/wasm/kernels.js";
 import { createMemories } from "#dist/wasm/memory.js";
 import { chooseForm } from "#dist/wasm/choose-product.js";
 import { createProductTrial } from "#dist/wasm/product-trial.js";
@@ -157,8 +162,8 @@ export async function openWorkbench(path: string, build: KernelBuild): Promise<W
     attend(query, keys, values, headSize): Rows {
       const tokens = query.length / headSize;
       const output = take(query.byteLength);
-      const positions = Math.ceil(tokens / 4) * 4;
-      const scratch = take(4 * (headSize + positions) * 4);
+      const positions = attentionPositions(tokens);
+      const scratch = take(attentionScratchBytes(headSize, positions));
       const scale = Math.fround(1 / Math.sqrt(headSize));
       const stride = headSize * 4;
       const [q, k, v] = [write(query), halves(keys), halves(values)];

@@ -1,4 +1,4 @@
-import type { Kernels } from "#dist/wasm/kernels.js";
+import { attentionPositions, attentionScratchBytes, type Kernels } from "#dist/wasm/kernels.js";
 import { numberToFloat16 } from "#dist/weight-formats/float16.js";
 import { recordFigure } from "../../figures.js";
 import { attentionMagnitude, attentionOutput, attentionOutputBound } from "../../reference/attention.js";
@@ -37,7 +37,7 @@ export const attentionTwin: KernelTwin = {
     // Heads in fours, in twos and alone, in every mixture.
     for (const heads of [0, 1, 2, 3, 4, 5, 7, 8])
       yield attentionCase({ position: 6, tokens: 2, heads, headSize: 16 }, numbers);
-    for (const headSize of [8, 16, 64, 96, 128, 256])
+    for (const headSize of [8, 16, 24, 64, 96, 104, 128, 256])
       yield attentionCase({ position: 29, tokens: 2, heads: 4, headSize }, numbers);
     // Across the blocks of 256 positions in which values are mixed.
     for (const position of [254, 255, 256, 600])
@@ -67,8 +67,8 @@ function attentionCase(shape: Shape, numbers: Numbers): KernelCase {
   const scale = f32(1 / Math.sqrt(headSize));
   const queryStride = width * 4 + 12;
   const outputStride = width * 4 + 20;
-  const positions = Math.ceil((position + tokens) / 4) * 4;
-  const scratchBytes = 4 * (headSize + positions) * 4;
+  const positions = attentionPositions(position + tokens);
+  const scratchBytes = attentionScratchBytes(headSize, positions);
   const attend = (
     kernels: Kernels,
     at: AddressOf,
