@@ -10,7 +10,11 @@ const fileTypes: ReadonlyMap<string, number> = new Map([
   ["BF16", 32],
   ["TQ1_0", 36],
   ["TQ2_0", 37],
+  // bitnet.cpp and llama.cpp gave the same number to two types.
   ["I2_S", 40],
+  ["Q1_0", 40],
+  ["Q2_0", 41],
+  ["Q2_0_G128", 41],
 ]);
 
 /** @returns undefined for types that no number stands for. */

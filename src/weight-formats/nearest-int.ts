@@ -8,10 +8,13 @@ const ROUNDER = 12_582_912;
  * not-a-number, the same arbitrary integers as there: they are clamped afterwards.
  */
 export function nearestInt(value: number): number {
-  FLOAT_BITS[0] = value + ROUNDER;
+  const sum = Math.fround(value + ROUNDER);
+  // Nearly always: the same without a trip through memory.
+  if (sum >= 0x80_0000 && sum < 0x100_0000) return sum - ROUNDER;
+  FLOAT_BITS[0] = sum;
   return ((INT_BITS[0] as number) & 0x7f_ffff) - 0x40_0000;
 }
 
 export function clamp(value: number, least: number, most: number): number {
-  return Math.max(least, Math.min(most, value));
+  return value < least ? least : value > most ? most : value;
 }

@@ -181,9 +181,9 @@ function weightsOf(values: Float32Array): Float32Array {
 }
 
 function quantize(values: Float32Array, inverse: number, least: number, codes: Uint8Array): void {
-  values.forEach((value, index) => {
-    codes[index] = toCode(float32(inverse * float32(value - least)));
-  });
+  for (let index = 0; index < GROUP_ELEMENTS; index++) {
+    codes[index] = toCode(float32(inverse * float32((values[index] as number) - least)));
+  }
 }
 
 function errorOf(
@@ -194,10 +194,11 @@ function errorOf(
   minimum: number,
 ): number {
   let error = 0;
-  values.forEach((value, index) => {
-    const difference = float32(float32(float32(scale * (codes[index] as number)) + minimum) - value);
+  for (let index = 0; index < GROUP_ELEMENTS; index++) {
+    const guess = float32(float32(scale * (codes[index] as number)) + minimum);
+    const difference = float32(guess - (values[index] as number));
     error = float32(error + float32((weights[index] as number) * float32(difference * difference)));
-  });
+  }
   return error;
 }
 
@@ -211,13 +212,13 @@ function leastSquares(
   let sumL = 0;
   let sumL2 = 0;
   let sumXL = 0;
-  values.forEach((value, index) => {
+  for (let index = 0; index < GROUP_ELEMENTS; index++) {
     const code = codes[index] as number;
     const weighted = float32((weights[index] as number) * code);
     sumL = float32(sumL + weighted);
     sumL2 = float32(sumL2 + float32(weighted * code));
-    sumXL = float32(sumXL + float32(weighted * value));
-  });
+    sumXL = float32(sumXL + float32(weighted * (values[index] as number)));
+  }
   const determinant = float32(float32(sums.w * sumL2) - float32(sumL * sumL));
   if (!(determinant > 0)) return undefined;
   const minimum = float32(float32(float32(sumL2 * sums.x) - float32(sumL * sumXL)) / determinant);

@@ -12,6 +12,8 @@ const SCALE_AT = 208;
 const HALF = 32;
 /** What counts as zero: the reference's bound. */
 const SMALLEST = Math.fround(1e-15);
+/** In tenths, how far around −32 codes the longest value is put to. */
+const STEPS = [0, -9, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const float32 = Math.fround;
 
 /**
@@ -110,11 +112,12 @@ function bestScale(values: Float32Array, codes: Uint8Array): number {
   let scale = 0;
   let best = 0;
   // The middle comes first: of equals, the first is kept.
-  for (const step of [0, -9, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9]) {
+  for (const step of STEPS) {
     const inverse = float32(-float32(HALF + float32(float32(0.1) * step)) / extreme);
     let sumLX = 0;
     let sumL2 = 0;
-    for (const value of values) {
+    for (let index = 0; index < GROUP_ELEMENTS; index++) {
+      const value = values[index] as number;
       const level = toCode(float32(inverse * value)) - HALF;
       const weight = float32(value * value);
       sumLX = float32(sumLX + float32(float32(weight * value) * level));
@@ -124,9 +127,9 @@ function bestScale(values: Float32Array, codes: Uint8Array): number {
     if (!better) continue;
     scale = sumL2 === 0 ? 0 : float32(sumLX / sumL2);
     best = float32(scale * sumLX);
-    values.forEach((value, index) => {
-      codes[index] = toCode(float32(inverse * value));
-    });
+    for (let index = 0; index < GROUP_ELEMENTS; index++) {
+      codes[index] = toCode(float32(inverse * (values[index] as number)));
+    }
   }
   return scale;
 }

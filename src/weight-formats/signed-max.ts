@@ -15,8 +15,10 @@ export function signedMaxCodes(
   const inverse = float32(1 / scale);
   // Below 2^-128 and at 0 there is no inverse; the scale, as a half, is 0 then.
   const factor = Number.isFinite(inverse) ? inverse : 0;
-  const codes = Uint8Array.from(values, (value) =>
-    Math.min(2 * half - 1, Math.trunc(float32(float32(value * factor) + (half + 0.5)))),
-  );
+  const codes = new Uint8Array(values.length);
+  for (let index = 0; index < values.length; index++) {
+    const ratio = float32((values[index] as number) * factor);
+    codes[index] = Math.min(2 * half - 1, Math.trunc(float32(ratio + (half + 0.5))));
+  }
   return { scale, codes };
 }

@@ -59,7 +59,7 @@ describe("bitnet dummy", () => {
     const path = join(folder, "dummy.gguf");
     const args = ["dummy", "--size", "Tiny", "-o", path];
     expect(succeeded(await runCli(args))).toMatch(
-      /dummy\.gguf: tiny in i2_s, 2\.63 MB, 24 tensors, 2\.62 M parameters/,
+      /dummy\.gguf: tiny in i2_s, head in f16, 2\.63 MB, 24 tensors, 2\.62 M parameters/,
     );
     const bytes = await readFile(path);
 
@@ -75,6 +75,7 @@ describe("bitnet dummy", () => {
       "path",
       "size",
       "type",
+      "headType",
       "seed",
       "tensors",
       "parameters",
@@ -85,6 +86,7 @@ describe("bitnet dummy", () => {
       path,
       size: "tiny",
       type: "i2_s",
+      headType: "f16",
       seed: 5,
       tensors: 24,
       bytes: bytes.length,

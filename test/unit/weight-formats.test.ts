@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bfloat16ToNumber, float32ToBfloat16 } from "#dist/weight-formats/bf16.js";
-import { float16ToNumber, numberToFloat16 } from "#dist/weight-formats/float16.js";
+import { float16ToNumber, float32BitsToFloat16, numberToFloat16 } from "#dist/weight-formats/float16.js";
 import { i2S } from "#dist/weight-formats/i2-s.js";
 import {
   weightFormatById,
@@ -85,6 +85,21 @@ describe("float16", () => {
       if (results.some((result, index) => result !== expected[index]))
         expect.fail(`after ${bits.toString(16)}`);
     }
+  });
+
+  it("encodes float32 bits as it encodes their numbers", () => {
+    const encodes = (bits: number): void => {
+      scratch.setUint32(0, bits);
+      const expected = numberToFloat16(scratch.getFloat32(0));
+      if (float32BitsToFloat16(bits) !== expected) expect.fail(`pattern ${bits.toString(16)}`);
+    };
+    // Every sign and exponent, with fractions around every tie of halves and around those of subnormal ones.
+    for (let top = 0; top < 2 ** 12; top++) {
+      for (const tail of [0, 1, 0x7ff, 0x800, 0xfff, 0x1000, 0x1001, 0x1fff, 0x2000, 0x3000, 0x7ffff]) {
+        encodes(((top << 20) | tail) >>> 0);
+      }
+    }
+    fc.assert(fc.property(fc.nat(2 ** 32 - 1), encodes), { numRuns: 20_000 });
   });
 
   it("keeps infinities, the sign of zero and not-a-number", () => {
