@@ -1,5 +1,5 @@
 import { BitNetError, throwIfAborted } from "./errors.js";
-import { openModelFile } from "./files/index.js";
+import { fileModel, findModel, type OpenableModel } from "./checkpoints/openable-model.js";
 import type { ModelFile } from "./files/model-file.js";
 import { generate } from "./generation/generate.js";
 import type { GeneratePiece } from "./generation/generate-piece.js";
@@ -9,17 +9,16 @@ import { isRemoteName } from "./hub/model-name.js";
 import { kvBytesPerToken } from "./model/context-length.js";
 import { type Engine, type EngineChoices, startEngine } from "./model/engine.js";
 import type { InnerSession, Session } from "./model/session.js";
-import type { ByteSource } from "./platform/byte-source.js";
 import { blobSource, bytesSource } from "./platform/memory-source.js";
-import { availableParallelism, freeMemoryBytes, openFileSource } from "./platform/node.js";
+import { availableParallelism, freeMemoryBytes } from "./platform/node.js";
 import { createTokenizer, type EncodeOptions, type Tokenizer } from "./text/tokenizer.js";
 import { kernelBuilds } from "./wasm/kernel-build.js";
 import { ternaryForms } from "./wasm/kernels.js";
 import { largestRegionBytes, pageBytes } from "./wasm/memory.js";
 
 /**
- * Where a model's bytes come from: a path, a `file:` URL, a name on the hub such as "hf:owner/repo/file.gguf", an `https:` URL,
- * or bytes that are already here.
+ * Where a model's bytes come from: the path of a GGUF file or of a checkpoint's folder, a `file:` URL, a name on the hub such
+ * as "hf:owner/repo/file.gguf", an `https:` URL, or bytes of a GGUF file that are already here.
  */
 export type ModelSource = string | URL | Blob | Uint8Array;
 
@@ -100,8 +99,8 @@ export const embeddedModelUrl: URL = new URL("../models/storyteller.gguf", impor
 /**
  * Opens a model file, reads its weights into memory and starts worker threads.
  *
- * @param source a path, a URL, a name on the hub (docs/guide/models-from-the-hub.md), a Blob or bytes of a GGUF file; left
- * out, the embedded model.
+ * @param source a path, a URL, a name on the hub (docs/guide/models-from-the-hub.md), a Blob or bytes of a GGUF file, or the
+ *   path or URL of a checkpoint's folder (config.json, tokenizer.json and safetensors files); left out, the embedded model.
  * @throws BitNetError with any code of BitNetErrorCode but CONTEXT_FULL; rejects with `options.signal.reason`.
  */
 export async function loadModel(source?: ModelSource, options: LoadOptions = {}): Promise<LanguageModel> {
@@ -112,16 +111,19 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
   checkChoices(options);
   throwIfAborted(signal);
 
-  const bytes = await openSource(await localSource(source ?? embeddedModelUrl, options));
-  const progress = { loadedBytes: 0, totalBytes: bytes.size };
+  const found = await findSource(await localSource(source ?? embeddedModelUrl, options));
+  const progress = { loadedBytes: 0, totalBytes: found.size ?? 0 };
   const report = (stage: LoadProgress["stage"]): void => options.onProgress?.({ stage, ...progress });
   let engine: Engine | undefined;
   try {
-    report("open");
-    const file = await openModelFile(bytes, { signal });
+    if (found.size !== undefined) report("open");
+    const file = await found.open({ signal });
     const tokenizer = createTokenizer(file.metadata);
     const tensorBytes = sum([...file.tensors.values()].map((tensor) => tensor.bytes));
-    progress.loadedBytes = Math.max(0, bytes.size - tensorBytes);
+    // A checkpoint's tensors count by what they are as they are read, which need not be what the files have.
+    progress.totalBytes = found.size ?? tensorBytes;
+    progress.loadedBytes = Math.max(0, progress.totalBytes - tensorBytes);
+    if (found.size === undefined) report("open");
     engine = await startEngine(file, {
       ...options,
       threads,
@@ -129,24 +131,24 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
       freeBytes: freeMemoryBytes(),
       signal,
       onBytes: (count) => {
-        progress.loadedBytes = Math.min(bytes.size, progress.loadedBytes + count);
+        progress.loadedBytes = Math.min(progress.totalBytes, progress.loadedBytes + count);
         report("weights");
       },
     });
     if (tokenizer.vocabSize > engine.model.sizes.vocabSize) {
       throw new BitNetError(
         "MODEL_INVALID",
-        `Cannot load "${bytes.name}": its tokenizer has ${tokenizer.vocabSize} tokens and its embedding ${engine.model.sizes.vocabSize} rows`,
+        `Cannot load "${found.name}": its tokenizer has ${tokenizer.vocabSize} tokens and its embedding ${engine.model.sizes.vocabSize} rows`,
       );
     }
     throwIfAborted(signal);
-    progress.loadedBytes = bytes.size;
+    progress.loadedBytes = progress.totalBytes;
     report("ready");
-    if (!engine.readsFile) await bytes.close();
-    return createLanguageModel(engine, tokenizer, describeInfo(file, engine), bytes);
+    if (!engine.readsFile) await found.close();
+    return createLanguageModel(engine, tokenizer, describeInfo(file, engine), found);
   } catch (error) {
     await engine?.dispose();
-    await bytes.close();
+    await found.close();
     throw error;
   }
 }
@@ -165,14 +167,14 @@ async function localSource(source: ModelSource, { onProgress, signal }: LoadOpti
   return path;
 }
 
-async function openSource(source: ModelSource): Promise<ByteSource> {
-  if (source instanceof Uint8Array) return bytesSource(source);
-  if (source instanceof Blob) return blobSource(source);
+async function findSource(source: ModelSource): Promise<OpenableModel> {
+  if (source instanceof Uint8Array) return fileModel(bytesSource(source));
+  if (source instanceof Blob) return fileModel(blobSource(source));
   if (source instanceof URL || typeof source === "string") {
     const text = String(source);
     if (text === "")
       throw new BitNetError("INVALID_ARGUMENT", "Cannot open a model without a name: the path is empty");
-    return openFileSource(/^file:/i.test(text) && URL.canParse(text) ? new URL(text) : source);
+    return findModel(/^file:/i.test(text) && URL.canParse(text) ? new URL(text) : source);
   }
   throw new BitNetError(
     "INVALID_ARGUMENT",
@@ -184,7 +186,7 @@ function createLanguageModel(
   engine: Engine,
   tokenizer: Tokenizer,
   info: ModelInfo,
-  bytes: ByteSource,
+  found: OpenableModel,
 ): InnerLanguageModel {
   const passCosts = createPassCosts();
   let disposed = false;
@@ -250,7 +252,7 @@ function createLanguageModel(
     async dispose(): Promise<void> {
       disposed = true;
       await engine.dispose();
-      await bytes.close();
+      await found.close();
     },
     [Symbol.asyncDispose](): Promise<void> {
       return model.dispose();

@@ -172,7 +172,7 @@ export function planWeights(
     (layer, index) => sum(matricesOf(layer).map(bytesOf)) + (columnBytes[index] ?? 0),
   );
   const tied = head === embedding;
-  const screened = wantsScreen(file, wanted.head, head);
+  const screened = wantsScreen(file, wanted.head, description);
   const headBytes = screened ? screenBytes(head) : bytesOf(head);
   const embeddingBytes = screened || tied ? 0 : bytesOf(embedding);
   const bytes = sum(layerBytes) + headBytes + embeddingBytes;
@@ -206,11 +206,15 @@ export function createPlacer(
   };
 }
 
-function wantsScreen(file: ModelFile, wanted: ModelLoad["head"], role: MatrixRole): boolean {
-  const large = role.rows * role.cols * 2 >= screenedHeadBytes;
-  return (
-    (wanted === "screened" || (wanted === "auto" && large)) && canScreen(file.tensors.get(role.tensor), role)
-  );
+function wantsScreen(
+  file: ModelFile,
+  wanted: ModelLoad["head"],
+  { head, embedding }: ModelDescription,
+): boolean {
+  const large = head.rows * head.cols * 2 >= screenedHeadBytes;
+  // An embedding beside a screened head is read from the file as well, by the same kernels.
+  const readable = [head, embedding].every((role) => canScreen(file.tensors.get(role.tensor), role));
+  return (wanted === "screened" || (wanted === "auto" && large)) && readable;
 }
 
 export function matricesOf(layer: LayerDescription): readonly MatrixRole[] {

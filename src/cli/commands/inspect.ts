@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { openModelFile } from "../../files/index.js";
+import { findModel } from "../../checkpoints/openable-model.js";
 import { embeddedModelUrl } from "../../language-model.js";
-import { availableParallelism, openFileSource } from "../../platform/node.js";
+import { availableParallelism } from "../../platform/node.js";
 import {
   type Abridged,
   type Inspection,
@@ -41,7 +41,10 @@ export const inspect: CliCommand = {
   summary: "Show a file's metadata, tensors and memory needs",
   define(command: Command, terminal: Terminal): void {
     command
-      .argument("[file]", "a GGUF file, or a name such as hf:owner/repo (default: the embedded model)")
+      .argument(
+        "[file]",
+        "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo (default: the embedded model)",
+      )
       .option(
         "-c, --ctx <tokens>",
         "context length to estimate memory for (default: the model's)",
@@ -75,17 +78,17 @@ async function inspectFile(
   );
 }
 
-/** Opens a file, or the embedded model, for as long as it takes to describe it. */
+/** Opens a file, a folder or the embedded model for as long as it takes to describe it. */
 export async function readInspection(
   path: string | undefined,
   signal: AbortSignal,
   options: InspectOptions = {},
 ): Promise<Inspection> {
-  const source = await openFileSource(path ?? embeddedModelUrl);
+  const found = await findModel(path ?? embeddedModelUrl);
   try {
-    return inspectModel(await openModelFile(source, { signal }), options);
+    return inspectModel(await found.open({ signal }), options);
   } finally {
-    await source.close();
+    await found.close();
   }
 }
 
