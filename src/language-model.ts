@@ -3,6 +3,7 @@ import { openModelFile } from "./files/index.js";
 import type { ModelFile } from "./files/model-file.js";
 import { generate } from "./generation/generate.js";
 import type { GeneratePiece } from "./generation/generate-piece.js";
+import { createPassCosts } from "./generation/pass-costs.js";
 import { type GenerateOptions, resolveGenerateOptions } from "./generation/sampling-options.js";
 import { kvBytesPerToken } from "./model/context-length.js";
 import { type Engine, type EngineChoices, startEngine } from "./model/engine.js";
@@ -165,6 +166,7 @@ function createLanguageModel(
   info: ModelInfo,
   bytes: ByteSource,
 ): LanguageModel {
+  const passCosts = createPassCosts();
   let disposed = false;
   function alive(): void {
     if (disposed) throw new BitNetError("DISPOSED", "The model has been disposed");
@@ -193,7 +195,7 @@ function createLanguageModel(
     // The last token of a text is never evaluated, so one place fewer than prompt and text is enough.
     const contextLength = Math.min(info.contextLength, ids.length + resolved.maxTokens - 1);
     using session = engine.openSession(contextLength);
-    yield* generate(session, tokenizer, ids, resolved);
+    yield* generate(session, tokenizer, ids, resolved, passCosts);
   }
 
   const model: LanguageModel = {
@@ -256,11 +258,12 @@ function describeInfo(file: ModelFile, engine: Engine): ModelInfo {
 }
 
 /** What TypeScript's users cannot get wrong; a misspelt choice must not quietly be another one. */
-function checkChoices({ kernelBuild, ternaryForm, head, regionBytes }: EngineChoices): void {
+function checkChoices({ kernelBuild, ternaryForm, head, sparsity, regionBytes }: EngineChoices): void {
   for (const [option, value, choices] of [
     ["kernelBuild", kernelBuild, kernelBuilds],
     ["ternaryForm", ternaryForm, ternaryForms],
     ["head", head, ["auto", "whole", "screened"]],
+    ["sparsity", sparsity, ["auto", "on", "off"]],
   ] as const) {
     if (value === undefined || (choices as readonly string[]).includes(value)) continue;
     throw new BitNetError(

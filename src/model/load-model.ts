@@ -7,7 +7,7 @@ import {
 } from "../architectures/index.js";
 import { BitNetError } from "../errors.js";
 import type { ModelFile } from "../files/model-file.js";
-import { packedBytes, packMatrix, packVector, type Packing } from "../packing/pack.js";
+import { packedBytes, packMatrix, packVector, type Packing, transposeTernary } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
 import { canScreen, packScreen, screenBytes, type PackHalvesWork } from "../packing/screen.js";
 import { packRopeTables } from "../packing/rope-table.js";
@@ -16,6 +16,7 @@ import type { Kernels } from "../wasm/kernels.js";
 import { largestRegionBytes, type Memories } from "../wasm/memory.js";
 import { kvBytesPerToken } from "./context-length.js";
 import type { Layer, Model } from "./model.js";
+import { columnGranule, type Sparsity } from "./sparse.js";
 
 export interface ModelLoad {
   readonly file: ModelFile;
@@ -25,6 +26,8 @@ export interface ModelLoad {
   readonly chooseContextLength: (sizes: ModelSizes, weightBytes: number) => number;
   /** Keep the whole output head in memory, or a compact screen of it that tells which of its rows in the file matter. */
   readonly head: "auto" | "whole" | "screened";
+  /** Unless "off", `down` is kept by columns as well where its inputs may be zero. */
+  readonly sparsity: Sparsity;
   readonly members: number;
   /** Has the team pack a piece of the head. */
   readonly sharePacking: (work: PackHalvesWork) => Promise<void>;
@@ -70,7 +73,7 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
     signal: load.signal,
   };
   // Every type is known to have a kernel before the first byte is read.
-  const plan = planWeights(file, description, load.head, (role) => packedBytes(file, role));
+  const plan = planWeights(file, description, load, (role) => packedBytes(file, role));
   const { screened, tied } = plan;
   const contextLength = load.chooseContextLength(description.sizes, plan.bytes);
   const layerCacheBytes = (kvBytesPerToken(description.sizes) / description.sizes.layers) * contextLength;
@@ -78,7 +81,9 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
 
   const layers: Layer[] = [];
   for (const [index, layer] of description.layers.entries()) {
-    layers.push(await packLayer(packing, layer, place((plan.layerBytes[index] ?? 0) + layerCacheBytes)));
+    const { bytes = 0, withColumns = false } = plan.layers[index] ?? {};
+    const region = place(bytes + layerCacheBytes);
+    layers.push(await packLayer(packing, layer, region, withColumns));
   }
   const headRegion = place(plan.headBytes);
   const screen = screened
@@ -118,6 +123,7 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
       head,
       headRegion,
       screen,
+      sparsity: load.sparsity,
       ropeTables,
       contextLength,
     },
@@ -129,7 +135,7 @@ const screenedHeadBytes = 64 << 20;
 
 /** What a model's matrices take in memory, known before the first byte of them is read. */
 export interface WeightPlan {
-  readonly layerBytes: readonly number[];
+  readonly layers: readonly LayerPlan[];
   /** The output head, or its screen. */
   readonly headBytes: number;
   readonly screened: boolean;
@@ -140,21 +146,38 @@ export interface WeightPlan {
   readonly bytes: number;
 }
 
+export interface LayerPlan {
+  /** All matrices, copies included. */
+  readonly bytes: number;
+  /** Whether `down` is kept by columns as well: of the two, a token reads one. */
+  readonly withColumns: boolean;
+  readonly columnBytes: number;
+}
+
 /** @param bytesOf what a matrix takes in the layout that it is packed into. */
 export function planWeights(
   file: ModelFile,
   description: ModelDescription,
-  wanted: ModelLoad["head"],
+  { head: wanted, sparsity }: Pick<ModelLoad, "head" | "sparsity">,
   bytesOf: (role: MatrixRole) => number,
 ): WeightPlan {
-  const { head, embedding } = description;
-  const layerBytes = description.layers.map((layer) => sum(matricesOf(layer).map(bytesOf)));
+  const { head, embedding, gate } = description;
+  const layers = description.layers.map((layer): LayerPlan => {
+    const { down } = layer;
+    const withColumns =
+      sparsity !== "off" &&
+      gate === "relu2" &&
+      file.tensors.get(down.tensor)?.format?.ternary === true &&
+      down.rows % columnGranule === 0;
+    const columnBytes = withColumns ? bytesOf(down) : 0;
+    return { bytes: sum(matricesOf(layer).map(bytesOf)) + columnBytes, withColumns, columnBytes };
+  });
   const tied = head === embedding;
   const screened = wantsScreen(file, wanted, head);
   const headBytes = screened ? screenBytes(head) : bytesOf(head);
   const embeddingBytes = screened || tied ? 0 : bytesOf(embedding);
-  const bytes = sum(layerBytes) + headBytes + embeddingBytes;
-  return { layerBytes, headBytes, screened, tied, embeddingBytes, bytes };
+  const bytes = sum(layers.map((layer) => layer.bytes)) + headBytes + embeddingBytes;
+  return { layers, headBytes, screened, tied, embeddingBytes, bytes };
 }
 
 /** Says which region each part of a model goes to: the current one while it has room, else a new one. Region 0 is there. */
@@ -186,10 +209,16 @@ export function matricesOf(layer: LayerDescription): readonly MatrixRole[] {
   return [layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down];
 }
 
-async function packLayer(packing: Packing, layer: LayerDescription, region: number): Promise<Layer> {
+async function packLayer(
+  packing: Packing,
+  layer: LayerDescription,
+  region: number,
+  withColumns: boolean,
+): Promise<Layer> {
   const vector = (role: LayerDescription["attentionNorm"]): Promise<PackedVector> =>
     packVector(packing, role, region);
   const matrix = (role: MatrixRole): Promise<PackedMatrix> => packMatrix(packing, role, region);
+  const down = await matrix(layer.down);
   return {
     region,
     attentionNorm: await vector(layer.attentionNorm),
@@ -202,7 +231,8 @@ async function packLayer(packing: Packing, layer: LayerDescription, region: numb
     gate: await matrix(layer.gate),
     up: await matrix(layer.up),
     feedForwardSubNorm: layer.feedForwardSubNorm && (await vector(layer.feedForwardSubNorm)),
-    down: await matrix(layer.down),
+    down,
+    downColumns: withColumns && down.layout === "ternary-rows" ? transposeTernary(packing, down) : undefined,
   };
 }
 

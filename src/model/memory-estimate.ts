@@ -5,18 +5,18 @@ import { createCountingAllocator } from "../wasm/memory.js";
 import { kvBytesPerToken } from "./context-length.js";
 import { fileRowsBytes } from "./file-rows.js";
 import { createPlacer, matricesOf, planWeights } from "./load-model.js";
-import { allocateSession } from "./session-plan.js";
+import { allocateWork } from "./work-plan.js";
 
 /** What a model takes in memory, by the functions that plan it when it is loaded. Bytes. */
 export interface MemoryEstimate {
-  /** Matrices, norms and scales, but the head. */
+  /** Matrices, with copies that are made of some, norms and scales, but the head. */
   readonly weights: number;
   /** The output matrix, or its screen. */
   readonly head: number;
   readonly headScreened: boolean;
   /** Keys and values of one full context. */
   readonly kvCache: number;
-  /** One session's buffers and logits, rotary tables, and rows of the head on their way from the file. */
+  /** Buffers of passes, with logits, rotary tables, and rows of the head on their way from the file. */
   readonly work: number;
   /** What a generated token reads of weights, each byte once. */
   readonly bytesPerToken: number;
@@ -38,17 +38,17 @@ export function estimateMemory(
 ): MemoryEstimate {
   const { contextLength, threads, bytesOf } = options;
   const { sizes, head, embedding } = description;
-  const plan = planWeights(file, description, "auto", bytesOf);
+  const plan = planWeights(file, description, { head: "auto", sparsity: "auto" }, bytesOf);
   const kvBytesPerPosition = kvBytesPerToken(sizes);
   const kvCache = kvBytesPerPosition * contextLength;
 
   let regions = 1;
   const place = createPlacer(() => regions++);
-  const layers = plan.layerBytes.map((bytes) => ({ region: place(bytes + kvCache / sizes.layers) }));
+  const layers = plan.layers.map(({ bytes }) => ({ region: place(bytes + kvCache / sizes.layers) }));
   const headRegion = place(plan.headBytes);
   const embeddingRegion = plan.embeddingBytes === 0 ? headRegion : place(plan.embeddingBytes);
   const allocator = createCountingAllocator(regions);
-  allocateSession(
+  allocateWork(
     allocator,
     { sizes, layers, headRegion, embeddingRegion },
     { id: 0, contextLength, members: threads },
@@ -60,15 +60,19 @@ export function estimateMemory(
 
   const matrices = [...description.layers.flatMap(matricesOf), head, embedding];
   const vectors = vectorBytes(file, new Set(matrices.map(({ tensor }) => tensor)));
-  const layerBytes = plan.layerBytes.reduce((sum, bytes) => sum + bytes, 0);
+  let layerBytes = 0;
+  let columnBytes = 0;
+  for (const layer of plan.layers) {
+    layerBytes += layer.bytes;
+    columnBytes += layer.columnBytes;
+  }
   return {
     weights: layerBytes + plan.embeddingBytes + vectors,
     head: plan.headBytes,
     headScreened: plan.screened,
     kvCache,
-    // The session's part has the cache in it.
-    work: allocator.takenBytes() - kvCache + ropeTables + staged,
-    bytesPerToken: layerBytes + vectors + plan.headBytes,
+    work: allocator.takenBytes() + ropeTables + staged,
+    bytesPerToken: layerBytes - columnBytes + vectors + plan.headBytes,
     kvBytesPerPosition,
   };
 }

@@ -2,6 +2,7 @@ import type { ModelSizes, RopeDescription } from "../architectures/description.j
 import type { HeadScreen } from "../packing/screen.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
 import type { Place } from "../wasm/memory.js";
+import type { Sparsity } from "./sparse.js";
 
 /**
  * A loaded model: immutable, and plain data, so that every thread of the team gets the same copy. All weights are addresses
@@ -26,6 +27,7 @@ export interface Model {
   readonly screen: HeadScreen | undefined;
   /** Cosines and sines of every position up to `contextLength`, one table in each region that holds layers. */
   readonly ropeTables: readonly Place[];
+  readonly sparsity: Sparsity;
   /** Positions for which the tables were made: no session is longer. */
   readonly contextLength: number;
 }
@@ -44,4 +46,6 @@ export interface Layer {
   readonly up: PackedMatrix;
   readonly feedForwardSubNorm: PackedVector | undefined;
   readonly down: PackedMatrix;
+  /** `down` once more, by columns (assembly/kernels/sparse), where its zero inputs are to be left out. */
+  readonly downColumns: Place | undefined;
 }

@@ -1,8 +1,8 @@
 import type { MatrixRole, VectorRole } from "../architectures/description.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { ModelFile, TensorInfo } from "../files/model-file.js";
-import type { Kernels } from "../wasm/kernels.js";
-import type { Memories } from "../wasm/memory.js";
+import { type Kernels, transposeScratchBytes } from "../wasm/kernels.js";
+import type { Memories, Place } from "../wasm/memory.js";
 import { whyUnsupported } from "../weight-formats/index.js";
 import type { PackedMatrix, PackedVector } from "./packed.js";
 
@@ -59,6 +59,16 @@ export async function packMatrix(packing: Packing, role: MatrixRole, region: num
   if (role.outputScale === undefined) return packed;
   const [outputScale] = await readFloats(packing, role.outputScale);
   return { ...packed, scale: Math.fround(packed.scale * (outputScale ?? 1)) };
+}
+
+/** A copy of a ternary matrix by columns, in its region. Takes as much memory again. */
+export function transposeTernary({ memories, kernels }: Packing, matrix: PackedMatrix): Place {
+  const { region, address, rows, cols } = matrix;
+  const columns = memories.allocate(region, (rows * cols) / 4, "a matrix by columns");
+  const scratch = memories.allocate(region, transposeScratchBytes, "turning a matrix");
+  kernels(region).transpose_ternary(address, rows, cols, 0, rows, columns, scratch);
+  memories.free(region, scratch);
+  return { region, address: columns };
 }
 
 /** Reads a vector of any decodable type into wasm memory as f32. */

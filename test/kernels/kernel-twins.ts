@@ -10,6 +10,14 @@ import { packF16Twin, checkTernaryTwin, widenF16Twin } from "./twins/pack.js";
 import { quantizeI14Twin, quantizeI8Twin } from "./twins/quantize-activations.js";
 import { rmsNormTwin } from "./twins/rms-norm.js";
 import { ropeTableTwin, ropeTwin, storeHeadsTwin } from "./twins/rope.js";
+import {
+  columnsTwin,
+  listedTwin,
+  listNonzeroTwin,
+  listPositiveTwin,
+  relu2ListedTwin,
+  transposeTwin,
+} from "./twins/sparse.js";
 import { teamBarrierTwin, teamBreakTwin } from "./twins/team.js";
 
 /** Every kernel and the cases on which it is compared with its twin. A new kernel is tested by being listed here, and has to be. */
@@ -17,14 +25,21 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   attention: attentionTwin,
   check_ternary: checkTernaryTwin,
   gate_relu2: relu2Twin,
+  gate_relu2_listed: relu2ListedTwin,
   gate_silu: siluTwin,
+  list_nonzero: listNonzeroTwin,
+  list_positive: listPositiveTwin,
   matmul_bf16_f32: floatProductTwin(bf16Layout),
   matmul_f16_f32: floatProductTwin(f16Layout),
   matmul_f32_f32: floatProductTwin(f32Layout),
   matmul_i8_i14: int8ProductTwin,
+  matmul_ternary_columns_i8: columnsTwin,
   matmul_ternary_i8_narrow: ternaryTwin("narrow"),
   matmul_ternary_i8_plain: ternaryTwin("plain"),
   matmul_ternary_i8_wide: ternaryTwin("wide"),
+  matmul_ternary_listed_i8_narrow: listedTwin("narrow"),
+  matmul_ternary_listed_i8_plain: listedTwin("plain"),
+  matmul_ternary_listed_i8_wide: listedTwin("wide"),
   pack_f16: packF16Twin,
   pack_halves_i8: packHalvesTwin,
   quantize_activations_i14: quantizeI14Twin,
@@ -41,5 +56,6 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   store_heads_f16: storeHeadsTwin,
   team_barrier: teamBarrierTwin,
   team_break: teamBreakTwin,
+  transpose_ternary: transposeTwin,
   widen_f16: widenF16Twin,
 };
