@@ -4,8 +4,10 @@ import { Command } from "commander";
 import type { CliCommand } from "./command.js";
 import { bench } from "./commands/bench.js";
 import { dummy } from "./commands/dummy.js";
+import { evaluate } from "./commands/eval.js";
 import { inspect } from "./commands/inspect.js";
 import { list } from "./commands/list.js";
+import { perplexity } from "./commands/perplexity.js";
 import { pull } from "./commands/pull.js";
 import { rm } from "./commands/rm.js";
 import { run } from "./commands/run.js";
@@ -14,7 +16,7 @@ import { flagNames } from "./library-flags.js";
 import { openTerminal, type ProcessTerminal, type Terminal } from "./terminal.js";
 
 /** Every command, in the order of the help. */
-const commands: readonly CliCommand[] = [run, pull, list, rm, inspect, dummy, bench];
+const commands: readonly CliCommand[] = [run, pull, list, rm, inspect, dummy, bench, perplexity, evaluate];
 
 const examples = `
 Examples:

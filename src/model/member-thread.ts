@@ -1,24 +1,28 @@
-// What each thread of a model's team runs: it keeps copies of the model and its sessions, and runs `forward` when told.
+// What each thread of a model's team runs: it keeps copies of the model and of where passes compute, and runs `forward` when told.
 import { isMainThread, parentPort } from "node:worker_threads";
 import type { PackHalvesWork } from "../packing/screen.js";
 import { instantiateKernels } from "../wasm/kernel-build.js";
 import { type Kernels, ternaryKernel } from "../wasm/kernels.js";
 import { type MemberAnswer, type MemberRegion, type MemberStart, waitForTeam } from "../wasm/team.js";
-import { type Batch, forward } from "./forward.js";
+import type { CachePlan } from "./cache-plan.js";
+import { type Batch, forward, type Segment } from "./forward.js";
 import type { Model } from "./model.js";
-import { createOperations, type Member, type Operations, share } from "./operations.js";
+import { type CachedSegment, createOperations, type Member, type Operations, share } from "./operations.js";
 import { type ProfiledOperations, profileOperations } from "./profile.js";
-import type { SessionPlan } from "./session-plan.js";
+import { weightRanges } from "./traffic.js";
+import type { WorkPlan } from "./work-plan.js";
 
 /** What the owner of a team tells its members, besides the team's own messages. */
 export type MemberMessage =
   | MemberStart
   | MemberRegion
   | { readonly kind: "model"; readonly model: Model }
-  | { readonly kind: "session"; readonly plan: SessionPlan }
-  | { readonly kind: "forget"; readonly session: number }
+  | { readonly kind: "work"; readonly plan: WorkPlan }
+  | { readonly kind: "cache"; readonly plan: CachePlan }
+  | { readonly kind: "forget"; readonly what: "work" | "cache"; readonly id: number }
   | MeetJob
   | PackHalvesJob
+  | ReadWeightsJob
   | ForwardJob;
 
 /** A piece of the output head to pack, by rows. */
@@ -34,11 +38,19 @@ export interface MeetJob {
   readonly job: number;
 }
 
+/** Reads the weights of a generated token, `times` times: for measuring. */
+export interface ReadWeightsJob {
+  readonly kind: "readWeights";
+  readonly job: number;
+  readonly times: number;
+}
+
 /** One pass over a batch. */
 export interface ForwardJob {
   readonly kind: "forward";
   readonly job: number;
-  readonly session: number;
+  /** Id of the buffers to compute in. */
+  readonly work: number;
   readonly batch: Batch;
 }
 
@@ -48,7 +60,7 @@ function listen(port: NonNullable<typeof parentPort>): void {
   const memories: WebAssembly.Memory[] = [];
   const instances: (Kernels | undefined)[] = [];
   const wideInstances: (Kernels | undefined)[] = [];
-  const sessions = new Map<number, SessionPlan>();
+  const plans = { work: new Map<number, WorkPlan>(), cache: new Map<number, CachePlan>() };
   let start: MemberStart | undefined;
   let model: Model | undefined;
   let ops: Operations | undefined;
@@ -76,6 +88,8 @@ function listen(port: NonNullable<typeof parentPort>): void {
       count,
       kernels: kernelsOf,
       ternaryProduct: (region) => ternaryKernel(wideKernelsOf(region), product.form),
+      sparseKernels: wideKernelsOf,
+      form: product.form,
       attentionKernels: product.wideAttention ? wideKernelsOf : kernelsOf,
       bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
       barrier(): void {
@@ -115,11 +129,30 @@ function listen(port: NonNullable<typeof parentPort>): void {
     if (member.index === 0) answer({ kind: "done", job });
   }
 
-  function run({ job, session, batch }: ForwardJob): void {
-    const plan = sessions.get(session);
+  function cached(segment: Segment): CachedSegment {
+    const cache = plans.cache.get(segment.cache);
+    if (cache === undefined) throw new Error("told to continue a sequence that is not known here");
+    return { ...segment, cache };
+  }
+
+  function readWeights({ job, times }: ReadWeightsJob): void {
+    if (start === undefined || model === undefined) throw new Error("told to read before being set up");
+    const member = memberOf(start);
+    for (let i = 0; i < times; i += 1) {
+      for (const { region, address, bytes } of weightRanges(model)) {
+        const [begin, end] = share(Math.floor(bytes / 64), member);
+        kernelsOf(region).sum_words(address + begin * 64, (end - begin) * 64);
+      }
+    }
+    member.barrier();
+    if (member.index === 0) answer({ kind: "done", job });
+  }
+
+  function run({ job, work, batch }: ForwardJob): void {
+    const plan = plans.work.get(work);
     if (model === undefined || ops === undefined || plan === undefined)
       throw new Error("told to work before being set up");
-    ops.begin(plan, batch.tokens.length);
+    ops.begin(plan, batch.segments.map(cached));
     forward(model, plan, batch, ops);
     if (start?.index === 0) answer({ kind: "done", job, ...(profiled && { profile: profiled.take() }) });
   }
@@ -141,17 +174,23 @@ function listen(port: NonNullable<typeof parentPort>): void {
           ops = profiled.operations;
         }
         return;
-      case "session":
-        sessions.set(message.plan.id, message.plan);
+      case "work":
+        plans.work.set(message.plan.id, message.plan);
+        return;
+      case "cache":
+        plans.cache.set(message.plan.id, message.plan);
         return;
       case "forget":
-        sessions.delete(message.session);
+        plans[message.what].delete(message.id);
         return;
       case "meet":
         meet(message);
         return;
       case "packHalves":
         packHalves(message);
+        return;
+      case "readWeights":
+        readWeights(message);
         return;
       case "forward":
         run(message);

@@ -156,6 +156,7 @@ describe("a loaded model", () => {
     ["maxTokens", { maxTokens: 0 }],
     ["seed", { seed: -1 }],
     ["stop", { stop: "" }],
+    ["speculation", { speculation: "always" as "auto" }],
   ])("refuses %s outside its range and names it", async (name, options) => {
     await expect(model.complete("Once", options)).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
