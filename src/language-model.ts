@@ -6,6 +6,7 @@ import { generate } from "./generation/generate.js";
 import type { GeneratePiece } from "./generation/generate-piece.js";
 import { embed } from "./generation/embed.js";
 import { type EmbedOptions, resolveEmbedOptions } from "./generation/embed-options.js";
+import { type Chat, createChat } from "./generation/chat.js";
 import { createPassCosts } from "./generation/pass-costs.js";
 import { type GenerateOptions, resolveGenerateOptions } from "./generation/sampling-options.js";
 import { isRemoteName } from "./hub/model-name.js";
@@ -14,6 +15,7 @@ import { type Engine, type EngineChoices, startEngine } from "./model/engine.js"
 import type { InnerSession, Session } from "./model/session.js";
 import { blobSource, bytesSource } from "./platform/memory-source.js";
 import { availableParallelism, freeMemoryBytes } from "./platform/node.js";
+import { type ChatTemplate, createChatTemplate } from "./text/chat-template.js";
 import { createTokenizer, type EncodeOptions, type Tokenizer } from "./text/tokenizer.js";
 import { kernelBuilds } from "./wasm/kernel-build.js";
 import { ternaryForms } from "./wasm/kernels.js";
@@ -94,6 +96,15 @@ export interface LanguageModel extends AsyncDisposable {
    * @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL, OUT_OF_MEMORY, DISPOSED; rejects with `signal.reason`.
    */
   embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array<ArrayBuffer>[]>;
+  /**
+   * Begins a conversation, in the format that the model was trained with.
+   *
+   * @example
+   * using chat = model.chat({ system: "You are helpful." });
+   * for await (const piece of chat.send("Hello!", { maxTokens: 64 })) process.stdout.write(piece.text);
+   * @throws BitNetError MODEL_INVALID if the model's chat template cannot be read, DISPOSED.
+   */
+  chat(options?: { readonly system?: string | undefined }): Chat;
   /** Token ids of a text; BOS and EOS as the model wants them unless `addSpecial` is false. */
   tokenize(text: string, options?: EncodeOptions): number[];
   /** Text of token ids; control tokens are left out. */
@@ -211,6 +222,7 @@ function createLanguageModel(
 ): InnerLanguageModel {
   const passCosts = createPassCosts();
   let disposed = false;
+  let template: ChatTemplate | undefined;
   function alive(): void {
     if (disposed) throw new BitNetError("DISPOSED", "The model has been disposed");
   }
@@ -285,6 +297,17 @@ function createLanguageModel(
       }
       const sequences = Array.from(texts, (text, index) => embeddedIds(text, index, prefix, pooling));
       return embed(engine, sequences, pooling, signal);
+    },
+    chat({ system } = {}): Chat {
+      alive();
+      return createChat({
+        tokenizer,
+        template: (template ??= createChatTemplate(tokenizer)),
+        openSession: () => engine.openSession(info.contextLength),
+        contextLength: info.contextLength,
+        passCosts,
+        system,
+      });
     },
     async complete(prompt, options): Promise<string> {
       let text = "";
