@@ -3,6 +3,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { loadModel } from "#dist/index.js";
+import { exportCheckpoint } from "../checkpoint-export.js";
 import { storytellerPath } from "../golden-path.js";
 import { acceptedToken, commitOf, repoOf, sha256 } from "../hub-server.js";
 import { type HubWorkbench, openHubWorkbench } from "../hub-workbench.js";
@@ -172,6 +173,23 @@ describe("commands that take a model", () => {
     ]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^Once/);
+  });
+
+  it("take a repository that has a checkpoint, in shards", async () => {
+    const files = await exportCheckpoint(model, {
+      storage: { kind: "divide", dtype: "BF16" },
+      tensorsPerShard: 20,
+    });
+    const paths = Object.keys(Object.fromEntries(files));
+    expect(paths.filter((path) => path.endsWith(".safetensors")).length).toBeGreaterThan(2);
+    bench.server.repos.set("owner/checkpoint", repoOf({ ...Object.fromEntries(files), "README.md": "#" }));
+    const args = ["-p", "Once upon a time", "-n", "8", "--temp", "0"];
+    const { stdout, status } = await cli(["run", "hf:owner/checkpoint", ...args]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^Once upon a time there was/);
+    bench.server.forget();
+    expect((await cli(["run", "hf:owner/checkpoint", ...args])).stdout).toBe(stdout);
+    expect(bench.server.requests).toEqual([]);
   });
 
   it("stop at once when a download is stopped", async () => {

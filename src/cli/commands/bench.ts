@@ -10,6 +10,7 @@ import { createJsonReport, createTableReport } from "../bench-report.js";
 import type { CliCommand } from "../command.js";
 import { parseCount, parseList } from "../flag-values.js";
 import { addFlags, expertFlags, readFlags } from "../library-flags.js";
+import { localModel } from "../local-model.js";
 import { modelName, openModel } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 import { visible } from "../visible.js";
@@ -85,7 +86,8 @@ async function benchModels(paths: readonly string[], flags: BenchFlags, terminal
   const report = flags.json === true ? createJsonReport(write) : createTableReport(write, "zones" in meter);
   for (const path of paths.length > 0 ? paths : [undefined]) {
     const name = modelName(path);
-    const { parameters } = (await readInspection(path, terminal.signal)).summary;
+    const local = await localModel(path, terminal);
+    const { parameters } = (await readInspection(local, terminal.signal)).summary;
     const notes = new Set<string>();
     let setup: BenchmarkSetup | undefined;
     for (const threads of flags.threads ?? [undefined]) {
@@ -95,7 +97,7 @@ async function benchModels(paths: readonly string[], flags: BenchFlags, terminal
         threads,
         ...(profile && { onProfile: profile.add }),
       };
-      const { model, loadMs } = await openModel(path, loadOptions, terminal);
+      const { model, loadMs } = await openModel(local, loadOptions, terminal);
       try {
         const options = {
           tests: fitTests(name, tests, model.info.contextLength, notes, terminal),

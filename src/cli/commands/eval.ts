@@ -41,7 +41,10 @@ export const evaluate: CliCommand = {
   summary: "Ask a model the questions of benchmarks",
   define(command: Command, terminal: Terminal): void {
     command
-      .argument("[model]", "a GGUF file (default: the embedded model)")
+      .argument(
+        "[model]",
+        "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo (default: the embedded model)",
+      )
       .requiredOption("-f, --file <path>", "a benchmark; may be given several times", collect);
     addFlags(command, evaluateFlags);
     command

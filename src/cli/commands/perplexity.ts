@@ -35,7 +35,10 @@ export const perplexity: CliCommand = {
   summary: "Measure how well a model predicts a text",
   define(command: Command, terminal: Terminal): void {
     command
-      .argument("[model]", "a GGUF file (default: the embedded model)")
+      .argument(
+        "[model]",
+        "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo (default: the embedded model)",
+      )
       .requiredOption("-f, --file <path>", "the text, in UTF-8");
     addFlags(command, perplexityFlags);
     for (const table of [threadFlags, expertFlags]) addFlags(command, table);
