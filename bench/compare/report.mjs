@@ -72,8 +72,8 @@ const seconds = (values) =>
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 const percent = (shares) =>
   `${(Math.min(...shares) * 100).toFixed(0)}–${(Math.max(...shares) * 100).toFixed(0)} %`;
-/** Whether others had more than a twentieth in some round. */
-const disturbed = ({ othersShare }) => Math.max(...othersShare) > 0.05;
+/** Whether others had more than a tenth in some round. Sides whose threads spin while they wait suffer most, so ratios do not help. */
+const disturbed = ({ othersShare }) => Math.max(...othersShare) > 0.1;
 const gigabytes = (bytes) => (bytes / 1e9).toFixed(2);
 
 function startTable(record) {
@@ -131,7 +131,7 @@ export function describeRecord(record) {
         ]
       : []),
     `Median (least–most) of ${plural(options.rounds, "round")}, and of ${plural(options.loads, "start")} for loading; ratios are taken in each round.`,
-    `Others had ${percent(record.othersShare)} of the processors during the rounds${disturbed(record) ? ": too much for anything but ratios" : ""}.`,
+    `Others had ${percent(record.othersShare)} of the processors during the rounds${disturbed(record) ? ": too much to compare anything, measure again when less else runs" : ""}.`,
     ...readLine(record),
     ...record.tests
       .filter(({ kind, position }) => titles[kind] !== undefined && position === 0)
