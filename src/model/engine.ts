@@ -7,15 +7,18 @@ import { compileKernels, type KernelBuild } from "../wasm/kernel-build.js";
 import type { TernaryForm } from "../wasm/kernels.js";
 import { createMemories, type Memories } from "../wasm/memory.js";
 import { barrierBytes, startTeam, type Team } from "../wasm/team.js";
+import { allocateCache, type CachePlan, freeCache } from "./cache-plan.js";
 import { chooseContextLength } from "./context-length.js";
+import { createEvaluator, type Evaluator } from "./evaluator.js";
 import { loadModelWeights } from "./load-model.js";
 import type { MemberMessage } from "./member-thread.js";
 import type { Model } from "./model.js";
 import { createOutputHead } from "./output-head.js";
 import type { Profile } from "./profile.js";
+import type { Sparsity } from "./sparse.js";
 import { createSession, type InnerSession } from "./session.js";
-import { allocateSession, freeSession } from "./session-plan.js";
 import { tokenBytes } from "./traffic.js";
+import { allocateWork, freeWork } from "./work-plan.js";
 
 /** A model in memory and the threads that run it. */
 export interface Engine {
@@ -32,6 +35,10 @@ export interface Engine {
   readWeights(times: number): Promise<void>;
   /** @throws BitNetError INVALID_ARGUMENT, OUT_OF_MEMORY, DISPOSED. */
   openSession(contextLength: number): InnerSession;
+  /** Buffers for passes over several sequences, each of at most `contextLength` positions. @throws as openSession. */
+  openEvaluator(options: EvaluatorOptions): Evaluator;
+  /** A KV cache of a sequence, to be continued in passes of an evaluator. @throws as openSession. */
+  openCache(contextLength: number): Cache;
   /** Ends the threads and lets go of the memory. Idempotent. */
   dispose(): Promise<void>;
 }
@@ -57,6 +64,12 @@ export interface EngineChoices {
    * and more.
    */
   readonly head?: "auto" | "whole" | "screened" | undefined;
+  /**
+   * In models with a squared relu, most of a token's feed-forward activations may be zero, and what they would multiply can be
+   * left out without changing a bit. "auto" (default) does so where it is measured to be faster while the model runs, "on"
+   * always, "off" never, which saves the memory of a second copy of `down`.
+   */
+  readonly sparsity?: Sparsity | undefined;
 }
 
 export interface EngineOptions extends EngineChoices {
@@ -67,6 +80,20 @@ export interface EngineOptions extends EngineChoices {
   readonly freeBytes: number;
   readonly onBytes: (count: number) => void;
   readonly signal: AbortSignal | undefined;
+}
+
+/** Left out: what a session has. */
+export interface EvaluatorOptions {
+  readonly contextLength: number;
+  readonly tokens?: number | undefined;
+  readonly logitRows?: number | undefined;
+}
+
+/** A KV cache in memory. */
+export interface Cache extends Disposable {
+  readonly plan: CachePlan;
+  /** Frees it; idempotent, and not while a pass over it is under way. */
+  dispose(): void;
 }
 
 const memberScript = new URL("./member-thread.js", import.meta.url);
@@ -93,6 +120,8 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
       chooseContextLength: (sizes, weightBytes) =>
         chooseContextLength(file.source.name, sizes, weightBytes, options),
       head: options.head ?? "auto",
+      sparsity: product.columns ? (options.sparsity ?? "auto") : "off",
+      contextWanted: options.contextLength,
       members: team.members,
       sharePacking: (work) => {
         const memory = memories.regions[work.region]?.memory;
@@ -137,8 +166,58 @@ function createEngine(parts: {
     memories,
     packing: { ...parts.packing, onBytes: () => undefined, signal: undefined },
   });
-  let lastSession = 0;
+  let lastId = 0;
   let disposing: Promise<void> | undefined;
+
+  function alive(): void {
+    if (disposing !== undefined) throw new BitNetError("DISPOSED", "The model has been disposed");
+  }
+
+  function check(contextLength: number): void {
+    alive();
+    if (Number.isInteger(contextLength) && contextLength >= 1 && contextLength <= model.contextLength) return;
+    throw new BitNetError(
+      "INVALID_ARGUMENT",
+      `Invalid contextLength: ${contextLength} (expected a whole number from 1 to ${model.contextLength}, what the model was loaded for)`,
+      { details: { option: "contextLength", value: contextLength } },
+    );
+  }
+
+  /** Undoes once what was told and taken. */
+  function releaseOnce(what: "work" | "cache", id: number, free: () => void): () => void {
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      tell({ kind: "forget", what, id });
+      if (disposing === undefined) free();
+    };
+  }
+
+  function openEvaluator(options: EvaluatorOptions): Evaluator {
+    check(options.contextLength);
+    const id = (lastId += 1);
+    const plan = allocateWork(memories, model, { ...options, id, members: team.members });
+    tell({ kind: "work", plan });
+    return createEvaluator({
+      plan,
+      memories,
+      outputHead,
+      run: (batch) => team.run({ kind: "forward", work: id, batch }),
+      alive,
+      release: releaseOnce("work", id, () => freeWork(memories, plan)),
+    });
+  }
+
+  function openCache(contextLength: number): Cache {
+    check(contextLength);
+    const id = (lastId += 1);
+    const plan = allocateCache(memories, model, { id, contextLength });
+    tell({ kind: "cache", plan });
+    const dispose = releaseOnce("cache", id, () => freeCache(memories, plan));
+    return { plan, dispose, [Symbol.dispose]: dispose };
+  }
+
   return {
     model,
     description,
@@ -147,29 +226,25 @@ function createEngine(parts: {
     kernelBuild: parts.kernelBuild,
     product: parts.product,
     memoryBytes: weightAndHeadBytes(memories, model),
+    openEvaluator,
+    openCache,
     readWeights: (times) => team.run({ kind: "readWeights", times }),
     openSession(contextLength): InnerSession {
-      if (disposing !== undefined) throw new BitNetError("DISPOSED", "The model has been disposed");
-      if (!Number.isInteger(contextLength) || contextLength < 1 || contextLength > model.contextLength) {
-        throw new BitNetError(
-          "INVALID_ARGUMENT",
-          `Invalid contextLength: ${contextLength} (expected a whole number from 1 to ${model.contextLength}, what the model was loaded for)`,
-          { details: { option: "contextLength", value: contextLength } },
-        );
+      const evaluator = openEvaluator({ contextLength });
+      let cache: Cache;
+      try {
+        cache = openCache(contextLength);
+      } catch (error) {
+        evaluator.dispose();
+        throw error;
       }
-      lastSession += 1;
-      const id = lastSession;
-      const plan = allocateSession(memories, model, { id, contextLength, members: team.members });
-      tell({ kind: "session", plan });
       return createSession({
-        plan,
+        cache: cache.plan,
         vocabSize: model.sizes.vocabSize,
-        memories,
-        outputHead,
-        run: (batch) => team.run({ kind: "forward", session: id, batch }),
+        evaluator,
         release: () => {
-          tell({ kind: "forget", session: id });
-          if (disposing === undefined) freeSession(memories, plan);
+          evaluator.dispose();
+          cache.dispose();
         },
       });
     },

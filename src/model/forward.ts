@@ -1,44 +1,57 @@
 import type { Model } from "./model.js";
 import type { Operations } from "./operations.js";
-import type { SessionPlan } from "./session-plan.js";
+import type { WorkPlan } from "./work-plan.js";
 
-/** One pass: which tokens, where they stand, and what is wanted of it. */
+/** One pass: which tokens of which sequences, and what is wanted of it. Plain data, as it goes to every thread. */
 export interface Batch {
-  /** Token ids, each below the vocabulary's size. */
+  /** Token ids, each below the vocabulary's size: those of the first segment, then those of the next. */
   readonly tokens: readonly number[];
-  /** Position of the first of them: what the KV cache already holds. */
+  readonly segments: readonly Segment[];
+  /** The tokens after which logits are wanted: ascending indexes into `tokens`. */
+  readonly logitRows: readonly number[];
+  /** Exact logits, or those of the head's screen, which only approximates them. */
+  readonly head: "exact" | "screen";
+}
+
+/** Neighbouring tokens of a batch that continue one sequence; no two segments of a batch continue the same. */
+export interface Segment {
+  /** Id of the sequence's KV cache. */
+  readonly cache: number;
+  /** Position of the first token: what the cache already holds. */
   readonly position: number;
-  /** Logits of no token, of the last, or of all; or of the last by the head's screen, which only approximates them. */
-  readonly logits: "none" | "last" | "all" | "screen";
+  readonly tokens: number;
 }
 
 /**
- * Runs the model over a batch: fills the KV cache at [position, position + tokens) and the session's logits.
+ * Runs the model over a batch: fills the KV caches at [position, position + tokens) of each segment, and the logits buffer.
  *
  * Every member of the team runs this same function at the same time; each operation does the member's share of the work and
- * returns when its result is there for all (model/operations.ts). Sizes in brackets are [tokens, elements].
+ * returns when its result is there for all (model/operations.ts). Sizes in brackets are [tokens, elements]. Only attention
+ * knows of sequences: everything else sees rows.
  */
-export function forward(model: Model, session: SessionPlan, batch: Batch, ops: Operations): void {
-  const { position } = batch;
-  let { x } = ops.buffers(session, model.embeddingRegion);
+export function forward(model: Model, plan: WorkPlan, batch: Batch, ops: Operations): void {
+  let { x } = ops.buffers(plan, model.embeddingRegion);
   if (model.embedding !== undefined) ops.embed(model.embedding, batch.tokens, x); // x [tokens, width]
+  if (model.embeddingScale !== 1) ops.scale(x, model.embeddingScale);
 
   for (const [index, layer] of model.layers.entries()) {
-    const { query, key, value, attended, gate, up, x: here } = ops.buffers(session, layer.region);
+    const { query, key, value, attended, gate, up, x: here } = ops.buffers(plan, layer.region);
     x = ops.move(x, here);
 
     ops.project(x, layer.attentionNorm, [layer.query, query], [layer.key, key], [layer.value, value]);
-    ops.rotateAndCache(session.caches[index], layer.region, position, query, key, value); // keys, values [context, kv]
-    ops.attend(session.caches[index], position, query, attended); // attended [tokens, heads · headSize]
-    ops.projectAndAdd(attended, layer.attentionSubNorm, layer.output, x); // x += W · attended
+    ops.normHeads(layer.queryNorm, query);
+    ops.normHeads(layer.keyNorm, key);
+    ops.rotateAndCache(index, query, key, value); // keys, values [context, kv] of each sequence
+    ops.attend(index, query, attended); // attended [tokens, heads · headSize]
+    ops.projectAndAdd(attended, layer.output, x); // x += W · attended
 
     ops.projectGated(x, layer.feedForwardNorm, [layer.gate, gate], [layer.up, up]); // gate [tokens, feedForward]
-    ops.projectAndAdd(gate, layer.feedForwardSubNorm, layer.down, x); // x += W · gate
+    ops.projectAndAdd(gate, layer.down, x); // x += W · gate
   }
 
-  if (batch.logits === "none") return;
-  x = ops.move(x, ops.buffers(session, model.headRegion).x);
-  const head = batch.logits === "screen" ? model.screen?.matrix : model.head;
+  if (batch.logitRows.length === 0) return;
+  x = ops.move(x, ops.buffers(plan, model.headRegion).x);
+  const head = batch.head === "screen" ? model.screen?.matrix : model.head;
   if (head === undefined) throw new Error("the output head that was asked for is not in memory");
-  ops.head(x, batch.logits, model.outputNorm, head, session.logits); // logits [1 or tokens, vocabulary]
+  ops.head(x, batch.logitRows, model.outputNorm, head, plan.logits); // logits [logitRows, vocabulary]
 }

@@ -1,23 +1,25 @@
-// What each thread of a model's team runs: it keeps copies of the model and its sessions, and runs `forward` when told.
+// What each thread of a model's team runs: it keeps copies of the model and of where passes compute, and runs `forward` when told.
 import { isMainThread, parentPort } from "node:worker_threads";
 import type { PackHalvesWork } from "../packing/screen.js";
 import { instantiateKernels } from "../wasm/kernel-build.js";
 import { type Kernels, ternaryKernel } from "../wasm/kernels.js";
 import { type MemberAnswer, type MemberRegion, type MemberStart, waitForTeam } from "../wasm/team.js";
-import { type Batch, forward } from "./forward.js";
+import type { CachePlan } from "./cache-plan.js";
+import { type Batch, forward, type Segment } from "./forward.js";
 import type { Model } from "./model.js";
-import { createOperations, type Member, type Operations, share } from "./operations.js";
+import { type CachedSegment, createOperations, type Member, type Operations, share } from "./operations.js";
 import { type ProfiledOperations, profileOperations } from "./profile.js";
-import type { SessionPlan } from "./session-plan.js";
 import { weightRanges } from "./traffic.js";
+import type { WorkPlan } from "./work-plan.js";
 
 /** What the owner of a team tells its members, besides the team's own messages. */
 export type MemberMessage =
   | MemberStart
   | MemberRegion
   | { readonly kind: "model"; readonly model: Model }
-  | { readonly kind: "session"; readonly plan: SessionPlan }
-  | { readonly kind: "forget"; readonly session: number }
+  | { readonly kind: "work"; readonly plan: WorkPlan }
+  | { readonly kind: "cache"; readonly plan: CachePlan }
+  | { readonly kind: "forget"; readonly what: "work" | "cache"; readonly id: number }
   | MeetJob
   | PackHalvesJob
   | ReadWeightsJob
@@ -47,7 +49,8 @@ export interface ReadWeightsJob {
 export interface ForwardJob {
   readonly kind: "forward";
   readonly job: number;
-  readonly session: number;
+  /** Id of the buffers to compute in. */
+  readonly work: number;
   readonly batch: Batch;
 }
 
@@ -57,7 +60,7 @@ function listen(port: NonNullable<typeof parentPort>): void {
   const memories: WebAssembly.Memory[] = [];
   const instances: (Kernels | undefined)[] = [];
   const wideInstances: (Kernels | undefined)[] = [];
-  const sessions = new Map<number, SessionPlan>();
+  const plans = { work: new Map<number, WorkPlan>(), cache: new Map<number, CachePlan>() };
   let start: MemberStart | undefined;
   let model: Model | undefined;
   let ops: Operations | undefined;
@@ -71,8 +74,8 @@ function listen(port: NonNullable<typeof parentPort>): void {
     return (instances[region] ??= instantiateKernels(start.module, memory));
   }
 
-  /** The kernels to take the ternary product from. */
-  function productKernelsOf(region: number): Kernels {
+  /** The kernels of the copy that runs 256 bits wide, where there is one: for what was tested in it. */
+  function wideKernelsOf(region: number): Kernels {
     const memory = memories[region];
     const wide = start?.product.wideModule;
     if (wide === undefined || memory === undefined) return kernelsOf(region);
@@ -84,7 +87,10 @@ function listen(port: NonNullable<typeof parentPort>): void {
       index,
       count,
       kernels: kernelsOf,
-      ternaryProduct: (region) => ternaryKernel(productKernelsOf(region), product.form),
+      ternaryProduct: (region) => ternaryKernel(wideKernelsOf(region), product.form),
+      sparseKernels: wideKernelsOf,
+      form: product.form,
+      attentionKernels: product.wideAttention ? wideKernelsOf : kernelsOf,
       bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
       barrier(): void {
         if (count > 1) waitForTeam(kernelsOf(0), barrierAddress, count);
@@ -96,7 +102,7 @@ function listen(port: NonNullable<typeof parentPort>): void {
     if (start === undefined) throw new Error("told to meet before being started");
     for (const region of memories.keys()) {
       kernelsOf(region);
-      productKernelsOf(region);
+      wideKernelsOf(region);
     }
     memberOf(start).barrier();
     if (start.index === 0) answer({ kind: "done", job });
@@ -123,6 +129,12 @@ function listen(port: NonNullable<typeof parentPort>): void {
     if (member.index === 0) answer({ kind: "done", job });
   }
 
+  function cached(segment: Segment): CachedSegment {
+    const cache = plans.cache.get(segment.cache);
+    if (cache === undefined) throw new Error("told to continue a sequence that is not known here");
+    return { ...segment, cache };
+  }
+
   function readWeights({ job, times }: ReadWeightsJob): void {
     if (start === undefined || model === undefined) throw new Error("told to read before being set up");
     const member = memberOf(start);
@@ -136,11 +148,11 @@ function listen(port: NonNullable<typeof parentPort>): void {
     if (member.index === 0) answer({ kind: "done", job });
   }
 
-  function run({ job, session, batch }: ForwardJob): void {
-    const plan = sessions.get(session);
+  function run({ job, work, batch }: ForwardJob): void {
+    const plan = plans.work.get(work);
     if (model === undefined || ops === undefined || plan === undefined)
       throw new Error("told to work before being set up");
-    ops.begin(plan, batch.tokens.length);
+    ops.begin(plan, batch.segments.map(cached));
     forward(model, plan, batch, ops);
     if (start?.index === 0) answer({ kind: "done", job, ...(profiled && { profile: profiled.take() }) });
   }
@@ -162,11 +174,14 @@ function listen(port: NonNullable<typeof parentPort>): void {
           ops = profiled.operations;
         }
         return;
-      case "session":
-        sessions.set(message.plan.id, message.plan);
+      case "work":
+        plans.work.set(message.plan.id, message.plan);
+        return;
+      case "cache":
+        plans.cache.set(message.plan.id, message.plan);
         return;
       case "forget":
-        sessions.delete(message.session);
+        plans[message.what].delete(message.id);
         return;
       case "meet":
         meet(message);

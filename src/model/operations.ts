@@ -1,17 +1,17 @@
 import { readRow } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
-import type { Kernels } from "../wasm/kernels.js";
-import type { Model } from "./model.js";
+import { attentionPositions, type Kernels, type TernaryForm } from "../wasm/kernels.js";
+import type { CachePlan } from "./cache-plan.js";
+import type { Segment } from "./forward.js";
+import type { Model, Projection } from "./model.js";
 import {
-  attentionPositions,
-  type Buffer,
-  type KvCache,
-  ownTokens,
-  type ProjectionInput,
-  type SessionPlan,
-  type WorkBuffers,
-  workOf,
-} from "./session-plan.js";
+  addListedColumns,
+  columnGranule,
+  createChoice,
+  multiplyListedRows,
+  type SparseOperands,
+} from "./sparse.js";
+import { type Buffer, inputOf, type WorkBuffers, workOf, type WorkPlan } from "./work-plan.js";
 
 /** What one thread of the team is and has. */
 export interface Member {
@@ -22,6 +22,11 @@ export interface Member {
   kernels(region: number): Kernels;
   /** The ternary product over a region, in the form that is fastest here. */
   ternaryProduct(region: number): Kernels["matmul_ternary_i8_plain"];
+  /** The kernels to take products of lists of rows from, and the form of the product that is fastest here. */
+  sparseKernels(region: number): Kernels;
+  readonly form: TernaryForm;
+  /** The kernels to take attention from. */
+  attentionKernels(region: number): Kernels;
   /** The bytes of a region, for moving rows between regions. */
   bytes(region: number): Uint8Array;
   /** Returns when all members have called it. @throws if the team is broken. */
@@ -36,47 +41,45 @@ export interface Member {
  * computed whole by one member, in an order that does not depend on who does it.
  */
 export interface Operations {
-  /** Begins a batch of so many tokens with this session's buffers. */
-  begin(session: SessionPlan, tokens: number): void;
-  buffers(session: SessionPlan, region: number): WorkBuffers;
+  /** Begins a batch of these segments in these buffers. */
+  begin(plan: WorkPlan, segments: readonly CachedSegment[]): void;
+  buffers(plan: WorkPlan, region: number): WorkBuffers;
   /** out[t] = W[ids[t]] */
   embed(embedding: PackedMatrix, ids: readonly number[], out: Buffer): void;
+  /** x = x · factor */
+  scale(x: Buffer, factor: number): void;
   /** Brings rows to another region's buffer; returns the buffer they are in. */
   move(from: Buffer, to: Buffer): Buffer;
-  /** out = W · norm(x) for matrices that share an input. */
-  project(
-    x: Buffer,
-    norm: PackedVector | undefined,
-    ...products: readonly (readonly [PackedMatrix, Buffer])[]
-  ): void;
-  /** out += W · norm(x) */
-  projectAndAdd(x: Buffer, norm: PackedVector | undefined, matrix: PackedMatrix, out: Buffer): void;
+  /** out = W · norm(x) for projections that share an input; each may normalize it once more for itself. */
+  project(x: Buffer, norm: PackedVector, ...products: readonly (readonly [Projection, Buffer])[]): void;
+  /** out += W · x */
+  projectAndAdd(x: Buffer, projection: Projection, out: Buffer): void;
   /** gate = activation(G · norm(x)) · (U · norm(x)) */
   projectGated(
     x: Buffer,
-    norm: PackedVector | undefined,
-    gate: readonly [PackedMatrix, Buffer],
-    up: readonly [PackedMatrix, Buffer],
-  ): void;
-  /** Turns queries and keys by their positions' angles, in place; then keys and values go into the cache, rounded to halves. */
-  rotateAndCache(
-    cache: KvCache | undefined,
-    region: number,
-    position: number,
-    query: Buffer,
-    key: Buffer,
-    value: Buffer,
-  ): void;
-  /** Causal attention of every query head over its group's cached keys and values. */
-  attend(cache: KvCache | undefined, position: number, query: Buffer, out: Buffer): void;
-  /** logits = W · norm(x) for the last row of x, or for all. */
-  head(
-    x: Buffer,
-    which: "last" | "all" | "screen",
     norm: PackedVector,
-    matrix: PackedMatrix,
-    logits: Buffer,
+    gate: readonly [Projection, Buffer],
+    up: readonly [Projection, Buffer],
   ): void;
+  /** Normalizes each head by itself; nothing where there is no norm. */
+  normHeads(norm: PackedVector | undefined, heads: Buffer): void;
+  /**
+   * Turns queries and keys by their positions' angles, in place; then keys and values go into their sequence's cache of the
+   * layer, rounded to halves.
+   */
+  rotateAndCache(layer: number, query: Buffer, key: Buffer, value: Buffer): void;
+  /**
+   * Causal attention of every query head over its group's keys and values in its sequence's cache of the layer, as far back
+   * as the layer sees.
+   */
+  attend(layer: number, query: Buffer, out: Buffer): void;
+  /** logits[i] = W · norm(x[rows[i]]) */
+  head(x: Buffer, rows: readonly number[], norm: PackedVector, matrix: PackedMatrix, logits: Buffer): void;
+}
+
+/** A segment of a batch, with the cache of its sequence. */
+export interface CachedSegment extends Omit<Segment, "cache"> {
+  readonly cache: CachePlan;
 }
 
 /** Rows are shared out in whole cache lines of f32 results, so that no two members write one line. */
@@ -96,8 +99,11 @@ export function share(
 
 /** @param model must not change: its addresses are captured. */
 export function createOperations(model: Model, member: Member): Operations {
-  let plan: SessionPlan;
+  let plan: WorkPlan;
+  let segments: readonly CachedSegment[] = [];
   let tokens = 0;
+  const columnsOf = new Map(model.layers.map((layer) => [layer.down.matrix, layer.downColumns]));
+  const [rowChoice, columnChoice] = [createChoice(model.sparsity), createChoice(model.sparsity)];
 
   /** f32 rows at an address, `cols` of them apart. */
   interface Rows {
@@ -105,37 +111,40 @@ export function createOperations(model: Model, member: Member): Operations {
     readonly address: number;
     readonly cols: number;
     readonly tokens: number;
+    /** Which rows, where they are not the first `tokens`. */
+    readonly picked?: readonly number[];
   }
 
   /**
-   * Normalizes and quantizes the rows of a projection's input. For few tokens every member does all of it for itself, which
-   * costs a microsecond and saves a barrier; for many they share the rows and wait.
+   * Normalizes the rows of a projection's input, by one norm after another, and quantizes them. For few tokens every member
+   * does all of it for itself, which costs a microsecond and saves a barrier; for many they share the rows and wait.
    */
-  function prepare(x: Rows, norm: PackedVector | undefined, forms: ReadonlySet<InputForm>): PreparedInput {
+  function prepare(
+    x: Rows,
+    norms: readonly (PackedVector | undefined)[],
+    forms: ReadonlySet<InputForm>,
+  ): PreparedInput {
     const work = workOf(plan, x.region);
-    const alone = x.tokens <= ownTokens;
-    const input: ProjectionInput | undefined = alone ? work.own[member.index] : work.shared;
-    if (input === undefined) throw new RangeError("more members than the session has buffers for");
+    const { input, alone } = inputOf(work, x.tokens, member.index);
     const kernels = member.kernels(x.region);
     const [begin, end] = alone ? [0, x.tokens] : share(x.tokens, member);
     const stride = x.cols * 4;
     const count = end - begin;
     let from = x.address;
-    if (count > 0) {
-      if (norm !== undefined) {
-        from = input.normed;
-        const source = x.address + begin * stride;
+    let { picked } = x;
+    for (const norm of norms) {
+      if (norm === undefined) continue;
+      const normalize = (row: number, rows: number, to: number): void =>
+        // prettier-ignore
         kernels.rms_norm(
-          source,
-          x.cols,
-          count,
-          stride,
-          norm.address,
-          model.epsilon,
-          from + begin * stride,
-          stride,
+          from + row * stride, x.cols, rows, stride, norm.address, model.epsilon, input.normed + to * stride, stride,
         );
-      }
+      if (picked !== undefined) for (let i = begin; i < end; i += 1) normalize(picked[i] ?? 0, 1, i);
+      else if (count > 0) normalize(begin, count, begin);
+      from = input.normed;
+      picked = undefined;
+    }
+    if (count > 0) {
       const rows = from + begin * stride;
       if (forms.has("i8")) {
         const to = input.quantized + begin * x.cols;
@@ -144,7 +153,7 @@ export function createOperations(model: Model, member: Member): Operations {
         const to = input.quantized + begin * x.cols * 2;
         kernels.quantize_activations_i14(rows, x.cols, count, stride, to, input.records + begin * 4);
       }
-    } else if (norm !== undefined) from = input.normed;
+    }
     if (!alone) member.barrier();
     return {
       region: x.region,
@@ -160,10 +169,48 @@ export function createOperations(model: Model, member: Member): Operations {
     return workOf(plan, region).own[member.index]?.scratch ?? 0;
   }
 
-  /** This member's rows of out (+)= W · input. */
-  function multiply(matrix: PackedMatrix, input: PreparedInput, out: Rows, accumulate: boolean): void {
-    const kernels = member.kernels(matrix.region);
+  /** This member's rows of out (+)= W · input + bias. */
+  function multiply(
+    { matrix, bias }: Projection,
+    input: PreparedInput,
+    out: Rows,
+    accumulate: boolean,
+  ): void {
+    multiplyMatrix(matrix, input, out, accumulate);
+    if (bias === undefined) return;
     const [begin, end] = share(matrix.rows, member, rowGranule);
+    const kernels = member.kernels(matrix.region);
+    kernels.add_rows(out.address, bias.address, out.tokens, out.cols * 4, 0, begin, end);
+  }
+
+  /** This member's rows of products that share an input, up to a norm of their own. */
+  function multiplyAll(
+    x: Rows,
+    norm: PackedVector,
+    products: readonly (readonly [Projection, Buffer])[],
+  ): void {
+    if (products.every(([{ inputNorm }]) => inputNorm === undefined)) {
+      const input = prepare(x, [norm], inputForms(products.map(([{ matrix }]) => matrix)));
+      for (const [projection, out] of products) multiply(projection, input, rowsOf(out), false);
+      return;
+    }
+    for (const [index, [projection, out]] of products.entries()) {
+      // What members share must not be overwritten while one still reads it.
+      if (index > 0 && !inputOf(workOf(plan, x.region), x.tokens, member.index).alone) member.barrier();
+      const input = prepare(x, [norm, projection.inputNorm], inputForms([projection.matrix]));
+      multiply(projection, input, rowsOf(out), false);
+    }
+  }
+
+  /** This member's rows of out (+)= W · input. */
+  function multiplyMatrix(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    out: Rows,
+    accumulate: boolean,
+    [begin, end] = share(matrix.rows, member, rowGranule),
+  ): void {
+    const kernels = member.kernels(matrix.region);
     if (begin === end) return;
     const { address, cols, scale } = matrix;
     const { tokens: count, quantized, records } = input;
@@ -208,14 +255,69 @@ export function createOperations(model: Model, member: Member): Operations {
     }
   }
 
+  /** What a sparse product of one token needs; undefined for more tokens, and where there is nothing to leave out. */
+  function sparseOperands(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    out: Buffer,
+  ): SparseOperands | undefined {
+    if (model.gate !== "relu2" || model.sparsity === "off") return undefined;
+    if (input.tokens !== 1 || matrix.layout !== "ternary-rows") return undefined;
+    return {
+      kernels: member.sparseKernels(matrix.region),
+      quantized: input.quantized,
+      record: input.records,
+      output: out.address,
+      scratch: workOf(plan, matrix.region).sparse[member.index]?.address ?? 0,
+    };
+  }
+
+  /** As multiply, for the `up` of a squared relu: where the gate is positive, if those rows are few. True if so. */
+  function multiplyGated(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    gate: Buffer,
+    up: Buffer,
+    range: [number, number],
+  ): boolean {
+    const operands = sparseOperands(matrix, input, up);
+    if (operands !== undefined) {
+      const scratch = scratchOf(matrix.region);
+      if (multiplyListedRows(operands, rowChoice, member.form, matrix, gate.address, range, scratch))
+        return true;
+    }
+    const started = performance.now();
+    multiplyMatrix(matrix, input, rowsOf(up), false, range);
+    if (operands !== undefined) rowChoice.dense(range[1] - range[0], performance.now() - started);
+    return false;
+  }
+
+  /** As multiply, adding up; of a matrix that there is a copy by columns of, those whose input is not zero, if they are few. */
+  function multiplyAndAdd(projection: Projection, input: PreparedInput, out: Buffer): void {
+    const { matrix, bias } = projection;
+    const columns = bias === undefined ? columnsOf.get(matrix) : undefined;
+    const operands = columns && sparseOperands(matrix, input, out);
+    if (columns === undefined || operands === undefined) {
+      multiply(projection, input, rowsOf(out), true);
+      return;
+    }
+    // The same rows either way: other members may decide otherwise.
+    const range = share(matrix.rows, member, columnGranule);
+    if (range[0] === range[1] || addListedColumns(operands, columnChoice, matrix, columns, range)) return;
+    const started = performance.now();
+    multiplyMatrix(matrix, input, rowsOf(out), true, range);
+    columnChoice.dense(matrix.cols, performance.now() - started);
+  }
+
   function rowsOf(buffer: Buffer, count = tokens): Rows {
     return { region: buffer.region, address: buffer.address, cols: buffer.cols, tokens: count };
   }
 
   return {
-    begin(session, count): void {
-      plan = session;
-      tokens = count;
+    begin(work, batch): void {
+      plan = work;
+      segments = batch;
+      tokens = batch.reduce((sum, segment) => sum + segment.tokens, 0);
     },
     buffers: workOf,
     embed(embedding, ids, out): void {
@@ -223,6 +325,12 @@ export function createOperations(model: Model, member: Member): Operations {
       const [begin, end] = share(ids.length, member);
       for (let t = begin; t < end; t += 1)
         readRow(kernels, embedding, ids[t] ?? 0, out.address + t * out.cols * 4);
+      member.barrier();
+    },
+    scale(x, factor): void {
+      const [begin, end] = share(tokens, member);
+      const stride = x.cols * 4;
+      member.kernels(x.region).scale_rows(x.address + begin * stride, end - begin, stride, x.cols, factor);
       member.barrier();
     },
     move(from, to): Buffer {
@@ -237,101 +345,154 @@ export function createOperations(model: Model, member: Member): Operations {
       return to;
     },
     project(x, norm, ...products): void {
-      const input = prepare(rowsOf(x), norm, inputForms(products.map(([matrix]) => matrix)));
-      for (const [matrix, out] of products) multiply(matrix, input, rowsOf(out), false);
+      multiplyAll(rowsOf(x), norm, products);
       member.barrier();
     },
-    projectAndAdd(x, norm, matrix, out): void {
-      const input = prepare(rowsOf(x), norm, inputForms([matrix]));
-      multiply(matrix, input, rowsOf(out), true);
+    projectAndAdd(x, projection, out): void {
+      const { matrix, inputNorm, outputNorm } = projection;
+      const input = prepare(rowsOf(x), [inputNorm], inputForms([matrix]));
+      if (outputNorm === undefined) {
+        multiplyAndAdd(projection, input, out);
+        member.barrier();
+        return;
+      }
+      const { projected } = workOf(plan, out.region);
+      multiply(projection, input, rowsOf(projected), false);
+      member.barrier();
+      // A norm needs whole rows: of these each member takes some.
+      const kernels = member.kernels(out.region);
+      const [begin, end] = share(tokens, member);
+      const stride = out.cols * 4;
+      const [rows, to] = [projected.address + begin * stride, out.address + begin * stride];
+      const count = end - begin;
+      kernels.rms_norm(rows, out.cols, count, stride, outputNorm.address, model.epsilon, rows, stride);
+      kernels.add_rows(to, rows, count, stride, stride, 0, out.cols);
       member.barrier();
     },
-    projectGated(x, norm, [gateMatrix, gate], [upMatrix, up]): void {
-      const input = prepare(rowsOf(x), norm, inputForms([gateMatrix, upMatrix]));
-      multiply(gateMatrix, input, rowsOf(gate), false);
-      multiply(upMatrix, input, rowsOf(up), false);
+    projectGated(x, norm, gateProduct, upProduct): void {
+      const [[gateLayer, gate], [upLayer, up]] = [gateProduct, upProduct];
       // The member's own rows of both products are its own columns of the buffers: no need to wait in between.
-      const [begin, end] = share(gateMatrix.rows, member, rowGranule);
+      const range = share(gateLayer.matrix.rows, member, rowGranule);
       const kernels = member.kernels(gate.region);
-      const activate = model.gate === "relu2" ? kernels.gate_relu2 : kernels.gate_silu;
-      activate(gate.address, up.address, tokens, gate.cols * 4, begin, end);
+      const activate = (): void =>
+        kernels[`gate_${model.gate}`](gate.address, up.address, tokens, gate.cols * 4, ...range);
+      const plain = [gateLayer, upLayer].every(
+        (layer) => layer.inputNorm === undefined && layer.bias === undefined,
+      );
+      if (plain) {
+        const input = prepare(rowsOf(x), [norm], inputForms([gateLayer.matrix, upLayer.matrix]));
+        multiplyMatrix(gateLayer.matrix, input, rowsOf(gate), false, range);
+        if (multiplyGated(upLayer.matrix, input, gate, up, range)) {
+          kernels.gate_relu2_listed(gate.address, up.address, ...range);
+        } else activate();
+      } else {
+        multiplyAll(rowsOf(x), norm, [gateProduct, upProduct]);
+        activate();
+      }
       member.barrier();
     },
-    rotateAndCache(cache, region, position, query, key, value): void {
-      if (cache === undefined) return;
+    normHeads(norm, heads): void {
+      if (norm === undefined) return;
+      const { headSize } = model.sizes;
+      const headBytes = headSize * 4;
+      const kernels = member.kernels(heads.region);
+      // The same heads that the member rotates next: no need to wait in between.
+      const [begin, end] = share(heads.cols / headSize, member);
+      for (let t = 0; t < tokens; t += 1) {
+        const at = heads.address + t * heads.cols * 4 + begin * headBytes;
+        kernels.rms_norm(at, headSize, end - begin, headBytes, norm.address, model.epsilon, at, headBytes);
+      }
+    },
+    rotateAndCache(layer, query, key, value): void {
+      const { region } = query;
+      const index = model.layers[layer]?.rope ?? 0;
+      const turn = model.ropes[index];
+      const tables = model.ropeTables[index]?.find((place) => place.region === region);
+      if (turn === undefined || tables === undefined) throw new RangeError(`no rope for layer ${layer}`);
       const { heads, kvHeads, headSize } = model.sizes;
-      const { dimensions, pairing } = model.rope;
+      const { dimensions, pairing } = turn;
       const kernels = member.kernels(region);
       const rope = pairing === "halves" ? kernels.rope_halves : kernels.rope_adjacent;
-      const table =
-        (model.ropeTables.find((place) => place.region === region)?.address ?? 0) + position * dimensions * 4;
       const headBytes = headSize * 4;
       const rowBytes = headSize * 2;
-      const cacheHeadBytes = plan.contextLength * rowBytes;
       const [begin, end] = share(heads, member);
-      // prettier-ignore
-      rope(
-        query.address, tokens, query.cols * 4, begin, end, headSize, table, dimensions, query.address, headBytes, query.cols * 4,
-      );
       const [kvBegin, kvEnd] = share(kvHeads, member);
-      // prettier-ignore
-      rope(
-        key.address, tokens, key.cols * 4, kvBegin, kvEnd, headSize, table, dimensions, key.address, headBytes, key.cols * 4,
-      );
-      for (const [rows, to] of [
-        [key, cache.keys],
-        [value, cache.values],
-      ] as const) {
+      let first = 0;
+      for (const { cache, position, tokens: count } of segments) {
+        const table = tables.address + position * dimensions * 4;
+        const at = (rows: Buffer): number => rows.address + first * rows.cols * 4;
         // prettier-ignore
-        kernels.store_heads_f16(
-          rows.address, tokens, rows.cols * 4, kvBegin, kvEnd, headSize, to.address + position * rowBytes, cacheHeadBytes, rowBytes,
+        rope(
+          at(query), count, query.cols * 4, begin, end, headSize, table, dimensions, at(query), headBytes, query.cols * 4,
         );
+        // prettier-ignore
+        rope(
+          at(key), count, key.cols * 4, kvBegin, kvEnd, headSize, table, dimensions, at(key), headBytes, key.cols * 4,
+        );
+        for (const [rows, to] of [
+          [key, cache.layers[layer]?.keys],
+          [value, cache.layers[layer]?.values],
+        ] as const) {
+          if (to === undefined) throw new RangeError(`a cache without layer ${layer}`);
+          // prettier-ignore
+          kernels.store_heads_f16(
+            at(rows), count, rows.cols * 4, kvBegin, kvEnd, headSize,
+            to.address + position * rowBytes, cache.contextLength * rowBytes, rowBytes,
+          );
+        }
+        first += count;
       }
       member.barrier();
     },
-    attend(cache, position, query, out): void {
-      if (cache === undefined) return;
+    attend(layer, query, out): void {
       const { heads, kvHeads, headSize } = model.sizes;
       const group = heads / kvHeads;
-      const kernels = member.kernels(query.region);
+      const kernels = member.attentionKernels(query.region);
       const scratch = workOf(plan, query.region).attention[member.index]?.address ?? 0;
       const stride = query.cols * 4;
-      /** So many tokens from `first`, of query heads that share a key and value head. */
-      const attendHeads = (head: number, count: number, first: number, tokenCount: number): void => {
-        const cacheOffset = Math.floor(head / group) * plan.contextLength * headSize * 2;
-        const at = first * stride + head * headSize * 4;
-        // prettier-ignore
-        kernels.attention(
-          query.address + at, stride, cache.keys.address + cacheOffset, cache.values.address + cacheOffset, headSize, count,
-          position + first, tokenCount, model.attentionScale, scratch, attentionPositions(plan), out.address + at, stride,
-        );
-      };
-      if (tokens === 1) {
-        // Heads are shared out one by one, so that an odd number of groups still makes even work.
-        const [begin, end] = share(heads, member);
-        for (let head = begin; head < end;) {
-          const count = Math.min(end - head, group - (head % group));
-          attendHeads(head, count, 0, 1);
-          head += count;
+      const window = model.layers[layer]?.window ?? plan.contextLength;
+      let firstRow = 0;
+      for (const { cache, position, tokens: length } of segments) {
+        const { keys, values } = cache.layers[layer] ?? {};
+        if (keys === undefined || values === undefined)
+          throw new RangeError(`a cache without layer ${layer}`);
+        /** So many tokens from `first`, of query heads that share a key and value head. */
+        const attendHeads = (head: number, count: number, first: number, tokenCount: number): void => {
+          const cacheOffset = Math.floor(head / group) * cache.contextLength * headSize * 2;
+          const at = (firstRow + first) * stride + head * headSize * 4;
+          // prettier-ignore
+          kernels.attention(
+            query.address + at, stride, keys.address + cacheOffset, values.address + cacheOffset, headSize, count,
+            position + first, tokenCount, window, model.attentionScale, scratch, attentionPositions(plan.contextLength),
+            out.address + at, stride,
+          );
+        };
+        if (length === 1) {
+          // Heads are shared out one by one, so that an odd number of groups still makes even work.
+          const [begin, end] = share(heads, member);
+          for (let head = begin; head < end;) {
+            const count = Math.min(end - head, group - (head % group));
+            attendHeads(head, count, 0, 1);
+            head += count;
+          }
+        } else {
+          // Work is (group, token) pairs, groups outermost: a member walks few caches, and ranges are even to a token.
+          const [begin, end] = share(kvHeads * length, member);
+          for (let unit = begin; unit < end;) {
+            const first = unit % length;
+            const count = Math.min(length - first, end - unit);
+            attendHeads(Math.floor(unit / length) * group, group, first, count);
+            unit += count;
+          }
         }
-      } else {
-        // Work is (group, token) pairs, groups outermost: a member walks few caches, and ranges are even to a token.
-        const [begin, end] = share(kvHeads * tokens, member);
-        for (let unit = begin; unit < end;) {
-          const first = unit % tokens;
-          const count = Math.min(tokens - first, end - unit);
-          attendHeads(Math.floor(unit / tokens) * group, group, first, count);
-          unit += count;
-        }
+        firstRow += length;
       }
       member.barrier();
     },
-    head(x, which, norm, matrix, logits): void {
-      const count = which === "all" ? tokens : 1;
-      const first = x.address + (tokens - count) * x.cols * 4;
-      const rows = { region: x.region, address: first, cols: x.cols, tokens: count };
-      const input = prepare(rows, norm, inputForms([matrix]));
-      multiply(matrix, input, rowsOf(logits, count), false);
+    head(x, rows, norm, matrix, logits): void {
+      const count = rows.length;
+      const input = prepare({ ...rowsOf(x, count), picked: rows }, [norm], inputForms([matrix]));
+      multiplyMatrix(matrix, input, rowsOf(logits, count), false);
       member.barrier();
     },
   };

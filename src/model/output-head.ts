@@ -1,12 +1,12 @@
-import type { ModelDescription } from "../architectures/index.js";
-import { packMatrix, type Packing } from "../packing/pack.js";
+import type { MatrixRole, ModelDescription } from "../architectures/index.js";
+import { packMatrix, type Packing, requireTensor } from "../packing/pack.js";
 import type { HeadScreen } from "../packing/screen.js";
 import type { Kernels } from "../wasm/kernels.js";
 import type { Memories } from "../wasm/memory.js";
 import { createFileRows, type FileRows } from "./file-rows.js";
 import type { Model } from "./model.js";
 import { createScreening, type LogitsNeed, type Screening } from "./screening.js";
-import { type SessionPlan, workOf } from "./session-plan.js";
+import { inputOf, workOf, type WorkPlan } from "./work-plan.js";
 
 /**
  * What the caller's thread does about embeddings and logits while the output head is screened. A head that is whole in memory
@@ -16,9 +16,12 @@ export interface OutputHead {
   /** Whether logits that were asked for can be had from the screen. */
   canScreen(need: LogitsNeed): boolean;
   /** Fills the residual stream with the tokens' embeddings, if those are not in memory. */
-  embed(plan: SessionPlan, tokens: readonly number[]): Promise<void>;
-  /** After a pass by the screen: exact logits where they matter, −Infinity elsewhere. */
-  screened(plan: SessionPlan, need: LogitsNeed): Promise<Float32Array>;
+  embed(plan: WorkPlan, tokens: readonly number[]): Promise<void>;
+  /**
+   * After a pass by the screen, once for each row of its logits: exact logits where they matter, −Infinity elsewhere.
+   * @param rows how many rows of logits the pass gave.
+   */
+  screened(plan: WorkPlan, row: number, rows: number, need: LogitsNeed): Promise<Float32Array>;
   /** Has the whole head in memory from then on: for those who want all logits. Reads the file once. */
   makeWhole(): Promise<void>;
 }
@@ -53,12 +56,14 @@ export function createOutputHead(parts: {
       if (helpers === undefined || model().embedding !== undefined) return;
       await helpers.embeddings.widen(tokens, workOf(plan, model().embeddingRegion).x.address);
     },
-    async screened(plan, need): Promise<Float32Array> {
+    async screened(plan, row, rows, need): Promise<Float32Array> {
       if (helpers === undefined || need === "all") throw new Error("not screened");
-      const region = model().headRegion;
-      // Member 0 normalizes the last token for itself, like every member.
-      const address = workOf(plan, region).own[0]?.normed ?? 0;
-      return helpers.screening.exact(plan.logits, { region, address }, need);
+      const { screening, cols } = helpers;
+      const { region } = plan.logits;
+      // The head comes last in a pass, so what it left as its input is still there.
+      const { input } = inputOf(workOf(plan, region), rows, 0);
+      const logits = { region, address: plan.logits.address + row * plan.logits.cols * 4 };
+      return screening.exact(logits, { region, address: input.normed + row * cols * 4 }, need);
     },
     async makeWhole(): Promise<void> {
       if (model().head !== undefined) return;
@@ -77,15 +82,12 @@ function createHelpers(
   memories: Memories,
   packing: Packing,
   description: ModelDescription,
-): { readonly screening: Screening; readonly embeddings: FileRows } {
+): { readonly screening: Screening; readonly embeddings: FileRows; readonly cols: number } {
   const { region, cols } = screen.matrix;
-  const { source } = packing.file;
   const kernels = (): Kernels => packing.kernels(region);
-  const rows = createFileRows({ source, tensorOffset: screen.tensorOffset, cols, region, memories, kernels });
-  const embedding = packing.file.tensors.get(description.embedding.tensor);
-  const embeddings =
-    embedding === undefined || embedding.offset === screen.tensorOffset
-      ? rows
-      : createFileRows({ source, tensorOffset: embedding.offset, cols, region, memories, kernels });
-  return { screening: createScreening(memories, kernels, screen, rows), embeddings };
+  const rowsOf = (role: MatrixRole): FileRows =>
+    createFileRows({ tensor: requireTensor(packing.file, role.tensor), cols, region, memories, kernels });
+  const rows = rowsOf(description.head);
+  const embeddings = description.embedding === description.head ? rows : rowsOf(description.embedding);
+  return { screening: createScreening(memories, kernels, screen, rows), embeddings, cols };
 }

@@ -26,11 +26,12 @@ export interface LargestLogits {
  */
 export interface Screening {
   /**
-   * @param approximate where the approximate logits lie, f32 [rows].
+   * @param logits where the approximate logits lie, f32 [rows]: replaced by the exact logits of the candidates, and −Infinity
+   *   elsewhere. They lie with their pass, because sessions that take turns are screened at the same time.
    * @param hidden where the normed hidden state lies, f32 [cols], in the screen's region.
-   * @returns [rows]: the exact logits of the candidates and −Infinity elsewhere; overwritten by the next call.
+   * @returns the logits, where they lie.
    */
-  exact(approximate: Place, hidden: Place, need: LargestLogits): Promise<Float32Array>;
+  exact(logits: Place, hidden: Place, need: LargestLogits): Promise<Float32Array>;
 }
 
 export function createScreening(
@@ -41,7 +42,6 @@ export function createScreening(
 ): Screening {
   const { matrix } = screen;
   const { region } = matrix;
-  const logits = new Float32Array(matrix.rows);
   const take = (): number => memories.allocate(region, matrix.rows * 4, "screening the output head");
   const [lower, upper, found] = [take(), take(), take()];
 
@@ -70,9 +70,9 @@ export function createScreening(
   }
 
   return {
-    async exact(approximate, hidden, need): Promise<Float32Array> {
+    async exact(place, hidden, need): Promise<Float32Array> {
       const count = Math.min(matrix.rows, need.below ?? matrix.rows);
-      const greatest = bound(approximate, floats(hidden, matrix.cols), count);
+      const greatest = bound(place, floats(hidden, matrix.cols), count);
       const floor =
         need.count === 1 ? greatest : largestAt(floats({ region, address: lower }, count), need.count);
       const candidates = kernels().screen_collect(upper, count, floor, found);
@@ -81,6 +81,7 @@ export function createScreening(
       for (const row of need.always) if (row < count) wanted.add(row);
       const ids = [...wanted];
       const values = await rows.multiply(ids, hidden.address);
+      const logits = floats(place, matrix.rows);
       logits.fill(-Infinity);
       ids.forEach((row, index) => (logits[row] = values[index] ?? 0));
       return logits;

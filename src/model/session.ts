@@ -1,9 +1,7 @@
 import { BitNetError, throwIfAborted } from "../errors.js";
-import type { Memories } from "../wasm/memory.js";
-import type { Batch } from "./forward.js";
-import type { OutputHead } from "./output-head.js";
+import type { CachePlan } from "./cache-plan.js";
+import type { Evaluator, LogitRows } from "./evaluator.js";
 import type { LogitsNeed } from "./screening.js";
-import type { SessionPlan } from "./session-plan.js";
 
 export interface EvaluateOptions {
   /** "last" (default): the logits after the last token, [vocabSize]. "all": after each of them, [ids.length × vocabSize]. */
@@ -40,6 +38,8 @@ export interface Session extends Disposable {
 
 /** What the library itself uses besides: logits where they lie, without a copy. */
 export interface InnerSession extends Session {
+  /** Most tokens that may be drafted at once. */
+  readonly longestDraft: number;
   /**
    * As `evaluate` with "last", for callers who may need only the largest logits: those, and −Infinity for others, may be all
    * that is there. The result is overwritten by the next call.
@@ -49,19 +49,49 @@ export interface InnerSession extends Session {
     need: LogitsNeed,
     signal: AbortSignal | undefined,
   ): Promise<Float32Array>;
+  /**
+   * As `evaluateInPlace`, and in the same pass also evaluates tokens that may come next. The position moves past the ids
+   * alone: `keep` moves it past what turns out to be right, and the rest is forgotten with the next call.
+   *
+   * @param draft at most `longestDraft`, and none beyond the context.
+   * @param needs which logits are needed after the ids, and after each token of the draft.
+   * @returns one row for each need, gone with the next call.
+   */
+  evaluateDraft(
+    ids: readonly number[],
+    draft: readonly number[],
+    needs: readonly LogitsNeed[],
+    signal: AbortSignal | undefined,
+  ): Promise<LogitRows>;
+  /** Moves past the next token of the draft that was evaluated last. @throws BitNetError DISPOSED. */
+  keep(): void;
+  /**
+   * Evaluates tokens and shows the logits after each of the last `rows` of them, where they lie: [vocabSize], to be read
+   * before `visit` returns. However many rows there are, memory holds those of one pass.
+   *
+   * @param visit is called with row 0 … rows − 1, in order. What it throws ends the evaluation.
+   */
+  visitLogits(
+    ids: readonly number[],
+    rows: number,
+    visit: (logits: Float32Array, row: number) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<void>;
 }
 
 export function createSession(parts: {
-  readonly plan: SessionPlan;
+  readonly cache: CachePlan;
   readonly vocabSize: number;
-  readonly memories: Memories;
-  readonly outputHead: OutputHead;
-  /** Runs a pass on the team. */
-  readonly run: (batch: Batch) => Promise<void>;
+  readonly evaluator: Evaluator;
   readonly release: () => void;
 }): InnerSession {
-  const { plan, vocabSize, memories, outputHead } = parts;
+  const { cache, vocabSize, evaluator } = parts;
+  const { batchTokens, logitRows } = evaluator;
+  // The token before a draft goes with it.
+  const longestDraft = Math.min(batchTokens, logitRows) - 1;
   let position = 0;
+  /** Tokens past the position that are in the cache, too: what is left of a draft. */
+  let drafted = 0;
   let disposed = false;
   /** The end of the queue of calls; never rejects. */
   let last: Promise<unknown> = Promise.resolve();
@@ -92,47 +122,70 @@ export function createSession(parts: {
         );
       }
     }
-    if (position + ids.length > plan.contextLength) {
+    if (position + ids.length > cache.contextLength) {
       throw new BitNetError(
         "CONTEXT_FULL",
-        `Cannot evaluate ${ids.length} tokens at position ${position}: the context holds ${plan.contextLength}; ` +
+        `Cannot evaluate ${ids.length} tokens at position ${position}: the context holds ${cache.contextLength}; ` +
           "shorten the text, or use a longer context where the model has one",
-        { details: { position, tokens: ids.length, contextLength: plan.contextLength } },
+        { details: { position, tokens: ids.length, contextLength: cache.contextLength } },
       );
     }
   }
 
-  /** The first rows of the logits buffer, as they are now. */
-  function logitsView(rows: number): Float32Array {
-    const bytes = memories.view(plan.logits, rows * vocabSize * 4);
-    return new Float32Array(bytes.buffer, bytes.byteOffset, rows * vocabSize);
-  }
-
-  /** Passes over the ids; a failure between passes leaves the position where it was. */
+  /**
+   * Passes over the ids, of as many tokens as there is room for and for whose logits; a failure between passes leaves the
+   * position where it was.
+   * @param needs what is wanted after each of the last ids.
+   * @param onPass gets the rows of a pass, and which of all that are wanted they are.
+   */
   async function passes(
     ids: readonly number[],
-    tokensPerPass: number,
-    logits: "last" | "all" | "screen",
+    needs: readonly LogitsNeed[],
     signal: AbortSignal | undefined,
-    onPass: (begin: number, count: number) => void,
+    onPass: (rows: LogitRows, first: number, count: number) => Promise<void> | void,
   ): Promise<void> {
     check(ids);
-    if (logits !== "screen") await outputHead.makeWhole();
+    drafted = 0;
     const start = position;
-    for (let begin = 0; begin < ids.length; begin += tokensPerPass) {
-      throwIfAborted(signal);
-      const tokens = ids.slice(begin, begin + tokensPerPass);
-      const wanted = logits === "all" || begin + tokens.length === ids.length ? logits : "none";
-      await outputHead.embed(plan, tokens);
-      await parts.run({ tokens, position: start + begin, logits: wanted });
-      onPass(begin, tokens.length);
+    const firstNeed = ids.length - needs.length;
+    for (let begin = 0, end = 0; begin < ids.length; begin = end) {
+      end = Math.min(ids.length, begin + batchTokens, Math.max(begin, firstNeed) + logitRows);
+      const first = Math.max(0, begin - firstNeed);
+      const wanted = needs.slice(first, Math.max(0, end - firstNeed));
+      const rows = await evaluator.evaluate(
+        [{ cache, position: start + begin, tokens: ids.slice(begin, end), needs: wanted }],
+        signal,
+      );
+      await onPass(rows, first, wanted.length);
     }
     throwIfAborted(signal);
     position = start + ids.length;
   }
 
+  /** The rows of the last of the passes. */
+  async function lastRows(
+    ids: readonly number[],
+    needs: readonly LogitsNeed[],
+    signal: AbortSignal | undefined,
+  ): Promise<LogitRows> {
+    let last: LogitRows | undefined;
+    await passes(ids, needs, signal, (rows) => {
+      last = rows;
+    });
+    if (last === undefined) throw new RangeError("no pass was run");
+    return last;
+  }
+
+  function visitRows(...[ids, rows, visit, signal]: Parameters<InnerSession["visitLogits"]>): Promise<void> {
+    const needs = new Array<LogitsNeed>(rows).fill("all");
+    return passes(ids, needs, signal, async (given, first, count) => {
+      for (let row = 0; row < count; row += 1) visit(await given.at(row), first + row);
+    });
+  }
+
   const session: InnerSession = {
-    contextLength: plan.contextLength,
+    contextLength: cache.contextLength,
+    longestDraft,
     get position() {
       return position;
     },
@@ -147,23 +200,37 @@ export function createSession(parts: {
       const wanted = Array.from(ids);
       return inTurn(async () => {
         if (logits === "last") {
-          await passes(wanted, plan.batchTokens, "last", signal, () => {});
-          return new Float32Array(logitsView(1));
+          const rows = await lastRows(wanted, ["all"], signal);
+          return new Float32Array(await rows.at(0));
         }
         check(wanted);
         const all = new Float32Array(wanted.length * vocabSize);
-        await passes(wanted, plan.logitsTokens, "all", signal, (begin, count) =>
-          all.set(logitsView(count), begin * vocabSize),
-        );
+        await visitRows(wanted, wanted.length, (logits, row) => all.set(logits, row * vocabSize), signal);
         return all;
       });
     },
+    visitLogits: (ids, rows, visit, signal) => inTurn(() => visitRows(ids, rows, visit, signal)),
     evaluateInPlace(ids, need, signal): Promise<Float32Array> {
+      return inTurn(async () => (await lastRows(ids, [need], signal)).at(0));
+    },
+    evaluateDraft(ids, draft, needs, signal): Promise<LogitRows> {
+      const all = [...ids, ...draft];
+      if (draft.length > 0 && (draft.length > longestDraft || all.length > batchTokens))
+        throw new RangeError(
+          `a draft of ${draft.length} tokens after ${ids.length} takes more than one pass`,
+        );
       return inTurn(async () => {
-        const screen = outputHead.canScreen(need);
-        await passes(ids, plan.batchTokens, screen ? "screen" : "last", signal, () => {});
-        return screen ? outputHead.screened(plan, need) : logitsView(1);
+        const rows = await lastRows(all, needs, signal);
+        position -= draft.length;
+        drafted = draft.length;
+        return rows;
       });
+    },
+    keep(): void {
+      if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
+      if (drafted === 0) throw new RangeError("there is no token of a draft to keep");
+      drafted -= 1;
+      position += 1;
     },
     truncate(length): void {
       if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
@@ -181,6 +248,7 @@ export function createSession(parts: {
         );
       }
       position = length;
+      drafted = 0;
     },
     dispose(): void {
       if (disposed) return;

@@ -1,7 +1,7 @@
 import { layouts, type PackedMatrix, type PackedVector } from "../packing/packed.js";
 import type { Place } from "../wasm/memory.js";
 import { kvBytesPerToken } from "./context-length.js";
-import type { Layer, Model } from "./model.js";
+import type { Layer, Model, Projection } from "./model.js";
 
 /**
  * What the team reads from memory to generate one token: what bounds its speed, since each weight is used once.
@@ -36,8 +36,8 @@ export function tokenBytes(model: Model): TokenBytes {
   };
 }
 
-/** The matrices of a layer, in the order in which they are used. */
-export function layerMatrices(layer: Layer): readonly PackedMatrix[] {
+/** The linear layers of a block, in the order in which they are used. */
+export function layerProjections(layer: Layer): readonly Projection[] {
   const { query, key, value, output, gate, up, down } = layer;
   return [query, key, value, output, gate, up, down];
 }
@@ -47,11 +47,15 @@ function bodyRanges({ layers, outputNorm }: Model): readonly ByteRange[] {
 }
 
 function layerRanges(layer: Layer): readonly ByteRange[] {
-  const { attentionNorm, attentionSubNorm, feedForwardNorm, feedForwardSubNorm } = layer;
-  const norms = [attentionNorm, attentionSubNorm, feedForwardNorm, feedForwardSubNorm];
+  const projections = layerProjections(layer);
+  const { attentionNorm, feedForwardNorm, queryNorm, keyNorm } = layer;
+  const vectors = [
+    ...[attentionNorm, feedForwardNorm, queryNorm, keyNorm],
+    ...projections.flatMap(({ inputNorm, bias, outputNorm }) => [inputNorm, bias, outputNorm]),
+  ];
   return [
-    ...layerMatrices(layer).flatMap(matrixRanges),
-    ...norms.flatMap((norm) => (norm === undefined ? [] : [vectorRange(norm)])),
+    ...projections.flatMap(({ matrix }) => matrixRanges(matrix)),
+    ...vectors.flatMap((vector) => (vector === undefined ? [] : [vectorRange(vector)])),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { engineOf, type LanguageModel } from "../language-model.js";
 import type { Model } from "../model/model.js";
-import { layerMatrices, tokenBytes } from "../model/traffic.js";
+import { layerProjections, tokenBytes } from "../model/traffic.js";
 import { layouts, type PackedMatrix } from "../packing/packed.js";
 import type { EnergyMeter, NoEnergyMeter } from "../platform/energy-counters.js";
 import {
@@ -131,7 +131,7 @@ export async function measureTest(
 export function countModel({ layers, head, screen, sizes }: Model): CountedModel {
   const output = head ?? screen?.matrix;
   return {
-    matrices: layers.flatMap(layerMatrices).map(countMatrix),
+    matrices: layers.flatMap(layerProjections).map(({ matrix }) => countMatrix(matrix)),
     head: output && countMatrix(output),
     layers: sizes.layers,
     queryWidth: sizes.heads * sizes.headSize,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BitNetError, loadModel } from "#dist/index.js";
-import type { InnerSession } from "#dist/model/session.js";
+import type { InnerSession, Session } from "#dist/model/session.js";
 import { type BenchmarkSubject, measure, peakRssBytes, requireFits } from "#dist/tools/benchmark.js";
 
 /** A model that counts what it is asked to evaluate, each call taking a little. */
@@ -18,7 +18,7 @@ function countingModel(): {
     info: { vocabSize: 10, contextLength: 64 },
     createSession: ({ contextLength }) => {
       let position = 0;
-      const session: InnerSession = {
+      const session: Session & Pick<InnerSession, "evaluateInPlace"> = {
         contextLength,
         get position() {
           return position;

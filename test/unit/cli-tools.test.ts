@@ -45,7 +45,15 @@ describe("bitnet inspect", () => {
     expect(stdout).toMatch(/^storyteller\.gguf: bitnet-b1\.58, 3\.47 MB\n/);
     expect(stdout).toMatch(/^blk\.0\.attn_q\.weight +I2_S +256 × 256 +16\.4 kB$/m);
     expect(stdout).toMatch(/^bits per weight +4\.59$/m);
-    expect(stdout).toMatch(/^read per token +3\.32 MB/m);
+    expect(stdout).toMatch(/^read per token +3\.31 MB of weights, and 3\.07 kB of KV cache for each token/m);
+    expect(stdout).not.toMatch(/^does not run/m);
+  });
+
+  it("estimates memory for a context and threads that are asked for", async () => {
+    const small = succeeded(await runCli(["inspect", "--ctx", "64", "-t", "3"]));
+    expect(small).toMatch(/^memory .* KV cache 197 kB for 64 tokens, working buffers .* for 3 threads$/m);
+    const { stderr, status } = await runCli(["inspect", "--ctx", "0"]);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/--ctx/)]);
   });
 
   it("names the byte where a cut file breaks off", async () => {
@@ -63,7 +71,7 @@ describe("bitnet dummy", () => {
     const path = join(folder, "dummy.gguf");
     const args = ["dummy", "--size", "Tiny", "-o", path];
     expect(succeeded(await runCli(args))).toMatch(
-      /dummy\.gguf: tiny in i2_s, 2\.63 MB, 24 tensors, 2\.62 M parameters/,
+      /dummy\.gguf: tiny in i2_s, head in f16, 2\.63 MB, 24 tensors, 2\.62 M parameters/,
     );
     const bytes = await readFile(path);
 
@@ -79,6 +87,7 @@ describe("bitnet dummy", () => {
       "path",
       "size",
       "type",
+      "headType",
       "seed",
       "tensors",
       "parameters",
@@ -89,6 +98,7 @@ describe("bitnet dummy", () => {
       path,
       size: "tiny",
       type: "i2_s",
+      headType: "f16",
       seed: 5,
       tensors: 24,
       bytes: bytes.length,

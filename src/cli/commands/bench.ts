@@ -46,7 +46,10 @@ export const bench: CliCommand = {
   summary: "Measure prompt and generation speed",
   define(command: Command, terminal: Terminal): void {
     command
-      .argument("[models...]", "GGUF files (default: the embedded model)")
+      .argument(
+        "[models...]",
+        "GGUF files, checkpoints' folders, or names such as hf:owner/repo (default: the embedded model)",
+      )
       .option(
         "-p, --prompt-tokens <list>",
         `prompt lengths, 0 for none (default: ${defaultPromptTokens}, or the context)`,

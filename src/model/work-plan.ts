@@ -1,11 +1,12 @@
 import { BitNetError } from "../errors.js";
-import { ternaryScratchBytes } from "../wasm/kernels.js";
-import type { Memories, Place } from "../wasm/memory.js";
+import { attentionPositions, attentionScratchBytes, ternaryScratchBytes } from "../wasm/kernels.js";
+import type { Allocator, Memories, Place } from "../wasm/memory.js";
 import type { Model } from "./model.js";
+import { sparseScratchBytes } from "./sparse.js";
 
 /** Tokens evaluated in one pass over the weights: enough to make prompts cheap, few enough to stay in the second-level cache. */
 export const batchTokens = 64;
-/** Largest block of logits kept at once; with "all" logits a pass takes no more tokens than fit. */
+/** Usual block of logits kept at once; a pass that gives the logits of all its tokens takes no more than fit. */
 const logitsBytes = 16 << 20;
 
 /** A matrix [tokens, cols] of f32 in wasm memory, rows `cols · 4` bytes apart. */
@@ -13,25 +14,21 @@ export interface Buffer extends Place {
   readonly cols: number;
 }
 
-/** Where a session's numbers lie: plain data that every thread of the team gets a copy of. */
-export interface SessionPlan {
+/** Where the numbers of a pass lie while it runs: plain data that every thread of the team gets a copy of. */
+export interface WorkPlan {
   readonly id: number;
-  /** Positions that the KV cache holds. */
+  /** Positions of the longest sequence that passes may hold. */
   readonly contextLength: number;
   /** Most tokens of one pass. */
   readonly batchTokens: number;
-  /** Most tokens of one pass that wants all logits. */
-  readonly logitsTokens: number;
   /** Working buffers by region; undefined for regions that no layer and no head is in. */
   readonly work: readonly (WorkBuffers | undefined)[];
-  /** Keys and values of each layer, in its region: [kvHeads][contextLength][headSize] IEEE halves each. */
-  readonly caches: readonly KvCache[];
-  readonly logits: Buffer;
+  /** A row for each token whose logits a pass may give. */
+  readonly logits: LogitsBuffer;
 }
 
-export interface KvCache {
-  readonly keys: Place;
-  readonly values: Place;
+export interface LogitsBuffer extends Buffer {
+  readonly rows: number;
 }
 
 /** Activations, one set per region; those of one pass at a time. */
@@ -44,10 +41,14 @@ export interface WorkBuffers {
   readonly attended: Buffer;
   readonly gate: Buffer;
   readonly up: Buffer;
+  /** What a projection gives that is normalized before it is added to x; no columns where no projection is. */
+  readonly projected: Buffer;
   /** Inputs of a projection, written by the team together: normed f32 and quantized rows, and their records. */
   readonly shared: ProjectionInput;
   /** The same for each member's own use, for few tokens. */
   readonly own: readonly ProjectionInput[];
+  /** Each member's lists of what is not zero, and sums (model/sparse). */
+  readonly sparse: readonly Place[];
   /** Each member's scratch for attention: four heads' queries and scores. */
   readonly attention: readonly Place[];
 }
@@ -65,42 +66,69 @@ export interface ProjectionInput {
 }
 
 /** Tokens for which every member normalizes and quantizes on its own rather than share the work and wait for one another. */
-export const ownTokens = 4;
+const ownTokens = 4;
+
+/** The input of a projection of so many rows, as a member sees it; each member's own is the same where it has its own. */
+export function inputOf(
+  work: WorkBuffers,
+  rows: number,
+  member: number,
+): { readonly input: ProjectionInput; readonly alone: boolean } {
+  const alone = rows <= ownTokens;
+  const input = alone ? work.own[member] : work.shared;
+  if (input === undefined) throw new RangeError("more members than there are buffers for");
+  return { input, alone };
+}
+
+/** What of a model decides how much memory its passes take, and where. */
+export interface WorkModel extends Pick<Model, "sizes" | "headRegion" | "embeddingRegion"> {
+  readonly layers: readonly {
+    readonly region: number;
+    readonly output: { readonly outputNorm: object | undefined };
+    readonly down: { readonly outputNorm: object | undefined };
+  }[];
+}
 
 /**
- * Takes memory for a session.
+ * Takes memory to compute passes in.
  *
- * @param members threads of the team.
+ * @param options.members threads of the team.
+ * @param options.tokens most tokens of one pass; left out, what is usual.
+ * @param options.logitRows most tokens whose logits a pass gives; left out, as many as fit a buffer of a usual size.
  * @throws BitNetError OUT_OF_MEMORY if it does not fit; nothing stays taken then.
  */
-export function allocateSession(
-  memories: Memories,
-  model: Model,
-  options: { readonly id: number; readonly contextLength: number; readonly members: number },
-): SessionPlan {
+export function allocateWork(
+  memories: Allocator,
+  model: WorkModel,
+  options: {
+    readonly id: number;
+    readonly contextLength: number;
+    readonly members: number;
+    readonly tokens?: number | undefined;
+    readonly logitRows?: number | undefined;
+  },
+): WorkPlan {
   const { id, contextLength, members } = options;
   const { width, feedForward, heads, kvHeads, headSize, vocabSize } = model.sizes;
   const taken: Place[] = [];
-  const take = (region: number, bytes: number, purpose: string): number => {
+  const take = (region: number, bytes: number, purpose = "working buffers"): number => {
     const address = memories.allocate(region, bytes, purpose);
     taken.push({ region, address });
     return address;
   };
-  const tokens = Math.min(batchTokens, contextLength);
-  const logitsTokens = Math.max(1, Math.min(tokens, Math.floor(logitsBytes / (vocabSize * 4))));
+  const tokens = options.tokens ?? Math.min(batchTokens, contextLength);
+  const fitting = Math.max(1, Math.min(tokens, Math.floor(logitsBytes / (vocabSize * 4))));
+  const logitRows = options.logitRows ?? fitting;
+  const hasOutputNorms = model.layers.some(({ output, down }) => output.outputNorm ?? down.outputNorm);
   const widest = Math.max(width, heads * headSize, feedForward);
   const input = (region: number, count: number): ProjectionInput => ({
-    normed: take(region, count * widest * 4, "working buffers"),
-    quantized: take(region, count * widest * 2, "working buffers"),
-    records: take(region, count * 8, "working buffers"),
-    scratch: take(region, ternaryScratchBytes, "working buffers"),
+    normed: take(region, count * widest * 4),
+    quantized: take(region, count * widest * 2),
+    records: take(region, count * 8),
+    scratch: take(region, ternaryScratchBytes),
   });
   const workBuffers = (region: number): WorkBuffers => {
-    const buffer = (cols: number): Buffer => ({
-      region,
-      cols,
-      address: take(region, tokens * cols * 4, "working buffers"),
-    });
+    const buffer = (cols: number): Buffer => ({ region, cols, address: take(region, tokens * cols * 4) });
     return {
       x: buffer(width),
       query: buffer(heads * headSize),
@@ -109,11 +137,16 @@ export function allocateSession(
       attended: buffer(heads * headSize),
       gate: buffer(feedForward),
       up: buffer(feedForward),
+      projected: buffer(hasOutputNorms ? width : 0),
       shared: input(region, tokens),
       own: Array.from({ length: members }, () => input(region, Math.min(ownTokens, tokens))),
+      sparse: Array.from({ length: members }, () => ({
+        region,
+        address: take(region, sparseScratchBytes(width, feedForward), "working buffers"),
+      })),
       attention: Array.from({ length: members }, () => ({
         region,
-        address: take(region, 4 * (headSize + attentionPositions({ contextLength })) * 4, "working buffers"),
+        address: take(region, attentionScratchBytes(headSize, attentionPositions(contextLength))),
       })),
     };
   };
@@ -126,14 +159,10 @@ export function allocateSession(
     const work = memories.regions.map((region) =>
       regions.has(region.index) ? workBuffers(region.index) : undefined,
     );
-    const cacheBytes = kvHeads * contextLength * headSize * 2;
-    const caches = model.layers.map(({ region }) => ({
-      keys: { region, address: take(region, cacheBytes, `a KV cache of ${contextLength} tokens`) },
-      values: { region, address: take(region, cacheBytes, `a KV cache of ${contextLength} tokens`) },
-    }));
     const region = model.headRegion;
-    const logits = { region, cols: vocabSize, address: take(region, logitsTokens * vocabSize * 4, "logits") };
-    return { id, contextLength, batchTokens: tokens, logitsTokens, work, caches, logits };
+    const address = take(region, logitRows * vocabSize * 4, "logits");
+    const logits = { region, cols: vocabSize, rows: logitRows, address };
+    return { id, contextLength, batchTokens: tokens, work, logits };
   } catch (error) {
     for (const place of taken) memories.free(place.region, place.address);
     throw error;
@@ -141,8 +170,8 @@ export function allocateSession(
 }
 
 /** Gives back everything that a plan holds. */
-export function freeSession(memories: Memories, plan: SessionPlan): void {
-  const places: Place[] = [plan.logits, ...plan.caches.flatMap((cache) => [cache.keys, cache.values])];
+export function freeWork(memories: Memories, plan: WorkPlan): void {
+  const places: Place[] = [plan.logits];
   plan.work.forEach((work, region) => {
     if (work === undefined) return;
     places.push(
@@ -153,6 +182,8 @@ export function freeSession(memories: Memories, plan: SessionPlan): void {
       work.attended,
       work.gate,
       work.up,
+      ...work.sparse,
+      work.projected,
       ...work.attention,
     );
     for (const input of [work.shared, ...work.own]) {
@@ -163,15 +194,9 @@ export function freeSession(memories: Memories, plan: SessionPlan): void {
   for (const place of places) memories.free(place.region, place.address);
 }
 
-/** Positions that a member's scratch for attention has room for: whole vectors of scores. */
-export function attentionPositions({ contextLength }: { readonly contextLength: number }): number {
-  return Math.ceil(contextLength / 4) * 4;
-}
-
 /** The working buffers of a region that a plan has buffers in. */
-export function workOf(plan: SessionPlan, region: number): WorkBuffers {
+export function workOf(plan: WorkPlan, region: number): WorkBuffers {
   const work = plan.work[region];
-  if (work === undefined)
-    throw new BitNetError("WORKER_FAILED", `The session has no buffers in memory ${region}`);
+  if (work === undefined) throw new BitNetError("WORKER_FAILED", `A pass has no buffers in memory ${region}`);
   return work;
 }
