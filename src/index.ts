@@ -13,3 +13,4 @@ export {
   type ModelSource,
 } from "./language-model.js";
 export type { EvaluateOptions, Session } from "./model/session.js";
+export { convert, type Conversion, type ConvertOptions, type ConvertProgress } from "./tools/convert.js";

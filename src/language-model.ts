@@ -144,7 +144,8 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
 
 const mostThreads = 256;
 
-async function findSource(source: ModelSource): Promise<OpenableModel> {
+/** Finds what `loadModel` is given. @throws BitNetError FILE_NOT_FOUND, INVALID_ARGUMENT */
+export async function findSource(source: ModelSource): Promise<OpenableModel> {
   if (source instanceof Uint8Array) return fileModel(bytesSource(source));
   if (source instanceof Blob) return fileModel(blobSource(source));
   if (source instanceof URL || typeof source === "string") {

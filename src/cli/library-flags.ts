@@ -110,6 +110,9 @@ export const generateFlags: readonly LibraryFlag<GenerateOptions>[] = [
 /** The long flag of each library option, for messages. */
 export const flagNames: ReadonlyMap<string, string> = new Map<string, string>([
   ["maxTokens", "--max-tokens"],
+  ["type", "--type"],
+  ["headType", "--head-type"],
+  ["output", "--output"],
   ...[...loadFlags, ...expertFlags, ...generateFlags].map(({ option, flags }): [string, string] => [
     option,
     new Option(flags).long ?? option,
