@@ -14,6 +14,7 @@ export {
   type ModelSource,
 } from "./language-model.js";
 export type { EvaluateOptions, Session } from "./model/session.js";
+export { convert, type Conversion, type ConvertOptions, type ConvertProgress } from "./tools/convert.js";
 export { evaluateTask, type EvaluateTaskOptions, type TaskResult } from "./tools/evaluation/evaluate-task.js";
 export type { QuestionOutcome } from "./tools/evaluation/ask-question.js";
 export type { MetricName, MetricResult } from "./tools/evaluation/metrics.js";

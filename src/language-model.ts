@@ -198,7 +198,8 @@ async function localSource(source: ModelSource, { onProgress, signal }: LoadOpti
   return path;
 }
 
-async function findSource(source: ModelSource): Promise<OpenableModel> {
+/** Finds what `loadModel` is given. @throws BitNetError FILE_NOT_FOUND, INVALID_ARGUMENT */
+export async function findSource(source: ModelSource): Promise<OpenableModel> {
   if (source instanceof Uint8Array) return fileModel(bytesSource(source));
   if (source instanceof Blob) return fileModel(blobSource(source));
   if (source instanceof URL || typeof source === "string") {

@@ -163,6 +163,9 @@ export const evaluateFlags: readonly LibraryFlag<EvaluateTaskOptions & ReadTaskO
 /** The long flag of each library option, for messages. */
 export const flagNames: ReadonlyMap<string, string> = new Map<string, string>([
   ["maxTokens", "--max-tokens"],
+  ["type", "--type"],
+  ["headType", "--head-type"],
+  ["output", "--output"],
   ...[...loadFlags, ...expertFlags, ...generateFlags, ...perplexityFlags, ...evaluateFlags].map(
     ({ option, flags }): [string, string] => [option, new Option(flags).long ?? option],
   ),

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import type { CliCommand } from "./command.js";
 import { bench } from "./commands/bench.js";
+import { convert } from "./commands/convert.js";
 import { dummy } from "./commands/dummy.js";
 import { evaluate } from "./commands/eval.js";
 import { inspect } from "./commands/inspect.js";
@@ -16,7 +17,18 @@ import { flagNames } from "./library-flags.js";
 import { openTerminal, type ProcessTerminal, type Terminal } from "./terminal.js";
 
 /** Every command, in the order of the help. */
-const commands: readonly CliCommand[] = [run, pull, list, rm, inspect, dummy, bench, perplexity, evaluate];
+const commands: readonly CliCommand[] = [
+  run,
+  pull,
+  list,
+  rm,
+  inspect,
+  convert,
+  dummy,
+  bench,
+  perplexity,
+  evaluate,
+];
 
 const examples = `
 Examples:
@@ -24,6 +36,7 @@ Examples:
   bitnet run model.gguf -p "Hello" -n 64 --temp 0  a model of yours, always its likeliest token
   bitnet pull owner/repo                           download a model; hf:owner/repo then names it
   bitnet inspect model.gguf                        what is in a file
+  bitnet convert folder -o model.gguf              a checkpoint as one file
   bitnet bench model.gguf -t 1,2                   how fast it is
 
 Exit status: 0, 1 after a failure, 2 after a flag or value that makes no sense, 130 after Ctrl-C.
