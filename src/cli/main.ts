@@ -4,6 +4,7 @@ import { Command } from "commander";
 import type { CliCommand } from "./command.js";
 import { bench } from "./commands/bench.js";
 import { dummy } from "./commands/dummy.js";
+import { embed } from "./commands/embed.js";
 import { inspect } from "./commands/inspect.js";
 import { run } from "./commands/run.js";
 import { describeFailure } from "./failure.js";
@@ -11,12 +12,13 @@ import { flagNames } from "./library-flags.js";
 import { openTerminal, type ProcessTerminal, type Terminal } from "./terminal.js";
 
 /** Every command, in the order of the help. */
-const commands: readonly CliCommand[] = [run, inspect, dummy, bench];
+const commands: readonly CliCommand[] = [run, embed, inspect, dummy, bench];
 
 const examples = `
 Examples:
   bitnet run -p "Once upon a time"                 the embedded model continues a text
   bitnet run model.gguf -p "Hello" -n 64 --temp 0  a model of yours, always its likeliest token
+  bitnet embed "The fox drinks."                   a text as a vector
   bitnet inspect model.gguf                        what is in a file
   bitnet bench model.gguf -t 1,2                   how fast it is
 
