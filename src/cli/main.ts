@@ -5,6 +5,7 @@ import type { CliCommand } from "./command.js";
 import { bench } from "./commands/bench.js";
 import { convert } from "./commands/convert.js";
 import { dummy } from "./commands/dummy.js";
+import { embed } from "./commands/embed.js";
 import { evaluate } from "./commands/eval.js";
 import { inspect } from "./commands/inspect.js";
 import { list } from "./commands/list.js";
@@ -19,6 +20,7 @@ import { openTerminal, type ProcessTerminal, type Terminal } from "./terminal.js
 /** Every command, in the order of the help. */
 const commands: readonly CliCommand[] = [
   run,
+  embed,
   pull,
   list,
   rm,
@@ -34,6 +36,7 @@ const examples = `
 Examples:
   bitnet run -p "Once upon a time"                 the embedded model continues a text
   bitnet run model.gguf -p "Hello" -n 64 --temp 0  a model of yours, always its likeliest token
+  bitnet embed "The fox drinks."                   a text as a vector
   bitnet pull owner/repo                           download a model; hf:owner/repo then names it
   bitnet inspect model.gguf                        what is in a file
   bitnet convert folder -o model.gguf              a checkpoint as one file
