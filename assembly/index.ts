@@ -20,4 +20,5 @@ export { quantize_activations_i8 } from "./kernels/quantize-activations";
 export { rms_norm } from "./kernels/rms-norm";
 export { rope_adjacent, rope_halves, rope_table, store_heads_f16 } from "./kernels/rope";
 export { screen_bounds, screen_collect } from "./kernels/screen";
+export { softmax_totals } from "./kernels/softmax-totals";
 export { team_barrier, team_break } from "./kernels/team";

@@ -36,6 +36,7 @@ export function profileOperations(inner: Operations): ProfiledOperations {
       rotateAndCache: timed("rotary embedding, cache", inner.rotateAndCache),
       attend: timed("attention", inner.attend),
       head: timed("output head", inner.head),
+      softmaxTotals: timed("probabilities", inner.softmaxTotals),
     },
     take(): Profile {
       const profile = spent;

@@ -10,6 +10,7 @@ import { packF16Twin, checkTernaryTwin, widenF16Twin } from "./twins/pack.js";
 import { quantizeI14Twin, quantizeI8Twin } from "./twins/quantize-activations.js";
 import { rmsNormTwin } from "./twins/rms-norm.js";
 import { ropeTableTwin, ropeTwin, storeHeadsTwin } from "./twins/rope.js";
+import { softmaxTotalsTwin } from "./twins/softmax-totals.js";
 import { teamBarrierTwin, teamBreakTwin } from "./twins/team.js";
 
 /** Every kernel and the cases on which it is compared with its twin. A new kernel is tested by being listed here, and has to be. */
@@ -38,6 +39,7 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   row_f32: floatRowTwin(f32Layout),
   screen_bounds: screenBoundsTwin,
   screen_collect: screenCollectTwin,
+  softmax_totals: softmaxTotalsTwin,
   store_heads_f16: storeHeadsTwin,
   team_barrier: teamBarrierTwin,
   team_break: teamBreakTwin,
