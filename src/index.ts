@@ -2,7 +2,7 @@
 // Disposable and AsyncDisposable stand in our types; users may have no other library that brings them.
 export { BitNetError, type BitNetErrorCode, type ErrorDetails } from "./errors.js";
 export type { FinishReason, GeneratePiece, Usage } from "./generation/generate-piece.js";
-export type { GenerateOptions } from "./generation/sampling-options.js";
+export type { GenerateOptions, Speculation, SpeculationCounts } from "./generation/sampling-options.js";
 export {
   embeddedModelUrl,
   type LanguageModel,

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { GenerateOptions } from "../generation/sampling-options.js";
+import { type GenerateOptions, speculations } from "../generation/sampling-options.js";
 import type { LoadOptions } from "../language-model.js";
 import { kernelBuilds } from "../wasm/kernel-build.js";
 import type { EvaluateTaskOptions } from "../tools/evaluation/evaluate-task.js";
@@ -52,6 +52,13 @@ export const expertFlags: readonly LibraryFlag<LoadOptions>[] = [
     flags: "--head <form>",
     about: "output matrix",
     choices: ["auto", "whole", "screened"],
+    hidden: true,
+  },
+  {
+    option: "sparsity",
+    flags: "--sparsity <when>",
+    about: "leaving out what zeros make useless",
+    choices: ["auto", "on", "off"],
     hidden: true,
   },
 ];
@@ -108,6 +115,12 @@ export const generateFlags: readonly LibraryFlag<GenerateOptions>[] = [
     flags: "--stop <text>",
     about: "end before this text; may be given several times",
     parse: collect,
+  },
+  {
+    option: "speculation",
+    flags: "--speculation <mode>",
+    about: "check repetitions several tokens at a time; the text is the same (default: auto, greedy only)",
+    choices: speculations,
   },
 ];
 

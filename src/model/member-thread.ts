@@ -9,6 +9,7 @@ import { type Batch, forward, type Segment } from "./forward.js";
 import type { Model } from "./model.js";
 import { type CachedSegment, createOperations, type Member, type Operations, share } from "./operations.js";
 import { type ProfiledOperations, profileOperations } from "./profile.js";
+import { weightRanges } from "./traffic.js";
 import type { WorkPlan } from "./work-plan.js";
 
 /** What the owner of a team tells its members, besides the team's own messages. */
@@ -21,6 +22,7 @@ export type MemberMessage =
   | { readonly kind: "forget"; readonly what: "work" | "cache"; readonly id: number }
   | MeetJob
   | PackHalvesJob
+  | ReadWeightsJob
   | ForwardJob;
 
 /** A piece of the output head to pack, by rows. */
@@ -34,6 +36,13 @@ export interface PackHalvesJob {
 export interface MeetJob {
   readonly kind: "meet";
   readonly job: number;
+}
+
+/** Reads the weights of a generated token, `times` times: for measuring. */
+export interface ReadWeightsJob {
+  readonly kind: "readWeights";
+  readonly job: number;
+  readonly times: number;
 }
 
 /** One pass over a batch. */
@@ -65,8 +74,8 @@ function listen(port: NonNullable<typeof parentPort>): void {
     return (instances[region] ??= instantiateKernels(start.module, memory));
   }
 
-  /** The kernels to take the ternary product from. */
-  function productKernelsOf(region: number): Kernels {
+  /** The kernels of the copy that runs 256 bits wide, where there is one: for what was tested in it. */
+  function wideKernelsOf(region: number): Kernels {
     const memory = memories[region];
     const wide = start?.product.wideModule;
     if (wide === undefined || memory === undefined) return kernelsOf(region);
@@ -78,7 +87,10 @@ function listen(port: NonNullable<typeof parentPort>): void {
       index,
       count,
       kernels: kernelsOf,
-      ternaryProduct: (region) => ternaryKernel(productKernelsOf(region), product.form),
+      ternaryProduct: (region) => ternaryKernel(wideKernelsOf(region), product.form),
+      sparseKernels: wideKernelsOf,
+      form: product.form,
+      attentionKernels: product.wideAttention ? wideKernelsOf : kernelsOf,
       bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
       barrier(): void {
         if (count > 1) waitForTeam(kernelsOf(0), barrierAddress, count);
@@ -90,7 +102,7 @@ function listen(port: NonNullable<typeof parentPort>): void {
     if (start === undefined) throw new Error("told to meet before being started");
     for (const region of memories.keys()) {
       kernelsOf(region);
-      productKernelsOf(region);
+      wideKernelsOf(region);
     }
     memberOf(start).barrier();
     if (start.index === 0) answer({ kind: "done", job });
@@ -121,6 +133,19 @@ function listen(port: NonNullable<typeof parentPort>): void {
     const cache = plans.cache.get(segment.cache);
     if (cache === undefined) throw new Error("told to continue a sequence that is not known here");
     return { ...segment, cache };
+  }
+
+  function readWeights({ job, times }: ReadWeightsJob): void {
+    if (start === undefined || model === undefined) throw new Error("told to read before being set up");
+    const member = memberOf(start);
+    for (let i = 0; i < times; i += 1) {
+      for (const { region, address, bytes } of weightRanges(model)) {
+        const [begin, end] = share(Math.floor(bytes / 64), member);
+        kernelsOf(region).sum_words(address + begin * 64, (end - begin) * 64);
+      }
+    }
+    member.barrier();
+    if (member.index === 0) answer({ kind: "done", job });
   }
 
   function run({ job, work, batch }: ForwardJob): void {
@@ -163,6 +188,9 @@ function listen(port: NonNullable<typeof parentPort>): void {
         return;
       case "packHalves":
         packHalves(message);
+        return;
+      case "readWeights":
+        readWeights(message);
         return;
       case "forward":
         run(message);

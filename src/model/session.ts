@@ -38,8 +38,8 @@ export interface Session extends Disposable {
 
 /** What the library itself uses besides: logits where they lie, without a copy. */
 export interface InnerSession extends Session {
-  /** Most rows that `evaluateRows` gives at once. */
-  readonly logitRows: number;
+  /** Most tokens that may be drafted at once. */
+  readonly longestDraft: number;
   /**
    * As `evaluate` with "last", for callers who may need only the largest logits: those, and −Infinity for others, may be all
    * that is there. The result is overwritten by the next call.
@@ -50,14 +50,21 @@ export interface InnerSession extends Session {
     signal: AbortSignal | undefined,
   ): Promise<Float32Array>;
   /**
-   * As `evaluateInPlace`, for the logits after each of the last tokens: one row for each need, at most `logitRows`. More than
-   * one need takes ids that fit one pass. The rows are gone with the next call.
+   * As `evaluateInPlace`, and in the same pass also evaluates tokens that may come next. The position moves past the ids
+   * alone: `keep` moves it past what turns out to be right, and the rest is forgotten with the next call.
+   *
+   * @param draft at most `longestDraft`, and none beyond the context.
+   * @param needs which logits are needed after the ids, and after each token of the draft.
+   * @returns one row for each need, gone with the next call.
    */
-  evaluateRows(
+  evaluateDraft(
     ids: readonly number[],
+    draft: readonly number[],
     needs: readonly LogitsNeed[],
     signal: AbortSignal | undefined,
   ): Promise<LogitRows>;
+  /** Moves past the next token of the draft that was evaluated last. @throws BitNetError DISPOSED. */
+  keep(): void;
   /**
    * Evaluates tokens and shows the logits after each of the last `rows` of them, where they lie: [cols], to be read before
    * `visit` returns, and what turns them into probabilities. However many rows there are, memory holds those of one pass.
@@ -81,7 +88,11 @@ export function createSession(parts: {
 }): InnerSession {
   const { cache, vocabSize, evaluator } = parts;
   const { batchTokens, logitRows } = evaluator;
+  // The token before a draft goes with it.
+  const longestDraft = Math.min(batchTokens, logitRows) - 1;
   let position = 0;
+  /** Tokens past the position that are in the cache, too: what is left of a draft. */
+  let drafted = 0;
   let disposed = false;
   /** The end of the queue of calls; never rejects. */
   let last: Promise<unknown> = Promise.resolve();
@@ -136,6 +147,7 @@ export function createSession(parts: {
     softmaxCols = 0,
   ): Promise<void> {
     check(ids);
+    drafted = 0;
     const start = position;
     const firstNeed = ids.length - needs.length;
     for (let begin = 0, end = 0; begin < ids.length; begin = end) {
@@ -159,10 +171,6 @@ export function createSession(parts: {
     needs: readonly LogitsNeed[],
     signal: AbortSignal | undefined,
   ): Promise<LogitRows> {
-    if (needs.length > 1 && (needs.length > logitRows || ids.length > batchTokens))
-      throw new RangeError(
-        `${needs.length} rows of logits of ${ids.length} tokens are more than one pass gives`,
-      );
     let last: LogitRows | undefined;
     await passes(ids, needs, signal, (rows) => {
       last = rows;
@@ -173,7 +181,7 @@ export function createSession(parts: {
 
   const session: InnerSession = {
     contextLength: cache.contextLength,
-    logitRows,
+    longestDraft,
     get position() {
       return position;
     },
@@ -212,8 +220,24 @@ export function createSession(parts: {
     evaluateInPlace(ids, need, signal): Promise<Float32Array> {
       return inTurn(async () => (await lastRows(ids, [need], signal)).at(0));
     },
-    evaluateRows(ids, needs, signal): Promise<LogitRows> {
-      return inTurn(() => lastRows(ids, needs, signal));
+    evaluateDraft(ids, draft, needs, signal): Promise<LogitRows> {
+      const all = [...ids, ...draft];
+      if (draft.length > 0 && (draft.length > longestDraft || all.length > batchTokens))
+        throw new RangeError(
+          `a draft of ${draft.length} tokens after ${ids.length} takes more than one pass`,
+        );
+      return inTurn(async () => {
+        const rows = await lastRows(all, needs, signal);
+        position -= draft.length;
+        drafted = draft.length;
+        return rows;
+      });
+    },
+    keep(): void {
+      if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
+      if (drafted === 0) throw new RangeError("there is no token of a draft to keep");
+      drafted -= 1;
+      position += 1;
     },
     truncate(length): void {
       if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
@@ -231,6 +255,7 @@ export function createSession(parts: {
         );
       }
       position = length;
+      drafted = 0;
     },
     dispose(): void {
       if (disposed) return;

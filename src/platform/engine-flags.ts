@@ -12,18 +12,23 @@ export function enableRelaxedSimd(): void {
 }
 
 /**
- * Runs something while V8's revectorizer is on, which makes one 256-bit operation of two neighbouring 128-bit ones; where
- * there is none, does nothing. It is experimental and a flag of the whole process, so it is on only for as long as the code
- * that is meant for it takes to be optimised, and off again after.
- *
- * @returns what `action` returns, or undefined where it was not run.
+ * Whether the engine has V8's revectorizer, which makes one 256-bit operation of two neighbouring 128-bit ones, in a form that
+ * may be switched on while running.
  */
-export function withRevectorizer<T>(action: () => T): T | undefined {
-  if (process.versions.bun !== undefined || "deno" in process.versions) return undefined;
+export function hasRevectorizer(): boolean {
+  if (process.versions.bun !== undefined || "deno" in process.versions || process.arch !== "x64")
+    return false;
   const [major = 0, minor = 0] = (process.versions.v8 as string | undefined)?.split(".").map(Number) ?? [];
   // 13.6 is the first with a flag that may be set while running; versions not tried yet are left alone.
-  const known = (major === 13 && minor >= 6) || major === 14;
-  if (!known || process.arch !== "x64") return undefined;
+  return (major === 13 && minor >= 6) || major === 14;
+}
+
+/**
+ * Runs something while the revectorizer is on, where there is one. It is experimental and a flag of the whole process, so it
+ * is on only for as long as the code that is meant for it takes to be optimised, and off again after.
+ */
+export function withRevectorizer<T>(action: () => T): T {
+  if (!hasRevectorizer()) return action();
   v8.setFlagsFromString("--experimental-wasm-revectorize");
   try {
     return action();

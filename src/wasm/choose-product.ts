@@ -1,5 +1,6 @@
 import { BitNetError } from "../errors.js";
-import { withRevectorizer } from "../platform/engine-flags.js";
+import { hasRevectorizer, withRevectorizer } from "../platform/engine-flags.js";
+import { createAttentionTrial } from "./attention-trial.js";
 import { type CompiledKernels, compileCopy, instantiateKernels, type KernelBuild } from "./kernel-build.js";
 import { type Kernels, type TernaryForm, ternaryForms } from "./kernels.js";
 import type { Memories } from "./memory.js";
@@ -10,6 +11,10 @@ export interface ProductChoice {
   readonly form: TernaryForm;
   /** A copy of the kernels in which the product runs 256 bits wide; undefined where there is none, or no gain. */
   readonly wideModule: WebAssembly.Module | undefined;
+  /** Whether the product by columns (assembly/kernels/sparse) works here. */
+  readonly columns: boolean;
+  /** Whether attention, too, is to be taken from that copy. */
+  readonly wideAttention: boolean;
 }
 
 export interface ProductWishes {
@@ -17,6 +22,12 @@ export interface ProductWishes {
   readonly form?: TernaryForm | undefined;
   /** False never tries 256 bits; true or undefined takes them where they are correct and faster. */
   readonly wide256?: boolean | undefined;
+}
+
+/** A form, and the time of its trial product. */
+interface FormTrial {
+  readonly form: TernaryForm;
+  readonly milliseconds: number;
 }
 
 /** Time for each form: the engine's optimiser needs some of it before the form shows what it can do. */
@@ -46,10 +57,11 @@ export function chooseProduct(
   try {
     const { form, milliseconds } = chooseForm(compiled.build, kernels, trial, wishes.form);
     const wide =
-      wishes.wide256 !== false && compiled.build === "relaxed"
-        ? withRevectorizer(() => makeWideCopy(compiled, home.memory, trial, form, milliseconds))
+      wishes.wide256 !== false && compiled.build === "relaxed" && hasRevectorizer()
+        ? makeWideCopy(compiled, memories, kernels, trial, { form, milliseconds })
         : undefined;
-    return { form, wideModule: wide };
+    const columns = trial.columnsCorrect(kernels, form);
+    return { form, columns, wideModule: wide?.module, wideAttention: wide?.attention ?? false };
   } finally {
     trial.free();
   }
@@ -61,7 +73,7 @@ export function chooseForm(
   kernels: Kernels,
   trial: ProductTrial,
   wanted?: TernaryForm,
-): { readonly form: TernaryForm; readonly milliseconds: number } {
+): FormTrial {
   const candidates: readonly TernaryForm[] = wanted === undefined ? ternaryForms : [wanted];
   const trials = candidates
     .filter((form) => (build === "relaxed" || form === "plain") && trial.correct(kernels, form))
@@ -78,23 +90,41 @@ export function chooseForm(
   );
 }
 
-/** Runs with the revectorizer on, so it must stay in this function until the engine has optimised the product. */
+/** A copy whose product is 256 bits wide, if it is right and faster, and whether its attention is, too. */
 function makeWideCopy(
   compiled: CompiledKernels,
-  memory: WebAssembly.Memory,
-  trial: ProductTrial,
-  form: TernaryForm,
-  milliseconds: number,
-): WebAssembly.Module | undefined {
-  const module = compileCopy(compiled);
-  const kernels = instantiateKernels(module, memory);
-  let best = Infinity;
-  for (
-    let spent = 0;
-    spent < wideMilliseconds && best > milliseconds * worthwhile;
-    spent += formMilliseconds / 2
-  ) {
-    best = Math.min(best, trial.time(kernels, form, formMilliseconds / 2));
+  memories: Memories,
+  narrow: Kernels,
+  product: ProductTrial,
+  { form, milliseconds }: FormTrial,
+): { readonly module: WebAssembly.Module; readonly attention: boolean } | undefined {
+  const [home] = memories.regions;
+  if (home === undefined) return undefined;
+  const { memory } = home;
+  const attention = createAttentionTrial(memories);
+  try {
+    // What the engine optimises while the revectorizer is on stays so: what it is compared with must be timed before.
+    const attentionMilliseconds = attention.time(narrow, formMilliseconds);
+    return withRevectorizer(() => {
+      const module = compileCopy(compiled);
+      const wide = instantiateKernels(module, memory);
+      if (!becomesFaster((limit) => product.time(wide, form, limit), milliseconds)) return undefined;
+      // The dense product's time is a fair guess of what the listed rows of it should take once they are optimised.
+      becomesFaster((limit) => product.timeListed(wide, form, limit), milliseconds);
+      if (!product.correct(wide, form)) return undefined;
+      const faster = becomesFaster((limit) => attention.time(wide, limit), attentionMilliseconds);
+      return { module, attention: faster && attention.agree(narrow, wide) };
+    });
+  } finally {
+    attention.free();
   }
-  return best <= milliseconds * worthwhile && trial.correct(kernels, form) ? module : undefined;
+}
+
+/** Whether a function, once the engine has optimised it, takes so much less than `milliseconds` that it is worth having. */
+function becomesFaster(time: (forMilliseconds: number) => number, milliseconds: number): boolean {
+  const piece = formMilliseconds / 2;
+  for (let spent = 0; spent < wideMilliseconds; spent += piece) {
+    if (time(piece) <= milliseconds * worthwhile) return true;
+  }
+  return false;
 }
