@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // Disposable and AsyncDisposable stand in our types; users may have no other library that brings them.
 export { BitNetError, type BitNetErrorCode, type ErrorDetails } from "./errors.js";
+export type { EmbedOptions } from "./generation/embed-options.js";
 export type { FinishReason, GeneratePiece, Usage } from "./generation/generate-piece.js";
 export type { GenerateOptions, Speculation, SpeculationCounts } from "./generation/sampling-options.js";
 export {

@@ -1,8 +1,11 @@
+import type { Pooling } from "./architectures/index.js";
 import { BitNetError, throwIfAborted } from "./errors.js";
 import { fileModel, findModel, type OpenableModel } from "./checkpoints/openable-model.js";
 import type { ModelFile } from "./files/model-file.js";
 import { generate } from "./generation/generate.js";
 import type { GeneratePiece } from "./generation/generate-piece.js";
+import { embed } from "./generation/embed.js";
+import { type EmbedOptions, resolveEmbedOptions } from "./generation/embed-options.js";
 import { createPassCosts } from "./generation/pass-costs.js";
 import { type GenerateOptions, resolveGenerateOptions } from "./generation/sampling-options.js";
 import { isRemoteName } from "./hub/model-name.js";
@@ -77,6 +80,20 @@ export interface LanguageModel extends AsyncDisposable {
   generate(prompt: string, options?: GenerateOptions): AsyncGenerator<GeneratePiece, void, void>;
   /** As `generate`, for the whole text at once. A CONTEXT_FULL error carries the text so far in `details.text`. */
   complete(prompt: string, options?: GenerateOptions): Promise<string>;
+  /**
+   * Embeds texts, many in one pass: vectors of length 1 and the model's width, whose products tell how alike texts are.
+   *
+   * Embedding models pool as their files say; of others it is the mean of the last hidden states. A text that does not fit the
+   * context is refused, not cut.
+   *
+   * @param texts any number of them.
+   * @returns one vector a text, in their order.
+   * @example
+   * const [query] = await model.embed(["how do plants eat?"], { kind: "query" });
+   * const documents = await model.embed(["Photosynthesis turns light into sugar.", "Cats sleep a lot."]);
+   * @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL, OUT_OF_MEMORY, DISPOSED; rejects with `signal.reason`.
+   */
+  embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array<ArrayBuffer>[]>;
   /** Token ids of a text; BOS and EOS as the model wants them unless `addSpecial` is false. */
   tokenize(text: string, options?: EncodeOptions): number[];
   /** Text of token ids; control tokens are left out. */
@@ -145,7 +162,10 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
     progress.loadedBytes = progress.totalBytes;
     report("ready");
     if (!engine.readsFile) await found.close();
-    return createLanguageModel(engine, tokenizer, describeInfo(file, engine), found);
+    return createLanguageModel(engine, tokenizer, describeInfo(file, engine), found, {
+      // A text whose last token stands for it all has to end, and not every file says so.
+      endsEmbedded: !file.metadata.has("tokenizer.ggml.add_eos_token"),
+    });
   } catch (error) {
     await engine?.dispose();
     await found.close();
@@ -187,6 +207,7 @@ function createLanguageModel(
   tokenizer: Tokenizer,
   info: ModelInfo,
   found: OpenableModel,
+  habits: { readonly endsEmbedded: boolean },
 ): InnerLanguageModel {
   const passCosts = createPassCosts();
   let disposed = false;
@@ -220,10 +241,51 @@ function createLanguageModel(
     yield* generate(session, tokenizer, ids, resolved, passCosts);
   }
 
+  /** A text's tokens as it is embedded. @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL. */
+  function embeddedIds(text: unknown, index: number, prefix: string, pooling: Pooling): readonly number[] {
+    if (typeof text !== "string") {
+      throw new BitNetError(
+        "INVALID_ARGUMENT",
+        `Cannot embed text ${index}: it is ${typeof text}, expected a string`,
+      );
+    }
+    const ids = tokenizer.encode(prefix + text);
+    const { eosId, addsEos } = tokenizer;
+    if (pooling === "last" && habits.endsEmbedded && !addsEos && eosId !== undefined) ids.push(eosId);
+    if (ids.length === 0) {
+      throw new BitNetError(
+        "INVALID_ARGUMENT",
+        `Cannot embed text ${index}: it is empty, and this model has no token that begins or ends a text`,
+        { details: { index } },
+      );
+    }
+    if (ids.length > info.contextLength) {
+      throw new BitNetError(
+        "CONTEXT_FULL",
+        `Text ${index} has ${ids.length} tokens and the context holds ${info.contextLength}: cut it, or load the model with a longer context where it has one`,
+        { details: { index, tokens: ids.length, contextLength: info.contextLength } },
+      );
+    }
+    return ids;
+  }
+
   const model: InnerLanguageModel = {
     info,
     tokenizer,
     generate: run,
+    async embed(texts, options): Promise<Float32Array<ArrayBuffer>[]> {
+      alive();
+      const { prefix, pooling, signal } = resolveEmbedOptions(options, engine.description);
+      throwIfAborted(signal);
+      if (!Array.isArray(texts)) {
+        throw new BitNetError(
+          "INVALID_ARGUMENT",
+          `Cannot embed ${typeof texts}: expected an array of strings`,
+        );
+      }
+      const sequences = Array.from(texts, (text, index) => embeddedIds(text, index, prefix, pooling));
+      return embed(engine, sequences, pooling, signal);
+    },
     async complete(prompt, options): Promise<string> {
       let text = "";
       try {

@@ -79,7 +79,8 @@ export async function readRef(folder: string, revision: string): Promise<string 
 }
 
 export async function writeRef(folder: string, revision: string, commit: string): Promise<void> {
-  if (revision !== commit) await replaceText(refPath(folder, revision), commit);
+  // Not without need: a cache that may only be read can be up to date too.
+  if ((await readRef(folder, revision)) !== commit) await replaceText(refPath(folder, revision), commit);
 }
 
 /** Gives a blob its name in a commit, unless it has it. @returns the path by which it is used. */

@@ -177,10 +177,12 @@ async function nameOthers(error: unknown, name: HubName, api: HubApi): Promise<n
 }
 
 async function download(model: RemoteModel, task: Task): Promise<FetchedModel> {
-  const { folder, attempt, http, timing, signal, onProgress } = task;
+  const { name, folder, attempt, http, timing, signal, onProgress } = task;
   const { commit, files } = model;
   await makeFolder(folder);
   await requireRoom(model, task);
+  // First of all, so that what is left of an interrupted download can be listed.
+  if (name.kind === "url") await replaceText(urlFilePath(folder), formatRemoteName(name));
 
   const loaded = files.map(() => 0);
   const totalBytes = sum(files.map(({ size = 0 }) => size));
@@ -224,7 +226,6 @@ async function isLinked({ size }: RemoteFile, path: string): Promise<boolean> {
 /** Only now does the name mean the new files: until they are whole, the old ones serve. */
 async function finish({ commit, files }: RemoteModel, { name, folder }: Task): Promise<void> {
   if (name.kind === "hub") return writeRef(folder, name.revision, commit);
-  await replaceText(urlFilePath(folder), formatRemoteName(name));
   await writeRef(folder, defaultRevision, commit);
   // Nothing names an earlier version any more. Hosts may refuse to remove a file that is in use.
   const blobs = files.map(({ version }) => blobPath(folder, version));
@@ -257,7 +258,7 @@ async function requireRoom({ commit, files }: RemoteModel, { folder, attempt }: 
   if (free === undefined || needed <= free) return;
   throw new BitNetError(
     "FILE_WRITE",
-    `${attempt}: it needs ${megabytes(needed)} and the disk of "${dirname(folder)}" has ${megabytes(free)} free; make room, or name another folder in HF_HUB_CACHE`,
+    `${attempt}: it needs ${megabytes(needed)} and the disk of "${dirname(folder)}" has ${megabytes(free)} free; make room, or name another folder in HF_HOME`,
     { details: { neededBytes: needed, freeBytes: free } },
   );
 }

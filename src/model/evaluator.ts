@@ -4,7 +4,7 @@ import type { CachePlan } from "./cache-plan.js";
 import type { Batch } from "./forward.js";
 import type { OutputHead } from "./output-head.js";
 import type { LogitsNeed } from "./screening.js";
-import { softmaxTotalsBytes, type WorkPlan } from "./work-plan.js";
+import { softmaxTotalsBytes, workOf, type WorkPlan } from "./work-plan.js";
 
 /** What a pass does for one sequence. */
 export interface Continuation {
@@ -56,6 +56,14 @@ export interface Evaluator extends Disposable {
     signal: AbortSignal | undefined,
     softmaxCols?: number,
   ): Promise<LogitRows>;
+  /**
+   * Runs one pass and gives hidden states after the last norm instead of logits.
+   * @returns [tokens, width], those of the first sequence first; good until the next pass.
+   */
+  hidden(
+    continuations: readonly Omit<Continuation, "needs">[],
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array>;
   /** Frees the buffers; idempotent, and not while a pass is under way. */
   dispose(): void;
 }
@@ -109,16 +117,25 @@ export function createEvaluator(parts: {
         softmaxTotals: totals,
       };
     },
+    async hidden(continuations, signal): Promise<Float32Array> {
+      throwIfAborted(signal);
+      const batch = createBatch(
+        continuations.map((continuation) => ({ ...continuation, needs: [] })),
+        "hidden",
+      );
+      await outputHead.embed(plan, batch.tokens);
+      await parts.run(batch);
+      alive();
+      const { address, region, cols } = workOf(plan, plan.logits.region).x;
+      const bytes = memories.view({ region, address }, batch.tokens.length * cols * 4);
+      return new Float32Array(bytes.buffer, bytes.byteOffset, batch.tokens.length * cols);
+    },
     dispose: parts.release,
     [Symbol.dispose]: parts.release,
   };
 }
 
-function createBatch(
-  continuations: readonly Continuation[],
-  head: Batch["head"],
-  softmaxCols: number,
-): Batch {
+function createBatch(continuations: readonly Continuation[], head: Batch["head"], softmaxCols = 0): Batch {
   const logitRows: number[] = [];
   let end = 0;
   for (const { tokens, needs } of continuations) {

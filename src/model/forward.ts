@@ -9,8 +9,8 @@ export interface Batch {
   readonly segments: readonly Segment[];
   /** The tokens after which logits are wanted: ascending indexes into `tokens`. */
   readonly logitRows: readonly number[];
-  /** Exact logits, or those of the head's screen, which only approximates them. */
-  readonly head: "exact" | "screen";
+  /** Exact logits; or those of the head's screen, which only approximates them; or none, and what would go into the head. */
+  readonly head: "exact" | "screen" | "hidden";
   /** How many of a row's logits are summed to probabilities, from the first; 0 for none. */
   readonly softmaxCols: number;
 }
@@ -51,6 +51,11 @@ export function forward(model: Model, plan: WorkPlan, batch: Batch, ops: Operati
     ops.projectAndAdd(gate, layer.down, x); // x += W · gate
   }
 
+  if (batch.head === "hidden") {
+    x = ops.move(x, ops.buffers(plan, model.headRegion).x);
+    ops.normalize(x, model.outputNorm);
+    return;
+  }
   if (batch.logitRows.length === 0) return;
   x = ops.move(x, ops.buffers(plan, model.headRegion).x);
   const head = batch.head === "screen" ? model.screen?.matrix : model.head;

@@ -81,6 +81,8 @@ export interface Operations {
    * as the layer sees.
    */
   attend(layer: number, query: Buffer, out: Buffer): void;
+  /** x = norm(x) */
+  normalize(x: Buffer, norm: PackedVector): void;
   /** logits[i] = W · norm(x[rows[i]]) */
   head(x: Buffer, rows: readonly number[], norm: PackedVector, matrix: PackedMatrix, logits: Buffer): void;
   /** totals[i] = { max, Σ e^(x − max) } of the first `cols` of each of the first `rows` rows of logits. */
@@ -497,6 +499,14 @@ export function createOperations(model: Model, member: Member): Operations {
         }
         firstRow += length;
       }
+      member.barrier();
+    },
+    normalize(x, norm): void {
+      const [begin, end] = share(tokens, member);
+      const stride = x.cols * 4;
+      const at = x.address + begin * stride;
+      const kernels = member.kernels(x.region);
+      kernels.rms_norm(at, x.cols, end - begin, stride, norm.address, model.epsilon, at, stride);
       member.barrier();
     },
     head(x, rows, norm, matrix, logits): void {

@@ -3,6 +3,7 @@ import { link, open, readFile, rename, rm, stat, utimes } from "node:fs/promises
 import { hostname } from "node:os";
 // Deno's own timers are numbers, and would keep the process alive.
 import { clearInterval, setInterval } from "node:timers";
+import { writeFailed } from "./node-file-sink.js";
 
 /** How often a holder shows that it lives, and how long others watch before they take a lock away. */
 export interface LockTiming {
@@ -21,7 +22,10 @@ export interface FileLock {
 
 /** Who tries for a lock: it remembers what it has seen, because a lock is stale only after it was watched for a while. */
 export interface LockSeeker {
-  /** @returns undefined while another holds the lock. */
+  /**
+   * @returns undefined while another holds the lock.
+   * @throws BitNetError FILE_WRITE if no file can be made there.
+   */
   tryAcquire(): Promise<FileLock | undefined>;
 }
 
@@ -80,7 +84,7 @@ async function createLock(path: string, { beatMs }: LockTiming): Promise<FileLoc
     await handle.writeFile(text).finally(() => handle.close());
   } catch (error) {
     if ((error as { code?: unknown }).code === "EEXIST") return undefined;
-    throw error;
+    throw writeFailed(path, error);
   }
   const beat = setInterval(() => {
     const now = new Date();

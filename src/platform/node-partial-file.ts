@@ -84,7 +84,9 @@ export async function openPartialFile(path: string, options: PartialFileOptions)
     },
     async discard() {
       await file.close();
-      await rm(path, { force: true });
+      await rm(path, { force: true }).catch((cause: unknown) => {
+        throw writeFailed(path, cause);
+      });
     },
   };
   return file;

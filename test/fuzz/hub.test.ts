@@ -171,6 +171,7 @@ const thing = fc.oneof(
         "../../blobs/aaaa",
         "../blobs/aaaa",
         "/nowhere",
+        "../../outside",
         ".",
         "..",
         "../..",
@@ -214,7 +215,8 @@ describe.skipIf(process.platform === "win32")("the cache", () => {
           const environment = { HF_HOME: home, HF_HUB_OFFLINE: "1" };
           await mkdir(outside, { recursive: true });
           await writeFile(join(outside, "precious"), "precious");
-          await writeFile(join(outside, commit), "precious");
+          await mkdir(join(outside, commit));
+          await writeFile(join(outside, commit, "m.gguf"), "precious");
           for (const [path, { kind, text }] of [...things, ...(isOrderly ? orderly : [])]) {
             const at = join(home, "hub", path);
             // What contradicts what is there already is left out.
@@ -244,7 +246,7 @@ describe.skipIf(process.platform === "win32")("the cache", () => {
           }
           await listCached(environment);
           expect(await readFile(join(outside, "precious"), "utf8")).toBe("precious");
-          expect(await readFile(join(outside, commit), "utf8")).toBe("precious");
+          expect(await readFile(join(outside, commit, "m.gguf"), "utf8")).toBe("precious");
           await rm(home, { recursive: true, force: true });
         },
       ),

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { BitNetError } from "#dist/errors.js";
-import { acceptedToken, refuse, repoOf, sha256 } from "../hub-server.js";
+import { acceptedToken, refuse, repoOf, sha256, startHubServer } from "../hub-server.js";
 import { type HubWorkbench, noise, openHubWorkbench, quickTiming } from "../hub-workbench.js";
 
 let bench: HubWorkbench;
@@ -22,6 +22,13 @@ function serveModel(access: "public" | "gated" | "private" = "public"): void {
     "owner/repo",
     repoOf({ "folder/model.gguf": model, "README.md": "# Model" }, access),
   );
+}
+
+/** An address where nobody answers. */
+async function closedEndpoint(): Promise<string> {
+  const server = await startHubServer();
+  await server.close();
+  return server.endpoint;
 }
 
 async function failure(promise: Promise<unknown>): Promise<BitNetError> {
@@ -84,9 +91,9 @@ describe("a server that is busy or broken", () => {
   });
 
   it("and no server at all is said to be the network's fault", async () => {
-    const error = await failure(bench.fetch(name, { environment: { HF_ENDPOINT: "http://127.0.0.1:9" } }));
+    const error = await failure(bench.fetch(name, { environment: { HF_ENDPOINT: await closedEndpoint() } }));
     expect(error.code).toBe("DOWNLOAD_FAILED");
-    expect(error.message).toMatch(/no connection to 127\.0\.0\.1:9 \(.+\); check the network/);
+    expect(error.message).toMatch(/no connection to 127\.0\.0\.1:\d+ \(ECONNREFUSED\); check the network/);
   });
 
   it("HF_HUB_OFFLINE asks nothing, and says so", async () => {
@@ -236,6 +243,22 @@ describe("redirects", () => {
     }
   });
 
+  it("of a mirror to the hub itself are followed, without the token", async () => {
+    serveModel();
+    const mirror = bench.server.endpoint.replace("127.0.0.1", "localhost");
+    const onward = (response: ServerResponse): unknown =>
+      response
+        .writeHead(308, { location: `${bench.server.endpoint}/owner/repo/resolve/main/folder/model.gguf` })
+        .end();
+    // Each is one request to the mirror, and then what it leads to.
+    bench.server.next("resolve", onward);
+    const environment = { HF_ENDPOINT: mirror, HF_TOKEN: acceptedToken };
+    const { path } = await bench.fetch(name, { environment });
+    expect(sha256(await readFile(path))).toBe(sum);
+    const [first, second] = bench.server.requests;
+    expect([first?.authorization, second?.authorization]).toEqual([`Bearer ${acceptedToken}`, undefined]);
+  });
+
   it("in circles, or to something that is no web address, are refused", async () => {
     serveModel();
     const to = (location: string) => (response: ServerResponse) =>
@@ -292,7 +315,7 @@ describe("room on the disk", () => {
     const error = await failure(bench.fetch(name));
     expect(error.code).toBe("FILE_WRITE");
     expect(error.message).toMatch(
-      /it needs \d+ MB and the disk of ".*" has \d+ MB free; make room, or .*HF_HUB_CACHE/,
+      /it needs \d+ MB and the disk of ".*" has \d+ MB free; make room, or .*HF_HOME/,
     );
     expect(bench.server.requests.map(({ method }) => method)).toEqual(["HEAD"]);
   });

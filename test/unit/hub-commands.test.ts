@@ -272,3 +272,27 @@ describe("loadModel", () => {
     }
   });
 });
+
+describe("those who load local files", () => {
+  /** Modules that are loaded with one, ours by path and others by name. */
+  async function loadedWith(module: URL, seen = new Set<string>()): Promise<ReadonlySet<string>> {
+    if (seen.has(module.href)) return seen;
+    seen.add(module.href);
+    const text = await readFile(module, "utf8");
+    for (const [, target = ""] of text.matchAll(/^(?:import|export) (?:[^;]*? from )?"([^"]+)";/gm)) {
+      if (target.startsWith(".")) await loadedWith(new URL(target, module), seen);
+      else seen.add(target);
+    }
+    return seen;
+  }
+
+  it.each(["index.js", "cli/main.js"])("do not load what downloads with %s", async (entry) => {
+    const loaded = [...(await loadedWith(new URL(`../../dist/${entry}`, import.meta.url)))];
+    expect(
+      loaded.filter((each) => /dist\/hub\/(?!model-name|settings)|@huggingface\/hub/.test(each)),
+    ).toEqual([]);
+    // The walk has found something at all.
+    expect(loaded.some((each) => each.endsWith("hub/model-name.js"))).toBe(true);
+    expect(loaded.length).toBeGreaterThan(50);
+  });
+});
