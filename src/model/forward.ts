@@ -11,6 +11,8 @@ export interface Batch {
   readonly logitRows: readonly number[];
   /** Exact logits; or those of the head's screen, which only approximates them; or none, and what would go into the head. */
   readonly head: "exact" | "screen" | "hidden";
+  /** How many of a row's logits are summed to probabilities, from the first; 0 for none. */
+  readonly softmaxCols: number;
 }
 
 /** Neighbouring tokens of a batch that continue one sequence; no two segments of a batch continue the same. */
@@ -59,4 +61,6 @@ export function forward(model: Model, plan: WorkPlan, batch: Batch, ops: Operati
   const head = batch.head === "screen" ? model.screen?.matrix : model.head;
   if (head === undefined) throw new Error("the output head that was asked for is not in memory");
   ops.head(x, batch.logitRows, model.outputNorm, head, plan.logits); // logits [logitRows, vocabulary]
+  if (batch.softmaxCols > 0)
+    ops.softmaxTotals(plan.logits, batch.logitRows.length, batch.softmaxCols, plan.softmaxTotals);
 }
