@@ -10,7 +10,7 @@ const layers = [
   ["errors", "platform"],
   ["weight-formats", "files", "hub"],
   ["architectures", "wasm", "text"],
-  ["packing"],
+  ["packing", "checkpoints"],
   ["model"],
   ["generation"],
   ["language-model", "tools"],

@@ -51,7 +51,7 @@ export async function openGguf(
   while (entries.length < tensorCount) entries.push(await readTensorEntry(cursor));
 
   const dataOffset = Math.ceil(cursor.offset / alignment) * alignment;
-  const tensors = placeTensors(cursor, source.size, entries, dataOffset, alignment);
+  const tensors = placeTensors(cursor, source, entries, dataOffset, alignment);
   return { container: "gguf", version, source, metadata, metadataTypes, tensors };
 }
 
@@ -120,11 +120,12 @@ async function readTensorEntry(cursor: HeaderCursor): Promise<TensorEntry> {
 /** Checks where the tensors say they are, and finds how long those of unknown type are. */
 function placeTensors(
   cursor: HeaderCursor,
-  fileSize: number,
+  source: ByteSource,
   entries: readonly TensorEntry[],
   dataOffset: number,
   alignment: number,
 ): ReadonlyMap<string, TensorInfo> {
+  const fileSize = source.size;
   const inOrder = entries.toSorted((a, b) => a.relativeOffset - b.relativeOffset);
   const ends = new Map<TensorEntry, number>(
     inOrder.map((entry, index) => {
@@ -161,7 +162,7 @@ function placeTensors(
     if (bytes > room || bytes < 1) {
       throw cursor.corrupt(whyNoRoom(entry, bytes, offset, end, fileSize), offsetField, details);
     }
-    tensors.set(name, { name, shape, type, typeId, format, offset, bytes });
+    tensors.set(name, { name, shape, type, typeId, format, source, offset, bytes });
   }
   return tensors;
 }

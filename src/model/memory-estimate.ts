@@ -9,14 +9,14 @@ import { allocateWork } from "./work-plan.js";
 
 /** What a model takes in memory, by the functions that plan it when it is loaded. Bytes. */
 export interface MemoryEstimate {
-  /** Matrices, with copies that are made of some, norms and scales, but the head. */
+  /** Matrices, norms and scales, but the head. */
   readonly weights: number;
   /** The output matrix, or its screen. */
   readonly head: number;
   readonly headScreened: boolean;
   /** Keys and values of one full context. */
   readonly kvCache: number;
-  /** Buffers of passes, with logits, rotary tables, and rows of the head on their way from the file. */
+  /** One session's buffers and logits, rotary tables, and rows of the head on their way from the file. */
   readonly work: number;
   /** What a generated token reads of weights, each byte once. */
   readonly bytesPerToken: number;
@@ -44,34 +44,36 @@ export function estimateMemory(
 
   let regions = 1;
   const place = createPlacer(() => regions++);
-  const layers = plan.layers.map(({ bytes }) => ({ region: place(bytes + kvCache / sizes.layers) }));
+  const layers = description.layers.map((layer, index) => ({
+    ...layer,
+    region: place((plan.layerBytes[index] ?? 0) + kvCache / sizes.layers),
+  }));
   const headRegion = place(plan.headBytes);
   const embeddingRegion = plan.embeddingBytes === 0 ? headRegion : place(plan.embeddingBytes);
   const allocator = createCountingAllocator(regions);
-  allocateWork(
-    allocator,
-    { sizes, layers, headRegion, embeddingRegion },
-    { id: 0, contextLength, members: threads },
-  );
-  const ropeTables =
-    ropeTableBytes(description.rope, contextLength) * new Set(layers.map(({ region }) => region)).size;
+  const model = { sizes, layers, headRegion, embeddingRegion };
+  allocateWork(allocator, model, { id: 0, contextLength, members: threads });
+  const ropeTables = description.ropes
+    .map((rope, index) => {
+      const regions = new Set(layers.filter((layer) => layer.rope === index).map(({ region }) => region));
+      return ropeTableBytes(rope, contextLength) * regions.size;
+    })
+    .reduce((sum, bytes) => sum + bytes, 0);
   // A screened head's rows, and those of an embedding apart from it, come from the file.
   const staged = plan.screened ? fileRowsBytes(head.cols) * (plan.tied ? 1 : 2) : 0;
 
   const matrices = [...description.layers.flatMap(matricesOf), head, embedding];
   const vectors = vectorBytes(file, new Set(matrices.map(({ tensor }) => tensor)));
-  let layerBytes = 0;
-  let columnBytes = 0;
-  for (const layer of plan.layers) {
-    layerBytes += layer.bytes;
-    columnBytes += layer.columnBytes;
-  }
+  const [layerBytes, columnBytes] = [plan.layerBytes, plan.columnBytes].map((all) =>
+    all.reduce((sum, bytes) => sum + bytes, 0),
+  ) as [number, number];
   return {
     weights: layerBytes + plan.embeddingBytes + vectors,
     head: plan.headBytes,
     headScreened: plan.screened,
     kvCache,
     work: allocator.takenBytes() + ropeTables + staged,
+    // Of a matrix that is there by rows and by columns a token reads one.
     bytesPerToken: layerBytes - columnBytes + vectors + plan.headBytes,
     kvBytesPerPosition,
   };

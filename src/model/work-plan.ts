@@ -1,7 +1,7 @@
 import { BitNetError } from "../errors.js";
 import { attentionPositions, attentionScratchBytes, ternaryScratchBytes } from "../wasm/kernels.js";
 import type { Allocator, Memories, Place } from "../wasm/memory.js";
-import type { Layer, Model } from "./model.js";
+import type { Model } from "./model.js";
 import { sparseScratchBytes } from "./sparse.js";
 
 /** Tokens evaluated in one pass over the weights: enough to make prompts cheap, few enough to stay in the second-level cache. */
@@ -41,6 +41,8 @@ export interface WorkBuffers {
   readonly attended: Buffer;
   readonly gate: Buffer;
   readonly up: Buffer;
+  /** What a projection gives that is normalized before it is added to x; no columns where no projection is. */
+  readonly projected: Buffer;
   /** Inputs of a projection, written by the team together: normed f32 and quantized rows, and their records. */
   readonly shared: ProjectionInput;
   /** The same for each member's own use, for few tokens. */
@@ -78,9 +80,13 @@ export function inputOf(
   return { input, alone };
 }
 
-/** What of a model decides how much memory passes take, and where. */
+/** What of a model decides how much memory its passes take, and where. */
 export interface WorkModel extends Pick<Model, "sizes" | "headRegion" | "embeddingRegion"> {
-  readonly layers: readonly Pick<Layer, "region">[];
+  readonly layers: readonly {
+    readonly region: number;
+    readonly output: { readonly outputNorm: object | undefined };
+    readonly down: { readonly outputNorm: object | undefined };
+  }[];
 }
 
 /**
@@ -113,6 +119,7 @@ export function allocateWork(
   const tokens = options.tokens ?? Math.min(batchTokens, contextLength);
   const fitting = Math.max(1, Math.min(tokens, Math.floor(logitsBytes / (vocabSize * 4))));
   const logitRows = options.logitRows ?? fitting;
+  const hasOutputNorms = model.layers.some(({ output, down }) => output.outputNorm ?? down.outputNorm);
   const widest = Math.max(width, heads * headSize, feedForward);
   const input = (region: number, count: number): ProjectionInput => ({
     normed: take(region, count * widest * 4),
@@ -130,6 +137,7 @@ export function allocateWork(
       attended: buffer(heads * headSize),
       gate: buffer(feedForward),
       up: buffer(feedForward),
+      projected: buffer(hasOutputNorms ? width : 0),
       shared: input(region, tokens),
       own: Array.from({ length: members }, () => input(region, Math.min(ownTokens, tokens))),
       sparse: Array.from({ length: members }, () => ({
@@ -175,6 +183,7 @@ export function freeWork(memories: Memories, plan: WorkPlan): void {
       work.gate,
       work.up,
       ...work.sparse,
+      work.projected,
       ...work.attention,
     );
     for (const input of [work.shared, ...work.own]) {

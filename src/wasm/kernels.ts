@@ -82,15 +82,25 @@ export interface Kernels {
     outputAddress: number,
     outputStride: number,
   ): void;
+  rope_frequencies(
+    frequenciesAddress: number,
+    dimensions: number,
+    base: number,
+    scale: number,
+    factorsAddress: number,
+    originalContext: number,
+    betaFast: number,
+    betaSlow: number,
+    extrapolation: number,
+  ): void;
+  rope_magnitude(factor: number, logMultiplier: number): number;
   rope_table(
     tableAddress: number,
     positionBegin: number,
     positionEnd: number,
     dimensions: number,
-    base: number,
-    scale: number,
+    frequenciesAddress: number,
     magnitude: number,
-    factorsAddress: number,
   ): void;
   readonly rope_halves: Rope;
   readonly rope_adjacent: Rope;
@@ -114,12 +124,24 @@ export interface Kernels {
     heads: number,
     position: number,
     tokens: number,
+    window: number,
     scale: number,
     scratchAddress: number,
     scratchPositions: number,
     outputAddress: number,
     outputStride: number,
   ): void;
+  add_rows(
+    rowsAddress: number,
+    addendAddress: number,
+    tokens: number,
+    stride: number,
+    addendStride: number,
+    colBegin: number,
+    colEnd: number,
+  ): void;
+  scale_rows(rowsAddress: number, tokens: number, stride: number, cols: number, factor: number): void;
+  readonly gate_gelu: GatedActivation;
   readonly gate_relu2: GatedActivation;
   readonly gate_silu: GatedActivation;
   check_ternary(codesAddress: number, bytes: number): number;
@@ -145,6 +167,7 @@ export interface Kernels {
     upperAddress: number,
   ): number;
   screen_collect(upperAddress: number, count: number, floor: number, rowsAddress: number): number;
+  sum_words(address: number, bytes: number): number;
   team_barrier(stateAddress: number, members: number): number;
   team_break(stateAddress: number): void;
 }

@@ -1,6 +1,6 @@
 import type { TestContext } from "vitest";
 import { BitNetError } from "#dist/errors.js";
-import { type LanguageModel, loadModel, type LoadOptions } from "#dist/language-model.js";
+import { type LanguageModel, loadModel, type LoadOptions, type ModelSource } from "#dist/language-model.js";
 import { rowOf } from "./intermediates.js";
 
 // The same file and ids give the same bits, whatever computes them and however the work is cut. The plainest way is taken as
@@ -64,12 +64,12 @@ export async function requireSamePieces(
 
 /** Loads, or skips where this runtime or engine has no such kernels and the library refuses them. */
 export async function loadOrSkip(
-  path: string,
+  source: ModelSource,
   options: LoadOptions,
   context: TestContext,
 ): Promise<LanguageModel> {
   try {
-    return await loadModel(path, options);
+    return await loadModel(source, options);
   } catch (error) {
     const refused =
       error instanceof BitNetError && ["SELF_TEST_FAILED", "UNSUPPORTED_RUNTIME"].includes(error.code);

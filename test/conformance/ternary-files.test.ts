@@ -16,10 +16,10 @@ describe.skipIf(!goldenAvailable)(`files that llama.cpp wrote (${goldenMissing} 
           expect(ternary.length).toBeGreaterThan(10);
           for (const tensor of ternary) {
             expect(tensor.type.toLowerCase()).toBe(type);
-            const { bytes, values } = await readWeights(file, tensor);
+            const { bytes, values } = await readWeights(tensor);
             expect(Buffer.compare(tensor.format?.encode?.(values) ?? new Uint8Array(), bytes)).toBe(0);
 
-            const expected = await readWeights(twin, twin.tensors.get(tensor.name));
+            const expected = await readWeights(twin.tensors.get(tensor.name));
             const different = values.findIndex((value, index) => {
               const other = expected.values[index] as number;
               // Scales were rounded to halves.
@@ -45,11 +45,10 @@ async function withFile(model: string, use: (file: ModelFile) => Promise<void>):
 }
 
 async function readWeights(
-  file: ModelFile,
   tensor: TensorInfo | undefined,
 ): Promise<{ readonly bytes: Uint8Array; readonly values: Float32Array }> {
   if (tensor?.format === undefined) throw new Error("no such tensor, or of unknown type");
-  const bytes = new Uint8Array(await file.source.read(tensor.offset, tensor.bytes));
+  const bytes = new Uint8Array(await tensor.source.read(tensor.offset, tensor.bytes));
   const elements = tensor.shape.reduce((product, size) => product * size, 1);
   return { bytes, values: tensor.format.decode(bytes, elements) };
 }

@@ -1,15 +1,23 @@
 import type { Kernels } from "#dist/wasm/kernels.js";
 import type { KernelTwin } from "./kernel-case.js";
 import { attentionTwin } from "./twins/attention.js";
-import { relu2Twin, siluTwin } from "./twins/gated-activation.js";
+import { addRowsTwin, scaleRowsTwin } from "./twins/elementwise.js";
+import { geluTwin, relu2Twin, siluTwin } from "./twins/gated-activation.js";
 import { int8ProductTwin, packHalvesTwin } from "./twins/int8-rows.js";
 import { bf16Layout, f16Layout, f32Layout, floatProductTwin, floatRowTwin } from "./twins/matmul-float.js";
 import { screenBoundsTwin, screenCollectTwin } from "./twins/screen.js";
 import { ternaryTwin } from "./twins/matmul-ternary.js";
 import { packF16Twin, checkTernaryTwin, widenF16Twin } from "./twins/pack.js";
 import { quantizeI14Twin, quantizeI8Twin } from "./twins/quantize-activations.js";
+import { sumWordsTwin } from "./twins/read.js";
 import { rmsNormTwin } from "./twins/rms-norm.js";
-import { ropeTableTwin, ropeTwin, storeHeadsTwin } from "./twins/rope.js";
+import {
+  ropeFrequenciesTwin,
+  ropeMagnitudeTwin,
+  ropeTableTwin,
+  ropeTwin,
+  storeHeadsTwin,
+} from "./twins/rope.js";
 import {
   columnsTwin,
   listedTwin,
@@ -22,8 +30,10 @@ import { teamBarrierTwin, teamBreakTwin } from "./twins/team.js";
 
 /** Every kernel and the cases on which it is compared with its twin. A new kernel is tested by being listed here, and has to be. */
 export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
+  add_rows: addRowsTwin,
   attention: attentionTwin,
   check_ternary: checkTernaryTwin,
+  gate_gelu: geluTwin,
   gate_relu2: relu2Twin,
   gate_relu2_listed: relu2ListedTwin,
   gate_silu: siluTwin,
@@ -46,14 +56,18 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   quantize_activations_i8: quantizeI8Twin,
   rms_norm: rmsNormTwin,
   rope_adjacent: ropeTwin("adjacent"),
+  rope_frequencies: ropeFrequenciesTwin,
   rope_halves: ropeTwin("halves"),
+  rope_magnitude: ropeMagnitudeTwin,
   rope_table: ropeTableTwin,
   row_bf16: floatRowTwin(bf16Layout),
   row_f16: floatRowTwin(f16Layout),
   row_f32: floatRowTwin(f32Layout),
+  scale_rows: scaleRowsTwin,
   screen_bounds: screenBoundsTwin,
   screen_collect: screenCollectTwin,
   store_heads_f16: storeHeadsTwin,
+  sum_words: sumWordsTwin,
   team_barrier: teamBarrierTwin,
   team_break: teamBreakTwin,
   transpose_ternary: transposeTwin,

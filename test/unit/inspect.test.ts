@@ -146,7 +146,11 @@ describe("inspectModel's estimates", () => {
     };
     const model = {
       sizes,
-      layers: [0, 0, 1].map((region) => ({ region })),
+      layers: [0, 0, 1].map((region) => ({
+        region,
+        output: { outputNorm: undefined },
+        down: { outputNorm: undefined },
+      })),
       headRegion: 1,
       embeddingRegion: 1,
     };

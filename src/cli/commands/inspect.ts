@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { openModelFile } from "../../files/index.js";
+import { findModel } from "../../checkpoints/openable-model.js";
 import { embeddedModelUrl } from "../../language-model.js";
-import { availableParallelism, openFileSource } from "../../platform/node.js";
+import { availableParallelism } from "../../platform/node.js";
 import {
   type Abridged,
   type Inspection,
@@ -11,6 +11,7 @@ import {
 } from "../../tools/inspect.js";
 import type { CliCommand } from "../command.js";
 import { parseCount } from "../flag-values.js";
+import { localModel } from "../local-model.js";
 import { modelName } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 import { createTextTable } from "../text-table.js";
@@ -40,7 +41,10 @@ export const inspect: CliCommand = {
   summary: "Show a file's metadata, tensors and memory needs",
   define(command: Command, terminal: Terminal): void {
     command
-      .argument("[file]", "a GGUF file (default: the embedded model)")
+      .argument(
+        "[file]",
+        "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo (default: the embedded model)",
+      )
       .option(
         "-c, --ctx <tokens>",
         "context length to estimate memory for (default: the model's)",
@@ -64,23 +68,27 @@ async function inspectFile(
   { json, contextLength, threads = availableParallelism() }: InspectFlags,
   terminal: Terminal,
 ): Promise<void> {
-  const inspection = await readInspection(path, terminal.signal, { contextLength, threads });
+  const options = { contextLength, threads };
+  const inspection = await readInspection(await localModel(path, terminal), terminal.signal, options);
   terminal.write(
-    json === true ? `${JSON.stringify(inspection)}\n` : describeInspection(modelName(path), inspection),
+    json === true
+      ? `${JSON.stringify(inspection)}
+`
+      : describeInspection(modelName(path), inspection),
   );
 }
 
-/** Opens a file, or the embedded model, for as long as it takes to describe it. */
+/** Opens a file, a folder or the embedded model for as long as it takes to describe it. */
 export async function readInspection(
   path: string | undefined,
   signal: AbortSignal,
   options: InspectOptions = {},
 ): Promise<Inspection> {
-  const source = await openFileSource(path ?? embeddedModelUrl);
+  const found = await findModel(path ?? embeddedModelUrl);
   try {
-    return inspectModel(await openModelFile(source, { signal }), options);
+    return inspectModel(await found.open({ signal }), options);
   } finally {
-    await source.close();
+    await found.close();
   }
 }
 
