@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import type { CliCommand } from "./command.js";
 import { bench } from "./commands/bench.js";
+import { chat } from "./commands/chat.js";
 import { convert } from "./commands/convert.js";
 import { dummy } from "./commands/dummy.js";
 import { embed } from "./commands/embed.js";
@@ -20,6 +21,7 @@ import { openTerminal, type ProcessTerminal, type Terminal } from "./terminal.js
 /** Every command, in the order of the help. */
 const commands: readonly CliCommand[] = [
   run,
+  chat,
   embed,
   pull,
   list,
