@@ -11,8 +11,8 @@ const stampFile = join(root, "build", "stamp.json");
 /** Builds that are shipped, embedded as base64 so that no user configures the path of an asset. */
 const shippedTargets = ["simd128", "relaxed"];
 const targets = [...shippedTargets, "debug"];
-/** Functions of a release build that may contain calls: the trigonometry of the table made once at load. */
-const mayCall = /rope_table|NativeMath/;
+/** Functions of a release build that may contain calls: the mathematics of the tables made once at load. */
+const mayCall = /rope_(table|frequencies|magnitude)|NativeMath/;
 
 function run(script, args) {
   const { status } = spawnSync(process.execPath, [join(root, "node_modules", script), ...args], {

@@ -18,14 +18,14 @@ const SUMS_BYTES: usize = 128;
 /**
  * Causal attention of query heads that share a key and value head.
  *
- *   p[h] = softmaxⱼ(scale · q[t, h] · K[j]),  out[t, h] = Σⱼ p[h, j] · V[j]      for j in [0, position + t]
+ *   p[h] = softmaxⱼ(scale · q[t, h] · K[j]),  out[t, h] = Σⱼ p[h, j] · V[j]      for the last `window` j of [0, position + t]
  *
  * Shapes    q [tokens, heads, headSize], tokens every queryStride bytes · K, V [positions, headSize] · out as q, tokens every
  *           outStride bytes · scratch of the caller's own: 512 bytes and 4 · (headSize + positions rounded up to 8) f32
  * Types     q, out f32 · K, V IEEE halves, finite
- * Requires  headSize % 8 == 0 · 16-byte aligned scratch · scratchPositions % 8 == 0, ≥ position + tokens
+ * Requires  headSize % 8 == 0 · window > 0 · 16-byte aligned scratch · scratchPositions % 8 == 0, ≥ position + tokens
  * Range     |q| < 2²⁷
- * Exact     bit-identical in every build. Each output depends on its own token and head and the positions up to it, in an
+ * Exact     bit-identical in every build. Each output depends on its own token and head and the positions it sees, in an
  *           order fixed by the positions alone: prefill at once and token by token give the same bytes
  * Splits    by tokens and heads
  */
@@ -38,6 +38,7 @@ export function attention(
   heads: usize,
   position: usize,
   tokens: usize,
+  window: usize,
   scale: f32,
   scratch: usize,
   scratchPositions: usize,
@@ -46,19 +47,22 @@ export function attention(
 ): void {
   const headBytes = headSize << 2;
   for (let t: usize = 0; t < tokens; ++t) {
-    const count = position + t + 1;
+    const count = min(window, position + t + 1);
+    const first = (position + t + 1 - count) * (headSize << 1);
+    const seenKeys = keys + first;
+    const seenValues = values + first;
     let h: usize = 0;
     for (; h + 4 <= heads; h += 4) {
       const at = h * headBytes;
-      attend<u32>(q + at, keys, values, headSize, count, scale, scratch, scratchPositions, out + at);
+      attend<u32>(q + at, seenKeys, seenValues, headSize, count, scale, scratch, scratchPositions, out + at);
     }
     for (; h + 2 <= heads; h += 2) {
       const at = h * headBytes;
-      attend<u16>(q + at, keys, values, headSize, count, scale, scratch, scratchPositions, out + at);
+      attend<u16>(q + at, seenKeys, seenValues, headSize, count, scale, scratch, scratchPositions, out + at);
     }
     for (; h < heads; ++h) {
       const at = h * headBytes;
-      attend<u8>(q + at, keys, values, headSize, count, scale, scratch, scratchPositions, out + at);
+      attend<u8>(q + at, seenKeys, seenValues, headSize, count, scale, scratch, scratchPositions, out + at);
     }
     q += queryStride;
     out += outStride;

@@ -4,10 +4,63 @@ import { toHalves } from "../simd/half";
 // same bits on every host; Math.sin of JavaScript engines does not.
 
 /**
- * table[p − begin] = cos(p · fᵢ) for all i, then sin(p · fᵢ) for all i;  fᵢ = base^(−2i / dimensions) / factor[i]
+ * frequencies[i] = base^(−2i / dimensions) / factors[i] · (mᵢ + scale · (1 − mᵢ))       for i in [0, dimensions / 2)
  *
- * Shapes    table [end − begin][2][dimensions / 2] · factors [dimensions / 2] or address 0 for ones
- * Types     f32; angles in f64, magnitude multiplies cosines and sines
+ * mᵢ is YaRN's: how far pair i keeps its own frequency, from 0 for pairs that turn less than betaSlow times within
+ * originalContext positions to `extrapolation` for those that turn more than betaFast times. With extrapolation 0, which is
+ * linear scaling, it is 0 for all.
+ *
+ * Shapes    frequencies [dimensions / 2] · factors [dimensions / 2] or address 0 for ones
+ * Types     frequencies f64 · factors f32
+ * Exact     bit-identical in every build
+ */
+export function rope_frequencies(
+  frequencies: usize,
+  dimensions: usize,
+  base: f64,
+  scale: f64,
+  factors: usize,
+  originalContext: f64,
+  betaFast: f64,
+  betaSlow: f64,
+  extrapolation: f64,
+): void {
+  // Which pairs turn betaFast and betaSlow times within the original context; rounded outwards, as llama.cpp does.
+  const pairsPerFold = <f64>dimensions / (2.0 * NativeMath.log(base));
+  const fast = pairsPerFold * NativeMath.log(originalContext / (betaFast * 2.0 * NativeMath.PI));
+  const slow = pairsPerFold * NativeMath.log(originalContext / (betaSlow * 2.0 * NativeMath.PI));
+  const first = max(0.0, floor<f64>(fast));
+  const last = min(<f64>dimensions - 1.0, ceil<f64>(slow));
+  const half = dimensions >> 1;
+  for (let i: usize = 0; i < half; ++i) {
+    let frequency = NativeMath.pow(base, (-2.0 * <f64>i) / <f64>dimensions);
+    if (factors != 0) frequency /= <f64>load<f32>(factors + (i << 2));
+    let mixed: f64 = 0;
+    if (extrapolation != 0) {
+      const slowness = (<f64>i - first) / max(0.001, last - first);
+      mixed = (1.0 - min(1.0, max(0.0, slowness))) * extrapolation;
+    }
+    store<f64>(frequencies + (i << 3), frequency * (mixed + scale * (1.0 - mixed)));
+  }
+}
+
+/**
+ * What YaRN multiplies cosines and sines by where positions are stretched by `factor`: (1 + 0.1 ln factor), divided by
+ * (1 + 0.1 · logMultiplier · ln factor) where that is not 0.
+ *
+ * Exact     bit-identical in every build
+ */
+export function rope_magnitude(factor: f64, logMultiplier: f64): f64 {
+  if (!(factor > 1.0)) return 1.0;
+  const stretch = 0.1 * NativeMath.log(factor);
+  return (1.0 + stretch) / (1.0 + logMultiplier * stretch);
+}
+
+/**
+ * table[p − begin] = cos(p · fᵢ) · magnitude for all i, then sin(p · fᵢ) · magnitude for all i
+ *
+ * Shapes    table [end − begin][2][dimensions / 2] · f [dimensions / 2], from rope_frequencies
+ * Types     table f32 · frequencies f64; angles in f64
  * Exact     bit-identical in every build
  * Splits    by positions
  */
@@ -16,15 +69,12 @@ export function rope_table(
   begin: usize,
   end: usize,
   dimensions: usize,
-  base: f64,
-  scale: f64,
+  frequencies: usize,
   magnitude: f64,
-  factors: usize,
 ): void {
   const half = dimensions >> 1;
   for (let i: usize = 0; i < half; ++i) {
-    let frequency = NativeMath.pow(base, (-2.0 * <f64>i) / <f64>dimensions) * scale;
-    if (factors != 0) frequency /= <f64>load<f32>(factors + (i << 2));
+    const frequency = load<f64>(frequencies + (i << 3));
     for (let p = begin; p < end; ++p) {
       const angle = <f64>p * frequency;
       const at = table + (((p - begin) * dimensions + i) << 2);

@@ -1,18 +1,18 @@
-import { BitNetError } from "../errors.js";
 import type { ModelFile } from "../files/model-file.js";
 import type {
+  ArchitectureKeys,
   DecoderTraits,
   LayerDescription,
-  MatrixRole,
   ModelDescription,
-  ModelSizes,
-  RopeDescription,
+  Pooling,
+  ProjectionRole,
+  Scales,
   VectorRole,
 } from "./description.js";
-import { invalid, readCount, readPositive } from "./metadata.js";
-
-/** Tensors that files carry and graphs do without: tables that we compute. */
-const unused = /(^|\.)(rope_freqs|attn_rot_embd)\.weight$/;
+import { keysOf, readPositive } from "./metadata.js";
+import { type LayerAttention, readAttention } from "./rope.js";
+import { readSizes } from "./sizes.js";
+import { createTensorRoles } from "./tensors.js";
 
 /**
  * Describes a decoder-only transformer: norm, attention, norm, gated feed-forward, each with a residual.
@@ -25,171 +25,111 @@ export function describeDecoder(
   architecture: string,
   traits: DecoderTraits,
 ): ModelDescription {
-  const sizes = readSizes(file, architecture);
+  const keys = keysOf(file, architecture);
+  refuseUnknownMathematics(keys);
+  const sizes = readSizes(file, keys);
   const { width, feedForward, heads, kvHeads, headSize, vocabSize } = sizes;
-  const used = new Set<string>();
+  const tensors = createTensorRoles(file, architecture, `${architecture} model of ${sizes.layers} layers`);
+  const attention = readAttention(keys, sizes, traits, tensors);
+  const scales: Scales = {
+    embedding: 1,
+    residual: 1,
+    attention: 1 / Math.sqrt(headSize),
+    logits: 1,
+    ...traits.scales?.(keys, sizes),
+  };
+  // A file has these in every layer or in none: where the first layer has one, it is required of all.
+  const projectionNorms = traits.projectionNorms === true && tensors.has("blk.0.attn_q_norm_in.weight");
 
-  function requireShape(tensor: string, shape: readonly number[]): void {
-    const info = file.tensors.get(tensor);
-    if (info === undefined) {
-      throw invalid(
-        file,
-        `tensor "${tensor}" is missing; a ${architecture} model of ${sizes.layers} layers has it`,
-        { tensor },
-      );
-    }
-    const actual = [...info.shape];
-    while (actual.length > shape.length && actual.at(-1) === 1) actual.pop();
-    if (actual.length !== shape.length || actual.some((size, i) => size !== shape[i])) {
-      throw invalid(
-        file,
-        `tensor "${tensor}" has shape [${info.shape.join(", ")}], and the metadata says [${shape.join(", ")}]`,
-        {
-          tensor,
-          shape: info.shape,
-          expected: shape,
-        },
-      );
-    }
-    used.add(tensor);
-  }
-  function vector(tensor: string, length: number): VectorRole {
-    requireShape(tensor, [length]);
-    return { tensor, length };
-  }
-  function matrix(tensor: string, rows: number, cols: number): MatrixRole {
-    requireShape(tensor, [cols, rows]);
-    const scale = tensor.replace(/\.weight$/, ".scale");
-    const outputScale = file.tensors.has(scale) ? scale : undefined;
-    if (outputScale !== undefined) requireShape(outputScale, [1]);
-    return { tensor, rows, cols, outputScale };
-  }
-  function layer(index: number): LayerDescription {
+  function layer(index: number, { rope, window }: LayerAttention): LayerDescription {
     const name = (part: string): string => `blk.${index}.${part}.weight`;
+    const norm = (part: string, length: number): VectorRole => tensors.vector(name(part), length);
+    const projection = (
+      part: string,
+      rows: number,
+      cols: number,
+      options: { readonly subNorm?: string; readonly postNorm?: string } = {},
+    ): ProjectionRole => {
+      const addsToResidual = options.postNorm !== undefined;
+      const factor = addsToResidual ? scales.residual : 1;
+      const hasBias = traits.biases === true && tensors.has(`blk.0.${part}.bias`);
+      return {
+        matrix: tensors.matrix(name(part), rows, cols, factor),
+        inputNorm: projectionNorms
+          ? norm(`${part}_norm_in`, cols)
+          : options.subNorm !== undefined && traits.subNorms === true
+            ? norm(options.subNorm, cols)
+            : undefined,
+        bias: hasBias ? tensors.vector(`blk.${index}.${part}.bias`, rows, factor) : undefined,
+        outputNorm:
+          options.postNorm !== undefined && traits.postNorms === true
+            ? norm(options.postNorm, rows)
+            : undefined,
+      };
+    };
     return {
-      attentionNorm: vector(name("attn_norm"), width),
-      query: matrix(name("attn_q"), heads * headSize, width),
-      key: matrix(name("attn_k"), kvHeads * headSize, width),
-      value: matrix(name("attn_v"), kvHeads * headSize, width),
-      attentionSubNorm: traits.subNorms ? vector(name("attn_sub_norm"), heads * headSize) : undefined,
-      output: matrix(name("attn_output"), width, heads * headSize),
-      feedForwardNorm: vector(name("ffn_norm"), width),
-      gate: matrix(name("ffn_gate"), feedForward, width),
-      up: matrix(name("ffn_up"), feedForward, width),
-      feedForwardSubNorm: traits.subNorms ? vector(name("ffn_sub_norm"), feedForward) : undefined,
-      down: matrix(name("ffn_down"), width, feedForward),
+      attentionNorm: norm("attn_norm", width),
+      query: projection("attn_q", heads * headSize, width),
+      key: projection("attn_k", kvHeads * headSize, width),
+      value: projection("attn_v", kvHeads * headSize, width),
+      queryNorm: traits.headNorms && norm("attn_q_norm", headSize),
+      keyNorm: traits.headNorms && norm("attn_k_norm", headSize),
+      rope,
+      window,
+      output: projection("attn_output", width, heads * headSize, {
+        subNorm: "attn_sub_norm",
+        postNorm: "post_attention_norm",
+      }),
+      feedForwardNorm: norm("ffn_norm", width),
+      gate: projection("ffn_gate", feedForward, width),
+      up: projection("ffn_up", feedForward, width),
+      down: projection("ffn_down", width, feedForward, {
+        subNorm: "ffn_sub_norm",
+        postNorm: "post_ffw_norm",
+      }),
     };
   }
 
-  const embedding = matrix("token_embd.weight", vocabSize, width);
+  const embedding = tensors.matrix("token_embd.weight", vocabSize, width);
   const description: ModelDescription = {
     architecture,
     sizes,
-    rope: readRope(file, architecture, sizes, traits, vector),
+    ropes: attention.ropes,
     gate: traits.gate,
     epsilon: readPositive(file, `${architecture}.attention.layer_norm_rms_epsilon`),
-    attentionScale: 1 / Math.sqrt(headSize),
+    attentionScale: scales.attention,
+    embeddingScale: scales.embedding,
     embedding,
-    outputNorm: vector("output_norm.weight", width),
-    head: file.tensors.has("output.weight") ? matrix("output.weight", vocabSize, width) : embedding,
-    layers: Array.from({ length: sizes.layers }, (_, index) => layer(index)),
+    // s · (W · x) = W · (s · x): the scale of the logits is the norm's before the head, which tied heads share with nobody.
+    outputNorm: tensors.vector("output_norm.weight", width, scales.logits),
+    head: tensors.has("output.weight") ? tensors.matrix("output.weight", vocabSize, width) : embedding,
+    layers: attention.layers.map((each, index) => layer(index, each)),
+    pooling: readPooling(keys),
   };
-  for (const tensor of file.tensors.keys()) {
-    if (used.has(tensor) || unused.test(tensor)) continue;
-    throw new BitNetError(
-      "UNSUPPORTED_ARCHITECTURE",
-      `Cannot run "${file.source.name}": tensor "${tensor}" has no place in the ${architecture} graph, and leaving it out would give wrong text`,
-      { details: { tensor, architecture } },
-    );
-  }
+  tensors.requireAllUsed();
   return description;
 }
 
-/** Limits are far above any published model, and keep products of sizes exact. */
-function readSizes(file: ModelFile, architecture: string): ModelSizes {
-  const key = (name: string): string => `${architecture}.${name}`;
-  const heads = readCount(file, key("attention.head_count"), { least: 1, most: 4096 });
-  const kvHeads = readCount(file, key("attention.head_count_kv"), { least: 1, most: 4096, fallback: heads });
-  const width = readCount(file, key("embedding_length"), { least: 32, most: 1 << 20 });
-  const headSize = readCount(file, key("attention.key_length"), {
-    least: 4,
-    most: 4096,
-    fallback: Math.floor(width / heads),
-  });
-  const valueSize = readCount(file, key("attention.value_length"), {
-    least: 4,
-    most: 4096,
-    fallback: headSize,
-  });
-  const embedding = file.tensors.get("token_embd.weight");
-  const sizes: ModelSizes = {
-    layers: readCount(file, key("block_count"), { least: 1, most: 4096 }),
-    width,
-    feedForward: readCount(file, key("feed_forward_length"), { least: 32, most: 1 << 22 }),
-    heads,
-    kvHeads,
-    headSize,
-    vocabSize: readCount(file, key("vocab_size"), {
-      least: 1,
-      most: 1 << 24,
-      fallback: embedding?.shape[1] ?? 0,
-    }),
-    contextLength: readCount(file, key("context_length"), { least: 1, most: 1 << 26 }),
-  };
-  if (heads % kvHeads !== 0) {
-    throw invalid(file, `${heads} query heads cannot share ${kvHeads} key and value heads evenly`, {
-      heads,
-      kvHeads,
-    });
-  }
-  if (valueSize !== headSize) {
-    throw new BitNetError(
-      "UNSUPPORTED_ARCHITECTURE",
-      `Cannot run "${file.source.name}": value heads of ${valueSize} beside key heads of ${headSize} have no graph here`,
-    );
-  }
-  // Kernels work on whole vectors: 16 columns where activations are quantized, 8 within a head.
-  for (const [what, size, multiple] of [
-    ["width", width, 32],
-    ["feed-forward length", sizes.feedForward, 32],
-    ["query width", heads * headSize, 32],
-    ["head size", headSize, 8],
-  ] as const) {
-    if (size % multiple !== 0) {
-      throw new BitNetError(
-        "UNSUPPORTED_ARCHITECTURE",
-        `Cannot run "${file.source.name}": its ${what} of ${size} is not a multiple of ${multiple}`,
-      );
-    }
-  }
-  return sizes;
+/** GGUF's numbers: 0 is none, 1 the mean, 3 the last; 2 and 4 are the first token's and a ranking head's. */
+function readPooling(keys: ArchitectureKeys): Pooling | undefined {
+  const value = keys.count("pooling_type", { least: 0, most: 255, fallback: 0 });
+  const pooling =
+    ([undefined, "mean", "refused", "last"] as const)[value] ?? (value === 0 ? undefined : "refused");
+  if (pooling !== "refused") return pooling;
+  throw keys.unsupported(
+    `embeddings by pooling type ${value} are not made here (1, the mean, and 3, the last, are)`,
+  );
 }
 
-function readRope(
-  file: ModelFile,
-  architecture: string,
-  sizes: ModelSizes,
-  traits: DecoderTraits,
-  vector: (tensor: string, length: number) => VectorRole,
-): RopeDescription {
-  const dimensions = readCount(file, `${architecture}.rope.dimension_count`, {
-    least: 8,
-    most: sizes.headSize,
-    fallback: sizes.headSize,
-  });
-  const scaling = file.metadata.get(`${architecture}.rope.scaling.type`) ?? "none";
-  if (dimensions % 8 !== 0 || (scaling !== "none" && scaling !== "linear")) {
-    throw new BitNetError(
-      "UNSUPPORTED_ARCHITECTURE",
-      `Cannot run "${file.source.name}": rotary embedding of ${dimensions} dimensions with "${String(scaling).slice(0, 32)}" scaling has no graph here`,
-      { details: { dimensions, scaling: String(scaling).slice(0, 32) } },
-    );
+/** Keys that change what every token becomes, and that no graph here knows. */
+function refuseUnknownMathematics(keys: ArchitectureKeys): void {
+  for (const key of ["attn_logit_softcapping", "final_logit_softcapping"]) {
+    if (keys.has(key) && keys.value(key) !== 0) throw keys.unsupported(`metadata "${key}" has no graph here`);
   }
-  return {
-    pairing: traits.pairing,
-    dimensions,
-    base: readPositive(file, `${architecture}.rope.freq_base`, 10000),
-    scale: scaling === "linear" ? 1 / readPositive(file, `${architecture}.rope.scaling.factor`, 1) : 1,
-    factors: file.tensors.has("rope_freqs.weight") ? vector("rope_freqs.weight", dimensions / 2) : undefined,
-  };
+  if (keys.value("attention.causal") === false) {
+    throw keys.unsupported("attention that looks ahead has no graph here");
+  }
+  if (keys.has("expert_count") && keys.value("expert_count") !== 0) {
+    throw keys.unsupported("a mixture of experts has no graph here");
+  }
 }

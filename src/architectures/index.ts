@@ -4,13 +4,25 @@ import { bitnetB158 } from "./bitnet-b1.58.js";
 import { bitnet } from "./bitnet.js";
 import { describeDecoder } from "./decoder.js";
 import type { Architecture, ModelDescription } from "./description.js";
-import { readText } from "./metadata.js";
+import { gemma3 } from "./gemma3.js";
 import { llama } from "./llama.js";
+import { readText } from "./metadata.js";
+import { minicpm } from "./minicpm.js";
+import { qwen2 } from "./qwen2.js";
+import { qwen3 } from "./qwen3.js";
 
 export type * from "./description.js";
 
 /** Every family that has a graph here. A new one is a file and a line. */
-export const architectures: readonly Architecture[] = [bitnetB158, bitnet, llama];
+export const architectures: readonly Architecture[] = [
+  bitnetB158,
+  bitnet,
+  llama,
+  qwen2,
+  qwen3,
+  gemma3,
+  minicpm,
+];
 
 /**
  * What to compute for a file: its graph's sizes and the tensors that fill it, all of them present and of the right shape.

@@ -1,5 +1,6 @@
 import { BitNetError } from "../errors.js";
 import type { ModelFile } from "../files/model-file.js";
+import type { ArchitectureKeys } from "./description.js";
 
 /** A text in the metadata. @throws BitNetError MODEL_INVALID if it is missing or something else. */
 export function readText(file: ModelFile, key: string): string {
@@ -24,11 +25,7 @@ export function readCount(
     const head = list[0];
     if (head !== undefined && list.every((item) => item === head)) value = head;
     else {
-      throw new BitNetError(
-        "UNSUPPORTED_ARCHITECTURE",
-        `Cannot run "${file.source.name}": metadata "${key}" differs between layers, which has no graph here`,
-        { details: { key } },
-      );
+      throw unsupported(file, `metadata "${key}" differs between layers, which has no graph here`, { key });
     }
   }
   if (typeof value === "number" && Number.isInteger(value) && value >= range.least && value <= range.most)
@@ -50,10 +47,42 @@ export function readPositive(file: ModelFile, key: string, fallback?: number): n
   throw invalid(file, `metadata "${key}" ${describeValue(value)}, not a positive number`, { key });
 }
 
+/** A finite number. @throws BitNetError MODEL_INVALID if it is neither that nor absent. */
+export function readNumber(file: ModelFile, key: string, fallback: number): number {
+  const value = file.metadata.get(key) ?? fallback;
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw invalid(file, `metadata "${key}" ${describeValue(value)}, not a number`, { key });
+}
+
 function describeValue(value: unknown): string {
   if (value === undefined) return "is missing";
   const simple = typeof value === "string" || typeof value === "number" || typeof value === "bigint";
   return simple ? `is ${String(value).slice(0, 40)}` : `is a ${typeof value}`;
+}
+
+/** Reads metadata under an architecture's name. */
+export function keysOf(file: ModelFile, architecture: string): ArchitectureKeys {
+  const full = (key: string): string => `${architecture}.${key}`;
+  return {
+    has: (key) => file.metadata.has(full(key)),
+    positive: (key, fallback) => readPositive(file, full(key), fallback),
+    number: (key, fallback) => readNumber(file, full(key), fallback),
+    count: (key, range) => readCount(file, full(key), range),
+    text: (key, fallback) => (file.metadata.has(full(key)) ? readText(file, full(key)) : fallback),
+    value: (key) => file.metadata.get(full(key)),
+    unsupported: (problem, details = {}) => unsupported(file, problem, details),
+  };
+}
+
+/** The error for a model that is sound and has no graph here. */
+export function unsupported(
+  file: ModelFile,
+  problem: string,
+  details: Readonly<Record<string, unknown>> = {},
+): BitNetError {
+  return new BitNetError("UNSUPPORTED_ARCHITECTURE", `Cannot run "${file.source.name}": ${problem}`, {
+    details,
+  });
 }
 
 /** The error for a file whose parts do not make a model. */

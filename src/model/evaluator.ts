@@ -4,7 +4,7 @@ import type { CachePlan } from "./cache-plan.js";
 import type { Batch } from "./forward.js";
 import type { OutputHead } from "./output-head.js";
 import type { LogitsNeed } from "./screening.js";
-import type { WorkPlan } from "./work-plan.js";
+import { workOf, type WorkPlan } from "./work-plan.js";
 
 /** What a pass does for one sequence. */
 export interface Continuation {
@@ -42,6 +42,14 @@ export interface Evaluator extends Disposable {
    * @throws BitNetError as `Session.evaluate`; `signal.reason` before the pass has begun.
    */
   evaluate(continuations: readonly Continuation[], signal: AbortSignal | undefined): Promise<LogitRows>;
+  /**
+   * Runs one pass and gives hidden states after the last norm instead of logits.
+   * @returns [tokens, width], those of the first sequence first; good until the next pass.
+   */
+  hidden(
+    continuations: readonly Omit<Continuation, "needs">[],
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array>;
   /** Frees the buffers; idempotent, and not while a pass is under way. */
   dispose(): void;
 }
@@ -86,6 +94,19 @@ export function createEvaluator(parts: {
           return screen ? outputHead.screened(plan, row, needs.length, need) : view(row);
         },
       };
+    },
+    async hidden(continuations, signal): Promise<Float32Array> {
+      throwIfAborted(signal);
+      const batch = createBatch(
+        continuations.map((continuation) => ({ ...continuation, needs: [] })),
+        "hidden",
+      );
+      await outputHead.embed(plan, batch.tokens);
+      await parts.run(batch);
+      alive();
+      const { address, region, cols } = workOf(plan, plan.logits.region).x;
+      const bytes = memories.view({ region, address }, batch.tokens.length * cols * 4);
+      return new Float32Array(bytes.buffer, bytes.byteOffset, batch.tokens.length * cols);
     },
     dispose: parts.release,
     [Symbol.dispose]: parts.release,

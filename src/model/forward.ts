@@ -9,8 +9,8 @@ export interface Batch {
   readonly segments: readonly Segment[];
   /** The tokens after which logits are wanted: ascending indexes into `tokens`. */
   readonly logitRows: readonly number[];
-  /** Exact logits, or those of the head's screen, which only approximates them. */
-  readonly head: "exact" | "screen";
+  /** Exact logits; or those of the head's screen, which only approximates them; or none, and what would go into the head. */
+  readonly head: "exact" | "screen" | "hidden";
 }
 
 /** Neighbouring tokens of a batch that continue one sequence; no two segments of a batch continue the same. */
@@ -32,20 +32,28 @@ export interface Segment {
 export function forward(model: Model, plan: WorkPlan, batch: Batch, ops: Operations): void {
   let { x } = ops.buffers(plan, model.embeddingRegion);
   if (model.embedding !== undefined) ops.embed(model.embedding, batch.tokens, x); // x [tokens, width]
+  if (model.embeddingScale !== 1) ops.scale(x, model.embeddingScale);
 
   for (const [index, layer] of model.layers.entries()) {
     const { query, key, value, attended, gate, up, x: here } = ops.buffers(plan, layer.region);
     x = ops.move(x, here);
 
     ops.project(x, layer.attentionNorm, [layer.query, query], [layer.key, key], [layer.value, value]);
+    ops.normHeads(layer.queryNorm, query);
+    ops.normHeads(layer.keyNorm, key);
     ops.rotateAndCache(index, query, key, value); // keys, values [context, kv] of each sequence
     ops.attend(index, query, attended); // attended [tokens, heads · headSize]
-    ops.projectAndAdd(attended, layer.attentionSubNorm, layer.output, x); // x += W · attended
+    ops.projectAndAdd(attended, layer.output, x); // x += W · attended
 
     ops.projectGated(x, layer.feedForwardNorm, [layer.gate, gate], [layer.up, up]); // gate [tokens, feedForward]
-    ops.projectAndAdd(gate, layer.feedForwardSubNorm, layer.down, x); // x += W · gate
+    ops.projectAndAdd(gate, layer.down, x); // x += W · gate
   }
 
+  if (batch.head === "hidden") {
+    x = ops.move(x, ops.buffers(plan, model.headRegion).x);
+    ops.normalize(x, model.outputNorm);
+    return;
+  }
   if (batch.logitRows.length === 0) return;
   x = ops.move(x, ops.buffers(plan, model.headRegion).x);
   const head = batch.head === "screen" ? model.screen?.matrix : model.head;

@@ -10,6 +10,7 @@ import { type Batch, forward, type Segment } from "./forward.js";
 import type { Model } from "./model.js";
 import { type CachedSegment, createOperations, type Member, type Operations, share } from "./operations.js";
 import { type ProfiledOperations, profileOperations } from "./profile.js";
+import { weightRanges } from "./traffic.js";
 import type { WorkPlan } from "./work-plan.js";
 
 /** What the owner of a team tells its members, besides the team's own messages. */
@@ -23,6 +24,7 @@ export type MemberMessage =
   | MeetJob
   | PackHalvesJob
   | CopyCacheJob
+  | ReadWeightsJob
   | ForwardJob;
 
 /** A piece of the output head to pack, by rows. */
@@ -43,6 +45,13 @@ export interface CopyCacheJob {
   readonly kind: "copyCache";
   readonly job: number;
   readonly copy: CacheCopy;
+}
+
+/** Reads the weights of a generated token, `times` times: for measuring. */
+export interface ReadWeightsJob {
+  readonly kind: "readWeights";
+  readonly job: number;
+  readonly times: number;
 }
 
 /** One pass over a batch. */
@@ -88,6 +97,8 @@ function listen(port: NonNullable<typeof parentPort>): void {
       count,
       kernels: kernelsOf,
       ternaryProduct: (region) => ternaryKernel(wideKernelsOf(region), product.form),
+      sparseKernels: wideKernelsOf,
+      form: product.form,
       attentionKernels: product.wideAttention ? wideKernelsOf : kernelsOf,
       bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
       barrier(): void {
@@ -145,6 +156,19 @@ function listen(port: NonNullable<typeof parentPort>): void {
     return { ...segment, cache: cacheOf(segment.cache) };
   }
 
+  function readWeights({ job, times }: ReadWeightsJob): void {
+    if (start === undefined || model === undefined) throw new Error("told to read before being set up");
+    const member = memberOf(start);
+    for (let i = 0; i < times; i += 1) {
+      for (const { region, address, bytes } of weightRanges(model)) {
+        const [begin, end] = share(Math.floor(bytes / 64), member);
+        kernelsOf(region).sum_words(address + begin * 64, (end - begin) * 64);
+      }
+    }
+    member.barrier();
+    if (member.index === 0) answer({ kind: "done", job });
+  }
+
   function run({ job, work, batch }: ForwardJob): void {
     const plan = plans.work.get(work);
     if (model === undefined || ops === undefined || plan === undefined)
@@ -188,6 +212,9 @@ function listen(port: NonNullable<typeof parentPort>): void {
         return;
       case "copyCache":
         copyCache(message);
+        return;
+      case "readWeights":
+        readWeights(message);
         return;
       case "forward":
         run(message);

@@ -1,7 +1,8 @@
-import type { ModelSizes, RopeDescription } from "../architectures/description.js";
+import type { Gate, ModelSizes, RopeDescription } from "../architectures/description.js";
 import type { HeadScreen } from "../packing/screen.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
 import type { Place } from "../wasm/memory.js";
+import type { Sparsity } from "./sparse.js";
 
 /**
  * A loaded model: immutable, and plain data, so that every thread of the team gets the same copy. All weights are addresses
@@ -9,10 +10,11 @@ import type { Place } from "../wasm/memory.js";
  */
 export interface Model {
   readonly sizes: ModelSizes;
-  readonly rope: RopeDescription;
-  readonly gate: "relu2" | "silu";
+  readonly ropes: readonly RopeDescription[];
+  readonly gate: Gate;
   readonly epsilon: number;
   readonly attentionScale: number;
+  readonly embeddingScale: number;
   /** Undefined while the output head is screened: the caller then fills the residual stream from rows of the file. */
   readonly embedding: PackedMatrix | undefined;
   /** Where rows of the embedding go. */
@@ -24,24 +26,40 @@ export interface Model {
   /** Where the output norm, the head and its screen lie. */
   readonly headRegion: number;
   readonly screen: HeadScreen | undefined;
-  /** Cosines and sines of every position up to `contextLength`, one table in each region that holds layers. */
-  readonly ropeTables: readonly Place[];
+  /** For each of `ropes` the cosines and sines of every position up to `contextLength`: a table in each region of its layers. */
+  readonly ropeTables: readonly (readonly Place[])[];
+  readonly sparsity: Sparsity;
   /** Positions for which the tables were made: no session is longer. */
   readonly contextLength: number;
 }
 
-/** One block's weights, all in one region. Sub-norms are undefined where the architecture has none. */
+/** One block's weights, all in one region; what a model does not have is undefined. */
 export interface Layer {
   readonly region: number;
   readonly attentionNorm: PackedVector;
-  readonly query: PackedMatrix;
-  readonly key: PackedMatrix;
-  readonly value: PackedMatrix;
-  readonly attentionSubNorm: PackedVector | undefined;
-  readonly output: PackedMatrix;
+  readonly query: Projection;
+  readonly key: Projection;
+  readonly value: Projection;
+  /** Norms of each head. */
+  readonly queryNorm: PackedVector | undefined;
+  readonly keyNorm: PackedVector | undefined;
+  /** Index into the model's `ropes` and `ropeTables`. */
+  readonly rope: number;
+  /** How many positions a token sees, its own the last. */
+  readonly window: number | undefined;
+  readonly output: Projection;
   readonly feedForwardNorm: PackedVector;
-  readonly gate: PackedMatrix;
-  readonly up: PackedMatrix;
-  readonly feedForwardSubNorm: PackedVector | undefined;
-  readonly down: PackedMatrix;
+  readonly gate: Projection;
+  readonly up: Projection;
+  readonly down: Projection;
+  /** `down` once more, by columns (assembly/kernels/sparse), where its zero inputs are to be left out. */
+  readonly downColumns: Place | undefined;
+}
+
+/** A linear layer: outputNorm(W · inputNorm(x) + bias). */
+export interface Projection {
+  readonly matrix: PackedMatrix;
+  readonly inputNorm: PackedVector | undefined;
+  readonly bias: PackedVector | undefined;
+  readonly outputNorm: PackedVector | undefined;
 }

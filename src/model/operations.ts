@@ -1,9 +1,16 @@
 import { readRow } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
-import { attentionPositions, type Kernels } from "../wasm/kernels.js";
+import { attentionPositions, type Kernels, type TernaryForm } from "../wasm/kernels.js";
 import type { CachePlan } from "./cache-plan.js";
 import type { Segment } from "./forward.js";
-import type { Model } from "./model.js";
+import type { Model, Projection } from "./model.js";
+import {
+  addListedColumns,
+  columnGranule,
+  createChoice,
+  multiplyListedRows,
+  type SparseOperands,
+} from "./sparse.js";
 import { type Buffer, inputOf, type WorkBuffers, workOf, type WorkPlan } from "./work-plan.js";
 
 /** What one thread of the team is and has. */
@@ -15,6 +22,9 @@ export interface Member {
   kernels(region: number): Kernels;
   /** The ternary product over a region, in the form that is fastest here. */
   ternaryProduct(region: number): Kernels["matmul_ternary_i8_plain"];
+  /** The kernels to take products of lists of rows from, and the form of the product that is fastest here. */
+  sparseKernels(region: number): Kernels;
+  readonly form: TernaryForm;
   /** The kernels to take attention from. */
   attentionKernels(region: number): Kernels;
   /** The bytes of a region, for moving rows between regions. */
@@ -36,30 +46,35 @@ export interface Operations {
   buffers(plan: WorkPlan, region: number): WorkBuffers;
   /** out[t] = W[ids[t]] */
   embed(embedding: PackedMatrix, ids: readonly number[], out: Buffer): void;
+  /** x = x · factor */
+  scale(x: Buffer, factor: number): void;
   /** Brings rows to another region's buffer; returns the buffer they are in. */
   move(from: Buffer, to: Buffer): Buffer;
-  /** out = W · norm(x) for matrices that share an input. */
-  project(
-    x: Buffer,
-    norm: PackedVector | undefined,
-    ...products: readonly (readonly [PackedMatrix, Buffer])[]
-  ): void;
-  /** out += W · norm(x) */
-  projectAndAdd(x: Buffer, norm: PackedVector | undefined, matrix: PackedMatrix, out: Buffer): void;
+  /** out = W · norm(x) for projections that share an input; each may normalize it once more for itself. */
+  project(x: Buffer, norm: PackedVector, ...products: readonly (readonly [Projection, Buffer])[]): void;
+  /** out += W · x */
+  projectAndAdd(x: Buffer, projection: Projection, out: Buffer): void;
   /** gate = activation(G · norm(x)) · (U · norm(x)) */
   projectGated(
     x: Buffer,
-    norm: PackedVector | undefined,
-    gate: readonly [PackedMatrix, Buffer],
-    up: readonly [PackedMatrix, Buffer],
+    norm: PackedVector,
+    gate: readonly [Projection, Buffer],
+    up: readonly [Projection, Buffer],
   ): void;
+  /** Normalizes each head by itself; nothing where there is no norm. */
+  normHeads(norm: PackedVector | undefined, heads: Buffer): void;
   /**
    * Turns queries and keys by their positions' angles, in place; then keys and values go into their sequence's cache of the
    * layer, rounded to halves.
    */
   rotateAndCache(layer: number, query: Buffer, key: Buffer, value: Buffer): void;
-  /** Causal attention of every query head over its group's keys and values in its sequence's cache of the layer. */
+  /**
+   * Causal attention of every query head over its group's keys and values in its sequence's cache of the layer, as far back
+   * as the layer sees.
+   */
   attend(layer: number, query: Buffer, out: Buffer): void;
+  /** x = norm(x) */
+  normalize(x: Buffer, norm: PackedVector): void;
   /** logits[i] = W · norm(x[rows[i]]) */
   head(x: Buffer, rows: readonly number[], norm: PackedVector, matrix: PackedMatrix, logits: Buffer): void;
 }
@@ -89,6 +104,8 @@ export function createOperations(model: Model, member: Member): Operations {
   let plan: WorkPlan;
   let segments: readonly CachedSegment[] = [];
   let tokens = 0;
+  const columnsOf = new Map(model.layers.map((layer) => [layer.down.matrix, layer.downColumns]));
+  const [rowChoice, columnChoice] = [createChoice(model.sparsity), createChoice(model.sparsity)];
 
   /** f32 rows at an address, `cols` of them apart. */
   interface Rows {
@@ -101,10 +118,14 @@ export function createOperations(model: Model, member: Member): Operations {
   }
 
   /**
-   * Normalizes and quantizes the rows of a projection's input. For few tokens every member does all of it for itself, which
-   * costs a microsecond and saves a barrier; for many they share the rows and wait.
+   * Normalizes the rows of a projection's input, by one norm after another, and quantizes them. For few tokens every member
+   * does all of it for itself, which costs a microsecond and saves a barrier; for many they share the rows and wait.
    */
-  function prepare(x: Rows, norm: PackedVector | undefined, forms: ReadonlySet<InputForm>): PreparedInput {
+  function prepare(
+    x: Rows,
+    norms: readonly (PackedVector | undefined)[],
+    forms: ReadonlySet<InputForm>,
+  ): PreparedInput {
     const work = workOf(plan, x.region);
     const { input, alone } = inputOf(work, x.tokens, member.index);
     const kernels = member.kernels(x.region);
@@ -112,17 +133,20 @@ export function createOperations(model: Model, member: Member): Operations {
     const stride = x.cols * 4;
     const count = end - begin;
     let from = x.address;
+    let { picked } = x;
+    for (const norm of norms) {
+      if (norm === undefined) continue;
+      const normalize = (row: number, rows: number, to: number): void =>
+        // prettier-ignore
+        kernels.rms_norm(
+          from + row * stride, x.cols, rows, stride, norm.address, model.epsilon, input.normed + to * stride, stride,
+        );
+      if (picked !== undefined) for (let i = begin; i < end; i += 1) normalize(picked[i] ?? 0, 1, i);
+      else if (count > 0) normalize(begin, count, begin);
+      from = input.normed;
+      picked = undefined;
+    }
     if (count > 0) {
-      if (norm !== undefined) {
-        from = input.normed;
-        const normalize = (row: number, rows: number, to: number): void =>
-          // prettier-ignore
-          kernels.rms_norm(
-            x.address + row * stride, x.cols, rows, stride, norm.address, model.epsilon, from + to * stride, stride,
-          );
-        if (x.picked === undefined) normalize(begin, count, begin);
-        else for (let i = begin; i < end; i += 1) normalize(x.picked[i] ?? 0, 1, i);
-      }
       const rows = from + begin * stride;
       if (forms.has("i8")) {
         const to = input.quantized + begin * x.cols;
@@ -131,7 +155,7 @@ export function createOperations(model: Model, member: Member): Operations {
         const to = input.quantized + begin * x.cols * 2;
         kernels.quantize_activations_i14(rows, x.cols, count, stride, to, input.records + begin * 4);
       }
-    } else if (norm !== undefined) from = input.normed;
+    }
     if (!alone) member.barrier();
     return {
       region: x.region,
@@ -147,10 +171,48 @@ export function createOperations(model: Model, member: Member): Operations {
     return workOf(plan, region).own[member.index]?.scratch ?? 0;
   }
 
-  /** This member's rows of out (+)= W · input. */
-  function multiply(matrix: PackedMatrix, input: PreparedInput, out: Rows, accumulate: boolean): void {
-    const kernels = member.kernels(matrix.region);
+  /** This member's rows of out (+)= W · input + bias. */
+  function multiply(
+    { matrix, bias }: Projection,
+    input: PreparedInput,
+    out: Rows,
+    accumulate: boolean,
+  ): void {
+    multiplyMatrix(matrix, input, out, accumulate);
+    if (bias === undefined) return;
     const [begin, end] = share(matrix.rows, member, rowGranule);
+    const kernels = member.kernels(matrix.region);
+    kernels.add_rows(out.address, bias.address, out.tokens, out.cols * 4, 0, begin, end);
+  }
+
+  /** This member's rows of products that share an input, up to a norm of their own. */
+  function multiplyAll(
+    x: Rows,
+    norm: PackedVector,
+    products: readonly (readonly [Projection, Buffer])[],
+  ): void {
+    if (products.every(([{ inputNorm }]) => inputNorm === undefined)) {
+      const input = prepare(x, [norm], inputForms(products.map(([{ matrix }]) => matrix)));
+      for (const [projection, out] of products) multiply(projection, input, rowsOf(out), false);
+      return;
+    }
+    for (const [index, [projection, out]] of products.entries()) {
+      // What members share must not be overwritten while one still reads it.
+      if (index > 0 && !inputOf(workOf(plan, x.region), x.tokens, member.index).alone) member.barrier();
+      const input = prepare(x, [norm, projection.inputNorm], inputForms([projection.matrix]));
+      multiply(projection, input, rowsOf(out), false);
+    }
+  }
+
+  /** This member's rows of out (+)= W · input. */
+  function multiplyMatrix(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    out: Rows,
+    accumulate: boolean,
+    [begin, end] = share(matrix.rows, member, rowGranule),
+  ): void {
+    const kernels = member.kernels(matrix.region);
     if (begin === end) return;
     const { address, cols, scale } = matrix;
     const { tokens: count, quantized, records } = input;
@@ -195,6 +257,60 @@ export function createOperations(model: Model, member: Member): Operations {
     }
   }
 
+  /** What a sparse product of one token needs; undefined for more tokens, and where there is nothing to leave out. */
+  function sparseOperands(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    out: Buffer,
+  ): SparseOperands | undefined {
+    if (model.gate !== "relu2" || model.sparsity === "off") return undefined;
+    if (input.tokens !== 1 || matrix.layout !== "ternary-rows") return undefined;
+    return {
+      kernels: member.sparseKernels(matrix.region),
+      quantized: input.quantized,
+      record: input.records,
+      output: out.address,
+      scratch: workOf(plan, matrix.region).sparse[member.index]?.address ?? 0,
+    };
+  }
+
+  /** As multiply, for the `up` of a squared relu: where the gate is positive, if those rows are few. True if so. */
+  function multiplyGated(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    gate: Buffer,
+    up: Buffer,
+    range: [number, number],
+  ): boolean {
+    const operands = sparseOperands(matrix, input, up);
+    if (operands !== undefined) {
+      const scratch = scratchOf(matrix.region);
+      if (multiplyListedRows(operands, rowChoice, member.form, matrix, gate.address, range, scratch))
+        return true;
+    }
+    const started = performance.now();
+    multiplyMatrix(matrix, input, rowsOf(up), false, range);
+    if (operands !== undefined) rowChoice.dense(range[1] - range[0], performance.now() - started);
+    return false;
+  }
+
+  /** As multiply, adding up; of a matrix that there is a copy by columns of, those whose input is not zero, if they are few. */
+  function multiplyAndAdd(projection: Projection, input: PreparedInput, out: Buffer): void {
+    const { matrix, bias } = projection;
+    const columns = bias === undefined ? columnsOf.get(matrix) : undefined;
+    const operands = columns && sparseOperands(matrix, input, out);
+    if (columns === undefined || operands === undefined) {
+      multiply(projection, input, rowsOf(out), true);
+      return;
+    }
+    // The same rows either way: other members may decide otherwise.
+    const range = share(matrix.rows, member, columnGranule);
+    if (range[0] === range[1] || addListedColumns(operands, columnChoice, matrix, columns, range)) return;
+    const started = performance.now();
+    multiplyMatrix(matrix, input, rowsOf(out), true, range);
+    columnChoice.dense(matrix.cols, performance.now() - started);
+  }
+
   function rowsOf(buffer: Buffer, count = tokens): Rows {
     return { region: buffer.region, address: buffer.address, cols: buffer.cols, tokens: count };
   }
@@ -213,6 +329,12 @@ export function createOperations(model: Model, member: Member): Operations {
         readRow(kernels, embedding, ids[t] ?? 0, out.address + t * out.cols * 4);
       member.barrier();
     },
+    scale(x, factor): void {
+      const [begin, end] = share(tokens, member);
+      const stride = x.cols * 4;
+      member.kernels(x.region).scale_rows(x.address + begin * stride, end - begin, stride, x.cols, factor);
+      member.barrier();
+    },
     move(from, to): Buffer {
       if (from.region === to.region) return to;
       if (member.index === 0) {
@@ -225,40 +347,81 @@ export function createOperations(model: Model, member: Member): Operations {
       return to;
     },
     project(x, norm, ...products): void {
-      const input = prepare(rowsOf(x), norm, inputForms(products.map(([matrix]) => matrix)));
-      for (const [matrix, out] of products) multiply(matrix, input, rowsOf(out), false);
+      multiplyAll(rowsOf(x), norm, products);
       member.barrier();
     },
-    projectAndAdd(x, norm, matrix, out): void {
-      const input = prepare(rowsOf(x), norm, inputForms([matrix]));
-      multiply(matrix, input, rowsOf(out), true);
+    projectAndAdd(x, projection, out): void {
+      const { matrix, inputNorm, outputNorm } = projection;
+      const input = prepare(rowsOf(x), [inputNorm], inputForms([matrix]));
+      if (outputNorm === undefined) {
+        multiplyAndAdd(projection, input, out);
+        member.barrier();
+        return;
+      }
+      const { projected } = workOf(plan, out.region);
+      multiply(projection, input, rowsOf(projected), false);
+      member.barrier();
+      // A norm needs whole rows: of these each member takes some.
+      const kernels = member.kernels(out.region);
+      const [begin, end] = share(tokens, member);
+      const stride = out.cols * 4;
+      const [rows, to] = [projected.address + begin * stride, out.address + begin * stride];
+      const count = end - begin;
+      kernels.rms_norm(rows, out.cols, count, stride, outputNorm.address, model.epsilon, rows, stride);
+      kernels.add_rows(to, rows, count, stride, stride, 0, out.cols);
       member.barrier();
     },
-    projectGated(x, norm, [gateMatrix, gate], [upMatrix, up]): void {
-      const input = prepare(rowsOf(x), norm, inputForms([gateMatrix, upMatrix]));
-      multiply(gateMatrix, input, rowsOf(gate), false);
-      multiply(upMatrix, input, rowsOf(up), false);
+    projectGated(x, norm, gateProduct, upProduct): void {
+      const [[gateLayer, gate], [upLayer, up]] = [gateProduct, upProduct];
       // The member's own rows of both products are its own columns of the buffers: no need to wait in between.
-      const [begin, end] = share(gateMatrix.rows, member, rowGranule);
+      const range = share(gateLayer.matrix.rows, member, rowGranule);
       const kernels = member.kernels(gate.region);
-      const activate = model.gate === "relu2" ? kernels.gate_relu2 : kernels.gate_silu;
-      activate(gate.address, up.address, tokens, gate.cols * 4, begin, end);
+      const activate = (): void =>
+        kernels[`gate_${model.gate}`](gate.address, up.address, tokens, gate.cols * 4, ...range);
+      const plain = [gateLayer, upLayer].every(
+        (layer) => layer.inputNorm === undefined && layer.bias === undefined,
+      );
+      if (plain) {
+        const input = prepare(rowsOf(x), [norm], inputForms([gateLayer.matrix, upLayer.matrix]));
+        multiplyMatrix(gateLayer.matrix, input, rowsOf(gate), false, range);
+        if (multiplyGated(upLayer.matrix, input, gate, up, range)) {
+          kernels.gate_relu2_listed(gate.address, up.address, ...range);
+        } else activate();
+      } else {
+        multiplyAll(rowsOf(x), norm, [gateProduct, upProduct]);
+        activate();
+      }
       member.barrier();
+    },
+    normHeads(norm, heads): void {
+      if (norm === undefined) return;
+      const { headSize } = model.sizes;
+      const headBytes = headSize * 4;
+      const kernels = member.kernels(heads.region);
+      // The same heads that the member rotates next: no need to wait in between.
+      const [begin, end] = share(heads.cols / headSize, member);
+      for (let t = 0; t < tokens; t += 1) {
+        const at = heads.address + t * heads.cols * 4 + begin * headBytes;
+        kernels.rms_norm(at, headSize, end - begin, headBytes, norm.address, model.epsilon, at, headBytes);
+      }
     },
     rotateAndCache(layer, query, key, value): void {
       const { region } = query;
+      const index = model.layers[layer]?.rope ?? 0;
+      const turn = model.ropes[index];
+      const tables = model.ropeTables[index]?.find((place) => place.region === region);
+      if (turn === undefined || tables === undefined) throw new RangeError(`no rope for layer ${layer}`);
       const { heads, kvHeads, headSize } = model.sizes;
-      const { dimensions, pairing } = model.rope;
+      const { dimensions, pairing } = turn;
       const kernels = member.kernels(region);
       const rope = pairing === "halves" ? kernels.rope_halves : kernels.rope_adjacent;
-      const angles = model.ropeTables.find((place) => place.region === region)?.address ?? 0;
       const headBytes = headSize * 4;
       const rowBytes = headSize * 2;
       const [begin, end] = share(heads, member);
       const [kvBegin, kvEnd] = share(kvHeads, member);
       let first = 0;
       for (const { cache, position, tokens: count } of segments) {
-        const table = angles + position * dimensions * 4;
+        const table = tables.address + position * dimensions * 4;
         const at = (rows: Buffer): number => rows.address + first * rows.cols * 4;
         // prettier-ignore
         rope(
@@ -289,6 +452,7 @@ export function createOperations(model: Model, member: Member): Operations {
       const kernels = member.attentionKernels(query.region);
       const scratch = workOf(plan, query.region).attention[member.index]?.address ?? 0;
       const stride = query.cols * 4;
+      const window = model.layers[layer]?.window ?? plan.contextLength;
       let firstRow = 0;
       for (const { cache, position, tokens: length } of segments) {
         const { keys, values } = cache.layers[layer] ?? {};
@@ -301,7 +465,8 @@ export function createOperations(model: Model, member: Member): Operations {
           // prettier-ignore
           kernels.attention(
             query.address + at, stride, keys.address + cacheOffset, values.address + cacheOffset, headSize, count,
-            position + first, tokenCount, model.attentionScale, scratch, attentionPositions(plan.contextLength), out.address + at, stride,
+            position + first, tokenCount, window, model.attentionScale, scratch, attentionPositions(plan.contextLength),
+            out.address + at, stride,
           );
         };
         if (length === 1) {
@@ -326,10 +491,18 @@ export function createOperations(model: Model, member: Member): Operations {
       }
       member.barrier();
     },
+    normalize(x, norm): void {
+      const [begin, end] = share(tokens, member);
+      const stride = x.cols * 4;
+      const at = x.address + begin * stride;
+      const kernels = member.kernels(x.region);
+      kernels.rms_norm(at, x.cols, end - begin, stride, norm.address, model.epsilon, at, stride);
+      member.barrier();
+    },
     head(x, rows, norm, matrix, logits): void {
       const count = rows.length;
-      const input = prepare({ ...rowsOf(x, count), picked: rows }, norm, inputForms([matrix]));
-      multiply(matrix, input, rowsOf(logits, count), false);
+      const input = prepare({ ...rowsOf(x, count), picked: rows }, [norm], inputForms([matrix]));
+      multiplyMatrix(matrix, input, rowsOf(logits, count), false);
       member.barrier();
     },
   };

@@ -1,4 +1,5 @@
 import type { Operations } from "./operations.js";
+import type { WorkBuffers } from "./work-plan.js";
 
 /** Milliseconds that one member spent in each operation, waiting for the others included. */
 export type Profile = Readonly<Record<string, number>>;
@@ -13,6 +14,7 @@ export interface ProfiledOperations {
 /** The same operations, with a clock around each: about a tenth of a microsecond per operation. */
 export function profileOperations(inner: Operations): ProfiledOperations {
   let spent: Record<string, number> = {};
+  let work: WorkBuffers | undefined;
   function timed<A extends unknown[], R>(name: string, call: (...args: A) => R): (...args: A) => R {
     return (...args) => {
       const begin = performance.now();
@@ -24,17 +26,22 @@ export function profileOperations(inner: Operations): ProfiledOperations {
   return {
     operations: {
       begin: inner.begin,
-      buffers: inner.buffers,
+      buffers(plan, region): WorkBuffers {
+        work = inner.buffers(plan, region);
+        return work;
+      },
       embed: timed("embedding", inner.embed),
       move: timed("moving between memories", inner.move),
       project: timed("query, key, value", inner.project),
-      projectAndAdd(x, norm, matrix, out): void {
-        const name = matrix.cols > x.cols || out.cols < x.cols ? "down" : "attention output";
-        timed(name, inner.projectAndAdd)(x, norm, matrix, out);
+      scale: timed("embedding", inner.scale),
+      projectAndAdd(x, projection, out): void {
+        timed(x === work?.gate ? "down" : "attention output", inner.projectAndAdd)(x, projection, out);
       },
       projectGated: timed("gate and up", inner.projectGated),
+      normHeads: timed("norms of heads", inner.normHeads),
       rotateAndCache: timed("rotary embedding, cache", inner.rotateAndCache),
       attend: timed("attention", inner.attend),
+      normalize: timed("last norm", inner.normalize),
       head: timed("output head", inner.head),
     },
     take(): Profile {

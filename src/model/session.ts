@@ -65,6 +65,18 @@ export interface InnerSession extends Session {
   ): Promise<LogitRows>;
   /** Moves past the next token of the draft that was evaluated last. @throws BitNetError DISPOSED. */
   keep(): void;
+  /**
+   * Evaluates tokens and shows the logits after each of the last `rows` of them, where they lie: [vocabSize], to be read
+   * before `visit` returns. However many rows there are, memory holds those of one pass.
+   *
+   * @param visit is called with row 0 … rows − 1, in order. What it throws ends the evaluation.
+   */
+  visitLogits(
+    ids: readonly number[],
+    rows: number,
+    visit: (logits: Float32Array, row: number) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<void>;
 }
 
 export function createSession(parts: {
@@ -121,28 +133,30 @@ export function createSession(parts: {
   }
 
   /**
-   * Passes over the ids; a failure between passes leaves the position where it was.
+   * Passes over the ids, of as many tokens as there is room for and for whose logits; a failure between passes leaves the
+   * position where it was.
    * @param needs what is wanted after each of the last ids.
+   * @param onPass gets the rows of a pass, and which of all that are wanted they are.
    */
   async function passes(
     ids: readonly number[],
-    tokensPerPass: number,
     needs: readonly LogitsNeed[],
     signal: AbortSignal | undefined,
-    onPass: (rows: LogitRows, begin: number) => Promise<void> | void,
+    onPass: (rows: LogitRows, first: number, count: number) => Promise<void> | void,
   ): Promise<void> {
     check(ids);
     drafted = 0;
     const start = position;
     const firstNeed = ids.length - needs.length;
-    for (let begin = 0; begin < ids.length; begin += tokensPerPass) {
-      const end = Math.min(ids.length, begin + tokensPerPass);
-      const wanted = needs.slice(Math.max(0, begin - firstNeed), Math.max(0, end - firstNeed));
+    for (let begin = 0, end = 0; begin < ids.length; begin = end) {
+      end = Math.min(ids.length, begin + batchTokens, Math.max(begin, firstNeed) + logitRows);
+      const first = Math.max(0, begin - firstNeed);
+      const wanted = needs.slice(first, Math.max(0, end - firstNeed));
       const rows = await evaluator.evaluate(
         [{ cache, position: start + begin, tokens: ids.slice(begin, end), needs: wanted }],
         signal,
       );
-      await onPass(rows, begin);
+      await onPass(rows, first, wanted.length);
     }
     throwIfAborted(signal);
     position = start + ids.length;
@@ -155,11 +169,18 @@ export function createSession(parts: {
     signal: AbortSignal | undefined,
   ): Promise<LogitRows> {
     let last: LogitRows | undefined;
-    await passes(ids, batchTokens, needs, signal, (rows) => {
+    await passes(ids, needs, signal, (rows) => {
       last = rows;
     });
     if (last === undefined) throw new RangeError("no pass was run");
     return last;
+  }
+
+  function visitRows(...[ids, rows, visit, signal]: Parameters<InnerSession["visitLogits"]>): Promise<void> {
+    const needs = new Array<LogitsNeed>(rows).fill("all");
+    return passes(ids, needs, signal, async (given, first, count) => {
+      for (let row = 0; row < count; row += 1) visit(await given.at(row), first + row);
+    });
   }
 
   const session: InnerSession = {
@@ -184,14 +205,11 @@ export function createSession(parts: {
         }
         check(wanted);
         const all = new Float32Array(wanted.length * vocabSize);
-        const needs = wanted.map(() => "all" as const);
-        await passes(wanted, Math.min(batchTokens, logitRows), needs, signal, async (rows, begin) => {
-          for (let row = begin; row < Math.min(wanted.length, begin + logitRows); row += 1)
-            all.set(await rows.at(row - begin), row * vocabSize);
-        });
+        await visitRows(wanted, wanted.length, (logits, row) => all.set(logits, row * vocabSize), signal);
         return all;
       });
     },
+    visitLogits: (ids, rows, visit, signal) => inTurn(() => visitRows(ids, rows, visit, signal)),
     evaluateInPlace(ids, need, signal): Promise<Float32Array> {
       return inTurn(async () => (await lastRows(ids, [need], signal)).at(0));
     },

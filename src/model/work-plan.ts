@@ -1,7 +1,8 @@
 import { BitNetError } from "../errors.js";
 import { attentionPositions, attentionScratchBytes, ternaryScratchBytes } from "../wasm/kernels.js";
-import type { Memories, Place } from "../wasm/memory.js";
+import type { Allocator, Memories, Place } from "../wasm/memory.js";
 import type { Model } from "./model.js";
+import { sparseScratchBytes } from "./sparse.js";
 
 /** Tokens evaluated in one pass over the weights: enough to make prompts cheap, few enough to stay in the second-level cache. */
 export const batchTokens = 64;
@@ -40,10 +41,14 @@ export interface WorkBuffers {
   readonly attended: Buffer;
   readonly gate: Buffer;
   readonly up: Buffer;
+  /** What a projection gives that is normalized before it is added to x; no columns where no projection is. */
+  readonly projected: Buffer;
   /** Inputs of a projection, written by the team together: normed f32 and quantized rows, and their records. */
   readonly shared: ProjectionInput;
   /** The same for each member's own use, for few tokens. */
   readonly own: readonly ProjectionInput[];
+  /** Each member's lists of what is not zero, and sums (model/sparse). */
+  readonly sparse: readonly Place[];
   /** Each member's scratch for attention: four heads' queries and scores. */
   readonly attention: readonly Place[];
 }
@@ -75,6 +80,15 @@ export function inputOf(
   return { input, alone };
 }
 
+/** What of a model decides how much memory its passes take, and where. */
+export interface WorkModel extends Pick<Model, "sizes" | "headRegion" | "embeddingRegion"> {
+  readonly layers: readonly {
+    readonly region: number;
+    readonly output: { readonly outputNorm: object | undefined };
+    readonly down: { readonly outputNorm: object | undefined };
+  }[];
+}
+
 /**
  * Takes memory to compute passes in.
  *
@@ -84,8 +98,8 @@ export function inputOf(
  * @throws BitNetError OUT_OF_MEMORY if it does not fit; nothing stays taken then.
  */
 export function allocateWork(
-  memories: Memories,
-  model: Model,
+  memories: Allocator,
+  model: WorkModel,
   options: {
     readonly id: number;
     readonly contextLength: number;
@@ -105,6 +119,7 @@ export function allocateWork(
   const tokens = options.tokens ?? Math.min(batchTokens, contextLength);
   const fitting = Math.max(1, Math.min(tokens, Math.floor(logitsBytes / (vocabSize * 4))));
   const logitRows = options.logitRows ?? fitting;
+  const hasOutputNorms = model.layers.some(({ output, down }) => output.outputNorm ?? down.outputNorm);
   const widest = Math.max(width, heads * headSize, feedForward);
   const input = (region: number, count: number): ProjectionInput => ({
     normed: take(region, count * widest * 4),
@@ -122,8 +137,13 @@ export function allocateWork(
       attended: buffer(heads * headSize),
       gate: buffer(feedForward),
       up: buffer(feedForward),
+      projected: buffer(hasOutputNorms ? width : 0),
       shared: input(region, tokens),
       own: Array.from({ length: members }, () => input(region, Math.min(ownTokens, tokens))),
+      sparse: Array.from({ length: members }, () => ({
+        region,
+        address: take(region, sparseScratchBytes(width, feedForward), "working buffers"),
+      })),
       attention: Array.from({ length: members }, () => ({
         region,
         address: take(region, attentionScratchBytes(headSize, attentionPositions(contextLength))),
@@ -162,6 +182,8 @@ export function freeWork(memories: Memories, plan: WorkPlan): void {
       work.attended,
       work.gate,
       work.up,
+      ...work.sparse,
+      work.projected,
       ...work.attention,
     );
     for (const input of [work.shared, ...work.own]) {

@@ -17,13 +17,13 @@ export interface PreTokenizer {
 
 // The case-insensitive groups of the published expressions are spelt out: `(?i:)` is not in every engine, and folding
 // by Unicode would also take U+017F for an s, which llama.cpp does not.
-const CONTRACTIONS = String.raw`(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])`;
+export const CONTRACTIONS: string = String.raw`(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])`;
 const TAIL = String.raw`| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
 const LETTERS = String.raw`|[^\r\n\p{L}\p{N}]?\p{L}+`;
 
 const LLAMA_3 = CONTRACTIONS + LETTERS + String.raw`|\p{N}{1,3}` + TAIL;
 const QWEN_2 = CONTRACTIONS + LETTERS + String.raw`|\p{N}` + TAIL;
-const GPT_2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`;
+export const GPT_2: string = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`;
 const THREE_DIGITS = "[0-9][0-9][0-9]";
 
 /** The splitter that llama.cpp falls back to where a file names none. */

@@ -43,7 +43,8 @@ export function createAttentionTrial(memories: Memories): AttentionTrial {
   function attend(kernels: Kernels, headCount: number, position: number): void {
     // prettier-ignore
     kernels.attention(
-      query, rowBytes, keys, values, headSize, headCount, position, 1, 1 / 12, scratch, scratchPositions, output, rowBytes,
+      query, rowBytes, keys, values, headSize, headCount, position, 1, positions, 1 / 12, scratch, scratchPositions,
+      output, rowBytes,
     );
   }
   function result(kernels: Kernels, position: number): Uint8Array {

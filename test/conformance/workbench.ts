@@ -4,7 +4,12 @@ import { packMatrix, packVector, type Packing, readRow } from "#dist/packing/pac
 import type { PackedMatrix } from "#dist/packing/packed.js";
 import { openFileSource } from "#dist/platform/node.js";
 import { compileKernels, instantiateKernels, type KernelBuild } from "#dist/wasm/kernel-build.js";
-import { ternaryKernel, ternaryScratchBytes } from "#dist/wasm/kernels.js";
+import {
+  attentionPositions,
+  attentionScratchBytes,
+  ternaryKernel,
+  ternaryScratchBytes,
+} from "#dist/wasm/kernels.js";
 import { createMemories } from "#dist/wasm/memory.js";
 import { chooseForm } from "#dist/wasm/choose-product.js";
 import { createProductTrial } from "#dist/wasm/product-trial.js";
@@ -140,7 +145,9 @@ export async function openWorkbench(path: string, build: KernelBuild): Promise<W
     },
     rotate(x, tokens, { heads, headSize, dimensions, base, pairing }): Rows {
       const table = take(tokens * dimensions * 4);
-      kernels.rope_table(table, 0, tokens, dimensions, base, 1, 1, 0);
+      const frequencies = take(dimensions * 4);
+      kernels.rope_frequencies(frequencies, dimensions, base, 1, 0, 1, 1, 1, 0);
+      kernels.rope_table(table, 0, tokens, dimensions, frequencies, 1);
       const address = write(x);
       const stride = heads * headSize * 4;
       const rope = kernels[`rope_${pairing}`];
@@ -155,12 +162,15 @@ export async function openWorkbench(path: string, build: KernelBuild): Promise<W
     attend(query, keys, values, headSize): Rows {
       const tokens = query.length / headSize;
       const output = take(query.byteLength);
-      const positions = Math.ceil(tokens / 4) * 4;
-      const scratch = take(4 * (headSize + positions) * 4);
+      const positions = attentionPositions(tokens);
+      const scratch = take(attentionScratchBytes(headSize, positions));
       const scale = Math.fround(1 / Math.sqrt(headSize));
       const stride = headSize * 4;
       const [q, k, v] = [write(query), halves(keys), halves(values)];
-      kernels.attention(q, stride, k, v, headSize, 1, 0, tokens, scale, scratch, positions, output, stride);
+      // prettier-ignore
+      kernels.attention(
+        q, stride, k, v, headSize, 1, 0, tokens, tokens, scale, scratch, positions, output, stride,
+      );
       return read(output, query.length);
     },
     gate(kind, gate, up): Rows {

@@ -9,15 +9,45 @@ export interface RopeAngles {
   readonly magnitude?: number;
   /** What frequencies are divided by, one for each pair. */
   readonly factors?: Float32Array;
+  readonly yarn?: Yarn;
+}
+
+/** YaRN (Peng et al., 2023) with the parameters that GGUF files carry. */
+export interface Yarn {
+  readonly originalContext: number;
+  /** Pairs that turn more often than this within the original context keep their frequency, to the extent of `extrapolation`. */
+  readonly betaFast: number;
+  /** Pairs that turn less often are squeezed by the whole scale. */
+  readonly betaSlow: number;
+  readonly extrapolation: number;
+}
+
+/**
+ * How far pair i keeps its own frequency: 1 up to the pair that turns betaFast times, 0 from the one that turns betaSlow
+ * times, a straight line between them; both rounded outwards to whole pairs (ggml's rope_yarn_corr_dims and rope_yarn_ramp).
+ */
+export function yarnShare(pair: number, dimensions: number, base: number, yarn: Yarn): number {
+  const pairOf = (turns: number): number =>
+    (dimensions * Math.log(yarn.originalContext / (turns * 2 * Math.PI))) / (2 * Math.log(base));
+  const low = Math.max(0, Math.floor(pairOf(yarn.betaFast)));
+  const high = Math.min(dimensions - 1, Math.ceil(pairOf(yarn.betaSlow)));
+  const along = (pair - low) / Math.max(0.001, high - low);
+  return (1 - Math.min(1, Math.max(0, along))) * yarn.extrapolation;
+}
+
+/** What each pair's angle grows by from one position to the next, in f64. */
+export function ropeFrequencies({ dimensions, base, scale = 1, factors, yarn }: RopeAngles): number[] {
+  return Array.from({ length: dimensions / 2 }, (_, i) => {
+    const own = base ** ((-2 * i) / dimensions) / (factors ? at(factors, i) : 1);
+    const kept = yarn === undefined ? 0 : yarnShare(i, dimensions, base, yarn);
+    return own * kept + own * scale * (1 - kept);
+  });
 }
 
 /** Cosine and sine of each pair's angle at a position, in f64: [dimensions / 2] cosines, then as many sines. */
 export function ropeAngles(position: number, options: RopeAngles): number[] {
-  const { dimensions, base, scale = 1, magnitude = 1, factors } = options;
-  const angles = Array.from({ length: dimensions / 2 }, (_, i) => {
-    const frequency = (base ** ((-2 * i) / dimensions) * scale) / (factors ? at(factors, i) : 1);
-    return position * frequency;
-  });
+  const { magnitude = 1 } = options;
+  const angles = ropeFrequencies(options).map((frequency) => position * frequency);
   return [...angles.map((a) => Math.cos(a) * magnitude), ...angles.map((a) => Math.sin(a) * magnitude)];
 }
 

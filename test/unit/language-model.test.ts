@@ -294,7 +294,7 @@ describe("loading", () => {
     const junk = new Uint8Array(100).fill(7);
     await expect(loadModel("no-such-file.gguf")).rejects.toEqual(code("FILE_NOT_FOUND"));
     await expect(loadModel(junk)).rejects.toEqual(code("FILE_CORRUPT"));
-    await expect(loadModel("hf:owner/repo")).rejects.toEqual(code("INVALID_ARGUMENT"));
+    await expect(loadModel("hf:owner")).rejects.toEqual(code("INVALID_ARGUMENT"));
     await expect(loadModel(undefined, { threads: 0 })).rejects.toEqual(code("INVALID_ARGUMENT"));
     await expect(loadModel(undefined, { threads: 1.5 })).rejects.toEqual(code("INVALID_ARGUMENT"));
     await expect(loadModel(undefined, { contextLength: 257 })).rejects.toEqual(code("INVALID_ARGUMENT"));

@@ -42,7 +42,10 @@ export const run: CliCommand = {
   summary: "Continue a text",
   define(command: Command, terminal: Terminal): void {
     command
-      .argument("[model]", "a GGUF file (default: the embedded model)")
+      .argument(
+        "[model]",
+        "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo (default: the embedded model)",
+      )
       .addOption(new Option("-p, --prompt <text>", "the text to continue").conflicts("file"))
       .option("-f, --file <path>", "read the prompt from a file")
       .option(

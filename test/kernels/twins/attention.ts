@@ -21,6 +21,8 @@ interface Shape {
   readonly tokens: number;
   readonly heads: number;
   readonly headSize: number;
+  /** How many positions a token sees, its own the last; left out, all. */
+  readonly window?: number;
   /** What queries are multiplied by: large ones make one weight 1 and the others vanish. */
   readonly queryFactor?: number;
 }
@@ -40,13 +42,17 @@ export const attentionTwin: KernelTwin = {
     // Across the blocks of 256 positions in which values are mixed.
     for (const position of [254, 255, 256, 600])
       yield attentionCase({ position, tokens: 2, heads: 1, headSize: 64 }, numbers);
+    // Windows of one position, within and across the tokens of a pass, as long as the text, and longer.
+    for (const window of [1, 2, 5, 9, 12, 17, 18, 1000])
+      yield attentionCase({ position: 7, tokens: 11, heads: 3, headSize: 16, window }, numbers);
+    yield attentionCase({ position: 600, tokens: 2, heads: 4, headSize: 64, window: 512 }, numbers);
     yield attentionCase({ position: 13, tokens: 2, heads: 1, headSize: 64, queryFactor: 100 }, numbers);
     yield attentionCase({ position: 13, tokens: 2, heads: 1, headSize: 64, queryFactor: 0 }, numbers);
   },
 };
 
 function attentionCase(shape: Shape, numbers: Numbers): KernelCase {
-  const { position, tokens, heads, headSize, queryFactor = 1 } = shape;
+  const { position, tokens, heads, headSize, window = 1e6, queryFactor = 1 } = shape;
   const width = heads * headSize;
   const queries = Array.from({ length: tokens }, () =>
     numbers.floats(width).map((value) => value * queryFactor),
@@ -76,12 +82,12 @@ function attentionCase(shape: Shape, numbers: Numbers): KernelCase {
     const [keyRows, valueRows, scratch] = [at("keys"), at("values"), at("scratch")];
     // prettier-ignore
     kernels.attention(
-      query, queryStride, keyRows, valueRows, headSize, headCount, position + first, count, scale, scratch, positions,
-      output, outputStride,
+      query, queryStride, keyRows, valueRows, headSize, headCount, position + first, count, window, scale, scratch,
+      positions, output, outputStride,
     );
   };
   return {
-    name: `${tokens} tokens at ${position}, ${heads} heads of ${headSize}${queryFactor === 1 ? "" : `, queries · ${queryFactor}`}`,
+    name: `${tokens} tokens at ${position}, ${heads} heads of ${headSize}${shape.window === undefined ? "" : `, a window of ${window}`}${queryFactor === 1 ? "" : `, queries · ${queryFactor}`}`,
     blocks: {
       queries: stridedRows(queries, queryStride),
       keys: bytesOf(...keyBits),
@@ -103,14 +109,16 @@ function attentionCase(shape: Shape, numbers: Numbers): KernelCase {
     ],
     check(outcome): void {
       queries.forEach((queryRow, t) => {
-        const seen = position + t + 1;
+        const end = position + t + 1;
+        const begin = Math.max(0, end - window);
+        const seen = end - begin;
         for (let head = 0; head < heads; head += 1) {
           const query = queryRow.subarray(head * headSize, (head + 1) * headSize);
-          const input = { query, keys: keys.slice(0, seen), values: values.slice(0, seen), scale };
+          const input = { query, keys: keys.slice(begin, end), values: values.slice(begin, end), scale };
           const magnitude = attentionMagnitude(input);
           const bound = attentionOutputBound(input);
-          const begin = (t * outputStride) / 4 + head * headSize;
-          const actual = outcome.floats("output").subarray(begin, begin + headSize);
+          const at = (t * outputStride) / 4 + head * headSize;
+          const actual = outcome.floats("output").subarray(at, at + headSize);
           // The exponential is never below 2⁻¹²⁶, so a weight that should vanish may be that much; |value| is below 8.
           const within = (i: number): number => bound * valueAt(magnitude, i) + seen * 8 * 2 ** -126;
           recordFigure(

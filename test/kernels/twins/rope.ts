@@ -1,7 +1,13 @@
 import type { Kernels } from "#dist/wasm/kernels.js";
 import { f32, roundoff } from "../../reference/float32.js";
 import { halfToNumber, roundToHalf } from "../../reference/halves.js";
-import { ropeAngles, type RopeAngles, type RopePairing, rotateHead } from "../../reference/rope.js";
+import {
+  ropeAngles,
+  type RopeAngles,
+  ropeFrequencies,
+  type RopePairing,
+  rotateHead,
+} from "../../reference/rope.js";
 import {
   type AddressOf,
   bytesOf,
@@ -15,11 +21,106 @@ import {
 } from "../kernel-case.js";
 import { createNumbers, type Numbers } from "../numbers.js";
 
+/** YaRN's parameters as Qwen3 files carry them, for a stretch by four. */
+const yarn = { originalContext: 32768, betaFast: 32, betaSlow: 1, extrapolation: 1 };
+
+/** Every kind of frequency that a file can ask for. */
+const frequencyCases: readonly (RopeAngles & { readonly name: string })[] = [
+  { name: "plain", dimensions: 128, base: 500000 },
+  { name: "the least", dimensions: 8, base: 10000 },
+  { name: "linear", dimensions: 96, base: 10000, scale: 0.125 },
+  { name: "with factors", dimensions: 32, base: 10000, factors: positives(16) },
+  { name: "linear with factors", dimensions: 32, base: 10000, scale: 0.3, factors: positives(16) },
+  { name: "YaRN", dimensions: 128, base: 1e6, scale: 0.25, yarn },
+  { name: "YaRN with factors", dimensions: 64, base: 1e6, scale: 0.25, factors: positives(32), yarn },
+  // The ramp begins before the first pair, or ends past the last, or has no length.
+  {
+    name: "YaRN of a short context",
+    dimensions: 64,
+    base: 1e4,
+    scale: 0.5,
+    yarn: { ...yarn, originalContext: 64 },
+  },
+  {
+    name: "YaRN of a long context",
+    dimensions: 64,
+    base: 1e2,
+    scale: 0.5,
+    yarn: { ...yarn, originalContext: 2 ** 26 },
+  },
+  { name: "YaRN with one beta", dimensions: 64, base: 1e4, scale: 0.5, yarn: { ...yarn, betaFast: 1 } },
+  { name: "YaRN by half", dimensions: 64, base: 1e4, scale: 0.5, yarn: { ...yarn, extrapolation: 0.5 } },
+];
+
+function positives(count: number): Float32Array {
+  return createNumbers(5)
+    .floats(count)
+    .map((value) => Math.abs(value) + 0.5);
+}
+
+export const ropeFrequenciesTwin: KernelTwin = {
+  *cases(): Iterable<KernelCase> {
+    for (const angles of frequencyCases) yield frequenciesCase(angles);
+  },
+};
+
+function frequenciesCase(angles: RopeAngles & { readonly name: string }): KernelCase {
+  const { name, dimensions, base, scale = 1, factors } = angles;
+  const { originalContext, betaFast, betaSlow, extrapolation } = angles.yarn ?? { ...yarn, extrapolation: 0 };
+  return {
+    name: `${name}, ${dimensions} dimensions`,
+    blocks: { frequencies: unset(dimensions * 4), ...(factors && { factors: bytesOf(factors) }) },
+    aligned: [],
+    writes: { frequencies: [[0, dimensions * 4]] },
+    ways: [
+      (kernels, at) => {
+        const divisors = factors === undefined ? 0 : at("factors");
+        // prettier-ignore
+        kernels.rope_frequencies(
+          at("frequencies"), dimensions, base, scale, divisors, originalContext, betaFast, betaSlow, extrapolation,
+        );
+      },
+    ],
+    check(outcome): void {
+      const actual = new Float64Array(outcome.bytes("frequencies").buffer);
+      ropeFrequencies(angles).forEach((expected, i) => {
+        // A power, up to two products and a sum in f64, each good to about an ulp of 2⁻⁵².
+        const error = Math.abs((actual[i] ?? NaN) - expected);
+        if (!(error <= 2 ** -49 * expected))
+          throw new Error(`pair ${i} is ${actual[i]}, expected ${expected}`);
+      });
+    },
+  };
+}
+
+export const ropeMagnitudeTwin: KernelTwin = {
+  *cases(): Iterable<KernelCase> {
+    for (const factor of [0.5, 1, 1.5, 4, 40, 1024]) {
+      for (const logMultiplier of [0, 0.0707, 1]) yield magnitudeCase(factor, logMultiplier);
+    }
+  },
+};
+
+function magnitudeCase(factor: number, logMultiplier: number): KernelCase {
+  // llama.cpp's get_mscale, and Hugging Face's: 1 for contexts that are not stretched.
+  const mscale = (multiplier: number): number => (factor <= 1 ? 1 : 0.1 * multiplier * Math.log(factor) + 1);
+  const expected = mscale(1) / mscale(logMultiplier);
+  return {
+    name: `stretched by ${factor}, log multiplier ${logMultiplier}`,
+    blocks: {},
+    aligned: [],
+    writes: {},
+    ways: [(kernels) => kernels.rope_magnitude(factor, logMultiplier)],
+    check({ returned = NaN }): void {
+      if (!(Math.abs(returned - expected) <= 2 ** -50 * expected)) {
+        throw new Error(`the magnitude is ${returned}, expected ${expected}`);
+      }
+    },
+  };
+}
+
 export const ropeTableTwin: KernelTwin = {
   *cases(): Iterable<KernelCase> {
-    const factors = createNumbers(5)
-      .floats(16)
-      .map((value) => Math.abs(value) + 0.5);
     for (const [begin, end] of [
       [0, 0],
       [0, 1],
@@ -28,23 +129,24 @@ export const ropeTableTwin: KernelTwin = {
     ] as const) {
       for (const dimensions of [8, 64, 128]) yield tableCase(begin, end, { dimensions, base: 500000 });
     }
-    yield tableCase(100, 103, { dimensions: 96, base: 10000, scale: 0.25 });
-    yield tableCase(31, 37, { dimensions: 32, base: 10000, magnitude: 1.2, factors });
+    yield tableCase(31, 37, { dimensions: 32, base: 10000, magnitude: 1.2 });
     yield tableCase(131070, 131072, { dimensions: 64, base: 1e6 });
   },
 };
 
 function tableCase(begin: number, end: number, angles: RopeAngles): KernelCase {
-  const { dimensions, base, scale = 1, magnitude = 1, factors } = angles;
+  const { dimensions, magnitude = 1 } = angles;
   const bytes = (end - begin) * dimensions * 4;
   const make = (kernels: Kernels, at: AddressOf, from: number, to: number): void => {
     const address = at("table") + (from - begin) * dimensions * 4;
-    const divisors = factors === undefined ? 0 : at("factors");
-    kernels.rope_table(address, from, to, dimensions, base, scale, magnitude, divisors);
+    kernels.rope_table(address, from, to, dimensions, at("frequencies"), magnitude);
   };
   return {
     name: `positions ${begin} to ${end}, ${dimensions} dimensions`,
-    blocks: { table: unset(bytes), ...(factors && { factors: bytesOf(factors) }) },
+    blocks: {
+      table: unset(bytes),
+      frequencies: new Uint8Array(Float64Array.from(ropeFrequencies(angles)).buffer),
+    },
     aligned: [],
     writes: { table: [[0, bytes]] },
     ways: [

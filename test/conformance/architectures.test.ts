@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { loadModel, type LoadOptions } from "#dist/language-model.js";
+import { recordFigure } from "../figures.js";
+import { at } from "../reference/float32.js";
+import { type ReferenceDecoder, referenceLogits } from "../reference/decoder.js";
+import { makeTinyModel } from "../tiny-model.js";
+import { type ArchitectureCase, architectureCases } from "./architecture-cases.js";
+
+/** Enough for windows, and for rotary embedding to tell near from far. */
+const ids: readonly number[] = Array.from({ length: 12 }, (_, i) => (i * 89 + 7) % 256);
+
+/**
+ * Root mean square of the difference, as a part of the logits' standard deviation. Floats: f32 arithmetic of two layers, and
+ * keys and values that fall on the other side of a half's rounding. Ternary: an int8 that rounds the other way is a step of
+ * 1/127 of its row's largest, and its consequences spread (docs/NUMERICS.md).
+ */
+const bounds = { floats: 5e-4, ternary: 0.01 };
+
+function difference(actual: ArrayLike<number>, expected: readonly (readonly number[])[]): number {
+  const flat = expected.flat();
+  expect(actual.length).toBe(flat.length);
+  const mean = flat.reduce((sum, value) => sum + value, 0) / flat.length;
+  const variance = flat.reduce((sum, value) => sum + (value - mean) ** 2, 0) / flat.length;
+  const error = flat.reduce((sum, value, i) => sum + (value - at(actual, i)) ** 2, 0) / flat.length;
+  return Math.sqrt(error / variance);
+}
+
+async function compute(
+  { metadata, tensors, formats, meaning }: ArchitectureCase,
+  options: LoadOptions = {},
+): Promise<{ readonly logits: Float32Array; readonly reference: ReferenceDecoder }> {
+  const made = await makeTinyModel(metadata, tensors, formats, 11);
+  await using model = await loadModel(made.bytes, { threads: 1, ...options });
+  using session = model.createSession();
+  return { logits: await session.evaluate(ids, { logits: "all" }), reference: meaning(made.tensors) };
+}
+
+describe.each(architectureCases)("$name", (architectureCase) => {
+  const { name, formats, without } = architectureCase;
+  const bound = formats.matrices === "I2_S" ? bounds.ternary : bounds.floats;
+
+  it("computes what the reference computes, and no trait can be left out", async () => {
+    const { logits, reference } = await compute(architectureCase);
+    const error = difference(logits, referenceLogits(reference, ids));
+    recordFigure(`${name}, error`, error);
+    expect(error).toBeLessThan(bound);
+    for (const [trait, change] of Object.entries(without)) {
+      const wrong = difference(logits, referenceLogits(change(reference), ids));
+      recordFigure(`${name}, without ${trait}`, wrong);
+      expect(wrong, `without ${trait}`).toBeGreaterThan(bound);
+    }
+  });
+});
+
+describe("LongRoPE", () => {
+  it("has the short contexts' factors where a short context is asked for", async () => {
+    const long = architectureCases.find(({ name }) => name.includes("factors for long contexts"));
+    const shorten = long?.without["factors for long contexts"];
+    if (long === undefined || shorten === undefined) throw new Error("the case is gone");
+    // 32 is what the model was made for before its context was stretched.
+    for (const [contextLength, isShort] of [
+      [32, true],
+      [33, false],
+    ] as const) {
+      const { logits, reference } = await compute(long, { contextLength });
+      const expected = isShort ? shorten(reference) : reference;
+      expect(
+        difference(logits, referenceLogits(expected, ids)),
+        `a context of ${contextLength}`,
+      ).toBeLessThan(bounds.floats);
+    }
+  });
+});

@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openModelFile } from "#dist/files/index.js";
+import { type LanguageModel, loadModel, type LoadOptions } from "#dist/language-model.js";
+import { startEngine } from "#dist/model/engine.js";
+import { bytesSource } from "#dist/platform/memory-source.js";
+import { makeTinyModel } from "../tiny-model.js";
+import { architectureCases, slidingGemma } from "./architecture-cases.js";
+import { loadOrSkip, plainest, requireSameBits, requireSamePieces } from "./exactness.js";
+import { rowOf } from "./intermediates.js";
+
+// Norms of heads and of projections, windows and two ropes are shared out among threads in ways that the other models'
+// operations are not: the same bits must come of it.
+
+/** More than one pass takes, so that windows reach back into earlier passes. */
+const ids: readonly number[] = Array.from({ length: 83 }, (_, i) => (i * 89 + 7) % 256);
+
+const computations: readonly LoadOptions[] = [
+  { kernelBuild: "simd128", ternaryForm: "plain", threads: 2 },
+  { kernelBuild: "simd128", ternaryForm: "plain", threads: 3 },
+  { kernelBuild: "relaxed", ternaryForm: "narrow", threads: 1 },
+  { kernelBuild: "relaxed", ternaryForm: "wide", threads: 2 },
+  { kernelBuild: "relaxed", ternaryForm: "narrow", threads: 5 },
+];
+
+const chosen = architectureCases.filter(({ name }) =>
+  [
+    "qwen3, a norm before each ternary projection",
+    "gemma3, sliding windows and two bases",
+    "gemma3, a norm before each ternary projection, heads of 256",
+    "llama, biases, linear scaling, a part of each head turning",
+  ].includes(name),
+);
+
+it("has found its models", () => {
+  expect(chosen).toHaveLength(4);
+});
+
+describe.each(chosen)("$name", ({ metadata, tensors, formats }) => {
+  let bytes: Uint8Array;
+  let reference: LanguageModel;
+  /** [ids][vocabulary] */
+  let logits: Float32Array;
+  beforeAll(async () => {
+    ({ bytes } = await makeTinyModel(metadata, tensors, formats, 11));
+    reference = await loadModel(bytes, plainest);
+    using session = reference.createSession();
+    logits = await session.evaluate(ids, { logits: "all" });
+  });
+  afterAll(() => reference?.dispose());
+
+  it("has the same bits one by one and in odd pieces", async () => {
+    await requireSamePieces(reference, ids, logits, [1]);
+    await requireSamePieces(reference, ids, logits, [3, 1, 7, 5, 64, 2]);
+  });
+
+  it.for(computations)(
+    "has the same bits in the $kernelBuild build, $ternaryForm form, $threads threads: at once, one by one, in odd pieces",
+    async (options, context) => {
+      await using model = await loadOrSkip(bytes, options, context);
+      using session = model.createSession();
+      requireSameBits(await session.evaluate(ids, { logits: "all" }), logits, "all at once");
+      await requireSamePieces(model, ids, logits, [1]);
+      await requireSamePieces(model, ids, logits, [3, 1, 7, 5, 64, 2]);
+    },
+  );
+});
+
+it("two ropes and norms behind projections have the same bits over several memories", async () => {
+  const { metadata, tensors, formats } = slidingGemma(24);
+  const { bytes } = await makeTinyModel(metadata, tensors, formats, 11);
+  await using reference = await loadModel(bytes, plainest);
+  using whole = reference.createSession();
+  const logits = await whole.evaluate(ids, { logits: "all" });
+  const engine = await startEngine(await openModelFile(bytesSource(bytes)), {
+    threads: 2,
+    contextLength: undefined,
+    freeBytes: 1 << 30,
+    onBytes: () => undefined,
+    signal: undefined,
+    regionBytes: 2 << 20,
+  });
+  try {
+    expect(new Set(engine.model.layers.map((layer) => layer.region)).size).toBeGreaterThan(1);
+    using session = engine.openSession(ids.length);
+    requireSameBits(await session.evaluate(ids, { logits: "all" }), logits, "all at once");
+    session.truncate(0);
+    for (const [t, id] of ids.slice(0, 20).entries()) {
+      const expected = rowOf(logits, t, logits.length / ids.length);
+      requireSameBits(await session.evaluate([id]), expected, `token ${t}`);
+    }
+  } finally {
+    await engine.dispose();
+  }
+});
