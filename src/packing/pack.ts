@@ -3,6 +3,7 @@ import { BitNetError, throwIfAborted } from "../errors.js";
 import type { ModelFile, TensorInfo } from "../files/model-file.js";
 import type { Kernels } from "../wasm/kernels.js";
 import type { Memories } from "../wasm/memory.js";
+import { whyUnsupported } from "../weight-formats/index.js";
 import type { PackedMatrix, PackedVector } from "./packed.js";
 
 /** Bytes read before the event loop gets a turn: a few milliseconds of work. A multiple of every block size. */
@@ -75,24 +76,14 @@ function find(file: ModelFile, name: string): { readonly packer: Packer; readonl
     throw new BitNetError("MODEL_INVALID", `Cannot load "${file.source.name}": tensor "${name}" is missing`);
   const packer = packers[tensor.type];
   if (packer === undefined) {
-    const reason = unportable.get(tensor.type) ?? "which is not supported";
     throw new BitNetError(
       "UNSUPPORTED_TENSOR_TYPE",
-      `Cannot load "${file.source.name}": tensor "${name}" has type ${tensor.type}, ${reason} (supported: ${packableTypes.join(", ")})`,
+      `Cannot load "${file.source.name}": tensor "${name}" has type ${tensor.type}, ${whyUnsupported(tensor.typeId)} (supported: ${packableTypes.join(", ")})`,
       { details: { tensor: name, type: tensor.type } },
     );
   }
   return { packer, tensor };
 }
-
-/** Types that no portable program can read, and why. */
-const unportable: ReadonlyMap<string, string> = new Map([
-  ["TL1", "whose layout depends on the build that wrote it: convert the model to I2_S"],
-  [
-    "TL2 or MXFP4",
-    "whose layout (if it is TL2) depends on the build that wrote it: convert the model to I2_S",
-  ],
-]);
 
 async function packI2s(
   packing: Packing,
