@@ -1,6 +1,8 @@
 import type { ModelDescription } from "../architectures/index.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { Packing } from "../packing/pack.js";
+import { matrixBytes } from "../packing/packed.js";
+import { groupSizesOf } from "../packing/ternary-groups.js";
 import type { ModelFile } from "../files/model-file.js";
 import { chooseProduct, type ProductChoice } from "../wasm/choose-product.js";
 import { compileKernels, type KernelBuild } from "../wasm/kernel-build.js";
@@ -76,7 +78,11 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
   const home = memories.addRegion();
   // First of all, while the memory is still all zeros.
   const barrierAddress = memories.allocate(home.index, barrierBytes, "the team's barrier");
-  const product = chooseProduct(kernels, memories, { form: options.ternaryForm, wide256: options.wide256 });
+  const product = chooseProduct(kernels, memories, {
+    form: options.ternaryForm,
+    wide256: options.wide256,
+    groupSizes: new Set(Array.from(file.tensors.values()).flatMap(groupSizesOf)),
+  });
   // Threads take as long to start as a small model takes to load: let both happen at once.
   const team = startTeam(memberScript, options.threads, kernels, memories, product, barrierAddress, {
     onProfile: options.onProfile,
@@ -185,10 +191,7 @@ function weightAndHeadBytes(
   const used = memories.regions.reduce((sum, region) => sum + region.usedBytes, 0);
   const matrix = model.head ?? model.screen?.matrix;
   if (matrix === undefined) return { weights: used, head: 0 };
-  const { rows, cols, layout } = matrix;
-  const elementBytes = { "ternary-rows": 0.25, "int8-rows": 1, "f16-rows": 2, "bf16-rows": 2, "f32-rows": 4 }[
-    layout
-  ];
-  const head = rows * cols * elementBytes + (layout === "int8-rows" ? rows * 16 : 0);
+  // A screen has bounds of 8 bytes a row besides.
+  const head = matrixBytes(matrix) + (model.head === undefined ? matrix.rows * 8 : 0);
   return { weights: used - head, head };
 }

@@ -5,7 +5,6 @@ import {
   type ModelDescription,
   type ModelSizes,
 } from "../architectures/index.js";
-import { BitNetError } from "../errors.js";
 import type { ModelFile } from "../files/model-file.js";
 import { packedBytes, packMatrix, packVector, type Packing } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
@@ -110,13 +109,6 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
       : tied
         ? head
         : await packMatrix(packing, description.embedding, embeddingRegion);
-  if (embedding?.layout === "ternary-rows") {
-    throw new BitNetError(
-      "UNSUPPORTED_TENSOR_TYPE",
-      `Cannot load "${file.source.name}": a ternary embedding has no kernel here`,
-      { details: { tensor: description.embedding.tensor } },
-    );
-  }
   const outputNorm = await packVector(packing, description.outputNorm, headRegion);
   const regions = new Set(layers.map((layer) => layer.region));
   const ropeTables = await packRopeTables(packing, description.rope, regions, contextLength);

@@ -2,7 +2,7 @@
 import { isMainThread, parentPort } from "node:worker_threads";
 import type { PackHalvesWork } from "../packing/screen.js";
 import { instantiateKernels } from "../wasm/kernel-build.js";
-import { type Kernels, ternaryKernel } from "../wasm/kernels.js";
+import { type Kernels, ternaryGroupsKernel, ternaryKernel } from "../wasm/kernels.js";
 import { type MemberAnswer, type MemberRegion, type MemberStart, waitForTeam } from "../wasm/team.js";
 import { type Batch, forward } from "./forward.js";
 import type { Model } from "./model.js";
@@ -76,6 +76,7 @@ function listen(port: NonNullable<typeof parentPort>): void {
       count,
       kernels: kernelsOf,
       ternaryProduct: (region) => ternaryKernel(wideKernelsOf(region), product.form),
+      ternaryGroupsProduct: (region, size) => ternaryGroupsKernel(wideKernelsOf(region), product.form, size),
       attentionKernels: product.wideAttention ? wideKernelsOf : kernelsOf,
       bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
       barrier(): void {

@@ -45,3 +45,11 @@ export interface Layer {
   readonly feedForwardSubNorm: PackedVector | undefined;
   readonly down: PackedMatrix;
 }
+
+/** Every matrix that products are taken with. */
+export function* matricesOf({ layers, head, screen }: Model): Iterable<PackedMatrix> {
+  for (const { query, key, value, output, gate, up, down } of layers)
+    yield* [query, key, value, output, gate, up, down];
+  if (head !== undefined) yield head;
+  if (screen !== undefined) yield screen.matrix;
+}

@@ -1,6 +1,7 @@
 import { readRow } from "../packing/pack.js";
-import type { PackedMatrix, PackedVector } from "../packing/packed.js";
-import { attentionPositions, type Kernels } from "../wasm/kernels.js";
+import { groupSizeOf, type PackedMatrix, type PackedVector } from "../packing/packed.js";
+import { attentionPositions, type GroupSize, type Kernels, type MatmulTernaryGroups } from "../wasm/kernels.js";
+import { type InputForm, inputForms, quantizedFor, type QuantizedInput, quantizeRows } from "./input-forms.js";
 import type { Model } from "./model.js";
 import {
   type Buffer,
@@ -21,6 +22,8 @@ export interface Member {
   kernels(region: number): Kernels;
   /** The ternary product over a region, in the form that is fastest here. */
   ternaryProduct(region: number): Kernels["matmul_ternary_i8_plain"];
+  /** The same for weights in groups. */
+  ternaryGroupsProduct(region: number, size: GroupSize): MatmulTernaryGroups;
   /** The kernels to take attention from. */
   attentionKernels(region: number): Kernels;
   /** The bytes of a region, for moving rows between regions. */
@@ -138,13 +141,7 @@ export function createOperations(model: Model, member: Member): Operations {
         );
       }
       const rows = from + begin * stride;
-      if (forms.has("i8")) {
-        const to = input.quantized + begin * x.cols;
-        kernels.quantize_activations_i8(rows, x.cols, count, stride, to, x.cols, input.records + begin * 8);
-      } else if (forms.has("i14")) {
-        const to = input.quantized + begin * x.cols * 2;
-        kernels.quantize_activations_i14(rows, x.cols, count, stride, to, input.records + begin * 4);
-      }
+      quantizeRows(kernels, forms, input.quantized, rows, x.cols, begin, end);
     } else if (norm !== undefined) from = input.normed;
     if (!alone) member.barrier();
     return {
@@ -153,7 +150,6 @@ export function createOperations(model: Model, member: Member): Operations {
       cols: x.cols,
       f32: from,
       quantized: input.quantized,
-      records: input.records,
     };
   }
 
@@ -167,7 +163,7 @@ export function createOperations(model: Model, member: Member): Operations {
     const [begin, end] = share(matrix.rows, member, rowGranule);
     if (begin === end) return;
     const { address, cols, scale } = matrix;
-    const { tokens: count, quantized, records } = input;
+    const { tokens: count } = input;
     const add = accumulate ? 1 : 0;
     const y = out.address;
     const yStride = out.cols * 4;
@@ -176,28 +172,28 @@ export function createOperations(model: Model, member: Member): Operations {
     };
     switch (matrix.layout) {
       case "ternary-rows": {
+        const { values, records } = quantizedFor(matrix, input.quantized);
         const kernel = member.ternaryProduct(matrix.region);
-        kernel(
-          address,
-          cols,
-          begin,
-          end,
-          quantized,
-          cols,
-          records,
-          count,
-          y,
-          yStride,
-          scratchOf(matrix.region),
-          scale,
-          add,
-        );
+        const scratch = scratchOf(matrix.region);
+        // prettier-ignore
+        kernel(address, cols, begin, end, values, cols, records, count, y, yStride, scratch, scale, add);
         return;
       }
-      case "int8-rows":
+      case "ternary-groups-64":
+      case "ternary-groups-128": {
+        const { values, records } = quantizedFor(matrix, input.quantized);
+        const kernel = member.ternaryGroupsProduct(matrix.region, groupSizeOf(matrix.layout));
+        const scratch = scratchOf(matrix.region);
         // prettier-ignore
-        kernels.matmul_i8_i14(address, matrix.records, cols, begin, end, quantized, records, count, y, yStride, scale, add);
+        kernel(address, matrix.records, cols, begin, end, values, records, count, y, yStride, scratch, scale, add);
         return;
+      }
+      case "int8-rows": {
+        const { values, records } = quantizedFor(matrix, input.quantized);
+        // prettier-ignore
+        kernels.matmul_i8_i14(address, matrix.records, cols, begin, end, values, records, count, y, yStride, scale, add);
+        return;
+      }
       case "f16-rows":
         multiplyFloat(kernels.matmul_f16_f32);
         return;
@@ -338,20 +334,10 @@ export function createOperations(model: Model, member: Member): Operations {
   };
 }
 
-/** How a kernel wants its input: as f32, or quantized to 8 or 14 bits. */
-type InputForm = "f32" | "i8" | "i14";
-
 interface PreparedInput {
   readonly region: number;
   readonly tokens: number;
   readonly cols: number;
   readonly f32: number;
-  readonly quantized: number;
-  readonly records: number;
-}
-
-function inputForms(matrices: readonly PackedMatrix[]): ReadonlySet<InputForm> {
-  return new Set(
-    matrices.map(({ layout }) => (layout === "ternary-rows" ? "i8" : layout === "int8-rows" ? "i14" : "f32")),
-  );
+  readonly quantized: QuantizedInput;
 }

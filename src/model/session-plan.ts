@@ -1,7 +1,8 @@
 import { BitNetError } from "../errors.js";
-import { attentionPositions, attentionScratchBytes, ternaryScratchBytes } from "../wasm/kernels.js";
+import { attentionPositions, attentionScratchBytes, productScratchBytes } from "../wasm/kernels.js";
 import type { Memories, Place } from "../wasm/memory.js";
-import type { Model } from "./model.js";
+import { allocateQuantized, inputForms, type QuantizedInput } from "./input-forms.js";
+import { matricesOf, type Model } from "./model.js";
 
 /** Tokens evaluated in one pass over the weights: enough to make prompts cheap, few enough to stay in the second-level cache. */
 export const batchTokens = 64;
@@ -56,11 +57,9 @@ export interface WorkBuffers {
 export interface ProjectionInput {
   /** f32 rows, `cols · 4` bytes apart. */
   readonly normed: number;
-  /** i8 rows, `cols` bytes apart; two planes for the 14-bit form. */
-  readonly quantized: number;
-  /** 8 bytes a row. */
-  readonly records: number;
-  /** What a call of the ternary product wants for its own; each member uses that of its own input. */
+  /** The same rows in every quantized form that a matrix of the model wants. */
+  readonly quantized: QuantizedInput;
+  /** What a call of a product wants for its own; each member uses that of its own input. */
   readonly scratch: number;
 }
 
@@ -89,11 +88,11 @@ export function allocateSession(
   const tokens = Math.min(batchTokens, contextLength);
   const logitsTokens = Math.max(1, Math.min(tokens, Math.floor(logitsBytes / (vocabSize * 4))));
   const widest = Math.max(width, heads * headSize, feedForward);
+  const forms = inputForms(matricesOf(model));
   const input = (region: number, count: number): ProjectionInput => ({
     normed: take(region, count * widest * 4, "working buffers"),
-    quantized: take(region, count * widest * 2, "working buffers"),
-    records: take(region, count * 8, "working buffers"),
-    scratch: take(region, ternaryScratchBytes, "working buffers"),
+    quantized: allocateQuantized(forms, count, widest, (bytes) => take(region, bytes, "working buffers")),
+    scratch: take(region, productScratchBytes, "working buffers"),
   });
   const workBuffers = (region: number): WorkBuffers => {
     const buffer = (cols: number): Buffer => ({
@@ -160,8 +159,8 @@ export function freeSession(memories: Memories, plan: SessionPlan): void {
       ...work.attention,
     );
     for (const input of [work.shared, ...work.own]) {
-      for (const address of [input.normed, input.quantized, input.records, input.scratch])
-        places.push({ region, address });
+      const quantized = Object.values(input.quantized).flatMap(({ values, records }) => [values, records]);
+      for (const address of [input.normed, ...quantized, input.scratch]) places.push({ region, address });
     }
   });
   for (const place of places) memories.free(place.region, place.address);

@@ -2,9 +2,10 @@ import { BitNetError } from "../errors.js";
 import { hasRevectorizer, withRevectorizer } from "../platform/engine-flags.js";
 import { createAttentionTrial } from "./attention-trial.js";
 import { type CompiledKernels, compileCopy, instantiateKernels, type KernelBuild } from "./kernel-build.js";
-import { type Kernels, type TernaryForm, ternaryForms } from "./kernels.js";
+import { createGroupsTrial } from "./groups-trial.js";
+import { type GroupSize, type Kernels, type TernaryForm, ternaryForms } from "./kernels.js";
 import type { Memories } from "./memory.js";
-import { createProductTrial, type ProductTrial } from "./product-trial.js";
+import { allTrials, createProductTrial, type ProductTrial } from "./product-trial.js";
 
 /** How this host multiplies ternary rows. */
 export interface ProductChoice {
@@ -20,6 +21,8 @@ export interface ProductWishes {
   readonly form?: TernaryForm | undefined;
   /** False never tries 256 bits; true or undefined takes them where they are correct and faster. */
   readonly wide256?: boolean | undefined;
+  /** Groups that the model's weights come in: their product is tried as well. None where left out. */
+  readonly groupSizes?: Iterable<GroupSize> | undefined;
 }
 
 /** A form, and the time of its trial product. */
@@ -51,7 +54,8 @@ export function chooseProduct(
   const home = memories.regions[0];
   if (home === undefined) throw new RangeError("the home region comes first");
   const kernels = instantiateKernels(compiled.module, home.memory);
-  const trial = createProductTrial(memories);
+  const groups = Array.from(wishes.groupSizes ?? [], (size) => createGroupsTrial(memories, size));
+  const trial = allTrials([createProductTrial(memories), ...groups]);
   try {
     const { form, milliseconds } = chooseForm(compiled.build, kernels, trial, wishes.form);
     const wide =

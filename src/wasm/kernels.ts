@@ -6,6 +6,12 @@ export interface Kernels {
   readonly matmul_ternary_i8_plain: MatmulTernary;
   readonly matmul_ternary_i8_wide: MatmulTernary;
   readonly matmul_ternary_i8_narrow: MatmulTernary;
+  readonly matmul_ternary_groups64_i8_plain: MatmulTernaryGroups;
+  readonly matmul_ternary_groups64_i8_wide: MatmulTernaryGroups;
+  readonly matmul_ternary_groups64_i8_narrow: MatmulTernaryGroups;
+  readonly matmul_ternary_groups128_i8_plain: MatmulTernaryGroups;
+  readonly matmul_ternary_groups128_i8_wide: MatmulTernaryGroups;
+  readonly matmul_ternary_groups128_i8_narrow: MatmulTernaryGroups;
   readonly matmul_f32_f32: MatmulFloat;
   readonly matmul_bf16_f32: MatmulFloat;
   readonly matmul_f16_f32: MatmulFloat;
@@ -26,6 +32,16 @@ export interface Kernels {
   readonly row_f32: EmbeddingRow;
   readonly row_bf16: EmbeddingRow;
   readonly row_f16: EmbeddingRow;
+  row_ternary(weightsAddress: number, cols: number, row: number, scale: number, outputAddress: number): void;
+  row_ternary_groups(
+    weightsAddress: number,
+    scalesAddress: number,
+    groupSize: number,
+    cols: number,
+    row: number,
+    scale: number,
+    outputAddress: number,
+  ): void;
   quantize_activations_i8(
     inputAddress: number,
     cols: number,
@@ -33,6 +49,15 @@ export interface Kernels {
     inputStride: number,
     outputAddress: number,
     outputStride: number,
+    recordsAddress: number,
+  ): void;
+  quantize_activations_groups(
+    inputAddress: number,
+    cols: number,
+    groupSize: number,
+    tokens: number,
+    inputStride: number,
+    outputAddress: number,
     recordsAddress: number,
   ): void;
   quantize_activations_i14(
@@ -94,6 +119,17 @@ export interface Kernels {
   readonly gate_relu2: GatedActivation;
   readonly gate_silu: GatedActivation;
   check_ternary(codesAddress: number, bytes: number): number;
+  readonly pack_q1_0: PackBlocks;
+  pack_q2_0(
+    blocksAddress: number,
+    rows: number,
+    cols: number,
+    groupSize: number,
+    codesAddress: number,
+    scalesAddress: number,
+  ): number;
+  readonly pack_tq1_0: PackBlocks;
+  readonly pack_tq2_0: PackBlocks;
   pack_f16(fromAddress: number, toAddress: number, count: number): number;
   pack_halves_i8(
     halvesAddress: number,
@@ -136,6 +172,22 @@ type MatmulTernary = (
   accumulate: number,
 ) => void;
 
+export type MatmulTernaryGroups = (
+  weightsAddress: number,
+  scalesAddress: number,
+  cols: number,
+  rowBegin: number,
+  rowEnd: number,
+  activationsAddress: number,
+  recordsAddress: number,
+  tokens: number,
+  outputAddress: number,
+  outputStride: number,
+  scratchAddress: number,
+  scale: number,
+  accumulate: number,
+) => void;
+
 type MatmulFloat = (
   weightsAddress: number,
   cols: number,
@@ -149,6 +201,14 @@ type MatmulFloat = (
   scale: number,
   accumulate: number,
 ) => void;
+
+type PackBlocks = (
+  blocksAddress: number,
+  rows: number,
+  cols: number,
+  codesAddress: number,
+  scalesAddress: number,
+) => number;
 
 type EmbeddingRow = (weightsAddress: number, cols: number, row: number, outputAddress: number) => void;
 
@@ -178,6 +238,12 @@ type GatedActivation = (
 /** Bytes of scratch that a call of the ternary product wants for its own. */
 export const ternaryScratchBytes = 256;
 
+/** The same for the product in groups. */
+export const groupScratchBytes = 6144;
+
+/** Enough for any product. */
+export const productScratchBytes: number = Math.max(ternaryScratchBytes, groupScratchBytes);
+
 /** Bytes of scratch that a call of attention wants for its own. */
 export function attentionScratchBytes(headSize: number, scratchPositions: number): number {
   return 512 + 4 * (headSize + scratchPositions) * 4;
@@ -195,4 +261,12 @@ export type TernaryForm = (typeof ternaryForms)[number];
 /** The ternary product of a kernel module in one of its forms. */
 export function ternaryKernel(kernels: Kernels, form: TernaryForm): Kernels["matmul_ternary_i8_plain"] {
   return kernels[`matmul_ternary_i8_${form}`];
+}
+
+/** Weights that may share a scale in ternary-groups. */
+export type GroupSize = 64 | 128;
+
+/** The same for weights in groups with scales of their own. */
+export function ternaryGroupsKernel(kernels: Kernels, form: TernaryForm, size: GroupSize): MatmulTernaryGroups {
+  return kernels[`matmul_ternary_groups${size}_i8_${form}`];
 }

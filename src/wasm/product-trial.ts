@@ -75,15 +75,9 @@ export function createProductTrial(memories: Memories): ProductTrial {
     time(kernels, form, forMilliseconds): number {
       const multiply = ternaryKernel(kernels, form);
       const [n, k, yStride] = [timedRows, timedCols, timedRows * 4];
-      const started = performance.now();
-      let best = Infinity;
-      for (let now = started; now - started < forMilliseconds;) {
-        multiply(weights, k, 0, n, activations, k, records, 1, output, yStride, scratch, 1, 0);
-        const after = performance.now();
-        best = Math.min(best, after - now);
-        now = after;
-      }
-      return best;
+      return bestTime(forMilliseconds, () =>
+        multiply(weights, k, 0, n, activations, k, records, 1, output, yStride, scratch, 1, 0),
+      );
     },
     free(): void {
       for (const address of [weights, activations, records, output, scratch]) memories.free(region, address);
@@ -91,13 +85,40 @@ export function createProductTrial(memories: Memories): ProductTrial {
   };
 }
 
-/** The same operands on every host, from a small generator (Lehmer, 31 bits). */
-function fillOperands(codes: Uint8Array, x: Uint8Array): void {
+/** The least milliseconds that a call takes, seen in about so many. */
+export function bestTime(forMilliseconds: number, call: () => void): number {
+  const started = performance.now();
+  let best = Infinity;
+  for (let now = started; now - started < forMilliseconds;) {
+    call();
+    const after = performance.now();
+    best = Math.min(best, after - now);
+    now = after;
+  }
+  return best;
+}
+
+/** Several trials as one: correct if all are; their times together, each measured for so long. */
+export function allTrials(trials: readonly ProductTrial[]): ProductTrial {
+  return {
+    correct: (kernels, form) => trials.every((trial) => trial.correct(kernels, form)),
+    time: (kernels, form, forMilliseconds) =>
+      trials.reduce((sum, trial) => sum + trial.time(kernels, form, forMilliseconds), 0),
+    free: () => trials.forEach((trial) => trial.free()),
+  };
+}
+
+/** Whole numbers below a bound, the same on every host: a small generator (Lehmer, 31 bits). */
+export function createOperandNumbers(): (bound: number) => number {
   let state = 20_240_229;
-  const next = (bound: number): number => {
+  return (bound) => {
     state = (state * 48_271) % 2_147_483_647;
     return state % bound;
   };
+}
+
+function fillOperands(codes: Uint8Array, x: Uint8Array): void {
+  const next = createOperandNumbers();
   for (let i = 0; i < codes.length; i += 1)
     codes[i] = next(3) | (next(3) << 2) | (next(3) << 4) | (next(3) << 6);
   // The extremes first: they are where an instruction that saturates or wraps would show.

@@ -59,12 +59,12 @@ export async function requireSamePieces(
 
 /** Loads, or skips where this runtime or engine has no such kernels and the library refuses them. */
 export async function loadOrSkip(
-  path: string,
+  source: string | Uint8Array,
   options: LoadOptions,
   context: TestContext,
 ): Promise<LanguageModel> {
   try {
-    return await loadModel(path, options);
+    return await loadModel(source, options);
   } catch (error) {
     const refused =
       error instanceof BitNetError && ["SELF_TEST_FAILED", "UNSUPPORTED_RUNTIME"].includes(error.code);
