@@ -1,6 +1,7 @@
 import type { ModelDescription } from "../architectures/index.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { Packing } from "../packing/pack.js";
+import { groupSizesOf } from "../packing/ternary-groups.js";
 import type { ModelFile } from "../files/model-file.js";
 import { chooseProduct, type ProductChoice } from "../wasm/choose-product.js";
 import { compileKernels, type KernelBuild } from "../wasm/kernel-build.js";
@@ -109,7 +110,11 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
   const home = memories.addRegion();
   // First of all, while the memory is still all zeros.
   const barrierAddress = memories.allocate(home.index, barrierBytes, "the team's barrier");
-  const product = chooseProduct(kernels, memories, { form: options.ternaryForm, wide256: options.wide256 });
+  const product = chooseProduct(kernels, memories, {
+    form: options.ternaryForm,
+    wide256: options.wide256,
+    groupSizes: new Set(Array.from(file.tensors.values()).flatMap(groupSizesOf)),
+  });
   // Threads take as long to start as a small model takes to load: let both happen at once.
   const team = startTeam(memberScript, options.threads, kernels, memories, product, barrierAddress, {
     onProfile: options.onProfile,

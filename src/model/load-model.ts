@@ -8,7 +8,6 @@ import {
   type RopeDescription,
   type VectorRole,
 } from "../architectures/index.js";
-import { BitNetError } from "../errors.js";
 import type { ModelFile } from "../files/model-file.js";
 import { packedBytes, packMatrix, packVector, type Packing, transposeTernary } from "../packing/pack.js";
 import type { PackedVector } from "../packing/packed.js";
@@ -18,7 +17,8 @@ import { type CompiledKernels, instantiateKernels } from "../wasm/kernel-build.j
 import type { Kernels } from "../wasm/kernels.js";
 import { largestRegionBytes, type Memories, type Place } from "../wasm/memory.js";
 import { kvBytesPerToken } from "./context-length.js";
-import type { Layer, Model, Projection } from "./model.js";
+import { inputForms } from "./input-forms.js";
+import { type Layer, matricesOf as packedMatrices, type Model, type Projection } from "./model.js";
 import { columnGranule, type Sparsity } from "./sparse.js";
 
 export interface ModelLoad {
@@ -101,13 +101,6 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
       : tied
         ? head
         : await packMatrix(packing, description.embedding, embeddingRegion);
-  if (embedding?.layout === "ternary-rows") {
-    throw new BitNetError(
-      "UNSUPPORTED_TENSOR_TYPE",
-      `Cannot load "${file.source.name}": a ternary embedding has no kernel here`,
-      { details: { tensor: description.embedding.tensor } },
-    );
-  }
   const outputNorm = await packVector(packing, description.outputNorm, headRegion);
   const ropeTables: (readonly Place[])[] = [];
   for (const [index, rope] of description.ropes.entries()) {
@@ -133,6 +126,7 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
       headRegion,
       screen,
       sparsity: load.sparsity,
+      inputForms: inputForms(packedMatrices(layers, [head, screen?.matrix])),
       ropeTables,
       contextLength,
     },

@@ -2,7 +2,7 @@
 import { isMainThread, parentPort } from "node:worker_threads";
 import type { PackHalvesWork } from "../packing/screen.js";
 import { instantiateKernels } from "../wasm/kernel-build.js";
-import { type Kernels, ternaryKernel } from "../wasm/kernels.js";
+import { type Kernels, ternaryGroupsKernel, ternaryKernel } from "../wasm/kernels.js";
 import { type MemberAnswer, type MemberRegion, type MemberStart, waitForTeam } from "../wasm/team.js";
 import { type CacheCopy, copyPositions } from "./cache-copy.js";
 import type { CachePlan } from "./cache-plan.js";
@@ -99,6 +99,7 @@ function listen(port: NonNullable<typeof parentPort>): void {
       ternaryProduct: (region) => ternaryKernel(wideKernelsOf(region), product.form),
       sparseKernels: wideKernelsOf,
       form: product.form,
+      ternaryGroupsProduct: (region, size) => ternaryGroupsKernel(wideKernelsOf(region), product.form, size),
       attentionKernels: product.wideAttention ? wideKernelsOf : kernelsOf,
       bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
       barrier(): void {

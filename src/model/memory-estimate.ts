@@ -51,7 +51,9 @@ export function estimateMemory(
   const headRegion = place(plan.headBytes);
   const embeddingRegion = plan.embeddingBytes === 0 ? headRegion : place(plan.embeddingBytes);
   const allocator = createCountingAllocator(regions);
-  const model = { sizes, layers, headRegion, embeddingRegion };
+  // What a token's activations take is small in every form.
+  const inputForms = new Set(["i8", "i14"] as const);
+  const model = { sizes, layers, headRegion, embeddingRegion, inputForms };
   allocateWork(allocator, model, { id: 0, contextLength, members: threads });
   const ropeTables = description.ropes
     .map((rope, index) => {

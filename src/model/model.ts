@@ -2,6 +2,7 @@ import type { Gate, ModelSizes, RopeDescription } from "../architectures/descrip
 import type { HeadScreen } from "../packing/screen.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
 import type { Place } from "../wasm/memory.js";
+import type { InputForm } from "./input-forms.js";
 import type { Sparsity } from "./sparse.js";
 
 /**
@@ -29,6 +30,8 @@ export interface Model {
   /** For each of `ropes` the cosines and sines of every position up to `contextLength`: a table in each region of its layers. */
   readonly ropeTables: readonly (readonly Place[])[];
   readonly sparsity: Sparsity;
+  /** The forms of input that its matrices want. */
+  readonly inputForms: ReadonlySet<InputForm>;
   /** Positions for which the tables were made: no session is longer. */
   readonly contextLength: number;
 }
@@ -62,4 +65,14 @@ export interface Projection {
   readonly inputNorm: PackedVector | undefined;
   readonly bias: PackedVector | undefined;
   readonly outputNorm: PackedVector | undefined;
+}
+
+/** Every matrix that products are taken with. */
+export function* matricesOf(
+  layers: readonly Layer[],
+  heads: readonly (PackedMatrix | undefined)[],
+): Iterable<PackedMatrix> {
+  for (const { query, key, value, output, gate, up, down } of layers)
+    yield* [query, key, value, output, gate, up, down].map(({ matrix }) => matrix);
+  for (const head of heads) if (head !== undefined) yield head;
 }

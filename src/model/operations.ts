@@ -1,9 +1,22 @@
 import { readRow } from "../packing/pack.js";
-import type { PackedMatrix, PackedVector } from "../packing/packed.js";
-import { attentionPositions, type Kernels, type TernaryForm } from "../wasm/kernels.js";
+import { groupSizeOf, type PackedMatrix, type PackedVector } from "../packing/packed.js";
+import {
+  attentionPositions,
+  type GroupSize,
+  type Kernels,
+  type MatmulTernaryGroups,
+  type TernaryForm,
+} from "../wasm/kernels.js";
 import type { Place } from "../wasm/memory.js";
 import type { CachePlan } from "./cache-plan.js";
 import type { Segment } from "./forward.js";
+import {
+  type InputForm,
+  inputForms,
+  quantizedFor,
+  type QuantizedInput,
+  quantizeRows,
+} from "./input-forms.js";
 import type { Model, Projection } from "./model.js";
 import {
   addListedColumns,
@@ -33,6 +46,8 @@ export interface Member {
   /** The kernels to take products of lists of rows from, and the form of the product that is fastest here. */
   sparseKernels(region: number): Kernels;
   readonly form: TernaryForm;
+  /** The same for weights in groups. */
+  ternaryGroupsProduct(region: number, size: GroupSize): MatmulTernaryGroups;
   /** The kernels to take attention from. */
   attentionKernels(region: number): Kernels;
   /** The bytes of a region, for moving rows between regions. */
@@ -158,13 +173,7 @@ export function createOperations(model: Model, member: Member): Operations {
     }
     if (count > 0) {
       const rows = from + begin * stride;
-      if (forms.has("i8")) {
-        const to = input.quantized + begin * x.cols;
-        kernels.quantize_activations_i8(rows, x.cols, count, stride, to, x.cols, input.records + begin * 8);
-      } else if (forms.has("i14")) {
-        const to = input.quantized + begin * x.cols * 2;
-        kernels.quantize_activations_i14(rows, x.cols, count, stride, to, input.records + begin * 4);
-      }
+      quantizeRows(kernels, forms, input.quantized, rows, x.cols, begin, end);
     }
     if (!alone) member.barrier();
     return {
@@ -173,7 +182,6 @@ export function createOperations(model: Model, member: Member): Operations {
       cols: x.cols,
       f32: from,
       quantized: input.quantized,
-      records: input.records,
     };
   }
 
@@ -225,7 +233,7 @@ export function createOperations(model: Model, member: Member): Operations {
     const kernels = member.kernels(matrix.region);
     if (begin === end) return;
     const { address, cols, scale } = matrix;
-    const { tokens: count, quantized, records } = input;
+    const { tokens: count } = input;
     const add = accumulate ? 1 : 0;
     const y = out.address;
     const yStride = out.cols * 4;
@@ -234,28 +242,28 @@ export function createOperations(model: Model, member: Member): Operations {
     };
     switch (matrix.layout) {
       case "ternary-rows": {
+        const { values, records } = quantizedFor(matrix, input.quantized);
         const kernel = member.ternaryProduct(matrix.region);
-        kernel(
-          address,
-          cols,
-          begin,
-          end,
-          quantized,
-          cols,
-          records,
-          count,
-          y,
-          yStride,
-          scratchOf(matrix.region),
-          scale,
-          add,
-        );
+        const scratch = scratchOf(matrix.region);
+        // prettier-ignore
+        kernel(address, cols, begin, end, values, cols, records, count, y, yStride, scratch, scale, add);
         return;
       }
-      case "int8-rows":
+      case "ternary-groups-64":
+      case "ternary-groups-128": {
+        const { values, records } = quantizedFor(matrix, input.quantized);
+        const kernel = member.ternaryGroupsProduct(matrix.region, groupSizeOf(matrix.layout));
+        const scratch = scratchOf(matrix.region);
         // prettier-ignore
-        kernels.matmul_i8_i14(address, matrix.records, cols, begin, end, quantized, records, count, y, yStride, scale, add);
+        kernel(address, matrix.records, cols, begin, end, values, records, count, y, yStride, scratch, scale, add);
         return;
+      }
+      case "int8-rows": {
+        const { values, records } = quantizedFor(matrix, input.quantized);
+        // prettier-ignore
+        kernels.matmul_i8_i14(address, matrix.records, cols, begin, end, values, records, count, y, yStride, scale, add);
+        return;
+      }
       case "f16-rows":
         multiplyFloat(kernels.matmul_f16_f32);
         return;
@@ -275,10 +283,11 @@ export function createOperations(model: Model, member: Member): Operations {
   ): SparseOperands | undefined {
     if (model.gate !== "relu2" || model.sparsity === "off") return undefined;
     if (input.tokens !== 1 || matrix.layout !== "ternary-rows") return undefined;
+    const { values, records } = quantizedFor(matrix, input.quantized);
     return {
       kernels: member.sparseKernels(matrix.region),
-      quantized: input.quantized,
-      record: input.records,
+      quantized: values,
+      record: records,
       output: out.address,
       scratch: workOf(plan, matrix.region).sparse[member.index]?.address ?? 0,
     };
@@ -526,20 +535,10 @@ export function createOperations(model: Model, member: Member): Operations {
   };
 }
 
-/** How a kernel wants its input: as f32, or quantized to 8 or 14 bits. */
-type InputForm = "f32" | "i8" | "i14";
-
 interface PreparedInput {
   readonly region: number;
   readonly tokens: number;
   readonly cols: number;
   readonly f32: number;
-  readonly quantized: number;
-  readonly records: number;
-}
-
-function inputForms(matrices: readonly PackedMatrix[]): ReadonlySet<InputForm> {
-  return new Set(
-    matrices.map(({ layout }) => (layout === "ternary-rows" ? "i8" : layout === "int8-rows" ? "i14" : "f32")),
-  );
+  readonly quantized: QuantizedInput;
 }

@@ -69,8 +69,9 @@ function headRanges({ screen, head }: Model): readonly ByteRange[] {
 
 function matrixRanges({ region, address, layout, rows, cols, records }: PackedMatrix): readonly ByteRange[] {
   const { weightBytes, recordBytes } = layouts[layout];
-  const weights = { region, address, bytes: rows * cols * weightBytes };
-  return recordBytes === 0 ? [weights] : [weights, { region, address: records, bytes: rows * recordBytes }];
+  const weights = { region, address, bytes: rows * weightBytes(cols) };
+  const bytes = rows * recordBytes(cols);
+  return bytes === 0 ? [weights] : [weights, { region, address: records, bytes }];
 }
 
 function vectorRange({ region, address, length }: PackedVector): ByteRange {

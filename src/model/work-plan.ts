@@ -1,6 +1,7 @@
 import { BitNetError } from "../errors.js";
-import { attentionPositions, attentionScratchBytes, ternaryScratchBytes } from "../wasm/kernels.js";
+import { attentionPositions, attentionScratchBytes, productScratchBytes } from "../wasm/kernels.js";
 import type { Allocator, Memories, Place } from "../wasm/memory.js";
+import { allocateQuantized, type QuantizedInput } from "./input-forms.js";
 import type { Model } from "./model.js";
 import { sparseScratchBytes } from "./sparse.js";
 
@@ -62,11 +63,9 @@ export interface WorkBuffers {
 export interface ProjectionInput {
   /** f32 rows, `cols · 4` bytes apart. */
   readonly normed: number;
-  /** i8 rows, `cols` bytes apart; two planes for the 14-bit form. */
-  readonly quantized: number;
-  /** 8 bytes a row. */
-  readonly records: number;
-  /** What a call of the ternary product wants for its own; each member uses that of its own input. */
+  /** The same rows in every quantized form that a matrix of the model wants. */
+  readonly quantized: QuantizedInput;
+  /** What a call of a product wants for its own; each member uses that of its own input. */
   readonly scratch: number;
 }
 
@@ -86,7 +85,7 @@ export function inputOf(
 }
 
 /** What of a model decides how much memory its passes take, and where. */
-export interface WorkModel extends Pick<Model, "sizes" | "headRegion" | "embeddingRegion"> {
+export interface WorkModel extends Pick<Model, "sizes" | "headRegion" | "embeddingRegion" | "inputForms"> {
   readonly layers: readonly {
     readonly region: number;
     readonly output: { readonly outputNorm: object | undefined };
@@ -128,9 +127,8 @@ export function allocateWork(
   const widest = Math.max(width, heads * headSize, feedForward);
   const input = (region: number, count: number): ProjectionInput => ({
     normed: take(region, count * widest * 4),
-    quantized: take(region, count * widest * 2),
-    records: take(region, count * 8),
-    scratch: take(region, ternaryScratchBytes),
+    quantized: allocateQuantized(model.inputForms, count, widest, (bytes) => take(region, bytes)),
+    scratch: take(region, productScratchBytes),
   });
   const workBuffers = (region: number): WorkBuffers => {
     const buffer = (cols: number): Buffer => ({ region, cols, address: take(region, tokens * cols * 4) });
@@ -193,8 +191,8 @@ export function freeWork(memories: Memories, plan: WorkPlan): void {
       ...work.attention,
     );
     for (const input of [work.shared, ...work.own]) {
-      for (const address of [input.normed, input.quantized, input.records, input.scratch])
-        places.push({ region, address });
+      const quantized = Object.values(input.quantized).flatMap(({ values, records }) => [values, records]);
+      for (const address of [input.normed, ...quantized, input.scratch]) places.push({ region, address });
     }
   });
   for (const place of places) memories.free(place.region, place.address);

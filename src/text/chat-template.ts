@@ -39,7 +39,7 @@ const mostTemplateCharacters = 256 << 10;
 /** @throws BitNetError MODEL_INVALID if the model's template cannot be parsed. */
 export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
   const { chatTemplate } = tokenizer;
-  const knownWrong = chatTemplate === undefined || chatTemplate.includes('BITNETAssistant');
+  const knownWrong = chatTemplate === undefined || chatTemplate.includes("BITNETAssistant");
   const endsTurns = tokenizer.encode("<|eot_id|>", { addSpecial: false, parseSpecial: true }).length === 1;
   // A Llama-3 vocabulary without Llama 3's own template is BitNet's.
   const corrected = knownWrong && endsTurns && tokenizer.vocabSize === 128_256;

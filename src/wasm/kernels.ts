@@ -35,6 +35,12 @@ export interface Kernels {
     outputAddress: number,
     scratchAddress: number,
   ): void;
+  readonly matmul_ternary_groups64_i8_plain: MatmulTernaryGroups;
+  readonly matmul_ternary_groups64_i8_wide: MatmulTernaryGroups;
+  readonly matmul_ternary_groups64_i8_narrow: MatmulTernaryGroups;
+  readonly matmul_ternary_groups128_i8_plain: MatmulTernaryGroups;
+  readonly matmul_ternary_groups128_i8_wide: MatmulTernaryGroups;
+  readonly matmul_ternary_groups128_i8_narrow: MatmulTernaryGroups;
   readonly matmul_f32_f32: MatmulFloat;
   readonly matmul_bf16_f32: MatmulFloat;
   readonly matmul_f16_f32: MatmulFloat;
@@ -55,6 +61,16 @@ export interface Kernels {
   readonly row_f32: EmbeddingRow;
   readonly row_bf16: EmbeddingRow;
   readonly row_f16: EmbeddingRow;
+  row_ternary(weightsAddress: number, cols: number, row: number, scale: number, outputAddress: number): void;
+  row_ternary_groups(
+    weightsAddress: number,
+    scalesAddress: number,
+    groupSize: number,
+    cols: number,
+    row: number,
+    scale: number,
+    outputAddress: number,
+  ): void;
   quantize_activations_i8(
     inputAddress: number,
     cols: number,
@@ -62,6 +78,15 @@ export interface Kernels {
     inputStride: number,
     outputAddress: number,
     outputStride: number,
+    recordsAddress: number,
+  ): void;
+  quantize_activations_groups(
+    inputAddress: number,
+    cols: number,
+    groupSize: number,
+    tokens: number,
+    inputStride: number,
+    outputAddress: number,
     recordsAddress: number,
   ): void;
   quantize_activations_i14(
@@ -145,6 +170,17 @@ export interface Kernels {
   readonly gate_relu2: GatedActivation;
   readonly gate_silu: GatedActivation;
   check_ternary(codesAddress: number, bytes: number): number;
+  readonly pack_q1_0: PackBlocks;
+  pack_q2_0(
+    blocksAddress: number,
+    rows: number,
+    cols: number,
+    groupSize: number,
+    codesAddress: number,
+    scalesAddress: number,
+  ): number;
+  readonly pack_tq1_0: PackBlocks;
+  readonly pack_tq2_0: PackBlocks;
   pack_f16(fromAddress: number, toAddress: number, count: number): number;
   pack_halves_i8(
     halvesAddress: number,
@@ -207,6 +243,22 @@ type MatmulTernaryListed = (
   scale: number,
 ) => void;
 
+export type MatmulTernaryGroups = (
+  weightsAddress: number,
+  scalesAddress: number,
+  cols: number,
+  rowBegin: number,
+  rowEnd: number,
+  activationsAddress: number,
+  recordsAddress: number,
+  tokens: number,
+  outputAddress: number,
+  outputStride: number,
+  scratchAddress: number,
+  scale: number,
+  accumulate: number,
+) => void;
+
 type MatmulFloat = (
   weightsAddress: number,
   cols: number,
@@ -220,6 +272,14 @@ type MatmulFloat = (
   scale: number,
   accumulate: number,
 ) => void;
+
+type PackBlocks = (
+  blocksAddress: number,
+  rows: number,
+  cols: number,
+  codesAddress: number,
+  scalesAddress: number,
+) => number;
 
 type EmbeddingRow = (weightsAddress: number, cols: number, row: number, outputAddress: number) => void;
 
@@ -251,6 +311,11 @@ export const ternaryScratchBytes = 256;
 
 /** Bytes of scratch for transpose_ternary. */
 export const transposeScratchBytes = 4608;
+/** The same for the product in groups. */
+export const groupScratchBytes = 6144;
+
+/** Enough for any product. */
+export const productScratchBytes: number = Math.max(ternaryScratchBytes, groupScratchBytes);
 
 /** Bytes of scratch that a call of attention wants for its own. */
 export function attentionScratchBytes(headSize: number, scratchPositions: number): number {
@@ -277,4 +342,16 @@ export function listedTernaryKernel(
   form: TernaryForm,
 ): Kernels["matmul_ternary_listed_i8_plain"] {
   return kernels[`matmul_ternary_listed_i8_${form}`];
+}
+
+/** Weights that may share a scale in ternary-groups. */
+export type GroupSize = 64 | 128;
+
+/** The same for weights in groups with scales of their own. */
+export function ternaryGroupsKernel(
+  kernels: Kernels,
+  form: TernaryForm,
+  size: GroupSize,
+): MatmulTernaryGroups {
+  return kernels[`matmul_ternary_groups${size}_i8_${form}`];
 }

@@ -8,17 +8,21 @@ import {
 } from "./kernels.js";
 import type { Memories } from "./memory.js";
 
-/** Runs the ternary product on operands of its own: is it right, and how fast is it? */
-export interface ProductTrial {
-  /** Whether known sums come out, for one token and for several, for all rows and for those of a list. */
+/** Runs a product on operands of its own: is it right, and how fast is it? */
+export interface FormTrials {
+  /** Whether known sums come out, for one token and for several. */
   correct(kernels: Kernels, form: TernaryForm): boolean;
-  /** Whether the product by columns gives the same bits as the product by rows. */
-  columnsCorrect(kernels: Kernels, form: TernaryForm): boolean;
-  /** Milliseconds of one product of listed rows, all of them, in the same way. */
-  timeListed(kernels: Kernels, form: TernaryForm, forMilliseconds: number): number;
   /** Milliseconds of one product: the best seen in about so many, while the engine optimises the function. */
   time(kernels: Kernels, form: TernaryForm, forMilliseconds: number): number;
   free(): void;
+}
+
+/** The same for the ternary product, of which rows may be listed and columns left out. */
+export interface ProductTrial extends FormTrials {
+  /** Whether the product by columns gives the same bits as the product by rows. */
+  columnsCorrect(kernels: Kernels, form: TernaryForm): boolean;
+  /** Milliseconds of one product of listed rows, all of them, as `time`. */
+  timeListed(kernels: Kernels, form: TernaryForm, forMilliseconds: number): number;
 }
 
 /** A product small enough to check by hand and large enough to reach every path: leftovers of rows and of tokens. */
@@ -88,19 +92,6 @@ export function createProductTrial(memories: Memories): ProductTrial {
     return true;
   }
 
-  /** The least milliseconds that a call takes, of as many as fit in so many milliseconds. */
-  function leastTime(forMilliseconds: number, run: () => void): number {
-    const started = performance.now();
-    let best = Infinity;
-    for (let now = started; now - started < forMilliseconds;) {
-      run();
-      const after = performance.now();
-      best = Math.min(best, after - now);
-      now = after;
-    }
-    return best;
-  }
-
   return {
     correct(kernels, form): boolean {
       const multiply = ternaryKernel(kernels, form);
@@ -165,14 +156,14 @@ export function createProductTrial(memories: Memories): ProductTrial {
     timeListed(kernels, form, forMilliseconds): number {
       const multiply = listedTernaryKernel(kernels, form);
       const [n, k] = [timedRows, timedCols];
-      return leastTime(forMilliseconds, () =>
+      return bestTime(forMilliseconds, () =>
         multiply(weights, k, list, n, activations, records, output, scratch, 1),
       );
     },
     time(kernels, form, forMilliseconds): number {
       const multiply = ternaryKernel(kernels, form);
       const [n, k, yStride] = [timedRows, timedCols, timedRows * 4];
-      return leastTime(forMilliseconds, () =>
+      return bestTime(forMilliseconds, () =>
         multiply(weights, k, 0, n, activations, k, records, 1, output, yStride, scratch, 1, 0),
       );
     },
@@ -183,13 +174,40 @@ export function createProductTrial(memories: Memories): ProductTrial {
   };
 }
 
-/** The same operands on every host, from a small generator (Lehmer, 31 bits). */
-function fillOperands(codes: Uint8Array, x: Uint8Array): void {
+/** The least milliseconds that a call takes, seen in about so many. */
+export function bestTime(forMilliseconds: number, call: () => void): number {
+  const started = performance.now();
+  let best = Infinity;
+  for (let now = started; now - started < forMilliseconds;) {
+    call();
+    const after = performance.now();
+    best = Math.min(best, after - now);
+    now = after;
+  }
+  return best;
+}
+
+/** Several trials as one: correct if all are; their times together, each measured for so long. */
+export function allTrials(trials: readonly FormTrials[]): FormTrials {
+  return {
+    correct: (kernels, form) => trials.every((trial) => trial.correct(kernels, form)),
+    time: (kernels, form, forMilliseconds) =>
+      trials.reduce((sum, trial) => sum + trial.time(kernels, form, forMilliseconds), 0),
+    free: () => trials.forEach((trial) => trial.free()),
+  };
+}
+
+/** Whole numbers below a bound, the same on every host: a small generator (Lehmer, 31 bits). */
+export function createOperandNumbers(): (bound: number) => number {
   let state = 20_240_229;
-  const next = (bound: number): number => {
+  return (bound) => {
     state = (state * 48_271) % 2_147_483_647;
     return state % bound;
   };
+}
+
+function fillOperands(codes: Uint8Array, x: Uint8Array): void {
+  const next = createOperandNumbers();
   for (let i = 0; i < codes.length; i += 1)
     codes[i] = next(3) | (next(3) << 2) | (next(3) << 4) | (next(3) << 6);
   // The extremes first: they are where an instruction that saturates or wraps would show.
