@@ -32,6 +32,7 @@ export {
   store_heads_f16,
 } from "./kernels/rope";
 export { screen_bounds, screen_collect } from "./kernels/screen";
+export { softmax_totals } from "./kernels/softmax-totals";
 export {
   gate_relu2_listed,
   list_nonzero,

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
+import { isDisturbed } from "../bench/compare/disturbance.mjs";
 import { drawBars, themes } from "./bar-chart.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -92,6 +93,11 @@ function chartOf(record) {
     rows: sides.map(({ id, version }) => ({ label: shortVersion(version), series: id === rivalId ? 1 : 0 })),
     panels,
     footer: [
+      ...(isDisturbed(record)
+        ? [
+            "Measured while other programs ran, which disturbs some sides more than others: to be measured again.",
+          ]
+        : []),
       `Bars: median of ${options.rounds} rounds; lines: least and most. More is better.`,
       ...(perSecond > 0 && decode
         ? [`Pale: what reading the weights of each token would allow at the ${memory} that this memory gave.`]

@@ -17,6 +17,7 @@
  * | `MODEL_INVALID` | a well-formed file that does not make a model: missing tensor, wrong shape, contradictory metadata |
  * | `CONTEXT_FULL` | the prompt, or the prompt and the answer, do not fit the context length |
  * | `OUT_OF_MEMORY` | weights, caches or buffers do not fit memory |
+ * | `QUEUE_FULL` | as many requests wait for a scheduler as may; try again later |
  * | `INVALID_ARGUMENT` | an option or argument outside its range |
  * | `ABORTED` | stopped by a signal that gave no reason of its own |
  * | `DISPOSED` | use after disposal |
@@ -38,6 +39,7 @@ export type BitNetErrorCode =
   | "MODEL_INVALID"
   | "CONTEXT_FULL"
   | "OUT_OF_MEMORY"
+  | "QUEUE_FULL"
   | "INVALID_ARGUMENT"
   | "ABORTED"
   | "DISPOSED"

@@ -1,16 +1,23 @@
+import type { Pooling } from "./architectures/index.js";
 import { BitNetError, throwIfAborted } from "./errors.js";
 import { fileModel, findModel, type OpenableModel } from "./checkpoints/openable-model.js";
 import type { ModelFile } from "./files/model-file.js";
 import { generate } from "./generation/generate.js";
 import type { GeneratePiece } from "./generation/generate-piece.js";
+import { embed } from "./generation/embed.js";
+import { type EmbedOptions, resolveEmbedOptions } from "./generation/embed-options.js";
+import { type Chat, createChat } from "./generation/chat.js";
 import { createPassCosts } from "./generation/pass-costs.js";
+import { promptTokens } from "./generation/prompt.js";
 import { type GenerateOptions, resolveGenerateOptions } from "./generation/sampling-options.js";
+import { createScheduler, type Scheduler, type SchedulerOptions } from "./generation/scheduler.js";
 import { isRemoteName } from "./hub/model-name.js";
 import { kvBytesPerToken } from "./model/context-length.js";
 import { type Engine, type EngineChoices, startEngine } from "./model/engine.js";
 import type { InnerSession, Session } from "./model/session.js";
 import { blobSource, bytesSource } from "./platform/memory-source.js";
 import { availableParallelism, freeMemoryBytes } from "./platform/node.js";
+import { type ChatTemplate, createChatTemplate } from "./text/chat-template.js";
 import { createTokenizer, type EncodeOptions, type Tokenizer } from "./text/tokenizer.js";
 import { kernelBuilds } from "./wasm/kernel-build.js";
 import { ternaryForms } from "./wasm/kernels.js";
@@ -77,12 +84,50 @@ export interface LanguageModel extends AsyncDisposable {
   generate(prompt: string, options?: GenerateOptions): AsyncGenerator<GeneratePiece, void, void>;
   /** As `generate`, for the whole text at once. A CONTEXT_FULL error carries the text so far in `details.text`. */
   complete(prompt: string, options?: GenerateOptions): Promise<string>;
+  /**
+   * Embeds texts, many in one pass: vectors of length 1 and the model's width, whose products tell how alike texts are.
+   *
+   * Embedding models pool as their files say; of others it is the mean of the last hidden states. A text that does not fit the
+   * context is refused, not cut.
+   *
+   * @param texts any number of them.
+   * @returns one vector a text, in their order.
+   * @example
+   * const [query] = await model.embed(["how do plants eat?"], { kind: "query" });
+   * const documents = await model.embed(["Photosynthesis turns light into sugar.", "Cats sleep a lot."]);
+   * @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL, OUT_OF_MEMORY, DISPOSED; rejects with `signal.reason`.
+   */
+  embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array<ArrayBuffer>[]>;
+  /**
+   * Begins a conversation, in the format that the model was trained with.
+   *
+   * @example
+   * using chat = model.chat({ system: "You are helpful." });
+   * for await (const piece of chat.send("Hello!", { maxTokens: 64 })) process.stdout.write(piece.text);
+   * @throws BitNetError MODEL_INVALID if the model's chat template cannot be read, DISPOSED.
+   */
+  chat(options?: { readonly system?: string | undefined }): Chat;
   /** Token ids of a text; BOS and EOS as the model wants them unless `addSpecial` is false. */
   tokenize(text: string, options?: EncodeOptions): number[];
   /** Text of token ids; control tokens are left out. */
   detokenize(ids: readonly number[]): string;
   /** A KV cache of its own to evaluate tokens in; `contextLength` defaults to the model's. */
   createSession(options?: { readonly contextLength?: number | undefined }): Session;
+  /**
+   * For servers: writes many texts at the same time, for hardly more than the time of one. Dispose of it before the model.
+   *
+   * @example
+   * const scheduler = model.createScheduler({ parallel: 4 });
+   * const texts = ["The king", "The fox"].map(async (prompt) => {
+   *   let text = "";
+   *   for await (const piece of scheduler.generate(prompt, { maxTokens: 32 })) text += piece.text;
+   *   return text;
+   * });
+   * console.log(await Promise.all(texts));
+   * await scheduler.dispose();
+   * @throws BitNetError INVALID_ARGUMENT, DISPOSED.
+   */
+  createScheduler(options?: SchedulerOptions): Scheduler;
   /** Ends the threads and frees the memory. Work under way is rejected with DISPOSED. Idempotent. */
   dispose(): Promise<void>;
 }
@@ -145,7 +190,10 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
     progress.loadedBytes = progress.totalBytes;
     report("ready");
     if (!engine.readsFile) await found.close();
-    return createLanguageModel(engine, tokenizer, describeInfo(file, engine), found);
+    return createLanguageModel(engine, tokenizer, describeInfo(file, engine), found, {
+      // A text whose last token stands for it all has to end, and not every file says so.
+      endsEmbedded: !file.metadata.has("tokenizer.ggml.add_eos_token"),
+    });
   } catch (error) {
     await engine?.dispose();
     await found.close();
@@ -167,7 +215,8 @@ async function localSource(source: ModelSource, { onProgress, signal }: LoadOpti
   return path;
 }
 
-async function findSource(source: ModelSource): Promise<OpenableModel> {
+/** Finds what `loadModel` is given. @throws BitNetError FILE_NOT_FOUND, INVALID_ARGUMENT */
+export async function findSource(source: ModelSource): Promise<OpenableModel> {
   if (source instanceof Uint8Array) return fileModel(bytesSource(source));
   if (source instanceof Blob) return fileModel(blobSource(source));
   if (source instanceof URL || typeof source === "string") {
@@ -187,9 +236,11 @@ function createLanguageModel(
   tokenizer: Tokenizer,
   info: ModelInfo,
   found: OpenableModel,
+  habits: { readonly endsEmbedded: boolean },
 ): InnerLanguageModel {
   const passCosts = createPassCosts();
   let disposed = false;
+  let template: ChatTemplate | undefined;
   function alive(): void {
     if (disposed) throw new BitNetError("DISPOSED", "The model has been disposed");
   }
@@ -198,32 +249,69 @@ function createLanguageModel(
     alive();
     const resolved = resolveGenerateOptions(options);
     throwIfAborted(resolved.signal);
-    const ids = tokenizer.encode(prompt);
-    // A text that is to go on has not ended.
-    if (tokenizer.addsEos) ids.pop();
-    if (ids.length === 0) {
-      throw new BitNetError(
-        "INVALID_ARGUMENT",
-        "Cannot continue an empty prompt: this model has no BOS token to begin with",
-      );
-    }
-    if (ids.length > info.contextLength) {
-      throw new BitNetError(
-        "CONTEXT_FULL",
-        `The prompt has ${ids.length} tokens and the context holds ${info.contextLength}: shorten the prompt, or load the model with a longer context where it has one`,
-        { details: { promptTokens: ids.length, contextLength: info.contextLength } },
-      );
-    }
+    const ids = promptTokens(tokenizer, prompt, info.contextLength);
     // The last token of a text is never evaluated, so one place fewer than prompt and text is enough.
     const contextLength = Math.min(info.contextLength, ids.length + resolved.maxTokens - 1);
     using session = engine.openSession(contextLength);
     yield* generate(session, tokenizer, ids, resolved, passCosts);
   }
 
+  /** A text's tokens as it is embedded. @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL. */
+  function embeddedIds(text: unknown, index: number, prefix: string, pooling: Pooling): readonly number[] {
+    if (typeof text !== "string") {
+      throw new BitNetError(
+        "INVALID_ARGUMENT",
+        `Cannot embed text ${index}: it is ${typeof text}, expected a string`,
+      );
+    }
+    const ids = tokenizer.encode(prefix + text);
+    const { eosId, addsEos } = tokenizer;
+    if (pooling === "last" && habits.endsEmbedded && !addsEos && eosId !== undefined) ids.push(eosId);
+    if (ids.length === 0) {
+      throw new BitNetError(
+        "INVALID_ARGUMENT",
+        `Cannot embed text ${index}: it is empty, and this model has no token that begins or ends a text`,
+        { details: { index } },
+      );
+    }
+    if (ids.length > info.contextLength) {
+      throw new BitNetError(
+        "CONTEXT_FULL",
+        `Text ${index} has ${ids.length} tokens and the context holds ${info.contextLength}: cut it, or load the model with a longer context where it has one`,
+        { details: { index, tokens: ids.length, contextLength: info.contextLength } },
+      );
+    }
+    return ids;
+  }
+
   const model: InnerLanguageModel = {
     info,
     tokenizer,
     generate: run,
+    async embed(texts, options): Promise<Float32Array<ArrayBuffer>[]> {
+      alive();
+      const { prefix, pooling, signal } = resolveEmbedOptions(options, engine.description);
+      throwIfAborted(signal);
+      if (!Array.isArray(texts)) {
+        throw new BitNetError(
+          "INVALID_ARGUMENT",
+          `Cannot embed ${typeof texts}: expected an array of strings`,
+        );
+      }
+      const sequences = Array.from(texts, (text, index) => embeddedIds(text, index, prefix, pooling));
+      return embed(engine, sequences, pooling, signal);
+    },
+    chat({ system } = {}): Chat {
+      alive();
+      return createChat({
+        tokenizer,
+        template: (template ??= createChatTemplate(tokenizer)),
+        openSession: () => engine.openSession(info.contextLength),
+        contextLength: info.contextLength,
+        passCosts,
+        system,
+      });
+    },
     async complete(prompt, options): Promise<string> {
       let text = "";
       try {
@@ -248,6 +336,14 @@ function createLanguageModel(
     createSession(options = {}): InnerSession {
       alive();
       return engine.openSession(options.contextLength ?? info.contextLength);
+    },
+    createScheduler(options = {}): Scheduler {
+      alive();
+      const { parallel = 4, queueLimit = 256, contextLength = info.contextLength } = options;
+      checkWhole("parallel", parallel, 1, 256);
+      checkWhole("queueLimit", queueLimit, 0, 1 << 20);
+      checkWhole("contextLength", contextLength, 1, info.contextLength);
+      return createScheduler(engine, tokenizer, { parallel, queueLimit, contextLength });
     },
     async dispose(): Promise<void> {
       disposed = true;

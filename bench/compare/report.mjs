@@ -1,5 +1,6 @@
 // From what was measured to tables, for a terminal and for Markdown alike.
 import { spreadOf } from "../../dist/tools/statistics.js";
+import { isDisturbed } from "./disturbance.mjs";
 
 /** Sides that others are compared with, by id, where they took part. */
 const baselines = ["llama", "node24"];
@@ -72,8 +73,6 @@ const seconds = (values) =>
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 const percent = (shares) =>
   `${(Math.min(...shares) * 100).toFixed(0)}–${(Math.max(...shares) * 100).toFixed(0)} %`;
-/** Whether others had more than a twentieth in some round. */
-const disturbed = ({ othersShare }) => Math.max(...othersShare) > 0.05;
 const gigabytes = (bytes) => (bytes / 1e9).toFixed(2);
 
 function startTable(record) {
@@ -131,7 +130,7 @@ export function describeRecord(record) {
         ]
       : []),
     `Median (least–most) of ${plural(options.rounds, "round")}, and of ${plural(options.loads, "start")} for loading; ratios are taken in each round.`,
-    `Others had ${percent(record.othersShare)} of the processors during the rounds${disturbed(record) ? ": too much for anything but ratios" : ""}.`,
+    `Others had ${percent(record.othersShare)} of the processors during the rounds${isDisturbed(record) ? ": too much to compare anything, measure again when less else runs" : ""}.`,
     ...readLine(record),
     ...record.tests
       .filter(({ kind, position }) => titles[kind] !== undefined && position === 0)

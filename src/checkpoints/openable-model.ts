@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { openModelFile } from "../files/index.js";
 import type { ModelFile } from "../files/model-file.js";
 import type { ByteSource } from "../platform/byte-source.js";
@@ -11,6 +12,8 @@ export interface OpenableModel {
   readonly name: string;
   /** Length of the file; undefined for a folder, whose files are found as it is opened. */
   readonly size: number | undefined;
+  /** Paths of the files on disk that it reads, or might. */
+  readonly paths: readonly string[];
   /** Reads all but the weights. The result's `source` closes whatever this has opened. */
   open(options: { readonly signal?: AbortSignal | undefined }): Promise<ModelFile>;
   /** Closes what was opened to find it; idempotent. */
@@ -24,14 +27,19 @@ export interface OpenableModel {
 export async function findModel(path: string | URL): Promise<OpenableModel> {
   return (await isFolder(path))
     ? checkpointModel(await openFolder(path))
-    : fileModel(await openFileSource(path));
+    : fileOnDisk(await openFileSource(path));
 }
 
-/** A model in one file. */
+function fileOnDisk(source: ByteSource): OpenableModel {
+  return { ...fileModel(source), paths: [source.name] };
+}
+
+/** A model in the bytes of one file. */
 export function fileModel(source: ByteSource): OpenableModel {
   return {
     name: source.name,
     size: source.size,
+    paths: [],
     open: (options) => openModelFile(source, options),
     close: () => source.close(),
   };
@@ -43,6 +51,8 @@ export function checkpointModel(folder: Folder): OpenableModel {
   return {
     name: folder.name,
     size: undefined,
+    // GGUF files in the folder are no part of the checkpoint.
+    paths: [...folder.files].filter((file) => !file.endsWith(".gguf")).map((file) => join(folder.name, file)),
     async open(options) {
       opened = await openCheckpoint(folder, options);
       return opened;

@@ -1,6 +1,6 @@
 import type { TokenBytes } from "../model/traffic.js";
 import { operationPicojoules, paperPositions, type ProcessNode } from "../tools/arithmetic-energy.js";
-import { exceedsCaches, type ReadBandwidth } from "../tools/bandwidth.js";
+import { exceedsCaches, fasterOf, type ReadBandwidth } from "../tools/bandwidth.js";
 import type { FirstToken } from "../tools/first-token.js";
 import type { BenchmarkRow, BenchmarkSetup } from "../tools/model-benchmark.js";
 import type { TokenProfile } from "../tools/profile-parts.js";
@@ -62,7 +62,7 @@ function describeSpeed({ measurement, threads, kernelBuild, peakRssBytes, loadMs
 /** What `--details` adds; null where there is nothing to tell. */
 function describeDetails(
   { limit, joulesPerToken, profile }: BenchmarkRow,
-  { firstToken, bandwidth, meter, arithmetic, loadMs }: BenchmarkSetup,
+  { firstToken, meter, arithmetic, loadMs }: BenchmarkSetup,
 ): object {
   return {
     firstToken:
@@ -78,7 +78,7 @@ function describeDetails(
           },
     bytesPerToken: limit?.bytesPerToken ?? null,
     readBytesPerSecond: round(limit?.readBytesPerSecond),
-    bandwidthBytesPerSecond: round(bandwidth?.bytesPerSecond),
+    bandwidthBytesPerSecond: round(limit?.bandwidth.bytesPerSecond),
     bandwidthShare: round(limit?.bandwidthShare),
     joulesPerToken: joulesPerToken ?? null,
     energyCounters: "zones" in meter ? meter.zones : meter.missing,
@@ -117,11 +117,14 @@ export function createTableReport(write: (text: string) => void, countsEnergy: b
   const shown = countsEnergy ? columns : columns.slice(0, -1);
   const table = createTextTable(shown, []);
   let begun: string | undefined;
+  /** Of the rows with this number of threads. */
+  let bandwidth: ReadBandwidth | undefined;
   const writeLines = (lines: readonly string[]): void => {
     for (const line of lines) write(`${line}\n`);
   };
   return {
     begin(model): void {
+      bandwidth = undefined;
       if (begun !== undefined) return;
       begun = model.name;
       const { layers, head, kvCachePerPosition } = model.tokenBytes;
@@ -132,11 +135,15 @@ export function createTableReport(write: (text: string) => void, countsEnergy: b
       ]);
     },
     row(row): void {
+      if (row.limit !== undefined) {
+        bandwidth = bandwidth === undefined ? row.limit.bandwidth : fasterOf(bandwidth, row.limit.bandwidth);
+      }
       const cells = rowCells(row).slice(0, shown.length);
       writeLines([table.row(cells), ...(row.profile === undefined ? [] : profileLines(row.profile))]);
     },
     endThreads(setup): void {
-      if (setup !== undefined) writeLines(setupLines(setup));
+      if (setup?.firstToken !== undefined) writeLines([firstTokenLine(setup.loadMs, setup.firstToken)]);
+      if (setup !== undefined && bandwidth !== undefined) writeLines([limitLine(setup.threads, bandwidth)]);
     },
     endModel(setup): void {
       begun = undefined;
@@ -162,13 +169,6 @@ function rowCells({ measurement, threads, kernelBuild, limit, loadMs, ...row }: 
   ];
 }
 
-function setupLines({ loadMs, threads, firstToken, bandwidth }: BenchmarkSetup): readonly string[] {
-  return [
-    ...(firstToken === undefined ? [] : [firstTokenLine(loadMs, firstToken)]),
-    ...(bandwidth === undefined ? [] : [limitLine(threads, bandwidth)]),
-  ];
-}
-
 function energyLines({ meter, arithmetic }: BenchmarkSetup): readonly string[] {
   return [
     "zones" in meter
@@ -186,11 +186,11 @@ function firstTokenLine(loadMs: number, { promptTokens, coldMs, warmMs }: FirstT
   );
 }
 
-function limitLine(threads: number, { bytesPerSecond, bytes, readings }: ReadBandwidth): string {
-  const caveat = exceedsCaches(bytes) ? "" : "; not the memory's speed where caches hold them";
+function limitLine(threads: number, { bytesPerSecond, bytes }: ReadBandwidth): string {
+  const caveat = exceedsCaches(bytes) ? "" : " (not the memory's speed where caches hold them)";
   return (
-    `  limit: ${formatRate(bytesPerSecond / bytes)} tokens/s, as ${threads} ${threads === 1 ? "thread reads" : "threads read"} ` +
-    `these ${formatBytes(bytes)} of weights at ${formatBytes(bytesPerSecond)}/s doing nothing else (best of ${readings}${caveat})`
+    `  limit: ${formatRate(bytesPerSecond / bytes)} tokens/s; doing nothing else, ${threads} ${threads === 1 ? "thread reads" : "threads read"} ` +
+    `these ${formatBytes(bytes)} of weights at ${formatBytes(bytesPerSecond)}/s${caveat}`
   );
 }
 

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import type { EmbedOptions } from "../generation/embed-options.js";
 import { type GenerateOptions, speculations } from "../generation/sampling-options.js";
 import type { LoadOptions } from "../language-model.js";
 import { kernelBuilds } from "../wasm/kernel-build.js";
@@ -16,6 +17,8 @@ interface LibraryFlag<Options> {
   readonly about: string;
   /** Numbers by default. */
   readonly parse?: (text: string, previous: readonly string[] | undefined) => readonly string[];
+  /** The value is a text as it is. */
+  readonly text?: true;
   readonly choices?: readonly string[];
   /** Left out of the help: for experiments. */
   readonly hidden?: true;
@@ -160,20 +163,50 @@ export const evaluateFlags: readonly LibraryFlag<EvaluateTaskOptions & ReadTaskO
   },
 ];
 
+/** How texts are embedded. */
+export const embedFlags: readonly LibraryFlag<EmbedOptions>[] = [
+  {
+    option: "kind",
+    flags: "--kind <kind>",
+    about: "what texts are: queries get the model's instruction (default: document)",
+    choices: ["document", "query"],
+  },
+  {
+    option: "instruction",
+    flags: "--instruction <text>",
+    about: "what queries are for, in one sentence (default: finding passages that answer them)",
+    text: true,
+  },
+  {
+    option: "pooling",
+    flags: "--pooling <which>",
+    about: "which hidden states make the vector (default: what the file says, or mean)",
+    choices: ["last", "mean"],
+  },
+];
+
 /** The long flag of each library option, for messages. */
 export const flagNames: ReadonlyMap<string, string> = new Map<string, string>([
   ["maxTokens", "--max-tokens"],
-  ...[...loadFlags, ...expertFlags, ...generateFlags, ...perplexityFlags, ...evaluateFlags].map(
-    ({ option, flags }): [string, string] => [option, new Option(flags).long ?? option],
-  ),
+  ["type", "--type"],
+  ["headType", "--head-type"],
+  ["output", "--output"],
+  ...[
+    ...loadFlags,
+    ...expertFlags,
+    ...generateFlags,
+    ...embedFlags,
+    ...perplexityFlags,
+    ...evaluateFlags,
+  ].map(({ option, flags }): [string, string] => [option, new Option(flags).long ?? option]),
 ]);
 
 export function addFlags<Options>(command: Command, table: readonly LibraryFlag<Options>[]): void {
-  for (const { flags, about, parse, choices, hidden } of table) {
+  for (const { flags, about, parse, choices, hidden, text } of table) {
     const option = new Option(flags, about).hideHelp(hidden === true);
     if (choices !== undefined) option.choices(choices);
     else if (parse !== undefined) option.argParser(parse);
-    else option.argParser(parseNumber);
+    else if (text !== true) option.argParser(parseNumber);
     command.addOption(option);
   }
 }

@@ -1,4 +1,4 @@
-import { abortReason, BitNetError } from "../errors.js";
+import { abortReason } from "../errors.js";
 import type { InnerSession } from "../model/session.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import { createDecoder } from "./decoder.js";
@@ -25,7 +25,7 @@ export async function* generate(
   options: ResolvedGenerateOptions,
   costs: PassCosts = createPassCosts(),
 ): AsyncGenerator<GeneratePiece, void, void> {
-  const { signal, maxTokens } = options;
+  const { signal } = options;
   const writer = createTextWriter(tokenizer, prompt, options);
   const decoder = createDecoder(session, writer, options, costs);
   try {
@@ -40,24 +40,9 @@ export async function* generate(
       }
       yield written.piece;
       if (written.then === "ended") return;
-      if (written.then === "full")
-        throw contextFull(session.contextLength, prompt.length, maxTokens - writer.remaining, maxTokens);
+      if (written.then === "full") throw writer.contextFull(session.contextLength);
     }
   } finally {
     decoder.report();
   }
-}
-
-function contextFull(
-  contextLength: number,
-  promptTokens: number,
-  generatedTokens: number,
-  maxTokens: number,
-): BitNetError {
-  return new BitNetError(
-    "CONTEXT_FULL",
-    `The context of ${contextLength} tokens is full after ${generatedTokens} of ${maxTokens} tokens: ` +
-      "ask for fewer, shorten the prompt, or load the model with a longer context where it has one",
-    { details: { contextLength, promptTokens, generatedTokens } },
-  );
 }

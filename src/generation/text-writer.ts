@@ -1,3 +1,4 @@
+import { BitNetError } from "../errors.js";
 import type { LogitsNeed } from "../model/screening.js";
 import { createTextStream } from "../text/text-stream.js";
 import type { Tokenizer } from "../text/tokenizer.js";
@@ -22,6 +23,8 @@ export interface TextWriter {
   write(logits: Float32Array, full: boolean): Written;
   /** The last piece of a text whose signal has fired. */
   abort(): GeneratePiece;
+  /** What is thrown after a piece at which the context is "full". */
+  contextFull(contextLength: number): BitNetError;
 }
 
 export interface Written {
@@ -81,6 +84,13 @@ export function createTextWriter(
       return { piece: { text, ...token }, then: "more" };
     },
     abort: () => ({ text: stops.flush(), tokenId: history.at(-1) ?? 0, ...finish("abort") }),
+    contextFull: (contextLength) =>
+      new BitNetError(
+        "CONTEXT_FULL",
+        `The context of ${contextLength} tokens is full after ${generatedTokens} of ${maxTokens} tokens: ` +
+          "ask for fewer, shorten the prompt, or load the model with a longer context where it has one",
+        { details: { contextLength, promptTokens: prompt.length, generatedTokens } },
+      ),
   };
 }
 

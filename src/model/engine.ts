@@ -7,6 +7,7 @@ import { compileKernels, type KernelBuild } from "../wasm/kernel-build.js";
 import type { TernaryForm } from "../wasm/kernels.js";
 import { createMemories, type Memories } from "../wasm/memory.js";
 import { barrierBytes, startTeam, type Team } from "../wasm/team.js";
+import type { CacheCopy } from "./cache-copy.js";
 import { allocateCache, type CachePlan, freeCache } from "./cache-plan.js";
 import { chooseContextLength } from "./context-length.js";
 import { createEvaluator, type Evaluator } from "./evaluator.js";
@@ -39,6 +40,8 @@ export interface Engine {
   openEvaluator(options: EvaluatorOptions): Evaluator;
   /** A KV cache of a sequence, to be continued in passes of an evaluator. @throws as openSession. */
   openCache(contextLength: number): Cache;
+  /** Copies positions from one cache to another, while no pass over them is under way. @throws BitNetError WORKER_FAILED, DISPOSED. */
+  copyCache(copy: CacheCopy): Promise<void>;
   /** Ends the threads and lets go of the memory. Idempotent. */
   dispose(): Promise<void>;
 }
@@ -229,6 +232,7 @@ function createEngine(parts: {
     openEvaluator,
     openCache,
     readWeights: (times) => team.run({ kind: "readWeights", times }),
+    copyCache: (copy) => team.run({ kind: "copyCache", copy }),
     openSession(contextLength): InnerSession {
       const evaluator = openEvaluator({ contextLength });
       let cache: Cache;

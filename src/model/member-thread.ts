@@ -4,6 +4,7 @@ import type { PackHalvesWork } from "../packing/screen.js";
 import { instantiateKernels } from "../wasm/kernel-build.js";
 import { type Kernels, ternaryKernel } from "../wasm/kernels.js";
 import { type MemberAnswer, type MemberRegion, type MemberStart, waitForTeam } from "../wasm/team.js";
+import { type CacheCopy, copyPositions } from "./cache-copy.js";
 import type { CachePlan } from "./cache-plan.js";
 import { type Batch, forward, type Segment } from "./forward.js";
 import type { Model } from "./model.js";
@@ -23,6 +24,7 @@ export type MemberMessage =
   | MeetJob
   | PackHalvesJob
   | ReadWeightsJob
+  | CopyCacheJob
   | ForwardJob;
 
 /** A piece of the output head to pack, by rows. */
@@ -43,6 +45,13 @@ export interface ReadWeightsJob {
   readonly kind: "readWeights";
   readonly job: number;
   readonly times: number;
+}
+
+/** Part of a sequence to copy into another's cache. */
+export interface CopyCacheJob {
+  readonly kind: "copyCache";
+  readonly job: number;
+  readonly copy: CacheCopy;
 }
 
 /** One pass over a batch. */
@@ -129,10 +138,22 @@ function listen(port: NonNullable<typeof parentPort>): void {
     if (member.index === 0) answer({ kind: "done", job });
   }
 
+  function cacheOf(id: number): CachePlan {
+    const cache = plans.cache.get(id);
+    if (cache === undefined) throw new Error("told to work on a sequence that is not known here");
+    return cache;
+  }
+
+  function copyCache({ job, copy }: CopyCacheJob): void {
+    if (start === undefined || model === undefined) throw new Error("told to copy before being set up");
+    const member = memberOf(start);
+    copyPositions(member, model.sizes, cacheOf(copy.from), cacheOf(copy.to), copy);
+    member.barrier();
+    if (member.index === 0) answer({ kind: "done", job });
+  }
+
   function cached(segment: Segment): CachedSegment {
-    const cache = plans.cache.get(segment.cache);
-    if (cache === undefined) throw new Error("told to continue a sequence that is not known here");
-    return { ...segment, cache };
+    return { ...segment, cache: cacheOf(segment.cache) };
   }
 
   function readWeights({ job, times }: ReadWeightsJob): void {
@@ -191,6 +212,9 @@ function listen(port: NonNullable<typeof parentPort>): void {
         return;
       case "readWeights":
         readWeights(message);
+        return;
+      case "copyCache":
+        copyCache(message);
         return;
       case "forward":
         run(message);

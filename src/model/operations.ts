@@ -1,6 +1,7 @@
 import { readRow } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
 import { attentionPositions, type Kernels, type TernaryForm } from "../wasm/kernels.js";
+import type { Place } from "../wasm/memory.js";
 import type { CachePlan } from "./cache-plan.js";
 import type { Segment } from "./forward.js";
 import type { Model, Projection } from "./model.js";
@@ -11,7 +12,14 @@ import {
   multiplyListedRows,
   type SparseOperands,
 } from "./sparse.js";
-import { type Buffer, inputOf, type WorkBuffers, workOf, type WorkPlan } from "./work-plan.js";
+import {
+  type Buffer,
+  inputOf,
+  softmaxTotalsBytes,
+  type WorkBuffers,
+  workOf,
+  type WorkPlan,
+} from "./work-plan.js";
 
 /** What one thread of the team is and has. */
 export interface Member {
@@ -73,8 +81,12 @@ export interface Operations {
    * as the layer sees.
    */
   attend(layer: number, query: Buffer, out: Buffer): void;
+  /** x = norm(x) */
+  normalize(x: Buffer, norm: PackedVector): void;
   /** logits[i] = W · norm(x[rows[i]]) */
   head(x: Buffer, rows: readonly number[], norm: PackedVector, matrix: PackedMatrix, logits: Buffer): void;
+  /** totals[i] = { max, Σ e^(x − max) } of the first `cols` of each of the first `rows` rows of logits. */
+  softmaxTotals(logits: Buffer, rows: number, cols: number, totals: Place): void;
 }
 
 /** A segment of a batch, with the cache of its sequence. */
@@ -489,10 +501,26 @@ export function createOperations(model: Model, member: Member): Operations {
       }
       member.barrier();
     },
+    normalize(x, norm): void {
+      const [begin, end] = share(tokens, member);
+      const stride = x.cols * 4;
+      const at = x.address + begin * stride;
+      const kernels = member.kernels(x.region);
+      kernels.rms_norm(at, x.cols, end - begin, stride, norm.address, model.epsilon, at, stride);
+      member.barrier();
+    },
     head(x, rows, norm, matrix, logits): void {
       const count = rows.length;
       const input = prepare({ ...rowsOf(x, count), picked: rows }, [norm], inputForms([matrix]));
       multiplyMatrix(matrix, input, rowsOf(logits, count), false);
+      member.barrier();
+    },
+    softmaxTotals(logits, rows, cols, totals): void {
+      const [begin, end] = share(rows, member);
+      const stride = logits.cols * 4;
+      const from = logits.address + begin * stride;
+      const to = totals.address + begin * softmaxTotalsBytes;
+      member.kernels(logits.region).softmax_totals(from, cols, end - begin, stride, to);
       member.barrier();
     },
   };

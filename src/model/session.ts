@@ -1,6 +1,6 @@
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { CachePlan } from "./cache-plan.js";
-import type { Evaluator, LogitRows } from "./evaluator.js";
+import type { Evaluator, LogitRows, SoftmaxTotals } from "./evaluator.js";
 import type { LogitsNeed } from "./screening.js";
 
 export interface EvaluateOptions {
@@ -66,15 +66,16 @@ export interface InnerSession extends Session {
   /** Moves past the next token of the draft that was evaluated last. @throws BitNetError DISPOSED. */
   keep(): void;
   /**
-   * Evaluates tokens and shows the logits after each of the last `rows` of them, where they lie: [vocabSize], to be read
-   * before `visit` returns. However many rows there are, memory holds those of one pass.
+   * Evaluates tokens and shows the logits after each of the last `rows` of them, where they lie: [cols], to be read before
+   * `visit` returns, and what turns them into probabilities. However many rows there are, memory holds those of one pass.
    *
+   * @param cols how many of a row's logits are of tokens, at most vocabSize: some heads are padded to a round number of rows.
    * @param visit is called with row 0 … rows − 1, in order. What it throws ends the evaluation.
    */
   visitLogits(
     ids: readonly number[],
-    rows: number,
-    visit: (logits: Float32Array, row: number) => void,
+    { rows, cols }: { readonly rows: number; readonly cols: number },
+    visit: (logits: Float32Array, row: number, totals: SoftmaxTotals) => void,
     signal: AbortSignal | undefined,
   ): Promise<void>;
 }
@@ -143,6 +144,7 @@ export function createSession(parts: {
     needs: readonly LogitsNeed[],
     signal: AbortSignal | undefined,
     onPass: (rows: LogitRows, first: number, count: number) => Promise<void> | void,
+    softmaxCols = 0,
   ): Promise<void> {
     check(ids);
     drafted = 0;
@@ -155,6 +157,7 @@ export function createSession(parts: {
       const rows = await evaluator.evaluate(
         [{ cache, position: start + begin, tokens: ids.slice(begin, end), needs: wanted }],
         signal,
+        softmaxCols,
       );
       await onPass(rows, first, wanted.length);
     }
@@ -174,13 +177,6 @@ export function createSession(parts: {
     });
     if (last === undefined) throw new RangeError("no pass was run");
     return last;
-  }
-
-  function visitRows(...[ids, rows, visit, signal]: Parameters<InnerSession["visitLogits"]>): Promise<void> {
-    const needs = new Array<LogitsNeed>(rows).fill("all");
-    return passes(ids, needs, signal, async (given, first, count) => {
-      for (let row = 0; row < count; row += 1) visit(await given.at(row), first + row);
-    });
   }
 
   const session: InnerSession = {
@@ -205,11 +201,22 @@ export function createSession(parts: {
         }
         check(wanted);
         const all = new Float32Array(wanted.length * vocabSize);
-        await visitRows(wanted, wanted.length, (logits, row) => all.set(logits, row * vocabSize), signal);
+        const needs = wanted.map(() => "all" as const);
+        await passes(wanted, needs, signal, async (rows, first, count) => {
+          for (let row = 0; row < count; row += 1) all.set(await rows.at(row), (first + row) * vocabSize);
+        });
         return all;
       });
     },
-    visitLogits: (ids, rows, visit, signal) => inTurn(() => visitRows(ids, rows, visit, signal)),
+    visitLogits(ids, { rows, cols }, visit, signal): Promise<void> {
+      const needs = new Array<LogitsNeed>(rows).fill("all");
+      const show = async (given: LogitRows, first: number, count: number): Promise<void> => {
+        for (let row = 0; row < count; row += 1) {
+          visit((await given.at(row)).subarray(0, cols), first + row, given.softmaxTotals(row));
+        }
+      };
+      return inTurn(() => passes(ids, needs, signal, show, cols));
+    },
     evaluateInPlace(ids, need, signal): Promise<Float32Array> {
       return inTurn(async () => (await lastRows(ids, [need], signal)).at(0));
     },

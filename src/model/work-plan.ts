@@ -25,7 +25,12 @@ export interface WorkPlan {
   readonly work: readonly (WorkBuffers | undefined)[];
   /** A row for each token whose logits a pass may give. */
   readonly logits: LogitsBuffer;
+  /** Largest logit and sum of each such row, {f64, f64}, in the same region. */
+  readonly softmaxTotals: Place;
 }
+
+/** The bytes of one row's largest logit and sum. */
+export const softmaxTotalsBytes = 16;
 
 export interface LogitsBuffer extends Buffer {
   readonly rows: number;
@@ -162,7 +167,8 @@ export function allocateWork(
     const region = model.headRegion;
     const address = take(region, logitRows * vocabSize * 4, "logits");
     const logits = { region, cols: vocabSize, rows: logitRows, address };
-    return { id, contextLength, batchTokens: tokens, work, logits };
+    const softmaxTotals = { region, address: take(region, logitRows * softmaxTotalsBytes, "logits") };
+    return { id, contextLength, batchTokens: tokens, work, logits, softmaxTotals };
   } catch (error) {
     for (const place of taken) memories.free(place.region, place.address);
     throw error;
@@ -171,7 +177,7 @@ export function allocateWork(
 
 /** Gives back everything that a plan holds. */
 export function freeWork(memories: Memories, plan: WorkPlan): void {
-  const places: Place[] = [plan.logits];
+  const places: Place[] = [plan.logits, plan.softmaxTotals];
   plan.work.forEach((work, region) => {
     if (work === undefined) return;
     places.push(

@@ -16,6 +16,12 @@ export async function isFolder(path: string | URL): Promise<boolean> {
   );
 }
 
+/** What tells one file from all others, whatever its names; undefined where a path names nothing. */
+export async function fileIdentity(path: string | URL): Promise<string | undefined> {
+  const status = await stat(path, { bigint: true }).catch(() => undefined);
+  return status === undefined ? undefined : `${status.dev}:${status.ino}`;
+}
+
 /**
  * Lists a folder. Files that are links are followed, as the Hugging Face cache keeps checkpoints as folders of links.
  *

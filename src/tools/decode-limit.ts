@@ -1,4 +1,5 @@
 import type { TokenBytes } from "../model/traffic.js";
+import type { ReadBandwidth } from "./bandwidth.js";
 
 /**
  * Bytes that a token of a text reads, on average: all weights once, and the keys and values of the positions before it and of
@@ -17,13 +18,15 @@ export interface DecodeLimit {
   readonly readBytesPerSecond: number;
   /** That as a part of what the same threads read when they do nothing else. */
   readonly bandwidthShare: number;
+  readonly bandwidth: ReadBandwidth;
 }
 
 export function decodeLimit(
   bytesPerToken: number,
   tokensPerSecond: number,
-  bandwidthBytesPerSecond: number,
+  bandwidth: ReadBandwidth,
 ): DecodeLimit {
   const readBytesPerSecond = bytesPerToken * tokensPerSecond;
-  return { bytesPerToken, readBytesPerSecond, bandwidthShare: readBytesPerSecond / bandwidthBytesPerSecond };
+  const bandwidthShare = readBytesPerSecond / bandwidth.bytesPerSecond;
+  return { bytesPerToken, readBytesPerSecond, bandwidthShare, bandwidth };
 }

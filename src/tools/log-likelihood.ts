@@ -29,9 +29,9 @@ export async function logLikelihoods(
   const firstPosition = session.position + ids.length - rows + 1;
   await session.visitLogits(
     ids,
-    rows,
-    (logits, row) => {
-      const logProbability = logSoftmax(logits.subarray(0, vocabSize));
+    { rows, cols: vocabSize },
+    (logits, row, totals) => {
+      const logProbability = logSoftmax(logits, totals);
       for (const [index, result] of results.entries()) {
         const tokenId = targets[index]?.[row] ?? 0;
         result[row] = requireFinite(logProbability(tokenId), tokenId, firstPosition + row);

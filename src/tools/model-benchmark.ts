@@ -11,7 +11,7 @@ import {
   paperPositions,
   type ProcessNode,
 } from "./arithmetic-energy.js";
-import { measureReadBandwidth, type ReadBandwidth } from "./bandwidth.js";
+import { fasterOf, measureReadBandwidth, type ReadBandwidth } from "./bandwidth.js";
 import { type BenchmarkTest, measure, type Measurement, peakRssBytes } from "./benchmark.js";
 import { type DecodeLimit, decodeLimit, meanBytesPerToken } from "./decode-limit.js";
 import { watchEnergy } from "./energy.js";
@@ -24,7 +24,7 @@ export interface BenchmarkSetup {
   readonly loadMs: number;
   /** Undefined where the context does not hold the prompt. */
   readonly firstToken: FirstToken | undefined;
-  /** Undefined where no test generates. */
+  /** As it was before the tests; undefined where none generates. */
   readonly bandwidth: ReadBandwidth | undefined;
   readonly meter: EnergyMeter | NoEnergyMeter;
   /** Of a token in a sequence as long as those that the papers give energies for. */
@@ -103,18 +103,25 @@ export async function measureTest(
     joules = watch?.stop();
   }
   const generates = test.kind === "tg";
-  const bytes = meanBytesPerToken(tokenBytes(engineOf(model).model), test.tokens);
+  const engine = engineOf(model);
   const { threads, kernelBuild } = model.info;
+  let limit: DecodeLimit | undefined;
+  if (generates && setup?.bandwidth !== undefined) {
+    // Before the tests and after: what else runs on a machine comes and goes.
+    const after = await measureReadBandwidth(engine, setup.bandwidth.bytes, signal);
+    limit = decodeLimit(
+      meanBytesPerToken(tokenBytes(engine.model), test.tokens),
+      measurement.medianTokensPerSecond,
+      fasterOf(setup.bandwidth, after),
+    );
+  }
   return {
     measurement,
     threads,
     kernelBuild,
     loadMs,
     peakRssBytes: peakRssBytes(),
-    limit:
-      generates && setup?.bandwidth !== undefined
-        ? decodeLimit(bytes, measurement.medianTokensPerSecond, setup.bandwidth.bytesPerSecond)
-        : undefined,
+    limit,
     joulesPerToken: joules === undefined ? undefined : joules / measurement.total.tokens,
     profile: generates ? profile?.perToken(measurement.total) : undefined,
   };

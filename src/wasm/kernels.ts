@@ -167,6 +167,13 @@ export interface Kernels {
     upperAddress: number,
   ): number;
   screen_collect(upperAddress: number, count: number, floor: number, rowsAddress: number): number;
+  softmax_totals(
+    logitsAddress: number,
+    cols: number,
+    rows: number,
+    logitsStride: number,
+    outputAddress: number,
+  ): void;
   sum_words(address: number, bytes: number): number;
   team_barrier(stateAddress: number, members: number): number;
   team_break(stateAddress: number): void;

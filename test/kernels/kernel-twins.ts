@@ -26,6 +26,7 @@ import {
   relu2ListedTwin,
   transposeTwin,
 } from "./twins/sparse.js";
+import { softmaxTotalsTwin } from "./twins/softmax-totals.js";
 import { teamBarrierTwin, teamBreakTwin } from "./twins/team.js";
 
 /** Every kernel and the cases on which it is compared with its twin. A new kernel is tested by being listed here, and has to be. */
@@ -66,6 +67,7 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   scale_rows: scaleRowsTwin,
   screen_bounds: screenBoundsTwin,
   screen_collect: screenCollectTwin,
+  softmax_totals: softmaxTotalsTwin,
   store_heads_f16: storeHeadsTwin,
   sum_words: sumWordsTwin,
   team_barrier: teamBarrierTwin,

@@ -8,6 +8,7 @@ import {
   type PerplexityOptions,
   type PerplexityResult,
 } from "#dist/index.js";
+import { softmaxTotals } from "#dist/generation/log-softmax.js";
 import type { InnerSession } from "#dist/model/session.js";
 import { storytellerPath } from "../golden-path.js";
 import { slowLogProbabilities } from "../reference/log-likelihood.js";
@@ -206,24 +207,32 @@ describe("visitLogits", () => {
     const inner = session as InnerSession;
     const { vocabSize } = model.info;
     await fc.assert(
-      fc.asyncProperty(fc.nat(150), fc.integer({ min: 1, max: 50 }), fc.nat(50), async (held, count, not) => {
-        const rows = Math.max(0, count - not);
-        session.truncate(0);
-        if (held > 0) await session.evaluate(ids.slice(0, held));
-        const seen: number[] = [];
-        await inner.visitLogits(
-          ids.slice(held, held + count),
-          rows,
-          (logits, row) => {
-            seen.push(row);
-            const begin = (held + count - rows + row) * vocabSize;
-            expect(logits).toEqual(all.subarray(begin, begin + vocabSize));
-          },
-          undefined,
-        );
-        expect(seen).toEqual([...Array(rows).keys()]);
-        expect(session.position).toBe(held + count);
-      }),
+      fc.asyncProperty(
+        fc.nat(100),
+        fc.integer({ min: 1, max: 90 }),
+        fc.nat(90),
+        fc.integer({ min: 4000, max: 4096 }),
+        async (held, count, not, cols) => {
+          const rows = Math.max(0, count - not);
+          session.truncate(0);
+          if (held > 0) await session.evaluate(ids.slice(0, held));
+          const seen: number[] = [];
+          await inner.visitLogits(
+            ids.slice(held, held + count),
+            { rows, cols },
+            (logits, row, totals) => {
+              seen.push(row);
+              const begin = (held + count - rows + row) * vocabSize;
+              expect(logits).toEqual(all.subarray(begin, begin + cols));
+              // What the team has summed is what the caller's thread would have.
+              expect(totals).toEqual(softmaxTotals(logits));
+            },
+            undefined,
+          );
+          expect(seen).toEqual([...Array(rows).keys()]);
+          expect(session.position).toBe(held + count);
+        },
+      ),
       { numRuns: 25 },
     );
   });

@@ -1,0 +1,80 @@
+import type { Command } from "commander";
+import { convert as convertModel, type Conversion, type ConvertOptions } from "../../tools/convert.js";
+import { convertibleTypes } from "../../tools/convert-plan.js";
+import type { CliCommand } from "../command.js";
+import { createProgressBar } from "../progress-bar.js";
+import type { Terminal } from "../terminal.js";
+import { formatBytes, formatMs } from "../units.js";
+import { visible } from "../visible.js";
+
+interface ConvertFlags {
+  readonly output: string;
+  readonly type: string;
+  readonly headType?: string;
+  readonly exactScales?: true;
+  readonly force?: true;
+  readonly json?: true;
+}
+
+const help = `
+Types: ${convertibleTypes.join(", ")}.
+A model is a GGUF file or a folder with config.json, tokenizer.json and safetensors files, packed or masters. It is read and
+written piece by piece, so its size does not matter to memory. The file appears when it is whole.
+Ternary types take weights that are ternary; folders say in config.json how theirs become so.
+--json prints { path, type, tensors, tensorBytes, roundedScales: { tensors, largestChange }, convertMs }.
+
+Examples:
+  bitnet convert bitnet-b1.58-2B-4T -o bitnet.gguf
+  bitnet convert model-i2_s.gguf -o model-tq2_0.gguf --type tq2_0 --head-type q6_k`;
+
+export const convert: CliCommand = {
+  name: "convert",
+  summary: "Write a model as a GGUF file of another type",
+  define(command: Command, terminal: Terminal): void {
+    command
+      .usage("<model> -o <file> [options]")
+      .argument("<model>", "a GGUF file or a checkpoint's folder")
+      .requiredOption("-o, --output <file>", "the GGUF file to write")
+      .option("--type <type>", "how the matrices of layers are stored", "i2_s")
+      .option("--head-type <type>", "how the output head is stored (default: as it is; f16 from a folder)")
+      .option("--exact-scales", "keep scales that a type would round in tensors of their own")
+      .option("--force", "replace the file if there is one")
+      .option("--json", "print one JSON object")
+      .addHelpText("after", help)
+      .action((model: string, flags: ConvertFlags) => convertFile(model, flags, terminal));
+  },
+};
+
+async function convertFile(model: string, flags: ConvertFlags, terminal: Terminal): Promise<void> {
+  const startedMs = performance.now();
+  const result = await withBar(model, { ...flags, signal: terminal.signal }, terminal);
+  const convertMs = Math.round(performance.now() - startedMs);
+  terminal.write(
+    flags.json === true ? `${JSON.stringify({ ...result, convertMs })}\n` : describe(result, convertMs),
+  );
+}
+
+async function withBar(model: string, options: ConvertOptions, terminal: Terminal): Promise<Conversion> {
+  const bar = await createProgressBar(terminal, "Converting");
+  try {
+    return await convertModel(model, {
+      ...options,
+      onProgress: ({ loadedBytes, totalBytes }) => bar.update(loadedBytes, totalBytes),
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+function describe({ path, type, tensors, tensorBytes, roundedScales }: Conversion, ms: number): string {
+  const lines = [
+    `${visible(path)}: ${type}, ${formatBytes(tensorBytes)} in ${tensors} tensors, written in ${formatMs(ms)}`,
+  ];
+  if (roundedScales.tensors > 0) {
+    const change = (roundedScales.largestChange * 100).toPrecision(2);
+    lines.push(
+      `The scales of ${roundedScales.tensors} tensors were rounded to halves, by ${change} % at most; --exact-scales keeps them`,
+    );
+  }
+  return `${lines.join("\n")}\n`;
+}
