@@ -161,6 +161,13 @@ describe("commands that take a model", () => {
     expect(JSON.parse(measured.stdout)).toMatchObject([{ model: "hf:owner/tales" }, {}]);
   });
 
+  it("convert what a name names", async () => {
+    const output = join(bench.folder, "converted.gguf");
+    const { stderr, status } = await cli(["convert", "hf:owner/tales", "-o", output, "--type", "tq2_0"]);
+    expect([stderr, status]).toEqual(["", 0]);
+    expect((await cli(["inspect", output])).stdout).toContain("TQ2_0");
+  });
+
   it("take a URL", async () => {
     bench.server.plainFiles.set("tales.gguf", model);
     const { stdout, status } = await cli([
