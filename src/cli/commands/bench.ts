@@ -10,11 +10,9 @@ import { createJsonReport, createTableReport } from "../bench-report.js";
 import type { CliCommand } from "../command.js";
 import { parseCount, parseList } from "../flag-values.js";
 import { addFlags, expertFlags, readFlags } from "../library-flags.js";
-import { localModel } from "../local-model.js";
 import { modelName, openModel } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 import { visible } from "../visible.js";
-import { readInspection } from "./inspect.js";
 
 interface BenchFlags extends Readonly<Record<string, unknown>> {
   readonly promptTokens?: readonly number[];
@@ -86,8 +84,6 @@ async function benchModels(paths: readonly string[], flags: BenchFlags, terminal
   const report = flags.json === true ? createJsonReport(write) : createTableReport(write, "zones" in meter);
   for (const path of paths.length > 0 ? paths : [undefined]) {
     const name = modelName(path);
-    const local = await localModel(path, terminal);
-    const { parameters } = (await readInspection(local, terminal.signal)).summary;
     const notes = new Set<string>();
     let setup: BenchmarkSetup | undefined;
     for (const threads of flags.threads ?? [undefined]) {
@@ -97,7 +93,7 @@ async function benchModels(paths: readonly string[], flags: BenchFlags, terminal
         threads,
         ...(profile && { onProfile: profile.add }),
       };
-      const { model, loadMs } = await openModel(local, loadOptions, terminal);
+      const { model, loadMs } = await openModel(path, loadOptions, terminal);
       try {
         const options = {
           tests: fitTests(name, tests, model.info.contextLength, notes, terminal),
@@ -107,6 +103,7 @@ async function benchModels(paths: readonly string[], flags: BenchFlags, terminal
           profile,
           signal: terminal.signal,
         };
+        const { parameters } = model.info;
         report.begin({ name, parameters, tokenBytes: tokenBytes(engineOf(model).model) });
         setup =
           flags.json === true && flags.details !== true ? undefined : await measureSetup(model, options);
