@@ -1,5 +1,5 @@
 import { BitNetError } from "../errors.js";
-import type { Tokenizer } from "../text/tokenizer.js";
+import type { EncodeOptions, Tokenizer } from "../text/tokenizer.js";
 
 /**
  * The tokens of a text that is to go on.
@@ -22,10 +22,15 @@ export function promptTokens(
   return ids;
 }
 
+/** Token ids of a text that goes on: with BOS as the model wants it, and without EOS, for it has not ended. */
+export function encodeOpenText(tokenizer: Tokenizer, text: string, options: EncodeOptions = {}): number[] {
+  const ids = tokenizer.encode(text, options);
+  if (tokenizer.addsEos && options.addSpecial !== false) ids.pop();
+  return ids;
+}
+
 function encodePrompt(tokenizer: Tokenizer, text: string): readonly number[] {
-  const ids = tokenizer.encode(text);
-  // A text that is to go on has not ended.
-  if (tokenizer.addsEos) ids.pop();
+  const ids = encodeOpenText(tokenizer, text);
   if (ids.length > 0) return ids;
   throw new BitNetError(
     "INVALID_ARGUMENT",

@@ -1,8 +1,8 @@
 import { BitNetError, throwIfAborted } from "../errors.js";
 import { exp } from "../generation/deterministic-math.js";
+import { encodeOpenText } from "../generation/prompt.js";
 import { checkWhole, type InnerLanguageModel, type LanguageModel } from "../language-model.js";
 import { logLikelihoods } from "./log-likelihood.js";
-import { encodeOpenText } from "./open-text.js";
 
 export interface PerplexityOptions {
   /** Tokens of a chunk, from 3 to the model's context length. Default 512, or the model's context where it is shorter. */

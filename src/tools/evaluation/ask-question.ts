@@ -1,6 +1,6 @@
 import { BitNetError } from "../../errors.js";
+import { encodeOpenText } from "../../generation/prompt.js";
 import type { Tokenizer } from "../../text/tokenizer.js";
-import { encodeOpenText } from "../open-text.js";
 import {
   isChoiceMetric,
   isWrittenMetric,
