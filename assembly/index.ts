@@ -15,9 +15,13 @@ export {
   matmul_ternary_i8_narrow,
   matmul_ternary_i8_plain,
   matmul_ternary_i8_wide,
+  matmul_ternary_listed_i8_narrow,
+  matmul_ternary_listed_i8_plain,
+  matmul_ternary_listed_i8_wide,
 } from "./kernels/matmul-ternary";
 export { check_ternary, pack_f16, widen_f16 } from "./kernels/pack";
 export { quantize_activations_i8 } from "./kernels/quantize-activations";
+export { sum_words } from "./kernels/read";
 export { rms_norm } from "./kernels/rms-norm";
 export {
   rope_adjacent,
@@ -28,4 +32,11 @@ export {
   store_heads_f16,
 } from "./kernels/rope";
 export { screen_bounds, screen_collect } from "./kernels/screen";
+export {
+  gate_relu2_listed,
+  list_nonzero,
+  list_positive,
+  matmul_ternary_columns_i8,
+  transpose_ternary,
+} from "./kernels/sparse";
 export { team_barrier, team_break } from "./kernels/team";

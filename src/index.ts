@@ -3,7 +3,7 @@
 export { BitNetError, type BitNetErrorCode, type ErrorDetails } from "./errors.js";
 export type { EmbedOptions } from "./generation/embed-options.js";
 export type { FinishReason, GeneratePiece, Usage } from "./generation/generate-piece.js";
-export type { GenerateOptions } from "./generation/sampling-options.js";
+export type { GenerateOptions, Speculation, SpeculationCounts } from "./generation/sampling-options.js";
 export {
   embeddedModelUrl,
   type LanguageModel,
@@ -14,3 +14,15 @@ export {
   type ModelSource,
 } from "./language-model.js";
 export type { EvaluateOptions, Session } from "./model/session.js";
+export { evaluateTask, type EvaluateTaskOptions, type TaskResult } from "./tools/evaluation/evaluate-task.js";
+export type { QuestionOutcome } from "./tools/evaluation/ask-question.js";
+export type { MetricName, MetricResult } from "./tools/evaluation/metrics.js";
+export type {
+  Choice,
+  ChoiceQuestion,
+  EvaluationTask,
+  Question,
+  WrittenQuestion,
+} from "./tools/evaluation/question.js";
+export { readTask, type ReadTaskOptions } from "./tools/evaluation/read-task.js";
+export { perplexity, type PerplexityOptions, type PerplexityResult } from "./tools/perplexity.js";

@@ -1,30 +1,37 @@
 import type { Pooling } from "./architectures/index.js";
 import { BitNetError, throwIfAborted } from "./errors.js";
-import { openModelFile } from "./files/index.js";
+import { fileModel, findModel, type OpenableModel } from "./checkpoints/openable-model.js";
 import type { ModelFile } from "./files/model-file.js";
 import { generate } from "./generation/generate.js";
 import type { GeneratePiece } from "./generation/generate-piece.js";
 import { embed } from "./generation/embed.js";
 import { type EmbedOptions, resolveEmbedOptions } from "./generation/embed-options.js";
+import { createPassCosts } from "./generation/pass-costs.js";
 import { type GenerateOptions, resolveGenerateOptions } from "./generation/sampling-options.js";
+import { isRemoteName } from "./hub/model-name.js";
 import { kvBytesPerToken } from "./model/context-length.js";
 import { type Engine, type EngineChoices, startEngine } from "./model/engine.js";
-import type { Session } from "./model/session.js";
-import type { ByteSource } from "./platform/byte-source.js";
+import type { InnerSession, Session } from "./model/session.js";
 import { blobSource, bytesSource } from "./platform/memory-source.js";
-import { availableParallelism, freeMemoryBytes, openFileSource } from "./platform/node.js";
+import { availableParallelism, freeMemoryBytes } from "./platform/node.js";
 import { createTokenizer, type EncodeOptions, type Tokenizer } from "./text/tokenizer.js";
 import { kernelBuilds } from "./wasm/kernel-build.js";
 import { ternaryForms } from "./wasm/kernels.js";
 import { largestRegionBytes, pageBytes } from "./wasm/memory.js";
 
-/** Where a model's bytes come from: a path, a `file:` URL, or bytes that are already here. */
+/**
+ * Where a model's bytes come from: the path of a GGUF file or of a checkpoint's folder, a `file:` URL, a name on the hub such
+ * as "hf:owner/repo/file.gguf", an `https:` URL, or bytes of a GGUF file that are already here.
+ */
 export type ModelSource = string | URL | Blob | Uint8Array;
 
 /** How far loading has come. */
 export interface LoadProgress {
-  /** "open" while the header is read, "weights" while tensors stream into memory, "ready" once at the end. */
-  readonly stage: "open" | "weights" | "ready";
+  /**
+   * "download" while a model comes from the network, "open" while the header is read, "weights" while tensors stream into
+   * memory, "ready" once at the end.
+   */
+  readonly stage: "download" | "open" | "weights" | "ready";
   readonly loadedBytes: number;
   readonly totalBytes: number;
 }
@@ -97,13 +104,20 @@ export interface LanguageModel extends AsyncDisposable {
   dispose(): Promise<void>;
 }
 
+/** What the library's own tools use besides. Every model that `loadModel` gives is one. */
+export interface InnerLanguageModel extends LanguageModel {
+  readonly tokenizer: Tokenizer;
+  createSession(options?: { readonly contextLength?: number | undefined }): InnerSession;
+}
+
 /** The model that comes with the package: a small storyteller. */
 export const embeddedModelUrl: URL = new URL("../models/storyteller.gguf", import.meta.url);
 
 /**
  * Opens a model file, reads its weights into memory and starts worker threads.
  *
- * @param source a path, a URL, a Blob or bytes of a GGUF file; left out, the embedded model.
+ * @param source a path, a URL, a name on the hub (docs/guide/models-from-the-hub.md), a Blob or bytes of a GGUF file, or the
+ *   path or URL of a checkpoint's folder (config.json, tokenizer.json and safetensors files); left out, the embedded model.
  * @throws BitNetError with any code of BitNetErrorCode but CONTEXT_FULL; rejects with `options.signal.reason`.
  */
 export async function loadModel(source?: ModelSource, options: LoadOptions = {}): Promise<LanguageModel> {
@@ -114,16 +128,19 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
   checkChoices(options);
   throwIfAborted(signal);
 
-  const bytes = await openSource(source ?? embeddedModelUrl);
-  const progress = { loadedBytes: 0, totalBytes: bytes.size };
+  const found = await findSource(await localSource(source ?? embeddedModelUrl, options));
+  const progress = { loadedBytes: 0, totalBytes: found.size ?? 0 };
   const report = (stage: LoadProgress["stage"]): void => options.onProgress?.({ stage, ...progress });
   let engine: Engine | undefined;
   try {
-    report("open");
-    const file = await openModelFile(bytes, { signal });
+    if (found.size !== undefined) report("open");
+    const file = await found.open({ signal });
     const tokenizer = createTokenizer(file.metadata);
     const tensorBytes = sum([...file.tensors.values()].map((tensor) => tensor.bytes));
-    progress.loadedBytes = Math.max(0, bytes.size - tensorBytes);
+    // A checkpoint's tensors count by what they are as they are read, which need not be what the files have.
+    progress.totalBytes = found.size ?? tensorBytes;
+    progress.loadedBytes = Math.max(0, progress.totalBytes - tensorBytes);
+    if (found.size === undefined) report("open");
     engine = await startEngine(file, {
       ...options,
       threads,
@@ -131,47 +148,53 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
       freeBytes: freeMemoryBytes(),
       signal,
       onBytes: (count) => {
-        progress.loadedBytes = Math.min(bytes.size, progress.loadedBytes + count);
+        progress.loadedBytes = Math.min(progress.totalBytes, progress.loadedBytes + count);
         report("weights");
       },
     });
     if (tokenizer.vocabSize > engine.model.sizes.vocabSize) {
       throw new BitNetError(
         "MODEL_INVALID",
-        `Cannot load "${bytes.name}": its tokenizer has ${tokenizer.vocabSize} tokens and its embedding ${engine.model.sizes.vocabSize} rows`,
+        `Cannot load "${found.name}": its tokenizer has ${tokenizer.vocabSize} tokens and its embedding ${engine.model.sizes.vocabSize} rows`,
       );
     }
     throwIfAborted(signal);
-    progress.loadedBytes = bytes.size;
+    progress.loadedBytes = progress.totalBytes;
     report("ready");
-    if (!engine.readsFile) await bytes.close();
-    return createLanguageModel(engine, tokenizer, describeInfo(file, engine), bytes, {
+    if (!engine.readsFile) await found.close();
+    return createLanguageModel(engine, tokenizer, describeInfo(file, engine), found, {
       // A text whose last token stands for it all has to end, and not every file says so.
       endsEmbedded: !file.metadata.has("tokenizer.ggml.add_eos_token"),
     });
   } catch (error) {
     await engine?.dispose();
-    await bytes.close();
+    await found.close();
     throw error;
   }
 }
 
 const mostThreads = 256;
 
-async function openSource(source: ModelSource): Promise<ByteSource> {
-  if (source instanceof Uint8Array) return bytesSource(source);
-  if (source instanceof Blob) return blobSource(source);
+/** Downloads what is named and not local, unless it is in the cache. */
+async function localSource(source: ModelSource, { onProgress, signal }: LoadOptions): Promise<ModelSource> {
+  if (!(source instanceof URL || typeof source === "string") || !isRemoteName(String(source))) return source;
+  // Those who load local files do not pay for loading what downloads.
+  const { fetchModel } = await import("./hub/index.js");
+  const { path } = await fetchModel(String(source), {
+    signal,
+    onProgress: (progress) => onProgress?.({ stage: "download", ...progress }),
+  });
+  return path;
+}
+
+async function findSource(source: ModelSource): Promise<OpenableModel> {
+  if (source instanceof Uint8Array) return fileModel(bytesSource(source));
+  if (source instanceof Blob) return fileModel(blobSource(source));
   if (source instanceof URL || typeof source === "string") {
     const text = String(source);
-    if (/^(hf|https?):/i.test(text)) {
-      throw new BitNetError(
-        "INVALID_ARGUMENT",
-        `Cannot open "${text}": models are read from local files so far; download it and give its path`,
-      );
-    }
     if (text === "")
       throw new BitNetError("INVALID_ARGUMENT", "Cannot open a model without a name: the path is empty");
-    return openFileSource(/^file:/i.test(text) && URL.canParse(text) ? new URL(text) : source);
+    return findModel(/^file:/i.test(text) && URL.canParse(text) ? new URL(text) : source);
   }
   throw new BitNetError(
     "INVALID_ARGUMENT",
@@ -183,9 +206,10 @@ function createLanguageModel(
   engine: Engine,
   tokenizer: Tokenizer,
   info: ModelInfo,
-  bytes: ByteSource,
+  found: OpenableModel,
   habits: { readonly endsEmbedded: boolean },
-): LanguageModel {
+): InnerLanguageModel {
+  const passCosts = createPassCosts();
   let disposed = false;
   function alive(): void {
     if (disposed) throw new BitNetError("DISPOSED", "The model has been disposed");
@@ -214,7 +238,7 @@ function createLanguageModel(
     // The last token of a text is never evaluated, so one place fewer than prompt and text is enough.
     const contextLength = Math.min(info.contextLength, ids.length + resolved.maxTokens - 1);
     using session = engine.openSession(contextLength);
-    yield* generate(session, tokenizer, ids, resolved);
+    yield* generate(session, tokenizer, ids, resolved, passCosts);
   }
 
   /** A text's tokens as it is embedded. @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL. */
@@ -245,8 +269,9 @@ function createLanguageModel(
     return ids;
   }
 
-  const model: LanguageModel = {
+  const model: InnerLanguageModel = {
     info,
+    tokenizer,
     generate: run,
     async embed(texts, options): Promise<Float32Array<ArrayBuffer>[]> {
       alive();
@@ -282,20 +307,30 @@ function createLanguageModel(
       alive();
       return tokenizer.decode(ids);
     },
-    createSession(options = {}): Session {
+    createSession(options = {}): InnerSession {
       alive();
       return engine.openSession(options.contextLength ?? info.contextLength);
     },
     async dispose(): Promise<void> {
       disposed = true;
       await engine.dispose();
-      await bytes.close();
+      await found.close();
     },
     [Symbol.asyncDispose](): Promise<void> {
       return model.dispose();
     },
   };
+  engines.set(model, engine);
   return model;
+}
+
+const engines = new WeakMap<LanguageModel, Engine>();
+
+/** What runs a model, for the library's own measuring tools: not part of what users hold. */
+export function engineOf(model: LanguageModel): Engine {
+  const engine = engines.get(model);
+  if (engine === undefined) throw new BitNetError("INVALID_ARGUMENT", "This model was not made by loadModel");
+  return engine;
 }
 
 function describeInfo(file: ModelFile, engine: Engine): ModelInfo {
@@ -318,11 +353,12 @@ function describeInfo(file: ModelFile, engine: Engine): ModelInfo {
 }
 
 /** What TypeScript's users cannot get wrong; a misspelt choice must not quietly be another one. */
-function checkChoices({ kernelBuild, ternaryForm, head, regionBytes }: EngineChoices): void {
+function checkChoices({ kernelBuild, ternaryForm, head, sparsity, regionBytes }: EngineChoices): void {
   for (const [option, value, choices] of [
     ["kernelBuild", kernelBuild, kernelBuilds],
     ["ternaryForm", ternaryForm, ternaryForms],
     ["head", head, ["auto", "whole", "screened"]],
+    ["sparsity", sparsity, ["auto", "on", "off"]],
   ] as const) {
     if (value === undefined || (choices as readonly string[]).includes(value)) continue;
     throw new BitNetError(
@@ -342,7 +378,8 @@ function checkChoices({ kernelBuild, ternaryForm, head, regionBytes }: EngineCho
   }
 }
 
-function checkWhole(name: string, value: number, least: number, most: number): void {
+/** @throws BitNetError INVALID_ARGUMENT unless `value` is a whole number from `least` to `most`. */
+export function checkWhole(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new BitNetError(
     "INVALID_ARGUMENT",

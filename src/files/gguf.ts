@@ -1,6 +1,6 @@
 import { BitNetError } from "../errors.js";
 import type { ByteSource } from "../platform/byte-source.js";
-import { weightFormatById, weightTypeName } from "../weight-formats/index.js";
+import { type WeightFormat, weightFormatsById, weightTypeName } from "../weight-formats/index.js";
 import { DEFAULT_ALIGNMENT, GGUF_MAGIC, MAX_DIMENSIONS, isAlignment, limits } from "./gguf-format.js";
 import { MIN_ENTRY_BYTES, readMetadata, readName, type MetadataMaps } from "./gguf-metadata.js";
 import { HeaderCursor } from "./header-cursor.js";
@@ -51,7 +51,7 @@ export async function openGguf(
   while (entries.length < tensorCount) entries.push(await readTensorEntry(cursor));
 
   const dataOffset = Math.ceil(cursor.offset / alignment) * alignment;
-  const tensors = placeTensors(cursor, source.size, entries, dataOffset, alignment);
+  const tensors = placeTensors(cursor, source, entries, dataOffset, alignment);
   return { container: "gguf", version, source, metadata, metadataTypes, tensors };
 }
 
@@ -120,11 +120,12 @@ async function readTensorEntry(cursor: HeaderCursor): Promise<TensorEntry> {
 /** Checks where the tensors say they are, and finds how long those of unknown type are. */
 function placeTensors(
   cursor: HeaderCursor,
-  fileSize: number,
+  source: ByteSource,
   entries: readonly TensorEntry[],
   dataOffset: number,
   alignment: number,
 ): ReadonlyMap<string, TensorInfo> {
+  const fileSize = source.size;
   const inOrder = entries.toSorted((a, b) => a.relativeOffset - b.relativeOffset);
   const ends = new Map<TensorEntry, number>(
     inOrder.map((entry, index) => {
@@ -132,6 +133,10 @@ function placeTensors(
       return [entry, next ? dataOffset + next.relativeOffset : fileSize];
     }),
   );
+
+  const roomOf = (entry: TensorEntry): number =>
+    Math.min(ends.get(entry) ?? fileSize, fileSize) - dataOffset - entry.relativeOffset;
+  const formats = chooseFormats(entries, roomOf, alignment);
 
   const tensors = new Map<string, TensorInfo>();
   for (const entry of entries) {
@@ -142,8 +147,8 @@ function placeTensors(
       const what = `tensor "${name}" begins at ${relativeOffset}, which is not a multiple of the alignment ${alignment}`;
       throw cursor.corrupt(what, offsetField, details);
     }
-    const format = weightFormatById(typeId);
-    const type = weightTypeName(typeId);
+    const format = formats.get(typeId);
+    const type = format?.name ?? weightTypeName(typeId);
     if (format && (shape[0] as number) % format.blockElements !== 0) {
       const what = `tensor "${name}" has rows of ${shape[0]}, and ${type} needs multiples of ${format.blockElements}`;
       throw cursor.corrupt(what, shapeField, details);
@@ -151,15 +156,41 @@ function placeTensors(
 
     const offset = dataOffset + relativeOffset;
     const end = ends.get(entry) ?? fileSize;
-    const room = Math.min(end, fileSize) - offset;
+    const room = roomOf(entry);
     // A type without a known size holds at least one byte.
     const bytes = format?.tensorBytes(elements) ?? room;
     if (bytes > room || bytes < 1) {
       throw cursor.corrupt(whyNoRoom(entry, bytes, offset, end, fileSize), offsetField, details);
     }
-    tensors.set(name, { name, shape, type, typeId, format, offset, bytes });
+    tensors.set(name, { name, shape, type, typeId, format, source, offset, bytes });
   }
   return tensors;
+}
+
+/**
+ * The format of each type id in a file. Where several share an id, it is the first that fits every tensor of it, leaving
+ * less than the alignment between it and the next; where none does, the standard one, for what is wrong to be found.
+ *
+ * One answer per file, because a file has one writer, and small tensors fit more than one format with their padding.
+ */
+function chooseFormats(
+  entries: readonly TensorEntry[],
+  roomOf: (entry: TensorEntry) => number,
+  alignment: number,
+): ReadonlyMap<number, WeightFormat> {
+  const fits = (format: WeightFormat, entry: TensorEntry): boolean => {
+    const left = roomOf(entry) - format.tensorBytes(entry.elements);
+    return (entry.shape[0] as number) % format.blockElements === 0 && left >= 0 && left < alignment;
+  };
+  const chosen = new Map<number, WeightFormat>();
+  for (const typeId of new Set(entries.map((entry) => entry.typeId))) {
+    const formats = weightFormatsById(typeId);
+    const sharing = formats.length > 1 ? entries.filter((entry) => entry.typeId === typeId) : [];
+    const format =
+      formats.find((candidate) => sharing.every((entry) => fits(candidate, entry))) ?? formats[0];
+    if (format) chosen.set(typeId, format);
+  }
+  return chosen;
 }
 
 function whyNoRoom(entry: TensorEntry, bytes: number, offset: number, end: number, fileSize: number): string {

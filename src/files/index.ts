@@ -10,6 +10,7 @@ export type {
   MetadataType,
   MetadataValue,
   ModelFile,
+  ModelFileSource,
   TensorInfo,
 } from "./model-file.js";
 
@@ -49,7 +50,7 @@ const mistakes: readonly {
     // The length of a JSON header as u64, then the header.
     matches: (head) => head[8] === 0x7b && head.slice(4, 8).every((byte) => byte === 0),
     code: "UNSUPPORTED_FILE",
-    message: "it is a safetensors file, which does not hold a whole model; convert its folder to GGUF",
+    message: "it is a safetensors file, which does not hold a whole model; name its folder instead",
   },
   {
     matches: (head) => beginsWith(head, "PK\x03\x04") || beginsWith(head, "\x80\x02"),

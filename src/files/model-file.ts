@@ -38,7 +38,7 @@ export type MetadataScalarType =
 /** A scalar's or an array's stored type; arrays of arrays, which may be mixed, are "array[]". */
 export type MetadataType = MetadataScalarType | `${MetadataScalarType}[]` | "array[]";
 
-/** Where one tensor lies in its file and how its numbers are stored. */
+/** Where one tensor lies and how its numbers are stored. */
 export interface TensorInfo {
   readonly name: string;
   /** Sizes with the fastest-varying first, as GGUF writes them: a matrix is [cols, rows]. 1 to 4 of them, each ≥ 1. */
@@ -49,18 +49,24 @@ export interface TensorInfo {
   readonly typeId: number;
   /** How to read it; undefined where the type is known by name at most. */
   readonly format: WeightFormat | undefined;
-  /** First byte in the file, absolute. */
+  /** What holds it: the file, one of several, or bytes that are made from a file's as they are read. */
+  readonly source: ByteSource;
+  /** First byte in `source`. */
   readonly offset: number;
   /** Length in bytes; for an unknown type, the distance to the next tensor or the end of the file. */
   readonly bytes: number;
 }
 
+/** The file or folder that a model is in, as a whole; its tensors have sources of their own. */
+export type ModelFileSource = Pick<ByteSource, "name" | "size" | "close">;
+
 /** An opened and checked container of metadata and tensors. */
 export interface ModelFile {
-  readonly container: "gguf";
-  /** The container format's version. */
+  /** "checkpoint" is a folder of config.json, tokenizer.json and safetensors files, described in GGUF's terms. */
+  readonly container: "gguf" | "checkpoint";
+  /** The container format's version; 0 where it has none. */
   readonly version: number;
-  readonly source: ByteSource;
+  readonly source: ModelFileSource;
   readonly metadata: Metadata;
   /** How each value of `metadata` is stored, so that it can be written again as it was. Same keys, same order. */
   readonly metadataTypes: ReadonlyMap<string, MetadataType>;

@@ -15,7 +15,9 @@ import type { MemberMessage } from "./member-thread.js";
 import type { Model } from "./model.js";
 import { createOutputHead } from "./output-head.js";
 import type { Profile } from "./profile.js";
+import type { Sparsity } from "./sparse.js";
 import { createSession, type InnerSession } from "./session.js";
+import { tokenBytes } from "./traffic.js";
 import { allocateWork, freeWork } from "./work-plan.js";
 
 /** A model in memory and the threads that run it. */
@@ -29,6 +31,8 @@ export interface Engine {
   readonly product: ProductChoice;
   /** Bytes in wasm memory of weights other than the head, and of the head. */
   readonly memoryBytes: { readonly weights: number; readonly head: number };
+  /** Has the team read the weights of a generated token so often, and do nothing with them: how fast memory can be read. */
+  readWeights(times: number): Promise<void>;
   /** @throws BitNetError INVALID_ARGUMENT, OUT_OF_MEMORY, DISPOSED. */
   openSession(contextLength: number): InnerSession;
   /** Buffers for passes over several sequences, each of at most `contextLength` positions. @throws as openSession. */
@@ -60,6 +64,12 @@ export interface EngineChoices {
    * and more.
    */
   readonly head?: "auto" | "whole" | "screened" | undefined;
+  /**
+   * In models with a squared relu, most of a token's feed-forward activations may be zero, and what they would multiply can be
+   * left out without changing a bit. "auto" (default) does so where it is measured to be faster while the model runs, "on"
+   * always, "off" never, which saves the memory of a second copy of `down`.
+   */
+  readonly sparsity?: Sparsity | undefined;
 }
 
 export interface EngineOptions extends EngineChoices {
@@ -110,6 +120,7 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
       chooseContextLength: (sizes, weightBytes) =>
         chooseContextLength(file.source.name, sizes, weightBytes, options),
       head: options.head ?? "auto",
+      sparsity: product.columns ? (options.sparsity ?? "auto") : "off",
       contextWanted: options.contextLength,
       members: team.members,
       sharePacking: (work) => {
@@ -217,6 +228,7 @@ function createEngine(parts: {
     memoryBytes: weightAndHeadBytes(memories, model),
     openEvaluator,
     openCache,
+    readWeights: (times) => team.run({ kind: "readWeights", times }),
     openSession(contextLength): InnerSession {
       const evaluator = openEvaluator({ contextLength });
       let cache: Cache;
@@ -250,12 +262,6 @@ function weightAndHeadBytes(
   model: Model,
 ): { readonly weights: number; readonly head: number } {
   const used = memories.regions.reduce((sum, region) => sum + region.usedBytes, 0);
-  const matrix = model.head ?? model.screen?.matrix;
-  if (matrix === undefined) return { weights: used, head: 0 };
-  const { rows, cols, layout } = matrix;
-  const elementBytes = { "ternary-rows": 0.25, "int8-rows": 1, "f16-rows": 2, "bf16-rows": 2, "f32-rows": 4 }[
-    layout
-  ];
-  const head = rows * cols * elementBytes + (layout === "int8-rows" ? rows * 16 : 0);
+  const { head } = tokenBytes(model);
   return { weights: used - head, head };
 }

@@ -1,4 +1,4 @@
-import type { ByteSource } from "../platform/byte-source.js";
+import type { TensorInfo } from "../files/model-file.js";
 import type { Kernels } from "../wasm/kernels.js";
 import type { Memories } from "../wasm/memory.js";
 
@@ -16,23 +16,28 @@ export interface FileRows {
 /** Rows that are read and worked on together. */
 const batchRows = 256;
 
+/** What `createFileRows` takes. */
+export function fileRowsBytes(cols: number): number {
+  return batchRows * (cols * 2 + 4);
+}
+
 /** Takes a few megabytes of `region` for rows on their way. */
 export function createFileRows(parts: {
-  readonly source: ByteSource;
-  readonly tensorOffset: number;
+  readonly tensor: TensorInfo;
   readonly cols: number;
   readonly region: number;
   readonly memories: Memories;
   /** Asked for at each use: a disposed model must not keep an instance and with it its memory. */
   readonly kernels: () => Kernels;
 }): FileRows {
-  const { source, tensorOffset, cols, region, memories, kernels } = parts;
+  const { tensor, cols, region, memories, kernels } = parts;
+  const { source } = tensor;
   const rowBytes = cols * 2;
   const staging = memories.allocate(region, batchRows * rowBytes, "rows of the output head");
   const products = memories.allocate(region, batchRows * 4, "rows of the output head");
 
   async function read(ids: readonly number[]): Promise<void> {
-    const offsets = ids.map((id) => tensorOffset + id * rowBytes);
+    const offsets = ids.map((id) => tensor.offset + id * rowBytes);
     const target = (index: number): Uint8Array =>
       memories.view({ region, address: staging + index * rowBytes }, rowBytes);
     if (source.readIntoNow === undefined) {

@@ -9,6 +9,7 @@ import { type Batch, forward, type Segment } from "./forward.js";
 import type { Model } from "./model.js";
 import { type CachedSegment, createOperations, type Member, type Operations, share } from "./operations.js";
 import { type ProfiledOperations, profileOperations } from "./profile.js";
+import { weightRanges } from "./traffic.js";
 import type { WorkPlan } from "./work-plan.js";
 
 /** What the owner of a team tells its members, besides the team's own messages. */
@@ -21,6 +22,7 @@ export type MemberMessage =
   | { readonly kind: "forget"; readonly what: "work" | "cache"; readonly id: number }
   | MeetJob
   | PackHalvesJob
+  | ReadWeightsJob
   | ForwardJob;
 
 /** A piece of the output head to pack, by rows. */
@@ -34,6 +36,13 @@ export interface PackHalvesJob {
 export interface MeetJob {
   readonly kind: "meet";
   readonly job: number;
+}
+
+/** Reads the weights of a generated token, `times` times: for measuring. */
+export interface ReadWeightsJob {
+  readonly kind: "readWeights";
+  readonly job: number;
+  readonly times: number;
 }
 
 /** One pass over a batch. */
@@ -79,6 +88,8 @@ function listen(port: NonNullable<typeof parentPort>): void {
       count,
       kernels: kernelsOf,
       ternaryProduct: (region) => ternaryKernel(wideKernelsOf(region), product.form),
+      sparseKernels: wideKernelsOf,
+      form: product.form,
       attentionKernels: product.wideAttention ? wideKernelsOf : kernelsOf,
       bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
       barrier(): void {
@@ -124,6 +135,19 @@ function listen(port: NonNullable<typeof parentPort>): void {
     return { ...segment, cache };
   }
 
+  function readWeights({ job, times }: ReadWeightsJob): void {
+    if (start === undefined || model === undefined) throw new Error("told to read before being set up");
+    const member = memberOf(start);
+    for (let i = 0; i < times; i += 1) {
+      for (const { region, address, bytes } of weightRanges(model)) {
+        const [begin, end] = share(Math.floor(bytes / 64), member);
+        kernelsOf(region).sum_words(address + begin * 64, (end - begin) * 64);
+      }
+    }
+    member.barrier();
+    if (member.index === 0) answer({ kind: "done", job });
+  }
+
   function run({ job, work, batch }: ForwardJob): void {
     const plan = plans.work.get(work);
     if (model === undefined || ops === undefined || plan === undefined)
@@ -164,6 +188,9 @@ function listen(port: NonNullable<typeof parentPort>): void {
         return;
       case "packHalves":
         packHalves(message);
+        return;
+      case "readWeights":
+        readWeights(message);
         return;
       case "forward":
         run(message);

@@ -1,9 +1,16 @@
 import { readRow } from "../packing/pack.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
-import { attentionPositions, type Kernels } from "../wasm/kernels.js";
+import { attentionPositions, type Kernels, type TernaryForm } from "../wasm/kernels.js";
 import type { CachePlan } from "./cache-plan.js";
 import type { Segment } from "./forward.js";
 import type { Model, Projection } from "./model.js";
+import {
+  addListedColumns,
+  columnGranule,
+  createChoice,
+  multiplyListedRows,
+  type SparseOperands,
+} from "./sparse.js";
 import { type Buffer, inputOf, type WorkBuffers, workOf, type WorkPlan } from "./work-plan.js";
 
 /** What one thread of the team is and has. */
@@ -15,6 +22,9 @@ export interface Member {
   kernels(region: number): Kernels;
   /** The ternary product over a region, in the form that is fastest here. */
   ternaryProduct(region: number): Kernels["matmul_ternary_i8_plain"];
+  /** The kernels to take products of lists of rows from, and the form of the product that is fastest here. */
+  sparseKernels(region: number): Kernels;
+  readonly form: TernaryForm;
   /** The kernels to take attention from. */
   attentionKernels(region: number): Kernels;
   /** The bytes of a region, for moving rows between regions. */
@@ -94,6 +104,8 @@ export function createOperations(model: Model, member: Member): Operations {
   let plan: WorkPlan;
   let segments: readonly CachedSegment[] = [];
   let tokens = 0;
+  const columnsOf = new Map(model.layers.map((layer) => [layer.down.matrix, layer.downColumns]));
+  const [rowChoice, columnChoice] = [createChoice(model.sparsity), createChoice(model.sparsity)];
 
   /** f32 rows at an address, `cols` of them apart. */
   interface Rows {
@@ -193,9 +205,14 @@ export function createOperations(model: Model, member: Member): Operations {
   }
 
   /** This member's rows of out (+)= W · input. */
-  function multiplyMatrix(matrix: PackedMatrix, input: PreparedInput, out: Rows, accumulate: boolean): void {
+  function multiplyMatrix(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    out: Rows,
+    accumulate: boolean,
+    [begin, end] = share(matrix.rows, member, rowGranule),
+  ): void {
     const kernels = member.kernels(matrix.region);
-    const [begin, end] = share(matrix.rows, member, rowGranule);
     if (begin === end) return;
     const { address, cols, scale } = matrix;
     const { tokens: count, quantized, records } = input;
@@ -238,6 +255,60 @@ export function createOperations(model: Model, member: Member): Operations {
       case "f32-rows":
         multiplyFloat(kernels.matmul_f32_f32);
     }
+  }
+
+  /** What a sparse product of one token needs; undefined for more tokens, and where there is nothing to leave out. */
+  function sparseOperands(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    out: Buffer,
+  ): SparseOperands | undefined {
+    if (model.gate !== "relu2" || model.sparsity === "off") return undefined;
+    if (input.tokens !== 1 || matrix.layout !== "ternary-rows") return undefined;
+    return {
+      kernels: member.sparseKernels(matrix.region),
+      quantized: input.quantized,
+      record: input.records,
+      output: out.address,
+      scratch: workOf(plan, matrix.region).sparse[member.index]?.address ?? 0,
+    };
+  }
+
+  /** As multiply, for the `up` of a squared relu: where the gate is positive, if those rows are few. True if so. */
+  function multiplyGated(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    gate: Buffer,
+    up: Buffer,
+    range: [number, number],
+  ): boolean {
+    const operands = sparseOperands(matrix, input, up);
+    if (operands !== undefined) {
+      const scratch = scratchOf(matrix.region);
+      if (multiplyListedRows(operands, rowChoice, member.form, matrix, gate.address, range, scratch))
+        return true;
+    }
+    const started = performance.now();
+    multiplyMatrix(matrix, input, rowsOf(up), false, range);
+    if (operands !== undefined) rowChoice.dense(range[1] - range[0], performance.now() - started);
+    return false;
+  }
+
+  /** As multiply, adding up; of a matrix that there is a copy by columns of, those whose input is not zero, if they are few. */
+  function multiplyAndAdd(projection: Projection, input: PreparedInput, out: Buffer): void {
+    const { matrix, bias } = projection;
+    const columns = bias === undefined ? columnsOf.get(matrix) : undefined;
+    const operands = columns && sparseOperands(matrix, input, out);
+    if (columns === undefined || operands === undefined) {
+      multiply(projection, input, rowsOf(out), true);
+      return;
+    }
+    // The same rows either way: other members may decide otherwise.
+    const range = share(matrix.rows, member, columnGranule);
+    if (range[0] === range[1] || addListedColumns(operands, columnChoice, matrix, columns, range)) return;
+    const started = performance.now();
+    multiplyMatrix(matrix, input, rowsOf(out), true, range);
+    columnChoice.dense(matrix.cols, performance.now() - started);
   }
 
   function rowsOf(buffer: Buffer, count = tokens): Rows {
@@ -283,7 +354,7 @@ export function createOperations(model: Model, member: Member): Operations {
       const { matrix, inputNorm, outputNorm } = projection;
       const input = prepare(rowsOf(x), [inputNorm], inputForms([matrix]));
       if (outputNorm === undefined) {
-        multiply(projection, input, rowsOf(out), true);
+        multiplyAndAdd(projection, input, out);
         member.barrier();
         return;
       }
@@ -301,13 +372,25 @@ export function createOperations(model: Model, member: Member): Operations {
       member.barrier();
     },
     projectGated(x, norm, gateProduct, upProduct): void {
-      multiplyAll(rowsOf(x), norm, [gateProduct, upProduct]);
-      const [[{ matrix }, gate], [, up]] = [gateProduct, upProduct];
+      const [[gateLayer, gate], [upLayer, up]] = [gateProduct, upProduct];
       // The member's own rows of both products are its own columns of the buffers: no need to wait in between.
-      const [begin, end] = share(matrix.rows, member, rowGranule);
+      const range = share(gateLayer.matrix.rows, member, rowGranule);
       const kernels = member.kernels(gate.region);
-      const activate = kernels[`gate_${model.gate}`];
-      activate(gate.address, up.address, tokens, gate.cols * 4, begin, end);
+      const activate = (): void =>
+        kernels[`gate_${model.gate}`](gate.address, up.address, tokens, gate.cols * 4, ...range);
+      const plain = [gateLayer, upLayer].every(
+        (layer) => layer.inputNorm === undefined && layer.bias === undefined,
+      );
+      if (plain) {
+        const input = prepare(rowsOf(x), [norm], inputForms([gateLayer.matrix, upLayer.matrix]));
+        multiplyMatrix(gateLayer.matrix, input, rowsOf(gate), false, range);
+        if (multiplyGated(upLayer.matrix, input, gate, up, range)) {
+          kernels.gate_relu2_listed(gate.address, up.address, ...range);
+        } else activate();
+      } else {
+        multiplyAll(rowsOf(x), norm, [gateProduct, upProduct]);
+        activate();
+      }
       member.barrier();
     },
     normHeads(norm, heads): void {

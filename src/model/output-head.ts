@@ -1,5 +1,5 @@
-import type { ModelDescription } from "../architectures/index.js";
-import { packMatrix, type Packing } from "../packing/pack.js";
+import type { MatrixRole, ModelDescription } from "../architectures/index.js";
+import { packMatrix, type Packing, requireTensor } from "../packing/pack.js";
 import type { HeadScreen } from "../packing/screen.js";
 import type { Kernels } from "../wasm/kernels.js";
 import type { Memories } from "../wasm/memory.js";
@@ -84,13 +84,10 @@ function createHelpers(
   description: ModelDescription,
 ): { readonly screening: Screening; readonly embeddings: FileRows; readonly cols: number } {
   const { region, cols } = screen.matrix;
-  const { source } = packing.file;
   const kernels = (): Kernels => packing.kernels(region);
-  const rows = createFileRows({ source, tensorOffset: screen.tensorOffset, cols, region, memories, kernels });
-  const embedding = packing.file.tensors.get(description.embedding.tensor);
-  const embeddings =
-    embedding === undefined || embedding.offset === screen.tensorOffset
-      ? rows
-      : createFileRows({ source, tensorOffset: embedding.offset, cols, region, memories, kernels });
+  const rowsOf = (role: MatrixRole): FileRows =>
+    createFileRows({ tensor: requireTensor(packing.file, role.tensor), cols, region, memories, kernels });
+  const rows = rowsOf(description.head);
+  const embeddings = description.embedding === description.head ? rows : rowsOf(description.embedding);
   return { screening: createScreening(memories, kernels, screen, rows), embeddings, cols };
 }

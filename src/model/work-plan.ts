@@ -1,7 +1,8 @@
 import { BitNetError } from "../errors.js";
 import { attentionPositions, attentionScratchBytes, ternaryScratchBytes } from "../wasm/kernels.js";
-import type { Memories, Place } from "../wasm/memory.js";
+import type { Allocator, Memories, Place } from "../wasm/memory.js";
 import type { Model } from "./model.js";
+import { sparseScratchBytes } from "./sparse.js";
 
 /** Tokens evaluated in one pass over the weights: enough to make prompts cheap, few enough to stay in the second-level cache. */
 export const batchTokens = 64;
@@ -46,6 +47,8 @@ export interface WorkBuffers {
   readonly shared: ProjectionInput;
   /** The same for each member's own use, for few tokens. */
   readonly own: readonly ProjectionInput[];
+  /** Each member's lists of what is not zero, and sums (model/sparse). */
+  readonly sparse: readonly Place[];
   /** Each member's scratch for attention: four heads' queries and scores. */
   readonly attention: readonly Place[];
 }
@@ -77,6 +80,15 @@ export function inputOf(
   return { input, alone };
 }
 
+/** What of a model decides how much memory its passes take, and where. */
+export interface WorkModel extends Pick<Model, "sizes" | "headRegion" | "embeddingRegion"> {
+  readonly layers: readonly {
+    readonly region: number;
+    readonly output: { readonly outputNorm: object | undefined };
+    readonly down: { readonly outputNorm: object | undefined };
+  }[];
+}
+
 /**
  * Takes memory to compute passes in.
  *
@@ -86,8 +98,8 @@ export function inputOf(
  * @throws BitNetError OUT_OF_MEMORY if it does not fit; nothing stays taken then.
  */
 export function allocateWork(
-  memories: Memories,
-  model: Model,
+  memories: Allocator,
+  model: WorkModel,
   options: {
     readonly id: number;
     readonly contextLength: number;
@@ -128,6 +140,10 @@ export function allocateWork(
       projected: buffer(hasOutputNorms ? width : 0),
       shared: input(region, tokens),
       own: Array.from({ length: members }, () => input(region, Math.min(ownTokens, tokens))),
+      sparse: Array.from({ length: members }, () => ({
+        region,
+        address: take(region, sparseScratchBytes(width, feedForward), "working buffers"),
+      })),
       attention: Array.from({ length: members }, () => ({
         region,
         address: take(region, attentionScratchBytes(headSize, attentionPositions(contextLength))),
@@ -166,6 +182,7 @@ export function freeWork(memories: Memories, plan: WorkPlan): void {
       work.attended,
       work.gate,
       work.up,
+      ...work.sparse,
       work.projected,
       ...work.attention,
     );

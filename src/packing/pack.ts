@@ -1,8 +1,9 @@
 import type { MatrixRole, VectorRole } from "../architectures/description.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { ModelFile, TensorInfo } from "../files/model-file.js";
-import type { Kernels } from "../wasm/kernels.js";
-import type { Memories } from "../wasm/memory.js";
+import { type Kernels, transposeScratchBytes } from "../wasm/kernels.js";
+import type { Memories, Place } from "../wasm/memory.js";
+import { whyUnsupported } from "../weight-formats/index.js";
 import type { PackedMatrix, PackedVector } from "./packed.js";
 
 /** Bytes read before the event loop gets a turn: a few milliseconds of work. A multiple of every block size. */
@@ -59,6 +60,16 @@ export async function packMatrix(packing: Packing, role: MatrixRole, region: num
   return { ...packed, scale: Math.fround(packed.scale * outputScale * (role.factor ?? 1)) };
 }
 
+/** A copy of a ternary matrix by columns, in its region. Takes as much memory again. */
+export function transposeTernary({ memories, kernels }: Packing, matrix: PackedMatrix): Place {
+  const { region, address, rows, cols } = matrix;
+  const columns = memories.allocate(region, (rows * cols) / 4, "a matrix by columns");
+  const scratch = memories.allocate(region, transposeScratchBytes, "turning a matrix");
+  kernels(region).transpose_ternary(address, rows, cols, 0, rows, columns, scratch);
+  memories.free(region, scratch);
+  return { region, address: columns };
+}
+
 /** Reads a vector of any decodable type into wasm memory as f32, times its factor. */
 export async function packVector(packing: Packing, role: VectorRole, region: number): Promise<PackedVector> {
   const { factor = 1 } = role;
@@ -71,29 +82,24 @@ export async function packVector(packing: Packing, role: VectorRole, region: num
 }
 
 function find(file: ModelFile, name: string): { readonly packer: Packer; readonly tensor: TensorInfo } {
-  const tensor = file.tensors.get(name);
-  if (tensor === undefined)
-    throw new BitNetError("MODEL_INVALID", `Cannot load "${file.source.name}": tensor "${name}" is missing`);
+  const tensor = requireTensor(file, name);
   const packer = packers[tensor.type];
   if (packer === undefined) {
-    const reason = unportable.get(tensor.type) ?? "which is not supported";
     throw new BitNetError(
       "UNSUPPORTED_TENSOR_TYPE",
-      `Cannot load "${file.source.name}": tensor "${name}" has type ${tensor.type}, ${reason} (supported: ${packableTypes.join(", ")})`,
+      `Cannot load "${file.source.name}": tensor "${name}" has type ${tensor.type}, ${whyUnsupported(tensor.typeId)} (supported: ${packableTypes.join(", ")})`,
       { details: { tensor: name, type: tensor.type } },
     );
   }
   return { packer, tensor };
 }
 
-/** Types that no portable program can read, and why. */
-const unportable: ReadonlyMap<string, string> = new Map([
-  ["TL1", "whose layout depends on the build that wrote it: convert the model to I2_S"],
-  [
-    "TL2 or MXFP4",
-    "whose layout (if it is TL2) depends on the build that wrote it: convert the model to I2_S",
-  ],
-]);
+/** @throws BitNetError MODEL_INVALID if the file has no such tensor. */
+export function requireTensor(file: ModelFile, name: string): TensorInfo {
+  const tensor = file.tensors.get(name);
+  if (tensor !== undefined) return tensor;
+  throw new BitNetError("MODEL_INVALID", `Cannot load "${file.source.name}": tensor "${name}" is missing`);
+}
 
 async function packI2s(
   packing: Packing,
@@ -102,7 +108,7 @@ async function packI2s(
   region: number,
 ): Promise<PackedMatrix> {
   const codeBytes = (role.rows * role.cols) / 4;
-  const trailer = await packing.file.source.read(tensor.offset + codeBytes, 4);
+  const trailer = await tensor.source.read(tensor.offset + codeBytes, 4);
   const scale = new DataView(trailer.buffer, trailer.byteOffset).getFloat32(0, true);
   if (!Number.isFinite(scale)) throw corrupt(packing, tensor, codeBytes, `its scale is ${scale}`);
   const address = await readIntoMemory(packing, tensor, codeBytes, region, codeBytes, (at, bytes, begin) => {
@@ -139,7 +145,7 @@ async function packF16(
   for (let begin = 0; begin < count * 2; begin += pieceBytes) {
     const bytes = Math.min(pieceBytes, count * 2 - begin);
     throwIfAborted(packing.signal);
-    await packing.file.source.readInto(
+    await tensor.source.readInto(
       tensor.offset + begin,
       packing.memories.view({ region, address: staging }, bytes),
     );
@@ -171,12 +177,12 @@ async function readIntoMemory(
   allocateBytes: number,
   onPiece: (address: number, bytes: number, begin: number) => void,
 ): Promise<number> {
-  const { memories, file } = packing;
+  const { memories } = packing;
   const address = memories.allocate(region, allocateBytes, `tensor "${tensor.name}"`);
   for (let begin = 0; begin < bytes; begin += pieceBytes) {
     throwIfAborted(packing.signal);
     const size = Math.min(pieceBytes, bytes - begin);
-    await file.source.readInto(
+    await tensor.source.readInto(
       tensor.offset + begin,
       memories.view({ region, address: address + begin }, size),
     );
@@ -200,7 +206,7 @@ async function readFloats(packing: Packing, name: string): Promise<Float32Array>
   }
   throwIfAborted(packing.signal);
   const values = tensor.format.decode(
-    await file.source.read(tensor.offset, tensor.bytes),
+    await tensor.source.read(tensor.offset, tensor.bytes),
     tensor.shape.reduce((product, size) => product * size, 1),
   );
   packing.onBytes(tensor.bytes);

@@ -23,6 +23,20 @@ export interface PackedMatrix extends Place {
 
 export type PackedLayout = "ternary-rows" | "f16-rows" | "bf16-rows" | "f32-rows" | "int8-rows";
 
+/** What layouts cost: bytes of a weight, bytes of each row's record, and whether weights are −1, 0 or 1 times a scale. */
+export const layouts: Readonly<
+  Record<
+    PackedLayout,
+    { readonly weightBytes: number; readonly recordBytes: number; readonly ternary: boolean }
+  >
+> = {
+  "ternary-rows": { weightBytes: 0.25, recordBytes: 0, ternary: true },
+  "int8-rows": { weightBytes: 1, recordBytes: 8, ternary: false },
+  "f16-rows": { weightBytes: 2, recordBytes: 0, ternary: false },
+  "bf16-rows": { weightBytes: 2, recordBytes: 0, ternary: false },
+  "f32-rows": { weightBytes: 4, recordBytes: 0, ternary: false },
+};
+
 /** Float32 elements in wasm memory. */
 export interface PackedVector extends Place {
   readonly length: number;

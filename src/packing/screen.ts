@@ -13,8 +13,6 @@ export interface HeadScreen {
   readonly matrix: PackedMatrix;
   /** Per row two f32: at least ‖w − ŵ‖₂ and at least ‖w‖₂. In the matrix's region. */
   readonly boundsAddress: number;
-  /** Where the F16 rows lie in the file. */
-  readonly tensorOffset: number;
 }
 
 /** One piece of the work, for a team to share by rows. Addresses are in `region`. */
@@ -79,7 +77,7 @@ export async function packScreen(
       throwIfAborted(packing.signal);
       const count = Math.min(pieceRows, rows - row);
       const halves = piece % 2 === 0 ? staging[0] : staging[1];
-      await file.source.readInto(
+      await tensor.source.readInto(
         tensor.offset + row * cols * 2,
         memories.view({ region, address: halves }, count * cols * 2),
       );
@@ -114,7 +112,6 @@ export async function packScreen(
   return {
     matrix: { region, address, layout: "int8-rows", rows, cols, scale: 1, records },
     boundsAddress: bounds,
-    tensorOffset: tensor.offset,
   };
 }
 

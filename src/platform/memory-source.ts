@@ -1,5 +1,6 @@
 import { BitNetError } from "../errors.js";
 import type { ByteSource } from "./byte-source.js";
+import type { Folder } from "./folder.js";
 import { allocateBytes, requireRange } from "./ranges.js";
 
 /**
@@ -83,4 +84,19 @@ async function readSlice(blob: Blob, name: string, begin: number, end: number): 
 function fileName(blob: Blob): string {
   const { name } = blob as { name?: unknown };
   return typeof name === "string" && name !== "" ? name : "blob";
+}
+
+/** A folder of files that are in memory already. */
+export function memoryFolder(files: ReadonlyMap<string, Uint8Array>, name = "memory"): Folder {
+  return {
+    name,
+    files: new Set(files.keys()),
+    async open(file) {
+      const bytes = files.get(file);
+      if (bytes !== undefined) return bytesSource(bytes, `${name}/${file}`);
+      throw new BitNetError("FILE_NOT_FOUND", `Cannot open "${file}": "${name}" has no such file`, {
+        details: { path: file },
+      });
+    },
+  };
 }

@@ -24,9 +24,10 @@ function scaled(layers: number, width: number, feedForward: number, heads: numbe
 }
 
 /**
- * Sizes by name. Rows are all multiples of 128, as I2_S needs.
+ * Sizes by name. Rows are multiples of 256, which every type's blocks are whole in, but for 3B: its rows of 8640 are 135
+ * times 64.
  *
- * 2B4T is the official release; 700M is 1bitLLM/bitnet_b1_58-large; the others are the shapes that bitnet.cpp's own
+ * 2B4T is the official release; 700M is 1bitLLM/bitnet_b1_58-large and 3B bitnet_b1_58-3B; the others are the shapes that bitnet.cpp's own
  * dummy generator uses for its speed tables, so that figures can be compared. "tiny" is for tests.
  */
 export const dummyShapes: ReadonlyMap<string, DummyShape> = new Map([
@@ -64,6 +65,7 @@ export const dummyShapes: ReadonlyMap<string, DummyShape> = new Map([
   ["1B", scaled(24, 2048, 3584, 32)],
   ["1.5B", scaled(28, 1536, 9216, 32)],
   ["2.7B", scaled(24, 3072, 7680, 32)],
+  ["3B", scaled(26, 3200, 8640, 32)],
   ["3.8B", scaled(24, 3840, 8192, 32)],
   ["7B", scaled(32, 4096, 12_032, 32)],
   ["13B", scaled(40, 5120, 13_824, 40)],

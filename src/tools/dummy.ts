@@ -1,22 +1,29 @@
-import { fileURLToPath } from "node:url";
 import { BitNetError, throwIfAborted } from "../errors.js";
-import { openGguf } from "../files/gguf.js";
-import { planTensor, writeGguf, type GgufValue, type TensorWriter } from "../files/gguf-writer.js";
-import { createFileSink, openFileSource } from "../platform/node.js";
-import { numberToFloat16 } from "../weight-formats/float16.js";
-import { weightFormatById } from "../weight-formats/index.js";
-import type { WeightFormat } from "../weight-formats/index.js";
-import { dummyShapes, dummyTensors, type DummyShape, type DummyTensor } from "./dummy-shapes.js";
-import { extendVocabulary } from "./dummy-vocabulary.js";
-import { createTableFill, ternaryCodeTable, uniformTable } from "./random-fill.js";
+import { fileTypeOf } from "../files/file-types.js";
+import { planTensor, writeGguf, type TensorWriter } from "../files/gguf-writer.js";
+import { createFileSink } from "../platform/node.js";
+import { f32 } from "../weight-formats/f32.js";
+import { weightFormatByName, weightFormats, type WeightFormat } from "../weight-formats/index.js";
+import { dummyMetadata } from "./dummy-metadata.js";
+import {
+  dummyShapes,
+  dummyTensors,
+  type DummyRole,
+  type DummyShape,
+  type DummyTensor,
+} from "./dummy-shapes.js";
+import { createRandomFill } from "./random-fill.js";
+import { createPoolFill, createWeightPool, type WeightPool } from "./random-weights.js";
 
 export interface DummyOptions {
   /** A name from `dummyShapes`: "2B4T", "125M", … */
   readonly size: string;
   /** Where to write; what is there is replaced when the new file is whole. */
   readonly path: string;
-  /** How the matrices are stored: "i2_s" (default) or "f16". Embeddings are F16 and norms F32. */
+  /** How the matrices of layers are stored, a name from `dummyTypes` in any case. Default "i2_s". Norms are F32. */
   readonly type?: string | undefined;
+  /** How the embedding is stored, which is the output head, too. Default "f16". */
+  readonly headType?: string | undefined;
   /** An integer; the same seed gives the same file. Default 0. */
   readonly seed?: number | undefined;
   readonly onProgress?: ((progress: DummyProgress) => void) | undefined;
@@ -30,68 +37,55 @@ export interface DummyProgress {
   readonly totalBytes: number;
 }
 
+/** Names of the tensor types that a dummy model may have, as people type them. */
+export const dummyTypes: readonly string[] = weightFormats
+  .filter(({ encode }) => encode !== undefined)
+  .map(({ name }) => name.toLowerCase());
+
 /** The chunks that are filled while the one before is being written. */
 const CHUNK_BYTES = 4 * 2 ** 20;
 /** The standard deviation of logits: enough for one token to stand out, little enough for sampling to vary. */
 const LOGIT_DEVIATION = 1.5;
 
-interface MatrixType {
-  /** GGUF tensor type and file type ids. */
-  readonly formatId: number;
-  readonly fileType: number;
-  /** 16 bits of the tensor by 16 random bits, for weights of a standard deviation. */
-  table(deviation: number): Uint16Array;
-  /** What follows the weights. */
-  tail(deviation: number): Uint8Array;
-}
-
-const codeTable: () => Uint16Array = once(ternaryCodeTable);
-
-const matrixTypes: ReadonlyMap<string, MatrixType> = new Map<string, MatrixType>([
-  [
-    "i2_s",
-    {
-      formatId: 36,
-      fileType: 40,
-      table: () => codeTable(),
-      // Two of three weights are ±d, so that their deviation is d·√(2/3).
-      tail: (deviation) => new Uint8Array(new Float32Array(8).fill(deviation * Math.sqrt(1.5)).buffer),
-    },
-  ],
-  ["f16", { formatId: 1, fileType: 1, table: float16Table, tail: () => new Uint8Array(0) }],
-]);
-
 /**
  * Writes a model of a published shape with random weights, to measure speed and memory without its real weights. It
- * holds a few chunks and the vocabulary in memory, whatever the size of the file.
+ * holds a few chunks, some blocks to draw from and the vocabulary in memory, whatever the size of the file.
  *
  * Weights are scaled so that numbers stay in the range of a trained model: every matrix keeps the variance of its input,
  * those that add to the residual stream share one unit among all layers, and norms are near 1. The tokenizer is usable:
  * the embedded model's vocabulary, filled up with placeholders.
  *
  * @returns The number of bytes of tensors written.
- * @throws BitNetError INVALID_ARGUMENT for an unknown size or type or a bad seed; FILE_WRITE if the host fails; the
- *   signal's reason. On failure nothing is left behind.
+ * @throws BitNetError INVALID_ARGUMENT for an unknown size or type, a type whose blocks rows of the size do not fit, or
+ *   a bad seed; FILE_WRITE if the host fails; the signal's reason. On failure nothing is left behind.
  */
 export async function writeDummyModel(options: DummyOptions): Promise<{ readonly tensorBytes: number }> {
-  const { size, path, type = "i2_s", seed = 0, signal } = options;
-  const shape = lookUp(dummyShapes, size, "size");
-  const matrixType = lookUp(matrixTypes, type.toLowerCase(), "type");
+  const { size, path, type = "i2_s", headType = "f16", seed = 0, signal } = options;
+  const shape = dummyShapes.get(size);
+  if (shape === undefined) {
+    throw invalid(`unknown size "${size}"; choose one of ${[...dummyShapes.keys()].join(", ")}`);
+  }
   if (!Number.isSafeInteger(seed)) throw invalid(`seed ${seed} is not an integer`);
+  const matrixFormat = requireFormat(type, "type");
+  const headFormat = requireFormat(headType, "head type");
   throwIfAborted(signal);
 
+  const formats: Readonly<Record<DummyRole, WeightFormat>> = {
+    embedding: headFormat,
+    norm: f32,
+    linear: matrixFormat,
+    residual: matrixFormat,
+  };
   const tensors = dummyTensors(shape);
-  const plans = tensors.map((tensor) =>
-    planTensor(tensor.name, tensor.shape, requireFormat(formatIdOf(tensor, matrixType))),
-  );
+  requireRowsFit(size, tensors, formats);
+  const plans = tensors.map((tensor) => planTensor(tensor.name, tensor.shape, formats[tensor.role]));
   const totalBytes = plans.reduce((sum, plan) => sum + plan.bytes, 0);
-  const metadata = await dummyMetadata(size, shape, matrixType.fileType);
+  const metadata = await dummyMetadata(size, shape, fileTypeOf(matrixFormat.name));
   const sink = await createFileSink(path);
   await writeGguf(
     sink,
     { metadata, tensors: plans },
-    (write) =>
-      fillTensors(tensors, shape, matrixType, seed, progressing(write, totalBytes, options.onProgress)),
+    (write) => fillTensors(tensors, shape, formats, seed, progressing(write, totalBytes, options.onProgress)),
     { signal },
   );
   return { tensorBytes: totalBytes };
@@ -100,14 +94,14 @@ export async function writeDummyModel(options: DummyOptions): Promise<{ readonly
 async function fillTensors(
   tensors: readonly DummyTensor[],
   shape: DummyShape,
-  matrixType: MatrixType,
+  formats: Readonly<Record<DummyRole, WeightFormat>>,
   seed: number,
   write: TensorWriter,
 ): Promise<void> {
   const buffers = [new Uint16Array(CHUNK_BYTES / 2), new Uint16Array(CHUNK_BYTES / 2)] as const;
   let turn = 0;
   let pending: Promise<void> = Promise.resolve();
-  const embeddingTable = float16Table(LOGIT_DEVIATION / Math.sqrt(shape.width));
+  const poolOf = createPools(seed);
 
   for (const [stream, { name, shape: size, role }] of tensors.entries()) {
     const elements = size.reduce((product, count) => product * count, 1);
@@ -116,102 +110,76 @@ async function fillTensors(
       pending = quietly(write(name, normWeights(elements, seed, stream)));
       continue;
     }
-    // The variance of a sum over `cols` inputs of variance 1 is cols · deviation²: gain 1, shared where it adds up.
-    const gain = role === "residual" ? 1 / Math.sqrt(2 * shape.layers) : 1;
-    const deviation = gain / Math.sqrt(size[0] as number);
-    const isEmbedding = role === "embedding";
-    const table = isEmbedding ? embeddingTable : matrixType.table(deviation);
-    const tail = isEmbedding ? new Uint8Array(0) : matrixType.tail(deviation);
-    const total = requireFormat(isEmbedding ? 1 : matrixType.formatId).tensorBytes(elements) - tail.length;
-
-    const fill = createTableFill(seed, stream);
-    for (let done = 0; done < total;) {
-      const chunk = (buffers[turn] as Uint16Array).subarray(0, Math.min(CHUNK_BYTES, total - done) / 2);
+    const pool = poolOf(formats[role], deviationOf(role, shape, size[0] as number));
+    const fill = createPoolFill(seed, stream);
+    const chunkWords = Math.floor(CHUNK_BYTES / 2 / pool.blockWords) * pool.blockWords;
+    let left = (formats[role].tensorBytes(elements) - pool.tail.length) / 2;
+    while (left > 0) {
+      const chunk = (buffers[turn] as Uint16Array).subarray(0, Math.min(chunkWords, left));
       turn = 1 - turn;
-      fill(chunk, table);
+      fill(chunk, pool);
       await pending;
       pending = quietly(write(name, new Uint8Array(chunk.buffer, 0, chunk.byteLength)));
-      done += chunk.byteLength;
+      left -= chunk.length;
     }
     await pending;
-    if (tail.length > 0) pending = quietly(write(name, tail));
+    if (pool.tail.length > 0) pending = quietly(write(name, pool.tail));
   }
   await pending;
 }
 
+function deviationOf(role: DummyRole, shape: DummyShape, cols: number): number {
+  if (role === "embedding") return LOGIT_DEVIATION / Math.sqrt(shape.width);
+  // The variance of a sum over `cols` inputs of variance 1 is cols · deviation²: gain 1, shared where it adds up.
+  const gain = role === "residual" ? 1 / Math.sqrt(2 * shape.layers) : 1;
+  return gain / Math.sqrt(cols);
+}
+
+/** Makes each pool when it is first wanted; a model has four or five. */
+function createPools(seed: number): (format: WeightFormat, deviation: number) => WeightPool {
+  const pools = new Map<string, WeightPool>();
+  return (format, deviation) => {
+    const key = `${format.name} ${deviation}`;
+    const pool = pools.get(key) ?? createWeightPool(format, deviation, seed);
+    pools.set(key, pool);
+    return pool;
+  };
+}
+
 function normWeights(elements: number, seed: number, stream: number): Uint8Array {
   const bits = new Uint16Array(elements);
-  createTableFill(seed, stream)(
-    bits,
-    Uint16Array.from({ length: 65_536 }, (_, index) => index),
-  );
+  createRandomFill(seed, stream)(bits);
   const weights = Float32Array.from(bits, (value) => 1 + 0.2 * (value / 65_536 - 0.5));
   return new Uint8Array(weights.buffer);
 }
 
-/** Half-precision values spread evenly around 0 with a standard deviation. */
-function float16Table(deviation: number): Uint16Array {
-  return uniformTable(deviation * Math.sqrt(3), numberToFloat16);
+function requireFormat(name: string, what: string): WeightFormat {
+  const format = weightFormatByName(name);
+  if (format?.encode !== undefined) return format;
+  throw invalid(`unknown ${what} "${name}"; choose one of ${dummyTypes.join(", ")}`);
 }
 
-async function dummyMetadata(
+/** Rows are whole blocks: a shape with other rows has no such file. */
+function requireRowsFit(
   size: string,
-  shape: DummyShape,
-  fileType: number,
-): Promise<ReadonlyMap<string, GgufValue>> {
-  const vocabulary = await loadVocabulary(shape.vocabSize);
-  const { architecture } = shape;
-  const text = (value: string): GgufValue => ({ type: "string", value });
-  const count = (value: number): GgufValue => ({ type: "uint32", value });
-  const real = (value: number): GgufValue => ({ type: "float32", value });
-  return new Map<string, GgufValue>([
-    ["general.architecture", text(architecture)],
-    ["general.name", text(`dummy ${size} (random weights)`)],
-    [`${architecture}.vocab_size`, count(shape.vocabSize)],
-    [`${architecture}.context_length`, count(shape.contextLength)],
-    [`${architecture}.embedding_length`, count(shape.width)],
-    [`${architecture}.block_count`, count(shape.layers)],
-    [`${architecture}.feed_forward_length`, count(shape.feedForward)],
-    [`${architecture}.rope.dimension_count`, count(shape.width / shape.heads)],
-    [`${architecture}.attention.head_count`, count(shape.heads)],
-    [`${architecture}.attention.head_count_kv`, count(shape.kvHeads)],
-    ["tokenizer.ggml.add_bos_token", { type: "bool", value: true }],
-    [`${architecture}.attention.layer_norm_rms_epsilon`, real(1e-5)],
-    [`${architecture}.rope.freq_base`, real(shape.ropeTheta)],
-    ["general.file_type", count(fileType)],
-    ["tokenizer.ggml.model", text("gpt2")],
-    ["tokenizer.ggml.pre", text("llama-bpe")],
-    ["tokenizer.ggml.tokens", { type: "string[]", value: vocabulary.tokens }],
-    ["tokenizer.ggml.token_type", { type: "int32[]", value: vocabulary.tokenTypes }],
-    ["tokenizer.ggml.merges", { type: "string[]", value: vocabulary.merges }],
-    ["tokenizer.ggml.bos_token_id", count(vocabulary.bosId)],
-    ["tokenizer.ggml.eos_token_id", count(vocabulary.eosId)],
-    ["tokenizer.ggml.eot_token_id", count(vocabulary.eotId)],
-    ["tokenizer.ggml.padding_token_id", count(vocabulary.eosId)],
-    ["general.quantization_version", count(2)],
-  ]);
-}
-
-async function loadVocabulary(vocabSize: number): Promise<ReturnType<typeof extendVocabulary>> {
-  const source = await openFileSource(
-    fileURLToPath(new URL("../../models/storyteller.gguf", import.meta.url)),
-  );
-  try {
-    return extendVocabulary((await openGguf(source)).metadata, vocabSize);
-  } finally {
-    await source.close();
+  tensors: readonly DummyTensor[],
+  formats: Readonly<Record<DummyRole, WeightFormat>>,
+): void {
+  for (const { role, name, shape } of tensors) {
+    const { name: type, blockElements } = formats[role];
+    const cols = shape[0] as number;
+    if (cols % blockElements === 0) continue;
+    const same = tensors.filter((tensor) => formats[tensor.role] === formats[role]);
+    const fitting = weightFormats.filter((format) =>
+      same.every((tensor) => (tensor.shape[0] as number) % format.blockElements === 0),
+    );
+    throw new BitNetError(
+      "INVALID_ARGUMENT",
+      `Cannot write a dummy model: ${size} has rows of ${cols} ("${name}"), and ${type} holds blocks of ${blockElements}; ` +
+        `types that fit: ${fitting.map((format) => format.name.toLowerCase()).join(", ")}`,
+      { details: { tensor: name, cols, blockElements } },
+    );
   }
-}
-
-function formatIdOf(tensor: DummyTensor, matrixType: MatrixType): number {
-  if (tensor.role === "norm") return 0;
-  return tensor.role === "embedding" ? 1 : matrixType.formatId;
-}
-
-function requireFormat(id: number): WeightFormat {
-  const format = weightFormatById(id);
-  if (format) return format;
-  throw invalid(`no weight format has id ${id}`);
 }
 
 function progressing(
@@ -231,17 +199,6 @@ function progressing(
 function quietly(promise: Promise<void>): Promise<void> {
   promise.catch(() => undefined);
   return promise;
-}
-
-function once<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => (made ??= make());
-}
-
-function lookUp<T>(table: ReadonlyMap<string, T>, name: string, what: string): T {
-  const value = table.get(name);
-  if (value !== undefined) return value;
-  throw invalid(`unknown ${what} "${name}"; choose one of ${[...table.keys()].join(", ")}`);
 }
 
 function invalid(what: string): BitNetError {

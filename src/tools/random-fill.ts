@@ -1,15 +1,11 @@
-/** Fills memory with values drawn from a table by 16 random bits each. */
-export type TableFill = (target: Uint16Array, table: Uint16Array) => void;
-
 /**
- * A generator of random bits (xoshiro128**, Blackman and Vigna 2018) behind a table: 16 bits choose 16 bits. Whatever
- * the table holds, two bytes of ternary codes or one half-precision number, filling costs the same: about a gigabyte per
- * second, so that a file is written as fast as the disk takes it.
+ * A generator of random bits (xoshiro128**, Blackman and Vigna 2018), 16 at a time.
  *
- * @param seed Any integer; the same seed and stream give the same values.
+ * @param seed Any integer; the same seed and stream give the same bits.
  * @param stream Tells apart the generators of one seed, such as one per tensor.
+ * @returns Fills memory with the next bits.
  */
-export function createTableFill(seed: number, stream: number): TableFill {
+export function createRandomFill(seed: number, stream: number): (target: Uint16Array) => void {
   const next = splitMix32((seed ^ Math.imul(stream, 0x9e3779b9)) >>> 0, stream);
   let a = next();
   let b = next();
@@ -17,7 +13,7 @@ export function createTableFill(seed: number, stream: number): TableFill {
   // All four zero is the one state that never leaves itself.
   let d = next() | 1;
 
-  return (target, table) => {
+  return (target) => {
     for (let index = 0; index < target.length; index += 2) {
       const multiplied = Math.imul(b, 5);
       const bits = Math.imul((multiplied << 7) | (multiplied >>> 25), 9);
@@ -28,9 +24,9 @@ export function createTableFill(seed: number, stream: number): TableFill {
       a ^= d;
       c ^= shifted;
       d = (d << 11) | (d >>> 21);
-      target[index] = table[bits & 0xffff] as number;
+      target[index] = bits & 0xffff;
       // At an odd length the last store falls outside, which typed arrays ignore.
-      target[index + 1] = table[bits >>> 16] as number;
+      target[index + 1] = bits >>> 16;
     }
   };
 }
@@ -46,26 +42,4 @@ function splitMix32(seed: number, stream: number): () => number {
     mixed = Math.imul(mixed, 0x735a2d97);
     return mixed ^ (mixed >>> 15);
   };
-}
-
-/**
- * Two bytes of four ternary codes each, 0, 1 or 2 and never 3, by 16 bits. 65536 is no multiple of 3^8, but the table is
- * symmetric (complementing the index negates every weight), so that weights have mean zero exactly.
- */
-export function ternaryCodeTable(): Uint16Array {
-  const pairs = 3 ** 8;
-  return Uint16Array.from({ length: 65_536 }, (_, index) => {
-    let digits = Math.round((index * (pairs - 1)) / 65_535);
-    let codes = 0;
-    for (let position = 0; position < 8; position++) {
-      codes |= (digits % 3) << (2 * position);
-      digits = Math.floor(digits / 3);
-    }
-    return codes;
-  });
-}
-
-/** Values spread evenly over −limit…limit, in a 16-bit encoding, by 16 bits. */
-export function uniformTable(limit: number, encode: (value: number) => number): Uint16Array {
-  return Uint16Array.from({ length: 65_536 }, (_, index) => encode(limit * ((2 * index + 1) / 65_536 - 1)));
 }

@@ -11,6 +11,8 @@ export interface ProductChoice {
   readonly form: TernaryForm;
   /** A copy of the kernels in which the product runs 256 bits wide; undefined where there is none, or no gain. */
   readonly wideModule: WebAssembly.Module | undefined;
+  /** Whether the product by columns (assembly/kernels/sparse) works here. */
+  readonly columns: boolean;
   /** Whether attention, too, is to be taken from that copy. */
   readonly wideAttention: boolean;
 }
@@ -58,7 +60,8 @@ export function chooseProduct(
       wishes.wide256 !== false && compiled.build === "relaxed" && hasRevectorizer()
         ? makeWideCopy(compiled, memories, kernels, trial, { form, milliseconds })
         : undefined;
-    return { form, wideModule: wide?.module, wideAttention: wide?.attention ?? false };
+    const columns = trial.columnsCorrect(kernels, form);
+    return { form, columns, wideModule: wide?.module, wideAttention: wide?.attention ?? false };
   } finally {
     trial.free();
   }
@@ -106,6 +109,8 @@ function makeWideCopy(
       const module = compileCopy(compiled);
       const wide = instantiateKernels(module, memory);
       if (!becomesFaster((limit) => product.time(wide, form, limit), milliseconds)) return undefined;
+      // The dense product's time is a fair guess of what the listed rows of it should take once they are optimised.
+      becomesFaster((limit) => product.timeListed(wide, form, limit), milliseconds);
       if (!product.correct(wide, form)) return undefined;
       const faster = becomesFaster((limit) => attention.time(wide, limit), attentionMilliseconds);
       return { module, attention: faster && attention.agree(narrow, wide) };

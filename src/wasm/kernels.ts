@@ -6,6 +6,35 @@ export interface Kernels {
   readonly matmul_ternary_i8_plain: MatmulTernary;
   readonly matmul_ternary_i8_wide: MatmulTernary;
   readonly matmul_ternary_i8_narrow: MatmulTernary;
+  readonly matmul_ternary_listed_i8_plain: MatmulTernaryListed;
+  readonly matmul_ternary_listed_i8_wide: MatmulTernaryListed;
+  readonly matmul_ternary_listed_i8_narrow: MatmulTernaryListed;
+  matmul_ternary_columns_i8(
+    columnsAddress: number,
+    rows: number,
+    rowBegin: number,
+    rowEnd: number,
+    activationsAddress: number,
+    listAddress: number,
+    listed: number,
+    recordAddress: number,
+    outputAddress: number,
+    scratchAddress: number,
+    scale: number,
+    accumulate: number,
+  ): void;
+  list_positive(inputAddress: number, begin: number, end: number, listAddress: number): number;
+  list_nonzero(activationsAddress: number, count: number, listAddress: number): number;
+  gate_relu2_listed(gateAddress: number, upAddress: number, begin: number, end: number): void;
+  transpose_ternary(
+    weightsAddress: number,
+    rows: number,
+    cols: number,
+    rowBegin: number,
+    rowEnd: number,
+    outputAddress: number,
+    scratchAddress: number,
+  ): void;
   readonly matmul_f32_f32: MatmulFloat;
   readonly matmul_bf16_f32: MatmulFloat;
   readonly matmul_f16_f32: MatmulFloat;
@@ -138,6 +167,7 @@ export interface Kernels {
     upperAddress: number,
   ): number;
   screen_collect(upperAddress: number, count: number, floor: number, rowsAddress: number): number;
+  sum_words(address: number, bytes: number): number;
   team_barrier(stateAddress: number, members: number): number;
   team_break(stateAddress: number): void;
 }
@@ -156,6 +186,18 @@ type MatmulTernary = (
   scratchAddress: number,
   scale: number,
   accumulate: number,
+) => void;
+
+type MatmulTernaryListed = (
+  weightsAddress: number,
+  cols: number,
+  listAddress: number,
+  listed: number,
+  activationsAddress: number,
+  recordAddress: number,
+  outputAddress: number,
+  scratchAddress: number,
+  scale: number,
 ) => void;
 
 type MatmulFloat = (
@@ -200,6 +242,9 @@ type GatedActivation = (
 /** Bytes of scratch that a call of the ternary product wants for its own. */
 export const ternaryScratchBytes = 256;
 
+/** Bytes of scratch for transpose_ternary. */
+export const transposeScratchBytes = 4608;
+
 /** Bytes of scratch that a call of attention wants for its own. */
 export function attentionScratchBytes(headSize: number, scratchPositions: number): number {
   return 512 + 4 * (headSize + scratchPositions) * 4;
@@ -217,4 +262,12 @@ export type TernaryForm = (typeof ternaryForms)[number];
 /** The ternary product of a kernel module in one of its forms. */
 export function ternaryKernel(kernels: Kernels, form: TernaryForm): Kernels["matmul_ternary_i8_plain"] {
   return kernels[`matmul_ternary_i8_${form}`];
+}
+
+/** The same for the rows of a list. */
+export function listedTernaryKernel(
+  kernels: Kernels,
+  form: TernaryForm,
+): Kernels["matmul_ternary_listed_i8_plain"] {
+  return kernels[`matmul_ternary_listed_i8_${form}`];
 }

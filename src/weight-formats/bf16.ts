@@ -13,9 +13,11 @@ export const bf16: WeightFormat = {
   decode(bytes, elements) {
     requireTensorBytes(bf16, bytes, elements);
     const view = viewOf(bytes);
-    return Float32Array.from({ length: elements }, (_, index) =>
-      bfloat16ToNumber(view.getUint16(index * 2, true)),
-    );
+    const values = new Float32Array(elements);
+    for (let index = 0; index < elements; index++) {
+      values[index] = bfloat16ToNumber(view.getUint16(index * 2, true));
+    }
+    return values;
   },
   encode(values) {
     const bytes = new Uint8Array(values.length * 2);

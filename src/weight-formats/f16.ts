@@ -1,5 +1,5 @@
 import { requireTensorBytes, viewOf } from "./checks.js";
-import { float16ToNumber, numberToFloat16 } from "./float16.js";
+import { float16ToNumber, float32BitsToFloat16 } from "./float16.js";
 import type { WeightFormat } from "./weight-format.js";
 
 /** IEEE binary16, little-endian. */
@@ -12,14 +12,19 @@ export const f16: WeightFormat = {
   decode(bytes, elements) {
     requireTensorBytes(f16, bytes, elements);
     const view = viewOf(bytes);
-    return Float32Array.from({ length: elements }, (_, index) =>
-      float16ToNumber(view.getUint16(index * 2, true)),
-    );
+    const values = new Float32Array(elements);
+    for (let index = 0; index < elements; index++) {
+      values[index] = float16ToNumber(view.getUint16(index * 2, true));
+    }
+    return values;
   },
   encode(values) {
     const bytes = new Uint8Array(values.length * 2);
     const view = viewOf(bytes);
-    values.forEach((value, index) => view.setUint16(index * 2, numberToFloat16(value), true));
+    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+    for (let index = 0; index < bits.length; index++) {
+      view.setUint16(index * 2, float32BitsToFloat16(bits[index] as number), true);
+    }
     return bytes;
   },
 };

@@ -11,7 +11,9 @@ export const f32: WeightFormat = {
   decode(bytes, elements) {
     requireTensorBytes(f32, bytes, elements);
     const view = viewOf(bytes);
-    return Float32Array.from({ length: elements }, (_, index) => view.getFloat32(index * 4, true));
+    const values = new Float32Array(elements);
+    for (let index = 0; index < elements; index++) values[index] = view.getFloat32(index * 4, true);
+    return values;
   },
   encode(values) {
     const bytes = new Uint8Array(values.length * 4);

@@ -1,5 +1,6 @@
 import { BitNetError } from "../errors.js";
 import { requireElements, requireTensorBytes, viewOf } from "./checks.js";
+import { ternaryScale } from "./ternary-scale.js";
 import type { WeightFormat } from "./weight-format.js";
 
 const BLOCK_ELEMENTS = 128;
@@ -45,7 +46,8 @@ export const i2S: WeightFormat = {
   /** @throws BitNetError INVALID_ARGUMENT unless every value is 0, d or −d for one d: ternarize first. */
   encode(values) {
     requireElements(i2S, values.length);
-    const scale = ternaryScale(values);
+    // Where all are 0, any scale would do.
+    const scale = ternaryScale(i2S.name, values, 0) || 1;
     const codeBytes = values.length / 4;
     const bytes = new Uint8Array(codeBytes + TAIL_BYTES);
     for (let index = 0; index < values.length; index++) {
@@ -58,25 +60,6 @@ export const i2S: WeightFormat = {
     return bytes;
   },
 };
-
-/** The one magnitude d of values that are all 0, d or −d; 1 where all are 0, when any would do. */
-function ternaryScale(values: Float32Array): number {
-  let scale = 0;
-  for (let index = 0; index < values.length; index++) {
-    const magnitude = Math.abs(values[index] as number);
-    if (magnitude === 0 || magnitude === scale) continue;
-    if (scale !== 0 || !Number.isFinite(magnitude)) {
-      throw new BitNetError(
-        "INVALID_ARGUMENT",
-        `Cannot encode I2_S: value ${values[index]} at index ${index} is not 0 or ±${scale || "a finite scale"}; ` +
-          "ternarize the matrix first (ternarizeByAbsmean)",
-        { details: { index } },
-      );
-    }
-    scale = magnitude;
-  }
-  return scale || 1;
-}
 
 function corrupt(what: string, offset: number): BitNetError {
   return new BitNetError(

@@ -2,31 +2,53 @@ import { bf16 } from "./bf16.js";
 import { f16 } from "./f16.js";
 import { f32 } from "./f32.js";
 import { i2S } from "./i2-s.js";
+import { q10 } from "./q1-0.js";
+import { q20, q20Groups128 } from "./q2-0.js";
+import { q40 } from "./q4-0.js";
+import { q4K } from "./q4-k.js";
+import { q50 } from "./q5-0.js";
+import { q6K } from "./q6-k.js";
+import { q80 } from "./q8-0.js";
+import { tq10 } from "./tq1-0.js";
+import { tq20 } from "./tq2-0.js";
 import type { WeightFormat } from "./weight-format.js";
 
 export type { WeightFormat } from "./weight-format.js";
 
-/** Every number format that can be read. A new one is one file and one line here; tests iterate this table. */
-export const weightFormats: readonly WeightFormat[] = [f32, f16, bf16, i2S];
+/**
+ * Every number format that can be read. A new one is one file and one line here; tests iterate this table.
+ * Of formats that share an id the standard one comes first.
+ */
+export const weightFormats: readonly WeightFormat[] = [
+  f32,
+  f16,
+  bf16,
+  i2S,
+  tq10,
+  tq20,
+  q10,
+  q20,
+  q20Groups128,
+  q40,
+  q50,
+  q80,
+  q4K,
+  q6K,
+];
 
 /**
  * Names of the type ids in use that this library does not decode, so that messages can say "Q3_K" instead of "type 11".
  * Id 39 has two owners: BitNet's TL2 and upstream's MXFP4.
  */
 const OTHER_TYPE_NAMES: ReadonlyMap<number, string> = new Map([
-  [2, "Q4_0"],
   [3, "Q4_1"],
   [4, "Q4_2"],
   [5, "Q4_3"],
-  [6, "Q5_0"],
   [7, "Q5_1"],
-  [8, "Q8_0"],
   [9, "Q8_1"],
   [10, "Q2_K"],
   [11, "Q3_K"],
-  [12, "Q4_K"],
   [13, "Q5_K"],
-  [14, "Q6_K"],
   [15, "Q8_K"],
   [16, "IQ2_XXS"],
   [17, "IQ2_XS"],
@@ -45,26 +67,52 @@ const OTHER_TYPE_NAMES: ReadonlyMap<number, string> = new Map([
   [31, "Q4_0_4_4"],
   [32, "Q4_0_4_8"],
   [33, "Q4_0_8_8"],
-  [34, "TQ1_0"],
-  [35, "TQ2_0"],
   [37, "I8_S"],
   [38, "TL1"],
   [39, "TL2 or MXFP4"],
   [40, "NVFP4"],
-  [41, "Q1_0"],
-  [42, "Q2_0"],
+  [142, "PQ2_0"],
+  [143, "PTQ1_0"],
 ]);
 
-const formatsById: ReadonlyMap<number, WeightFormat> = new Map(
-  weightFormats.map((format) => [format.id, format]),
+const formatsById: ReadonlyMap<number, readonly WeightFormat[]> = new Map(
+  weightFormats.map(({ id }) => [id, weightFormats.filter((format) => format.id === id)]),
 );
 
-/** The format with a GGUF tensor type id; undefined where it cannot be decoded. */
+const formatsByName: ReadonlyMap<string, WeightFormat> = new Map(
+  weightFormats.map((format) => [format.name.toLowerCase(), format]),
+);
+
+/**
+ * The formats that files write under a GGUF tensor type id, the standard one first; none where it cannot be decoded.
+ * Only the byte size of a tensor tells more than one apart.
+ */
+export function weightFormatsById(id: number): readonly WeightFormat[] {
+  return formatsById.get(id) ?? [];
+}
+
+/** The format with a GGUF tensor type id, the standard one of several; undefined where it cannot be decoded. */
 export function weightFormatById(id: number): WeightFormat | undefined {
-  return formatsById.get(id);
+  return formatsById.get(id)?.[0];
+}
+
+/** The format of a name as people type it, "i2_s" or "I2_S"; undefined where there is none. */
+export function weightFormatByName(name: string): WeightFormat | undefined {
+  return formatsByName.get(name.toLowerCase());
 }
 
 /** The field's name for a GGUF tensor type id, whether or not it can be decoded; "type 99" for one never assigned. */
 export function weightTypeName(id: number): string {
-  return formatsById.get(id)?.name ?? OTHER_TYPE_NAMES.get(id) ?? `type ${id}`;
+  return weightFormatById(id)?.name ?? OTHER_TYPE_NAMES.get(id) ?? `type ${id}`;
+}
+
+/** Why a type is not read that people do have files of. */
+const refusals: ReadonlyMap<number, string> = new Map([
+  [38, "whose layout depends on the build that wrote it: convert the model to I2_S"],
+  [39, "whose layout (if it is TL2) depends on the build that wrote it: convert the model to I2_S"],
+]);
+
+/** What messages say of a type that cannot be read or run, after "has type TL1, ". */
+export function whyUnsupported(id: number): string {
+  return refusals.get(id) ?? "which is not supported";
 }

@@ -1,4 +1,5 @@
-const SMALLEST_SCALE = 1e-5;
+/** The least scale: where a matrix is all zeros, dividing by its mean would not be. */
+export const SMALLEST_TERNARY_SCALE = 1e-5;
 
 /**
  * Master weights to ternary ones by the rule that BitNet b1.58 trains with, per matrix and in float32:
@@ -12,13 +13,13 @@ const SMALLEST_SCALE = 1e-5;
 export function ternarizeByAbsmean(values: Float32Array): Float32Array {
   let sum = 0;
   for (const value of values) sum += Math.abs(value);
-  const scale = Math.fround(Math.max(sum / Math.max(values.length, 1), SMALLEST_SCALE));
+  const scale = Math.fround(Math.max(sum / Math.max(values.length, 1), SMALLEST_TERNARY_SCALE));
+  return values.map((value) => scale * ternaryOf(value, scale));
+}
 
-  return values.map((value) => {
-    const ratio = Math.fround(value / scale);
-    // Half to even: ±0.5 rounds to 0, and from there on everything clamps to ±1.
-    if (ratio > 0.5) return scale;
-    if (ratio < -0.5) return -scale;
-    return 0;
-  });
+/** −1, 0 or 1: clamp(round half to even (value / scale), −1, 1) in float32. */
+export function ternaryOf(value: number, scale: number): number {
+  const ratio = Math.fround(value / scale);
+  // Half to even: ±0.5 rounds to 0, and from there on everything clamps to ±1.
+  return ratio > 0.5 ? 1 : ratio < -0.5 ? -1 : 0;
 }

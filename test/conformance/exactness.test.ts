@@ -77,6 +77,20 @@ describe.each(models)("$name", ({ path, available }) => {
     },
   );
 
+  it.for([
+    { sparsity: "off", threads: 2 },
+    { sparsity: "on", threads: 1, kernelBuild: "simd128" },
+    { sparsity: "on", threads: 2, wide256: false },
+    { sparsity: "on", threads: 3, head: "screened" },
+    { sparsity: "auto", threads: 2 },
+  ] as const)("has the same bits with sparsity $sparsity and $threads threads", async (options, context) => {
+    needsData(context);
+    await using model = await loadModel(path, options);
+    await requirePieces(model, [1]);
+    await requirePieces(model, [2, 1, 1]);
+    expect(await model.complete(sampledPrompt, sampling)).toBe(sampledText);
+  });
+
   it("gives the last of all logits when asked for the last", async (context) => {
     needsData(context);
     await requirePieces(reference, [ids.length]);

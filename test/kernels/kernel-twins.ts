@@ -9,6 +9,7 @@ import { screenBoundsTwin, screenCollectTwin } from "./twins/screen.js";
 import { ternaryTwin } from "./twins/matmul-ternary.js";
 import { packF16Twin, checkTernaryTwin, widenF16Twin } from "./twins/pack.js";
 import { quantizeI14Twin, quantizeI8Twin } from "./twins/quantize-activations.js";
+import { sumWordsTwin } from "./twins/read.js";
 import { rmsNormTwin } from "./twins/rms-norm.js";
 import {
   ropeFrequenciesTwin,
@@ -17,6 +18,14 @@ import {
   ropeTwin,
   storeHeadsTwin,
 } from "./twins/rope.js";
+import {
+  columnsTwin,
+  listedTwin,
+  listNonzeroTwin,
+  listPositiveTwin,
+  relu2ListedTwin,
+  transposeTwin,
+} from "./twins/sparse.js";
 import { teamBarrierTwin, teamBreakTwin } from "./twins/team.js";
 
 /** Every kernel and the cases on which it is compared with its twin. A new kernel is tested by being listed here, and has to be. */
@@ -26,14 +35,21 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   check_ternary: checkTernaryTwin,
   gate_gelu: geluTwin,
   gate_relu2: relu2Twin,
+  gate_relu2_listed: relu2ListedTwin,
   gate_silu: siluTwin,
+  list_nonzero: listNonzeroTwin,
+  list_positive: listPositiveTwin,
   matmul_bf16_f32: floatProductTwin(bf16Layout),
   matmul_f16_f32: floatProductTwin(f16Layout),
   matmul_f32_f32: floatProductTwin(f32Layout),
   matmul_i8_i14: int8ProductTwin,
+  matmul_ternary_columns_i8: columnsTwin,
   matmul_ternary_i8_narrow: ternaryTwin("narrow"),
   matmul_ternary_i8_plain: ternaryTwin("plain"),
   matmul_ternary_i8_wide: ternaryTwin("wide"),
+  matmul_ternary_listed_i8_narrow: listedTwin("narrow"),
+  matmul_ternary_listed_i8_plain: listedTwin("plain"),
+  matmul_ternary_listed_i8_wide: listedTwin("wide"),
   pack_f16: packF16Twin,
   pack_halves_i8: packHalvesTwin,
   quantize_activations_i14: quantizeI14Twin,
@@ -51,7 +67,9 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   screen_bounds: screenBoundsTwin,
   screen_collect: screenCollectTwin,
   store_heads_f16: storeHeadsTwin,
+  sum_words: sumWordsTwin,
   team_barrier: teamBarrierTwin,
   team_break: teamBreakTwin,
+  transpose_ternary: transposeTwin,
   widen_f16: widenF16Twin,
 };

@@ -6,11 +6,12 @@ import { openModelFile } from "#dist/files/index.js";
 import type { ModelFile } from "#dist/files/index.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { openFileSource } from "#dist/platform/node.js";
-import { writeDummyModel, type DummyProgress } from "#dist/tools/dummy.js";
+import { dummyTypes, writeDummyModel, type DummyProgress } from "#dist/tools/dummy.js";
 import { dummyShapes, dummyTensors } from "#dist/tools/dummy-shapes.js";
 import { extendVocabulary } from "#dist/tools/dummy-vocabulary.js";
-import { createTableFill, ternaryCodeTable } from "#dist/tools/random-fill.js";
-import { float16ToNumber } from "#dist/weight-formats/float16.js";
+import { createRandomFill } from "#dist/tools/random-fill.js";
+import { createPoolFill, createWeightPool } from "#dist/tools/random-weights.js";
+import { weightFormatByName, weightFormats, type WeightFormat } from "#dist/weight-formats/index.js";
 import { storytellerPath } from "../golden-path.js";
 
 let folder: string;
@@ -19,7 +20,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function writeTiny(name: string, options: { seed?: number; type?: string } = {}): Promise<Uint8Array> {
+async function writeTiny(
+  name: string,
+  options: { seed?: number; type?: string; headType?: string } = {},
+): Promise<Uint8Array> {
   const path = join(folder, name);
   await writeDummyModel({ size: "tiny", path, ...options });
   return readFile(path);
@@ -35,13 +39,16 @@ async function storyteller(): Promise<ModelFile> {
 }
 
 describe("dummyShapes", () => {
-  it.each([...dummyShapes])("%s has rows of whole I2_S blocks and even heads", (_, shape) => {
-    for (const { role, shape: size } of dummyTensors(shape)) {
-      if (role === "linear" || role === "residual") expect((size[0] ?? 0) % 128).toBe(0);
-    }
-    expect((shape.width / shape.heads) % 2).toBe(0);
-    expect(shape.heads % shape.kvHeads).toBe(0);
-  });
+  it.each([...dummyShapes])(
+    "%s has rows of whole blocks of every type, 3B of 64, and even heads",
+    (name, shape) => {
+      for (const { role, shape: size } of dummyTensors(shape)) {
+        if (role !== "norm") expect((size[0] ?? 0) % (name === "3B" ? 64 : 256)).toBe(0);
+      }
+      expect((shape.width / shape.heads) % 2).toBe(0);
+      expect(shape.heads % shape.kvHeads).toBe(0);
+    },
+  );
 
   it("2B4T has the official file's tensors: 1 embedding, 121 norms, 210 matrices", () => {
     const tensors = dummyTensors(dummyShapes.get("2B4T") ?? expect.fail("no 2B4T"));
@@ -76,12 +83,11 @@ describe("extendVocabulary", () => {
   });
 });
 
-describe("createTableFill", () => {
+describe("createRandomFill", () => {
   it("repeats itself for a seed and differs between seeds and streams", () => {
-    const identity = Uint16Array.from({ length: 65_536 }, (_, index) => index);
     const draw = (seed: number, stream: number): string => {
       const values = new Uint16Array(7);
-      createTableFill(seed, stream)(values, identity);
+      createRandomFill(seed, stream)(values);
       return values.join();
     };
     expect(draw(1, 2)).toBe(draw(1, 2));
@@ -90,20 +96,37 @@ describe("createTableFill", () => {
     ).toBe(6);
   });
 
-  it("draws ternary codes evenly, with mean zero and never a 3", () => {
-    const values = new Uint16Array(200_000);
-    createTableFill(5, 0)(values, ternaryCodeTable());
-    const counts = [0, 0, 0, 0];
-    for (const value of values) {
-      for (let shift = 0; shift < 16; shift += 2) {
-        const code = (value >>> shift) & 3;
-        counts[code] = (counts[code] ?? 0) + 1;
-      }
+  it("draws bits that are as often 0 as 1", () => {
+    const values = new Uint16Array(100_000);
+    createRandomFill(5, 0)(values);
+    for (let bit = 0; bit < 16; bit++) {
+      const ones = values.reduce((count, value) => count + ((value >>> bit) & 1), 0);
+      // Five standard deviations of 100,000 throws.
+      expect(Math.abs(ones / 100_000 - 0.5)).toBeLessThan(0.008);
     }
-    expect(counts[3]).toBe(0);
-    // 1.6 million draws: five standard deviations are 0.0019.
-    for (const count of counts.slice(0, 3)) expect(Math.abs(count / 1_600_000 - 1 / 3)).toBeLessThan(0.002);
   });
+});
+
+describe("createWeightPool", () => {
+  it.each(weightFormats.map((format) => [format.name, format] as const))(
+    "%s has weights of mean zero and the spread asked for, in blocks to draw",
+    (_, format) => {
+      const pool = createWeightPool(format, 0.02, 7);
+      const chunk = new Uint16Array(pool.blockWords * 20_000);
+      createPoolFill(7, 3)(chunk, pool);
+      const bytes = new Uint8Array([...new Uint8Array(chunk.buffer), ...pool.tail]);
+      const values = format.decode(bytes, 20_000 * format.blockElements);
+
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+      const square = values.reduce((sum, value) => sum + value * value, 0) / values.length;
+      // Five standard deviations of a mean of 20,000 blocks or, where those are single weights, of so many.
+      expect(Math.abs(mean)).toBeLessThan((5 * 0.02) / Math.sqrt(20_000));
+      expect(Math.abs(Math.sqrt(square) / 0.02 - 1)).toBeLessThan(0.02);
+      if (!format.ternary) return;
+      const levels = new Set(values.map((value) => value + 0));
+      expect(levels.size).toBe(format.name === "Q1_0" ? 2 : 3);
+    },
+  );
 });
 
 describe("writeDummyModel", () => {
@@ -139,16 +162,43 @@ describe("writeDummyModel", () => {
     expect(Buffer.compare(a, c)).not.toBe(0);
   });
 
-  it("writes F16 matrices where asked", async () => {
-    const bytes = await writeTiny("f16.gguf", { type: "f16" });
-    const file = await openModelFile(bytesSource(bytes));
-    const query = file.tensors.get("blk.0.attn_q.weight") ?? expect.fail("no query matrix");
-    expect(query.type).toBe("F16");
-    const view = new DataView(bytes.buffer, bytes.byteOffset + query.offset, query.bytes);
-    const limit = Math.sqrt(3 / 256);
-    for (let at = 0; at < query.bytes; at += 2) {
-      expect(Math.abs(float16ToNumber(view.getUint16(at, true)))).toBeLessThanOrEqual(limit * 1.001);
+  it.each(dummyTypes)("writes matrices, and the embedding, as %s", async (type) => {
+    const format = weightFormatByName(type) as WeightFormat;
+    for (const options of [{ type }, { headType: type }]) {
+      const bytes = await writeTiny("typed.gguf", options);
+      const file = await openModelFile(bytesSource(bytes));
+      for (const { name, type: written, offset, bytes: length, shape } of file.tensors.values()) {
+        const isHead = name === "token_embd.weight";
+        const expected = name.includes("norm") ? "F32" : isHead ? options.headType : (options.type ?? "i2_s");
+        expect(written.toLowerCase()).toBe((expected ?? "f16").toLowerCase());
+        if (written !== format.name) continue;
+        const elements = shape.reduce((product, size) => product * size, 1);
+        const values = format.decode(bytes.subarray(offset, offset + length), elements);
+        expect(values.every((value) => Number.isFinite(value))).toBe(true);
+        expect(new Set(values).size).toBeGreaterThan(1);
+      }
     }
+  });
+
+  it("has every type by name, the fork's, too", () => {
+    expect(dummyTypes).toEqual(weightFormats.map(({ name }) => name.toLowerCase()));
+  });
+
+  it("refuses rows that are no whole blocks, and names types that fit", async () => {
+    const path = join(folder, "odd.gguf");
+    await expect(writeDummyModel({ size: "3B", path })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringMatching(
+        /3B has rows of 8640 \("blk\.0\.ffn_down\.weight"\), and I2_S holds blocks of 128; types that fit: f32, f16, bf16, q2_0, q4_0, q5_0, q8_0$/,
+      ),
+      details: { cols: 8640, blockElements: 128 },
+    });
+    await expect(writeDummyModel({ size: "3B", path, type: "f16", headType: "q6_k" })).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /rows of 3200 \("token_embd\.weight"\), and Q6_K .* types that fit: .*i2_s/,
+      ),
+    });
+    expect((await readdir(folder)).filter((name) => name.includes("odd"))).toEqual([]);
   });
 
   it("tells its progress, to the end", async () => {
@@ -167,7 +217,12 @@ describe("writeDummyModel", () => {
 
   it("refuses what it does not know, and leaves nothing when stopped", async () => {
     const path = join(folder, "stopped.gguf");
-    for (const wrong of [{ size: "9B" }, { size: "tiny", type: "q9" }, { size: "tiny", seed: 0.5 }]) {
+    for (const wrong of [
+      { size: "9B" },
+      { size: "tiny", type: "q9" },
+      { size: "tiny", headType: "q3_k" },
+      { size: "tiny", seed: 0.5 },
+    ]) {
       await expect(writeDummyModel({ path, ...wrong })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     }
     const controller = new AbortController();

@@ -201,6 +201,49 @@ describe("openGguf", () => {
     expect(file.tensors.get("c")).toMatchObject({ bytes: 44, type: "type 99", format: undefined });
   });
 
+  describe("types that share id 42", () => {
+    // 18 bytes for 64 elements, or 34 for 128.
+    const elements = 128 * 256;
+    const sizes = { Q2_0: (elements / 64) * 18, Q2_0_G128: (elements / 128) * 34 };
+    const padded = (bytes: number): number => Math.ceil(bytes / 32) * 32;
+
+    it.each(["Q2_0", "Q2_0_G128"] as const)("are told apart by the size of tensors: %s", async (name) => {
+      const bytes = sizes[name];
+      const tensors = [tensor("a", [128, 256], 42, 0), tensor("b", [128, 256], 42, padded(bytes))];
+      for (const end of [bytes, padded(bytes)]) {
+        const file = await open({ tensors, dataBytes: padded(bytes) + end });
+        expect(file.tensors.get("a")).toMatchObject({ type: name, typeId: 42, bytes, format: { name } });
+        expect(file.tensors.get("b")).toMatchObject({ type: name, bytes });
+      }
+    });
+
+    it("go by the whole file where a tensor with its padding fits both", async () => {
+      // One row: 36 bytes or 34, padded to 64 either way.
+      const small = tensor("small", [128], 42, 0);
+      const { Q2_0, Q2_0_G128 } = sizes;
+      for (const [bytes, type, smallBytes] of [
+        [Q2_0, "Q2_0", 36],
+        [Q2_0_G128, "Q2_0_G128", 34],
+      ] as const) {
+        const file = await open({ tensors: [small, tensor("a", [128, 256], 42, 64)], dataBytes: 64 + bytes });
+        expect(file.tensors.get("small")).toMatchObject({ type, bytes: smallBytes });
+      }
+      expect((await open({ tensors: [small], dataBytes: 64 })).tensors.get("small")?.type).toBe("Q2_0");
+    });
+
+    it("are Q2_0 with rows of 64, and in a file that is cut short", async () => {
+      const odd = await open({ tensors: [tensor("a", [64, 3], 42, 0)], dataBytes: 54 });
+      expect(odd.tensors.get("a")).toMatchObject({ type: "Q2_0", bytes: 54 });
+      const tensors = [tensor("a", [128, 256], 42, 0), tensor("b", [128, 256], 42, padded(sizes.Q2_0))];
+      // Enough for the fork's blocks, which "a" then would not fill.
+      const dataBytes = padded(sizes.Q2_0) + sizes.Q2_0_G128;
+      await expect(open({ tensors, dataBytes })).rejects.toMatchObject({
+        code: "FILE_CORRUPT",
+        message: expect.stringMatching(/"b" ends at byte .* download complete/),
+      });
+    });
+  });
+
   it("stops for a signal with its reason", async () => {
     const reason = new Error("enough");
     const source = bytesSource(ggufBytes());
@@ -265,6 +308,8 @@ const corruptFiles: readonly (readonly [string, FileParts, RegExp])[] = [
   ],
   ["a tensor twice", { tensors: [ok, tensor("t", [4], 0, 32)], dataBytes: 64 }, /twice/],
   ["a tensor without a name", { tensors: [tensor("", [4], 0, 0)], dataBytes: 64 }, /empty/],
+  ["TQ1_0 rows of 128", { tensors: [tensor("t", [128, 2], 34, 0)], dataBytes: 64 }, /multiples of 256/],
+  ["Q2_0 rows of 32", { tensors: [tensor("t", [32, 4], 42, 0)], dataBytes: 64 }, /multiples of 64/],
   ["I2_S rows of 64", { tensors: [tensor("t", [64, 2], 36, 0)], dataBytes: 64 }, /multiples of 128/],
   ["a missing tensor entry", { tensorCount: 2, tensors: [ok], dataBytes: 0 }, /./],
 ];

@@ -1,21 +1,29 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bfloat16ToNumber, float32ToBfloat16 } from "#dist/weight-formats/bf16.js";
-import { float16ToNumber, numberToFloat16 } from "#dist/weight-formats/float16.js";
+import { float16ToNumber, float32BitsToFloat16, numberToFloat16 } from "#dist/weight-formats/float16.js";
 import { i2S } from "#dist/weight-formats/i2-s.js";
-import { weightFormatById, weightFormats, weightTypeName } from "#dist/weight-formats/index.js";
+import {
+  weightFormatById,
+  weightFormatByName,
+  weightFormats,
+  weightFormatsById,
+  weightTypeName,
+} from "#dist/weight-formats/index.js";
 import { ternarizeByAbsmean } from "#dist/weight-formats/ternarize.js";
 
 const scratch = new DataView(new ArrayBuffer(4));
 
 describe("weightFormats", () => {
-  it.each(weightFormats.map((format) => [format.name, format] as const))(
+  const exact = weightFormats.filter(({ ternary, blockElements }) => ternary || blockElements === 1);
+
+  it.each(exact.map((format) => [format.name, format] as const))(
     "%s decodes what it encodes, at no, one and several blocks",
     (_, format) => {
       for (const blocks of [0, 1, 2, 7]) {
-        const values = Float32Array.from(
-          { length: blocks * format.blockElements },
-          (_, i) => ((i * 7) % 3) - 1,
+        const values = Float32Array.from({ length: blocks * format.blockElements }, (_, i) =>
+          // Q1_0 has signs only.
+          format.name === "Q1_0" ? 1 - 2 * (i % 2) : ((i * 7) % 3) - 1,
         );
         const bytes = format.encode?.(values);
         expect(bytes?.length).toBe(format.tensorBytes(values.length));
@@ -35,10 +43,19 @@ describe("weightFormats", () => {
     },
   );
 
-  it("has each id and name once, and finds formats by id", () => {
-    expect(new Set(weightFormats.map(({ id }) => id)).size).toBe(weightFormats.length);
-    for (const format of weightFormats) expect(weightFormatById(format.id)).toBe(format);
+  it("has each name once, and finds formats by name and by id, the standard one first", () => {
+    expect(new Set(weightFormats.map(({ name }) => name)).size).toBe(weightFormats.length);
+    for (const format of weightFormats) {
+      expect(weightFormatByName(format.name)).toBe(format);
+      expect(weightFormatByName(format.name.toLowerCase())).toBe(format);
+      expect(weightFormatsById(format.id)).toContain(format);
+      expect(weightFormatById(format.id)).toBe(weightFormatsById(format.id)[0]);
+    }
+    expect(weightFormatsById(42).map(({ name }) => name)).toEqual(["Q2_0", "Q2_0_G128"]);
+    expect(weightFormats.filter(({ id }) => weightFormatsById(id).length > 1).length).toBe(2);
     expect(weightFormatById(11)).toBeUndefined();
+    expect(weightFormatsById(11)).toEqual([]);
+    expect(weightFormatByName("q3_k")).toBeUndefined();
   });
 
   it("names ids that it cannot decode", () => {
@@ -68,6 +85,21 @@ describe("float16", () => {
       if (results.some((result, index) => result !== expected[index]))
         expect.fail(`after ${bits.toString(16)}`);
     }
+  });
+
+  it("encodes float32 bits as it encodes their numbers", () => {
+    const encodes = (bits: number): void => {
+      scratch.setUint32(0, bits);
+      const expected = numberToFloat16(scratch.getFloat32(0));
+      if (float32BitsToFloat16(bits) !== expected) expect.fail(`pattern ${bits.toString(16)}`);
+    };
+    // Every sign and exponent, with fractions around every tie of halves and around those of subnormal ones.
+    for (let top = 0; top < 2 ** 12; top++) {
+      for (const tail of [0, 1, 0x7ff, 0x800, 0xfff, 0x1000, 0x1001, 0x1fff, 0x2000, 0x3000, 0x7ffff]) {
+        encodes(((top << 20) | tail) >>> 0);
+      }
+    }
+    fc.assert(fc.property(fc.nat(2 ** 32 - 1), encodes), { numRuns: 20_000 });
   });
 
   it("keeps infinities, the sign of zero and not-a-number", () => {

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import type { Command } from "commander";
 import { BitNetError } from "../../errors.js";
 import { dummyShapes } from "../../tools/dummy-shapes.js";
-import { type DummyOptions, writeDummyModel } from "../../tools/dummy.js";
+import { type DummyOptions, dummyTypes, writeDummyModel } from "../../tools/dummy.js";
 import type { CliCommand } from "../command.js";
 import { parseNumber } from "../flag-values.js";
 import { createProgressBar } from "../progress-bar.js";
@@ -15,6 +15,7 @@ interface DummyFlags {
   readonly size: string;
   readonly output: string;
   readonly type: string;
+  readonly headType: string;
   readonly seed: number;
   readonly force?: true;
   readonly json?: true;
@@ -22,12 +23,14 @@ interface DummyFlags {
 
 const help = `
 Sizes: ${[...dummyShapes.keys()].join(", ")}.
+Types: ${dummyTypes.join(", ")}.
 The file has the shape, types and tokenizer of a real one and random weights: right for measuring speed and memory,
-and for nothing else. The same size, type and seed give the same file.
---json prints { path, size, type, seed, tensors, parameters, bytes, writeMs }.
+and for nothing else. The same size, types and seed give the same file.
+--json prints { path, size, type, headType, seed, tensors, parameters, bytes, writeMs }.
 
 Examples:
   bitnet dummy --size 2B4T -o big.gguf
+  bitnet dummy --size 700M --type tq2_0 --head-type q6_k -o grouped.gguf
   bitnet bench big.gguf -p 128 -n 32`;
 
 export const dummy: CliCommand = {
@@ -38,7 +41,8 @@ export const dummy: CliCommand = {
       .usage("--size <name> -o <file> [options]")
       .requiredOption("-s, --size <name>", "which shape")
       .requiredOption("-o, --output <file>", "the GGUF file to write")
-      .option("--type <type>", "how matrices are stored: i2_s or f16", "i2_s")
+      .option("--type <type>", "how the matrices of layers are stored", "i2_s")
+      .option("--head-type <type>", "how the embedding, which is the output head, is stored", "f16")
       .option("--seed <number>", "a whole number", parseNumber, 0)
       .option("--force", "replace the file if there is one")
       .option("--json", "print one JSON object")
@@ -48,7 +52,7 @@ export const dummy: CliCommand = {
 };
 
 async function writeDummy(flags: DummyFlags, terminal: Terminal): Promise<void> {
-  const { output: path, type, seed } = flags;
+  const { output: path, type, headType, seed } = flags;
   const size = sizeName(flags.size);
   if (flags.force !== true && (await exists(path))) {
     throw new BitNetError(
@@ -57,7 +61,7 @@ async function writeDummy(flags: DummyFlags, terminal: Terminal): Promise<void> 
     );
   }
   const startedMs = performance.now();
-  await withBar({ size, path, type, seed, signal: terminal.signal }, terminal);
+  await withBar({ size, path, type, headType, seed, signal: terminal.signal }, terminal);
   const writeMs = performance.now() - startedMs;
 
   const { tensors, summary } = await readInspection(path, terminal.signal);
@@ -65,6 +69,7 @@ async function writeDummy(flags: DummyFlags, terminal: Terminal): Promise<void> 
     path,
     size,
     type: type.toLowerCase(),
+    headType: headType.toLowerCase(),
     seed,
     tensors: tensors.length,
     parameters: summary.parameters,
@@ -74,7 +79,7 @@ async function writeDummy(flags: DummyFlags, terminal: Terminal): Promise<void> 
   terminal.write(
     flags.json === true
       ? `${JSON.stringify(result)}\n`
-      : `${visible(path)}: ${size} in ${result.type}, ${formatBytes(result.bytes)}, ${result.tensors} tensors, ` +
+      : `${visible(path)}: ${size} in ${result.type}, head in ${result.headType}, ${formatBytes(result.bytes)}, ${result.tensors} tensors, ` +
           `${formatCount(result.parameters)} parameters, written in ${formatMs(writeMs)}\n`,
   );
 }

@@ -1,0 +1,157 @@
+import { BitNetError } from "../errors.js";
+import type { Folder } from "../platform/folder.js";
+
+/** A JSON object as parsed: its keys are its own, whatever they are called. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/**
+ * A JSON file of a checkpoint, and checked access to what it says. A key that is null counts as absent, as it does for
+ * the programs that write these files.
+ */
+export class Config {
+  /** What to call it in messages: "config.json", "config.json: rope_scaling". */
+  readonly name: string;
+  readonly #folder: string;
+  readonly #values: JsonObject;
+
+  constructor(folder: string, name: string, values: JsonObject) {
+    this.#folder = folder;
+    this.name = name;
+    this.#values = values;
+  }
+
+  /** The value of a key; undefined where there is none, or null. */
+  get(key: string): unknown {
+    return Object.hasOwn(this.#values, key) ? (this.#values[key] ?? undefined) : undefined;
+  }
+
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  /** A whole number from 0 to 2^32 − 1, as metadata can hold it. */
+  count(key: string, fallback?: number): number {
+    const value = this.get(key) ?? fallback;
+    if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value;
+    throw this.wrong(key, "a whole number");
+  }
+
+  /** A positive number, rounded to the float32 that metadata holds. */
+  positive(key: string, fallback?: number): number {
+    const value = this.get(key) ?? fallback;
+    const rounded = typeof value === "number" ? Math.fround(value) : NaN;
+    if (rounded > 0 && rounded < Infinity) return rounded;
+    throw this.wrong(key, "a positive number");
+  }
+
+  flag(key: string, fallback: boolean): boolean {
+    const value = this.get(key) ?? fallback;
+    if (typeof value === "boolean") return value;
+    throw this.wrong(key, "true or false");
+  }
+
+  text(key: string, fallback?: string): string {
+    const value = this.get(key) ?? fallback;
+    if (typeof value === "string") return value;
+    throw this.wrong(key, "a text");
+  }
+
+  list(key: string): readonly unknown[] {
+    const value = this.get(key) ?? [];
+    if (Array.isArray(value)) return value;
+    throw this.wrong(key, "a list");
+  }
+
+  /** An object inside; undefined where there is none. */
+  object(key: string): Config | undefined {
+    const value = this.get(key);
+    if (value === undefined) return undefined;
+    if (isObject(value)) return new Config(this.#folder, `${this.name}: ${key}`, value);
+    throw this.wrong(key, "an object");
+  }
+
+  /** An object in a list. */
+  element(key: string, index: number): Config {
+    const value = this.list(key)[index];
+    if (isObject(value)) return new Config(this.#folder, `${this.name}: ${key}[${index}]`, value);
+    throw this.wrong(key, "a list of objects");
+  }
+
+  /** The error for a key whose value cannot be used. */
+  wrong(key: string, expected: string): BitNetError {
+    const value = this.get(key);
+    const actual = value === undefined ? "is missing" : `is ${describe(value)}`;
+    return this.invalid(`"${key}" ${actual}, expected ${expected}`, { key });
+  }
+
+  /** The error for contents that make no model. */
+  invalid(problem: string, details: Readonly<Record<string, unknown>> = {}): BitNetError {
+    return new BitNetError("MODEL_INVALID", `Cannot open "${this.#folder}": ${this.name}: ${problem}`, {
+      details: { file: this.name, ...details },
+    });
+  }
+
+  /** The error for a model that has no graph or kernel here. */
+  unsupported(
+    code: "UNSUPPORTED_ARCHITECTURE" | "UNSUPPORTED_TENSOR_TYPE" | "UNSUPPORTED_TOKENIZER",
+    problem: string,
+    details: Readonly<Record<string, unknown>> = {},
+  ): BitNetError {
+    return new BitNetError(code, `Cannot open "${this.#folder}": ${this.name}: ${problem}`, {
+      details: { file: this.name, ...details },
+    });
+  }
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** @returns the object in a JSON file of the folder; undefined where there is no such file. */
+export async function readConfig(
+  folder: Folder,
+  file: string,
+  mostBytes: number,
+): Promise<Config | undefined> {
+  const text = await readText(folder, file, mostBytes);
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    // Of keys that occur twice the last counts, as for every program that reads these files: published ones have such keys.
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw damaged(folder, file, `it is not JSON (${cause instanceof Error ? cause.message : ""})`, cause);
+  }
+  if (isObject(value)) return new Config(folder.name, file, value);
+  throw damaged(folder, file, "it is not a JSON object");
+}
+
+/** @returns the text of a file of the folder; undefined where there is none. */
+export async function readText(folder: Folder, file: string, mostBytes: number): Promise<string | undefined> {
+  if (!folder.files.has(file)) return undefined;
+  const source = await folder.open(file);
+  try {
+    if (source.size > mostBytes) {
+      throw damaged(folder, file, `it has ${source.size} bytes, more than the ${mostBytes} accepted`);
+    }
+    const bytes = await source.read(0, source.size);
+    try {
+      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch (cause) {
+      throw damaged(folder, file, "it is not UTF-8", cause);
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+function damaged(folder: Folder, file: string, problem: string, cause?: unknown): BitNetError {
+  return new BitNetError("FILE_CORRUPT", `Cannot read "${file}" of "${folder.name}": ${problem}`, {
+    cause,
+    details: { file, offset: 0 },
+  });
+}
+
+function describe(value: unknown): string {
+  return (JSON.stringify(value) ?? typeof value).slice(0, 60);
+}

@@ -1,0 +1,78 @@
+import type { ByteSource } from "../platform/byte-source.js";
+import { allocateBytes, requireRange } from "../platform/ranges.js";
+
+/** How to make bytes that no file has, a whole number of units at a time. */
+export interface Making {
+  /** What to call the source in messages. */
+  readonly name: string;
+  readonly units: number;
+  readonly unitBytes: number;
+  /** Fills `target`, whose length is a multiple of `unitBytes`, from unit `first` on. */
+  make(first: number, target: Uint8Array): Promise<void>;
+  /** Bytes that follow the units. */
+  readonly tail?: { readonly bytes: number; make(): Promise<Uint8Array> };
+}
+
+/** Bytes made at a time: enough that calls cost nothing, little enough to be no matter of memory. */
+const STEP_BYTES = 2 ** 20;
+
+/**
+ * A tensor in another form than its file has it in, made as it is read. Units that a read wants whole are made in place;
+ * of those that it cuts the last is kept, as the next read usually wants the rest of it.
+ */
+export function madeSource({ name, units, unitBytes, make, tail }: Making): ByteSource {
+  const bodyBytes = units * unitBytes;
+  const size = bodyBytes + (tail?.bytes ?? 0);
+  const unitsPerStep = Math.max(1, Math.floor(STEP_BYTES / unitBytes));
+  let kept: { readonly unit: number; readonly bytes: Uint8Array } | undefined;
+
+  async function wholeUnit(unit: number): Promise<Uint8Array> {
+    if (kept?.unit === unit) return kept.bytes;
+    const bytes = new Uint8Array(unitBytes);
+    await make(unit, bytes);
+    kept = { unit, bytes };
+    return bytes;
+  }
+
+  async function readBody(offset: number, target: Uint8Array): Promise<void> {
+    for (let done = 0; done < target.length;) {
+      const at = offset + done;
+      const unit = Math.floor(at / unitBytes);
+      const inside = at - unit * unitBytes;
+      const wanted = target.length - done;
+      if (inside > 0 || wanted < unitBytes) {
+        const piece = (await wholeUnit(unit)).subarray(inside, inside + wanted);
+        target.set(piece, done);
+        done += piece.length;
+        continue;
+      }
+      const bytes = Math.min(unitsPerStep, Math.floor(wanted / unitBytes)) * unitBytes;
+      await make(unit, target.subarray(done, done + bytes));
+      done += bytes;
+    }
+  }
+
+  const source: ByteSource = {
+    name,
+    size,
+    async read(offset, length) {
+      requireRange(name, size, offset, length);
+      const target = allocateBytes(name, length);
+      await source.readInto(offset, target);
+      return target;
+    },
+    async readInto(offset, target) {
+      requireRange(name, size, offset, target.length);
+      const inBody = Math.max(0, Math.min(target.length, bodyBytes - offset));
+      await readBody(offset, target.subarray(0, inBody));
+      if (tail === undefined || inBody === target.length) return;
+      const begin = offset + inBody - bodyBytes;
+      target.set((await tail.make()).subarray(begin, begin + target.length - inBody), inBody);
+    },
+    // What it is made of has an owner who closes it.
+    async close() {
+      kept = undefined;
+    },
+  };
+  return source;
+}

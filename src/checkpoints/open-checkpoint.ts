@@ -1,0 +1,172 @@
+import { BitNetError, throwIfAborted } from "../errors.js";
+import { fileTypeOf } from "../files/file-types.js";
+import type { ModelFile, TensorInfo } from "../files/model-file.js";
+import { openSafetensorsSet } from "../files/safetensors-shards.js";
+import type { Folder } from "../platform/folder.js";
+import { type Config, readConfig } from "./config.js";
+import { type CheckpointFamily, checkpointFamilies } from "./families/index.js";
+import { metadataMaps, type MetadataEntry } from "./metadata-list.js";
+import { planQuantization } from "./quantization.js";
+import { planRope } from "./rope.js";
+import { computedTensor, placeTensors } from "./tensors.js";
+import { readTokenizer } from "./tokenizer.js";
+
+const MAX_CONFIG_BYTES = 4 * 2 ** 20;
+
+/** Sizes that config.json names and GGUF has under the architecture's name. */
+const sizeKeys = [
+  ["vocab_size", "vocab_size"],
+  ["context_length", "max_position_embeddings"],
+  ["embedding_length", "hidden_size"],
+  ["block_count", "num_hidden_layers"],
+  ["feed_forward_length", "intermediate_size"],
+  ["attention.head_count", "num_attention_heads"],
+] as const;
+
+/**
+ * Opens a checkpoint as the Hugging Face hub has them: config.json, tokenizer.json and safetensors files. The result says
+ * what the model's GGUF file would say, in its names, keys, orders of rows and types; tensors whose bytes differ from
+ * GGUF's are made as they are read. No weights are read before that.
+ *
+ * @param folder The files stay open until the result's `source` is closed.
+ * @throws BitNetError FILE_NOT_FOUND for a folder that lacks one of those; FILE_CORRUPT, MODEL_INVALID,
+ *   UNSUPPORTED_ARCHITECTURE, UNSUPPORTED_TENSOR_TYPE, UNSUPPORTED_TOKENIZER; the signal's reason.
+ */
+export async function openCheckpoint(
+  folder: Folder,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<ModelFile> {
+  const config = await readConfig(folder, "config.json", MAX_CONFIG_BYTES);
+  if (config === undefined) throw notACheckpoint(folder);
+  const family = findFamily(config);
+  const stored = await openSafetensorsSet(folder, options);
+  try {
+    const heads = config.count("num_attention_heads");
+    const headSize = config.count("head_dim", family.headSize ?? sizeOfHeads(config, heads));
+    const rope = planRope(config, headSize, family.ropeBase ?? 10_000);
+    const tensors = placeTensors(stored.tensors, {
+      config,
+      family,
+      quantization: planQuantization(config, family.ternary === true),
+      headSize,
+      tied: config.flag("tie_word_embeddings", family.tied),
+    });
+    const computed = rope.tensors.map(([name, divisors]) => computedTensor(name, divisors));
+    const all = new Map([...tensors, ...computed.map((tensor) => [tensor.name, tensor] as const)]);
+    throwIfAborted(options.signal);
+    const tokenizer = await readTokenizer(folder, config, config.count("vocab_size"));
+    throwIfAborted(options.signal);
+    const { metadata, metadataTypes } = metadataMaps([
+      ...generalEntries(folder, family, all),
+      ...modelEntries(config, family, headSize, rope.entries),
+      ...tokenizer,
+    ]);
+    return {
+      container: "checkpoint",
+      version: 0,
+      source: {
+        name: folder.name,
+        size: stored.sources.reduce((sum, source) => sum + source.size, 0),
+        close: () => stored.close(),
+      },
+      metadata,
+      metadataTypes,
+      tensors: all,
+    };
+  } catch (error) {
+    await stored.close();
+    throw error;
+  }
+}
+
+function findFamily(config: Config): CheckpointFamily {
+  const classes = config.list("architectures");
+  const family = checkpointFamilies.find((candidate) =>
+    candidate.classes.some((name) => classes.includes(name)),
+  );
+  if (family === undefined) {
+    const known = checkpointFamilies.flatMap((candidate) => candidate.classes).join(", ");
+    throw config.unsupported(
+      "UNSUPPORTED_ARCHITECTURE",
+      `"architectures" is ${JSON.stringify(classes).slice(0, 100)}, and none of these has a graph here (there are: ${known})`,
+      { architectures: classes },
+    );
+  }
+  const key = config.has("hidden_act") ? "hidden_act" : "hidden_activation";
+  const activation = config.text(key);
+  if (family.activations.includes(activation)) return family;
+  throw config.unsupported(
+    "UNSUPPORTED_ARCHITECTURE",
+    `"${key}" is ${JSON.stringify(activation.slice(0, 40))}, and models of ${family.classes[0] ?? ""} have ${family.activations.join(" or ")} here`,
+    { activation: activation.slice(0, 40) },
+  );
+}
+
+function sizeOfHeads(config: Config, heads: number): number {
+  const width = config.count("hidden_size");
+  if (heads > 0 && width % heads === 0) return width / heads;
+  throw config.wrong("num_attention_heads", `a divisor of hidden_size ${width}, as there is no head_dim`);
+}
+
+function generalEntries(
+  folder: Folder,
+  family: CheckpointFamily,
+  tensors: ReadonlyMap<string, TensorInfo>,
+): readonly MetadataEntry[] {
+  // By numbers, not by bytes: I2_S has most of the numbers in the fewest bytes.
+  const elements = new Map<string, number>();
+  for (const { type, shape } of tensors.values()) {
+    const count = shape.reduce((product, size) => product * size, 1);
+    elements.set(type, (elements.get(type) ?? 0) + count);
+  }
+  const [main] = [...elements].sort(([, a], [, b]) => b - a)[0] ?? ["F32"];
+  const fileType = fileTypeOf(main);
+  return [
+    ["general.architecture", "string", family.architecture],
+    ["general.name", "string", checkpointName(folder.name)],
+    ...(fileType === undefined ? [] : ([["general.file_type", "uint32", fileType]] as const)),
+    ["general.quantization_version", "uint32", 2],
+  ];
+}
+
+/** The folder's name; in the hub's cache, whose folders are called by a hash, the repository's. */
+function checkpointName(path: string): string {
+  const parts = path.split(/[/\\]/).filter((part) => part !== "" && part !== ".");
+  const last = parts.at(-1) ?? "";
+  const repository = parts.at(-3)?.split("--").at(-1);
+  return parts.at(-2) === "snapshots" && repository !== undefined ? repository : last;
+}
+
+function modelEntries(
+  config: Config,
+  family: CheckpointFamily,
+  headSize: number,
+  rope: readonly MetadataEntry[],
+): readonly MetadataEntry[] {
+  const heads = config.count("num_attention_heads");
+  const own: readonly MetadataEntry[] = [
+    ...sizeKeys.map(([key, from]): MetadataEntry => [key, "uint32", config.count(from)]),
+    ["attention.head_count_kv", "uint32", config.count("num_key_value_heads", heads)],
+    ["attention.key_length", "uint32", headSize],
+    ["attention.value_length", "uint32", headSize],
+    ["attention.layer_norm_rms_epsilon", "float32", config.positive("rms_norm_eps")],
+    ...rope,
+    ...(family.ownKeys?.(config) ?? []),
+  ];
+  return own.map(([key, type, value]) => [`${family.architecture}.${key}`, type, value]);
+}
+
+function notACheckpoint(folder: Folder): BitNetError {
+  const models = [...folder.files].filter((file) => file.endsWith(".gguf"));
+  const why =
+    models.length > 0
+      ? `it has no config.json; name one of its GGUF files, such as "${models[0] ?? ""}"`
+      : "it has no config.json";
+  return new BitNetError(
+    "FILE_NOT_FOUND",
+    `Cannot open the folder "${folder.name}" as a checkpoint: ${why}`,
+    {
+      details: { path: folder.name },
+    },
+  );
+}

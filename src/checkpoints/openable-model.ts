@@ -1,0 +1,54 @@
+import { openModelFile } from "../files/index.js";
+import type { ModelFile } from "../files/model-file.js";
+import type { ByteSource } from "../platform/byte-source.js";
+import type { Folder } from "../platform/folder.js";
+import { isFolder, openFileSource, openFolder } from "../platform/node.js";
+import { openCheckpoint } from "./open-checkpoint.js";
+
+/** A model that has been found and not yet looked into. */
+export interface OpenableModel {
+  /** What to call it in messages. */
+  readonly name: string;
+  /** Length of the file; undefined for a folder, whose files are found as it is opened. */
+  readonly size: number | undefined;
+  /** Reads all but the weights. The result's `source` closes whatever this has opened. */
+  open(options: { readonly signal?: AbortSignal | undefined }): Promise<ModelFile>;
+  /** Closes what was opened to find it; idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Finds a model: a file of any container, or the folder of a checkpoint.
+ * @throws BitNetError FILE_NOT_FOUND
+ */
+export async function findModel(path: string | URL): Promise<OpenableModel> {
+  return (await isFolder(path))
+    ? checkpointModel(await openFolder(path))
+    : fileModel(await openFileSource(path));
+}
+
+/** A model in one file. */
+export function fileModel(source: ByteSource): OpenableModel {
+  return {
+    name: source.name,
+    size: source.size,
+    open: (options) => openModelFile(source, options),
+    close: () => source.close(),
+  };
+}
+
+/** A model in a folder. */
+export function checkpointModel(folder: Folder): OpenableModel {
+  let opened: ModelFile | undefined;
+  return {
+    name: folder.name,
+    size: undefined,
+    async open(options) {
+      opened = await openCheckpoint(folder, options);
+      return opened;
+    },
+    async close() {
+      await opened?.source.close();
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import type { Config } from "./config.js";
+
+/**
+ * Scores for a SentencePiece vocabulary out of the merges that a tokenizer.json lists in their place.
+ *
+ * SentencePiece joins any two neighbours whose text is a token, the highest score first. Converters list, from the
+ * highest score down, every way to cut each token into two tokens; so the order of tokens in the list is the order of
+ * their scores. A list that leaves cuts out comes from no such vocabulary, and scores would join what it does not.
+ *
+ * @param tokens Text of every token that may come out of text.
+ * @param others Tokens that are found before any merging: no merge makes them, and whether lists have them as parts
+ *   depends on the converter.
+ * @returns the score of each token that merges make: 0, −1, −2, …
+ * @throws BitNetError UNSUPPORTED_TOKENIZER for a list that is not such a one.
+ */
+export function scoresOfMerges(
+  tokenizer: Config,
+  merges: readonly (readonly [string, string])[],
+  tokens: ReadonlySet<string>,
+  others: ReadonlySet<string>,
+): ReadonlyMap<string, number> {
+  const scores = new Map<string, number>();
+  const isText = (text: string): boolean => tokens.has(text) && !others.has(text);
+  let listed = 0;
+  for (const [left, right] of merges) {
+    const merged = left + right;
+    if (!isText(merged)) continue;
+    // Not −0, which is another float.
+    if (!scores.has(merged)) scores.set(merged, scores.size === 0 ? 0 : -scores.size);
+    if (isText(left) && isText(right)) listed++;
+  }
+  let cuts = 0;
+  for (const token of tokens) {
+    if (others.has(token)) continue;
+    for (let cut = 1; cut < token.length; cut++) {
+      if (isText(token.slice(0, cut)) && isText(token.slice(cut))) cuts++;
+    }
+  }
+  if (listed === cuts) return scores;
+  throw tokenizer.unsupported(
+    "UNSUPPORTED_TOKENIZER",
+    `it lists ${listed} of the ${cuts} merges that a SentencePiece vocabulary of its tokens has; byte-pair encoding of characters by other merges is not known here`,
+    { listed, cuts },
+  );
+}

@@ -1,0 +1,92 @@
+import type { Config } from "./config.js";
+
+/**
+ * How the linear layers of a checkpoint become ternary:
+ *
+ * | rule | the file has | w |
+ * |---|---|---|
+ * | `packed`, `divide` | uint8 codes and `weight_scale` = 1 / mean | code / weight_scale |
+ * | `packed`, `multiply` | uint8 codes and `weight_scale` = mean | code · weight_scale |
+ * | `masters` | floats | made ternary by their mean magnitude |
+ * | `dense` | floats | as they are |
+ *
+ * Nothing in a file tells the two conventions of `weight_scale` apart but `quantization_config`, so it decides alone.
+ */
+export type QuantizationRule =
+  | { readonly kind: "packed"; readonly scale: "divide" | "multiply" }
+  | { readonly kind: "masters" }
+  | { readonly kind: "dense" };
+
+/** What `quantization_config` asks for. */
+export interface QuantizationPlan {
+  readonly rule: QuantizationRule;
+  /** Says where the rule comes from, for messages. */
+  readonly reason: string;
+  /** Whether a layer, by its path without ".weight", is left as it is. */
+  isLeftOut(path: string): boolean;
+}
+
+/**
+ * @param config config.json.
+ * @param ternary Whether models of this class are ternary by themselves, so that their floats can only be masters.
+ * @throws BitNetError UNSUPPORTED_TENSOR_TYPE for other methods; MODEL_INVALID for values that do not exist.
+ */
+export function planQuantization(config: Config, ternary: boolean): QuantizationPlan {
+  const quantization = config.object("quantization_config");
+  if (quantization === undefined) {
+    return {
+      rule: { kind: ternary ? "masters" : "dense" },
+      reason: "config.json has no quantization_config",
+      isLeftOut: isHead,
+    };
+  }
+  const method = quantization.text("quant_method");
+  if (method !== "bitnet") {
+    throw quantization.unsupported(
+      "UNSUPPORTED_TENSOR_TYPE",
+      `weights quantized by ${JSON.stringify(method.slice(0, 40))} have no kernel here (bitnet has)`,
+      { method: method.slice(0, 40) },
+    );
+  }
+  // Both have these values where they are absent: the first checkpoints were written before there were others.
+  const linear = quantization.text("linear_class", "bitlinear");
+  const mode = quantization.text("quantization_mode", "offline");
+  const rule = ruleOf(quantization, linear, mode);
+  if (quantization.flag("use_rms_norm", false) && quantization.has("rms_norm_eps")) {
+    if (quantization.positive("rms_norm_eps") !== config.positive("rms_norm_eps")) {
+      throw quantization.unsupported(
+        "UNSUPPORTED_ARCHITECTURE",
+        `norms before projections with another "rms_norm_eps" than the model's have no graph here`,
+      );
+    }
+  }
+  const leftOut = quantization.list("modules_to_not_convert").map((name) => {
+    if (typeof name === "string") return name;
+    throw quantization.wrong("modules_to_not_convert", "names of modules");
+  });
+  return {
+    rule,
+    reason: `quantization_config says linear_class "${linear}", quantization_mode "${mode}"`,
+    isLeftOut: (path) => isHead(path) || leftOut.some((name) => name !== "" && path.includes(name)),
+  };
+}
+
+function ruleOf(quantization: Config, linear: string, mode: string): QuantizationRule {
+  if (mode !== "offline" && mode !== "online") {
+    throw quantization.wrong("quantization_mode", '"offline" or "online"');
+  }
+  switch (linear) {
+    // Its layers know packed weights only, whatever the mode.
+    case "bitlinear":
+      return { kind: "packed", scale: "divide" };
+    case "autobitlinear":
+      return mode === "online" ? { kind: "masters" } : { kind: "packed", scale: "multiply" };
+    default:
+      throw quantization.wrong("linear_class", '"bitlinear" or "autobitlinear"');
+  }
+}
+
+/** The output head is a layer like any other but for this: no ternary model quantizes it unless it says so. */
+function isHead(path: string): boolean {
+  return path === "lm_head";
+}

@@ -1,0 +1,270 @@
+import type { SafetensorsTensor } from "../files/safetensors.js";
+import type { TensorInfo } from "../files/model-file.js";
+import type { ByteSource } from "../platform/byte-source.js";
+import { bytesSource } from "../platform/memory-source.js";
+import { weightFormatByName, type WeightFormat } from "../weight-formats/index.js";
+import type { Config } from "./config.js";
+import type { CheckpointFamily } from "./families/index.js";
+import { madeSource } from "./made-source.js";
+import { masterDtypes, masterMatrix, ternaryFloats, ternaryFloatSource } from "./master-matrix.js";
+import { packedMatrix } from "./packed-matrix.js";
+import type { QuantizationPlan } from "./quantization.js";
+import { asStored, neighboursTogether, reorderedSource, type RowOrder } from "./row-order.js";
+import { byPlaceInModel, isComputed, nameTensor, type TensorName } from "./tensor-names.js";
+import { ternarySource, type TernaryMatrix } from "./ternary-source.js";
+
+/** What it takes to see a checkpoint's tensors as those of a GGUF file. */
+export interface TensorPlan {
+  readonly config: Config;
+  readonly family: CheckpointFamily;
+  readonly quantization: QuantizationPlan;
+  readonly headSize: number;
+  readonly tied: boolean;
+}
+
+/** One tensor of the checkpoint with all that decides what becomes of it. */
+interface Placed {
+  readonly tensor: SafetensorsTensor;
+  readonly name: TensorName;
+  readonly order: RowOrder;
+}
+
+const SCALE = "_scale";
+/** Rows of I2_S are whole runs of so many weights. */
+const I2_S_RUN = 128;
+
+/**
+ * The checkpoint's tensors by GGUF's names, in GGUF's order, types and orders of rows. Linear layers that the
+ * quantization says are ternary are I2_S, made as they are read.
+ *
+ * @throws BitNetError UNSUPPORTED_ARCHITECTURE for a tensor that the family has no place for; MODEL_INVALID where dtypes or
+ *   scales contradict quantization_config; UNSUPPORTED_TENSOR_TYPE for dtypes and shapes that nothing here reads.
+ */
+export function placeTensors(
+  stored: ReadonlyMap<string, SafetensorsTensor>,
+  plan: TensorPlan,
+): ReadonlyMap<string, TensorInfo> {
+  const { config, family, tied } = plan;
+  const scales = new Map<string, SafetensorsTensor>();
+  const placed = new Map<string, TensorInfo>();
+  for (const [name, tensor] of stored) {
+    if (name.endsWith(`.weight${SCALE}`)) scales.set(name.slice(0, -SCALE.length), tensor);
+  }
+  for (const [name, tensor] of stored) {
+    if (isComputed(name) || scales.has(name.slice(0, -SCALE.length))) continue;
+    const found = nameTensor(name, family);
+    if (found === undefined) {
+      throw config.unsupported(
+        "UNSUPPORTED_ARCHITECTURE",
+        `the checkpoint's tensor ${JSON.stringify(name)} has no place in the ${family.architecture} graph, and leaving it out would give wrong text`,
+        { tensor: name },
+      );
+    }
+    // A tied head is the embedding, whatever else the file has in its place.
+    if (tied && found.gguf === "output.weight") continue;
+    if (placed.has(found.gguf)) {
+      throw config.invalid(`the checkpoint has two tensors for "${found.gguf}"`, { tensor: name });
+    }
+    const order = orderOf(found, tensor, plan);
+    placed.set(found.gguf, placeTensor({ tensor, name: found, order }, plan, scales));
+  }
+  requireScalesUsed(stored, scales, plan);
+  if (!tied && !placed.has("output.weight") && !stored.has("lm_head.weight") && isLanguageModel(config)) {
+    throw config.invalid(
+      '"tie_word_embeddings" is false, and the checkpoint has no tensor "lm_head.weight": there is no output head',
+      { tensor: "lm_head.weight" },
+    );
+  }
+  return new Map(
+    byPlaceInModel([...placed.keys()]).map((name) => [name, placed.get(name) as TensorInfo] as const),
+  );
+}
+
+/** Base models have no head of their own: they make embeddings, and their tied head is never asked. */
+function isLanguageModel(config: Config): boolean {
+  return config.list("architectures").some((name) => String(name).endsWith("ForCausalLM"));
+}
+
+function orderOf({ part }: TensorName, tensor: SafetensorsTensor, plan: TensorPlan): RowOrder {
+  const turns = part === "self_attn.q_proj" || part === "self_attn.k_proj";
+  if (plan.family.turnsNeighbours !== true || !turns) return asStored;
+  const rows = (tensor.shape[0] ?? 0) * (tensor.dtype === "U8" ? 4 : 1);
+  if (rows % plan.headSize === 0 && plan.headSize % 2 === 0) return neighboursTogether(plan.headSize);
+  throw plan.config.invalid(
+    `the checkpoint's tensor ${JSON.stringify(tensor.name)} has ${rows} rows, which are no whole heads of ${plan.headSize}`,
+    { tensor: tensor.name },
+  );
+}
+
+function placeTensor(
+  placed: Placed,
+  plan: TensorPlan,
+  scales: ReadonlyMap<string, SafetensorsTensor>,
+): TensorInfo {
+  const { tensor, name } = placed;
+  const { rule, isLeftOut } = plan.quantization;
+  const isLinear = name.part.endsWith("_proj") && name.gguf.endsWith(".weight");
+  const ternary =
+    isLinear && rule.kind !== "dense" && !isLeftOut(name.module) && !isLeftOut(`model.${name.module}`);
+  const scale = scales.get(tensor.name);
+  if (!ternary) return placeFloats(placed, plan, scale);
+  const [rows = 0, cols = 0, ...rest] = tensor.shape;
+  if (rows === 0 || cols === 0 || rest.length > 0) {
+    throw plan.config.invalid(`${what(tensor)} should be a matrix`, { tensor: tensor.name });
+  }
+  return rule.kind === "packed"
+    ? placePacked(placed, scale, rule.scale, plan)
+    : placeMasters(placed, scale, plan);
+}
+
+function placePacked(
+  { tensor, name, order }: Placed,
+  scale: SafetensorsTensor | undefined,
+  convention: "divide" | "multiply",
+  { config, quantization }: TensorPlan,
+): TensorInfo {
+  if (tensor.dtype !== "U8" || scale === undefined) {
+    const has = tensor.dtype === "U8" ? `no ${tensor.name}${SCALE}` : `dtype ${tensor.dtype}`;
+    throw config.invalid(
+      `${quantization.reason}, which means packed weights (U8 with a weight_scale), and ${what(tensor)} has ${has}`,
+      { tensor: tensor.name },
+    );
+  }
+  const matrix = packedMatrix(tensor, scaleReader(scale, convention, config));
+  if (matrix.cols % I2_S_RUN === 0) return placeTernary(name, matrix, order);
+  throw config.unsupported(
+    "UNSUPPORTED_TENSOR_TYPE",
+    `${what(tensor)} has rows of ${matrix.cols} packed weights, and only multiples of ${I2_S_RUN} are read`,
+    { tensor: tensor.name },
+  );
+}
+
+function placeMasters(
+  { tensor, name, order }: Placed,
+  scale: SafetensorsTensor | undefined,
+  { config, quantization }: TensorPlan,
+): TensorInfo {
+  if (!masterDtypes.includes(tensor.dtype) || scale !== undefined) {
+    const has = scale === undefined ? `dtype ${tensor.dtype}` : `a ${tensor.name}${SCALE}`;
+    throw config.invalid(
+      `${quantization.reason}, which means float weights that are made ternary here, and ${what(tensor)} has ${has}`,
+      { tensor: tensor.name },
+    );
+  }
+  const matrix = masterMatrix(tensor);
+  const { rows, cols } = matrix;
+  if (cols % I2_S_RUN === 0) return placeTernary(name, matrix, order);
+  // No kernel takes such rows, but they can be described and converted.
+  return describeTensor(name.gguf, [cols, rows], ternaryFloats, ternaryFloatSource(tensor, matrix, order));
+}
+
+/** d of a packed matrix, by the checkpoint's convention; read once. */
+function scaleReader(
+  scale: SafetensorsTensor,
+  convention: "divide" | "multiply",
+  config: Config,
+): () => Promise<number> {
+  const format = weightFormatByName(scale.dtype);
+  const elements = scale.shape.reduce((product, size) => product * size, 1);
+  if (format === undefined || !masterDtypes.includes(scale.dtype) || elements !== 1) {
+    throw config.invalid(`${what(scale)} should be one float`, { tensor: scale.name });
+  }
+  let reading: Promise<number> | undefined;
+  const read = async (): Promise<number> => {
+    const [stored = NaN] = format.decode(await scale.source.read(scale.offset, scale.bytes), 1);
+    const d = Math.fround(convention === "divide" ? 1 / stored : stored);
+    if (d > 0 && d < Infinity) return d;
+    throw config.invalid(`${what(scale)} is ${stored}, which is no scale`, { tensor: scale.name });
+  };
+  return () => (reading ??= read());
+}
+
+function placeTernary({ gguf }: TensorName, matrix: TernaryMatrix, order: RowOrder): TensorInfo {
+  const { rows, cols } = matrix;
+  return describeTensor(gguf, [cols, rows], requireFormat("I2_S"), ternarySource(matrix, order));
+}
+
+function placeFloats(
+  { tensor, name, order }: Placed,
+  { config, family, quantization }: TensorPlan,
+  scale: SafetensorsTensor | undefined,
+): TensorInfo {
+  if (scale !== undefined) {
+    throw config.invalid(
+      `${quantization.reason}, which leaves ${what(tensor)} as it is, and it has a ${tensor.name}${SCALE}`,
+      { tensor: tensor.name },
+    );
+  }
+  const format = masterDtypes.includes(tensor.dtype) ? weightFormatByName(tensor.dtype) : undefined;
+  const { shape } = tensor;
+  if (format === undefined || shape.length < 1 || shape.length > 2 || shape.includes(0)) {
+    throw config.unsupported(
+      "UNSUPPORTED_TENSOR_TYPE",
+      `${what(tensor)} is ${tensor.dtype} [${shape.join(", ")}]; ${quantization.reason}, and so it should be a vector or matrix of ${masterDtypes.join(", ")}`,
+      { tensor: tensor.name, type: tensor.dtype },
+    );
+  }
+  const sizes = shape.toReversed();
+  const isNormLessOne = family.normsLessOne?.has(name.part) === true && name.gguf.endsWith(".weight");
+  if (isNormLessOne) return describeTensor(name.gguf, sizes, requireFormat("F32"), oneMore(tensor, format));
+  if (order === asStored)
+    return { ...describeTensor(name.gguf, sizes, format, tensor.source), offset: tensor.offset };
+  const rows = shape[0] ?? 0;
+  return describeTensor(name.gguf, sizes, format, reorderedSource(tensor, rows, tensor.bytes / rows, order));
+}
+
+/** A norm as F32, with the 1 that the checkpoint leaves out. */
+function oneMore(tensor: SafetensorsTensor, format: WeightFormat): ByteSource {
+  const elements = tensor.shape.reduce((product, size) => product * size, 1);
+  return madeSource({
+    name: tensor.source.name,
+    units: 1,
+    unitBytes: elements * 4,
+    async make(_, target) {
+      const weights = format.decode(await tensor.source.read(tensor.offset, tensor.bytes), elements);
+      target.set(new Uint8Array(weights.map((weight) => weight + 1).buffer));
+    },
+  });
+}
+
+/** A tensor of numbers that config.json gives. */
+export function computedTensor(name: string, values: Float32Array<ArrayBuffer>): TensorInfo {
+  const source = bytesSource(
+    new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+    "config.json",
+  );
+  return describeTensor(name, [values.length], requireFormat("F32"), source);
+}
+
+function describeTensor(
+  name: string,
+  shape: readonly number[],
+  format: WeightFormat,
+  source: ByteSource,
+): TensorInfo {
+  const bytes = format.tensorBytes(shape.reduce((product, size) => product * size, 1));
+  return { name, shape, type: format.name, typeId: format.id, format, source, offset: 0, bytes };
+}
+
+function requireScalesUsed(
+  stored: ReadonlyMap<string, SafetensorsTensor>,
+  scales: ReadonlyMap<string, SafetensorsTensor>,
+  { config }: TensorPlan,
+): void {
+  for (const [weight, scale] of scales) {
+    if (stored.has(weight)) continue;
+    throw config.invalid(`the checkpoint has ${what(scale)} without the weights that it is for`, {
+      tensor: scale.name,
+    });
+  }
+}
+
+function requireFormat(name: string): WeightFormat {
+  const format = weightFormatByName(name);
+  if (format !== undefined) return format;
+  throw new TypeError(`no format ${name}`);
+}
+
+function what(tensor: SafetensorsTensor): string {
+  return `the tensor ${JSON.stringify(tensor.name)}`;
+}

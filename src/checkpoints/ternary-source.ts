@@ -1,0 +1,58 @@
+import type { ByteSource } from "../platform/byte-source.js";
+import { madeSource } from "./made-source.js";
+import type { RowOrder } from "./row-order.js";
+
+/** A ternary matrix of a checkpoint, however it is stored there. */
+export interface TernaryMatrix {
+  readonly name: string;
+  readonly rows: number;
+  readonly cols: number;
+  /** d of w = d · (−1, 0 or 1). */
+  scale(): Promise<number>;
+  /**
+   * Has the checkpoint's rows [begin, end) at hand.
+   * @returns writes one of them as I2_S has it, in cols / 4 bytes.
+   */
+  load(begin: number, end: number): Promise<(row: number, target: Uint8Array) => void>;
+}
+
+/** The scale and what other writers repeat after it. */
+const TAIL_BYTES = 32;
+/** Rows are loaded together as far as they are no more weights than this. */
+const LOADED_WEIGHTS = 2 ** 20;
+
+/** The matrix as the bytes of an I2_S tensor, as weight-formats/i2-s.ts defines them; `cols` is a multiple of 128. */
+export function ternarySource(matrix: TernaryMatrix, order: RowOrder): ByteSource {
+  const { name, rows, cols } = matrix;
+  const { unitRows } = order;
+  const rowBytes = cols / 4;
+  const loadedRows = Math.max(1, Math.floor(LOADED_WEIGHTS / cols / unitRows)) * unitRows;
+  // A target may be shared memory at any address; rows are made here and copied.
+  const row = new Uint8Array(rowBytes);
+
+  return madeSource({
+    name,
+    units: rows / unitRows,
+    unitBytes: unitRows * rowBytes,
+    async make(first, target) {
+      const begin = first * unitRows;
+      const end = begin + target.length / rowBytes;
+      for (let loaded = begin; loaded < end; loaded += loadedRows) {
+        const loadedEnd = Math.min(end, loaded + loadedRows);
+        const write = await matrix.load(loaded, loadedEnd);
+        for (let index = loaded; index < loadedEnd; index++) {
+          write(order.inputRow(index), row);
+          target.set(row, (index - begin) * rowBytes);
+        }
+      }
+    },
+    tail: {
+      bytes: TAIL_BYTES,
+      async make() {
+        const tail = new Float32Array(TAIL_BYTES / 4);
+        tail.fill(await matrix.scale());
+        return new Uint8Array(tail.buffer);
+      },
+    },
+  });
+}

@@ -1,0 +1,107 @@
+import { BitNetError } from "../errors.js";
+import type { Folder } from "../platform/folder.js";
+import { type Config, isObject, readConfig, readText } from "./config.js";
+import type { MetadataEntry } from "./metadata-list.js";
+import { readTokenizerJson } from "./tokenizer-json.js";
+
+/** The largest published tokenizer.json has 34 MB. */
+const MAX_TOKENIZER_BYTES = 256 * 2 ** 20;
+const MAX_CONFIG_BYTES = 64 * 2 ** 20;
+const MAX_TEMPLATE_BYTES = 4 * 2 ** 20;
+
+/**
+ * The tokenizer of a checkpoint as metadata: tokenizer.json for the tables, and for what surrounds them
+ * tokenizer_config.json, special_tokens_map.json, generation_config.json, config.json and the chat template.
+ *
+ * @param vocabSize Rows of the embedding.
+ * @throws BitNetError FILE_NOT_FOUND without tokenizer.json; UNSUPPORTED_TOKENIZER, MODEL_INVALID, FILE_CORRUPT.
+ */
+export async function readTokenizer(
+  folder: Folder,
+  config: Config,
+  vocabSize: number,
+): Promise<readonly MetadataEntry[]> {
+  const tokenizer = await readConfig(folder, "tokenizer.json", MAX_TOKENIZER_BYTES);
+  if (tokenizer === undefined) throw noTokenizer(folder);
+  const { entries, idOf, addsBos, addsEos } = readTokenizerJson(tokenizer, vocabSize);
+  const isPieces = entries.some(([key, , value]) => key === "tokenizer.ggml.model" && value === "llama");
+
+  const settings = await readConfig(folder, "tokenizer_config.json", MAX_CONFIG_BYTES);
+  const specials = await readConfig(folder, "special_tokens_map.json", MAX_CONFIG_BYTES);
+  const generation = await readConfig(folder, "generation_config.json", MAX_CONFIG_BYTES);
+  /** The id of a special token: by its spelling, as tokenizers find it, else by config.json's number. */
+  const idOfRole = (role: "bos" | "eos" | "unk" | "pad"): number | undefined => {
+    for (const file of [settings, specials]) {
+      const id = idOf.get(spellingOf(file?.get(`${role}_token`)) ?? "");
+      if (id !== undefined) return id;
+    }
+    return idsIn(config, `${role}_token_id`, vocabSize)[0];
+  };
+  const bos = idOfRole("bos");
+  const eos = idOfRole("eos");
+  const ends = [config, generation].flatMap((file) => (file ? idsIn(file, "eos_token_id", vocabSize) : []));
+  const [eot, eom] = new Set(ends.filter((id) => id !== eos));
+
+  const list: MetadataEntry[] = [...entries];
+  const add = (name: string, id: number | undefined): void => {
+    if (id !== undefined) list.push([`tokenizer.ggml.${name}_token_id`, "uint32", id]);
+  };
+  add("bos", bos);
+  add("eos", eos);
+  add("eot", eot);
+  add("eom", eom);
+  add("unknown", idOfRole("unk"));
+  add("padding", idOfRole("pad"));
+  // A setting of the tokenizer's class, which wins over the template that the class writes by it.
+  const addBos = flagOf(settings, "add_bos_token") ?? addsBos ?? isPieces;
+  const addEos = flagOf(settings, "add_eos_token") ?? addsEos ?? false;
+  list.push(["tokenizer.ggml.add_bos_token", "bool", addBos && bos !== undefined]);
+  list.push(["tokenizer.ggml.add_eos_token", "bool", addEos && eos !== undefined]);
+  const template = await readChatTemplate(folder, settings);
+  if (template !== undefined) list.push(["tokenizer.chat_template", "string", template]);
+  return list;
+}
+
+/** A token as it is spelt in settings: a text, or an object that has it. */
+function spellingOf(value: unknown): string | undefined {
+  const content = isObject(value) && Object.hasOwn(value, "content") ? value.content : value;
+  return typeof content === "string" ? content : undefined;
+}
+
+function flagOf(config: Config | undefined, key: string): boolean | undefined {
+  return config?.has(key) ? config.flag(key, false) : undefined;
+}
+
+/** One id or a list of them. Negative numbers stand for none in some files. */
+function idsIn(config: Config, key: string, vocabSize: number): readonly number[] {
+  const value = config.get(key) ?? [];
+  const ids: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return ids.flatMap((id): readonly number[] => {
+    if (typeof id === "number" && Number.isInteger(id) && id < vocabSize) return id < 0 ? [] : [id];
+    throw config.wrong(key, `ids of tokens, below ${vocabSize}`);
+  });
+}
+
+/** The template for conversations: a file of its own in newer checkpoints, a setting of the tokenizer in older ones. */
+async function readChatTemplate(folder: Folder, settings: Config | undefined): Promise<string | undefined> {
+  const jinja = await readText(folder, "chat_template.jinja", MAX_TEMPLATE_BYTES);
+  if (jinja !== undefined) return jinja;
+  const stored = settings?.get("chat_template");
+  // Some have several, for tools and documents; the one for plain conversations is called "default".
+  const named = Array.isArray(stored)
+    ? (stored as readonly unknown[]).find((entry) => isObject(entry) && entry.name === "default")
+    : undefined;
+  const template = isObject(named) ? named.template : stored;
+  if (typeof template === "string") return template;
+  const file = await readConfig(folder, "chat_template.json", MAX_TEMPLATE_BYTES);
+  return file?.has("chat_template") ? file.text("chat_template") : undefined;
+}
+
+function noTokenizer(folder: Folder): BitNetError {
+  const why = folder.files.has("tokenizer.model")
+    ? "it has tokenizer.model only, which is not read; save tokenizer.json with transformers' AutoTokenizer"
+    : "it has no tokenizer.json";
+  return new BitNetError("FILE_NOT_FOUND", `Cannot open "${folder.name}" as a checkpoint: ${why}`, {
+    details: { path: folder.name },
+  });
+}

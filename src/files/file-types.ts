@@ -1,0 +1,23 @@
+/** What a GGUF file's `general.file_type` is for a file that is mostly of a tensor type; other engines only show it. */
+const fileTypes: ReadonlyMap<string, number> = new Map([
+  ["F32", 0],
+  ["F16", 1],
+  ["Q4_0", 2],
+  ["Q8_0", 7],
+  ["Q5_0", 8],
+  ["Q4_K", 15],
+  ["Q6_K", 18],
+  ["BF16", 32],
+  ["TQ1_0", 36],
+  ["TQ2_0", 37],
+  // bitnet.cpp and llama.cpp gave the same number to two types.
+  ["I2_S", 40],
+  ["Q1_0", 40],
+  ["Q2_0", 41],
+  ["Q2_0_G128", 41],
+]);
+
+/** @returns undefined for types that no number stands for. */
+export function fileTypeOf(tensorType: string): number | undefined {
+  return fileTypes.get(tensorType);
+}

@@ -1,0 +1,213 @@
+import { BitNetError } from "../errors.js";
+import { decodeStrictly } from "./string-batch.js";
+
+const BYTE = {
+  quote: 0x22,
+  comma: 0x2c,
+  colon: 0x3a,
+  openBracket: 0x5b,
+  backslash: 0x5c,
+  closeBracket: 0x5d,
+  openBrace: 0x7b,
+  closeBrace: 0x7d,
+} as const;
+
+/** Deeper than any header; a reader that recurses by what a file says must stop somewhere. */
+const MAX_DEPTH = 32;
+/** Longer than any number that a program writes. */
+const MAX_WORD_LENGTH = 64;
+
+/** What a backslash and a letter stand for in a JSON string. */
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ['"', '"'],
+  ["\\", "\\"],
+  ["/", "/"],
+  ["b", "\b"],
+  ["f", "\f"],
+  ["n", "\n"],
+  ["r", "\r"],
+  ["t", "\t"],
+]);
+
+/**
+ * Reads JSON front to back, field by field, as a file format that is written in JSON needs it: every refusal names the
+ * byte, a key that occurs twice is refused where `JSON.parse` would take the last, and keys never become properties, so
+ * that "__proto__" is a name like any other.
+ */
+export class JsonCursor {
+  readonly #name: string;
+  readonly #bytes: Uint8Array;
+  /** Place in the file of the first byte. */
+  readonly #begin: number;
+  #index = 0;
+
+  /**
+   * @param name What to call the file in messages.
+   * @param begin Place in the file of the first of `bytes`.
+   */
+  constructor(name: string, bytes: Uint8Array, begin = 0) {
+    this.#name = name;
+    this.#bytes = bytes;
+    this.#begin = begin;
+  }
+
+  /** Place in the file of the next byte. */
+  get offset(): number {
+    return this.#begin + this.#index;
+  }
+
+  /** Calls `onEntry` after each key of an object; it reads the value. No key may occur twice. */
+  object(what: string, onEntry: (key: string, offset: number) => void): void {
+    const keys = new Set<string>();
+    this.#list(what, BYTE.openBrace, BYTE.closeBrace, () => {
+      const offset = this.#skipSpace();
+      const key = this.string(`a key of ${what}`);
+      if (keys.has(key)) throw this.corrupt(`${what} has the key ${JSON.stringify(key)} twice`, offset);
+      keys.add(key);
+      this.#expect(BYTE.colon, `a colon after the key ${JSON.stringify(key)}`);
+      onEntry(key, offset);
+    });
+  }
+
+  /** Calls `onElement` before each element of an array; it reads the element. */
+  array(what: string, onElement: (index: number) => void): void {
+    let index = 0;
+    this.#list(what, BYTE.openBracket, BYTE.closeBracket, () => onElement(index++));
+  }
+
+  string(what: string): string {
+    this.#expect(BYTE.quote, `${what}, a string`);
+    const bytes = this.#bytes;
+    const begin = this.#index;
+    let escapes = false;
+    for (let at = begin; at < bytes.length; at++) {
+      const byte = bytes[at] as number;
+      if (byte === BYTE.quote) {
+        this.#index = at + 1;
+        const text = decodeStrictly(bytes.subarray(begin, at));
+        if (text === undefined) throw this.corrupt(`${what} is not UTF-8`, this.#begin + begin);
+        return escapes ? this.#unescape(text, what, this.#begin + begin) : text;
+      }
+      if (byte < 0x20) throw this.corrupt(`${what} has a control character in it`, this.#begin + at);
+      if (byte === BYTE.backslash) {
+        escapes = true;
+        at++;
+      }
+    }
+    throw this.corrupt(`${what} does not end`, this.#begin + begin);
+  }
+
+  /** A whole number from 0 to 2^53 − 1, in plain digits. */
+  count(what: string): number {
+    const offset = this.#skipSpace();
+    const begin = this.#index;
+    const text = this.#word();
+    const value = Number(text);
+    if (/^(0|[1-9]\d*)$/.test(text) && Number.isSafeInteger(value)) return value;
+    throw this.corrupt(
+      `${what} should be a whole number and is ${text === "" ? this.#describeNext(begin) : text}`,
+      offset,
+    );
+  }
+
+  /** Passes over a value of any kind, which must be JSON all the same. */
+  skip(what: string, depth = 0): void {
+    const offset = this.#skipSpace();
+    if (depth > MAX_DEPTH) throw this.corrupt(`${what} nests more than ${MAX_DEPTH} deep`, offset);
+    const byte = this.#bytes[this.#index];
+    if (byte === BYTE.quote) return void this.string(what);
+    if (byte === BYTE.openBrace) return this.object(what, () => this.skip(what, depth + 1));
+    if (byte === BYTE.openBracket) return this.array(what, () => this.skip(what, depth + 1));
+    const begin = this.#index;
+    if (/^(true|false|null|-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?)$/.test(this.#word())) return;
+    throw this.corrupt(`${what} should be a JSON value and is ${this.#describeNext(begin)}`, offset);
+  }
+
+  /** Requires that nothing but spaces follows. */
+  end(what: string): void {
+    const offset = this.#skipSpace();
+    if (this.#index < this.#bytes.length) {
+      throw this.corrupt(`${what} is followed by ${this.#describeNext()}`, offset);
+    }
+  }
+
+  /** The error for bytes that contradict the format. */
+  corrupt(what: string, offset: number = this.offset): BitNetError {
+    return new BitNetError("FILE_CORRUPT", `Cannot read "${this.#name}": ${what} (at byte ${offset})`, {
+      details: { offset },
+    });
+  }
+
+  #list(what: string, open: number, close: number, onItem: () => void): void {
+    this.#expect(open, `${what}, ${open === BYTE.openBrace ? "an object" : "an array"}`);
+    this.#skipSpace();
+    if (this.#bytes[this.#index] === close) {
+      this.#index++;
+      return;
+    }
+    for (;;) {
+      onItem();
+      this.#skipSpace();
+      const next = this.#bytes[this.#index];
+      if (next !== BYTE.comma && next !== close) {
+        throw this.corrupt(
+          `${what} should go on with a comma or end, and there is ${this.#describeNext()}`,
+          this.offset,
+        );
+      }
+      this.#index++;
+      if (next === close) return;
+    }
+  }
+
+  #expect(byte: number, what: string): void {
+    const offset = this.#skipSpace();
+    if (this.#bytes[this.#index] !== byte) {
+      throw this.corrupt(`expected ${what}, and there is ${this.#describeNext()}`, offset);
+    }
+    this.#index++;
+  }
+
+  /** @returns the place of what follows. */
+  #skipSpace(): number {
+    for (;;) {
+      const byte = this.#bytes[this.#index];
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return this.offset;
+      this.#index++;
+    }
+  }
+
+  #unescape(text: string, what: string, offset: number): string {
+    const plain = text.replace(/\\(?:u([0-9a-fA-F]{4})|(u?.?))/gsu, (_, code: string | undefined, letter) => {
+      if (code !== undefined) return String.fromCharCode(parseInt(code, 16));
+      const character = ESCAPES.get(String(letter));
+      if (character === undefined) throw this.corrupt(`${what} has an escape that JSON has not`, offset);
+      return character;
+    });
+    // Half a surrogate pair is no text: it could not be written as UTF-8 again.
+    if (/\p{Surrogate}/u.test(plain)) throw this.corrupt(`${what} has half a surrogate pair in it`, offset);
+    return plain;
+  }
+
+  /** Takes a number or a bare word; no more of one than any has. */
+  #word(): string {
+    const begin = this.#index;
+    const end = Math.min(this.#bytes.length, begin + MAX_WORD_LENGTH);
+    while (this.#index < end && isWordPart(this.#bytes[this.#index] as number)) this.#index++;
+    return String.fromCharCode(...this.#bytes.subarray(begin, this.#index));
+  }
+
+  #describeNext(index = this.#index): string {
+    const byte = this.#bytes[index];
+    if (byte === undefined) return "the end";
+    return byte > 0x20 && byte < 0x7f
+      ? `"${String.fromCharCode(byte)}"`
+      : `byte 0x${byte.toString(16).padStart(2, "0")}`;
+  }
+}
+
+function isWordPart(byte: number): boolean {
+  const isDigit = byte >= 0x30 && byte <= 0x39;
+  const isLetter = (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a;
+  return isDigit || isLetter || byte === 0x2b || byte === 0x2d || byte === 0x2e;
+}

@@ -1,0 +1,48 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { BitNetError } from "../errors.js";
+import type { Folder } from "./folder.js";
+import { openFileSource } from "./node-file-source.js";
+
+/** Far more than any checkpoint has; listing a home folder by mistake should end soon all the same. */
+const MAX_FILES = 100_000;
+
+/** Whether a path, or a `file:` URL, names a folder. False for what does not exist. */
+export async function isFolder(path: string | URL): Promise<boolean> {
+  return stat(path).then(
+    (status) => status.isDirectory(),
+    () => false,
+  );
+}
+
+/**
+ * Lists a folder. Files that are links are followed, as the Hugging Face cache keeps checkpoints as folders of links.
+ *
+ * @throws BitNetError FILE_NOT_FOUND if it is none, or may not be read.
+ */
+export async function openFolder(path: string | URL): Promise<Folder> {
+  const name = typeof path === "string" ? path : fileURLToPath(path);
+  let entries: readonly string[];
+  try {
+    entries = await readdir(name);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new BitNetError("FILE_NOT_FOUND", `Cannot open the folder "${name}": ${why}`, {
+      cause,
+      details: { path: name },
+    });
+  }
+  const files = new Set(entries.slice(0, MAX_FILES));
+  return {
+    name,
+    files,
+    async open(file) {
+      // Names may come out of a file: nothing but what the listing has, so no "../" and no separator of any host.
+      if (files.has(file)) return openFileSource(join(name, file));
+      throw new BitNetError("FILE_NOT_FOUND", `Cannot open "${file}": "${name}" has no such file`, {
+        details: { path: join(name, file) },
+      });
+    },
+  };
+}

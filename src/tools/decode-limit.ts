@@ -1,0 +1,29 @@
+import type { TokenBytes } from "../model/traffic.js";
+
+/**
+ * Bytes that a token of a text reads, on average: all weights once, and the keys and values of the positions before it and of
+ * its own.
+ *
+ * @param tokens length of the text, which begins with an empty cache.
+ */
+export function meanBytesPerToken({ layers, head, kvCachePerPosition }: TokenBytes, tokens: number): number {
+  return layers + head + (kvCachePerPosition * (tokens + 1)) / 2;
+}
+
+/** How near decoding comes to what its bytes allow. */
+export interface DecodeLimit {
+  readonly bytesPerToken: number;
+  /** What decoding reads in a second, at its median speed. */
+  readonly readBytesPerSecond: number;
+  /** That as a part of what the same threads read when they do nothing else. */
+  readonly bandwidthShare: number;
+}
+
+export function decodeLimit(
+  bytesPerToken: number,
+  tokensPerSecond: number,
+  bandwidthBytesPerSecond: number,
+): DecodeLimit {
+  const readBytesPerSecond = bytesPerToken * tokensPerSecond;
+  return { bytesPerToken, readBytesPerSecond, bandwidthShare: readBytesPerSecond / bandwidthBytesPerSecond };
+}

@@ -1,0 +1,90 @@
+import { BitNetError } from "../errors.js";
+import { requireElements, requireTensorBytes } from "./checks.js";
+import { float16ToNumber, numberToFloat16 } from "./float16.js";
+import type { WeightFormat } from "./weight-format.js";
+
+/** The largest finite half: every scale is one, and no weight of a model comes near it. */
+const LARGEST_VALUE = 65_504;
+
+/** A format of blocks that each stand for themselves: how one of them is laid out. */
+export interface BlockLayout {
+  readonly name: string;
+  readonly id: number;
+  readonly blockElements: number;
+  readonly blockBytes: number;
+  readonly ternary: boolean;
+  /** Decodes the block at `bytes[at]` into `values`, which are as many as a block holds. */
+  decodeBlock(bytes: Uint8Array, at: number, values: Float32Array): void;
+  /**
+   * Encodes as many values as a block holds, all finite, into the block at `bytes[at]`, which is all zeros.
+   * @param first Index of the first value in the tensor, for messages.
+   */
+  encodeBlock(values: Float32Array, bytes: Uint8Array, at: number, first: number): void;
+}
+
+/** The format of tensors that are such blocks one after another. */
+export function blockFormat(layout: BlockLayout): WeightFormat {
+  const { name, id, blockElements, blockBytes, ternary } = layout;
+  const format: WeightFormat = {
+    name,
+    id,
+    blockElements,
+    ternary,
+    tensorBytes: (elements) => (elements / blockElements) * blockBytes,
+    decode(bytes, elements) {
+      requireTensorBytes(format, bytes, elements);
+      const values = new Float32Array(elements);
+      for (let begin = 0, at = 0; begin < elements; begin += blockElements, at += blockBytes) {
+        layout.decodeBlock(bytes, at, values.subarray(begin, begin + blockElements));
+      }
+      return values;
+    },
+    encode(values) {
+      requireElements(format, values.length);
+      requireEncodable(name, values);
+      const bytes = new Uint8Array(format.tensorBytes(values.length));
+      for (let begin = 0, at = 0; begin < values.length; begin += blockElements, at += blockBytes) {
+        layout.encodeBlock(values.subarray(begin, begin + blockElements), bytes, at, begin);
+      }
+      return bytes;
+    },
+  };
+  return format;
+}
+
+/**
+ * A block's scale, a little-endian half at `bytes[at]`.
+ * @throws BitNetError FILE_CORRUPT for infinities and not-a-number.
+ */
+export function readScale(name: string, bytes: Uint8Array, at: number): number {
+  const scale = float16ToNumber((bytes[at] as number) | ((bytes[at + 1] as number) << 8));
+  if (Number.isFinite(scale)) return scale;
+  throw corruptBlock(name, `a scale is ${scale}`, at);
+}
+
+/** Writes a scale as the nearest half, which for values in range is finite, and returns the number that it is. */
+export function writeScale(bytes: Uint8Array, at: number, scale: number): number {
+  const bits = numberToFloat16(scale);
+  bytes[at] = bits & 255;
+  bytes[at + 1] = bits >>> 8;
+  return float16ToNumber(bits);
+}
+
+export function corruptBlock(name: string, what: string, offset: number): BitNetError {
+  return new BitNetError(
+    "FILE_CORRUPT",
+    `Cannot decode ${name}: ${what} (byte ${offset} of the tensor); the file is damaged`,
+    { details: { offset } },
+  );
+}
+
+function requireEncodable(name: string, values: Float32Array): void {
+  // A comparison that NaN fails, too.
+  const index = values.findIndex((value) => !(Math.abs(value) <= LARGEST_VALUE));
+  if (index < 0) return;
+  throw new BitNetError(
+    "INVALID_ARGUMENT",
+    `Cannot encode ${name}: value ${values[index]} at index ${index} is not a number from −${LARGEST_VALUE} to ${LARGEST_VALUE}, the range of scales`,
+    { details: { index } },
+  );
+}

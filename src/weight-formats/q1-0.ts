@@ -1,0 +1,46 @@
+import { blockFormat, readScale } from "./block-format.js";
+import { notTernary, ternaryScale, writeTernaryScale } from "./ternary-scale.js";
+import type { WeightFormat } from "./weight-format.js";
+
+const BLOCK_ELEMENTS = 128;
+const BITS_AT = 2;
+const float32 = Math.fround;
+
+/**
+ * Signs at 1.125 bits each: blocks of 128 with a scale, w = d where the weight's bit is 1, −d where it is 0.
+ *
+ * A block is d, a half, and 16 bytes of bits; weight j is bit j mod 8 of byte ⌊j / 8⌋. There is no zero, but in a block
+ * whose scale is 0.
+ */
+export const q10: WeightFormat = blockFormat({
+  name: "Q1_0",
+  id: 41,
+  blockElements: BLOCK_ELEMENTS,
+  blockBytes: 18,
+  ternary: true,
+
+  decodeBlock(bytes, at, values) {
+    const scale = readScale("Q1_0", bytes, at);
+    for (let index = 0; index < BLOCK_ELEMENTS; index++) {
+      const bit = ((bytes[at + BITS_AT + (index >>> 3)] as number) >>> (index & 7)) & 1;
+      values[index] = bit === 1 ? scale : -scale;
+    }
+  },
+
+  /** @throws BitNetError INVALID_ARGUMENT unless every value of a block is d or −d for one d, stored as a half. */
+  encodeBlock(values, bytes, at, first) {
+    const scale = ternaryScale("Q1_0", values, first);
+    const zero = scale === 0 ? -1 : values.indexOf(0);
+    if (zero >= 0) throw notTernary("Q1_0", 0, first + zero, `±${scale}, and the format has signs only`);
+
+    // The mean magnitude, as the reference takes it: the sum of equal numbers rounds where they are no halves.
+    let sum = 0;
+    for (const value of values) sum = float32(sum + Math.abs(value));
+    writeTernaryScale("Q1_0", bytes, at, sum / BLOCK_ELEMENTS, first);
+    for (let index = 0; index < BLOCK_ELEMENTS; index++) {
+      if ((values[index] as number) < 0) continue;
+      const byteIndex = at + BITS_AT + (index >>> 3);
+      bytes[byteIndex] = (bytes[byteIndex] as number) | (1 << (index & 7));
+    }
+  },
+});

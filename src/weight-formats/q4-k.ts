@@ -1,0 +1,228 @@
+import { blockFormat, readScale, writeScale } from "./block-format.js";
+import { clamp, nearestInt } from "./nearest-int.js";
+import type { WeightFormat } from "./weight-format.js";
+
+const BLOCK_ELEMENTS = 256;
+const GROUP_ELEMENTS = 32;
+const GROUPS = 8;
+const MINIMUM_AT = 2;
+const FACTORS_AT = 4;
+const CODES_AT = 16;
+const MOST_CODE = 15;
+const MOST_FACTOR = 63;
+const float32 = Math.fround;
+
+/** What stretches and shifts the codes of a group, w = scale · code − minimum: real, or as the 6-bit factors of a block. */
+interface Affine {
+  readonly scale: number;
+  readonly minimum: number;
+}
+
+/**
+ * 4.5 bits a weight: blocks of 256 with a scale and a minimum, and 6-bit factors of both for each 32;
+ * w = d · s · code − m · t.
+ *
+ * | bytes | hold |
+ * |---|---|
+ * | 0…3 | d and m, halves |
+ * | 4…7 | s of groups 0…3 in bits 5-0; bits 5-4 of s of groups 4…7 in bits 7-6 |
+ * | 8…11 | t of groups 0…3 in bits 5-0; bits 5-4 of t of groups 4…7 in bits 7-6 |
+ * | 12…15 | bits 3-0 of s and, in bits 7-4, of t of groups 4…7 |
+ * | 16…143 | the codes: byte j of each 32 has weight j in its low half and 32 + j in its high half, of each 64 |
+ */
+export const q4K: WeightFormat = blockFormat({
+  name: "Q4_K",
+  id: 12,
+  blockElements: BLOCK_ELEMENTS,
+  blockBytes: 144,
+  ternary: false,
+
+  decodeBlock(bytes, at, values) {
+    const steps = stepsOf(bytes, at);
+    for (let index = 0; index < BLOCK_ELEMENTS; index++) {
+      const { scale, minimum } = steps[index >>> 5] as Affine;
+      const { byteIndex, shift } = placeOf(index);
+      const code = ((bytes[at + byteIndex] as number) >>> shift) & 15;
+      values[index] = float32(scale * code) - minimum;
+    }
+  },
+
+  encodeBlock(values, bytes, at) {
+    const codes = new Uint8Array(BLOCK_ELEMENTS);
+    const groups: Affine[] = [];
+    for (let group = 0; group < GROUPS; group++) {
+      groups.push(bestAffine(ofGroup(values, group), ofGroup(codes, group)));
+    }
+    const mostScale = Math.max(0, ...groups.map(({ scale }) => scale));
+    const mostMinimum = Math.max(0, ...groups.map(({ minimum }) => minimum));
+    writeScale(bytes, at, float32(mostScale / MOST_FACTOR));
+    writeScale(bytes, at + MINIMUM_AT, float32(mostMinimum / MOST_FACTOR));
+    writeFactors(bytes, at + FACTORS_AT, groups, mostScale, mostMinimum);
+
+    // Once more with the steps that a reader will see.
+    stepsOf(bytes, at).forEach(({ scale, minimum }, group) => {
+      if (scale === 0) return;
+      const groupCodes = ofGroup(codes, group);
+      ofGroup(values, group).forEach((value, index) => {
+        groupCodes[index] = toCode(float32(float32(value + minimum) / scale));
+      });
+    });
+    codes.forEach((code, index) => {
+      const { byteIndex, shift } = placeOf(index);
+      bytes[at + byteIndex] = (bytes[at + byteIndex] as number) | (code << shift);
+    });
+  },
+});
+
+function placeOf(index: number): { readonly byteIndex: number; readonly shift: number } {
+  return { byteIndex: CODES_AT + (index >>> 6) * 32 + (index & 31), shift: 4 * ((index >>> 5) & 1) };
+}
+
+function ofGroup<T extends Float32Array | Uint8Array>(array: T, group: number): T {
+  return array.subarray(group * GROUP_ELEMENTS, (group + 1) * GROUP_ELEMENTS) as T;
+}
+
+function toCode(ratio: number): number {
+  return clamp(nearestInt(ratio), 0, MOST_CODE);
+}
+
+/** What a reader makes of a block's scale, minimum and factors; the products of 11 bits by 6 are exact. */
+function stepsOf(bytes: Uint8Array, at: number): readonly Affine[] {
+  const scale = readScale("Q4_K", bytes, at);
+  const minimum = readScale("Q4_K", bytes, at + MINIMUM_AT);
+  return Array.from({ length: GROUPS }, (_, group) => {
+    const factors = readFactors(bytes, at + FACTORS_AT, group);
+    return { scale: scale * factors.scale, minimum: minimum * factors.minimum };
+  });
+}
+
+function readFactors(bytes: Uint8Array, at: number, group: number): Affine {
+  const column = group & 3;
+  const scales = bytes[at + column] as number;
+  const minimums = bytes[at + 4 + column] as number;
+  if (group < 4) return { scale: scales & 63, minimum: minimums & 63 };
+  const low = bytes[at + 8 + column] as number;
+  return { scale: ((scales >>> 6) << 4) | (low & 15), minimum: ((minimums >>> 6) << 4) | (low >>> 4) };
+}
+
+function writeFactors(
+  bytes: Uint8Array,
+  at: number,
+  groups: readonly Affine[],
+  mostScale: number,
+  mostMinimum: number,
+): void {
+  const perScale = mostScale > 0 ? float32(MOST_FACTOR / mostScale) : 0;
+  const perMinimum = mostMinimum > 0 ? float32(MOST_FACTOR / mostMinimum) : 0;
+  groups.forEach(({ scale, minimum }, group) => {
+    const column = group & 3;
+    const s = toFactor(float32(perScale * scale));
+    const t = toFactor(float32(perMinimum * minimum));
+    if (group < 4) {
+      bytes[at + column] = s;
+      bytes[at + 4 + column] = t;
+      return;
+    }
+    bytes[at + column] = (bytes[at + column] as number) | ((s >>> 4) << 6);
+    bytes[at + 4 + column] = (bytes[at + 4 + column] as number) | ((t >>> 4) << 6);
+    bytes[at + 8 + column] = (s & 15) | ((t & 15) << 4);
+  });
+}
+
+function toFactor(ratio: number): number {
+  return Math.min(MOST_FACTOR, nearestInt(ratio) & 255);
+}
+
+/**
+ * The scale and minimum that fit a group best, and its codes: first the group's own range, then 21 a little narrower or
+ * wider, from the best minimum so far, each with what least squares gives for its codes; the one with the least error is
+ * kept, larger weights weighing more.
+ * The reference's search, in float32 and in its order of operations without fused multiply-adds, so that the bytes are
+ * the same.
+ */
+function bestAffine(values: Float32Array, codes: Uint8Array): Affine {
+  const weights = weightsOf(values);
+  // Zero is always in the range: a minimum is never above it.
+  const least = Math.min(0, ...values);
+  const most = Math.max(...values);
+  if (most === least) return { scale: 0, minimum: 0 - least };
+
+  const sums = { w: weights[0] as number, x: float32((weights[0] as number) * (values[0] as number)) };
+  for (let index = 1; index < GROUP_ELEMENTS; index++) {
+    const weight = weights[index] as number;
+    sums.w = float32(sums.w + weight);
+    sums.x = float32(sums.x + float32(weight * (values[index] as number)));
+  }
+  const inverse = float32(MOST_CODE / float32(most - least));
+  let scale = float32(1 / inverse);
+  let minimum = least;
+  quantize(values, inverse, least, codes);
+  let bestError = errorOf(values, weights, codes, scale, minimum);
+
+  const trial = new Uint8Array(GROUP_ELEMENTS);
+  for (let step = 0; step <= 20; step++) {
+    const stretched = float32(float32(float32(float32(0.1) * step) - 1) + MOST_CODE);
+    quantize(values, float32(stretched / float32(most - minimum)), minimum, trial);
+    const fit = leastSquares(values, weights, trial, sums);
+    if (fit === undefined) continue;
+    const error = errorOf(values, weights, trial, fit.scale, fit.minimum);
+    if (!(error < bestError)) continue;
+    codes.set(trial);
+    bestError = error;
+    ({ scale, minimum } = fit);
+  }
+  return { scale, minimum: 0 - minimum };
+}
+
+function weightsOf(values: Float32Array): Float32Array {
+  const sumOfSquares = values.reduce((sum, value) => float32(sum + float32(value * value)), 0);
+  const deviation = float32(Math.sqrt(float32(sumOfSquares / GROUP_ELEMENTS)));
+  return values.map((value) => deviation + Math.abs(value));
+}
+
+function quantize(values: Float32Array, inverse: number, least: number, codes: Uint8Array): void {
+  for (let index = 0; index < GROUP_ELEMENTS; index++) {
+    codes[index] = toCode(float32(inverse * float32((values[index] as number) - least)));
+  }
+}
+
+function errorOf(
+  values: Float32Array,
+  weights: Float32Array,
+  codes: Uint8Array,
+  scale: number,
+  minimum: number,
+): number {
+  let error = 0;
+  for (let index = 0; index < GROUP_ELEMENTS; index++) {
+    const guess = float32(float32(scale * (codes[index] as number)) + minimum);
+    const difference = float32(guess - (values[index] as number));
+    error = float32(error + float32((weights[index] as number) * float32(difference * difference)));
+  }
+  return error;
+}
+
+/** Scale and minimum, at most 0, for given codes; undefined where they are all equal and leave the two open. */
+function leastSquares(
+  values: Float32Array,
+  weights: Float32Array,
+  codes: Uint8Array,
+  sums: { readonly w: number; readonly x: number },
+): Affine | undefined {
+  let sumL = 0;
+  let sumL2 = 0;
+  let sumXL = 0;
+  for (let index = 0; index < GROUP_ELEMENTS; index++) {
+    const code = codes[index] as number;
+    const weighted = float32((weights[index] as number) * code);
+    sumL = float32(sumL + weighted);
+    sumL2 = float32(sumL2 + float32(weighted * code));
+    sumXL = float32(sumXL + float32(weighted * (values[index] as number)));
+  }
+  const determinant = float32(float32(sums.w * sumL2) - float32(sumL * sumL));
+  if (!(determinant > 0)) return undefined;
+  const minimum = float32(float32(float32(sumL2 * sums.x) - float32(sumL * sumXL)) / determinant);
+  if (minimum > 0) return { scale: float32(sumXL / sumL2), minimum: 0 };
+  const scale = float32(float32(float32(sums.w * sumXL) - float32(sums.x * sumL)) / determinant);
+  return { scale, minimum };
+}

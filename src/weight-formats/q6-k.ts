@@ -1,0 +1,135 @@
+import { blockFormat, readScale, writeScale } from "./block-format.js";
+import { clamp, nearestInt } from "./nearest-int.js";
+import type { WeightFormat } from "./weight-format.js";
+
+const BLOCK_ELEMENTS = 256;
+const GROUP_ELEMENTS = 16;
+const GROUPS = 16;
+const HIGH_BITS_AT = 128;
+const GROUP_SCALES_AT = 192;
+const SCALE_AT = 208;
+/** Codes are 0…63, for −32…31. */
+const HALF = 32;
+/** What counts as zero: the reference's bound. */
+const SMALLEST = Math.fround(1e-15);
+/** In tenths, how far around −32 codes the longest value is put to. */
+const STEPS = [0, -9, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+const float32 = Math.fround;
+
+/**
+ * 6.5625 bits a weight: blocks of 256 with a scale, and a signed byte that scales each 16; w = d · g · (code − 32).
+ *
+ * | bytes | hold |
+ * |---|---|
+ * | 0…127 | bits 3-0 of the codes. Byte j of each 64 has weight j in its low half and weight 64 + j in its high half, of each 128 |
+ * | 128…191 | bits 5-4. Byte j of each 32 has weight j in bits 1-0, 32 + j in 3-2, 64 + j in 5-4, 96 + j in 7-6, of each 128 |
+ * | 192…207 | g of each 16 weights |
+ * | 208, 209 | d, a half |
+ */
+export const q6K: WeightFormat = blockFormat({
+  name: "Q6_K",
+  id: 14,
+  blockElements: BLOCK_ELEMENTS,
+  blockBytes: 210,
+  ternary: false,
+
+  decodeBlock(bytes, at, values) {
+    const scale = readScale("Q6_K", bytes, at + SCALE_AT);
+    for (let index = 0; index < BLOCK_ELEMENTS; index++) {
+      const { lowIndex, lowShift, highIndex, highShift } = placeOf(index);
+      const low = ((bytes[at + lowIndex] as number) >>> lowShift) & 15;
+      const high = ((bytes[at + highIndex] as number) >>> highShift) & 3;
+      const group = ((bytes[at + GROUP_SCALES_AT + (index >>> 4)] as number) << 24) >> 24;
+      // The first product is exact: 11 bits by 7.
+      values[index] = scale * group * ((high << 4) + low - HALF);
+    }
+  },
+
+  encodeBlock(values, bytes, at) {
+    const codes = new Uint8Array(BLOCK_ELEMENTS);
+    const groupScales: number[] = [];
+    for (let group = 0; group < GROUPS; group++) {
+      groupScales.push(bestScale(ofGroup(values, group), ofGroup(codes, group)));
+    }
+    const extreme = groupScales.reduce((most, scale) => (Math.abs(scale) > Math.abs(most) ? scale : most), 0);
+    // All bytes zero, as the reference leaves them: codes −32 under a scale of 0.
+    if (Math.abs(extreme) < SMALLEST) return;
+
+    const inverse = float32(-128 / extreme);
+    const scale = writeScale(bytes, at + SCALE_AT, float32(1 / inverse));
+    groupScales.forEach((groupScale, group) => {
+      const factor = Math.min(127, nearestInt(float32(inverse * groupScale)));
+      bytes[at + GROUP_SCALES_AT + group] = factor;
+      const step = float32(scale * factor);
+      if (step === 0) return;
+      const groupCodes = ofGroup(codes, group);
+      ofGroup(values, group).forEach((value, index) => {
+        groupCodes[index] = toCode(float32(value / step));
+      });
+    });
+    codes.forEach((code, index) => {
+      const { lowIndex, lowShift, highIndex, highShift } = placeOf(index);
+      bytes[at + lowIndex] = (bytes[at + lowIndex] as number) | ((code & 15) << lowShift);
+      bytes[at + highIndex] = (bytes[at + highIndex] as number) | ((code >>> 4) << highShift);
+    });
+  },
+});
+
+/** Where the low and high bits of a weight's code lie in its block. */
+function placeOf(index: number): {
+  readonly lowIndex: number;
+  readonly lowShift: number;
+  readonly highIndex: number;
+  readonly highShift: number;
+} {
+  const part = index >>> 7;
+  const inPart = index & 127;
+  return {
+    lowIndex: part * 64 + (inPart & 63),
+    lowShift: 4 * (inPart >>> 6),
+    highIndex: HIGH_BITS_AT + part * 32 + (inPart & 31),
+    highShift: 2 * (inPart >>> 5),
+  };
+}
+
+function ofGroup<T extends Float32Array | Uint8Array>(array: T, group: number): T {
+  return array.subarray(group * GROUP_ELEMENTS, (group + 1) * GROUP_ELEMENTS) as T;
+}
+
+function toCode(ratio: number): number {
+  return clamp(nearestInt(ratio), -HALF, HALF - 1) + HALF;
+}
+
+/**
+ * The scale that fits a group best, and its codes: of 19 steps around extreme / −32, the one whose codes, with the scale
+ * that least squares gives them, leave the least error weighted by x². The reference's search, in float32 and in its
+ * order of operations without fused multiply-adds, so that the bytes are the same.
+ */
+function bestScale(values: Float32Array, codes: Uint8Array): number {
+  const extreme = values.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
+  if (Math.abs(extreme) < SMALLEST) return 0;
+
+  let scale = 0;
+  let best = 0;
+  // The middle comes first: of equals, the first is kept.
+  for (const step of STEPS) {
+    const inverse = float32(-float32(HALF + float32(float32(0.1) * step)) / extreme);
+    let sumLX = 0;
+    let sumL2 = 0;
+    for (let index = 0; index < GROUP_ELEMENTS; index++) {
+      const value = values[index] as number;
+      const level = toCode(float32(inverse * value)) - HALF;
+      const weight = float32(value * value);
+      sumLX = float32(sumLX + float32(float32(weight * value) * level));
+      sumL2 = float32(sumL2 + float32(float32(weight * level) * level));
+    }
+    const better = step === 0 || (sumL2 > 0 && float32(sumLX * sumLX) > float32(best * sumL2));
+    if (!better) continue;
+    scale = sumL2 === 0 ? 0 : float32(sumLX / sumL2);
+    best = float32(scale * sumLX);
+    for (let index = 0; index < GROUP_ELEMENTS; index++) {
+      codes[index] = toCode(float32(inverse * (values[index] as number)));
+    }
+  }
+  return scale;
+}

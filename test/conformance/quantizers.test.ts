@@ -1,0 +1,69 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { weightFormatByName, weightFormats, type WeightFormat } from "#dist/weight-formats/index.js";
+import { committedGoldenPath } from "../golden-path.js";
+import { blockInputs, floatInputs, ternaryInputs } from "./quantizer-inputs.js";
+
+interface NativeHashes {
+  /** SHA-256 of the input, of its encoding, of random blocks and of the float32 numbers decoded from them. */
+  readonly input: string;
+  readonly encoded: string;
+  readonly blocks: string;
+  readonly decoded: string;
+}
+
+const native = JSON.parse(readFileSync(committedGoldenPath("quantizers/hashes.json"), "utf8")) as Readonly<
+  Record<string, NativeHashes>
+>;
+/** Where a block's scales lie, and how many values a code may take, 3 for TQ2_0. */
+const scales: Readonly<Record<string, readonly number[]>> = {
+  TQ1_0: [52],
+  TQ2_0: [64],
+  Q1_0: [0],
+  Q2_0: [0],
+  Q4_0: [0],
+  Q5_0: [0],
+  Q8_0: [0],
+  Q4_K: [0, 2],
+  Q6_K: [208],
+};
+
+describe("block formats against GGML's own code", () => {
+  it("covers every block format but the fork's, which is Q2_0 with longer blocks", () => {
+    const blocks = weightFormats.filter((format) => format.blockElements > 1 && format.name !== "I2_S");
+    expect(Object.keys(native).sort()).toEqual(
+      blocks
+        .map(({ name }) => name)
+        .filter((name) => name !== "Q2_0_G128")
+        .sort(),
+    );
+  });
+
+  it.each(Object.keys(native))("%s encodes and decodes to the same bytes", (name) => {
+    const format = weightFormatByName(name) as WeightFormat;
+    const { input, blocks } = inputsOf(format);
+    const elements = (blocks.length / format.tensorBytes(format.blockElements)) * format.blockElements;
+    expect({
+      input: hash(input),
+      encoded: hash(format.encode?.(input) as Uint8Array),
+      blocks: hash(blocks),
+      // Adding 0 leaves one zero of two.
+      decoded: hash(format.decode(blocks, elements).map((value) => value + 0)),
+    }).toEqual(native[name]);
+  });
+});
+
+function inputsOf(format: WeightFormat): { readonly input: Float32Array; readonly blocks: Uint8Array } {
+  const { name, ternary, blockElements } = format;
+  return {
+    input: ternary ? ternaryInputs(blockElements, name !== "Q1_0") : floatInputs(),
+    blocks: blockInputs(format.tensorBytes(blockElements), scales[name] ?? [], name === "TQ2_0" ? 3 : 4),
+  };
+}
+
+function hash(array: Uint8Array | Float32Array): string {
+  return createHash("sha256")
+    .update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength))
+    .digest("hex");
+}
