@@ -7,7 +7,9 @@ import { type MemberAnswer, type MemberRegion, type MemberStart, waitForTeam } f
 import type { CachePlan } from "./cache-plan.js";
 import { type Batch, forward, type Segment } from "./forward.js";
 import type { Model } from "./model.js";
-import { type CachedSegment, createOperations, type Member, type Operations, share } from "./operations.js";
+import type { CachedSegment } from "./attention.js";
+import { type Member, share } from "./member.js";
+import { createOperations, type Operations } from "./operations.js";
 import { type ProfiledOperations, profileOperations } from "./profile.js";
 import { weightRanges } from "./traffic.js";
 import type { WorkPlan } from "./work-plan.js";
