@@ -1,6 +1,6 @@
 import type { ModelSizes } from "../architectures/index.js";
 import type { CachePlan } from "./cache-plan.js";
-import { type Member, share } from "./operations.js";
+import { type Member, share } from "./member.js";
 
 /** Positions of a sequence that another sequence's cache is to have, too. */
 export interface CacheCopy {

@@ -1,15 +1,13 @@
 import { readRow } from "../packing/pack.js";
 import { groupSizeOf, type PackedMatrix, type PackedVector } from "../packing/packed.js";
-import {
-  attentionPositions,
-  type GroupSize,
-  type Kernels,
-  type MatmulTernaryGroups,
-  type TernaryForm,
-} from "../wasm/kernels.js";
+import type { Kernels } from "../wasm/kernels.js";
 import type { Place } from "../wasm/memory.js";
-import type { CachePlan } from "./cache-plan.js";
-import type { Segment } from "./forward.js";
+import {
+  type AttentionBatch,
+  type AttentionOperations,
+  type CachedSegment,
+  createAttention,
+} from "./attention.js";
 import {
   type InputForm,
   inputForms,
@@ -17,6 +15,7 @@ import {
   type QuantizedInput,
   quantizeRows,
 } from "./input-forms.js";
+import { type Member, share } from "./member.js";
 import type { Model, Projection } from "./model.js";
 import {
   addListedColumns,
@@ -34,28 +33,6 @@ import {
   type WorkPlan,
 } from "./work-plan.js";
 
-/** What one thread of the team is and has. */
-export interface Member {
-  /** 0 … count − 1. */
-  readonly index: number;
-  readonly count: number;
-  /** This thread's kernels over a region. */
-  kernels(region: number): Kernels;
-  /** The ternary product over a region, in the form that is fastest here. */
-  ternaryProduct(region: number): Kernels["matmul_ternary_i8_plain"];
-  /** The kernels to take products of lists of rows from, and the form of the product that is fastest here. */
-  sparseKernels(region: number): Kernels;
-  readonly form: TernaryForm;
-  /** The same for weights in groups. */
-  ternaryGroupsProduct(region: number, size: GroupSize): MatmulTernaryGroups;
-  /** The kernels to take attention from. */
-  attentionKernels(region: number): Kernels;
-  /** The bytes of a region, for moving rows between regions. */
-  bytes(region: number): Uint8Array;
-  /** Returns when all members have called it. @throws if the team is broken. */
-  barrier(): void;
-}
-
 /**
  * The operations of a graph, as one member of the team does them. Each splits its work by the member's index and ends with
  * its result visible to all members.
@@ -63,7 +40,7 @@ export interface Member {
  * How work is split never changes a bit of a result: rows of a product, heads of attention and tokens of a norm are each
  * computed whole by one member, in an order that does not depend on who does it.
  */
-export interface Operations {
+export interface Operations extends AttentionOperations {
   /** Begins a batch of these segments in these buffers. */
   begin(plan: WorkPlan, segments: readonly CachedSegment[]): void;
   buffers(plan: WorkPlan, region: number): WorkBuffers;
@@ -84,18 +61,6 @@ export interface Operations {
     gate: readonly [Projection, Buffer],
     up: readonly [Projection, Buffer],
   ): void;
-  /** Normalizes each head by itself; nothing where there is no norm. */
-  normHeads(norm: PackedVector | undefined, heads: Buffer): void;
-  /**
-   * Turns queries and keys by their positions' angles, in place; then keys and values go into their sequence's cache of the
-   * layer, rounded to halves.
-   */
-  rotateAndCache(layer: number, query: Buffer, key: Buffer, value: Buffer): void;
-  /**
-   * Causal attention of every query head over its group's keys and values in its sequence's cache of the layer, as far back
-   * as the layer sees.
-   */
-  attend(layer: number, query: Buffer, out: Buffer): void;
   /** x = norm(x) */
   normalize(x: Buffer, norm: PackedVector): void;
   /** logits[i] = W · norm(x[rows[i]]) */
@@ -104,31 +69,14 @@ export interface Operations {
   softmaxTotals(logits: Buffer, rows: number, cols: number, totals: Place): void;
 }
 
-/** A segment of a batch, with the cache of its sequence. */
-export interface CachedSegment extends Omit<Segment, "cache"> {
-  readonly cache: CachePlan;
-}
-
 /** Rows are shared out in whole cache lines of f32 results, so that no two members write one line. */
 const rowGranule = 16;
-
-/** [begin, end) of `count` things for a member, in multiples of `granule`; ranges follow one another without gaps. */
-export function share(
-  count: number,
-  member: { readonly index: number; readonly count: number },
-  granule = 1,
-): [number, number] {
-  const granules = Math.ceil(count / granule);
-  const begin = Math.floor((granules * member.index) / member.count) * granule;
-  const end = Math.floor((granules * (member.index + 1)) / member.count) * granule;
-  return [Math.min(begin, count), Math.min(end, count)];
-}
 
 /** @param model must not change: its addresses are captured. */
 export function createOperations(model: Model, member: Member): Operations {
   let plan: WorkPlan;
-  let segments: readonly CachedSegment[] = [];
   let tokens = 0;
+  let batch: AttentionBatch;
   const columnsOf = new Map(model.layers.map((layer) => [layer.down.matrix, layer.downColumns]));
   const [rowChoice, columnChoice] = [createChoice(model.sparsity), createChoice(model.sparsity)];
 
@@ -335,10 +283,10 @@ export function createOperations(model: Model, member: Member): Operations {
   }
 
   return {
-    begin(work, batch): void {
+    begin(work, segments): void {
       plan = work;
-      segments = batch;
-      tokens = batch.reduce((sum, segment) => sum + segment.tokens, 0);
+      tokens = segments.reduce((sum, segment) => sum + segment.tokens, 0);
+      batch = { plan, segments, tokens };
     },
     buffers: workOf,
     embed(embedding, ids, out): void {
@@ -412,104 +360,7 @@ export function createOperations(model: Model, member: Member): Operations {
       }
       member.barrier();
     },
-    normHeads(norm, heads): void {
-      if (norm === undefined) return;
-      const { headSize } = model.sizes;
-      const headBytes = headSize * 4;
-      const kernels = member.kernels(heads.region);
-      // The same heads that the member rotates next: no need to wait in between.
-      const [begin, end] = share(heads.cols / headSize, member);
-      for (let t = 0; t < tokens; t += 1) {
-        const at = heads.address + t * heads.cols * 4 + begin * headBytes;
-        kernels.rms_norm(at, headSize, end - begin, headBytes, norm.address, model.epsilon, at, headBytes);
-      }
-    },
-    rotateAndCache(layer, query, key, value): void {
-      const { region } = query;
-      const index = model.layers[layer]?.rope ?? 0;
-      const turn = model.ropes[index];
-      const tables = model.ropeTables[index]?.find((place) => place.region === region);
-      if (turn === undefined || tables === undefined) throw new RangeError(`no rope for layer ${layer}`);
-      const { heads, kvHeads, headSize } = model.sizes;
-      const { dimensions, pairing } = turn;
-      const kernels = member.kernels(region);
-      const rope = pairing === "halves" ? kernels.rope_halves : kernels.rope_adjacent;
-      const headBytes = headSize * 4;
-      const rowBytes = headSize * 2;
-      const [begin, end] = share(heads, member);
-      const [kvBegin, kvEnd] = share(kvHeads, member);
-      let first = 0;
-      for (const { cache, position, tokens: count } of segments) {
-        const table = tables.address + position * dimensions * 4;
-        const at = (rows: Buffer): number => rows.address + first * rows.cols * 4;
-        // prettier-ignore
-        rope(
-          at(query), count, query.cols * 4, begin, end, headSize, table, dimensions, at(query), headBytes, query.cols * 4,
-        );
-        // prettier-ignore
-        rope(
-          at(key), count, key.cols * 4, kvBegin, kvEnd, headSize, table, dimensions, at(key), headBytes, key.cols * 4,
-        );
-        for (const [rows, to] of [
-          [key, cache.layers[layer]?.keys],
-          [value, cache.layers[layer]?.values],
-        ] as const) {
-          if (to === undefined) throw new RangeError(`a cache without layer ${layer}`);
-          // prettier-ignore
-          kernels.store_heads_f16(
-            at(rows), count, rows.cols * 4, kvBegin, kvEnd, headSize,
-            to.address + position * rowBytes, cache.contextLength * rowBytes, rowBytes,
-          );
-        }
-        first += count;
-      }
-      member.barrier();
-    },
-    attend(layer, query, out): void {
-      const { heads, kvHeads, headSize } = model.sizes;
-      const group = heads / kvHeads;
-      const kernels = member.attentionKernels(query.region);
-      const scratch = workOf(plan, query.region).attention[member.index]?.address ?? 0;
-      const stride = query.cols * 4;
-      const window = model.layers[layer]?.window ?? plan.contextLength;
-      let firstRow = 0;
-      for (const { cache, position, tokens: length } of segments) {
-        const { keys, values } = cache.layers[layer] ?? {};
-        if (keys === undefined || values === undefined)
-          throw new RangeError(`a cache without layer ${layer}`);
-        /** So many tokens from `first`, of query heads that share a key and value head. */
-        const attendHeads = (head: number, count: number, first: number, tokenCount: number): void => {
-          const cacheOffset = Math.floor(head / group) * cache.contextLength * headSize * 2;
-          const at = (firstRow + first) * stride + head * headSize * 4;
-          // prettier-ignore
-          kernels.attention(
-            query.address + at, stride, keys.address + cacheOffset, values.address + cacheOffset, headSize, count,
-            position + first, tokenCount, window, model.attentionScale, scratch, attentionPositions(plan.contextLength),
-            out.address + at, stride,
-          );
-        };
-        if (length === 1) {
-          // Heads are shared out one by one, so that an odd number of groups still makes even work.
-          const [begin, end] = share(heads, member);
-          for (let head = begin; head < end;) {
-            const count = Math.min(end - head, group - (head % group));
-            attendHeads(head, count, 0, 1);
-            head += count;
-          }
-        } else {
-          // Work is (group, token) pairs, groups outermost: a member walks few caches, and ranges are even to a token.
-          const [begin, end] = share(kvHeads * length, member);
-          for (let unit = begin; unit < end;) {
-            const first = unit % length;
-            const count = Math.min(length - first, end - unit);
-            attendHeads(Math.floor(unit / length) * group, group, first, count);
-            unit += count;
-          }
-        }
-        firstRow += length;
-      }
-      member.barrier();
-    },
+    ...createAttention(model, member, () => batch),
     normalize(x, norm): void {
       const [begin, end] = share(tokens, member);
       const stride = x.cols * 4;

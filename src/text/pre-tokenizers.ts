@@ -23,6 +23,10 @@ const LETTERS = String.raw`|[^\r\n\p{L}\p{N}]?\p{L}+`;
 
 const LLAMA_3 = CONTRACTIONS + LETTERS + String.raw`|\p{N}{1,3}` + TAIL;
 const QWEN_2 = CONTRACTIONS + LETTERS + String.raw`|\p{N}` + TAIL;
+/** As Qwen 2's, but marks belong to the letters that they are put on. */
+const QWEN_35 =
+  CONTRACTIONS +
+  String.raw`|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
 export const GPT_2: string = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`;
 const THREE_DIGITS = "[0-9][0-9][0-9]";
 
@@ -59,11 +63,12 @@ export const PRE_TOKENIZERS: readonly PreTokenizer[] = [
   LLAMA_3_PRE_TOKENIZER,
   { names: ["dbrx", "smaug-bpe"], splits: [LLAMA_3], ignoreMerges: false, addBos: false },
   {
-    names: ["qwen2", "deepseek-r1-qwen", "megrez", "stablelm2", "hunyuan", "grok-2"],
+    names: ["qwen2", "deepseek-r1-qwen", "megrez", "stablelm2", "hunyuan", "grok-2", "kormo", "f2llmv2"],
     splits: [QWEN_2],
     ignoreMerges: false,
     addBos: false,
   },
+  { names: ["qwen35"], splits: [QWEN_35], ignoreMerges: false, addBos: false },
   {
     names: [
       "gpt-2",

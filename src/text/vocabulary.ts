@@ -87,6 +87,14 @@ export function readVocabulary(metadata: Metadata): Vocabulary {
   if (tokens === undefined || tokens.length === 0) {
     throw invalid("tokenizer.ggml.tokens", "is missing or empty, and no text can be encoded without it");
   }
+  if (kind === "bytes" && !tokens.includes("Ġ")) {
+    throw new BitNetError(
+      "UNSUPPORTED_TOKENIZER",
+      "Cannot build the tokenizer: tokenizer.ggml.model names byte-level BPE, and the vocabulary has no token for a space (Ġ); " +
+        "a SentencePiece vocabulary written under that name would lose every space: convert the model anew",
+      { details: { key: "tokenizer.ggml.tokens" } },
+    );
+  }
   const types = readTypes(metadata, tokens, kind);
   const preTokenizer = kind === "bytes" ? readPreTokenizer(metadata, tokens.length) : undefined;
 

@@ -13,21 +13,44 @@ describe("bitnet", () => {
   it("--help names every command on standard output, with examples", async () => {
     const { stdout, stderr, status } = await runCli(["--help"]);
     expect([stderr, status]).toEqual(["", 0]);
-    for (const name of ["run", "pull", "list", "rm", "inspect", "dummy", "bench", "perplexity", "eval"])
+    for (const name of [
+      "run",
+      "chat",
+      "embed",
+      "pull",
+      "list",
+      "rm",
+      "inspect",
+      "convert",
+      "dummy",
+      "bench",
+      "perplexity",
+      "eval",
+    ])
       expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
     expect(stdout).toContain("Examples:");
   });
 
-  it.each(["run", "pull", "list", "rm", "inspect", "dummy", "bench", "perplexity", "eval"])(
-    "%s --help has examples and hides the flags for experiments",
-    async (name) => {
-      const { stdout, status } = await runCli([name, "--help"]);
-      expect(status).toBe(0);
-      expect(stdout).toContain(`Usage: bitnet ${name}`);
-      expect(stdout).toContain("Examples:");
-      expect(stdout).not.toMatch(/--kernel-build|--ternary-form|--head(?!-type)/);
-    },
-  );
+  it.each([
+    "run",
+    "chat",
+    "embed",
+    "pull",
+    "list",
+    "rm",
+    "inspect",
+    "convert",
+    "dummy",
+    "bench",
+    "perplexity",
+    "eval",
+  ])("%s --help has examples and hides the flags for experiments", async (name) => {
+    const { stdout, status } = await runCli([name, "--help"]);
+    expect(status).toBe(0);
+    expect(stdout).toContain(`Usage: bitnet ${name}`);
+    expect(stdout).toContain("Examples:");
+    expect(stdout).not.toMatch(/--kernel-build|--ternary-form|--head(?!-type)/);
+  });
 
   it("without a command prints help as an error", async () => {
     const { stdout, stderr, status } = await runCli([]);
