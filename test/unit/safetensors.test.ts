@@ -220,7 +220,8 @@ describe("openSafetensorsSet", () => {
       "a tensor that the index does not list",
       "FILE_CORRUPT",
       /does not list/,
-      () => withIndex((map) => {
+      () =>
+        withIndex((map) => {
           delete map.y;
         }),
     ],
