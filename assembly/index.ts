@@ -15,9 +15,23 @@ export {
   matmul_ternary_i8_narrow,
   matmul_ternary_i8_plain,
   matmul_ternary_i8_wide,
+  matmul_ternary_listed_i8_narrow,
+  matmul_ternary_listed_i8_plain,
+  matmul_ternary_listed_i8_wide,
 } from "./kernels/matmul-ternary";
+export {
+  matmul_ternary_groups128_i8_narrow,
+  matmul_ternary_groups128_i8_plain,
+  matmul_ternary_groups128_i8_wide,
+  matmul_ternary_groups64_i8_narrow,
+  matmul_ternary_groups64_i8_plain,
+  matmul_ternary_groups64_i8_wide,
+} from "./kernels/matmul-ternary-groups";
+export { pack_q1_0, pack_q2_0, pack_tq1_0, pack_tq2_0 } from "./kernels/pack-groups";
 export { check_ternary, pack_f16, widen_f16 } from "./kernels/pack";
 export { quantize_activations_i8 } from "./kernels/quantize-activations";
+export { quantize_activations_groups } from "./kernels/quantize-groups";
+export { sum_words } from "./kernels/read";
 export { rms_norm } from "./kernels/rms-norm";
 export {
   rope_adjacent,
@@ -27,5 +41,14 @@ export {
   rope_table,
   store_heads_f16,
 } from "./kernels/rope";
+export { row_ternary, row_ternary_groups } from "./kernels/row-ternary";
 export { screen_bounds, screen_collect } from "./kernels/screen";
+export { softmax_totals } from "./kernels/softmax-totals";
+export {
+  gate_relu2_listed,
+  list_nonzero,
+  list_positive,
+  matmul_ternary_columns_i8,
+  transpose_ternary,
+} from "./kernels/sparse";
 export { team_barrier, team_break } from "./kernels/team";

@@ -3,10 +3,12 @@
  *
  * | code | meaning |
  * |---|---|
- * | `FILE_NOT_FOUND` | the path names nothing, or not a readable file |
+ * | `FILE_NOT_FOUND` | the path, URL or name on the hub names nothing, or not a readable file |
  * | `FILE_CORRUPT` | the bytes contradict the format; `details.offset` is the byte where |
  * | `FILE_READ` | the host failed to read bytes that should be there |
  * | `FILE_WRITE` | the host failed to write: no space, no permission |
+ * | `DOWNLOAD_FAILED` | the network or a server failed, or sent something other than was announced; `details.status` is an HTTP status |
+ * | `ACCESS_DENIED` | a model that is gated, private or disabled |
  * | `UNSUPPORTED_FILE` | a format or format version that this library does not read |
  * | `UNSUPPORTED_ARCHITECTURE` | a model family that has no graph here |
  * | `UNSUPPORTED_TENSOR_TYPE` | a tensor in a number format that has no kernel here |
@@ -15,6 +17,7 @@
  * | `MODEL_INVALID` | a well-formed file that does not make a model: missing tensor, wrong shape, contradictory metadata |
  * | `CONTEXT_FULL` | the prompt, or the prompt and the answer, do not fit the context length |
  * | `OUT_OF_MEMORY` | weights, caches or buffers do not fit memory |
+ * | `QUEUE_FULL` | as many requests wait for a scheduler as may; try again later |
  * | `INVALID_ARGUMENT` | an option or argument outside its range |
  * | `ABORTED` | stopped by a signal that gave no reason of its own |
  * | `DISPOSED` | use after disposal |
@@ -26,6 +29,8 @@ export type BitNetErrorCode =
   | "FILE_CORRUPT"
   | "FILE_READ"
   | "FILE_WRITE"
+  | "DOWNLOAD_FAILED"
+  | "ACCESS_DENIED"
   | "UNSUPPORTED_FILE"
   | "UNSUPPORTED_ARCHITECTURE"
   | "UNSUPPORTED_TENSOR_TYPE"
@@ -34,6 +39,7 @@ export type BitNetErrorCode =
   | "MODEL_INVALID"
   | "CONTEXT_FULL"
   | "OUT_OF_MEMORY"
+  | "QUEUE_FULL"
   | "INVALID_ARGUMENT"
   | "ABORTED"
   | "DISPOSED"

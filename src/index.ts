@@ -1,8 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // Disposable and AsyncDisposable stand in our types; users may have no other library that brings them.
 export { BitNetError, type BitNetErrorCode, type ErrorDetails } from "./errors.js";
+export type { Chat } from "./generation/chat.js";
+export type { EmbedOptions } from "./generation/embed-options.js";
 export type { FinishReason, GeneratePiece, Usage } from "./generation/generate-piece.js";
-export type { GenerateOptions } from "./generation/sampling-options.js";
+export type { GenerateOptions, Speculation, SpeculationCounts } from "./generation/sampling-options.js";
+export type { Scheduler, SchedulerOptions, SchedulerStats } from "./generation/scheduler.js";
 export {
   embeddedModelUrl,
   type LanguageModel,
@@ -14,3 +17,16 @@ export {
 } from "./language-model.js";
 export type { EvaluateOptions, Session } from "./model/session.js";
 export { convert, type Conversion, type ConvertOptions, type ConvertProgress } from "./tools/convert.js";
+export type { ChatMessage } from "./text/chat-template.js";
+export { evaluateTask, type EvaluateTaskOptions, type TaskResult } from "./tools/evaluation/evaluate-task.js";
+export type { QuestionOutcome } from "./tools/evaluation/ask-question.js";
+export type { MetricName, MetricResult } from "./tools/evaluation/metrics.js";
+export type {
+  Choice,
+  ChoiceQuestion,
+  EvaluationTask,
+  Question,
+  WrittenQuestion,
+} from "./tools/evaluation/question.js";
+export { readTask, type ReadTaskOptions } from "./tools/evaluation/read-task.js";
+export { perplexity, type PerplexityOptions, type PerplexityResult } from "./tools/perplexity.js";

@@ -1,29 +1,41 @@
+import type { Pooling } from "./architectures/index.js";
 import { BitNetError, throwIfAborted } from "./errors.js";
 import { fileModel, findModel, type OpenableModel } from "./checkpoints/openable-model.js";
 import type { ModelFile } from "./files/model-file.js";
 import { generate } from "./generation/generate.js";
 import type { GeneratePiece } from "./generation/generate-piece.js";
+import { embed } from "./generation/embed.js";
+import { type EmbedOptions, resolveEmbedOptions } from "./generation/embed-options.js";
+import { type Chat, createChat } from "./generation/chat.js";
+import { createPassCosts } from "./generation/pass-costs.js";
+import { promptTokens } from "./generation/prompt.js";
 import { type GenerateOptions, resolveGenerateOptions } from "./generation/sampling-options.js";
+import { createScheduler, type Scheduler, type SchedulerOptions } from "./generation/scheduler.js";
+import { isRemoteName } from "./hub/model-name.js";
 import { kvBytesPerToken } from "./model/context-length.js";
 import { type Engine, type EngineChoices, startEngine } from "./model/engine.js";
-import type { Session } from "./model/session.js";
+import type { InnerSession, Session } from "./model/session.js";
 import { blobSource, bytesSource } from "./platform/memory-source.js";
 import { availableParallelism, freeMemoryBytes } from "./platform/node.js";
+import { type ChatTemplate, createChatTemplate } from "./text/chat-template.js";
 import { createTokenizer, type EncodeOptions, type Tokenizer } from "./text/tokenizer.js";
 import { kernelBuilds } from "./wasm/kernel-build.js";
 import { ternaryForms } from "./wasm/kernels.js";
 import { largestRegionBytes, pageBytes } from "./wasm/memory.js";
 
 /**
- * Where a model's bytes come from: the path of a GGUF file or of a checkpoint's folder, a `file:` URL, or bytes of a GGUF
- * file that are already here.
+ * Where a model's bytes come from: the path of a GGUF file or of a checkpoint's folder, a `file:` URL, a name on the hub such
+ * as "hf:owner/repo/file.gguf", an `https:` URL, or bytes of a GGUF file that are already here.
  */
 export type ModelSource = string | URL | Blob | Uint8Array;
 
 /** How far loading has come. */
 export interface LoadProgress {
-  /** "open" while the header is read, "weights" while tensors stream into memory, "ready" once at the end. */
-  readonly stage: "open" | "weights" | "ready";
+  /**
+   * "download" while a model comes from the network, "open" while the header is read, "weights" while tensors stream into
+   * memory, "ready" once at the end.
+   */
+  readonly stage: "download" | "open" | "weights" | "ready";
   readonly loadedBytes: number;
   readonly totalBytes: number;
 }
@@ -72,14 +84,58 @@ export interface LanguageModel extends AsyncDisposable {
   generate(prompt: string, options?: GenerateOptions): AsyncGenerator<GeneratePiece, void, void>;
   /** As `generate`, for the whole text at once. A CONTEXT_FULL error carries the text so far in `details.text`. */
   complete(prompt: string, options?: GenerateOptions): Promise<string>;
+  /**
+   * Embeds texts, many in one pass: vectors of length 1 and the model's width, whose products tell how alike texts are.
+   *
+   * Embedding models pool as their files say; of others it is the mean of the last hidden states. A text that does not fit the
+   * context is refused, not cut.
+   *
+   * @param texts any number of them.
+   * @returns one vector a text, in their order.
+   * @example
+   * const [query] = await model.embed(["how do plants eat?"], { kind: "query" });
+   * const documents = await model.embed(["Photosynthesis turns light into sugar.", "Cats sleep a lot."]);
+   * @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL, OUT_OF_MEMORY, DISPOSED; rejects with `signal.reason`.
+   */
+  embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array<ArrayBuffer>[]>;
+  /**
+   * Begins a conversation, in the format that the model was trained with.
+   *
+   * @example
+   * using chat = model.chat({ system: "You are helpful." });
+   * for await (const piece of chat.send("Hello!", { maxTokens: 64 })) process.stdout.write(piece.text);
+   * @throws BitNetError MODEL_INVALID if the model's chat template cannot be read, DISPOSED.
+   */
+  chat(options?: { readonly system?: string | undefined }): Chat;
   /** Token ids of a text; BOS and EOS as the model wants them unless `addSpecial` is false. */
   tokenize(text: string, options?: EncodeOptions): number[];
   /** Text of token ids; control tokens are left out. */
   detokenize(ids: readonly number[]): string;
   /** A KV cache of its own to evaluate tokens in; `contextLength` defaults to the model's. */
   createSession(options?: { readonly contextLength?: number | undefined }): Session;
+  /**
+   * For servers: writes many texts at the same time, for hardly more than the time of one. Dispose of it before the model.
+   *
+   * @example
+   * const scheduler = model.createScheduler({ parallel: 4 });
+   * const texts = ["The king", "The fox"].map(async (prompt) => {
+   *   let text = "";
+   *   for await (const piece of scheduler.generate(prompt, { maxTokens: 32 })) text += piece.text;
+   *   return text;
+   * });
+   * console.log(await Promise.all(texts));
+   * await scheduler.dispose();
+   * @throws BitNetError INVALID_ARGUMENT, DISPOSED.
+   */
+  createScheduler(options?: SchedulerOptions): Scheduler;
   /** Ends the threads and frees the memory. Work under way is rejected with DISPOSED. Idempotent. */
   dispose(): Promise<void>;
+}
+
+/** What the library's own tools use besides. Every model that `loadModel` gives is one. */
+export interface InnerLanguageModel extends LanguageModel {
+  readonly tokenizer: Tokenizer;
+  createSession(options?: { readonly contextLength?: number | undefined }): InnerSession;
 }
 
 /** The model that comes with the package: a small storyteller. */
@@ -88,8 +144,8 @@ export const embeddedModelUrl: URL = new URL("../models/storyteller.gguf", impor
 /**
  * Opens a model file, reads its weights into memory and starts worker threads.
  *
- * @param source a path, a URL, a Blob or bytes of a GGUF file, or the path or URL of a checkpoint's folder (config.json,
- *   tokenizer.json and safetensors files); left out, the embedded model.
+ * @param source a path, a URL, a name on the hub (docs/guide/models-from-the-hub.md), a Blob or bytes of a GGUF file, or the
+ *   path or URL of a checkpoint's folder (config.json, tokenizer.json and safetensors files); left out, the embedded model.
  * @throws BitNetError with any code of BitNetErrorCode but CONTEXT_FULL; rejects with `options.signal.reason`.
  */
 export async function loadModel(source?: ModelSource, options: LoadOptions = {}): Promise<LanguageModel> {
@@ -100,7 +156,7 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
   checkChoices(options);
   throwIfAborted(signal);
 
-  const found = await findSource(source ?? embeddedModelUrl);
+  const found = await findSource(await localSource(source ?? embeddedModelUrl, options));
   const progress = { loadedBytes: 0, totalBytes: found.size ?? 0 };
   const report = (stage: LoadProgress["stage"]): void => options.onProgress?.({ stage, ...progress });
   let engine: Engine | undefined;
@@ -134,7 +190,10 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
     progress.loadedBytes = progress.totalBytes;
     report("ready");
     if (!engine.readsFile) await found.close();
-    return createLanguageModel(engine, tokenizer, describeInfo(file, engine), found);
+    return createLanguageModel(engine, tokenizer, describeInfo(file, engine), found, {
+      // A text whose last token stands for it all has to end, and not every file says so.
+      endsEmbedded: !file.metadata.has("tokenizer.ggml.add_eos_token"),
+    });
   } catch (error) {
     await engine?.dispose();
     await found.close();
@@ -144,18 +203,24 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
 
 const mostThreads = 256;
 
+/** Downloads what is named and not local, unless it is in the cache. */
+async function localSource(source: ModelSource, { onProgress, signal }: LoadOptions): Promise<ModelSource> {
+  if (!(source instanceof URL || typeof source === "string") || !isRemoteName(String(source))) return source;
+  // Those who load local files do not pay for loading what downloads.
+  const { fetchModel } = await import("./hub/index.js");
+  const { path } = await fetchModel(String(source), {
+    signal,
+    onProgress: (progress) => onProgress?.({ stage: "download", ...progress }),
+  });
+  return path;
+}
+
 /** Finds what `loadModel` is given. @throws BitNetError FILE_NOT_FOUND, INVALID_ARGUMENT */
 export async function findSource(source: ModelSource): Promise<OpenableModel> {
   if (source instanceof Uint8Array) return fileModel(bytesSource(source));
   if (source instanceof Blob) return fileModel(blobSource(source));
   if (source instanceof URL || typeof source === "string") {
     const text = String(source);
-    if (/^(hf|https?):/i.test(text)) {
-      throw new BitNetError(
-        "INVALID_ARGUMENT",
-        `Cannot open "${text}": models are read from local files so far; download it and give its path`,
-      );
-    }
     if (text === "")
       throw new BitNetError("INVALID_ARGUMENT", "Cannot open a model without a name: the path is empty");
     return findModel(/^file:/i.test(text) && URL.canParse(text) ? new URL(text) : source);
@@ -171,8 +236,11 @@ function createLanguageModel(
   tokenizer: Tokenizer,
   info: ModelInfo,
   found: OpenableModel,
-): LanguageModel {
+  habits: { readonly endsEmbedded: boolean },
+): InnerLanguageModel {
+  const passCosts = createPassCosts();
   let disposed = false;
+  let template: ChatTemplate | undefined;
   function alive(): void {
     if (disposed) throw new BitNetError("DISPOSED", "The model has been disposed");
   }
@@ -181,31 +249,69 @@ function createLanguageModel(
     alive();
     const resolved = resolveGenerateOptions(options);
     throwIfAborted(resolved.signal);
-    const ids = tokenizer.encode(prompt);
-    // A text that is to go on has not ended.
-    if (tokenizer.addsEos) ids.pop();
+    const ids = promptTokens(tokenizer, prompt, info.contextLength);
+    // The last token of a text is never evaluated, so one place fewer than prompt and text is enough.
+    const contextLength = Math.min(info.contextLength, ids.length + resolved.maxTokens - 1);
+    using session = engine.openSession(contextLength);
+    yield* generate(session, tokenizer, ids, resolved, passCosts);
+  }
+
+  /** A text's tokens as it is embedded. @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL. */
+  function embeddedIds(text: unknown, index: number, prefix: string, pooling: Pooling): readonly number[] {
+    if (typeof text !== "string") {
+      throw new BitNetError(
+        "INVALID_ARGUMENT",
+        `Cannot embed text ${index}: it is ${typeof text}, expected a string`,
+      );
+    }
+    const ids = tokenizer.encode(prefix + text);
+    const { eosId, addsEos } = tokenizer;
+    if (pooling === "last" && habits.endsEmbedded && !addsEos && eosId !== undefined) ids.push(eosId);
     if (ids.length === 0) {
       throw new BitNetError(
         "INVALID_ARGUMENT",
-        "Cannot continue an empty prompt: this model has no BOS token to begin with",
+        `Cannot embed text ${index}: it is empty, and this model has no token that begins or ends a text`,
+        { details: { index } },
       );
     }
     if (ids.length > info.contextLength) {
       throw new BitNetError(
         "CONTEXT_FULL",
-        `The prompt has ${ids.length} tokens and the context holds ${info.contextLength}: shorten the prompt, or load the model with a longer context where it has one`,
-        { details: { promptTokens: ids.length, contextLength: info.contextLength } },
+        `Text ${index} has ${ids.length} tokens and the context holds ${info.contextLength}: cut it, or load the model with a longer context where it has one`,
+        { details: { index, tokens: ids.length, contextLength: info.contextLength } },
       );
     }
-    // The last token of a text is never evaluated, so one place fewer than prompt and text is enough.
-    const contextLength = Math.min(info.contextLength, ids.length + resolved.maxTokens - 1);
-    using session = engine.openSession(contextLength);
-    yield* generate(session, tokenizer, ids, resolved);
+    return ids;
   }
 
-  const model: LanguageModel = {
+  const model: InnerLanguageModel = {
     info,
+    tokenizer,
     generate: run,
+    async embed(texts, options): Promise<Float32Array<ArrayBuffer>[]> {
+      alive();
+      const { prefix, pooling, signal } = resolveEmbedOptions(options, engine.description);
+      throwIfAborted(signal);
+      if (!Array.isArray(texts)) {
+        throw new BitNetError(
+          "INVALID_ARGUMENT",
+          `Cannot embed ${typeof texts}: expected an array of strings`,
+        );
+      }
+      const sequences = Array.from(texts, (text, index) => embeddedIds(text, index, prefix, pooling));
+      return embed(engine, sequences, pooling, signal);
+    },
+    chat({ system } = {}): Chat {
+      alive();
+      return createChat({
+        tokenizer,
+        template: (template ??= createChatTemplate(tokenizer)),
+        openSession: () => engine.openSession(info.contextLength),
+        contextLength: info.contextLength,
+        passCosts,
+        system,
+      });
+    },
     async complete(prompt, options): Promise<string> {
       let text = "";
       try {
@@ -227,9 +333,17 @@ function createLanguageModel(
       alive();
       return tokenizer.decode(ids);
     },
-    createSession(options = {}): Session {
+    createSession(options = {}): InnerSession {
       alive();
       return engine.openSession(options.contextLength ?? info.contextLength);
+    },
+    createScheduler(options = {}): Scheduler {
+      alive();
+      const { parallel = 4, queueLimit = 256, contextLength = info.contextLength } = options;
+      checkWhole("parallel", parallel, 1, 256);
+      checkWhole("queueLimit", queueLimit, 0, 1 << 20);
+      checkWhole("contextLength", contextLength, 1, info.contextLength);
+      return createScheduler(engine, tokenizer, { parallel, queueLimit, contextLength });
     },
     async dispose(): Promise<void> {
       disposed = true;
@@ -240,7 +354,17 @@ function createLanguageModel(
       return model.dispose();
     },
   };
+  engines.set(model, engine);
   return model;
+}
+
+const engines = new WeakMap<LanguageModel, Engine>();
+
+/** What runs a model, for the library's own measuring tools: not part of what users hold. */
+export function engineOf(model: LanguageModel): Engine {
+  const engine = engines.get(model);
+  if (engine === undefined) throw new BitNetError("INVALID_ARGUMENT", "This model was not made by loadModel");
+  return engine;
 }
 
 function describeInfo(file: ModelFile, engine: Engine): ModelInfo {
@@ -263,11 +387,12 @@ function describeInfo(file: ModelFile, engine: Engine): ModelInfo {
 }
 
 /** What TypeScript's users cannot get wrong; a misspelt choice must not quietly be another one. */
-function checkChoices({ kernelBuild, ternaryForm, head, regionBytes }: EngineChoices): void {
+function checkChoices({ kernelBuild, ternaryForm, head, sparsity, regionBytes }: EngineChoices): void {
   for (const [option, value, choices] of [
     ["kernelBuild", kernelBuild, kernelBuilds],
     ["ternaryForm", ternaryForm, ternaryForms],
     ["head", head, ["auto", "whole", "screened"]],
+    ["sparsity", sparsity, ["auto", "on", "off"]],
   ] as const) {
     if (value === undefined || (choices as readonly string[]).includes(value)) continue;
     throw new BitNetError(
@@ -287,7 +412,8 @@ function checkChoices({ kernelBuild, ternaryForm, head, regionBytes }: EngineCho
   }
 }
 
-function checkWhole(name: string, value: number, least: number, most: number): void {
+/** @throws BitNetError INVALID_ARGUMENT unless `value` is a whole number from `least` to `most`. */
+export function checkWhole(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new BitNetError(
     "INVALID_ARGUMENT",

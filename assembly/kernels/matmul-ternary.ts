@@ -94,9 +94,8 @@ function row1x1<F>(w0: usize, blocks: usize, x0: usize, record: usize, y: usize,
 // prettier-ignore
 // @ts-ignore: decorator
 @inline
-function rows4x1<F>(w0: usize, streamBytes: usize, blocks: usize, x0: usize, record: usize, y: usize, streamRows: usize, scratch: usize, scale: f32, accumulate: bool): void {
+function rows4x1<F>(w0: usize, w1: usize, w2: usize, w3: usize, blocks: usize, x0: usize, record: usize, y0: usize, y1: usize, y2: usize, y3: usize, scratch: usize, scale: f32, accumulate: bool): void {
   const mask = codeMask<F>(), zero = i32x4.splat(0);
-  let w1 = w0 + streamBytes, w2 = w1 + streamBytes, w3 = w2 + streamBytes;
   let wide00a = zero, wide00b = zero;
   let wide10a = zero, wide10b = zero;
   let wide20a = zero, wide20b = zero;
@@ -171,10 +170,10 @@ function rows4x1<F>(w0: usize, streamBytes: usize, blocks: usize, x0: usize, rec
   v128.store(scratch, wide20b, 80);
   v128.store(scratch, wide30a, 96);
   v128.store(scratch, wide30b, 112);
-  finish(y, scratch, record, scale, accumulate);
-  finish(y + streamRows * 4, scratch + 32, record, scale, accumulate);
-  finish(y + 2 * streamRows * 4, scratch + 64, record, scale, accumulate);
-  finish(y + 3 * streamRows * 4, scratch + 96, record, scale, accumulate);
+  finish(y0, scratch, record, scale, accumulate);
+  finish(y1, scratch + 32, record, scale, accumulate);
+  finish(y2, scratch + 64, record, scale, accumulate);
+  finish(y3, scratch + 96, record, scale, accumulate);
 }
 
 /** Two far rows × four tokens: codes are unpacked once for four tokens. */
@@ -532,14 +531,20 @@ function matmul<F>(
     const record = records + token * RECORD_BYTES;
     const to = out + token * yStride;
     for (let row: usize = 0; row < quarter; ++row) {
+      const w = first + row * rowBytes;
+      const at = to + (row << 2);
       rows4x1<F>(
-        first + row * rowBytes,
-        quarter * rowBytes,
+        w,
+        w + quarter * rowBytes,
+        w + 2 * quarter * rowBytes,
+        w + 3 * quarter * rowBytes,
         blocks,
         x,
         record,
-        to + (row << 2),
-        quarter,
+        at,
+        at + (quarter << 2),
+        at + (quarter << 3),
+        at + 12 * quarter,
         scratch,
         scale,
         accumulate,
@@ -659,4 +664,103 @@ export function matmul_ternary_i8_narrow(
     scale,
     accumulate,
   );
+}
+
+/** One token and the rows of a list, four from far apart at a time. */
+// @ts-ignore: decorator
+@inline
+function matmulListed<F>(
+  weights: usize,
+  cols: usize,
+  list: usize,
+  count: usize,
+  x: usize,
+  record: usize,
+  y: usize,
+  scratch: usize,
+  scale: f32,
+): void {
+  const rowBytes = cols >> 2;
+  const blocks = cols / BLOCK_COLS;
+  const quarterBytes = (count >> 2) << 2;
+  let at = list;
+  for (const end = list + quarterBytes; at < end; at += 4) {
+    const r0: usize = load<u32>(at);
+    const r1: usize = load<u32>(at + quarterBytes);
+    const r2: usize = load<u32>(at + 2 * quarterBytes);
+    const r3: usize = load<u32>(at + 3 * quarterBytes);
+    rows4x1<F>(
+      weights + r0 * rowBytes,
+      weights + r1 * rowBytes,
+      weights + r2 * rowBytes,
+      weights + r3 * rowBytes,
+      blocks,
+      x,
+      record,
+      y + (r0 << 2),
+      y + (r1 << 2),
+      y + (r2 << 2),
+      y + (r3 << 2),
+      scratch,
+      scale,
+      false,
+    );
+  }
+  at = list + (quarterBytes << 2);
+  for (const end = list + (count << 2); at < end; at += 4) {
+    const row: usize = load<u32>(at);
+    row1x1<F>(weights + row * rowBytes, blocks, x, record, y + (row << 2), scratch, scale, false);
+  }
+}
+
+/**
+ * y[r] = (Σₖ W[r, k] · x[k]) / s · d                            for the rows r of a list
+ *
+ * Types     list u32 [count], no row twice; the rest as matmul_ternary_i8_plain, whose bytes these are
+ * Splits    by parts of the list
+ */
+export function matmul_ternary_listed_i8_plain(
+  weights: usize,
+  cols: usize,
+  list: usize,
+  count: usize,
+  x: usize,
+  record: usize,
+  y: usize,
+  scratch: usize,
+  scale: f32,
+): void {
+  matmulListed<i8>(weights, cols, list, count, x, record, y, scratch, scale);
+}
+
+/** The same by the relaxed 32-bit dot product. Traps in the simd128 build. */
+export function matmul_ternary_listed_i8_wide(
+  weights: usize,
+  cols: usize,
+  list: usize,
+  count: usize,
+  x: usize,
+  record: usize,
+  y: usize,
+  scratch: usize,
+  scale: f32,
+): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
+  matmulListed<i32>(weights, cols, list, count, x, record, y, scratch, scale);
+}
+
+/** The same by the relaxed 16-bit dot product. Traps in the simd128 build. */
+export function matmul_ternary_listed_i8_narrow(
+  weights: usize,
+  cols: usize,
+  list: usize,
+  count: usize,
+  x: usize,
+  record: usize,
+  y: usize,
+  scratch: usize,
+  scale: f32,
+): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
+  matmulListed<i16>(weights, cols, list, count, x, record, y, scratch, scale);
 }

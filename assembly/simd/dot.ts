@@ -6,8 +6,8 @@
 //   i16   a relaxed multiply-and-add-pairs into 16-bit sums, widened by `flush` now and then     (relaxed build)
 //   i8    plain SIMD128: operands widened to 16 bits first                                       (every build)
 //
-// All three give the same integers. Codes are 0…2, so the relaxed operand that must be below 128 is, and a pair's sum is
-// within ±512: no engine saturates or wraps here, whatever its CPU does with larger values.
+// All three give the same integers. Codes are 0…3, so the relaxed operand that must be below 128 is, and a pair's sum is
+// within ±768 (±512 where they are at most 2): no engine saturates or wraps here, whatever its CPU does with larger values.
 //
 // The plain form works on the even and the odd bytes of a vector apart, so operands come in two parts; the relaxed forms
 // use the first part only and the compiler drops the second.
@@ -17,8 +17,10 @@ const CODE_MASKS = memory.data<u8>([
   3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0,
 ]);
 
+const PAIR_ONES = memory.data<u16>([1, 1, 1, 1, 1, 1, 1, 1]);
+
 /**
- * Blocks of 128 weights after which 16-bit sums are flushed: each half of a block has sums of its own and adds 4 pair sums
+ * Blocks of 128 weights (codes 0…2) after which 16-bit sums are flushed: each half of a block has sums of its own and adds 4 pair sums
  * to a lane, 8 · 4 · 512 = 16384 < 2¹⁵.
  */
 // @ts-ignore: decorator
@@ -37,6 +39,13 @@ export function isNarrow<F>(): bool {
 @inline
 export function codeMask<F>(): v128 {
   return v128.load(CODE_MASKS + (sizeof<F>() == 1 ? 16 : 0));
+}
+
+/** Ones: a product of pairs with it adds up neighbours of 16 bits. */
+// @ts-ignore: decorator
+@inline
+export function pairMask(): v128 {
+  return v128.load(PAIR_ONES);
 }
 
 /** First part of 16 signed bytes: all of them, or the even ones widened. */
@@ -77,6 +86,17 @@ export function addDot<F>(sums: v128, xa: v128, xb: v128, ca: v128, cb: v128): v
     if (sizeof<F>() == 2) return i16x8.add(sums, v128.relaxed_dot<i16>(xa, ca));
   }
   return i32x4.add(sums, i32x4.add(i32x4.dot_i16x8_s(xa, ca), i32x4.dot_i16x8_s(xb, cb)));
+}
+
+/** Σ x·code over the 16 products of two vectors in parts: the first of sums that addDot goes on with. */
+// @ts-ignore: decorator
+@inline
+export function dot<F>(xa: v128, xb: v128, ca: v128, cb: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    if (sizeof<F>() == 4) return i32x4.relaxed_dot_i8x16_i7x16_add_s(xa, ca, i32x4.splat(0));
+    if (sizeof<F>() == 2) return v128.relaxed_dot<i16>(xa, ca);
+  }
+  return i32x4.add(i32x4.dot_i16x8_s(xa, ca), i32x4.dot_i16x8_s(xb, cb));
 }
 
 /** wide + the 16-bit sums of the narrow form, widened. */

@@ -1,177 +1,277 @@
-// `npm run bench:compare`: this library and node-llama-cpp on the same weights, alternately in one run, so that what else
-// the machine does falls on both. Prints medians and ratios with their spread; keeps every number under bench/results.
-//
-//   --size 2B4T   --threads 2   --rounds 5   --quick (few rounds, short tests)   --node PATH (run our side on another runtime)
-import { fork, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+// `npm run bench:compare`: this library, on one runtime or several, and node-llama-cpp on the same weights, alternately in one run,
+// so that what else the machine does falls on all. Prints medians and ratios with their spread; keeps every number.
+import { spawnSync } from "node:child_process";
+import { createReadStream, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import os from "node:os";
-import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freeMemoryBytes } from "../../dist/platform/node.js";
+import { dummyShapes } from "../../dist/tools/dummy-shapes.js";
+import { installRuntime, isThisRuntime, runtimes } from "../../scripts/runtime-binaries.mjs";
+import { makeModels } from "./models.mjs";
+import { help, parseOptions, UsageError } from "./options.mjs";
+import { describeRecord } from "./report.mjs";
+import { startSide } from "./side.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const { values: options } = parseArgs({
-  options: {
-    size: { type: "string", default: "2B4T" },
-    threads: { type: "string", default: "2" },
-    rounds: { type: "string", default: "5" },
-    quick: { type: "boolean", default: false },
-    node: { type: "string", default: process.execPath },
-    choices: { type: "string", default: "{}" },
-    rival: { type: "boolean", default: true },
-  },
-  allowNegative: true,
-});
-const rounds = options.quick ? 2 : Number(options.rounds);
-const contextLength = 2560;
+const mostContext = 2560;
+/** Beyond its model, what a process of a side takes. */
+const processBytes = 300e6;
+
+const fullTests = [
+  { kind: "pp", tokens: 128, position: 0 },
+  { kind: "pp", tokens: 512, position: 0 },
+  { kind: "tg", tokens: 128, position: 0 },
+  { kind: "tg", tokens: 32, position: 2000 },
+  { kind: "first", tokens: 1, position: 0 },
+  { kind: "read", tokens: 0, position: 0 },
+];
+const quickTests = [
+  { kind: "pp", tokens: 128, position: 0 },
+  { kind: "tg", tokens: 32, position: 0 },
+  { kind: "first", tokens: 1, position: 0 },
+  { kind: "read", tokens: 0, position: 0 },
+];
+
+function nameOf({ kind, tokens, position }) {
+  if (kind === "first" || kind === "read") return kind;
+  return `${kind}${tokens}${position > 0 ? ` at ${position}` : ""}`;
+}
 
 function installRival() {
   if (existsSync(join(here, "node_modules", "node-llama-cpp"))) return;
   console.error("installing node-llama-cpp into bench/compare (its prebuilt binaries, no build)");
   const { status } = spawnSync(
     "npm",
-    ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-    {
-      cwd: here,
-      stdio: ["ignore", 2, 2],
-      shell: process.platform === "win32",
-    },
+    ["install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"],
+    { cwd: here, stdio: ["ignore", 2, 2], shell: process.platform === "win32" },
   );
-  if (status !== 0) throw new Error("node-llama-cpp could not be installed");
+  if (status !== 0) throw new Error("node-llama-cpp could not be installed; --no-rival does without it");
 }
 
-function startSide(script, args, execPath = process.execPath) {
-  const child = fork(join(here, script), args, {
-    execPath,
-    execArgv: [],
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
-  });
-  const waiting = [];
-  child.on("message", (message) => waiting.shift()?.(message));
-  child.on("exit", (code) => waiting.shift()?.({ error: `${script} ended with code ${code}` }));
-  const next = () => new Promise((resolve) => waiting.push(resolve));
-  return {
-    ready: next(),
-    async measure(test) {
-      const answer = next();
-      child.send(test);
-      const { milliseconds, error } = await answer;
-      if (error) throw new Error(error);
-      return milliseconds;
-    },
-    stop: () => child.send({ kind: "stop" }),
+/** What runs our side: every runtime that is wanted and can be had. */
+function findRuntimes({ runtimeIds, node }) {
+  if (runtimeIds === undefined) {
+    const command = node ?? process.execPath;
+    const { stdout } = spawnSync(command, ["--version"], { encoding: "utf8" });
+    const major = /^v(\d+)\./.exec(stdout ?? "")?.[1];
+    if (major === undefined)
+      throw new UsageError(`--node ${command}: it does not tell its version as Node.js does`);
+    return [{ id: `node${major}`, command, args: [] }];
+  }
+  const found = runtimes
+    .filter(({ id }) => runtimeIds.includes(id))
+    .flatMap((runtime) => {
+      const { id, name, args } = runtime;
+      if (isThisRuntime(runtime)) return [{ id, command: process.execPath, args }];
+      console.error(`${name}: looking for it in .cache/runtimes, or installing it`);
+      const { binary, missing } = installRuntime(root, runtime);
+      if (missing !== undefined) console.error(`${name}: NOT MEASURED, ${missing}`);
+      return binary === undefined ? [] : [{ id, command: binary, args }];
+    });
+  if (found.length === 0) throw new Error("none of the runtimes could be had");
+  return found;
+}
+
+/** The file is in the page cache for all sides. */
+async function readOnce(path) {
+  for await (const _ of createReadStream(path, { highWaterMark: 1 << 24 }));
+}
+
+/** Fails before the machine begins to swap: all sides stay loaded, to be measured in turn. */
+function requireMemory(sides) {
+  const need = sides.reduce(
+    (sum, { settings }) => sum + statSync(settings.path).size * 1.3 + processBytes,
+    0,
+  );
+  const free = freeMemoryBytes();
+  if (need <= free) return;
+  const gb = (bytes) => (bytes / 1e9).toFixed(1);
+  throw new UsageError(
+    `${sides.length} processes with the model in memory need about ${gb(need)} GB and ${gb(free)} GB are free: ` +
+      "choose fewer with --only or --no-rival, or a smaller --size",
+  );
+}
+
+/** Starts every side `loads` times, in turn; the last ones stay. */
+async function startSides(sides, loads, running) {
+  const times = new Map(sides.map(({ id }) => [id, []]));
+  for (let load = 0; load < loads; load += 1) {
+    for (const side of sides) {
+      const started = await startSide(side);
+      const { loadMs, firstTokenMs } = started.ready;
+      times.get(side.id).push({ loadMs, firstTokenMs });
+      if (load === loads - 1) running.set(side.id, started);
+      else await started.stop();
+    }
+    console.error(`start ${load + 1} of ${loads}`);
+  }
+  return times;
+}
+
+/** Which sides a test is measured on. */
+function sidesOf(test, sides) {
+  // It begins with a prompt of thousands of tokens: one side is enough to see how attention grows.
+  if (test.position > 0) return [sides.find(({ id }) => id === "node24") ?? sides[0]];
+  return test.kind === "read" ? sides.filter(({ id }) => id !== "llama") : sides;
+}
+
+/** What a measurement is kept as: tokens a second, milliseconds, or bytes a second. */
+const sampleOf = {
+  pp: (ms, { tokens }) => (tokens * 1000) / ms,
+  tg: (ms, { tokens }) => (tokens * 1000) / ms,
+  first: (ms) => ms,
+  read: (bytesPerSecond) => bytesPerSecond,
+};
+
+/**
+ * Watches what part of the processors others use, or a host withholds: what is neither idle nor used by the sides. Returns what
+ * ends the watch.
+ */
+async function watchOthers(running) {
+  const read = async () => {
+    const { user, system } = process.cpuUsage();
+    let own = (user + system) / 1000;
+    for (const side of running.values()) own += await side.measure({ kind: "cpu" });
+    const idle = os.cpus().reduce((sum, { times }) => sum + times.idle, 0);
+    return { at: performance.now(), own, idle };
+  };
+  const before = await read();
+  return async () => {
+    const after = await read();
+    const all = (after.at - before.at) * os.cpus().length;
+    return Math.max(0, 1 - (after.idle - before.idle + after.own - before.own) / all);
   };
 }
 
-const median = (values) => {
-  const sorted = [...values].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-};
-const spread = (values, digits) =>
-  `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
-
-const tests = options.quick
-  ? [
-      { kind: "pp", tokens: 128, position: 0 },
-      { kind: "tg", tokens: 16, position: 0 },
-    ]
-  : [
-      { kind: "pp", tokens: 128, position: 0 },
-      { kind: "pp", tokens: 512, position: 0 },
-      { kind: "tg", tokens: 128, position: 0 },
-      { kind: "tg", tokens: 32, position: 2000, oursOnly: true },
-    ];
-const nameOf = ({ kind, tokens, position }) => `${kind}${tokens}${position > 0 ? ` at ${position}` : ""}`;
-
-const { makeModels } = await import("./models.mjs");
-const folder = join(root, ".cache", "models");
-mkdirSync(folder, { recursive: true });
-const models = await makeModels(folder, options.size);
-if (options.rival) installRival();
-
-// The file is in the page cache for both sides, or for neither.
-spawnSync("sh", ["-c", `cat "${models.ours}" "${models.rival}" > /dev/null`]);
-const ours = startSide(
-  "ours.mjs",
-  [models.ours, options.threads, String(contextLength), options.choices],
-  options.node,
-);
-const oursReady = (await ours.ready).ready;
-const rival = options.rival
-  ? startSide("rival.mjs", [models.rival, options.threads, String(contextLength)])
-  : undefined;
-const rivalReady = rival && (await rival.ready).ready;
-
-const results = tests.map((test) => ({ test, name: nameOf(test), ours: [], rival: [] }));
-for (const side of [ours, rival])
-  if (side)
-    for (const { test } of results.slice(0, 3))
-      await side.measure({ ...test, tokens: Math.min(test.tokens, 16) });
-for (let round = 0; round < rounds; round += 1) {
-  for (const result of results) {
-    const { test } = result;
-    const order = round % 2 === 0 ? ["ours", "rival"] : ["rival", "ours"];
-    for (const side of order) {
-      if (side === "rival" && (test.oursOnly || !rival)) continue;
-      const milliseconds = await (side === "ours" ? ours : rival).measure(test);
-      result[side].push((test.tokens * 1000) / milliseconds);
+async function measureRounds(tests, sides, running, rounds) {
+  const results = tests.map((test) => ({ ...test, name: nameOf(test), samples: {} }));
+  for (const test of tests.filter(({ position }) => position === 0)) {
+    for (const { id } of sidesOf(test, sides)) {
+      await running.get(id).measure({ ...test, tokens: Math.min(test.tokens, 16) });
     }
   }
-  console.error(`round ${round + 1} of ${rounds}`);
+  const others = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const endWatch = await watchOthers(running);
+    for (const result of results) {
+      const order = sidesOf(result, sides);
+      // Whoever goes first in a round goes last in a later one.
+      const turn = round % order.length;
+      for (const { id } of [...order.slice(turn), ...order.slice(0, turn)]) {
+        const { kind, tokens, position } = result;
+        const value = await running.get(id).measure({ kind, tokens, position });
+        (result.samples[id] ??= []).push(sampleOf[kind](value, result));
+      }
+    }
+    others.push(await endWatch());
+    console.error(`round ${round + 1} of ${rounds}`);
+  }
+  return { results, others };
 }
-ours.stop();
-rival?.stop();
 
-console.log(
-  `\n${options.size}, ${options.threads} threads, ${oursReady.runtime}, kernels ${oursReady.kernelBuild}`,
-);
-if (rivalReady)
-  console.log(
-    `against node-llama-cpp ${rivalReady.version} (llama.cpp ${rivalReady.release ?? "?"}), TQ2_0, same weights\n`,
-  );
-console.log("| test | bitnet-wasm tok/s | node-llama-cpp tok/s | ratio (per round) |\n|---|---|---|---|");
-for (const { name, ours: a, rival: b } of results) {
-  const ratios = b.map((value, i) => a[i] / value);
-  console.log(
-    `| ${name} | ${spread(a, 1)} | ${b.length ? spread(b, 1) : "–"} | ${b.length ? spread(ratios, 2) : "–"} |`,
-  );
+function git(...args) {
+  const { status, stdout } = spawnSync("git", args, { cwd: root, encoding: "utf8" });
+  return status === 0 ? stdout.trim() : undefined;
 }
-const tg = results.find(({ test }) => test.kind === "tg" && test.position === 0);
-const far = results.find(({ test }) => test.kind === "tg" && test.position > 0);
-if (far) console.log(`| decode at 2000 against 0 | ${(median(far.ours) / median(tg.ours)).toFixed(2)} | | |`);
-const gb = (bytes) => (bytes / 1e9).toFixed(2);
-console.log(
-  `| load, s | ${(oursReady.loadMs / 1000).toFixed(2)} | ${rivalReady ? (rivalReady.loadMs / 1000).toFixed(2) : "–"} | |`,
-);
-console.log(
-  `| RSS after load, GB | ${gb(oursReady.afterLoadBytes)} | ${rivalReady ? gb(rivalReady.afterLoadBytes) : "–"} | |`,
-);
 
-const { stdout: commit } = spawnSync("git", ["rev-parse", "--short", "HEAD"], {
-  cwd: root,
-  encoding: "utf8",
-});
-const record = {
-  date: new Date().toISOString(),
-  commit: commit.trim(),
-  machine: {
-    cpu: os.cpus()[0]?.model,
-    cores: os.cpus().length,
-    memoryBytes: os.totalmem(),
-    platform: os.platform(),
-    arch: os.arch(),
-  },
-  options,
-  ours: oursReady,
-  rival: rivalReady,
-  results,
-};
-const file = join(
-  root,
-  "bench",
-  "results",
-  `compare-${options.size}-${record.date.replace(/[:.]/g, "-")}.json`,
-);
-writeFileSync(file, `${JSON.stringify(record, null, 1)}\n`);
-console.log(`\nraw results: ${file.slice(root.length)}`);
+function commitName() {
+  const commit = git("rev-parse", "--short", "HEAD");
+  if (commit === undefined) return "unknown";
+  return git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!bench/results") === ""
+    ? commit
+    : `${commit} with changes`;
+}
+
+async function compare(options) {
+  const folder = options.models ?? join(root, ".cache", "models");
+  const results = options.results ?? join(root, "bench", "results");
+  for (const path of [folder, results]) mkdirSync(path, { recursive: true });
+  const found = findRuntimes(options);
+  const models = await makeModels(folder, options.size, options.rival);
+  const contextLength = Math.min(mostContext, dummyShapes.get(options.size).contextLength);
+  const fits = ({ tokens, position }) => Math.max(position, 2) + tokens + 1 <= contextLength;
+  const tests = (options.quick ? quickTests : fullTests).filter((test) => {
+    if (!fits(test)) console.error(`${nameOf(test)} is left out: the context holds ${contextLength} tokens`);
+    return fits(test);
+  });
+  const common = { threads: options.threads, contextLength };
+  const ourSettings = { ...common, path: models.ours, choices: options.choices };
+  const sides = found.map((runtime) => ({ ...runtime, script: "ours.mjs", settings: ourSettings }));
+  if (options.rival) {
+    installRival();
+    const settings = { ...common, path: models.rival };
+    sides.push({ id: "llama", script: "rival.mjs", command: process.execPath, args: [], settings });
+  }
+  requireMemory(sides);
+  for (const path of new Set(sides.map(({ settings }) => settings.path))) await readOnce(path);
+
+  const running = new Map();
+  try {
+    const loads = await startSides(sides, options.loads, running);
+    const { results: measured, others } = await measureRounds(tests, sides, running, options.rounds);
+    const described = [];
+    for (const { id } of sides) {
+      const { loadMs: _load, firstTokenMs: _first, ...ready } = running.get(id).ready;
+      const peakRssBytes = await running.get(id).measure({ kind: "peak" });
+      const rivalBytes = id === "llama" && { bytesPerToken: models.rivalBytesPerToken };
+      described.push({ id, ...ready, ...rivalBytes, loads: loads.get(id), peakRssBytes });
+    }
+    for (const side of running.values()) await side.stop();
+    const { size, threads, rounds, loads: starts, quick, choices } = options;
+    return {
+      date: new Date().toISOString(),
+      commit: commitName(),
+      node: process.versions.node,
+      machine: {
+        cpu: os.cpus()[0]?.model.trim() ?? "unknown",
+        cores: os.cpus().length,
+        memoryBytes: os.totalmem(),
+        platform: os.platform(),
+        arch: os.arch(),
+      },
+      options: { size, threads, rounds, loads: starts, quick, choices },
+      sides: described,
+      othersShare: others,
+      tests: measured,
+    };
+  } finally {
+    for (const side of running.values()) side.kill();
+  }
+}
+
+function keep(record, folder) {
+  const what = record.sides.length > 2 ? "runtimes" : "compare";
+  const file = join(folder, `${what}-${record.options.size}-${record.date.replace(/[:.]/g, "-")}.json`);
+  writeFileSync(file, `${JSON.stringify(record, null, 1)}\n`);
+  return file;
+}
+
+function readRecord(file) {
+  let record;
+  try {
+    record = JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new UsageError(`--print ${file}: ${error.message}`);
+  }
+  if (!Array.isArray(record?.sides) || !Array.isArray(record.tests)) {
+    throw new UsageError(`--print ${file}: these are no results of bench:compare, or of an older one`);
+  }
+  return record;
+}
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options.help) console.log(help);
+  else if (options.print !== undefined) console.log(describeRecord(readRecord(options.print)));
+  else {
+    const record = await compare(options);
+    const file = keep(record, options.results ?? join(root, "bench", "results"));
+    console.log(`\n${describeRecord(record)}\n\nraw results: ${relative(process.cwd(), file)}`);
+  }
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`bench:compare: ${error.message}`);
+  process.exit(2);
+}

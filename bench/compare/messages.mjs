@@ -1,22 +1,41 @@
-// A side of the comparison is a process that loads its model once and then measures what it is told, one thing at a time.
+// A side of the comparison is a process that loads its model once and then measures what it is told, one thing at a time. Orders
+// come as lines of JSON on standard input and answers go as lines of JSON to standard output: every runtime can do that.
+import process from "node:process";
+import { createInterface } from "node:readline";
 
 /** Token ids that both sides evaluate: inside any vocabulary here, and the same every time. */
 export function promptIds(count) {
   return Array.from({ length: count }, (_, i) => 100 + ((i * 97) % 1900));
 }
 
-/** Answers each { kind, tokens, position } with { milliseconds }. */
-export function serveMeasurements(ready, measure, stop) {
-  process.on("message", async (message) => {
-    if (message.kind === "stop") {
-      await stop();
-      process.exit(0);
-    }
+/** What is asked of every side besides its own measures. */
+const ofProcess = {
+  /** The most memory that this process has ever had in RAM, in bytes. */
+  peak: () => Math.max(process.resourceUsage().maxRSS * 1024, process.memoryUsage().rss),
+  /** Milliseconds of processors that all its threads have used. */
+  cpu() {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  },
+};
+
+/**
+ * Answers each order { kind, … } with { value } or { error }; ends with the input.
+ *
+ * @param ready what is known once the model is loaded.
+ */
+export async function serveMeasurements(ready, measure, stop) {
+  const answer = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+  answer({ ready });
+  for await (const line of createInterface({ input: process.stdin })) {
+    const order = JSON.parse(line);
+    if (order.kind === "stop") break;
     try {
-      process.send({ milliseconds: await measure(message) });
+      answer({ value: await (ofProcess[order.kind] ?? measure)(order) });
     } catch (error) {
-      process.send({ error: error?.stack ?? String(error) });
+      answer({ error: error?.stack ?? String(error) });
     }
-  });
-  process.send({ ready });
+  }
+  await stop();
+  process.exit(0);
 }

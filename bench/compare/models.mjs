@@ -15,18 +15,28 @@ const reversed = Uint8Array.from(
   (_, byte) => ((byte & 3) << 6) | ((byte & 12) << 2) | ((byte >> 2) & 12) | (byte >> 6),
 );
 
-export async function makeModels(folder, size) {
+/** Writes what is missing. */
+export async function makeModels(folder, size, withRival) {
   const ours = join(folder, `${size}-i2_s.gguf`);
-  const rival = join(folder, `${size}-tq2_0.gguf`);
   if (!existsSync(ours)) {
     console.error(`writing ${ours}`);
     await writeDummyModel({ size, path: ours, seed: 1 });
   }
+  if (!withRival) return { ours };
+  const rival = join(folder, `${size}-tq2_0.gguf`);
   if (!existsSync(rival)) {
     console.error(`writing ${rival}`);
     await writeTq2(ours, rival);
   }
-  return { ours, rival };
+  return { ours, rival, rivalBytesPerToken: await tensorBytes(rival) };
+}
+
+/** All of them are read for a token: the embedding is tied, and so the output head. */
+async function tensorBytes(path) {
+  const source = await openFileSource(path);
+  const { tensors } = await openGguf(source);
+  await source.close();
+  return [...tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 async function writeTq2(from, to) {

@@ -1,15 +1,18 @@
-import { loadModel } from "../../dist/index.js";
+// This library as a side of the comparison, on whatever runtime runs this file.
+import process from "node:process";
+import { engineOf, loadModel } from "../../dist/language-model.js";
+import { tokenBytes } from "../../dist/model/traffic.js";
+import { measureReadBandwidth } from "../../dist/tools/bandwidth.js";
+import { timeFirstToken } from "../../dist/tools/first-token.js";
 import { promptIds, serveMeasurements } from "./messages.mjs";
 
-const [path, threads, contextLength, choices = "{}"] = process.argv.slice(2);
+const { path, threads, contextLength, choices } = JSON.parse(process.argv[2]);
 const begin = performance.now();
-const model = await loadModel(path, {
-  threads: Number(threads),
-  contextLength: Number(contextLength),
-  ...JSON.parse(choices),
-});
+const model = await loadModel(path, { threads, contextLength, ...choices });
 const loadMs = performance.now() - begin;
 const afterLoadBytes = process.memoryUsage().rss;
+const firstTokenMs = loadMs + (await timeFirstToken(model));
+const { layers, head } = tokenBytes(engineOf(model).model);
 
 /** A text of exactly so many tokens, BOS included. */
 function promptText(count) {
@@ -18,45 +21,57 @@ function promptText(count) {
   return text;
 }
 
-/** "pp": a prompt at once. "tg": so many greedy tokens, as users get them: text, sampling and stop rules included. */
-async function measure({ kind, tokens, position }) {
-  if (kind === "pp") {
+const measures = {
+  /** Milliseconds of a prompt evaluated at once. */
+  async pp({ tokens }) {
     const session = model.createSession({ contextLength: tokens });
     const start = performance.now();
     await session.evaluateInPlace(promptIds(tokens), { count: 1, always: [] }, undefined);
     const milliseconds = performance.now() - start;
     session.dispose();
     return milliseconds;
-  }
-  const ends = ["<|end_of_text|>", "<|eot_id|>"].flatMap((name) =>
-    model.tokenize(name, { addSpecial: false, parseSpecial: true }),
-  );
-  const options = {
-    temperature: 0,
-    maxTokens: tokens + 1,
-    logitBias: new Map(ends.map((id) => [id, -Infinity])),
-  };
-  const times = [];
-  for await (const _ of model.generate(promptText(Math.max(position, 2)), options))
-    times.push(performance.now());
-  if (times.length !== tokens + 1) throw new Error(`ended after ${times.length} tokens`);
-  return times.at(-1) - times[0];
-}
+  },
+  /** Milliseconds of so many greedy tokens, as users get them: text, sampling and stop rules included. */
+  async tg({ tokens, position }) {
+    const ends = ["<|end_of_text|>", "<|eot_id|>"].flatMap((name) =>
+      model.tokenize(name, { addSpecial: false, parseSpecial: true }),
+    );
+    const options = {
+      temperature: 0,
+      maxTokens: tokens + 1,
+      // What drafts gain depends on the text, and node-llama-cpp is not asked for them either.
+      speculation: "off",
+      // The rival does not speculate, and a random model's text may repeat itself.
+      speculation: "off",
+      logitBias: new Map(ends.map((id) => [id, -Infinity])),
+    };
+    const times = [];
+    for await (const _ of model.generate(promptText(Math.max(position, 2)), options))
+      times.push(performance.now());
+    if (times.length !== tokens + 1) throw new Error(`ended after ${times.length} tokens`);
+    return times.at(-1) - times[0];
+  },
+  /** Milliseconds from a short prompt to the first token. */
+  first: () => timeFirstToken(model),
+  /** Bytes in a second that these threads read when they do nothing else. */
+  read: async () => (await measureReadBandwidth(engineOf(model), layers + head)).bytesPerSecond,
+};
 
-serveMeasurements(
+await serveMeasurements(
   {
-    name: "bitnet-wasm",
     kernelBuild: model.info.kernelBuild,
     memoryBytes: model.info.memoryBytes,
+    bytesPerToken: layers + head,
     loadMs,
+    firstTokenMs,
     afterLoadBytes,
-    runtime: globalThis.Deno
+    version: globalThis.Deno
       ? `Deno ${Deno.version.deno}`
       : globalThis.Bun
         ? `Bun ${Bun.version}`
-        : `Node.js ${process.version}`,
+        : `Node.js ${process.versions.node}`,
     v8: process.versions.v8,
   },
-  measure,
+  (order) => measures[order.kind](order),
   () => model.dispose(),
 );

@@ -1,54 +1,68 @@
+// node-llama-cpp as a side of the comparison, on the CPU, with its prebuilt binaries.
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import { getLlama, LlamaLogLevel } from "node-llama-cpp";
+import { firstTokenPrompt } from "../../dist/tools/first-token.js";
 import { promptIds, serveMeasurements } from "./messages.mjs";
 
-const [path, threads, contextLength] = process.argv.slice(2);
+const { path, threads, contextLength } = JSON.parse(process.argv[2]);
 const begin = performance.now();
 const llama = await getLlama({
   gpu: false,
   build: "never",
   logLevel: LlamaLogLevel.error,
-  maxThreads: Number(threads),
+  maxThreads: threads,
 });
 const model = await llama.loadModel({ modelPath: path });
-const context = await model.createContext({
-  contextSize: Number(contextLength),
-  batchSize: 512,
-  threads: Number(threads),
-});
+const context = await model.createContext({ contextSize: contextLength, batchSize: 512, threads });
 const loadMs = performance.now() - begin;
 const afterLoadBytes = process.memoryUsage().rss;
 const sequence = context.getSequence();
 
-async function measure({ kind, tokens, position }) {
-  await sequence.clearHistory();
-  if (position > 0) await sequence.evaluateWithoutGeneratingNewTokens(promptIds(position));
-  const start = performance.now();
-  if (kind === "pp") {
+const measures = {
+  async pp({ tokens }) {
+    await sequence.clearHistory();
+    const start = performance.now();
     await sequence.evaluateWithoutGeneratingNewTokens(promptIds(tokens));
     return performance.now() - start;
-  }
-  let count = 0;
-  for await (const _ of sequence.evaluate([100], { temperature: 0, yieldEogToken: true })) {
-    count += 1;
-    if (count >= tokens) break;
-  }
-  if (count < tokens) throw new Error(`node-llama-cpp ended after ${count} tokens`);
-  return performance.now() - start;
-}
+  },
+  async tg({ tokens, position }) {
+    await sequence.clearHistory();
+    if (position > 0) await sequence.evaluateWithoutGeneratingNewTokens(promptIds(position));
+    const start = performance.now();
+    let count = 0;
+    for await (const _ of sequence.evaluate([100], { temperature: 0, yieldEogToken: true })) {
+      count += 1;
+      if (count >= tokens) break;
+    }
+    if (count < tokens) throw new Error(`node-llama-cpp ended after ${count} tokens`);
+    return performance.now() - start;
+  },
+  async first() {
+    await sequence.clearHistory();
+    const start = performance.now();
+    const ids = model.tokenize(firstTokenPrompt);
+    for await (const id of sequence.evaluate(ids, { temperature: 0, yieldEogToken: true })) {
+      model.detokenize([id]);
+      break;
+    }
+    return performance.now() - start;
+  },
+};
 
+const firstTokenMs = loadMs + (await measures.first());
 const { version } = JSON.parse(
   readFileSync(new URL("./node_modules/node-llama-cpp/package.json", import.meta.url), "utf8"),
 );
-serveMeasurements(
+await serveMeasurements(
   {
-    name: "node-llama-cpp",
-    version,
+    version: `node-llama-cpp ${version}`,
     release: llama.llamaCppRelease?.release,
     loadMs,
+    firstTokenMs,
     afterLoadBytes,
     system: llama.systemInfo,
   },
-  measure,
+  (order) => measures[order.kind](order),
   async () => {},
 );

@@ -1,7 +1,12 @@
 import { type Command, Option } from "commander";
-import type { GenerateOptions } from "../generation/sampling-options.js";
+import type { EmbedOptions } from "../generation/embed-options.js";
+import { type GenerateOptions, speculations } from "../generation/sampling-options.js";
 import type { LoadOptions } from "../language-model.js";
 import { kernelBuilds } from "../wasm/kernel-build.js";
+import type { EvaluateTaskOptions } from "../tools/evaluation/evaluate-task.js";
+import { taskFormats } from "../tools/evaluation/formats/index.js";
+import type { ReadTaskOptions } from "../tools/evaluation/read-task.js";
+import type { PerplexityOptions } from "../tools/perplexity.js";
 import { ternaryForms } from "../wasm/kernels.js";
 import { collect, parseNumber } from "./flag-values.js";
 
@@ -12,6 +17,8 @@ interface LibraryFlag<Options> {
   readonly about: string;
   /** Numbers by default. */
   readonly parse?: (text: string, previous: readonly string[] | undefined) => readonly string[];
+  /** The value is a text as it is. */
+  readonly text?: true;
   readonly choices?: readonly string[];
   /** Left out of the help: for experiments. */
   readonly hidden?: true;
@@ -48,6 +55,13 @@ export const expertFlags: readonly LibraryFlag<LoadOptions>[] = [
     flags: "--head <form>",
     about: "output matrix",
     choices: ["auto", "whole", "screened"],
+    hidden: true,
+  },
+  {
+    option: "sparsity",
+    flags: "--sparsity <when>",
+    about: "leaving out what zeros make useless",
+    choices: ["auto", "on", "off"],
     hidden: true,
   },
 ];
@@ -105,6 +119,70 @@ export const generateFlags: readonly LibraryFlag<GenerateOptions>[] = [
     about: "end before this text; may be given several times",
     parse: collect,
   },
+  {
+    option: "speculation",
+    flags: "--speculation <mode>",
+    about: "check repetitions several tokens at a time; the text is the same (default: auto, greedy only)",
+    choices: speculations,
+  },
+];
+
+/** How a text is cut for measuring perplexity. */
+export const perplexityFlags: readonly LibraryFlag<PerplexityOptions>[] = [
+  {
+    option: "contextLength",
+    flags: "-c, --ctx <tokens>",
+    about: "tokens of a chunk (default: 512, or the model's context)",
+  },
+  { option: "chunks", flags: "--chunks <count>", about: "evaluate only the first so many chunks" },
+  {
+    option: "stride",
+    flags: "--stride <tokens>",
+    about: "let chunks overlap: each begins this many tokens after the last, and as many are scored",
+  },
+];
+
+/** What of a benchmark is asked, and how. */
+export const evaluateFlags: readonly LibraryFlag<EvaluateTaskOptions & ReadTaskOptions>[] = [
+  {
+    option: "task",
+    flags: "--task <name>",
+    about: "which benchmark the file has (default: auto, by its fields)",
+    choices: ["auto", ...taskFormats.map(({ name }) => name)],
+  },
+  { option: "limit", flags: "--limit <count>", about: "ask only the first so many questions" },
+  {
+    option: "shots",
+    flags: "--shots <count>",
+    about: "solved examples before each question (default: 0)",
+  },
+  {
+    option: "maxTokens",
+    flags: "-n, --max-tokens <count>",
+    about: "most tokens of a written answer (default: 256)",
+  },
+];
+
+/** How texts are embedded. */
+export const embedFlags: readonly LibraryFlag<EmbedOptions>[] = [
+  {
+    option: "kind",
+    flags: "--kind <kind>",
+    about: "what texts are: queries get the model's instruction (default: document)",
+    choices: ["document", "query"],
+  },
+  {
+    option: "instruction",
+    flags: "--instruction <text>",
+    about: "what queries are for, in one sentence (default: finding passages that answer them)",
+    text: true,
+  },
+  {
+    option: "pooling",
+    flags: "--pooling <which>",
+    about: "which hidden states make the vector (default: what the file says, or mean)",
+    choices: ["last", "mean"],
+  },
 ];
 
 /** The long flag of each library option, for messages. */
@@ -113,18 +191,22 @@ export const flagNames: ReadonlyMap<string, string> = new Map<string, string>([
   ["type", "--type"],
   ["headType", "--head-type"],
   ["output", "--output"],
-  ...[...loadFlags, ...expertFlags, ...generateFlags].map(({ option, flags }): [string, string] => [
-    option,
-    new Option(flags).long ?? option,
-  ]),
+  ...[
+    ...loadFlags,
+    ...expertFlags,
+    ...generateFlags,
+    ...embedFlags,
+    ...perplexityFlags,
+    ...evaluateFlags,
+  ].map(({ option, flags }): [string, string] => [option, new Option(flags).long ?? option]),
 ]);
 
 export function addFlags<Options>(command: Command, table: readonly LibraryFlag<Options>[]): void {
-  for (const { flags, about, parse, choices, hidden } of table) {
+  for (const { flags, about, parse, choices, hidden, text } of table) {
     const option = new Option(flags, about).hideHelp(hidden === true);
     if (choices !== undefined) option.choices(choices);
     else if (parse !== undefined) option.argParser(parse);
-    else option.argParser(parseNumber);
+    else if (text !== true) option.argParser(parseNumber);
     command.addOption(option);
   }
 }

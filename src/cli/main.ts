@@ -3,21 +3,43 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import type { CliCommand } from "./command.js";
 import { bench } from "./commands/bench.js";
+import { chat } from "./commands/chat.js";
 import { convert } from "./commands/convert.js";
 import { dummy } from "./commands/dummy.js";
+import { embed } from "./commands/embed.js";
+import { evaluate } from "./commands/eval.js";
 import { inspect } from "./commands/inspect.js";
+import { list } from "./commands/list.js";
+import { perplexity } from "./commands/perplexity.js";
+import { pull } from "./commands/pull.js";
+import { rm } from "./commands/rm.js";
 import { run } from "./commands/run.js";
 import { describeFailure } from "./failure.js";
 import { flagNames } from "./library-flags.js";
 import { openTerminal, type ProcessTerminal, type Terminal } from "./terminal.js";
 
 /** Every command, in the order of the help. */
-const commands: readonly CliCommand[] = [run, inspect, convert, dummy, bench];
+const commands: readonly CliCommand[] = [
+  run,
+  chat,
+  embed,
+  pull,
+  list,
+  rm,
+  inspect,
+  convert,
+  dummy,
+  bench,
+  perplexity,
+  evaluate,
+];
 
 const examples = `
 Examples:
   bitnet run -p "Once upon a time"                 the embedded model continues a text
   bitnet run model.gguf -p "Hello" -n 64 --temp 0  a model of yours, always its likeliest token
+  bitnet embed "The fox drinks."                   a text as a vector
+  bitnet pull owner/repo                           download a model; hf:owner/repo then names it
   bitnet inspect model.gguf                        what is in a file
   bitnet convert folder -o model.gguf              a checkpoint as one file
   bitnet bench model.gguf -t 1,2                   how fast it is

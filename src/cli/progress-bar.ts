@@ -26,13 +26,16 @@ export async function createProgressBar(terminal: Terminal, label: string): Prom
     linewrap: true,
   });
   const startedMs = performance.now();
+  let startBytes: number | undefined;
   return {
     update(doneBytes, totalBytes): void {
+      // What was there before says nothing about speed.
+      startBytes ??= doneBytes;
       const elapsedMs = performance.now() - startedMs;
       if (elapsedMs < patienceMs) return;
       const payload = {
         megabytes: `${(doneBytes / 1e6).toFixed(0)}/${(totalBytes / 1e6).toFixed(0)} MB`,
-        speed: `${(doneBytes / 1e3 / elapsedMs).toFixed(0)} MB/s`,
+        speed: `${(Math.max(0, doneBytes - startBytes) / 1e3 / elapsedMs).toFixed(0)} MB/s`,
       };
       if (bar.isActive) bar.update(doneBytes, payload);
       else bar.start(totalBytes, doneBytes, payload);

@@ -14,13 +14,18 @@ export interface PromptFlags {
 /** @throws BitNetError INVALID_ARGUMENT where there is none, or it is too long. */
 export async function readPrompt({ prompt, file }: PromptFlags, signal: AbortSignal): Promise<string> {
   if (prompt !== undefined) return prompt;
-  const bytes = file === undefined ? await readStandardInput(signal) : await readFile(file);
-  // `echo` and editors end a text with a line break that is not meant to be part of it.
-  const text = new TextDecoder().decode(bytes).replace(/\r?\n$/, "");
+  const text = await readText(file, signal);
   if (file === undefined && text === "") {
     throw new BitNetError("INVALID_ARGUMENT", 'There is no prompt: give one with -p "text", or pipe it in');
   }
   return text;
+}
+
+/** A file's text, or standard input's where there is no path: nothing where that is a keyboard. */
+export async function readText(path: string | undefined, signal: AbortSignal): Promise<string> {
+  const bytes = path === undefined ? await readStandardInput(signal) : await readFile(path);
+  // `echo` and editors end a text with a line break that is not meant to be part of it.
+  return new TextDecoder().decode(bytes).replace(/\r?\n$/, "");
 }
 
 async function readFile(path: string): Promise<Uint8Array> {

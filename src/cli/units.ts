@@ -13,6 +13,18 @@ export function formatMs(ms: number): string {
   return ms < 9999.5 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
+/** "0.412 J", "54.2 µJ". */
+export function formatJoules(joules: number): string {
+  const steps = ["J", "mJ", "µJ", "nJ", "pJ"];
+  let step = 0;
+  let rest = joules;
+  while (rest > 0 && rest < 0.0995 && step < steps.length - 1) {
+    rest *= 1000;
+    step += 1;
+  }
+  return `${formatRate(rest)} ${steps[step] ?? ""}`;
+}
+
 /** "416", "35.2", "0.87": three digits that matter. */
 export function formatRate(perSecond: number): string {
   return perSecond >= 100 ? perSecond.toFixed(0) : perSecond.toPrecision(3);

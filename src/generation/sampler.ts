@@ -1,6 +1,7 @@
 import { BitNetError } from "../errors.js";
 import { bounded, Candidates } from "./candidates.js";
-import { exp, log } from "./deterministic-math.js";
+import { exp } from "./deterministic-math.js";
+import { logSoftmax } from "./log-softmax.js";
 import { createRandom } from "./random.js";
 import type { SamplerOptions } from "./sampling-options.js";
 
@@ -42,7 +43,7 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
     sample(logits: Float32Array, history: ArrayLike<number>): Sample {
       const adjusted = adjust(logits, history);
       const tokenId = temperature === 0 ? likeliest(adjusted) : draw(adjusted);
-      return { tokenId, logprob: options.logprobs ? logSoftmax(logits, tokenId) : undefined };
+      return { tokenId, logprob: options.logprobs ? logSoftmax(logits)(tokenId) : undefined };
     },
   };
 
@@ -146,16 +147,6 @@ function likeliest(logits: Float32Array): number {
   }
   if (best === -1) throw noCandidate();
   return best;
-}
-
-function logSoftmax(logits: Float32Array, tokenId: number): number {
-  const max = bounded(logits[likeliest(logits)] ?? 0);
-  let total = 0;
-  for (const given of logits) {
-    const logit = bounded(given);
-    if (logit > -Infinity) total += exp(logit - max);
-  }
-  return bounded(logits[tokenId] ?? 0) - max - log(total);
 }
 
 /** Biases and penalties; without any, the logits themselves. */

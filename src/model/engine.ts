@@ -1,12 +1,14 @@
 import type { ModelDescription } from "../architectures/index.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { Packing } from "../packing/pack.js";
+import { groupSizesOf } from "../packing/ternary-groups.js";
 import type { ModelFile } from "../files/model-file.js";
 import { chooseProduct, type ProductChoice } from "../wasm/choose-product.js";
 import { compileKernels, type KernelBuild } from "../wasm/kernel-build.js";
 import type { TernaryForm } from "../wasm/kernels.js";
 import { createMemories, type Memories } from "../wasm/memory.js";
 import { barrierBytes, startTeam, type Team } from "../wasm/team.js";
+import type { CacheCopy } from "./cache-copy.js";
 import { allocateCache, type CachePlan, freeCache } from "./cache-plan.js";
 import { chooseContextLength } from "./context-length.js";
 import { createEvaluator, type Evaluator } from "./evaluator.js";
@@ -15,7 +17,9 @@ import type { MemberMessage } from "./member-thread.js";
 import type { Model } from "./model.js";
 import { createOutputHead } from "./output-head.js";
 import type { Profile } from "./profile.js";
+import type { Sparsity } from "./sparse.js";
 import { createSession, type InnerSession } from "./session.js";
+import { tokenBytes } from "./traffic.js";
 import { allocateWork, freeWork } from "./work-plan.js";
 
 /** A model in memory and the threads that run it. */
@@ -29,12 +33,16 @@ export interface Engine {
   readonly product: ProductChoice;
   /** Bytes in wasm memory of weights other than the head, and of the head. */
   readonly memoryBytes: { readonly weights: number; readonly head: number };
+  /** Has the team read the weights of a generated token so often, and do nothing with them: how fast memory can be read. */
+  readWeights(times: number): Promise<void>;
   /** @throws BitNetError INVALID_ARGUMENT, OUT_OF_MEMORY, DISPOSED. */
   openSession(contextLength: number): InnerSession;
   /** Buffers for passes over several sequences, each of at most `contextLength` positions. @throws as openSession. */
   openEvaluator(options: EvaluatorOptions): Evaluator;
   /** A KV cache of a sequence, to be continued in passes of an evaluator. @throws as openSession. */
   openCache(contextLength: number): Cache;
+  /** Copies positions from one cache to another, while no pass over them is under way. @throws BitNetError WORKER_FAILED, DISPOSED. */
+  copyCache(copy: CacheCopy): Promise<void>;
   /** Ends the threads and lets go of the memory. Idempotent. */
   dispose(): Promise<void>;
 }
@@ -60,6 +68,12 @@ export interface EngineChoices {
    * and more.
    */
   readonly head?: "auto" | "whole" | "screened" | undefined;
+  /**
+   * In models with a squared relu, most of a token's feed-forward activations may be zero, and what they would multiply can be
+   * left out without changing a bit. "auto" (default) does so where it is measured to be faster while the model runs, "on"
+   * always, "off" never, which saves the memory of a second copy of `down`.
+   */
+  readonly sparsity?: Sparsity | undefined;
 }
 
 export interface EngineOptions extends EngineChoices {
@@ -96,7 +110,11 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
   const home = memories.addRegion();
   // First of all, while the memory is still all zeros.
   const barrierAddress = memories.allocate(home.index, barrierBytes, "the team's barrier");
-  const product = chooseProduct(kernels, memories, { form: options.ternaryForm, wide256: options.wide256 });
+  const product = chooseProduct(kernels, memories, {
+    form: options.ternaryForm,
+    wide256: options.wide256,
+    groupSizes: new Set(Array.from(file.tensors.values()).flatMap(groupSizesOf)),
+  });
   // Threads take as long to start as a small model takes to load: let both happen at once.
   const team = startTeam(memberScript, options.threads, kernels, memories, product, barrierAddress, {
     onProfile: options.onProfile,
@@ -110,6 +128,7 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
       chooseContextLength: (sizes, weightBytes) =>
         chooseContextLength(file.source.name, sizes, weightBytes, options),
       head: options.head ?? "auto",
+      sparsity: product.columns ? (options.sparsity ?? "auto") : "off",
       contextWanted: options.contextLength,
       members: team.members,
       sharePacking: (work) => {
@@ -217,6 +236,8 @@ function createEngine(parts: {
     memoryBytes: weightAndHeadBytes(memories, model),
     openEvaluator,
     openCache,
+    readWeights: (times) => team.run({ kind: "readWeights", times }),
+    copyCache: (copy) => team.run({ kind: "copyCache", copy }),
     openSession(contextLength): InnerSession {
       const evaluator = openEvaluator({ contextLength });
       let cache: Cache;
@@ -250,12 +271,6 @@ function weightAndHeadBytes(
   model: Model,
 ): { readonly weights: number; readonly head: number } {
   const used = memories.regions.reduce((sum, region) => sum + region.usedBytes, 0);
-  const matrix = model.head ?? model.screen?.matrix;
-  if (matrix === undefined) return { weights: used, head: 0 };
-  const { rows, cols, layout } = matrix;
-  const elementBytes = { "ternary-rows": 0.25, "int8-rows": 1, "f16-rows": 2, "bf16-rows": 2, "f32-rows": 4 }[
-    layout
-  ];
-  const head = rows * cols * elementBytes + (layout === "int8-rows" ? rows * 16 : 0);
+  const { head } = tokenBytes(model);
   return { weights: used - head, head };
 }

@@ -4,7 +4,7 @@ import type { CachePlan } from "./cache-plan.js";
 import type { Batch } from "./forward.js";
 import type { OutputHead } from "./output-head.js";
 import type { LogitsNeed } from "./screening.js";
-import type { WorkPlan } from "./work-plan.js";
+import { softmaxTotalsBytes, workOf, type WorkPlan } from "./work-plan.js";
 
 /** What a pass does for one sequence. */
 export interface Continuation {
@@ -25,6 +25,15 @@ export interface LogitRows {
    * @throws BitNetError DISPOSED if the model is gone; FILE_READ where rows of the head are read from the file.
    */
   at(row: number): Promise<Float32Array>;
+  /** The totals of a row's first logits, where the pass was told how many of them to sum. */
+  softmaxTotals(row: number): SoftmaxTotals;
+}
+
+/** What turns a row of logits into probabilities: the largest of them, and Σ e^(x − largest). */
+export interface SoftmaxTotals {
+  /** −∞ where no logit is a number above it. */
+  readonly largest: number;
+  readonly total: number;
 }
 
 /**
@@ -39,9 +48,22 @@ export interface Evaluator extends Disposable {
   /**
    * Runs one pass, from which each sequence has its tokens cached. The caller sees to it that ids are tokens and that they fit
    * caches and buffers.
+   * @param softmaxCols how many of each row's logits are summed to probabilities, too, from the first.
    * @throws BitNetError as `Session.evaluate`; `signal.reason` before the pass has begun.
    */
-  evaluate(continuations: readonly Continuation[], signal: AbortSignal | undefined): Promise<LogitRows>;
+  evaluate(
+    continuations: readonly Continuation[],
+    signal: AbortSignal | undefined,
+    softmaxCols?: number,
+  ): Promise<LogitRows>;
+  /**
+   * Runs one pass and gives hidden states after the last norm instead of logits.
+   * @returns [tokens, width], those of the first sequence first; good until the next pass.
+   */
+  hidden(
+    continuations: readonly Omit<Continuation, "needs">[],
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array>;
   /** Frees the buffers; idempotent, and not while a pass is under way. */
   dispose(): void;
 }
@@ -66,16 +88,23 @@ export function createEvaluator(parts: {
     return new Float32Array(bytes.buffer, bytes.byteOffset, cols);
   }
 
+  function totals(row: number): SoftmaxTotals {
+    const { region, address } = plan.softmaxTotals;
+    const bytes = memories.view({ region, address: address + row * softmaxTotalsBytes }, softmaxTotalsBytes);
+    const [largest = NaN, total = NaN] = new Float64Array(bytes.buffer, bytes.byteOffset, 2);
+    return { largest, total };
+  }
+
   return {
     batchTokens: plan.batchTokens,
     logitRows: plan.logits.rows,
-    async evaluate(continuations, signal): Promise<LogitRows> {
+    async evaluate(continuations, signal, softmaxCols = 0): Promise<LogitRows> {
       throwIfAborted(signal);
       const needs = continuations.flatMap((continuation) => continuation.needs);
       // Whoever wants all logits has the whole head read; from then on the screen would only cost more.
       const screen = needs.every((need) => outputHead.canScreen(need));
       if (!screen) await outputHead.makeWhole();
-      const batch = createBatch(continuations, screen ? "screen" : "exact");
+      const batch = createBatch(continuations, screen ? "screen" : "exact", softmaxCols);
       await outputHead.embed(plan, batch.tokens);
       await parts.run(batch);
       return {
@@ -85,14 +114,28 @@ export function createEvaluator(parts: {
           if (need === undefined) throw new RangeError(`no row ${row} among ${needs.length}`);
           return screen ? outputHead.screened(plan, row, needs.length, need) : view(row);
         },
+        softmaxTotals: totals,
       };
+    },
+    async hidden(continuations, signal): Promise<Float32Array> {
+      throwIfAborted(signal);
+      const batch = createBatch(
+        continuations.map((continuation) => ({ ...continuation, needs: [] })),
+        "hidden",
+      );
+      await outputHead.embed(plan, batch.tokens);
+      await parts.run(batch);
+      alive();
+      const { address, region, cols } = workOf(plan, plan.logits.region).x;
+      const bytes = memories.view({ region, address }, batch.tokens.length * cols * 4);
+      return new Float32Array(bytes.buffer, bytes.byteOffset, batch.tokens.length * cols);
     },
     dispose: parts.release,
     [Symbol.dispose]: parts.release,
   };
 }
 
-function createBatch(continuations: readonly Continuation[], head: Batch["head"]): Batch {
+function createBatch(continuations: readonly Continuation[], head: Batch["head"], softmaxCols = 0): Batch {
   const logitRows: number[] = [];
   let end = 0;
   for (const { tokens, needs } of continuations) {
@@ -108,5 +151,6 @@ function createBatch(continuations: readonly Continuation[], head: Batch["head"]
     })),
     logitRows,
     head,
+    softmaxCols,
   };
 }

@@ -16,6 +16,11 @@ export interface FileRows {
 /** Rows that are read and worked on together. */
 const batchRows = 256;
 
+/** What `createFileRows` takes. */
+export function fileRowsBytes(cols: number): number {
+  return batchRows * (cols * 2 + 4);
+}
+
 /** Takes a few megabytes of `region` for rows on their way. */
 export function createFileRows(parts: {
   readonly tensor: TensorInfo;

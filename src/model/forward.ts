@@ -9,8 +9,10 @@ export interface Batch {
   readonly segments: readonly Segment[];
   /** The tokens after which logits are wanted: ascending indexes into `tokens`. */
   readonly logitRows: readonly number[];
-  /** Exact logits, or those of the head's screen, which only approximates them. */
-  readonly head: "exact" | "screen";
+  /** Exact logits; or those of the head's screen, which only approximates them; or none, and what would go into the head. */
+  readonly head: "exact" | "screen" | "hidden";
+  /** How many of a row's logits are summed to probabilities, from the first; 0 for none. */
+  readonly softmaxCols: number;
 }
 
 /** Neighbouring tokens of a batch that continue one sequence; no two segments of a batch continue the same. */
@@ -49,9 +51,16 @@ export function forward(model: Model, plan: WorkPlan, batch: Batch, ops: Operati
     ops.projectAndAdd(gate, layer.down, x); // x += W · gate
   }
 
+  if (batch.head === "hidden") {
+    x = ops.move(x, ops.buffers(plan, model.headRegion).x);
+    ops.normalize(x, model.outputNorm);
+    return;
+  }
   if (batch.logitRows.length === 0) return;
   x = ops.move(x, ops.buffers(plan, model.headRegion).x);
   const head = batch.head === "screen" ? model.screen?.matrix : model.head;
   if (head === undefined) throw new Error("the output head that was asked for is not in memory");
   ops.head(x, batch.logitRows, model.outputNorm, head, plan.logits); // logits [logitRows, vocabulary]
+  if (batch.softmaxCols > 0)
+    ops.softmaxTotals(plan.logits, batch.logitRows.length, batch.softmaxCols, plan.softmaxTotals);
 }

@@ -8,9 +8,8 @@ import {
   type RopeDescription,
   type VectorRole,
 } from "../architectures/index.js";
-import { BitNetError } from "../errors.js";
 import type { ModelFile } from "../files/model-file.js";
-import { packedBytes, packMatrix, packVector, type Packing } from "../packing/pack.js";
+import { packedBytes, packMatrix, packVector, type Packing, transposeTernary } from "../packing/pack.js";
 import type { PackedVector } from "../packing/packed.js";
 import { canScreen, packScreen, screenBytes, type PackHalvesWork } from "../packing/screen.js";
 import { packRopeTables } from "../packing/rope-table.js";
@@ -18,7 +17,9 @@ import { type CompiledKernels, instantiateKernels } from "../wasm/kernel-build.j
 import type { Kernels } from "../wasm/kernels.js";
 import { largestRegionBytes, type Memories, type Place } from "../wasm/memory.js";
 import { kvBytesPerToken } from "./context-length.js";
-import type { Layer, Model, Projection } from "./model.js";
+import { inputForms } from "./input-forms.js";
+import { type Layer, matricesOf as packedMatrices, type Model, type Projection } from "./model.js";
+import { columnGranule, type Sparsity } from "./sparse.js";
 
 export interface ModelLoad {
   readonly file: ModelFile;
@@ -28,6 +29,8 @@ export interface ModelLoad {
   readonly chooseContextLength: (sizes: ModelSizes, weightBytes: number) => number;
   /** Keep the whole output head in memory, or a compact screen of it that tells which of its rows in the file matter. */
   readonly head: "auto" | "whole" | "screened";
+  /** Unless "off", `down` is kept by columns as well where its inputs may be zero. */
+  readonly sparsity: Sparsity;
   /** Positions that the caller asked for; undefined for the model's own, whatever of it fits. */
   readonly contextWanted: number | undefined;
   readonly members: number;
@@ -75,53 +78,29 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
     signal: load.signal,
   };
   // Every type is known to have a kernel before the first byte is read.
-  const layerBytes = description.layers.map((layer) =>
-    sum(matricesOf(layer).map((role) => packedBytes(file, role))),
-  );
-  const tied = description.head === description.embedding;
-  const screened = wantsScreen(load, description);
-  const embeddingBytes = screened ? 0 : packedBytes(file, description.embedding);
-  const headBytes = screened ? screenBytes(description.head) : packedBytes(file, description.head);
-  const weightBytes = sum(layerBytes) + headBytes + (tied ? 0 : embeddingBytes);
-  const contextLength = load.chooseContextLength(description.sizes, weightBytes);
+  const plan = planWeights(file, description, load, (role) => packedBytes(file, role));
+  const { screened, tied } = plan;
+  const contextLength = load.chooseContextLength(description.sizes, plan.bytes);
   const layerCacheBytes = (kvBytesPerToken(description.sizes) / description.sizes.layers) * contextLength;
-
-  const limit = (load.regionBytes ?? largestRegionBytes) * plannedFraction;
-  let region = 0;
-  let filled = 0;
-  /** The region for the next part: the current one while it has room, else a new one. */
-  const place = (bytes: number): number => {
-    if (filled > 0 && filled + bytes > limit) {
-      region = memories.addRegion().index;
-      filled = 0;
-    }
-    filled += bytes;
-    return region;
-  };
+  const place = createPlacer(() => memories.addRegion().index, load.regionBytes);
 
   const layers: Layer[] = [];
   for (const [index, layer] of description.layers.entries()) {
-    layers.push(await packLayer(packing, layer, place((layerBytes[index] ?? 0) + layerCacheBytes)));
+    const region = place((plan.layerBytes[index] ?? 0) + layerCacheBytes);
+    layers.push(await packLayer(packing, layer, region, plan.columnBytes[index] !== 0));
   }
-  const headRegion = place(headBytes);
+  const headRegion = place(plan.headBytes);
   const screen = screened
     ? await packScreen(packing, description.head, headRegion, load.members, load.sharePacking)
     : undefined;
   const head = screen === undefined ? await packMatrix(packing, description.head, headRegion) : undefined;
-  const embeddingRegion = screen !== undefined || tied ? headRegion : place(embeddingBytes);
+  const embeddingRegion = screen !== undefined || tied ? headRegion : place(plan.embeddingBytes);
   const embedding =
     screen !== undefined
       ? undefined
       : tied
         ? head
         : await packMatrix(packing, description.embedding, embeddingRegion);
-  if (embedding?.layout === "ternary-rows") {
-    throw new BitNetError(
-      "UNSUPPORTED_TENSOR_TYPE",
-      `Cannot load "${file.source.name}": a ternary embedding has no kernel here`,
-      { details: { tensor: description.embedding.tensor } },
-    );
-  }
   const outputNorm = await packVector(packing, description.outputNorm, headRegion);
   const ropeTables: (readonly Place[])[] = [];
   for (const [index, rope] of description.ropes.entries()) {
@@ -146,6 +125,8 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
       head,
       headRegion,
       screen,
+      sparsity: load.sparsity,
+      inputForms: inputForms(packedMatrices(layers, [head, screen?.matrix])),
       ropeTables,
       contextLength,
     },
@@ -155,14 +136,82 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
 /** Heads from this size on are screened: smaller ones are quick to read whole, and reading single rows costs more. */
 const screenedHeadBytes = 64 << 20;
 
-function wantsScreen({ file, head: wanted }: ModelLoad, { head, embedding }: ModelDescription): boolean {
+/** What a model's matrices take in memory, known before the first byte of them is read. */
+export interface WeightPlan {
+  readonly layerBytes: readonly number[];
+  /** Of these, the copies by columns (model/sparse). */
+  readonly columnBytes: readonly number[];
+  /** The output head, or its screen. */
+  readonly headBytes: number;
+  readonly screened: boolean;
+  /** Whether the embedding is the head. */
+  readonly tied: boolean;
+  /** 0 where the embedding is the head, or its rows are read from the file. */
+  readonly embeddingBytes: number;
+  readonly bytes: number;
+}
+
+/** @param bytesOf what a matrix takes in the layout that it is packed into. */
+export function planWeights(
+  file: ModelFile,
+  description: ModelDescription,
+  wanted: Pick<ModelLoad, "head" | "sparsity">,
+  bytesOf: (role: MatrixRole) => number,
+): WeightPlan {
+  const { head, embedding } = description;
+  const columnBytes = description.layers.map((layer) =>
+    wanted.sparsity !== "off" && usesColumns(file, description, layer) ? bytesOf(layer.down.matrix) : 0,
+  );
+  const layerBytes = description.layers.map(
+    (layer, index) => sum(matricesOf(layer).map(bytesOf)) + (columnBytes[index] ?? 0),
+  );
+  const tied = head === embedding;
+  const screened = wantsScreen(file, wanted.head, description);
+  const headBytes = screened ? screenBytes(head) : bytesOf(head);
+  const embeddingBytes = screened || tied ? 0 : bytesOf(embedding);
+  const bytes = sum(layerBytes) + headBytes + embeddingBytes;
+  return { layerBytes, columnBytes, headBytes, screened, tied, embeddingBytes, bytes };
+}
+
+function usesColumns(
+  file: ModelFile,
+  { gate }: ModelDescription,
+  { down: { matrix } }: LayerDescription,
+): boolean {
+  const ternary = file.tensors.get(matrix.tensor)?.format?.ternary === true;
+  return gate === "relu2" && ternary && matrix.rows % columnGranule === 0;
+}
+
+/** Says which region each part of a model goes to: the current one while it has room, else a new one. Region 0 is there. */
+export function createPlacer(
+  addRegion: () => number,
+  regionBytes: number = largestRegionBytes,
+): (bytes: number) => number {
+  const limit = regionBytes * plannedFraction;
+  let region = 0;
+  let filled = 0;
+  return (bytes) => {
+    if (filled > 0 && filled + bytes > limit) {
+      region = addRegion();
+      filled = 0;
+    }
+    filled += bytes;
+    return region;
+  };
+}
+
+function wantsScreen(
+  file: ModelFile,
+  wanted: ModelLoad["head"],
+  { head, embedding }: ModelDescription,
+): boolean {
   const large = head.rows * head.cols * 2 >= screenedHeadBytes;
   // An embedding beside a screened head is read from the file as well, by the same kernels.
   const readable = [head, embedding].every((role) => canScreen(file.tensors.get(role.tensor), role));
   return (wanted === "screened" || (wanted === "auto" && large)) && readable;
 }
 
-function matricesOf(layer: LayerDescription): readonly MatrixRole[] {
+export function matricesOf(layer: LayerDescription): readonly MatrixRole[] {
   const { query, key, value, output, gate, up, down } = layer;
   return [query, key, value, output, gate, up, down].map(({ matrix }) => matrix);
 }
@@ -177,7 +226,12 @@ function ropeFor(rope: RopeDescription, contextLength: number): RopeDescription 
   return { ...rope, factors: longFactors.factors };
 }
 
-async function packLayer(packing: Packing, layer: LayerDescription, region: number): Promise<Layer> {
+async function packLayer(
+  packing: Packing,
+  layer: LayerDescription,
+  region: number,
+  withColumns: boolean,
+): Promise<Layer> {
   const vector = (role: VectorRole): Promise<PackedVector> => packVector(packing, role, region);
   const optional = async (role: VectorRole | undefined): Promise<PackedVector | undefined> =>
     role && vector(role);
@@ -187,6 +241,7 @@ async function packLayer(packing: Packing, layer: LayerDescription, region: numb
     bias: await optional(role.bias),
     outputNorm: await optional(role.outputNorm),
   });
+  const down = await projection(layer.down);
   return {
     region,
     attentionNorm: await vector(layer.attentionNorm),
@@ -201,7 +256,11 @@ async function packLayer(packing: Packing, layer: LayerDescription, region: numb
     feedForwardNorm: await vector(layer.feedForwardNorm),
     gate: await projection(layer.gate),
     up: await projection(layer.up),
-    down: await projection(layer.down),
+    down,
+    downColumns:
+      withColumns && down.matrix.layout === "ternary-rows"
+        ? transposeTernary(packing, down.matrix)
+        : undefined,
   };
 }
 

@@ -2,13 +2,15 @@
 import { isMainThread, parentPort } from "node:worker_threads";
 import type { PackHalvesWork } from "../packing/screen.js";
 import { instantiateKernels } from "../wasm/kernel-build.js";
-import { type Kernels, ternaryKernel } from "../wasm/kernels.js";
+import { type Kernels, ternaryGroupsKernel, ternaryKernel } from "../wasm/kernels.js";
 import { type MemberAnswer, type MemberRegion, type MemberStart, waitForTeam } from "../wasm/team.js";
+import { type CacheCopy, copyPositions } from "./cache-copy.js";
 import type { CachePlan } from "./cache-plan.js";
 import { type Batch, forward, type Segment } from "./forward.js";
 import type { Model } from "./model.js";
 import { type CachedSegment, createOperations, type Member, type Operations, share } from "./operations.js";
 import { type ProfiledOperations, profileOperations } from "./profile.js";
+import { weightRanges } from "./traffic.js";
 import type { WorkPlan } from "./work-plan.js";
 
 /** What the owner of a team tells its members, besides the team's own messages. */
@@ -21,6 +23,8 @@ export type MemberMessage =
   | { readonly kind: "forget"; readonly what: "work" | "cache"; readonly id: number }
   | MeetJob
   | PackHalvesJob
+  | ReadWeightsJob
+  | CopyCacheJob
   | ForwardJob;
 
 /** A piece of the output head to pack, by rows. */
@@ -34,6 +38,20 @@ export interface PackHalvesJob {
 export interface MeetJob {
   readonly kind: "meet";
   readonly job: number;
+}
+
+/** Reads the weights of a generated token, `times` times: for measuring. */
+export interface ReadWeightsJob {
+  readonly kind: "readWeights";
+  readonly job: number;
+  readonly times: number;
+}
+
+/** Part of a sequence to copy into another's cache. */
+export interface CopyCacheJob {
+  readonly kind: "copyCache";
+  readonly job: number;
+  readonly copy: CacheCopy;
 }
 
 /** One pass over a batch. */
@@ -79,6 +97,9 @@ function listen(port: NonNullable<typeof parentPort>): void {
       count,
       kernels: kernelsOf,
       ternaryProduct: (region) => ternaryKernel(wideKernelsOf(region), product.form),
+      sparseKernels: wideKernelsOf,
+      form: product.form,
+      ternaryGroupsProduct: (region, size) => ternaryGroupsKernel(wideKernelsOf(region), product.form, size),
       attentionKernels: product.wideAttention ? wideKernelsOf : kernelsOf,
       bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
       barrier(): void {
@@ -118,10 +139,35 @@ function listen(port: NonNullable<typeof parentPort>): void {
     if (member.index === 0) answer({ kind: "done", job });
   }
 
+  function cacheOf(id: number): CachePlan {
+    const cache = plans.cache.get(id);
+    if (cache === undefined) throw new Error("told to work on a sequence that is not known here");
+    return cache;
+  }
+
+  function copyCache({ job, copy }: CopyCacheJob): void {
+    if (start === undefined || model === undefined) throw new Error("told to copy before being set up");
+    const member = memberOf(start);
+    copyPositions(member, model.sizes, cacheOf(copy.from), cacheOf(copy.to), copy);
+    member.barrier();
+    if (member.index === 0) answer({ kind: "done", job });
+  }
+
   function cached(segment: Segment): CachedSegment {
-    const cache = plans.cache.get(segment.cache);
-    if (cache === undefined) throw new Error("told to continue a sequence that is not known here");
-    return { ...segment, cache };
+    return { ...segment, cache: cacheOf(segment.cache) };
+  }
+
+  function readWeights({ job, times }: ReadWeightsJob): void {
+    if (start === undefined || model === undefined) throw new Error("told to read before being set up");
+    const member = memberOf(start);
+    for (let i = 0; i < times; i += 1) {
+      for (const { region, address, bytes } of weightRanges(model)) {
+        const [begin, end] = share(Math.floor(bytes / 64), member);
+        kernelsOf(region).sum_words(address + begin * 64, (end - begin) * 64);
+      }
+    }
+    member.barrier();
+    if (member.index === 0) answer({ kind: "done", job });
   }
 
   function run({ job, work, batch }: ForwardJob): void {
@@ -164,6 +210,12 @@ function listen(port: NonNullable<typeof parentPort>): void {
         return;
       case "packHalves":
         packHalves(message);
+        return;
+      case "readWeights":
+        readWeights(message);
+        return;
+      case "copyCache":
+        copyCache(message);
         return;
       case "forward":
         run(message);

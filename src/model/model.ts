@@ -2,6 +2,8 @@ import type { Gate, ModelSizes, RopeDescription } from "../architectures/descrip
 import type { HeadScreen } from "../packing/screen.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
 import type { Place } from "../wasm/memory.js";
+import type { InputForm } from "./input-forms.js";
+import type { Sparsity } from "./sparse.js";
 
 /**
  * A loaded model: immutable, and plain data, so that every thread of the team gets the same copy. All weights are addresses
@@ -27,6 +29,9 @@ export interface Model {
   readonly screen: HeadScreen | undefined;
   /** For each of `ropes` the cosines and sines of every position up to `contextLength`: a table in each region of its layers. */
   readonly ropeTables: readonly (readonly Place[])[];
+  readonly sparsity: Sparsity;
+  /** The forms of input that its matrices want. */
+  readonly inputForms: ReadonlySet<InputForm>;
   /** Positions for which the tables were made: no session is longer. */
   readonly contextLength: number;
 }
@@ -50,6 +55,8 @@ export interface Layer {
   readonly gate: Projection;
   readonly up: Projection;
   readonly down: Projection;
+  /** `down` once more, by columns (assembly/kernels/sparse), where its zero inputs are to be left out. */
+  readonly downColumns: Place | undefined;
 }
 
 /** A linear layer: outputNorm(W · inputNorm(x) + bias). */
@@ -58,4 +65,14 @@ export interface Projection {
   readonly inputNorm: PackedVector | undefined;
   readonly bias: PackedVector | undefined;
   readonly outputNorm: PackedVector | undefined;
+}
+
+/** Every matrix that products are taken with. */
+export function* matricesOf(
+  layers: readonly Layer[],
+  heads: readonly (PackedMatrix | undefined)[],
+): Iterable<PackedMatrix> {
+  for (const { query, key, value, output, gate, up, down } of layers)
+    yield* [query, key, value, output, gate, up, down].map(({ matrix }) => matrix);
+  for (const head of heads) if (head !== undefined) yield head;
 }

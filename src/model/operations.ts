@@ -1,10 +1,38 @@
 import { readRow } from "../packing/pack.js";
-import type { PackedMatrix, PackedVector } from "../packing/packed.js";
-import { attentionPositions, type Kernels } from "../wasm/kernels.js";
+import { groupSizeOf, type PackedMatrix, type PackedVector } from "../packing/packed.js";
+import {
+  attentionPositions,
+  type GroupSize,
+  type Kernels,
+  type MatmulTernaryGroups,
+  type TernaryForm,
+} from "../wasm/kernels.js";
+import type { Place } from "../wasm/memory.js";
 import type { CachePlan } from "./cache-plan.js";
 import type { Segment } from "./forward.js";
+import {
+  type InputForm,
+  inputForms,
+  quantizedFor,
+  type QuantizedInput,
+  quantizeRows,
+} from "./input-forms.js";
 import type { Model, Projection } from "./model.js";
-import { type Buffer, inputOf, type WorkBuffers, workOf, type WorkPlan } from "./work-plan.js";
+import {
+  addListedColumns,
+  columnGranule,
+  createChoice,
+  multiplyListedRows,
+  type SparseOperands,
+} from "./sparse.js";
+import {
+  type Buffer,
+  inputOf,
+  softmaxTotalsBytes,
+  type WorkBuffers,
+  workOf,
+  type WorkPlan,
+} from "./work-plan.js";
 
 /** What one thread of the team is and has. */
 export interface Member {
@@ -15,6 +43,11 @@ export interface Member {
   kernels(region: number): Kernels;
   /** The ternary product over a region, in the form that is fastest here. */
   ternaryProduct(region: number): Kernels["matmul_ternary_i8_plain"];
+  /** The kernels to take products of lists of rows from, and the form of the product that is fastest here. */
+  sparseKernels(region: number): Kernels;
+  readonly form: TernaryForm;
+  /** The same for weights in groups. */
+  ternaryGroupsProduct(region: number, size: GroupSize): MatmulTernaryGroups;
   /** The kernels to take attention from. */
   attentionKernels(region: number): Kernels;
   /** The bytes of a region, for moving rows between regions. */
@@ -63,8 +96,12 @@ export interface Operations {
    * as the layer sees.
    */
   attend(layer: number, query: Buffer, out: Buffer): void;
+  /** x = norm(x) */
+  normalize(x: Buffer, norm: PackedVector): void;
   /** logits[i] = W · norm(x[rows[i]]) */
   head(x: Buffer, rows: readonly number[], norm: PackedVector, matrix: PackedMatrix, logits: Buffer): void;
+  /** totals[i] = { max, Σ e^(x − max) } of the first `cols` of each of the first `rows` rows of logits. */
+  softmaxTotals(logits: Buffer, rows: number, cols: number, totals: Place): void;
 }
 
 /** A segment of a batch, with the cache of its sequence. */
@@ -92,6 +129,8 @@ export function createOperations(model: Model, member: Member): Operations {
   let plan: WorkPlan;
   let segments: readonly CachedSegment[] = [];
   let tokens = 0;
+  const columnsOf = new Map(model.layers.map((layer) => [layer.down.matrix, layer.downColumns]));
+  const [rowChoice, columnChoice] = [createChoice(model.sparsity), createChoice(model.sparsity)];
 
   /** f32 rows at an address, `cols` of them apart. */
   interface Rows {
@@ -134,13 +173,7 @@ export function createOperations(model: Model, member: Member): Operations {
     }
     if (count > 0) {
       const rows = from + begin * stride;
-      if (forms.has("i8")) {
-        const to = input.quantized + begin * x.cols;
-        kernels.quantize_activations_i8(rows, x.cols, count, stride, to, x.cols, input.records + begin * 8);
-      } else if (forms.has("i14")) {
-        const to = input.quantized + begin * x.cols * 2;
-        kernels.quantize_activations_i14(rows, x.cols, count, stride, to, input.records + begin * 4);
-      }
+      quantizeRows(kernels, forms, input.quantized, rows, x.cols, begin, end);
     }
     if (!alone) member.barrier();
     return {
@@ -149,7 +182,6 @@ export function createOperations(model: Model, member: Member): Operations {
       cols: x.cols,
       f32: from,
       quantized: input.quantized,
-      records: input.records,
     };
   }
 
@@ -191,12 +223,17 @@ export function createOperations(model: Model, member: Member): Operations {
   }
 
   /** This member's rows of out (+)= W · input. */
-  function multiplyMatrix(matrix: PackedMatrix, input: PreparedInput, out: Rows, accumulate: boolean): void {
+  function multiplyMatrix(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    out: Rows,
+    accumulate: boolean,
+    [begin, end] = share(matrix.rows, member, rowGranule),
+  ): void {
     const kernels = member.kernels(matrix.region);
-    const [begin, end] = share(matrix.rows, member, rowGranule);
     if (begin === end) return;
     const { address, cols, scale } = matrix;
-    const { tokens: count, quantized, records } = input;
+    const { tokens: count } = input;
     const add = accumulate ? 1 : 0;
     const y = out.address;
     const yStride = out.cols * 4;
@@ -205,28 +242,28 @@ export function createOperations(model: Model, member: Member): Operations {
     };
     switch (matrix.layout) {
       case "ternary-rows": {
+        const { values, records } = quantizedFor(matrix, input.quantized);
         const kernel = member.ternaryProduct(matrix.region);
-        kernel(
-          address,
-          cols,
-          begin,
-          end,
-          quantized,
-          cols,
-          records,
-          count,
-          y,
-          yStride,
-          scratchOf(matrix.region),
-          scale,
-          add,
-        );
+        const scratch = scratchOf(matrix.region);
+        // prettier-ignore
+        kernel(address, cols, begin, end, values, cols, records, count, y, yStride, scratch, scale, add);
         return;
       }
-      case "int8-rows":
+      case "ternary-groups-64":
+      case "ternary-groups-128": {
+        const { values, records } = quantizedFor(matrix, input.quantized);
+        const kernel = member.ternaryGroupsProduct(matrix.region, groupSizeOf(matrix.layout));
+        const scratch = scratchOf(matrix.region);
         // prettier-ignore
-        kernels.matmul_i8_i14(address, matrix.records, cols, begin, end, quantized, records, count, y, yStride, scale, add);
+        kernel(address, matrix.records, cols, begin, end, values, records, count, y, yStride, scratch, scale, add);
         return;
+      }
+      case "int8-rows": {
+        const { values, records } = quantizedFor(matrix, input.quantized);
+        // prettier-ignore
+        kernels.matmul_i8_i14(address, matrix.records, cols, begin, end, values, records, count, y, yStride, scale, add);
+        return;
+      }
       case "f16-rows":
         multiplyFloat(kernels.matmul_f16_f32);
         return;
@@ -236,6 +273,61 @@ export function createOperations(model: Model, member: Member): Operations {
       case "f32-rows":
         multiplyFloat(kernels.matmul_f32_f32);
     }
+  }
+
+  /** What a sparse product of one token needs; undefined for more tokens, and where there is nothing to leave out. */
+  function sparseOperands(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    out: Buffer,
+  ): SparseOperands | undefined {
+    if (model.gate !== "relu2" || model.sparsity === "off") return undefined;
+    if (input.tokens !== 1 || matrix.layout !== "ternary-rows") return undefined;
+    const { values, records } = quantizedFor(matrix, input.quantized);
+    return {
+      kernels: member.sparseKernels(matrix.region),
+      quantized: values,
+      record: records,
+      output: out.address,
+      scratch: workOf(plan, matrix.region).sparse[member.index]?.address ?? 0,
+    };
+  }
+
+  /** As multiply, for the `up` of a squared relu: where the gate is positive, if those rows are few. True if so. */
+  function multiplyGated(
+    matrix: PackedMatrix,
+    input: PreparedInput,
+    gate: Buffer,
+    up: Buffer,
+    range: [number, number],
+  ): boolean {
+    const operands = sparseOperands(matrix, input, up);
+    if (operands !== undefined) {
+      const scratch = scratchOf(matrix.region);
+      if (multiplyListedRows(operands, rowChoice, member.form, matrix, gate.address, range, scratch))
+        return true;
+    }
+    const started = performance.now();
+    multiplyMatrix(matrix, input, rowsOf(up), false, range);
+    if (operands !== undefined) rowChoice.dense(range[1] - range[0], performance.now() - started);
+    return false;
+  }
+
+  /** As multiply, adding up; of a matrix that there is a copy by columns of, those whose input is not zero, if they are few. */
+  function multiplyAndAdd(projection: Projection, input: PreparedInput, out: Buffer): void {
+    const { matrix, bias } = projection;
+    const columns = bias === undefined ? columnsOf.get(matrix) : undefined;
+    const operands = columns && sparseOperands(matrix, input, out);
+    if (columns === undefined || operands === undefined) {
+      multiply(projection, input, rowsOf(out), true);
+      return;
+    }
+    // The same rows either way: other members may decide otherwise.
+    const range = share(matrix.rows, member, columnGranule);
+    if (range[0] === range[1] || addListedColumns(operands, columnChoice, matrix, columns, range)) return;
+    const started = performance.now();
+    multiplyMatrix(matrix, input, rowsOf(out), true, range);
+    columnChoice.dense(matrix.cols, performance.now() - started);
   }
 
   function rowsOf(buffer: Buffer, count = tokens): Rows {
@@ -281,7 +373,7 @@ export function createOperations(model: Model, member: Member): Operations {
       const { matrix, inputNorm, outputNorm } = projection;
       const input = prepare(rowsOf(x), [inputNorm], inputForms([matrix]));
       if (outputNorm === undefined) {
-        multiply(projection, input, rowsOf(out), true);
+        multiplyAndAdd(projection, input, out);
         member.barrier();
         return;
       }
@@ -299,13 +391,25 @@ export function createOperations(model: Model, member: Member): Operations {
       member.barrier();
     },
     projectGated(x, norm, gateProduct, upProduct): void {
-      multiplyAll(rowsOf(x), norm, [gateProduct, upProduct]);
-      const [[{ matrix }, gate], [, up]] = [gateProduct, upProduct];
+      const [[gateLayer, gate], [upLayer, up]] = [gateProduct, upProduct];
       // The member's own rows of both products are its own columns of the buffers: no need to wait in between.
-      const [begin, end] = share(matrix.rows, member, rowGranule);
+      const range = share(gateLayer.matrix.rows, member, rowGranule);
       const kernels = member.kernels(gate.region);
-      const activate = kernels[`gate_${model.gate}`];
-      activate(gate.address, up.address, tokens, gate.cols * 4, begin, end);
+      const activate = (): void =>
+        kernels[`gate_${model.gate}`](gate.address, up.address, tokens, gate.cols * 4, ...range);
+      const plain = [gateLayer, upLayer].every(
+        (layer) => layer.inputNorm === undefined && layer.bias === undefined,
+      );
+      if (plain) {
+        const input = prepare(rowsOf(x), [norm], inputForms([gateLayer.matrix, upLayer.matrix]));
+        multiplyMatrix(gateLayer.matrix, input, rowsOf(gate), false, range);
+        if (multiplyGated(upLayer.matrix, input, gate, up, range)) {
+          kernels.gate_relu2_listed(gate.address, up.address, ...range);
+        } else activate();
+      } else {
+        multiplyAll(rowsOf(x), norm, [gateProduct, upProduct]);
+        activate();
+      }
       member.barrier();
     },
     normHeads(norm, heads): void {
@@ -406,29 +510,35 @@ export function createOperations(model: Model, member: Member): Operations {
       }
       member.barrier();
     },
+    normalize(x, norm): void {
+      const [begin, end] = share(tokens, member);
+      const stride = x.cols * 4;
+      const at = x.address + begin * stride;
+      const kernels = member.kernels(x.region);
+      kernels.rms_norm(at, x.cols, end - begin, stride, norm.address, model.epsilon, at, stride);
+      member.barrier();
+    },
     head(x, rows, norm, matrix, logits): void {
       const count = rows.length;
       const input = prepare({ ...rowsOf(x, count), picked: rows }, [norm], inputForms([matrix]));
       multiplyMatrix(matrix, input, rowsOf(logits, count), false);
       member.barrier();
     },
+    softmaxTotals(logits, rows, cols, totals): void {
+      const [begin, end] = share(rows, member);
+      const stride = logits.cols * 4;
+      const from = logits.address + begin * stride;
+      const to = totals.address + begin * softmaxTotalsBytes;
+      member.kernels(logits.region).softmax_totals(from, cols, end - begin, stride, to);
+      member.barrier();
+    },
   };
 }
-
-/** How a kernel wants its input: as f32, or quantized to 8 or 14 bits. */
-type InputForm = "f32" | "i8" | "i14";
 
 interface PreparedInput {
   readonly region: number;
   readonly tokens: number;
   readonly cols: number;
   readonly f32: number;
-  readonly quantized: number;
-  readonly records: number;
-}
-
-function inputForms(matrices: readonly PackedMatrix[]): ReadonlySet<InputForm> {
-  return new Set(
-    matrices.map(({ layout }) => (layout === "ternary-rows" ? "i8" : layout === "int8-rows" ? "i14" : "f32")),
-  );
+  readonly quantized: QuantizedInput;
 }

@@ -41,7 +41,9 @@ export function profileOperations(inner: Operations): ProfiledOperations {
       normHeads: timed("norms of heads", inner.normHeads),
       rotateAndCache: timed("rotary embedding, cache", inner.rotateAndCache),
       attend: timed("attention", inner.attend),
+      normalize: timed("last norm", inner.normalize),
       head: timed("output head", inner.head),
+      softmaxTotals: timed("probabilities", inner.softmaxTotals),
     },
     take(): Profile {
       const profile = spent;

@@ -1,6 +1,6 @@
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { CachePlan } from "./cache-plan.js";
-import type { Evaluator, LogitRows } from "./evaluator.js";
+import type { Evaluator, LogitRows, SoftmaxTotals } from "./evaluator.js";
 import type { LogitsNeed } from "./screening.js";
 
 export interface EvaluateOptions {
@@ -38,8 +38,8 @@ export interface Session extends Disposable {
 
 /** What the library itself uses besides: logits where they lie, without a copy. */
 export interface InnerSession extends Session {
-  /** Most rows that `evaluateRows` gives at once. */
-  readonly logitRows: number;
+  /** Most tokens that may be drafted at once. */
+  readonly longestDraft: number;
   /**
    * As `evaluate` with "last", for callers who may need only the largest logits: those, and −Infinity for others, may be all
    * that is there. The result is overwritten by the next call.
@@ -50,14 +50,34 @@ export interface InnerSession extends Session {
     signal: AbortSignal | undefined,
   ): Promise<Float32Array>;
   /**
-   * As `evaluateInPlace`, for the logits after each of the last tokens: one row for each need, at most `logitRows`. More than
-   * one need takes ids that fit one pass. The rows are gone with the next call.
+   * As `evaluateInPlace`, and in the same pass also evaluates tokens that may come next. The position moves past the ids
+   * alone: `keep` moves it past what turns out to be right, and the rest is forgotten with the next call.
+   *
+   * @param draft at most `longestDraft`, and none beyond the context.
+   * @param needs which logits are needed after the ids, and after each token of the draft.
+   * @returns one row for each need, gone with the next call.
    */
-  evaluateRows(
+  evaluateDraft(
     ids: readonly number[],
+    draft: readonly number[],
     needs: readonly LogitsNeed[],
     signal: AbortSignal | undefined,
   ): Promise<LogitRows>;
+  /** Moves past the next token of the draft that was evaluated last. @throws BitNetError DISPOSED. */
+  keep(): void;
+  /**
+   * Evaluates tokens and shows the logits after each of the last `rows` of them, where they lie: [cols], to be read before
+   * `visit` returns, and what turns them into probabilities. However many rows there are, memory holds those of one pass.
+   *
+   * @param cols how many of a row's logits are of tokens, at most vocabSize: some heads are padded to a round number of rows.
+   * @param visit is called with row 0 … rows − 1, in order. What it throws ends the evaluation.
+   */
+  visitLogits(
+    ids: readonly number[],
+    { rows, cols }: { readonly rows: number; readonly cols: number },
+    visit: (logits: Float32Array, row: number, totals: SoftmaxTotals) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<void>;
 }
 
 export function createSession(parts: {
@@ -68,7 +88,11 @@ export function createSession(parts: {
 }): InnerSession {
   const { cache, vocabSize, evaluator } = parts;
   const { batchTokens, logitRows } = evaluator;
+  // The token before a draft goes with it.
+  const longestDraft = Math.min(batchTokens, logitRows) - 1;
   let position = 0;
+  /** Tokens past the position that are in the cache, too: what is left of a draft. */
+  let drafted = 0;
   let disposed = false;
   /** The end of the queue of calls; never rejects. */
   let last: Promise<unknown> = Promise.resolve();
@@ -110,27 +134,32 @@ export function createSession(parts: {
   }
 
   /**
-   * Passes over the ids; a failure between passes leaves the position where it was.
+   * Passes over the ids, of as many tokens as there is room for and for whose logits; a failure between passes leaves the
+   * position where it was.
    * @param needs what is wanted after each of the last ids.
+   * @param onPass gets the rows of a pass, and which of all that are wanted they are.
    */
   async function passes(
     ids: readonly number[],
-    tokensPerPass: number,
     needs: readonly LogitsNeed[],
     signal: AbortSignal | undefined,
-    onPass: (rows: LogitRows, begin: number) => Promise<void> | void,
+    onPass: (rows: LogitRows, first: number, count: number) => Promise<void> | void,
+    softmaxCols = 0,
   ): Promise<void> {
     check(ids);
+    drafted = 0;
     const start = position;
     const firstNeed = ids.length - needs.length;
-    for (let begin = 0; begin < ids.length; begin += tokensPerPass) {
-      const end = Math.min(ids.length, begin + tokensPerPass);
-      const wanted = needs.slice(Math.max(0, begin - firstNeed), Math.max(0, end - firstNeed));
+    for (let begin = 0, end = 0; begin < ids.length; begin = end) {
+      end = Math.min(ids.length, begin + batchTokens, Math.max(begin, firstNeed) + logitRows);
+      const first = Math.max(0, begin - firstNeed);
+      const wanted = needs.slice(first, Math.max(0, end - firstNeed));
       const rows = await evaluator.evaluate(
         [{ cache, position: start + begin, tokens: ids.slice(begin, end), needs: wanted }],
         signal,
+        softmaxCols,
       );
-      await onPass(rows, begin);
+      await onPass(rows, first, wanted.length);
     }
     throwIfAborted(signal);
     position = start + ids.length;
@@ -142,12 +171,8 @@ export function createSession(parts: {
     needs: readonly LogitsNeed[],
     signal: AbortSignal | undefined,
   ): Promise<LogitRows> {
-    if (needs.length > 1 && (needs.length > logitRows || ids.length > batchTokens))
-      throw new RangeError(
-        `${needs.length} rows of logits of ${ids.length} tokens are more than one pass gives`,
-      );
     let last: LogitRows | undefined;
-    await passes(ids, batchTokens, needs, signal, (rows) => {
+    await passes(ids, needs, signal, (rows) => {
       last = rows;
     });
     if (last === undefined) throw new RangeError("no pass was run");
@@ -156,7 +181,7 @@ export function createSession(parts: {
 
   const session: InnerSession = {
     contextLength: cache.contextLength,
-    logitRows,
+    longestDraft,
     get position() {
       return position;
     },
@@ -177,18 +202,42 @@ export function createSession(parts: {
         check(wanted);
         const all = new Float32Array(wanted.length * vocabSize);
         const needs = wanted.map(() => "all" as const);
-        await passes(wanted, Math.min(batchTokens, logitRows), needs, signal, async (rows, begin) => {
-          for (let row = begin; row < Math.min(wanted.length, begin + logitRows); row += 1)
-            all.set(await rows.at(row - begin), row * vocabSize);
+        await passes(wanted, needs, signal, async (rows, first, count) => {
+          for (let row = 0; row < count; row += 1) all.set(await rows.at(row), (first + row) * vocabSize);
         });
         return all;
       });
     },
+    visitLogits(ids, { rows, cols }, visit, signal): Promise<void> {
+      const needs = new Array<LogitsNeed>(rows).fill("all");
+      const show = async (given: LogitRows, first: number, count: number): Promise<void> => {
+        for (let row = 0; row < count; row += 1) {
+          visit((await given.at(row)).subarray(0, cols), first + row, given.softmaxTotals(row));
+        }
+      };
+      return inTurn(() => passes(ids, needs, signal, show, cols));
+    },
     evaluateInPlace(ids, need, signal): Promise<Float32Array> {
       return inTurn(async () => (await lastRows(ids, [need], signal)).at(0));
     },
-    evaluateRows(ids, needs, signal): Promise<LogitRows> {
-      return inTurn(() => lastRows(ids, needs, signal));
+    evaluateDraft(ids, draft, needs, signal): Promise<LogitRows> {
+      const all = [...ids, ...draft];
+      if (draft.length > 0 && (draft.length > longestDraft || all.length > batchTokens))
+        throw new RangeError(
+          `a draft of ${draft.length} tokens after ${ids.length} takes more than one pass`,
+        );
+      return inTurn(async () => {
+        const rows = await lastRows(all, needs, signal);
+        position -= draft.length;
+        drafted = draft.length;
+        return rows;
+      });
+    },
+    keep(): void {
+      if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
+      if (drafted === 0) throw new RangeError("there is no token of a draft to keep");
+      drafted -= 1;
+      position += 1;
     },
     truncate(length): void {
       if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
@@ -206,6 +255,7 @@ export function createSession(parts: {
         );
       }
       position = length;
+      drafted = 0;
     },
     dispose(): void {
       if (disposed) return;

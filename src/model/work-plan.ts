@@ -1,7 +1,9 @@
 import { BitNetError } from "../errors.js";
-import { attentionPositions, attentionScratchBytes, ternaryScratchBytes } from "../wasm/kernels.js";
-import type { Memories, Place } from "../wasm/memory.js";
+import { attentionPositions, attentionScratchBytes, productScratchBytes } from "../wasm/kernels.js";
+import type { Allocator, Memories, Place } from "../wasm/memory.js";
+import { allocateQuantized, type QuantizedInput } from "./input-forms.js";
 import type { Model } from "./model.js";
+import { sparseScratchBytes } from "./sparse.js";
 
 /** Tokens evaluated in one pass over the weights: enough to make prompts cheap, few enough to stay in the second-level cache. */
 export const batchTokens = 64;
@@ -24,7 +26,12 @@ export interface WorkPlan {
   readonly work: readonly (WorkBuffers | undefined)[];
   /** A row for each token whose logits a pass may give. */
   readonly logits: LogitsBuffer;
+  /** Largest logit and sum of each such row, {f64, f64}, in the same region. */
+  readonly softmaxTotals: Place;
 }
+
+/** The bytes of one row's largest logit and sum. */
+export const softmaxTotalsBytes = 16;
 
 export interface LogitsBuffer extends Buffer {
   readonly rows: number;
@@ -46,6 +53,8 @@ export interface WorkBuffers {
   readonly shared: ProjectionInput;
   /** The same for each member's own use, for few tokens. */
   readonly own: readonly ProjectionInput[];
+  /** Each member's lists of what is not zero, and sums (model/sparse). */
+  readonly sparse: readonly Place[];
   /** Each member's scratch for attention: four heads' queries and scores. */
   readonly attention: readonly Place[];
 }
@@ -54,11 +63,9 @@ export interface WorkBuffers {
 export interface ProjectionInput {
   /** f32 rows, `cols · 4` bytes apart. */
   readonly normed: number;
-  /** i8 rows, `cols` bytes apart; two planes for the 14-bit form. */
-  readonly quantized: number;
-  /** 8 bytes a row. */
-  readonly records: number;
-  /** What a call of the ternary product wants for its own; each member uses that of its own input. */
+  /** The same rows in every quantized form that a matrix of the model wants. */
+  readonly quantized: QuantizedInput;
+  /** What a call of a product wants for its own; each member uses that of its own input. */
   readonly scratch: number;
 }
 
@@ -77,6 +84,15 @@ export function inputOf(
   return { input, alone };
 }
 
+/** What of a model decides how much memory its passes take, and where. */
+export interface WorkModel extends Pick<Model, "sizes" | "headRegion" | "embeddingRegion" | "inputForms"> {
+  readonly layers: readonly {
+    readonly region: number;
+    readonly output: { readonly outputNorm: object | undefined };
+    readonly down: { readonly outputNorm: object | undefined };
+  }[];
+}
+
 /**
  * Takes memory to compute passes in.
  *
@@ -86,8 +102,8 @@ export function inputOf(
  * @throws BitNetError OUT_OF_MEMORY if it does not fit; nothing stays taken then.
  */
 export function allocateWork(
-  memories: Memories,
-  model: Model,
+  memories: Allocator,
+  model: WorkModel,
   options: {
     readonly id: number;
     readonly contextLength: number;
@@ -111,9 +127,8 @@ export function allocateWork(
   const widest = Math.max(width, heads * headSize, feedForward);
   const input = (region: number, count: number): ProjectionInput => ({
     normed: take(region, count * widest * 4),
-    quantized: take(region, count * widest * 2),
-    records: take(region, count * 8),
-    scratch: take(region, ternaryScratchBytes),
+    quantized: allocateQuantized(model.inputForms, count, widest, (bytes) => take(region, bytes)),
+    scratch: take(region, productScratchBytes),
   });
   const workBuffers = (region: number): WorkBuffers => {
     const buffer = (cols: number): Buffer => ({ region, cols, address: take(region, tokens * cols * 4) });
@@ -128,6 +143,10 @@ export function allocateWork(
       projected: buffer(hasOutputNorms ? width : 0),
       shared: input(region, tokens),
       own: Array.from({ length: members }, () => input(region, Math.min(ownTokens, tokens))),
+      sparse: Array.from({ length: members }, () => ({
+        region,
+        address: take(region, sparseScratchBytes(width, feedForward), "working buffers"),
+      })),
       attention: Array.from({ length: members }, () => ({
         region,
         address: take(region, attentionScratchBytes(headSize, attentionPositions(contextLength))),
@@ -146,7 +165,8 @@ export function allocateWork(
     const region = model.headRegion;
     const address = take(region, logitRows * vocabSize * 4, "logits");
     const logits = { region, cols: vocabSize, rows: logitRows, address };
-    return { id, contextLength, batchTokens: tokens, work, logits };
+    const softmaxTotals = { region, address: take(region, logitRows * softmaxTotalsBytes, "logits") };
+    return { id, contextLength, batchTokens: tokens, work, logits, softmaxTotals };
   } catch (error) {
     for (const place of taken) memories.free(place.region, place.address);
     throw error;
@@ -155,7 +175,7 @@ export function allocateWork(
 
 /** Gives back everything that a plan holds. */
 export function freeWork(memories: Memories, plan: WorkPlan): void {
-  const places: Place[] = [plan.logits];
+  const places: Place[] = [plan.logits, plan.softmaxTotals];
   plan.work.forEach((work, region) => {
     if (work === undefined) return;
     places.push(
@@ -166,12 +186,13 @@ export function freeWork(memories: Memories, plan: WorkPlan): void {
       work.attended,
       work.gate,
       work.up,
+      ...work.sparse,
       work.projected,
       ...work.attention,
     );
     for (const input of [work.shared, ...work.own]) {
-      for (const address of [input.normed, input.quantized, input.records, input.scratch])
-        places.push({ region, address });
+      const quantized = Object.values(input.quantized).flatMap(({ values, records }) => [values, records]);
+      for (const address of [input.normed, ...quantized, input.scratch]) places.push({ region, address });
     }
   });
   for (const place of places) memories.free(place.region, place.address);

@@ -1,32 +1,17 @@
 import type { MatrixRole, VectorRole } from "../architectures/description.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { ModelFile, TensorInfo } from "../files/model-file.js";
-import type { Kernels } from "../wasm/kernels.js";
-import type { Memories } from "../wasm/memory.js";
+import { type Kernels, transposeScratchBytes } from "../wasm/kernels.js";
+import type { Place } from "../wasm/memory.js";
 import { whyUnsupported } from "../weight-formats/index.js";
-import type { PackedMatrix, PackedVector } from "./packed.js";
+import { decodedPackers } from "./decoded.js";
+import { groupSizeOf, type PackedMatrix, type PackedVector } from "./packed.js";
+import { corrupt, type Packer, type Packing, pieceBytes } from "./packing.js";
+import { ternaryGroupPackers } from "./ternary-groups.js";
 
-/** Bytes read before the event loop gets a turn: a few milliseconds of work. A multiple of every block size. */
-const pieceBytes = 4 << 20;
+export type { Packing } from "./packing.js";
 
-/** What packing needs to know and to tell. */
-export interface Packing {
-  readonly file: ModelFile;
-  readonly memories: Memories;
-  /** The calling thread's kernels of a region. */
-  kernels(region: number): Kernels;
-  /** Called with the number of bytes of the file just dealt with. */
-  onBytes(count: number): void;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** One way from a disk format to a layout. A new disk format is a line in `packers`. */
-interface Packer {
-  /** Bytes the packed matrix takes, all its parts together. */
-  packedBytes(rows: number, cols: number): number;
-  pack(packing: Packing, tensor: TensorInfo, role: MatrixRole, region: number): Promise<PackedMatrix>;
-}
-
+/** Ways from disk formats to layouts. A new disk format is a line here. */
 const packers: Readonly<Record<string, Packer>> = {
   I2_S: { packedBytes: (rows, cols) => (rows * cols) / 4, pack: packI2s },
   F16: { packedBytes: (rows, cols) => rows * cols * 2, pack: packF16 },
@@ -38,6 +23,8 @@ const packers: Readonly<Record<string, Packer>> = {
     packedBytes: (rows, cols) => rows * cols * 4,
     pack: (p, t, r, g) => packVerbatim(p, t, r, g, "f32-rows", 4),
   },
+  ...ternaryGroupPackers,
+  ...decodedPackers,
 };
 
 /** Names of the tensor types that matrices may have. */
@@ -58,6 +45,16 @@ export async function packMatrix(packing: Packing, role: MatrixRole, region: num
   const packed = await packer.pack(packing, tensor, role, region);
   const [outputScale = 1] = role.outputScale === undefined ? [] : await readFloats(packing, role.outputScale);
   return { ...packed, scale: Math.fround(packed.scale * outputScale * (role.factor ?? 1)) };
+}
+
+/** A copy of a ternary matrix by columns, in its region. Takes as much memory again. */
+export function transposeTernary({ memories, kernels }: Packing, matrix: PackedMatrix): Place {
+  const { region, address, rows, cols } = matrix;
+  const columns = memories.allocate(region, (rows * cols) / 4, "a matrix by columns");
+  const scratch = memories.allocate(region, transposeScratchBytes, "turning a matrix");
+  kernels(region).transpose_ternary(address, rows, cols, 0, rows, columns, scratch);
+  memories.free(region, scratch);
+  return { region, address: columns };
 }
 
 /** Reads a vector of any decodable type into wasm memory as f32, times its factor. */
@@ -203,29 +200,30 @@ async function readFloats(packing: Packing, name: string): Promise<Float32Array>
   return values;
 }
 
-function corrupt(packing: Packing, tensor: TensorInfo, begin: number, problem: string): BitNetError {
-  const offset = tensor.offset + begin;
-  return new BitNetError(
-    "FILE_CORRUPT",
-    `Cannot load "${packing.file.source.name}": tensor "${tensor.name}" is damaged at byte ${offset}: ${problem}`,
-    { details: { offset, tensor: tensor.name } },
-  );
-}
-
-/** One row of a float matrix, as f32 at `outputAddress` of its own region. */
+/** One row of a matrix, as f32 at `outputAddress` of its own region. */
 export function readRow(kernels: Kernels, matrix: PackedMatrix, row: number, outputAddress: number): void {
-  switch (matrix.layout) {
+  const { layout, address, cols, scale, records } = matrix;
+  switch (layout) {
     case "f16-rows":
-      return kernels.row_f16(matrix.address, matrix.cols, row, outputAddress);
+      return kernels.row_f16(address, cols, row, outputAddress);
     case "bf16-rows":
-      return kernels.row_bf16(matrix.address, matrix.cols, row, outputAddress);
+      return kernels.row_bf16(address, cols, row, outputAddress);
     case "f32-rows":
-      return kernels.row_f32(matrix.address, matrix.cols, row, outputAddress);
-    case "int8-rows":
+      return kernels.row_f32(address, cols, row, outputAddress);
     case "ternary-rows":
-      throw new BitNetError(
-        "UNSUPPORTED_TENSOR_TYPE",
-        `An embedding in ${matrix.layout} has no kernel here; F32, F16 and BF16 have`,
+      return kernels.row_ternary(address, cols, row, scale, outputAddress);
+    case "ternary-groups-64":
+    case "ternary-groups-128":
+      return kernels.row_ternary_groups(
+        address,
+        records,
+        groupSizeOf(layout),
+        cols,
+        row,
+        scale,
+        outputAddress,
       );
+    case "int8-rows":
+      throw new BitNetError("UNSUPPORTED_TENSOR_TYPE", `An embedding in ${layout} has no kernel here`);
   }
 }

@@ -6,6 +6,11 @@ import { type Packing, packVector } from "./pack.js";
 /** Positions made before the event loop gets a turn: about 2 ms for heads of 128. */
 const piecePositions = 256;
 
+/** Bytes of the table of so many positions. */
+export function ropeTableBytes(rope: RopeDescription, contextLength: number): number {
+  return contextLength * rope.dimensions * 4;
+}
+
 /**
  * Makes the cosines and sines of every position, [contextLength][2][dimensions / 2] f32: one table in each of the regions,
  * because kernels read it from the memory they work in. All mathematics is in wasm, so they have the same bits everywhere.
@@ -17,7 +22,7 @@ export async function packRopeTables(
   contextLength: number,
 ): Promise<readonly Place[]> {
   const tables: Place[] = [];
-  const tableBytes = contextLength * rope.dimensions * 4;
+  const tableBytes = ropeTableBytes(rope, contextLength);
   for (const region of regions) {
     const address = packing.memories.allocate(region, tableBytes, "the rotary embedding's table");
     const [first] = tables;

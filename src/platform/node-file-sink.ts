@@ -75,7 +75,7 @@ function fileSink(path: string, temporary: string, handle: FileHandle): FileSink
 }
 
 /** Makes the rename itself durable. Best effort: Windows and some file systems cannot open or sync a folder. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r").catch(ignore);
   await handle?.sync().catch(ignore);
   await handle?.close().catch(ignore);
@@ -85,7 +85,8 @@ function ignore(): undefined {
   return undefined;
 }
 
-function writeFailed(path: string, cause: unknown): BitNetError {
+/** The error for a path that cannot be written, with the host's reason in words. */
+export function writeFailed(path: string, cause: unknown): BitNetError {
   return new BitNetError("FILE_WRITE", `Cannot write "${path}": ${whyUnwritable(cause)}`, {
     cause,
     details: { path },

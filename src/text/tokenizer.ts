@@ -18,6 +18,12 @@ export interface EncodeOptions {
   readonly parseSpecial?: boolean | undefined;
 }
 
+/** A piece of a text, and whether the spelling of a control token in it is that token. */
+export interface TextPart {
+  readonly text: string;
+  readonly parseSpecial: boolean;
+}
+
 export interface DecodeOptions {
   /** Leave control tokens out. Default true; false spells them. */
   readonly skipSpecial?: boolean | undefined;
@@ -41,6 +47,11 @@ export interface Tokenizer {
    * @throws `INVALID_ARGUMENT` if `text` is not a string.
    */
   encode(text: string, options?: EncodeOptions): number[];
+  /**
+   * Ids of a text in parts, of which some may spell control tokens and others may not: the text of parts that meet is one
+   * text. Nothing is added at its ends.
+   */
+  encodeParts(parts: readonly TextPart[]): number[];
   /**
    * Bytes that are not UTF-8 become U+FFFD.
    * @throws `INVALID_ARGUMENT` for a number that is not a token id.
@@ -94,6 +105,18 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
     return skipSpecial && isControl(id) ? NO_BYTES : bytesOf(id);
   };
 
+  const cutPart = ({ text, parseSpecial }: TextPart): readonly (string | number)[] =>
+    cutSpecialTokens(toWellFormed(text), parseSpecial ? onRequest : always);
+
+  function encodePieces(pieces: readonly (string | number)[], ids: number[]): void {
+    let afterSpecial = true;
+    for (const piece of pieces) {
+      if (typeof piece === "number") ids.push(piece);
+      else encodeText(addSpacePrefix && afterSpecial ? " " + piece : piece, ids);
+      afterSpecial = typeof piece === "number";
+    }
+  }
+
   return {
     vocabSize: tokens.length,
     bosId,
@@ -111,13 +134,20 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
       }
       const ids: number[] = [];
       if (addSpecial && addBos && bosId !== undefined) ids.push(bosId);
-      let afterSpecial = true;
-      for (const piece of cutSpecialTokens(toWellFormed(text), parseSpecial ? onRequest : always)) {
-        if (typeof piece === "number") ids.push(piece);
-        else encodeText(addSpacePrefix && afterSpecial ? " " + piece : piece, ids);
-        afterSpecial = typeof piece === "number";
-      }
+      encodePieces(cutPart({ text, parseSpecial }), ids);
       if (addSpecial && addEos && eosId !== undefined) ids.push(eosId);
+      return ids;
+    },
+
+    encodeParts(parts): number[] {
+      const pieces: (string | number)[] = [];
+      for (const piece of parts.flatMap(cutPart)) {
+        const last = pieces.at(-1);
+        if (typeof piece === "string" && typeof last === "string") pieces[pieces.length - 1] = last + piece;
+        else pieces.push(piece);
+      }
+      const ids: number[] = [];
+      encodePieces(pieces, ids);
       return ids;
     },
 

@@ -1,6 +1,7 @@
 import { BitNetError } from "../errors.js";
 import { createRandom } from "../generation/random.js";
 import type { InnerSession, Session } from "../model/session.js";
+import { spreadOf } from "./statistics.js";
 
 /**
  * One thing to measure, by llama-bench's names: "pp" evaluates a prompt of so many tokens at once, "tg" so many tokens
@@ -21,15 +22,19 @@ export interface BenchmarkOptions {
   /** How often the test is run after the warm-up, from 1. */
   readonly repetitions: number;
   readonly signal?: AbortSignal | undefined;
+  /** Called when the warm-up is over: what is counted from here belongs to the measurement. */
+  readonly onMeasuring?: (() => void) | undefined;
 }
 
-/** Speeds of the repetitions; the median, because a busy machine makes single runs slow and never fast. */
+/** Speeds of the repetitions. */
 export interface Measurement {
   readonly test: `${BenchmarkTest["kind"]}${number}`;
   readonly medianTokensPerSecond: number;
   readonly minTokensPerSecond: number;
   readonly maxTokensPerSecond: number;
   readonly repetitions: number;
+  /** All repetitions together, and the tokens that were evaluated in them. */
+  readonly total: { readonly ms: number; readonly tokens: number };
 }
 
 /** What greedy generation wants of a pass: the largest logit. */
@@ -58,7 +63,7 @@ export function requireFits({ kind, tokens }: BenchmarkTest, contextLength: numb
 export async function measure(
   model: BenchmarkSubject,
   test: BenchmarkTest,
-  { repetitions, signal }: BenchmarkOptions,
+  { repetitions, signal, onMeasuring }: BenchmarkOptions,
 ): Promise<Measurement> {
   const { vocabSize, contextLength } = model.info;
   requireFits(test, contextLength);
@@ -80,24 +85,18 @@ export async function measure(
   }
 
   await once(warmUpMs);
-  const speeds: number[] = [];
-  for (let repetition = 0; repetition < repetitions; repetition += 1) {
-    speeds.push((test.tokens * 1000) / (await once(Infinity)));
-  }
-  speeds.sort((a, b) => a - b);
+  onMeasuring?.();
+  const times: number[] = [];
+  for (let repetition = 0; repetition < repetitions; repetition += 1) times.push(await once(Infinity));
+  const { median, min, max } = spreadOf(times.map((ms) => (test.tokens * 1000) / ms));
   return {
     test: `${test.kind}${test.tokens}`,
-    medianTokensPerSecond: median(speeds),
-    minTokensPerSecond: speeds[0] ?? 0,
-    maxTokensPerSecond: speeds.at(-1) ?? 0,
+    medianTokensPerSecond: median,
+    minTokensPerSecond: min,
+    maxTokensPerSecond: max,
     repetitions,
+    total: { ms: times.reduce((sum, ms) => sum + ms, 0), tokens: test.tokens * repetitions },
   };
-}
-
-/** The middle of sorted values, or halfway between the middle two. */
-function median(sorted: readonly number[]): number {
-  const middle = sorted.slice(Math.floor((sorted.length - 1) / 2), Math.floor(sorted.length / 2) + 1);
-  return middle.reduce((sum, value) => sum + value, 0) / middle.length;
 }
 
 /**

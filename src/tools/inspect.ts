@@ -1,4 +1,8 @@
+import { describeModel, type MatrixRole } from "../architectures/index.js";
+import { BitNetError } from "../errors.js";
 import type { Metadata, MetadataType, MetadataValue, ModelFile, TensorInfo } from "../files/index.js";
+import { estimateMemory } from "../model/memory-estimate.js";
+import { packedBytes } from "../packing/pack.js";
 
 /** A value that `JSON.stringify` writes without loss. */
 export type JsonValue =
@@ -31,24 +35,49 @@ export interface Inspection {
     readonly ternaryParameters: number;
     readonly bytesByType: Readonly<Record<string, number>>;
     readonly fileBytes: number;
+    /** What loading would refuse, as far as a header tells; null where it tells of nothing. */
+    readonly problem: string | null;
     readonly estimatedMemory: EstimatedMemory;
     /** Weights read from memory to generate one token; what bounds its speed. The KV cache comes on top. */
     readonly bytesPerToken: number;
+    /** What is read of the KV cache for each position before the token; null where the metadata does not tell. */
+    readonly kvBytesPerPosition: number | null;
   };
 }
 
-/** Bytes that a loaded model takes, if weights take in memory what they take in the file. */
+/**
+ * Bytes that a loaded model takes: by the functions that plan it where it could be loaded, else what its tensors take in the
+ * file.
+ */
 export interface EstimatedMemory {
-  /** All tensors but the head. */
+  /** All weights but the head. */
   readonly weights: number;
   /** The output matrix: the embedding, where they are tied. */
   readonly head: number;
-  /** Keys and values of a full context in f32; null where the metadata does not tell. */
+  /** Whether that is a compact copy, whose rows stay in the file. */
+  readonly headScreened: boolean;
+  /** Keys and values of a full context; null where the metadata does not tell. */
   readonly kvCache: number | null;
-  /** The context length that `kvCache` is for. */
+  /** Buffers of one session, and tables; null where the model could not be loaded. */
+  readonly work: number | null;
+  /** The context length that `kvCache` and `work` are for. */
   readonly contextLength: number | null;
+  /** The number of threads that `work` is for. */
+  readonly threads: number;
   readonly total: number;
 }
+
+export interface InspectOptions {
+  /** Positions to estimate memory for. Default: the model's own. */
+  readonly contextLength?: number | undefined;
+  /** Threads to estimate memory for. Default: 1. */
+  readonly threads?: number | undefined;
+}
+
+type Costs = Pick<
+  Inspection["summary"],
+  "problem" | "estimatedMemory" | "bytesPerToken" | "kvBytesPerPosition"
+>;
 
 const LONGEST_STRING = 16_384;
 const FIRST_ELEMENTS = 8;
@@ -56,7 +85,7 @@ const FIRST_CHARACTERS = 256;
 const KV_CACHE_ELEMENT_BYTES = 2;
 
 /** Describes an opened file: its metadata, tensors and cost. It refuses nothing; what it cannot tell is null. */
-export function inspectModel(file: ModelFile): Inspection {
+export function inspectModel(file: ModelFile, options: InspectOptions = {}): Inspection {
   const tensors = Array.from(file.tensors.values());
   const architecture = file.metadata.get("general.architecture");
   const totals = sumTensors(tensors);
@@ -70,8 +99,7 @@ export function inspectModel(file: ModelFile): Inspection {
     summary: {
       ...totals,
       fileBytes: file.source.size,
-      estimatedMemory: estimateMemory(file, tensors),
-      bytesPerToken: bytesPerToken(file, tensors),
+      ...costsOf(file, tensors, options),
     },
   };
 }
@@ -91,29 +119,82 @@ function sumTensors(
   return { parameters, ternaryParameters, bytesByType: Object.fromEntries(bytesByType) };
 }
 
-function estimateMemory(file: ModelFile, tensors: readonly TensorInfo[]): EstimatedMemory {
-  const all = sumBytes(tensors);
-  const head = (file.tensors.get("output.weight") ?? file.tensors.get("token_embd.weight"))?.bytes ?? 0;
-  const contextLength = hyperparameter(file.metadata, "context_length");
-  const perPosition = kvBytesPerPosition(file.metadata);
-  const kvCache =
-    perPosition === undefined || contextLength === undefined ? null : perPosition * contextLength;
+function costsOf(file: ModelFile, tensors: readonly TensorInfo[], options: InspectOptions): Costs {
+  try {
+    return plannedCosts(file, options);
+  } catch (error) {
+    // Not a model that could be run here: what can be said without its graph.
+    if (error instanceof BitNetError) return storedCosts(file, tensors, options, error.message);
+    throw error;
+  }
+}
+
+/** @throws BitNetError for a model without a graph here. */
+function plannedCosts(file: ModelFile, { contextLength, threads = 1 }: InspectOptions): Costs {
+  const description = describeModel(file);
+  const positions = contextLength ?? description.sizes.contextLength;
+  let problem =
+    positions > description.sizes.contextLength
+      ? `A context of ${positions} tokens is more than the model was made for (${description.sizes.contextLength})`
+      : null;
+  const bytesOf = (role: MatrixRole): number => {
+    try {
+      return packedBytes(file, role);
+    } catch (error) {
+      if (!(error instanceof BitNetError)) throw error;
+      // A type that no kernel reads: as many bytes as in the file.
+      problem ??= error.message;
+      return file.tensors.get(role.tensor)?.bytes ?? 0;
+    }
+  };
+  const estimate = estimateMemory(file, description, { contextLength: positions, threads, bytesOf });
+  const { weights, head, headScreened, kvCache, work, bytesPerToken } = estimate;
   return {
-    weights: all - head,
-    head,
-    kvCache,
-    contextLength: contextLength ?? null,
-    total: all + (kvCache ?? 0),
+    problem,
+    estimatedMemory: {
+      weights,
+      head,
+      headScreened,
+      kvCache,
+      work,
+      contextLength: positions,
+      threads,
+      total: weights + head + kvCache + work,
+    },
+    bytesPerToken,
+    kvBytesPerPosition: estimate.kvBytesPerPosition,
   };
 }
 
-function bytesPerToken(file: ModelFile, tensors: readonly TensorInfo[]): number {
+function storedCosts(
+  file: ModelFile,
+  tensors: readonly TensorInfo[],
+  options: InspectOptions,
+  problem: string,
+): Costs {
+  const all = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
   const embedding = file.tensors.get("token_embd.weight");
-  const all = sumBytes(tensors);
-  if (!embedding || !file.tensors.has("output.weight")) return all;
-  // Of an embedding that is not the head as well, one row is read.
-  const rows = embedding.shape[1] ?? 1;
-  return all - embedding.bytes + Math.ceil(embedding.bytes / rows);
+  const output = file.tensors.get("output.weight");
+  const head = (output ?? embedding)?.bytes ?? 0;
+  const contextLength = options.contextLength ?? hyperparameter(file.metadata, "context_length") ?? null;
+  const perPosition = kvBytesPerPosition(file.metadata) ?? null;
+  const kvCache = perPosition === null || contextLength === null ? null : perPosition * contextLength;
+  return {
+    problem,
+    estimatedMemory: {
+      weights: all - head,
+      head,
+      headScreened: false,
+      kvCache,
+      work: null,
+      contextLength,
+      threads: options.threads ?? 1,
+      total: all + (kvCache ?? 0),
+    },
+    // Of an embedding that is not the head as well, one row is read.
+    bytesPerToken: output === undefined ? all : all - (embedding?.bytes ?? 0),
+    kvBytesPerPosition: perPosition,
+  };
 }
 
 function kvBytesPerPosition(metadata: Metadata): number | undefined {
@@ -134,10 +215,6 @@ function kvBytesPerPosition(metadata: Metadata): number | undefined {
 function hyperparameter(metadata: Metadata, key: string): number | undefined {
   const value = metadata.get(`${String(metadata.get("general.architecture"))}.${key}`);
   return typeof value === "number" && Number.isFinite(value) ? value : undefined;
-}
-
-function sumBytes(tensors: readonly TensorInfo[]): number {
-  return tensors.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function describe(value: MetadataValue, type: MetadataType = "array[]"): JsonValue {

@@ -2,15 +2,18 @@ import { BitNetError } from "../errors.js";
 import { hasRevectorizer, withRevectorizer } from "../platform/engine-flags.js";
 import { createAttentionTrial } from "./attention-trial.js";
 import { type CompiledKernels, compileCopy, instantiateKernels, type KernelBuild } from "./kernel-build.js";
-import { type Kernels, type TernaryForm, ternaryForms } from "./kernels.js";
+import { createGroupsTrial } from "./groups-trial.js";
+import { type GroupSize, type Kernels, type TernaryForm, ternaryForms } from "./kernels.js";
 import type { Memories } from "./memory.js";
-import { createProductTrial, type ProductTrial } from "./product-trial.js";
+import { allTrials, createProductTrial, type FormTrials, type ProductTrial } from "./product-trial.js";
 
 /** How this host multiplies ternary rows. */
 export interface ProductChoice {
   readonly form: TernaryForm;
   /** A copy of the kernels in which the product runs 256 bits wide; undefined where there is none, or no gain. */
   readonly wideModule: WebAssembly.Module | undefined;
+  /** Whether the product by columns (assembly/kernels/sparse) works here. */
+  readonly columns: boolean;
   /** Whether attention, too, is to be taken from that copy. */
   readonly wideAttention: boolean;
 }
@@ -20,6 +23,8 @@ export interface ProductWishes {
   readonly form?: TernaryForm | undefined;
   /** False never tries 256 bits; true or undefined takes them where they are correct and faster. */
   readonly wide256?: boolean | undefined;
+  /** Groups that the model's weights come in: their product is tried as well. None where left out. */
+  readonly groupSizes?: Iterable<GroupSize> | undefined;
 }
 
 /** A form, and the time of its trial product. */
@@ -51,14 +56,17 @@ export function chooseProduct(
   const home = memories.regions[0];
   if (home === undefined) throw new RangeError("the home region comes first");
   const kernels = instantiateKernels(compiled.module, home.memory);
-  const trial = createProductTrial(memories);
+  const groups = Array.from(wishes.groupSizes ?? [], (size) => createGroupsTrial(memories, size));
+  const product = createProductTrial(memories);
+  const trial = allTrials([product, ...groups]);
   try {
     const { form, milliseconds } = chooseForm(compiled.build, kernels, trial, wishes.form);
     const wide =
       wishes.wide256 !== false && compiled.build === "relaxed" && hasRevectorizer()
-        ? makeWideCopy(compiled, memories, kernels, trial, { form, milliseconds })
+        ? makeWideCopy(compiled, memories, kernels, { product, trial, form, milliseconds })
         : undefined;
-    return { form, wideModule: wide?.module, wideAttention: wide?.attention ?? false };
+    const columns = product.columnsCorrect(kernels, form);
+    return { form, columns, wideModule: wide?.module, wideAttention: wide?.attention ?? false };
   } finally {
     trial.free();
   }
@@ -68,7 +76,7 @@ export function chooseProduct(
 export function chooseForm(
   build: KernelBuild,
   kernels: Kernels,
-  trial: ProductTrial,
+  trial: FormTrials,
   wanted?: TernaryForm,
 ): FormTrial {
   const candidates: readonly TernaryForm[] = wanted === undefined ? ternaryForms : [wanted];
@@ -92,12 +100,12 @@ function makeWideCopy(
   compiled: CompiledKernels,
   memories: Memories,
   narrow: Kernels,
-  product: ProductTrial,
-  { form, milliseconds }: FormTrial,
+  chosen: FormTrial & { readonly product: ProductTrial; readonly trial: FormTrials },
 ): { readonly module: WebAssembly.Module; readonly attention: boolean } | undefined {
   const [home] = memories.regions;
   if (home === undefined) return undefined;
   const { memory } = home;
+  const { product, trial, form, milliseconds } = chosen;
   const attention = createAttentionTrial(memories);
   try {
     // What the engine optimises while the revectorizer is on stays so: what it is compared with must be timed before.
@@ -105,8 +113,10 @@ function makeWideCopy(
     return withRevectorizer(() => {
       const module = compileCopy(compiled);
       const wide = instantiateKernels(module, memory);
-      if (!becomesFaster((limit) => product.time(wide, form, limit), milliseconds)) return undefined;
-      if (!product.correct(wide, form)) return undefined;
+      if (!becomesFaster((limit) => trial.time(wide, form, limit), milliseconds)) return undefined;
+      // The dense product's time is a fair guess of what the listed rows of it should take once they are optimised.
+      becomesFaster((limit) => product.timeListed(wide, form, limit), milliseconds);
+      if (!trial.correct(wide, form)) return undefined;
       const faster = becomesFaster((limit) => attention.time(wide, limit), attentionMilliseconds);
       return { module, attention: faster && attention.agree(narrow, wide) };
     });

@@ -6,6 +6,41 @@ export interface Kernels {
   readonly matmul_ternary_i8_plain: MatmulTernary;
   readonly matmul_ternary_i8_wide: MatmulTernary;
   readonly matmul_ternary_i8_narrow: MatmulTernary;
+  readonly matmul_ternary_listed_i8_plain: MatmulTernaryListed;
+  readonly matmul_ternary_listed_i8_wide: MatmulTernaryListed;
+  readonly matmul_ternary_listed_i8_narrow: MatmulTernaryListed;
+  matmul_ternary_columns_i8(
+    columnsAddress: number,
+    rows: number,
+    rowBegin: number,
+    rowEnd: number,
+    activationsAddress: number,
+    listAddress: number,
+    listed: number,
+    recordAddress: number,
+    outputAddress: number,
+    scratchAddress: number,
+    scale: number,
+    accumulate: number,
+  ): void;
+  list_positive(inputAddress: number, begin: number, end: number, listAddress: number): number;
+  list_nonzero(activationsAddress: number, count: number, listAddress: number): number;
+  gate_relu2_listed(gateAddress: number, upAddress: number, begin: number, end: number): void;
+  transpose_ternary(
+    weightsAddress: number,
+    rows: number,
+    cols: number,
+    rowBegin: number,
+    rowEnd: number,
+    outputAddress: number,
+    scratchAddress: number,
+  ): void;
+  readonly matmul_ternary_groups64_i8_plain: MatmulTernaryGroups;
+  readonly matmul_ternary_groups64_i8_wide: MatmulTernaryGroups;
+  readonly matmul_ternary_groups64_i8_narrow: MatmulTernaryGroups;
+  readonly matmul_ternary_groups128_i8_plain: MatmulTernaryGroups;
+  readonly matmul_ternary_groups128_i8_wide: MatmulTernaryGroups;
+  readonly matmul_ternary_groups128_i8_narrow: MatmulTernaryGroups;
   readonly matmul_f32_f32: MatmulFloat;
   readonly matmul_bf16_f32: MatmulFloat;
   readonly matmul_f16_f32: MatmulFloat;
@@ -26,6 +61,16 @@ export interface Kernels {
   readonly row_f32: EmbeddingRow;
   readonly row_bf16: EmbeddingRow;
   readonly row_f16: EmbeddingRow;
+  row_ternary(weightsAddress: number, cols: number, row: number, scale: number, outputAddress: number): void;
+  row_ternary_groups(
+    weightsAddress: number,
+    scalesAddress: number,
+    groupSize: number,
+    cols: number,
+    row: number,
+    scale: number,
+    outputAddress: number,
+  ): void;
   quantize_activations_i8(
     inputAddress: number,
     cols: number,
@@ -33,6 +78,15 @@ export interface Kernels {
     inputStride: number,
     outputAddress: number,
     outputStride: number,
+    recordsAddress: number,
+  ): void;
+  quantize_activations_groups(
+    inputAddress: number,
+    cols: number,
+    groupSize: number,
+    tokens: number,
+    inputStride: number,
+    outputAddress: number,
     recordsAddress: number,
   ): void;
   quantize_activations_i14(
@@ -116,6 +170,17 @@ export interface Kernels {
   readonly gate_relu2: GatedActivation;
   readonly gate_silu: GatedActivation;
   check_ternary(codesAddress: number, bytes: number): number;
+  readonly pack_q1_0: PackBlocks;
+  pack_q2_0(
+    blocksAddress: number,
+    rows: number,
+    cols: number,
+    groupSize: number,
+    codesAddress: number,
+    scalesAddress: number,
+  ): number;
+  readonly pack_tq1_0: PackBlocks;
+  readonly pack_tq2_0: PackBlocks;
   pack_f16(fromAddress: number, toAddress: number, count: number): number;
   pack_halves_i8(
     halvesAddress: number,
@@ -138,6 +203,14 @@ export interface Kernels {
     upperAddress: number,
   ): number;
   screen_collect(upperAddress: number, count: number, floor: number, rowsAddress: number): number;
+  softmax_totals(
+    logitsAddress: number,
+    cols: number,
+    rows: number,
+    logitsStride: number,
+    outputAddress: number,
+  ): void;
+  sum_words(address: number, bytes: number): number;
   team_barrier(stateAddress: number, members: number): number;
   team_break(stateAddress: number): void;
 }
@@ -149,6 +222,34 @@ type MatmulTernary = (
   rowEnd: number,
   activationsAddress: number,
   activationStride: number,
+  recordsAddress: number,
+  tokens: number,
+  outputAddress: number,
+  outputStride: number,
+  scratchAddress: number,
+  scale: number,
+  accumulate: number,
+) => void;
+
+type MatmulTernaryListed = (
+  weightsAddress: number,
+  cols: number,
+  listAddress: number,
+  listed: number,
+  activationsAddress: number,
+  recordAddress: number,
+  outputAddress: number,
+  scratchAddress: number,
+  scale: number,
+) => void;
+
+export type MatmulTernaryGroups = (
+  weightsAddress: number,
+  scalesAddress: number,
+  cols: number,
+  rowBegin: number,
+  rowEnd: number,
+  activationsAddress: number,
   recordsAddress: number,
   tokens: number,
   outputAddress: number,
@@ -171,6 +272,14 @@ type MatmulFloat = (
   scale: number,
   accumulate: number,
 ) => void;
+
+type PackBlocks = (
+  blocksAddress: number,
+  rows: number,
+  cols: number,
+  codesAddress: number,
+  scalesAddress: number,
+) => number;
 
 type EmbeddingRow = (weightsAddress: number, cols: number, row: number, outputAddress: number) => void;
 
@@ -200,6 +309,14 @@ type GatedActivation = (
 /** Bytes of scratch that a call of the ternary product wants for its own. */
 export const ternaryScratchBytes = 256;
 
+/** Bytes of scratch for transpose_ternary. */
+export const transposeScratchBytes = 4608;
+/** The same for the product in groups. */
+export const groupScratchBytes = 6144;
+
+/** Enough for any product. */
+export const productScratchBytes: number = Math.max(ternaryScratchBytes, groupScratchBytes);
+
 /** Bytes of scratch that a call of attention wants for its own. */
 export function attentionScratchBytes(headSize: number, scratchPositions: number): number {
   return 512 + 4 * (headSize + scratchPositions) * 4;
@@ -217,4 +334,24 @@ export type TernaryForm = (typeof ternaryForms)[number];
 /** The ternary product of a kernel module in one of its forms. */
 export function ternaryKernel(kernels: Kernels, form: TernaryForm): Kernels["matmul_ternary_i8_plain"] {
   return kernels[`matmul_ternary_i8_${form}`];
+}
+
+/** The same for the rows of a list. */
+export function listedTernaryKernel(
+  kernels: Kernels,
+  form: TernaryForm,
+): Kernels["matmul_ternary_listed_i8_plain"] {
+  return kernels[`matmul_ternary_listed_i8_${form}`];
+}
+
+/** Weights that may share a scale in ternary-groups. */
+export type GroupSize = 64 | 128;
+
+/** The same for weights in groups with scales of their own. */
+export function ternaryGroupsKernel(
+  kernels: Kernels,
+  form: TernaryForm,
+  size: GroupSize,
+): MatmulTernaryGroups {
+  return kernels[`matmul_ternary_groups${size}_i8_${form}`];
 }

@@ -46,6 +46,25 @@ export interface Memories {
   view(place: Place, bytes: number): Uint8Array<SharedArrayBuffer>;
 }
 
+/** As much of `Memories` as taking and giving back needs: real ones, or ones that only count. */
+export interface Allocator extends Pick<Memories, "allocate" | "free"> {
+  readonly regions: readonly Pick<Region, "index">[];
+}
+
+/** Regions that hold nothing and count what is taken, for saying what something would take. */
+export function createCountingAllocator(regions: number): Allocator & { takenBytes(): number } {
+  let taken = 0;
+  return {
+    regions: Array.from({ length: regions }, (_, index) => ({ index })),
+    allocate(_, bytes) {
+      taken += roundUp(bytes);
+      return 0;
+    },
+    free: () => undefined,
+    takenBytes: () => taken,
+  };
+}
+
 interface Block {
   readonly address: number;
   readonly bytes: number;

@@ -9,7 +9,7 @@ export const q20: WeightFormat = groupsOf(64, "Q2_0");
 
 /**
  * The same in blocks of 128, at 2.125 bits each: what the fork that published the first such models wrote under the same
- * id, before GGML settled on 64. Readers tell the two apart by the size of the tensor; nothing new is written in it.
+ * id, before GGML settled on 64. Readers tell the two apart by the size of the tensor; converters had better write 64.
  */
 export const q20Groups128: WeightFormat = groupsOf(128, "Q2_0_G128");
 

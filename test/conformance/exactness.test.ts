@@ -4,6 +4,7 @@ import { type LanguageModel, loadModel, type LoadOptions } from "#dist/language-
 import { startEngine } from "#dist/model/engine.js";
 import { openFileSource } from "#dist/platform/node.js";
 import { goldenAvailable, goldenMissing, goldenPath, storytellerPath } from "../golden-path.js";
+import { formatOf, reformatModel } from "../reformatted-model.js";
 import {
   loadOrSkip,
   plainest,
@@ -22,18 +23,36 @@ const computations: readonly LoadOptions[] = [
   { kernelBuild: "relaxed", ternaryForm: "wide" } as const,
 ].flatMap((kernels) => [1, 2, 3].map((threads) => ({ ...kernels, threads })));
 
-const models = [
-  { name: "storyteller", path: storytellerPath, available: true },
+interface ExactModel {
+  readonly name: string;
+  readonly source: string | (() => Promise<Uint8Array>);
+  readonly available: boolean;
+}
+
+/** The storyteller with its ternary matrices in groups, the products of which have scales to add up in one order. */
+async function storytellerIn(format: string): Promise<Uint8Array> {
+  const isTernary = (tensor: string): boolean => tensor !== "token_embd.weight";
+  const { model } = await reformatModel(storytellerPath, (tensor) =>
+    isTernary(tensor) ? formatOf(format) : undefined,
+  );
+  return model;
+}
+
+const models: readonly ExactModel[] = [
+  { name: "storyteller", source: storytellerPath, available: true },
+  { name: "storyteller in groups of 128", source: () => storytellerIn("TQ2_0"), available: true },
+  { name: "storyteller in groups of 64", source: () => storytellerIn("Q2_0"), available: true },
   {
     name: "tiny-bitnet-b1.58-i2_s",
-    path: goldenPath("tiny-bitnet-b1.58-i2_s/model.gguf"),
+    source: goldenPath("tiny-bitnet-b1.58-i2_s/model.gguf"),
     available: goldenAvailable,
   },
-  { name: "tiny-bitnet-i2_s", path: goldenPath("tiny-bitnet-i2_s/model.gguf"), available: goldenAvailable },
-  { name: "tiny-llama-i2_s", path: goldenPath("tiny-llama-i2_s/model.gguf"), available: goldenAvailable },
+  { name: "tiny-bitnet-i2_s", source: goldenPath("tiny-bitnet-i2_s/model.gguf"), available: goldenAvailable },
+  { name: "tiny-llama-i2_s", source: goldenPath("tiny-llama-i2_s/model.gguf"), available: goldenAvailable },
 ];
 
-describe.each(models)("$name", ({ path, available }) => {
+describe.each(models)("$name", ({ source, available }) => {
+  let path: string | Uint8Array;
   let reference: LanguageModel;
   let ids: readonly number[];
   /** [ids][vocabulary] */
@@ -41,6 +60,7 @@ describe.each(models)("$name", ({ path, available }) => {
   let sampledText: string;
   beforeAll(async () => {
     if (!available) return;
+    path = typeof source === "string" ? source : await source();
     reference = await loadModel(path, plainest);
     ids = promptIds(reference);
     using session = reference.createSession();
@@ -60,7 +80,7 @@ describe.each(models)("$name", ({ path, available }) => {
   const some = computations.filter(
     ({ kernelBuild, ternaryForm }) => kernelBuild !== "relaxed" || ternaryForm !== "plain",
   );
-  it.for(path === storytellerPath ? computations : some)(
+  it.for(source === storytellerPath ? computations : some)(
     "has the same bits in the $kernelBuild build, $ternaryForm form, $threads threads: at once, one by one, in odd pieces",
     async (options, context) => {
       needsData(context);
@@ -76,6 +96,20 @@ describe.each(models)("$name", ({ path, available }) => {
       expect(await model.complete(sampledPrompt, sampling)).toBe(sampledText);
     },
   );
+
+  it.for([
+    { sparsity: "off", threads: 2 },
+    { sparsity: "on", threads: 1, kernelBuild: "simd128" },
+    { sparsity: "on", threads: 2, wide256: false },
+    { sparsity: "on", threads: 3, head: "screened" },
+    { sparsity: "auto", threads: 2 },
+  ] as const)("has the same bits with sparsity $sparsity and $threads threads", async (options, context) => {
+    needsData(context);
+    await using model = await loadModel(path, options);
+    await requirePieces(model, [1]);
+    await requirePieces(model, [2, 1, 1]);
+    expect(await model.complete(sampledPrompt, sampling)).toBe(sampledText);
+  });
 
   it("gives the last of all logits when asked for the last", async (context) => {
     needsData(context);

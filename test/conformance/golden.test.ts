@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { type LanguageModel, loadModel } from "#dist/language-model.js";
+import type { InnerSession } from "#dist/model/session.js";
+import { logLikelihoods } from "#dist/tools/log-likelihood.js";
+import { weightFormatById } from "#dist/weight-formats/index.js";
 import { recordFigure } from "../figures.js";
 import {
   committedGoldenPath,
@@ -9,6 +12,7 @@ import {
   storytellerPath,
 } from "../golden-path.js";
 import { at } from "../reference/float32.js";
+import { rewriteModel } from "../rewritten-model.js";
 import { type Golden, type GoldenPrompt, readGolden } from "./golden.js";
 
 // Whole prompts through the library against a native engine. Rounding activations to int8 makes these networks chaotic: a
@@ -16,17 +20,62 @@ import { type Golden, type GoldenPrompt, readGolden } from "./golden.js";
 // quantization. Hence tight bounds at position 0, where little has happened, and loose ones end to end; single operations
 // are compared tightly in golden-intermediates.test.ts.
 
-const models = [
-  { name: "storyteller", folder: committedGoldenPath("storyteller"), path: storytellerPath, available: true },
-  ...["tiny-bitnet-b1.58-i2_s", "tiny-bitnet-i2_s", "tiny-llama-i2_s"].map((name) => ({
-    name,
-    folder: goldenPath(name),
-    path: goldenPath(`${name}/model.gguf`),
-    available: goldenAvailable,
-  })),
+/** Bounds for engines that round activations alike. */
+const sameRule = { position0: 1e-3, perplexity: 0.015 };
+/**
+ * For TQ1_0 and TQ2_0 the native engine rounds activations by blocks of 256. We do so by token, as the models were trained,
+ * where a matrix has one scale, and else by blocks of 128. By the native engine's own figures the two rules lead 0.3 apart in
+ * a logit of position 0, and 0.9 % in perplexity: each is one throw of the noise of rounding.
+ */
+const otherRule = { position0: 0.5, perplexity: 0.025 };
+
+interface GoldenModel {
+  readonly name: string;
+  readonly folder: string;
+  readonly available: boolean;
+  readonly bounds: { readonly position0: number; readonly perplexity: number };
+  source(): string | Promise<Uint8Array>;
+}
+
+function goldenModel(name: string, bounds: GoldenModel["bounds"]): GoldenModel {
+  const source = (): string => goldenPath(`${name}/model.gguf`);
+  return { name, folder: goldenPath(name), available: goldenAvailable, bounds, source };
+}
+
+/** The same model, but one scale of each matrix differs in its last bit: then matrices are products of groups. */
+function inGroups(model: GoldenModel): GoldenModel {
+  const source = (): Promise<Uint8Array> =>
+    rewriteModel(goldenPath(`${model.name}/model.gguf`), ({ tensors }) => {
+      for (const [name, tensor] of tensors) {
+        if (weightFormatById(tensor.typeId)?.ternary !== true) continue;
+        // The scale, a half, ends the last block.
+        const data = tensor.data.slice();
+        data[data.length - 2] = (data[data.length - 2] ?? 0) ^ 1;
+        tensors.set(name, { ...tensor, data });
+      }
+    });
+  return { ...model, name: `${model.name} in groups`, source };
+}
+
+const blockModels = ["bitnet", "llama"].flatMap((model) =>
+  ["tq1_0", "tq2_0"].map((type) => goldenModel(`tiny-${model}-${type}`, otherRule)),
+);
+const models: readonly GoldenModel[] = [
+  {
+    name: "storyteller",
+    folder: committedGoldenPath("storyteller"),
+    available: true,
+    bounds: sameRule,
+    source: () => storytellerPath,
+  },
+  ...["tiny-bitnet-b1.58-i2_s", "tiny-bitnet-i2_s", "tiny-llama-i2_s"].map((name) =>
+    goldenModel(name, sameRule),
+  ),
+  ...blockModels,
+  ...blockModels.map(inGroups),
 ];
 
-describe.each(models)("$name against the native engine", ({ name, folder, path, available }) => {
+describe.each(models)("$name against the native engine", ({ name, folder, available, bounds, source }) => {
   let model: LanguageModel;
   let golden: Golden;
   /** Our logits of each prompt, [rows][vocabulary]. */
@@ -34,7 +83,7 @@ describe.each(models)("$name against the native engine", ({ name, folder, path, 
   beforeAll(async () => {
     if (!available) return;
     golden = readGolden(folder);
-    model = await loadModel(path, { threads: 2 });
+    model = await loadModel(await source(), { threads: 2 });
     for (const prompt of golden.prompts) {
       using session = model.createSession();
       ours.set(prompt, await session.evaluate(prompt.tokens, { logits: "all" }));
@@ -55,12 +104,12 @@ describe.each(models)("$name against the native engine", ({ name, folder, path, 
     for (const prompt of golden.prompts) expect(model.tokenize(prompt.text)).toEqual(prompt.tokens);
   });
 
-  it("has logits within 1e-3 at position 0", (context) => {
+  it(`has logits within ${bounds.position0} at position 0`, (context) => {
     needsData(context);
     for (const [prompt, logits] of ours) {
       const difference = largestDifference(row(logits, 0), row(golden.logits, prompt.logits_row0));
       recordFigure(`${name}, position 0, largest difference`, difference);
-      expect(difference).toBeLessThan(1e-3);
+      expect(difference).toBeLessThan(bounds.position0);
     }
   });
 
@@ -84,22 +133,17 @@ describe.each(models)("$name against the native engine", ({ name, folder, path, 
     expect(ratio).toBeLessThan(0.1);
   });
 
-  it("has a perplexity within 1.5 %", async (context) => {
+  it(`has a perplexity within ${bounds.perplexity * 100} %`, async (context) => {
     needsData(context);
     const { tokens, n_scored: scored, ppl } = golden.ppl;
-    using session = model.createSession();
-    const logits = await session.evaluate(tokens, { logits: "all" });
-    let negativeLogLikelihood = 0;
-    for (let t = 0; t < scored; t += 1) {
-      const scores = row(logits, t);
-      const largest = scores.reduce((most, score) => Math.max(most, score), -Infinity);
-      const sum = scores.reduce((total, score) => total + Math.exp(score - largest), 0);
-      negativeLogLikelihood -= at(scores, at(tokens, t + 1)) - largest - Math.log(sum);
-    }
     expect(scored).toBe(tokens.length - 1);
-    const perplexity = Math.exp(negativeLogLikelihood / scored);
+    using session = model.createSession();
+    const scorer = { session: session as InnerSession, vocabSize: golden.n_vocab };
+    // One window, and every position but the last scored: the tool scores second halves, with the same arithmetic.
+    const [values] = await logLikelihoods(scorer, tokens.slice(0, -1), [tokens.slice(1)], undefined);
+    const perplexity = Math.exp(-(values?.reduce((sum, value) => sum + value, 0) ?? NaN) / scored);
     recordFigure(`${name}, perplexity (native ${ppl})`, perplexity);
-    expect(Math.abs(perplexity / ppl - 1)).toBeLessThan(0.015);
+    expect(Math.abs(perplexity / ppl - 1)).toBeLessThan(bounds.perplexity);
   });
 
   it("chooses the same ids wherever the native engine's best two are more than 0.5 apart", async (context) => {

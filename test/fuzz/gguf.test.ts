@@ -5,13 +5,16 @@ import { BitNetError } from "#dist/errors.js";
 import { openModelFile } from "#dist/files/index.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { inspectModel } from "#dist/tools/inspect.js";
+import type { WeightFormat } from "#dist/weight-formats/index.js";
 import { arrayOf, entry, f32, ggufBytes, tensor, text, u32, u64 } from "../gguf-bytes.js";
 import { storytellerPath } from "../golden-path.js";
 
 const ALLOWED_CODES = ["FILE_CORRUPT", "UNSUPPORTED_FILE"];
 const TIME_LIMIT_MS = 2000;
+const MOST_DECODED = 10_000;
 const MEMORY_LIMIT_BYTES = 64 * 2 ** 20;
 
+const DATA_BYTES = 2880;
 /** Every kind of field in a few hundred bytes, so that mutations meet them all. */
 const small = ggufBytes({
   keys: [
@@ -24,8 +27,19 @@ const small = ggufBytes({
     entry("s", 9, arrayOf(8, 3, [text("a"), text("é"), text("🦊")])),
     entry("n", 9, arrayOf(9, 2, [arrayOf(0, 1, [1]), arrayOf(7, 1, [0])])),
   ],
-  tensors: [tensor("t", [128, 2], 36, 0), tensor("u", [4], 0, 96), tensor("v", [2, 2, 1, 1], 1, 128)],
-  dataBytes: 160,
+  tensors: [
+    tensor("t", [128, 2], 36, 0),
+    tensor("u", [4], 0, 96),
+    tensor("v", [2, 2, 1, 1], 1, 128),
+    tensor("tq1_0", [256], 34, 160),
+    // 64 blocks of 34 bytes, and no room for 128 of 18.
+    tensor("q2_0_g128", [128, 64], 42, 224),
+    tensor("q6_k", [256], 14, 2400),
+    tensor("q4_k", [256], 12, 2624),
+    tensor("q8_0", [32], 8, 2784),
+    tensor("q1_0", [128], 41, 2848),
+  ],
+  dataBytes: DATA_BYTES,
 });
 /** A real file: mutations fall in its header and the first tensors. */
 const real = readFileSync(storytellerPath);
@@ -112,12 +126,19 @@ async function openOrRefuse(bytes: Uint8Array): Promise<void> {
   const memoryBefore = process.memoryUsage();
   try {
     const file = await openModelFile(bytesSource(bytes));
-    for (const { name, shape, offset, bytes: length, format } of file.tensors.values()) {
+    for (const { name, shape, offset, bytes: length, type, format } of file.tensors.values()) {
       expect(shape.length >= 1 && shape.length <= 4 && shape.every((size) => size >= 1), name).toBe(true);
       expect(offset + length, name).toBeLessThanOrEqual(bytes.length);
-      if (format) expect(length).toBe(format.tensorBytes(shape.reduce((a, b) => a * b, 1)));
+      if (format === undefined) continue;
+      const elements = shape.reduce((a, b) => a * b, 1);
+      expect(length).toBe(format.tensorBytes(elements));
+      expect(type).toBe(format.name);
+      if (elements <= MOST_DECODED) decodeOrRefuse(format, bytes.subarray(offset, offset + length), elements);
     }
-    JSON.stringify(inspectModel(file));
+    for (const options of [{}, { contextLength: 2 ** 26, threads: 64 }]) {
+      const inspection = inspectModel(file, options);
+      expect(JSON.parse(JSON.stringify(inspection))).toEqual(inspection);
+    }
   } catch (error) {
     if (!(error instanceof BitNetError)) throw error;
     expect(ALLOWED_CODES).toContain(error.code);
@@ -133,7 +154,34 @@ async function openOrRefuse(bytes: Uint8Array): Promise<void> {
   expect(memoryAfter.heapUsed - memoryBefore.heapUsed).toBeLessThan(MEMORY_LIMIT_BYTES);
 }
 
+/** A tensor of the small file, not one of a real model: its bytes are whatever a mutation has made of them. */
+function decodeOrRefuse(format: WeightFormat, bytes: Uint8Array, elements: number): void {
+  try {
+    expect(format.decode(bytes, elements).length).toBe(elements);
+  } catch (error) {
+    if (!(error instanceof BitNetError)) throw error;
+    expect(error.code).toBe("FILE_CORRUPT");
+    expect(error.details.offset).toBeGreaterThanOrEqual(0);
+    expect(error.details.offset).toBeLessThan(bytes.length);
+  }
+}
+
 describe("openModelFile on damaged files", () => {
+  it("opens the small file as it is", async () => {
+    const file = await openModelFile(bytesSource(small.slice()));
+    expect(Array.from(file.tensors.values(), ({ type }) => type)).toEqual([
+      "I2_S",
+      "F32",
+      "F16",
+      "TQ1_0",
+      "Q2_0_G128",
+      "Q6_K",
+      "Q4_K",
+      "Q8_0",
+      "Q1_0",
+    ]);
+  });
+
   it("opens or refuses a small file with one to four mutations", async () => {
     const mutations = fc.array(mutation(small.length), { minLength: 1, maxLength: 4 });
     await fc.assert(
@@ -155,7 +203,7 @@ describe("openModelFile on damaged files", () => {
   });
 
   it("opens or refuses every single nasty word at every place of a small file's header", async () => {
-    for (let at = 4; at + 8 <= small.length - 160; at++) {
+    for (let at = 4; at + 8 <= small.length - DATA_BYTES; at++) {
       for (const word of [0n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 53n, 2n ** 64n - 1n]) {
         const bytes = small.slice();
         new DataView(bytes.buffer).setBigUint64(at, word, true);

@@ -59,6 +59,8 @@ export function defineKernelTests(tier: string): void {
 }
 
 function refused(build: Build, kernel: string): boolean {
-  const form = (["narrow", "wide"] as const).find((name) => kernel === `matmul_ternary_i8_${name}`);
+  const form = (["narrow", "wide"] as const).find(
+    (name) => kernel.startsWith("matmul_ternary_") && kernel.endsWith(`_i8_${name}`),
+  );
   return form !== undefined && !formWorks(build, form);
 }

@@ -7,8 +7,11 @@ import { int8ProductTwin, packHalvesTwin } from "./twins/int8-rows.js";
 import { bf16Layout, f16Layout, f32Layout, floatProductTwin, floatRowTwin } from "./twins/matmul-float.js";
 import { screenBoundsTwin, screenCollectTwin } from "./twins/screen.js";
 import { ternaryTwin } from "./twins/matmul-ternary.js";
+import { quantizeGroupsTwin, ternaryGroupsTwin } from "./twins/matmul-ternary-groups.js";
+import { packQ10Twin, packQ20Twin, packTq10Twin, packTq20Twin } from "./twins/pack-groups.js";
 import { packF16Twin, checkTernaryTwin, widenF16Twin } from "./twins/pack.js";
 import { quantizeI14Twin, quantizeI8Twin } from "./twins/quantize-activations.js";
+import { sumWordsTwin } from "./twins/read.js";
 import { rmsNormTwin } from "./twins/rms-norm.js";
 import {
   ropeFrequenciesTwin,
@@ -17,6 +20,16 @@ import {
   ropeTwin,
   storeHeadsTwin,
 } from "./twins/rope.js";
+import { rowTernaryGroupsTwin, rowTernaryTwin } from "./twins/row-ternary.js";
+import {
+  columnsTwin,
+  listedTwin,
+  listNonzeroTwin,
+  listPositiveTwin,
+  relu2ListedTwin,
+  transposeTwin,
+} from "./twins/sparse.js";
+import { softmaxTotalsTwin } from "./twins/softmax-totals.js";
 import { teamBarrierTwin, teamBreakTwin } from "./twins/team.js";
 
 /** Every kernel and the cases on which it is compared with its twin. A new kernel is tested by being listed here, and has to be. */
@@ -26,16 +39,34 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   check_ternary: checkTernaryTwin,
   gate_gelu: geluTwin,
   gate_relu2: relu2Twin,
+  gate_relu2_listed: relu2ListedTwin,
   gate_silu: siluTwin,
+  list_nonzero: listNonzeroTwin,
+  list_positive: listPositiveTwin,
   matmul_bf16_f32: floatProductTwin(bf16Layout),
   matmul_f16_f32: floatProductTwin(f16Layout),
   matmul_f32_f32: floatProductTwin(f32Layout),
   matmul_i8_i14: int8ProductTwin,
+  matmul_ternary_columns_i8: columnsTwin,
+  matmul_ternary_groups128_i8_narrow: ternaryGroupsTwin("narrow", 128),
+  matmul_ternary_groups128_i8_plain: ternaryGroupsTwin("plain", 128),
+  matmul_ternary_groups128_i8_wide: ternaryGroupsTwin("wide", 128),
+  matmul_ternary_groups64_i8_narrow: ternaryGroupsTwin("narrow", 64),
+  matmul_ternary_groups64_i8_plain: ternaryGroupsTwin("plain", 64),
+  matmul_ternary_groups64_i8_wide: ternaryGroupsTwin("wide", 64),
   matmul_ternary_i8_narrow: ternaryTwin("narrow"),
   matmul_ternary_i8_plain: ternaryTwin("plain"),
   matmul_ternary_i8_wide: ternaryTwin("wide"),
+  matmul_ternary_listed_i8_narrow: listedTwin("narrow"),
+  matmul_ternary_listed_i8_plain: listedTwin("plain"),
+  matmul_ternary_listed_i8_wide: listedTwin("wide"),
   pack_f16: packF16Twin,
   pack_halves_i8: packHalvesTwin,
+  pack_q1_0: packQ10Twin,
+  pack_q2_0: packQ20Twin,
+  pack_tq1_0: packTq10Twin,
+  pack_tq2_0: packTq20Twin,
+  quantize_activations_groups: quantizeGroupsTwin,
   quantize_activations_i14: quantizeI14Twin,
   quantize_activations_i8: quantizeI8Twin,
   rms_norm: rmsNormTwin,
@@ -47,11 +78,16 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   row_bf16: floatRowTwin(bf16Layout),
   row_f16: floatRowTwin(f16Layout),
   row_f32: floatRowTwin(f32Layout),
+  row_ternary: rowTernaryTwin,
+  row_ternary_groups: rowTernaryGroupsTwin,
   scale_rows: scaleRowsTwin,
   screen_bounds: screenBoundsTwin,
   screen_collect: screenCollectTwin,
+  softmax_totals: softmaxTotalsTwin,
   store_heads_f16: storeHeadsTwin,
+  sum_words: sumWordsTwin,
   team_barrier: teamBarrierTwin,
   team_break: teamBreakTwin,
+  transpose_ternary: transposeTwin,
   widen_f16: widenF16Twin,
 };

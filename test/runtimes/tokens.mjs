@@ -1,6 +1,6 @@
 // Runs on every runtime (scripts/runtimes.mjs): prints what this host writes and computes, for comparison bit by bit.
 import { createHash } from "node:crypto";
-import { loadModel } from "bitnet-wasm";
+import { loadModel, perplexity } from "bitnet-wasm";
 
 const model = await loadModel(undefined, {
   threads: Number(process.argv[2] ?? 2),
@@ -15,14 +15,14 @@ for (const options of [
 ]) {
   for await (const piece of model.generate("Once upon a time there was", options)) ids.push(piece.tokenId);
 }
+const text = "The little fox ran over the hill, and far away. ".repeat(8);
 const session = model.createSession();
-const logits = await session.evaluate(
-  model.tokenize("The little fox ran over the hill, and far away. ".repeat(8)),
-  {
-    logits: "all",
-  },
-);
+const logits = await session.evaluate(model.tokenize(text), { logits: "all" });
 session.dispose();
-const bits = createHash("sha256").update(new Uint8Array(logits.buffer)).digest("hex");
+const { perplexity: surprise } = await perplexity(model, text, { contextLength: 24 });
+const bits = createHash("sha256")
+  .update(new Uint8Array(logits.buffer))
+  .update(new Uint8Array(Float64Array.of(surprise).buffer))
+  .digest("hex");
 console.log(JSON.stringify({ kernelBuild: model.info.kernelBuild, ids: ids.join(" "), bits }));
 await model.dispose();

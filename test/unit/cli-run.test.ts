@@ -75,6 +75,16 @@ describe("bitnet run", () => {
     }
   });
 
+  it("writes the same with and without speculation, and says how drafts fared", async () => {
+    const text = "the mill, the mill, the mill, the mill,";
+    const args = ["-p", text, "-n", "40", "--temp", "0", "--frequency-penalty", "-1"];
+    const plain = await runJson([...args, "--speculation", "off"]);
+    for (const mode of ["auto", "prompt-lookup"])
+      expect((await runJson([...args, "--speculation", mode])).tokenIds).toEqual(plain.tokenIds);
+    const { stderr } = await runCli(["run", ...args, "--speculation", "prompt-lookup"]);
+    expect(stderr).toMatch(/^generation .*; [1-9]\d* of \d+ drafted tokens accepted$/m);
+  });
+
   it("prints the seed that repeats a text", async () => {
     const first = await runCli(["run", "-p", prompt, "-n", "24"]);
     const seed = /^seed +(\d+) /m.exec(first.stderr)?.[1] ?? expect.fail(first.stderr);

@@ -12,6 +12,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+function missing(): never {
+  throw new Error("there is no such result");
+}
+
 function succeeded({ stdout, stderr, status }: CliResult): string {
   expect([stderr, status]).toEqual(["", 0]);
   return stdout;
@@ -41,7 +45,15 @@ describe("bitnet inspect", () => {
     expect(stdout).toMatch(/^storyteller\.gguf: bitnet-b1\.58, 3\.47 MB\n/);
     expect(stdout).toMatch(/^blk\.0\.attn_q\.weight +I2_S +256 × 256 +16\.4 kB$/m);
     expect(stdout).toMatch(/^bits per weight +4\.59$/m);
-    expect(stdout).toMatch(/^read per token +3\.32 MB/m);
+    expect(stdout).toMatch(/^read per token +3\.31 MB of weights, and 3\.07 kB of KV cache for each token/m);
+    expect(stdout).not.toMatch(/^does not run/m);
+  });
+
+  it("estimates memory for a context and threads that are asked for", async () => {
+    const small = succeeded(await runCli(["inspect", "--ctx", "64", "-t", "3"]));
+    expect(small).toMatch(/^memory .* KV cache 197 kB for 64 tokens, working buffers .* for 3 threads$/m);
+    const { stderr, status } = await runCli(["inspect", "--ctx", "0"]);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/--ctx/)]);
   });
 
   it("names the byte where a cut file breaks off", async () => {
@@ -163,13 +175,66 @@ describe("bitnet bench", () => {
       `bitnet: ${storytellerPath} holds 256 tokens: measuring pp256, not pp512\n`,
       0,
     ]);
-    expect(stdout.split("\n").map((line) => line.split(/ +/)[0])).toEqual([
+    const lines = stdout.split("\n");
+    expect(lines.slice(0, 4).map((line) => line.split(/ +/)[0])).toEqual([
       `${storytellerPath}:`,
       "test",
       "pp256",
       "tg4",
-      "",
     ]);
+    expect(lines[0]).toMatch(/5\.78 M parameters; a token reads 3\.31 MB of weights and 3\.07 kB of cache/);
+    const share = /^tg4 +1 +\S+ +\S+ +\S+ … \S+ +\S+ .B\/s +(\d+) %/.exec(lines[3] ?? "");
+    expect(Number(share?.[1])).toBeGreaterThan(0);
+    expect(lines[2]).not.toContain("%");
+    expect(lines[4]).toMatch(
+      /^ {2}first token: \d+ ms after loading began; \d+ ms after a prompt of 5 tokens/,
+    );
+    expect(lines[5]).toMatch(
+      /^ {2}limit: \S+ tokens\/s; doing nothing else, 1 thread reads these 3\.31 MB of weights at \S+ .B\/s/,
+    );
+    expect(lines[6]).toMatch(/^ {2}energy/);
+    expect(lines[7]).toMatch(/^ {2}estimate of the arithmetic alone.*0\.829 µJ at 7 nm/);
+    expect(lines.slice(8)).toEqual([""]);
+  });
+
+  it("--json --details has all that the table tells; --profile parts add up to the token", async () => {
+    const args = ["bench", "-p", "8", "-n", "4", "-t", "1", "-r", "2", "--json", "--details", "--profile"];
+    interface Details {
+      readonly firstToken: Readonly<Record<string, number>>;
+      readonly profile: { readonly parts: readonly { readonly ms: number }[]; readonly tokenMs: number };
+    }
+    const [prompt, text] = JSON.parse(succeeded(await runCli(args))) as readonly (Details &
+      Readonly<Record<string, unknown>>)[];
+    expect(Object.keys(text ?? {}).slice(10)).toEqual([
+      "firstToken",
+      "bytesPerToken",
+      "readBytesPerSecond",
+      "bandwidthBytesPerSecond",
+      "bandwidthShare",
+      "joulesPerToken",
+      "energyCounters",
+      "estimatedArithmeticJoulesPerToken",
+      "profile",
+    ]);
+    expect(prompt).toMatchObject({ bytesPerToken: null, bandwidthShare: null, profile: null });
+    const { firstToken, profile } = text ?? missing();
+    expect(Object.keys(firstToken)).toEqual([
+      "promptTokens",
+      "fromLoadMs",
+      "coldMs",
+      "medianMs",
+      "minMs",
+      "maxMs",
+    ]);
+    const hundredths = profile.parts.map(({ ms }) => Math.round(ms * 100));
+    expect(hundredths.reduce((sum, part) => sum + part, 0)).toBe(Math.round(profile.tokenMs * 100));
+    expect(Math.min(...hundredths)).toBeGreaterThanOrEqual(0);
+  });
+
+  it("refuses --details without --json", async () => {
+    const { stderr, status } = await runCli(["bench", "--details"]);
+    expect([stderr.split("\n").length, status]).toEqual([2, 2]);
+    expect(stderr).toMatch(/^bitnet: INVALID_ARGUMENT: --details goes with --json/);
   });
 
   it.skipIf(process.platform === "win32")("stops at Ctrl-C with status 130", async () => {

@@ -13,19 +13,19 @@ describe("bitnet", () => {
   it("--help names every command on standard output, with examples", async () => {
     const { stdout, stderr, status } = await runCli(["--help"]);
     expect([stderr, status]).toEqual(["", 0]);
-    for (const name of ["run", "inspect", "dummy", "bench"])
+    for (const name of ["run", "pull", "list", "rm", "inspect", "dummy", "bench", "perplexity", "eval"])
       expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
     expect(stdout).toContain("Examples:");
   });
 
-  it.each(["run", "inspect", "dummy", "bench"])(
+  it.each(["run", "pull", "list", "rm", "inspect", "dummy", "bench", "perplexity", "eval"])(
     "%s --help has examples and hides the flags for experiments",
     async (name) => {
       const { stdout, status } = await runCli([name, "--help"]);
       expect(status).toBe(0);
       expect(stdout).toContain(`Usage: bitnet ${name}`);
       expect(stdout).toContain("Examples:");
-      expect(stdout).not.toMatch(/--kernel-build|--ternary-form|--head/);
+      expect(stdout).not.toMatch(/--kernel-build|--ternary-form|--head(?!-type)/);
     },
   );
 

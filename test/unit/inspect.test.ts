@@ -1,13 +1,25 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { openModelFile } from "#dist/files/index.js";
+import { encodeGgufHeader } from "#dist/files/gguf-header.js";
+import { planTensor } from "#dist/files/gguf-writer.js";
+import { loadModel } from "#dist/index.js";
+import { allocateWork } from "#dist/model/work-plan.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
-import { inspectModel, type Inspection } from "#dist/tools/inspect.js";
+import { dummyMetadata } from "#dist/tools/dummy-metadata.js";
+import { dummyShapes, dummyTensors } from "#dist/tools/dummy-shapes.js";
+import { writeDummyModel } from "#dist/tools/dummy.js";
+import { inspectModel, type Inspection, type InspectOptions } from "#dist/tools/inspect.js";
+import { createCountingAllocator, createMemories } from "#dist/wasm/memory.js";
+import { weightFormatByName, type WeightFormat } from "#dist/weight-formats/index.js";
 import { arrayOf, entry, f32, ggufBytes, tensor, text, u32, u64, type FileParts } from "../gguf-bytes.js";
 import { storytellerPath } from "../golden-path.js";
 
-async function inspect(bytes: Uint8Array): Promise<Inspection> {
-  return inspectModel(await openModelFile(bytesSource(bytes)));
+async function inspect(bytes: Uint8Array, options?: InspectOptions): Promise<Inspection> {
+  return inspectModel(await openModelFile(bytesSource(bytes)), options);
 }
 const inspectParts = (parts: FileParts): Promise<Inspection> => inspect(ggufBytes(parts));
 
@@ -34,9 +46,19 @@ describe("inspectModel", () => {
     expect(summary.parameters).toBe(ternary + 256 * 4096 + 6 * (256 * 3 + 768) + 256);
     expect(summary.bytesByType).toEqual({ F16: 2097152, F32: 37888, I2_S: ternary / 4 + 42 * 32 });
     expect(summary.fileBytes).toBe(bytes.length);
+    expect(summary.problem).toBeNull();
     // 6 layers of 2 heads of 64, keys and values in halves, for 256 positions.
-    expect(summary.estimatedMemory).toMatchObject({ head: 2097152, kvCache: 6 * 2 * 128 * 2 * 256 });
-    expect(summary.bytesPerToken).toBe(tensors.reduce((sum, info) => sum + info.bytes, 0));
+    expect(summary.estimatedMemory).toMatchObject({
+      // Codes without the 32 bytes after each matrix, those of `down` by columns as well, and norms.
+      weights: ternary / 4 + (6 * 256 * 768) / 4 + 37888,
+      head: 2097152,
+      headScreened: false,
+      kvCache: 6 * 2 * 128 * 2 * 256,
+      contextLength: 256,
+      threads: 1,
+    });
+    expect(summary.kvBytesPerPosition).toBe(6 * 2 * 128 * 2);
+    expect(summary.bytesPerToken).toBe(ternary / 4 + 37888 + 2097152);
   });
 
   it("is plain data that JSON keeps, whatever the metadata holds", async () => {
@@ -67,12 +89,150 @@ describe("inspectModel", () => {
     expect(inspection.summary.estimatedMemory.kvCache).toBeNull();
   });
 
-  it("counts one row of an embedding that is not the head as well", async () => {
+  it("describes a file that is no model with what its tensors take, and says what is wrong", async () => {
     const { summary } = await inspectParts({
+      keys: [entry("general.architecture", 8, text("mamba")), entry("mamba.context_length", 4, u32(64))],
       tensors: [tensor("token_embd.weight", [8, 4], 0, 0), tensor("output.weight", [8, 4], 0, 128)],
       dataBytes: 256,
     });
-    expect(summary.bytesPerToken).toBe(8 * 4 + 128);
-    expect(summary.estimatedMemory).toMatchObject({ weights: 128, head: 128 });
+    expect(summary.bytesPerToken).toBe(128);
+    expect(summary.problem).toMatch(/its architecture is "mamba", which has no graph here/);
+    expect(summary.estimatedMemory).toEqual({
+      weights: 128,
+      head: 128,
+      headScreened: false,
+      kvCache: null,
+      work: null,
+      contextLength: 64,
+      threads: 1,
+      total: 256,
+    });
+  });
+});
+
+describe("inspectModel's estimates", () => {
+  it.each([["tiny"], ["125M"]])("are what loading %s takes", async (size) => {
+    const folder = await mkdtemp(join(tmpdir(), "bitnet-inspect-"));
+    try {
+      const path = join(folder, "model.gguf");
+      await writeDummyModel({ size, path });
+      const { summary } = await inspect(readFileSync(path), { contextLength: 200, threads: 2 });
+      const { weights, head, kvCache, work } = summary.estimatedMemory;
+      await using model = await loadModel(path, { contextLength: 200, threads: 2 });
+      const { memoryBytes } = model.info;
+      expect(head).toBe(memoryBytes.head);
+      expect(kvCache).toBe(memoryBytes.kvCache);
+      // Loaded weights are all that is taken before the first session: with rotary tables and the team's barrier.
+      const shape = dummyShapes.get(size) ?? expect.fail(size);
+      const tables = 200 * (shape.width / shape.heads) * 4;
+      expect(memoryBytes.weights - tables - weights).toBeGreaterThanOrEqual(0);
+      expect(memoryBytes.weights - tables - weights).toBeLessThan(16_384);
+      expect(work).toBeGreaterThan(tables);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("count buffers as real memories do", () => {
+    const sizes = {
+      layers: 3,
+      width: 256,
+      feedForward: 768,
+      heads: 4,
+      kvHeads: 2,
+      headSize: 64,
+      vocabSize: 5000,
+      contextLength: 512,
+    };
+    const model = {
+      sizes,
+      layers: [0, 0, 1].map((region) => ({
+        region,
+        output: { outputNorm: undefined },
+        down: { outputNorm: undefined },
+      })),
+      headRegion: 1,
+      embeddingRegion: 1,
+      inputForms: new Set(["i8", "i14"] as const),
+    };
+    const options = { id: 1, contextLength: 300, members: 3 };
+    const counting = createCountingAllocator(2);
+    allocateWork(counting, model, options);
+    const memories = createMemories();
+    memories.addRegion();
+    memories.addRegion();
+    allocateWork(memories, model, options);
+    expect(counting.takenBytes()).toBe(memories.regions.reduce((sum, { usedBytes }) => sum + usedBytes, 0));
+    memories.dispose();
+  });
+
+  /** A dummy model whose tensors are all zeros and nowhere: inspect reads the header only. */
+  async function inspectShape(
+    size: string,
+    options: InspectOptions = {},
+    matrixTypeId?: number,
+  ): Promise<Inspection> {
+    const shape = dummyShapes.get(size) ?? expect.fail(size);
+    const formats = { embedding: "f16", norm: "f32", linear: "i2_s", residual: "i2_s" } as const;
+    const tensors = dummyTensors(shape).map(({ name, shape: dimensions, role }) => {
+      const plan = planTensor(name, dimensions, weightFormatByName(formats[role]) as WeightFormat);
+      return plan.typeId === 36 ? { ...plan, typeId: matrixTypeId ?? plan.typeId } : plan;
+    });
+    const { bytes } = encodeGgufHeader({ metadata: await dummyMetadata(size, shape, undefined), tensors });
+    const dataBytes = tensors.reduce((sum, plan) => sum + Math.ceil(plan.bytes / 32) * 32, 0);
+    const source = bytesSource(bytes);
+    return inspectModel(
+      await openModelFile({
+        name: "nowhere",
+        size: bytes.length + dataBytes,
+        async readInto(offset, target) {
+          target.fill(0);
+          target.set(bytes.subarray(offset, offset + target.length));
+        },
+        read: (offset, length) => source.read(offset, Math.min(length, bytes.length - offset)),
+        close: async () => undefined,
+      }),
+      options,
+    );
+  }
+
+  it("know 2B4T's: a screen in place of its head, a cache that grows with the context", async () => {
+    const { summary } = await inspectShape("2B4T", { threads: 2 });
+    const { weights, head, headScreened, kvCache, work } = summary.estimatedMemory;
+    expect(summary.problem).toBeNull();
+    // 2.085 thousand million ternary weights at 2 bits, `down` twice, and norms.
+    const columns = (30 * 2560 * 6912) / 4;
+    expect(Math.abs((weights - columns) / 521e6 - 1)).toBeLessThan(0.01);
+    expect([head, headScreened]).toEqual([128_256 * (2560 + 16), true]);
+    expect(kvCache).toBe(30 * 2 * 5 * 128 * 2 * 4096);
+    expect(work).toBeLessThan(64e6);
+    expect(summary.bytesPerToken).toBe(weights - columns + head);
+
+    const half = (await inspectShape("2B4T", { threads: 2, contextLength: 2048 })).summary;
+    expect(half.estimatedMemory).toMatchObject({ weights, head, kvCache: (kvCache ?? 0) / 2 });
+    expect(half.estimatedMemory.work).toBeLessThan(work ?? 0);
+  });
+
+  it("give each memory of 4 GiB its working buffers", async () => {
+    const one = (await inspectShape("7B")).summary.estimatedMemory;
+    const seven = (await inspectShape("100B")).summary.estimatedMemory;
+    expect(seven.weights).toBeGreaterThan(5 * 2 ** 32);
+    // Activations are about twice as wide, in seven memories.
+    expect(seven.work).toBeGreaterThan(8 * (one.work ?? 0));
+  });
+
+  it("go on with a context that the model was not made for, and say so", async () => {
+    const { summary } = await inspectShape("125M", { contextLength: 4096 });
+    expect(summary.problem).toMatch(/4096 tokens is more than the model was made for \(2048\)/);
+    expect(summary.estimatedMemory.kvCache).toBe(11 * 2 * 768 * 2 * 4096);
+  });
+
+  it("take a type that no kernel reads at its size in the file, and say so", async () => {
+    const { summary } = await inspectShape("125M", {}, 38);
+    expect(summary.problem).toMatch(/has type TL1, whose layout depends on the build that wrote it/);
+    const { TL1: matrices = 0, F32: norms = 0 } = summary.bytesByType;
+    expect(matrices).toBeGreaterThan(20e6);
+    expect(summary.estimatedMemory).toMatchObject({ weights: matrices + norms, headScreened: false });
+    expect(summary.ternaryParameters).toBe(0);
   });
 });

@@ -156,6 +156,7 @@ describe("a loaded model", () => {
     ["maxTokens", { maxTokens: 0 }],
     ["seed", { seed: -1 }],
     ["stop", { stop: "" }],
+    ["speculation", { speculation: "always" as "auto" }],
   ])("refuses %s outside its range and names it", async (name, options) => {
     await expect(model.complete("Once", options)).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
@@ -293,7 +294,7 @@ describe("loading", () => {
     const junk = new Uint8Array(100).fill(7);
     await expect(loadModel("no-such-file.gguf")).rejects.toEqual(code("FILE_NOT_FOUND"));
     await expect(loadModel(junk)).rejects.toEqual(code("FILE_CORRUPT"));
-    await expect(loadModel("hf:owner/repo")).rejects.toEqual(code("INVALID_ARGUMENT"));
+    await expect(loadModel("hf:owner")).rejects.toEqual(code("INVALID_ARGUMENT"));
     await expect(loadModel(undefined, { threads: 0 })).rejects.toEqual(code("INVALID_ARGUMENT"));
     await expect(loadModel(undefined, { threads: 1.5 })).rejects.toEqual(code("INVALID_ARGUMENT"));
     await expect(loadModel(undefined, { contextLength: 257 })).rejects.toEqual(code("INVALID_ARGUMENT"));

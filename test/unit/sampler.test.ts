@@ -194,6 +194,7 @@ describe("resolveGenerateOptions", () => {
       frequencyPenalty: 0,
       repeatLastN: 64,
       logitBias: new Map(),
+      speculation: "auto",
       stop: [],
       logprobs: false,
       signal: undefined,

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { convert as convertModel, type Conversion, type ConvertOptions } from "../../tools/convert.js";
 import { convertibleTypes } from "../../tools/convert-plan.js";
 import type { CliCommand } from "../command.js";
+import { localModel } from "../local-model.js";
 import { createProgressBar } from "../progress-bar.js";
 import type { Terminal } from "../terminal.js";
 import { formatBytes, formatMs } from "../units.js";
@@ -33,7 +34,7 @@ export const convert: CliCommand = {
   define(command: Command, terminal: Terminal): void {
     command
       .usage("<model> -o <file> [options]")
-      .argument("<model>", "a GGUF file or a checkpoint's folder")
+      .argument("<model>", "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo")
       .requiredOption("-o, --output <file>", "the GGUF file to write")
       .option("--type <type>", "how the matrices of layers are stored", "i2_s")
       .option("--head-type <type>", "how the output head is stored (default: as it is; f16 from a folder)")
@@ -46,8 +47,9 @@ export const convert: CliCommand = {
 };
 
 async function convertFile(model: string, flags: ConvertFlags, terminal: Terminal): Promise<void> {
+  const local = await localModel(model, terminal);
   const startedMs = performance.now();
-  const result = await withBar(model, { ...flags, signal: terminal.signal }, terminal);
+  const result = await withBar(local, { ...flags, signal: terminal.signal }, terminal);
   const convertMs = Math.round(performance.now() - startedMs);
   terminal.write(
     flags.json === true ? `${JSON.stringify({ ...result, convertMs })}\n` : describe(result, convertMs),

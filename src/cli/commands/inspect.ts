@@ -1,8 +1,17 @@
 import type { Command } from "commander";
 import { findModel } from "../../checkpoints/openable-model.js";
 import { embeddedModelUrl } from "../../language-model.js";
-import { type Abridged, type Inspection, inspectModel, type JsonValue } from "../../tools/inspect.js";
+import { availableParallelism } from "../../platform/node.js";
+import {
+  type Abridged,
+  type Inspection,
+  type InspectOptions,
+  inspectModel,
+  type JsonValue,
+} from "../../tools/inspect.js";
 import type { CliCommand } from "../command.js";
+import { parseCount } from "../flag-values.js";
+import { localModel } from "../local-model.js";
 import { modelName } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 import { createTextTable } from "../text-table.js";
@@ -11,11 +20,18 @@ import { visible } from "../visible.js";
 
 const help = `
 Reads the header only, so a file of any size is described at once, whether or not it could be run.
+Memory is what loading it plans for: weights as kernels read them, the output head or its screen, the KV cache of one full
+context and the working buffers of one session.
 --json prints { architecture, metadata, tensors: [{ name, shape, type, bytes }], summary }.
 
 Examples:
   bitnet inspect
+  bitnet inspect model.gguf --ctx 2048
   bitnet inspect model.gguf --json`;
+
+interface InspectFlags extends InspectOptions {
+  readonly json?: true;
+}
 
 /** Metadata values are cut here in the table; --json has them in full. */
 const mostCharacters = 72;
@@ -25,25 +41,52 @@ export const inspect: CliCommand = {
   summary: "Show a file's metadata, tensors and memory needs",
   define(command: Command, terminal: Terminal): void {
     command
-      .argument("[file]", "a GGUF file or a checkpoint's folder (default: the embedded model)")
+      .argument(
+        "[file]",
+        "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo (default: the embedded model)",
+      )
+      .option(
+        "-c, --ctx <tokens>",
+        "context length to estimate memory for (default: the model's)",
+        parseCount(1),
+      )
+      .option(
+        "-t, --threads <count>",
+        "threads to estimate memory for (default: one per available CPU)",
+        parseCount(1),
+      )
       .option("--json", "print one JSON object")
       .addHelpText("after", help)
-      .action((path: string | undefined, flags: { readonly json?: true }) =>
-        inspectFile(path, flags.json === true, terminal),
+      .action((path: string | undefined, { ctx, ...flags }: InspectFlags & { readonly ctx?: number }) =>
+        inspectFile(path, { contextLength: ctx, ...flags }, terminal),
       );
   },
 };
 
-async function inspectFile(path: string | undefined, json: boolean, terminal: Terminal): Promise<void> {
-  const inspection = await readInspection(path, terminal.signal);
-  terminal.write(json ? `${JSON.stringify(inspection)}\n` : describeInspection(modelName(path), inspection));
+async function inspectFile(
+  path: string | undefined,
+  { json, contextLength, threads = availableParallelism() }: InspectFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const options = { contextLength, threads };
+  const inspection = await readInspection(await localModel(path, terminal), terminal.signal, options);
+  terminal.write(
+    json === true
+      ? `${JSON.stringify(inspection)}
+`
+      : describeInspection(modelName(path), inspection),
+  );
 }
 
 /** Opens a file, a folder or the embedded model for as long as it takes to describe it. */
-export async function readInspection(path: string | undefined, signal: AbortSignal): Promise<Inspection> {
+export async function readInspection(
+  path: string | undefined,
+  signal: AbortSignal,
+  options: InspectOptions = {},
+): Promise<Inspection> {
   const found = await findModel(path ?? embeddedModelUrl);
   try {
-    return inspectModel(await found.open({ signal }));
+    return inspectModel(await found.open({ signal }), options);
   } finally {
     await found.close();
   }
@@ -81,13 +124,13 @@ function tableLines(...[columns, rows]: Parameters<typeof createTextTable>): rea
 }
 
 function summaryLines(tensorCount: number, summary: Inspection["summary"]): readonly string[] {
-  const { parameters, ternaryParameters, bytesByType, estimatedMemory: memory } = summary;
+  const { parameters, ternaryParameters, bytesByType, problem, kvBytesPerPosition } = summary;
   const types = Object.entries(bytesByType).sort(([, a], [, b]) => b - a);
   const tensorBytes = types.reduce((sum, [, bytes]) => sum + bytes, 0);
-  const cache =
-    memory.kvCache === null
-      ? "KV cache unknown"
-      : `KV cache ${formatBytes(memory.kvCache)} for ${memory.contextLength ?? 0} tokens`;
+  const perPosition =
+    kvBytesPerPosition === null
+      ? ""
+      : `, and ${formatBytes(kvBytesPerPosition)} of KV cache for each token before it`;
   const rows = [
     [
       "tensors",
@@ -95,13 +138,24 @@ function summaryLines(tensorCount: number, summary: Inspection["summary"]): read
     ],
     ["parameters", `${formatCount(parameters)}, of which ${formatCount(ternaryParameters)} ternary`],
     ["bits per weight", parameters > 0 ? ((tensorBytes * 8) / parameters).toFixed(2) : "-"],
-    [
-      "memory",
-      `${formatBytes(memory.total)}: weights ${formatBytes(memory.weights)}, head ${formatBytes(memory.head)}, ${cache}`,
-    ],
-    ["read per token", `${formatBytes(summary.bytesPerToken)} of weights`],
+    ["memory", describeMemory(summary.estimatedMemory)],
+    ["read per token", `${formatBytes(summary.bytesPerToken)} of weights${perPosition}`],
+    ...(problem === null ? [] : [["does not run", problem]]),
   ];
   return rows.map(([name = "", value = ""]) => `${name.padEnd(15)}  ${visible(value)}`);
+}
+
+function describeMemory(memory: Inspection["summary"]["estimatedMemory"]): string {
+  const { weights, head, headScreened, kvCache, work, contextLength, threads } = memory;
+  const parts = [
+    `weights ${formatBytes(weights)}`,
+    `head ${formatBytes(head)}${headScreened ? " (its screen)" : ""}`,
+    kvCache === null
+      ? "KV cache unknown"
+      : `KV cache ${formatBytes(kvCache)} for ${contextLength ?? 0} tokens`,
+    ...(work === null ? [] : [`working buffers ${formatBytes(work)} for ${threads} threads`]),
+  ];
+  return `${formatBytes(memory.total)}: ${parts.join(", ")}`;
 }
 
 function describeValue(value: JsonValue): string {

@@ -2,7 +2,11 @@ import { type Command, Option } from "commander";
 import { BitNetError } from "../../errors.js";
 import type { FinishReason } from "../../generation/generate-piece.js";
 import { randomSeed } from "../../generation/random.js";
-import { type GenerateOptions, resolveGenerateOptions } from "../../generation/sampling-options.js";
+import {
+  type GenerateOptions,
+  resolveGenerateOptions,
+  type SpeculationCounts,
+} from "../../generation/sampling-options.js";
 import type { LanguageModel } from "../../language-model.js";
 import type { CliCommand } from "../command.js";
 import { parseNumber } from "../flag-values.js";
@@ -38,7 +42,10 @@ export const run: CliCommand = {
   summary: "Continue a text",
   define(command: Command, terminal: Terminal): void {
     command
-      .argument("[model]", "a GGUF file or a checkpoint's folder (default: the embedded model)")
+      .argument(
+        "[model]",
+        "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo (default: the embedded model)",
+      )
       .addOption(new Option("-p, --prompt <text>", "the text to continue").conflicts("file"))
       .option("-f, --file <path>", "read the prompt from a file")
       .option(
@@ -99,10 +106,14 @@ async function writeText(task: {
   print(echoed);
 
   const record = createRunRecord(promptTokens, task.loadMs);
+  let speculation: SpeculationCounts | undefined;
+  const onSpeculation = (counts: SpeculationCounts): void => {
+    speculation = counts;
+  };
   let endedBy: FinishReason = "abort";
   let failed = true;
   try {
-    for await (const piece of model.generate(prompt, options)) {
+    for await (const piece of model.generate(prompt, { ...options, onSpeculation })) {
       record.add(piece);
       print(piece.text);
     }
@@ -116,17 +127,22 @@ async function writeText(task: {
     if (!/(^|\n)$/.test(echoed + result.text)) print("\n");
     if (!failed || result.generatedTokens > 0) {
       if (flags.json === true) terminal.write(`${JSON.stringify(result)}\n`);
-      else terminal.note(statistics(result, model, options));
+      else terminal.note(statistics(result, speculation, model, options));
     }
   }
 }
 
 function statistics(
   result: RunResult,
+  speculation: SpeculationCounts | undefined,
   { info }: LanguageModel,
   { seed, temperature }: GenerateOptions,
 ): string {
   const { promptTokens, generatedTokens, finishReason, timings } = result;
+  const drafts =
+    speculation === undefined
+      ? ""
+      : `; ${speculation.acceptedTokens} of ${speculation.draftedTokens} drafted tokens accepted`;
   const promptRate = formatRate((promptTokens * 1000) / timings.promptMs);
   const lines = [
     ["load", formatMs(timings.loadMs), `${info.threads} threads, ${info.kernelBuild}`],
@@ -134,7 +150,7 @@ function statistics(
     [
       "generation",
       formatMs(timings.generationMs),
-      `${generatedTokens} tokens, ${formatRate(timings.tokensPerSecond)} tokens/s, ended by ${finishReason}`,
+      `${generatedTokens} tokens, ${formatRate(timings.tokensPerSecond)} tokens/s, ended by ${finishReason}${drafts}`,
     ],
     ...(temperature === 0 ? [] : [["seed", String(seed), "--seed with this number repeats the text"]]),
   ];

@@ -1,0 +1,343 @@
+// From ternary blocks on disk to ternary-groups (matmul-ternary-groups); weight-formats/ in TypeScript defines what they mean.
+//
+// Every function here takes whole rows of blocks and gives, for each, its codes and a scale for every group, both filled up as
+// the layout wants. A group of zeros gets the scale zero, and a group with the scale zero gets codes of zeros, so that equal
+// weights are packed to equal bytes. They return 0, or 1 + the index of the first block that is damaged: its scale is not
+// finite or, where no writer makes a code 3, it holds one.
+
+import { IEEE_HALF_UNIT } from "../simd/half";
+
+/** Bytes of 128 codes. */
+// @ts-ignore: decorator
+@inline
+const BLOCK_BYTES: usize = 32;
+/** Codes of 1, which is zero, in all places of a byte. */
+// @ts-ignore: decorator
+@inline
+const ZEROS: u8 = 0x55;
+
+/** An IEEE half as f32, exactly; not finite where the half is not. */
+// @ts-ignore: decorator
+@inline
+function loadHalf(at: usize): f32 {
+  const bits = <u32>load<u16>(at);
+  const sign = (bits & 0x8000) << 16;
+  if ((bits & 0x7c00) == 0x7c00) return Infinity;
+  return reinterpret<f32>(sign | ((bits & 0x7fff) << 13)) * IEEE_HALF_UNIT;
+}
+
+/** Whether any of 64 codes is 3. */
+// @ts-ignore: decorator
+@inline
+function hasThree(codes: v128): bool {
+  // A 16-bit shift carries a bit between bytes, into a place that the mask leaves out.
+  return v128.any_true(v128.and(v128.and(codes, i16x8.shr_u(codes, 1)), i8x16.splat(ZEROS)));
+}
+
+/** Stores 128 codes and their one scale. */
+// @ts-ignore: decorator
+@inline
+function storeGroup(codes: usize, low: v128, high: v128, scaleAt: usize, scale: f32): void {
+  const zeros = i8x16.splat(ZEROS);
+  const isZero =
+    scale == 0 || !v128.any_true(v128.or(v128.xor(low, zeros), v128.xor(high, zeros)));
+  v128.store(codes, isZero ? zeros : low);
+  v128.store(codes, isZero ? zeros : high, 16);
+  store<f32>(scaleAt, isZero ? 0 : scale);
+}
+
+/** Bytes of a row of scales, in whole vectors. */
+// @ts-ignore: decorator
+@inline
+function scaleBytes(groups: usize): usize {
+  return ((groups + 3) & ~3) << 2;
+}
+
+/** Fills up a row of scales, of which `at` is the first that stands for no group. */
+// @ts-ignore: decorator
+@inline
+function fillScales(at: usize, end: usize): void {
+  for (; at < end; at += 4) store<f32>(at, 0);
+}
+
+/** The order of a byte's four codes reversed. */
+// @ts-ignore: decorator
+@inline
+function reverseCodes(v: v128): v128 {
+  const ends = v128.or(
+    v128.and(i16x8.shl(v, 6), i8x16.splat(<i8>0xc0)),
+    v128.and(i16x8.shr_u(v, 6), i8x16.splat(0x03)),
+  );
+  const middle = v128.or(
+    v128.and(i16x8.shl(v, 2), i8x16.splat(0x30)),
+    v128.and(i16x8.shr_u(v, 2), i8x16.splat(0x0c)),
+  );
+  return v128.or(ends, middle);
+}
+
+/**
+ * TQ2_0 → ternary-groups of 128: blocks of 256 weights in 66 bytes, each two groups.
+ *
+ * Shapes    blocks [rows, cols / 256] · codes [rows, cols] · scales [rows, groups]
+ * Requires  cols % 256 == 0 · codes and scales overlap nothing
+ * Returns   0, or 1 + the index of the first damaged block
+ * Exact     lossless
+ * Splits    by rows
+ */
+export function pack_tq2_0(blocks: usize, rows: usize, cols: usize, codes: usize, scales: usize): usize {
+  const perRow = cols >> 8;
+  const rowScaleBytes = scaleBytes(perRow << 1);
+  for (let row: usize = 0; row < rows; ++row) {
+    for (let block: usize = 0; block < perRow; ++block) {
+      const from = blocks + (row * perRow + block) * 66;
+      const scale = loadHalf(from + 64);
+      const a = reverseCodes(v128.load(from));
+      const b = reverseCodes(v128.load(from, 16));
+      const c = reverseCodes(v128.load(from, 32));
+      const d = reverseCodes(v128.load(from, 48));
+      const threes = hasThree(a) || hasThree(b) || hasThree(c) || hasThree(d);
+      if (scale == Infinity || threes) return 1 + row * perRow + block;
+      const at = scales + (block << 3);
+      storeGroup(codes, a, b, at, scale);
+      storeGroup(codes + BLOCK_BYTES, c, d, at + 4, scale);
+      codes += 2 * BLOCK_BYTES;
+    }
+    fillScales(scales + (perRow << 3), scales + rowScaleBytes);
+    scales += rowScaleBytes;
+  }
+  return 0;
+}
+
+// TQ1_0: a byte is a binary fraction f / 256 of a base-3 number's size; its first digit is ⌊3f / 256⌋, what follows is 3f mod 256.
+
+/** The first digits of 16 bytes. */
+// @ts-ignore: decorator
+@inline
+function firstDigits(f: v128): v128 {
+  // 3f reaches 256 from 86 on, and 512 from 171 on. True is −1.
+  const one = i8x16.ge_u(f, i8x16.splat(86));
+  const two = i8x16.ge_u(f, i8x16.splat(<i8>171));
+  return i8x16.neg(i8x16.add(one, two));
+}
+
+/** What follows the first digits. */
+// @ts-ignore: decorator
+@inline
+function restOf(f: v128): v128 {
+  return i8x16.add(f, i8x16.add(f, f));
+}
+
+/** Codes in bits 1-0 moved up by so many bits. */
+// @ts-ignore: decorator
+@inline
+function place(digits: v128, shift: i32): v128 {
+  return i16x8.shl(digits, shift);
+}
+
+/** Of 16 bytes the first four digits, in a byte from the top. */
+// @ts-ignore: decorator
+@inline
+function fourDigits(f: v128): v128 {
+  const f1 = restOf(f);
+  const f2 = restOf(f1);
+  const f3 = restOf(f2);
+  const high = v128.or(place(firstDigits(f), 6), place(firstDigits(f1), 4));
+  return v128.or(high, v128.or(place(firstDigits(f2), 2), firstDigits(f3)));
+}
+
+/** The fifth digits. */
+// @ts-ignore: decorator
+@inline
+function fifthDigits(f: v128): v128 {
+  return firstDigits(restOf(restOf(restOf(restOf(f)))));
+}
+
+/**
+ * TQ1_0 → ternary-groups of 128: blocks of 256 weights in 54 bytes, each two groups.
+ *
+ * Shapes    blocks [rows, cols / 256] · codes [rows, cols] · scales [rows, groups]
+ * Requires  cols % 256 == 0 · codes and scales overlap nothing
+ * Returns   0, or 1 + the index of the first damaged block
+ * Exact     lossless; any byte stands for digits
+ * Splits    by rows
+ */
+export function pack_tq1_0(blocks: usize, rows: usize, cols: usize, codes: usize, scales: usize): usize {
+  const perRow = cols >> 8;
+  const rowScaleBytes = scaleBytes(perRow << 1);
+  for (let row: usize = 0; row < rows; ++row) {
+    for (let block: usize = 0; block < perRow; ++block) {
+      const from = blocks + (row * perRow + block) * 54;
+      const scale = loadHalf(from + 52);
+      if (scale == Infinity) return 1 + row * perRow + block;
+      // Bytes 0…31: weights m, 32 + m, 64 + m, 96 + m of the first group and m of the second.
+      const a = v128.load(from);
+      const b = v128.load(from, 16);
+      // Bytes 32…47: weights 32 + m, 48 + m, … 96 + m of the second; m is below 16, so that digits alternate between halves.
+      const c = v128.load(from, 32);
+      const c1 = restOf(c);
+      const c2 = restOf(c1);
+      const c3 = restOf(c2);
+      const c4 = restOf(c3);
+      // Bytes 48…51: its weights 112 + m, 116 + m, 120 + m, 124 + m; m is below 4.
+      const d = v128.load32_splat(from, 48);
+      const d1 = restOf(d);
+      const d2 = restOf(d1);
+      const low = i32x4.shuffle(d, d1, 0, 4, 0, 4);
+      const digits = firstDigits(i64x2.shuffle(low, i32x4.shuffle(d2, restOf(d2), 0, 4, 0, 4), 0, 2));
+      const second = v128.or(
+        v128.or(place(fifthDigits(a), 6), place(firstDigits(c), 4)),
+        v128.or(place(firstDigits(c2), 2), firstDigits(c4)),
+      );
+      const secondHigh = v128.or(
+        v128.or(place(fifthDigits(b), 6), place(firstDigits(c1), 4)),
+        v128.or(place(firstDigits(c3), 2), digits),
+      );
+      const at = scales + (block << 3);
+      storeGroup(codes, fourDigits(a), fourDigits(b), at, scale);
+      storeGroup(codes + BLOCK_BYTES, second, secondHigh, at + 4, scale);
+      codes += 2 * BLOCK_BYTES;
+    }
+    fillScales(scales + (perRow << 3), scales + rowScaleBytes);
+    scales += rowScaleBytes;
+  }
+  return 0;
+}
+
+/** Byte ⌊m / 8⌋ of the first four, for m from 0 to 15. */
+// @ts-ignore: decorator
+@inline
+function spreadEights(bytes: v128): v128 {
+  return i8x16.swizzle(bytes, i8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1));
+}
+
+/** Codes 2 where a byte's bit m mod 8 is set, else 0, for bytes of spreadEights. */
+// @ts-ignore: decorator
+@inline
+function signCodes(bytes: v128): v128 {
+  const bits = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
+  return v128.and(i8x16.eq(v128.and(bytes, bits), bits), i8x16.splat(2));
+}
+
+/** Of 16 of 32 weights, apart by 32, the codes of one byte each. `bits` has four bytes of 32 weights each. */
+// @ts-ignore: decorator
+@inline
+function fourSigns(bits: v128, half: i32): v128 {
+  // Two bytes of each four are those of this half; they are brought to the front.
+  const here = half == 0 ? bits : i32x4.shr_u(bits, 16);
+  const a = signCodes(spreadEights(here));
+  const b = signCodes(spreadEights(i32x4.shuffle(here, here, 1, 1, 1, 1)));
+  const c = signCodes(spreadEights(i32x4.shuffle(here, here, 2, 2, 2, 2)));
+  const d = signCodes(spreadEights(i32x4.shuffle(here, here, 3, 3, 3, 3)));
+  return v128.or(v128.or(place(a, 6), place(b, 4)), v128.or(place(c, 2), d));
+}
+
+/**
+ * Q1_0 → ternary-groups of 128: blocks of 128 weights in 18 bytes, −d and d as codes 0 and 2.
+ *
+ * Shapes    blocks [rows, cols / 128] · codes [rows, cols] · scales [rows, groups]
+ * Requires  cols % 128 == 0 · codes and scales overlap nothing
+ * Returns   0, or 1 + the index of the first damaged block
+ * Exact     lossless
+ * Splits    by rows
+ */
+export function pack_q1_0(blocks: usize, rows: usize, cols: usize, codes: usize, scales: usize): usize {
+  const perRow = cols >> 7;
+  const rowScaleBytes = scaleBytes(perRow);
+  for (let row: usize = 0; row < rows; ++row) {
+    for (let block: usize = 0; block < perRow; ++block) {
+      const from = blocks + (row * perRow + block) * 18;
+      const scale = loadHalf(from);
+      if (scale == Infinity) return 1 + row * perRow + block;
+      const bits = v128.load(from, 2);
+      storeGroup(codes, fourSigns(bits, 0), fourSigns(bits, 1), scales + (block << 2), scale);
+      codes += BLOCK_BYTES;
+    }
+    fillScales(scales + (perRow << 2), scales + rowScaleBytes);
+    scales += rowScaleBytes;
+  }
+  return 0;
+}
+
+/** The 16 codes of four bytes, four in each from the low bits up, as 16 bytes. `spread` has each byte four times. */
+// @ts-ignore: decorator
+@inline
+function codesOf(spread: v128): v128 {
+  const ones = i8x16(1, 4, 16, 64, 1, 4, 16, 64, 1, 4, 16, 64, 1, 4, 16, 64);
+  const twos = i8x16(2, 8, 32, -128, 2, 8, 32, -128, 2, 8, 32, -128, 2, 8, 32, -128);
+  const one = v128.and(i8x16.eq(v128.and(spread, ones), ones), i8x16.splat(1));
+  const two = v128.and(i8x16.eq(v128.and(spread, twos), twos), i8x16.splat(2));
+  return v128.or(one, two);
+}
+
+/** The 16 codes of the four bytes in lane 0, 1, 2 or 3 of `v`, as 16 bytes. */
+// @ts-ignore: decorator
+@inline
+function laneCodes(v: v128, lane: i32): v128 {
+  const first = i8x16(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+  return codesOf(i8x16.swizzle(v, i8x16.add(first, i8x16.splat(<i8>(4 * lane)))));
+}
+
+/**
+ * Q2_0 → ternary-groups of its own size: blocks of 64 weights in 18 bytes, or of 128 in 34.
+ *
+ * Shapes    blocks [rows, cols / groupSize] · codes [rows, cols], filled up with zero weights to blocks of 128
+ *           · scales [rows, groups]
+ * Requires  cols % groupSize == 0 · groupSize 64 or 128 · codes and scales overlap nothing
+ * Returns   0, or 1 + the index of the first damaged block; a code 3 stands for twice the scale
+ * Exact     lossless
+ * Splits    by rows
+ */
+export function pack_q2_0(
+  blocks: usize,
+  rows: usize,
+  cols: usize,
+  groupSize: usize,
+  codes: usize,
+  scales: usize,
+): usize {
+  const perRow = cols / groupSize;
+  const codeRuns = (cols + 63) >> 6;
+  const blockRuns = groupSize >> 6;
+  const rowScaleBytes = scaleBytes(((cols + 127) >> 7) * (128 / groupSize));
+  const zeros = i8x16.splat(ZEROS);
+  for (let row: usize = 0; row < rows; ++row) {
+    let at = scales;
+    let scale: f32 = 0;
+    let run: usize = 0;
+    let from = blocks + row * perRow * (2 + (groupSize >> 2));
+    // A run is 64 weights in 16 bytes: half of 128 codes, in bits 7 to 4 or 3 to 0.
+    for (; run < codeRuns; ++run) {
+      if (run % blockRuns == 0) {
+        scale = loadHalf(from);
+        if (scale == Infinity) return 1 + row * perRow + run / blockRuns;
+        from += 2;
+      }
+      const v = v128.load(from);
+      from += 16;
+      let low = v128.or(place(laneCodes(v, 0), 2), laneCodes(v, 2));
+      let high = v128.or(place(laneCodes(v, 1), 2), laneCodes(v, 3));
+      const half = i8x16.splat(ZEROS & 0x0f);
+      const isZero = scale == 0 || !v128.any_true(v128.or(v128.xor(low, half), v128.xor(high, half)));
+      if (isZero) {
+        low = half;
+        high = half;
+      }
+      if (run % blockRuns == 0) {
+        store<f32>(at, isZero ? 0 : scale);
+        at += 4;
+      } else if (!isZero) store<f32>(at - 4, scale);
+      if ((run & 1) == 0) {
+        v128.store(codes, v128.or(place(low, 4), v128.and(zeros, i8x16.splat(0x0f))));
+        v128.store(codes, v128.or(place(high, 4), v128.and(zeros, i8x16.splat(0x0f))), 16);
+      } else {
+        v128.store(codes, v128.bitselect(v128.load(codes), low, i8x16.splat(<i8>0xf0)));
+        v128.store(codes, v128.bitselect(v128.load(codes, 16), high, i8x16.splat(<i8>0xf0)), 16);
+        codes += BLOCK_BYTES;
+      }
+    }
+    if (run & 1) codes += BLOCK_BYTES;
+    fillScales(at, scales + rowScaleBytes);
+    scales += rowScaleBytes;
+  }
+  return 0;
+}

@@ -1,0 +1,64 @@
+// Single rows of ternary matrices as f32: embeddings.
+
+/** Bytes of 128 codes. */
+// @ts-ignore: decorator
+@inline
+const BLOCK_BYTES: usize = 32;
+
+/** y[k] = (code − 1) · scale for 32 weights, whose codes are in the bits shift, shift + 1 of as many bytes. */
+// @ts-ignore: decorator
+@inline
+function unpack(codes: usize, shift: u32, scale: f32, y: usize): void {
+  const scale4 = f32x4.splat(scale);
+  const mask = i32x4.splat(3);
+  const one = i32x4.splat(1);
+  for (let j: usize = 0; j < 32; j += 4) {
+    const bytes = i16x8.extend_low_i8x16_u(v128.load32_zero(codes + j));
+    const code = v128.and(i32x4.shr_u(i32x4.extend_low_i16x8_u(bytes), shift), mask);
+    v128.store(y + (j << 2), f32x4.mul(f32x4.convert_i32x4_s(i32x4.sub(code, one)), scale4));
+  }
+}
+
+/**
+ * y[k] = W[row, k] · scale
+ *
+ * Shapes    W [rows, cols] · y [cols]
+ * Types     W ternary-rows · y f32
+ * Requires  cols % 128 == 0
+ * Exact     one rounding, none where the scale is that of the file
+ */
+export function row_ternary(weights: usize, cols: usize, row: usize, scale: f32, y: usize): void {
+  let codes = weights + row * (cols >> 2);
+  for (let k: usize = 0; k < cols; k += 32) {
+    unpack(codes, 6 - <u32>((k >> 4) & 6), scale, y + (k << 2));
+    if ((k & 96) == 96) codes += BLOCK_BYTES;
+  }
+}
+
+/**
+ * y[k] = W[row, k] · c[row, g] · scale, where k is in group g
+ *
+ * Shapes    W [rows, cols] · c [rows, groups] · y [cols]
+ * Types     W ternary-groups · c, y f32 · groupSize 64 or 128
+ * Requires  cols % 32 == 0
+ * Exact     c · scale and its product with W are one rounding each, none where scale is 1
+ */
+export function row_ternary_groups(
+  weights: usize,
+  scales: usize,
+  groupSize: usize,
+  cols: usize,
+  row: usize,
+  scale: f32,
+  y: usize,
+): void {
+  const blocks = (cols + 127) >> 7;
+  const groups = blocks * (128 / groupSize);
+  let codes = weights + row * blocks * BLOCK_BYTES;
+  const c = scales + row * (((groups + 3) & ~3) << 2);
+  for (let k: usize = 0; k < cols; k += 32) {
+    const groupScale = load<f32>(c + ((k / groupSize) << 2)) * scale;
+    unpack(codes, 6 - <u32>((k >> 4) & 6), groupScale, y + (k << 2));
+    if ((k & 96) == 96) codes += BLOCK_BYTES;
+  }
+}

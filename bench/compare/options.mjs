@@ -1,0 +1,104 @@
+// The command line of the comparison.
+import { parseArgs } from "node:util";
+import { dummyShapes } from "../../dist/tools/dummy-shapes.js";
+import { runtimes } from "../../scripts/runtime-binaries.mjs";
+
+export const help = `npm run bench:compare -- [options]
+
+Measures this library and node-llama-cpp on the same weights, alternately in one run, and keeps every number under bench/results.
+
+  --runtimes         this library on Node.js 20, 22, 24, Deno and Bun, installed into .cache/runtimes, not only on this Node.js
+  --only LIST        some of them: ${runtimes.map(({ id }) => id).join(",")}
+  --no-rival         without node-llama-cpp
+  --quick            short tests, few rounds: a few minutes on two cores with --runtimes
+  --size SIZE        a shape of \`bitnet dummy\` (default: 2B4T)
+  --threads N        of each side (default: 2)
+  --rounds N         how often each test is measured on each side (default: 5; 3 with --quick)
+  --loads N          how often each side is started (default: 3; 1 with --quick)
+  --node PATH        run this library on another Node.js than this one
+  --choices JSON     options of loadModel for this library, such as '{"wide256":false}'
+  --models FOLDER    where the model files are kept (default: .cache/models)
+  --results FOLDER   where results are written (default: bench/results)
+  --print FILE       print the tables of results that were kept, and measure nothing
+`;
+
+/** Wrong usage: one line for people, exit status 2. */
+export class UsageError extends Error {}
+
+const whole = { type: "string" };
+
+/** @throws UsageError */
+export function parseOptions(args) {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      args,
+      options: {
+        runtimes: { type: "boolean", default: false },
+        only: { type: "string" },
+        rival: { type: "boolean", default: true },
+        quick: { type: "boolean", default: false },
+        size: { type: "string", default: "2B4T" },
+        threads: whole,
+        rounds: whole,
+        loads: whole,
+        node: { type: "string" },
+        choices: { type: "string", default: "{}" },
+        models: { type: "string" },
+        results: { type: "string" },
+        print: { type: "string" },
+        help: { type: "boolean", short: "h", default: false },
+      },
+      allowNegative: true,
+    }));
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+  const { quick } = values;
+  return {
+    ...values,
+    size: size(values.size),
+    threads: count("--threads", values.threads, 2, 256),
+    rounds: count("--rounds", values.rounds, quick ? 3 : 5, 1000),
+    loads: count("--loads", values.loads, quick ? 1 : 3, 100),
+    choices: jsonObject("--choices", values.choices),
+    runtimeIds: runtimeIds(values),
+  };
+}
+
+function size(wanted) {
+  const names = [...dummyShapes.keys()];
+  const name = names.find((known) => known.toLowerCase() === wanted.toLowerCase());
+  if (name === undefined) throw new UsageError(`--size ${wanted}: expected one of ${names.join(", ")}`);
+  return name;
+}
+
+function count(flag, text, otherwise, most) {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value;
+  throw new UsageError(`${flag} ${text}: expected a whole number from 1 to ${most}`);
+}
+
+function jsonObject(flag, text) {
+  try {
+    const value = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  } catch {
+    // The same complaint as for JSON that is no object.
+  }
+  throw new UsageError(`${flag} ${text}: expected a JSON object`);
+}
+
+/** Which runtimes are wanted, or undefined for the one that runs this. */
+function runtimeIds({ runtimes: all, only, node }) {
+  if (!all && only === undefined) return undefined;
+  if (node !== undefined)
+    throw new UsageError("--node is for one runtime: leave it out with --runtimes and --only");
+  const known = runtimes.map(({ id }) => id);
+  const wanted = only === undefined ? known : only.split(",").map((id) => id.trim());
+  const unknown = wanted.find((id) => !known.includes(id));
+  if (unknown !== undefined)
+    throw new UsageError(`--only ${only}: "${unknown}" is none of ${known.join(", ")}`);
+  return wanted;
+}

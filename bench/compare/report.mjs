@@ -1,0 +1,150 @@
+// From what was measured to tables, for a terminal and for Markdown alike.
+import { spreadOf } from "../../dist/tools/statistics.js";
+import { isDisturbed } from "./disturbance.mjs";
+
+/** Sides that others are compared with, by id, where they took part. */
+const baselines = ["llama", "node24"];
+
+const spread = (values, digits) => {
+  const { median, min, max } = spreadOf(values);
+  if (values.length === 1) return median.toFixed(digits);
+  return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
+};
+
+/** Of two sides, round by round: what disturbs a round disturbs both. */
+export function ratiosByRound(samples, baseline) {
+  return samples.map((value, round) => value / baseline[round]);
+}
+
+/**
+ * For each round, what a side reads in a second as a part of the most that any side read doing nothing else: how near
+ * decoding is to what the machine's memory allows.
+ */
+export function limitShares(record, side, samples) {
+  const reads = Object.values(record.tests.find(({ kind }) => kind === "read")?.samples ?? {});
+  if (reads.length === 0 || side.bytesPerToken === undefined) return [];
+  return samples.map((perSecond, round) => {
+    const most = Math.max(...reads.map((values) => values[round]));
+    return (perSecond * side.bytesPerToken) / most;
+  });
+}
+
+/** Pads the columns of a Markdown table, so that it can be read as it is. */
+function table(head, rows) {
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((cells) => cells[column].length)),
+  );
+  const line = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(" | ")} |`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+}
+
+function speedTable(record, test) {
+  const sides = record.sides.filter(({ id }) => test.samples[id]?.length > 0);
+  const against = baselines
+    .map((id) => sides.find((side) => side.id === id))
+    .filter((side) => side !== undefined && sides.length > 1);
+  const decodes = test.kind === "tg" && test.position === 0;
+  const rows = sides.map((side) => {
+    const samples = test.samples[side.id];
+    const shares = decodes ? limitShares(record, side, samples) : [];
+    return [
+      side.version,
+      spread(samples, 1),
+      ...(decodes ? [shares.length > 0 ? spread(shares, 2) : "–"] : []),
+      ...against.map((other) =>
+        other === side ? "1" : spread(ratiosByRound(samples, test.samples[other.id]), 2),
+      ),
+    ];
+  });
+  const head = [
+    "runtime",
+    "tokens/s",
+    ...(decodes ? ["of what memory allows"] : []),
+    ...against.map(({ version }) => `× ${version}`),
+  ];
+  return table(head, rows);
+}
+
+const seconds = (values) =>
+  spread(
+    values.map((ms) => ms / 1000),
+    2,
+  );
+const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+const percent = (shares) =>
+  `${(Math.min(...shares) * 100).toFixed(0)}–${(Math.max(...shares) * 100).toFixed(0)} %`;
+const gigabytes = (bytes) => (bytes / 1e9).toFixed(2);
+
+function startTable(record) {
+  const first = record.tests.find(({ kind }) => kind === "first");
+  const rows = record.sides.map((side) => [
+    side.version,
+    side.kernelBuild ?? "–",
+    seconds(side.loads.map(({ loadMs }) => loadMs)),
+    seconds(side.loads.map(({ firstTokenMs }) => firstTokenMs)),
+    spread(first.samples[side.id], 0),
+    gigabytes(side.afterLoadBytes),
+    gigabytes(side.peakRssBytes),
+  ]);
+  const head = [
+    "runtime",
+    "kernels",
+    "load, s",
+    "load to first token, s",
+    "prompt to first token, ms",
+    "memory after load, GB",
+    "most, GB",
+  ];
+  return table(head, rows);
+}
+
+function readLine(record) {
+  const samples = record.tests.find(({ kind }) => kind === "read")?.samples ?? {};
+  const fastest = record.sides
+    .filter(({ id }) => samples[id]?.length > 0)
+    .sort((a, b) => spreadOf(samples[b.id]).median - spreadOf(samples[a.id]).median)[0];
+  if (fastest === undefined) return [];
+  const gbPerSecond = samples[fastest.id].map((value) => value / 1e9);
+  const limit = (spreadOf(gbPerSecond).median * 1e9) / fastest.bytesPerToken;
+  return [
+    `Memory: the same threads read weights and do nothing else at ${spread(gbPerSecond, 1)} GB/s (${fastest.version}). ` +
+      `A token reads ${(fastest.bytesPerToken / 1e6).toFixed(0)} MB here, so that ${limit.toFixed(1)} tokens/s are what memory allows.`,
+  ];
+}
+
+const titles = { pp: "prompt", tg: "decode" };
+
+/** Everything that is printed of a record. */
+export function describeRecord(record) {
+  const { machine, options } = record;
+  const rival = record.sides.find(({ id }) => id === "llama");
+  const far = record.tests.find(({ kind, position }) => kind === "tg" && position > 0);
+  const near = record.tests.find(({ kind, position }) => kind === "tg" && position === 0);
+  const farSide = far && record.sides.find(({ id }) => far.samples[id]?.length > 0);
+  return [
+    `${options.size}, ${plural(options.threads, "thread")}; ${machine.cpu}, ${machine.cores} cores, ${gigabytes(machine.memoryBytes)} GB, ` +
+      `${machine.platform} ${machine.arch}; ${record.date.slice(0, 10)}, commit ${record.commit}`,
+    ...(rival
+      ? [
+          `${rival.version} (llama.cpp ${rival.release ?? "?"}) runs the same weights as TQ2_0, on Node.js ${record.node}`,
+        ]
+      : []),
+    `Median (least–most) of ${plural(options.rounds, "round")}, and of ${plural(options.loads, "start")} for loading; ratios are taken in each round.`,
+    `Others had ${percent(record.othersShare)} of the processors during the rounds${isDisturbed(record) ? ": too much to compare anything, measure again when less else runs" : ""}.`,
+    ...readLine(record),
+    ...record.tests
+      .filter(({ kind, position }) => titles[kind] !== undefined && position === 0)
+      .flatMap((test) => ["", `${titles[test.kind]}, ${test.name}`, "", speedTable(record, test)]),
+    "",
+    "start and memory",
+    "",
+    startTable(record),
+    ...(farSide && near
+      ? [
+          "",
+          `decode at position ${far.position} against position 0, ${farSide.version}: ` +
+            spread(ratiosByRound(far.samples[farSide.id], near.samples[farSide.id]), 2),
+        ]
+      : []),
+  ].join("\n");
+}

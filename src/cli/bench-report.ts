@@ -1,0 +1,217 @@
+import type { TokenBytes } from "../model/traffic.js";
+import { operationPicojoules, paperPositions, type ProcessNode } from "../tools/arithmetic-energy.js";
+import { exceedsCaches, fasterOf, type ReadBandwidth } from "../tools/bandwidth.js";
+import type { FirstToken } from "../tools/first-token.js";
+import type { BenchmarkRow, BenchmarkSetup } from "../tools/model-benchmark.js";
+import type { TokenProfile } from "../tools/profile-parts.js";
+import { type Column, createTextTable } from "./text-table.js";
+import { formatBytes, formatCount, formatJoules, formatMs, formatRate } from "./units.js";
+import { visible } from "./visible.js";
+
+/** The model that rows are about. */
+export interface BenchedModel {
+  readonly name: string;
+  readonly parameters: number;
+  readonly tokenBytes: TokenBytes;
+}
+
+/** How results reach the user. `setup` is undefined where only speeds were measured. */
+export interface BenchReport {
+  /** A model was loaded with another number of threads, perhaps for the first time. */
+  begin(model: BenchedModel): void;
+  row(row: BenchmarkRow, setup: BenchmarkSetup | undefined): void;
+  /** All rows of the thread count are there. */
+  endThreads(setup: BenchmarkSetup | undefined): void;
+  /** All rows of the model are there. */
+  endModel(setup: BenchmarkSetup | undefined): void;
+  end(): void;
+}
+
+/** What `bench --json` prints: an array, at the end. */
+export function createJsonReport(write: (text: string) => void): BenchReport {
+  const results: object[] = [];
+  let name = "";
+  return {
+    begin(model): void {
+      ({ name } = model);
+    },
+    row(row, setup): void {
+      results.push({ model: name, ...describeSpeed(row), ...(setup && describeDetails(row, setup)) });
+    },
+    endThreads: () => undefined,
+    endModel: () => undefined,
+    end: () => write(`${JSON.stringify(results)}\n`),
+  };
+}
+
+/** The documented keys, in their order. */
+function describeSpeed({ measurement, threads, kernelBuild, peakRssBytes, loadMs }: BenchmarkRow): object {
+  return {
+    test: measurement.test,
+    threads,
+    kernelBuild,
+    medianTokensPerSecond: round(measurement.medianTokensPerSecond),
+    minTokensPerSecond: round(measurement.minTokensPerSecond),
+    maxTokensPerSecond: round(measurement.maxTokensPerSecond),
+    repetitions: measurement.repetitions,
+    peakRssBytes,
+    loadMs: round(loadMs),
+  };
+}
+
+/** What `--details` adds; null where there is nothing to tell. */
+function describeDetails(
+  { limit, joulesPerToken, profile }: BenchmarkRow,
+  { firstToken, meter, arithmetic, loadMs }: BenchmarkSetup,
+): object {
+  return {
+    firstToken:
+      firstToken === undefined
+        ? null
+        : {
+            promptTokens: firstToken.promptTokens,
+            fromLoadMs: round(loadMs + firstToken.coldMs),
+            coldMs: round(firstToken.coldMs),
+            medianMs: round(firstToken.warmMs.median),
+            minMs: round(firstToken.warmMs.min),
+            maxMs: round(firstToken.warmMs.max),
+          },
+    bytesPerToken: limit?.bytesPerToken ?? null,
+    readBytesPerSecond: round(limit?.readBytesPerSecond),
+    bandwidthBytesPerSecond: round(limit?.bandwidth.bytesPerSecond),
+    bandwidthShare: round(limit?.bandwidthShare),
+    joulesPerToken: joulesPerToken ?? null,
+    energyCounters: "zones" in meter ? meter.zones : meter.missing,
+    estimatedArithmeticJoulesPerToken: arithmetic,
+    profile: profile ?? null,
+  };
+}
+
+/** Three decimals: more is noise. */
+function round(value: number): number;
+function round(value: number | undefined): number | null;
+function round(value: number | undefined): number | null {
+  return value === undefined ? null : Math.round(value * 1000) / 1000;
+}
+
+/** The widths hold what is usual; rows are printed as they are measured. */
+const columns: readonly Column[] = [
+  { title: "test", width: 7 },
+  { title: "threads", align: "right" },
+  { title: "kernels", width: 18 },
+  { title: "tokens/s", align: "right" },
+  { title: "min … max", align: "right", width: 13 },
+  { title: "weights read", align: "right" },
+  { title: "of limit", align: "right" },
+  { title: "load", align: "right", width: 7 },
+  { title: "peak memory", align: "right" },
+  { title: "J/token", align: "right", width: 8 },
+];
+
+/**
+ * A table for people, printed as it is measured.
+ *
+ * @param countsEnergy whether the machine has counters: without them, there is no column of dashes.
+ */
+export function createTableReport(write: (text: string) => void, countsEnergy: boolean): BenchReport {
+  const shown = countsEnergy ? columns : columns.slice(0, -1);
+  const table = createTextTable(shown, []);
+  let begun: string | undefined;
+  /** Of the rows with this number of threads. */
+  let bandwidth: ReadBandwidth | undefined;
+  const writeLines = (lines: readonly string[]): void => {
+    for (const line of lines) write(`${line}\n`);
+  };
+  return {
+    begin(model): void {
+      bandwidth = undefined;
+      if (begun !== undefined) return;
+      begun = model.name;
+      const { layers, head, kvCachePerPosition } = model.tokenBytes;
+      const reads = `${formatBytes(layers + head)} of weights and ${formatBytes(kvCachePerPosition)} of cache for each position`;
+      writeLines([
+        `${visible(model.name)}: ${formatCount(model.parameters)} parameters; a token reads ${reads}`,
+        table.head,
+      ]);
+    },
+    row(row): void {
+      if (row.limit !== undefined) {
+        bandwidth = bandwidth === undefined ? row.limit.bandwidth : fasterOf(bandwidth, row.limit.bandwidth);
+      }
+      const cells = rowCells(row).slice(0, shown.length);
+      writeLines([table.row(cells), ...(row.profile === undefined ? [] : profileLines(row.profile))]);
+    },
+    endThreads(setup): void {
+      if (setup?.firstToken !== undefined) writeLines([firstTokenLine(setup.loadMs, setup.firstToken)]);
+      if (setup !== undefined && bandwidth !== undefined) writeLines([limitLine(setup.threads, bandwidth)]);
+    },
+    endModel(setup): void {
+      begun = undefined;
+      if (setup !== undefined) writeLines(energyLines(setup));
+    },
+    end: () => undefined,
+  };
+}
+
+function rowCells({ measurement, threads, kernelBuild, limit, loadMs, ...row }: BenchmarkRow): string[] {
+  const { test, medianTokensPerSecond, minTokensPerSecond, maxTokensPerSecond } = measurement;
+  return [
+    test,
+    String(threads),
+    kernelBuild,
+    formatRate(medianTokensPerSecond),
+    `${formatRate(minTokensPerSecond)} … ${formatRate(maxTokensPerSecond)}`,
+    limit === undefined ? "" : `${formatBytes(limit.readBytesPerSecond)}/s`,
+    limit === undefined ? "" : formatShare(limit.bandwidthShare),
+    formatMs(loadMs),
+    formatBytes(row.peakRssBytes),
+    row.joulesPerToken === undefined ? "-" : formatJoules(row.joulesPerToken),
+  ];
+}
+
+function energyLines({ meter, arithmetic }: BenchmarkSetup): readonly string[] {
+  return [
+    "zones" in meter
+      ? `  energy: what ${meter.zones.join(" + ")} used, whoever used it`
+      : `  energy not measured: ${meter.missing}`,
+    arithmeticLine(arithmetic),
+  ];
+}
+
+function firstTokenLine(loadMs: number, { promptTokens, coldMs, warmMs }: FirstToken): string {
+  const { median, min, max } = warmMs;
+  return (
+    `  first token: ${formatMs(loadMs + coldMs)} after loading began; ` +
+    `${formatMs(median)} after a prompt of ${promptTokens} tokens (${formatMs(min)} … ${formatMs(max)}; at first ${formatMs(coldMs)})`
+  );
+}
+
+function limitLine(threads: number, { bytesPerSecond, bytes }: ReadBandwidth): string {
+  const caveat = exceedsCaches(bytes) ? "" : " (not the memory's speed where caches hold them)";
+  return (
+    `  limit: ${formatRate(bytesPerSecond / bytes)} tokens/s; doing nothing else, ${threads} ${threads === 1 ? "thread reads" : "threads read"} ` +
+    `these ${formatBytes(bytes)} of weights at ${formatBytes(bytesPerSecond)}/s${caveat}`
+  );
+}
+
+function arithmeticLine(arithmetic: BenchmarkSetup["arithmetic"]): string {
+  // The smaller node first: it is nearer to today's machines.
+  const nodes = (Object.keys(operationPicojoules) as ProcessNode[]).reverse();
+  const energies = nodes.map((node) => {
+    const { layers, head } = arithmetic[node];
+    return `${formatJoules(layers)} at ${node.replace("nm", " nm")} (${formatJoules(layers + head)} with the output head)`;
+  });
+  return `  estimate of the arithmetic alone, as in the BitNet papers, for a token of ${paperPositions}: ${energies.join(", ")}`;
+}
+
+/** One line an operation, in milliseconds per token, that add up to the whole. */
+function profileLines({ parts, tokenMs }: TokenProfile): readonly string[] {
+  return [...parts, { name: "a token, on average", ms: tokenMs }].map(
+    ({ name, ms }) => `  ${ms.toFixed(2).padStart(8)} ms  ${name}`,
+  );
+}
+
+/** "94 %". */
+function formatShare(share: number): string {
+  return `${(share * 100).toFixed(0)} %`;
+}

@@ -1,0 +1,85 @@
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import { BitNetError } from "../../errors.js";
+import type { CliCommand } from "../command.js";
+import { addFlags, embedFlags, expertFlags, loadFlags, readFlags } from "../library-flags.js";
+import { modelName, openModel } from "../open-model.js";
+import { readText } from "../prompt.js";
+import type { Terminal } from "../terminal.js";
+
+interface EmbedCommandFlags extends Readonly<Record<string, unknown>> {
+  readonly file?: string;
+  readonly json?: true;
+}
+
+const help = `
+The first argument is the model if it names a file or a download, and else a text. Without texts, each line of -f or of
+standard input is one. Prints a line of numbers for each text: a vector of length 1, so that the sum of products of two
+vectors tells how alike their texts are. --json prints { model, dimensions, embeddings: [[…], …] } instead.
+
+Examples:
+  bitnet embed "The fox drinks." "A fox was thirsty."
+  bitnet embed model.gguf "how do plants eat?" --kind query --json
+  bitnet embed model.gguf -f sentences.txt`;
+
+export const embed: CliCommand = {
+  name: "embed",
+  summary: "Turn texts into vectors",
+  define(command: Command, terminal: Terminal): void {
+    command
+      .usage("[model] [texts...] [options]")
+      .argument("[arguments...]", "a GGUF file (default: the embedded model), then texts")
+      .option("-f, --file <path>", "read texts from a file, one a line");
+    for (const table of [embedFlags, loadFlags, expertFlags]) addFlags(command, table);
+    command
+      .option("--json", "print one JSON object")
+      .addHelpText("after", help)
+      .action((given: readonly string[], flags: EmbedCommandFlags) => embedTexts(given, flags, terminal));
+  },
+};
+
+async function embedTexts(
+  given: readonly string[],
+  flags: EmbedCommandFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const [first] = given;
+  const path = first !== undefined && namesModel(first) ? first : undefined;
+  const texts = await collectTexts(path === undefined ? given : given.slice(1), flags, terminal);
+  const { model } = await openModel(path, readFlags(flags, [...loadFlags, ...expertFlags]), terminal);
+  try {
+    const options = { ...readFlags(flags, embedFlags), signal: terminal.signal };
+    const vectors = await model.embed(texts, options);
+    // Nine digits tell every f32 from its neighbours.
+    const embeddings = vectors.map((vector) => Array.from(vector, (value) => Number(value.toPrecision(9))));
+    if (flags.json === true) {
+      const result = { model: modelName(path), dimensions: model.info.width, embeddings };
+      terminal.write(`${JSON.stringify(result)}\n`);
+    } else for (const embedding of embeddings) terminal.write(`${embedding.join(" ")}\n`);
+  } finally {
+    await model.dispose();
+  }
+}
+
+/** A text that happens to be the name of a file is rarer than a model that is not told from a text. */
+function namesModel(argument: string): boolean {
+  return /\.gguf$/i.test(argument) || /^(hf|https?|file):/i.test(argument) || existsSync(argument);
+}
+
+/** @throws BitNetError INVALID_ARGUMENT where there is none. */
+async function collectTexts(
+  given: readonly string[],
+  { file }: EmbedCommandFlags,
+  terminal: Terminal,
+): Promise<readonly string[]> {
+  if (given.length > 0 && file !== undefined) {
+    throw new BitNetError("INVALID_ARGUMENT", "There are two sources of texts: give arguments or --file");
+  }
+  if (given.length > 0) return given;
+  const lines = (await readText(file, terminal.signal)).split(/\r?\n/).filter((line) => line !== "");
+  if (lines.length > 0) return lines;
+  throw new BitNetError(
+    "INVALID_ARGUMENT",
+    "There is no text to embed: give one, name a file with -f, or pipe lines in",
+  );
+}

@@ -1,0 +1,153 @@
+import { BitNetError } from "../errors.js";
+import type { InnerSession } from "../model/session.js";
+import type { ChatMessage, ChatTemplate } from "../text/chat-template.js";
+import type { Tokenizer } from "../text/tokenizer.js";
+import { generate } from "./generate.js";
+import type { GeneratePiece } from "./generate-piece.js";
+import type { PassCosts } from "./pass-costs.js";
+import { type GenerateOptions, resolveGenerateOptions } from "./sampling-options.js";
+
+/** A conversation with a model. */
+export interface Chat extends Disposable {
+  /** What has been said, oldest first; turns that were dropped to make room are not in it. */
+  readonly messages: readonly ChatMessage[];
+  /** How many messages have been dropped because the context was full. */
+  readonly droppedMessages: number;
+  /**
+   * Says something and gives the answer, piece by piece. Only what is new is evaluated. Leaving the loop stops the answer;
+   * what had been written stays in the conversation.
+   *
+   * When the conversation outgrows the context, the oldest turns are dropped whole; the system message stays.
+   *
+   * @throws BitNetError CONTEXT_FULL if even the last message alone does not fit: it is then not part of the conversation;
+   *   INVALID_ARGUMENT while another answer is being written; and as `model.generate`.
+   */
+  send(text: string, options?: GenerateOptions): AsyncGenerator<GeneratePiece, void, void>;
+  /** Goes on from other messages, as from a saved conversation. */
+  restart(messages: readonly ChatMessage[]): void;
+  /** Frees the KV cache. Idempotent. */
+  dispose(): void;
+}
+
+/** Tokens kept free for an answer, where the caller names no other number: a quarter of the context at most. */
+const answerTokens = 512;
+
+export function createChat(parts: {
+  readonly tokenizer: Tokenizer;
+  readonly template: ChatTemplate;
+  /** An empty one. */
+  readonly openSession: () => InnerSession;
+  readonly contextLength: number;
+  readonly passCosts: PassCosts;
+  readonly system: string | undefined;
+}): Chat {
+  const { tokenizer, template, contextLength } = parts;
+  const opening: readonly ChatMessage[] =
+    parts.system === undefined ? [] : [{ role: "system", content: parts.system }];
+  let messages: ChatMessage[] = [...opening];
+  let dropped = 0;
+  let session: InnerSession | undefined;
+  /** Ids that the session holds. */
+  let held: readonly number[] = [];
+  let busy = false;
+  let disposed = false;
+
+  /** The conversation's tokens, after dropping as many of its oldest turns as it takes to leave room. */
+  function fit(
+    candidate: readonly ChatMessage[],
+    room: number,
+  ): { kept: ChatMessage[]; ids: number[]; lost: number } {
+    const system = candidate[0]?.role === "system" ? candidate.slice(0, 1) : [];
+    let turns = candidate.slice(system.length);
+    let lost = 0;
+    for (;;) {
+      const kept = [...system, ...turns];
+      const ids = template.encode(kept);
+      if (ids.length + room <= contextLength) return { kept, ids, lost };
+      const next = turns.findIndex((message, index) => index > 0 && message.role === "user");
+      if (next === -1) {
+        if (ids.length < contextLength) return { kept, ids, lost };
+        throw new BitNetError(
+          "CONTEXT_FULL",
+          `The message does not fit: with what must stay it is ${ids.length} tokens, and the context holds ${contextLength}`,
+          { details: { promptTokens: ids.length, contextLength } },
+        );
+      }
+      lost += next;
+      turns = turns.slice(next);
+    }
+  }
+
+  async function* send(text: string, options?: GenerateOptions): AsyncGenerator<GeneratePiece, void, void> {
+    if (disposed) throw new BitNetError("DISPOSED", "The chat has been disposed");
+    if (typeof text !== "string")
+      throw new BitNetError("INVALID_ARGUMENT", `Cannot send ${typeof text}: expected a string`);
+    if (busy)
+      throw new BitNetError(
+        "INVALID_ARGUMENT",
+        "Cannot send while an answer is being written: wait for its end",
+      );
+    const resolved = resolveGenerateOptions(options);
+    const room = Math.min(resolved.maxTokens, answerTokens, Math.floor(contextLength / 4));
+    const { kept, ids, lost } = fit([...messages, { role: "user", content: text }], room);
+    busy = true;
+    const generated: number[] = [];
+    let answer = "";
+    let started = false;
+    try {
+      session ??= parts.openSession();
+      let common = 0;
+      const most = Math.min(held.length, session.position, ids.length - 1);
+      while (common < most && held[common] === ids[common]) common += 1;
+      session.truncate(common);
+      const fitting = Math.min(resolved.maxTokens, contextLength - ids.length + 1);
+      const pieces = generate(
+        session,
+        tokenizer,
+        ids.slice(common),
+        { ...resolved, maxTokens: fitting },
+        parts.passCosts,
+      );
+      for await (const piece of pieces) {
+        if (!started) {
+          [messages, dropped, started] = [kept, dropped + lost, true];
+        }
+        if (piece.finishReason !== "abort") generated.push(piece.tokenId);
+        answer += piece.text;
+        const usage = piece.usage && { ...piece.usage, promptTokens: ids.length };
+        yield usage === undefined ? piece : { ...piece, usage };
+      }
+    } finally {
+      busy = false;
+      if (started && !disposed) messages.push({ role: "assistant", content: answer });
+      held = [...ids, ...generated].slice(0, disposed ? 0 : session?.position);
+    }
+  }
+
+  const chat: Chat = {
+    get messages() {
+      return messages;
+    },
+    get droppedMessages() {
+      return dropped;
+    },
+    send,
+    restart(others): void {
+      if (busy)
+        throw new BitNetError(
+          "INVALID_ARGUMENT",
+          "Cannot restart while an answer is being written: wait for its end",
+        );
+      messages = [...others];
+      dropped = 0;
+    },
+    dispose(): void {
+      disposed = true;
+      session?.dispose();
+    },
+    [Symbol.dispose](): void {
+      chat.dispose();
+    },
+  };
+  return chat;
+}

@@ -1,0 +1,95 @@
+import { throwIfAborted } from "../errors.js";
+import type { LogitRows } from "../model/evaluator.js";
+import type { InnerSession } from "../model/session.js";
+import type { PassCosts } from "./pass-costs.js";
+import type { ResolvedGenerateOptions } from "./sampling-options.js";
+import { createSpeculator, type Speculator } from "./speculation.js";
+import type { TextWriter, Written } from "./text-writer.js";
+
+/** Has a session compute what a writer writes. */
+export interface Decoder {
+  /**
+   * Writes the next token.
+   * @throws what `evaluate` throws; nothing is written then.
+   */
+  next(): Promise<Written>;
+  /** Tells `onSpeculation` what became of drafts, if there were any. */
+  report(): void;
+}
+
+/**
+ * A draft of what comes next is evaluated with the token before it. Its rows of logits are then used one by one, each only
+ * if all drafted tokens before it are what the writer wrote: so the writer meets the same logits and history as without
+ * drafts, and the session is at every moment where it would be.
+ */
+export function createDecoder(
+  session: InnerSession,
+  writer: TextWriter,
+  options: ResolvedGenerateOptions,
+  costs: PassCosts,
+): Decoder {
+  const { signal } = options;
+  const { history } = writer;
+  const speculator = wantedSpeculator(options, costs);
+  let prompt: readonly number[] | undefined = [...history];
+  const last: [number] = [0];
+  let rows: LogitRows | undefined;
+  let draft: readonly number[] = [];
+  /** Tokens of the draft that have been kept. */
+  let kept = 0;
+  let draftedTokens = 0;
+  let acceptedTokens = 0;
+
+  /** Evaluates what has been written, and a draft. */
+  async function evaluate(): Promise<LogitRows> {
+    if (prompt !== undefined) {
+      const first = await session.evaluateDraft(prompt, [], writer.needs([]), signal);
+      prompt = undefined;
+      return first;
+    }
+    last[0] = history.at(-1) ?? 0;
+    const room = session.contextLength - session.position - 1;
+    const most = Math.min(room, writer.remaining - 1, session.longestDraft);
+    draft = speculator?.draft(history, most) ?? [];
+    kept = 0;
+    draftedTokens += draft.length;
+    return session.evaluateDraft(last, draft, writer.needs(draft), signal);
+  }
+
+  return {
+    async next(): Promise<Written> {
+      const startedMs = performance.now();
+      let measured = false;
+      if (rows !== undefined && kept < draft.length && draft[kept] === history.at(-1)) {
+        throwIfAborted(signal);
+        session.keep();
+        kept += 1;
+      } else {
+        measured = speculator !== undefined && prompt === undefined;
+        rows = await evaluate();
+      }
+      const logits = await rows.at(kept);
+      const written = writer.write(logits, session.position === session.contextLength);
+      const { tokenId } = written.piece;
+      if (draft[kept] === tokenId) acceptedTokens += 1;
+      speculator?.learn(history, tokenId);
+      if (measured) costs.record(1 + draft.length, performance.now() - startedMs);
+      return written;
+    },
+    report(): void {
+      if (draftedTokens > 0) options.onSpeculation?.({ draftedTokens, acceptedTokens });
+    },
+  };
+}
+
+function wantedSpeculator(options: ResolvedGenerateOptions, costs: PassCosts): Speculator | undefined {
+  switch (options.speculation) {
+    case "off":
+      return undefined;
+    case "prompt-lookup":
+      return createSpeculator("always", costs);
+    case "auto":
+      // Chance makes most drafts wrong, and log-probabilities want every logit of every row.
+      return options.temperature === 0 && !options.logprobs ? createSpeculator("auto", costs) : undefined;
+  }
+}

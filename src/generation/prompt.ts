@@ -1,0 +1,56 @@
+import { BitNetError } from "../errors.js";
+import type { EncodeOptions, Tokenizer } from "../text/tokenizer.js";
+
+/**
+ * The tokens of a text that is to go on.
+ *
+ * @throws BitNetError INVALID_ARGUMENT for a prompt without tokens, or an id that is none; CONTEXT_FULL if it does not fit.
+ */
+export function promptTokens(
+  tokenizer: Tokenizer,
+  prompt: string | readonly number[],
+  contextLength: number,
+): readonly number[] {
+  const ids = typeof prompt === "string" ? encodePrompt(tokenizer, prompt) : checkIds(tokenizer, prompt);
+  if (ids.length > contextLength) {
+    throw new BitNetError(
+      "CONTEXT_FULL",
+      `The prompt has ${ids.length} tokens and the context holds ${contextLength}: shorten the prompt, or load the model with a longer context where it has one`,
+      { details: { promptTokens: ids.length, contextLength } },
+    );
+  }
+  return ids;
+}
+
+/** Token ids of a text that goes on: with BOS as the model wants it, and without EOS, for it has not ended. */
+export function encodeOpenText(tokenizer: Tokenizer, text: string, options: EncodeOptions = {}): number[] {
+  const ids = tokenizer.encode(text, options);
+  if (tokenizer.addsEos && options.addSpecial !== false) ids.pop();
+  return ids;
+}
+
+function encodePrompt(tokenizer: Tokenizer, text: string): readonly number[] {
+  const ids = encodeOpenText(tokenizer, text);
+  if (ids.length > 0) return ids;
+  throw new BitNetError(
+    "INVALID_ARGUMENT",
+    "Cannot continue an empty prompt: this model has no BOS token to begin with",
+  );
+}
+
+function checkIds({ vocabSize }: Tokenizer, ids: readonly number[]): readonly number[] {
+  const isList: boolean = Array.isArray(ids);
+  if (!isList || ids.length === 0) {
+    throw new BitNetError(
+      "INVALID_ARGUMENT",
+      "Cannot continue a prompt without tokens: give a text, or at least one id",
+    );
+  }
+  for (const id of ids) {
+    if (Number.isInteger(id) && id >= 0 && id < vocabSize) continue;
+    throw new BitNetError("INVALID_ARGUMENT", `Invalid token id: ${id} (expected 0 to ${vocabSize - 1})`, {
+      details: { id },
+    });
+  }
+  return [...ids];
+}

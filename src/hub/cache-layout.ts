@@ -1,0 +1,97 @@
+import { join } from "node:path";
+import { linkFile, pathStatus, readSmallText, replaceText, sha256Hex } from "../platform/node-folders.js";
+import { type RemoteName, revisionProblem } from "./model-name.js";
+import { isCommit } from "./remote-file.js";
+import type { HubSettings } from "./settings.js";
+
+/*
+ * The layout of `huggingface_hub`, so that its files serve us and ours serve it:
+ *
+ *   models--owner--repo/refs/main                   the commit that "main" was when it was last asked for
+ *   models--owner--repo/snapshots/<commit>/<file>   a link to
+ *   models--owner--repo/blobs/<etag>                the bytes
+ *
+ * Beside a blob may lie what is ours alone: the part of it that has come, and the lock of who downloads it. A file that
+ * is named by URL has such a folder of its own, with its URL in `url`.
+ */
+
+const partialSuffix = ".bitnet-partial";
+const lockSuffix = ".bitnet-lock";
+
+export function partialPath(blob: string): string {
+  return blob + partialSuffix;
+}
+
+export function lockPath(blob: string): string {
+  return blob + lockSuffix;
+}
+
+export function isPartial(name: string): boolean {
+  return name.endsWith(partialSuffix);
+}
+
+export function isLock(name: string): boolean {
+  return name.endsWith(lockSuffix);
+}
+
+/** The folder of a name's repository, or of a URL. */
+export function repoFolder(settings: HubSettings, name: RemoteName): string {
+  if (name.kind === "hub") return join(settings.hubFolder, `models--${name.repo.replace("/", "--")}`);
+  return join(
+    settings.urlFolder,
+    `${new URL(name.url).hostname.replaceAll(/[^\w.-]/g, "_")}--${sha256Hex(name.url).slice(0, 16)}`,
+  );
+}
+
+/** Where the folder of a URL says whose it is. */
+export function urlFilePath(folder: string): string {
+  return join(folder, "url");
+}
+
+/** @returns "owner/repo" of a folder's name; undefined for folders of anything else. */
+export function repoOfFolder(folderName: string): string | undefined {
+  const [type, owner, repo, ...rest] = folderName.split("--");
+  return type === "models" && owner !== undefined && repo !== undefined && rest.length === 0
+    ? `${owner}/${repo}`
+    : undefined;
+}
+
+export function blobPath(folder: string, version: string): string {
+  // An etag comes from a server, which may not choose where we write.
+  const safe = /^[\w-][\w.-]{0,127}$/.test(version) ? version : sha256Hex(version);
+  return join(folder, "blobs", safe);
+}
+
+export function snapshotPath(folder: string, commit: string, file?: string): string {
+  return join(folder, "snapshots", commit, ...(file?.split("/") ?? []));
+}
+
+export function refPath(folder: string, revision: string): string {
+  return join(folder, "refs", ...revision.split("/"));
+}
+
+/** The commit that a revision was when it was last asked for; undefined where it never was. */
+export async function readRef(folder: string, revision: string): Promise<string | undefined> {
+  if (isCommit(revision)) return revision;
+  if (revisionProblem(revision) !== undefined) return undefined;
+  const text = (await readSmallText(refPath(folder, revision), 200))?.trim();
+  return text !== undefined && isCommit(text) ? text : undefined;
+}
+
+export async function writeRef(folder: string, revision: string, commit: string): Promise<void> {
+  // Not without need: a cache that may only be read can be up to date too.
+  if ((await readRef(folder, revision)) !== commit) await replaceText(refPath(folder, revision), commit);
+}
+
+/** Gives a blob its name in a commit, unless it has it. @returns the path by which it is used. */
+export async function linkSnapshot(
+  folder: string,
+  commit: string,
+  file: string,
+  blob: string,
+): Promise<string> {
+  const path = snapshotPath(folder, commit, file);
+  const [there, wanted] = await Promise.all([pathStatus(path, "follow"), pathStatus(blob, "follow")]);
+  if (wanted !== undefined && there?.identity !== wanted.identity) await linkFile(blob, path);
+  return path;
+}

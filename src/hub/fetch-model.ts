@@ -1,0 +1,272 @@
+import { dirname, join } from "node:path";
+import { BitNetError, throwIfAborted } from "../errors.js";
+import {
+  folderNames,
+  freeDiskBytes,
+  makeFolder,
+  pathStatus,
+  removePath,
+  replaceText,
+} from "../platform/node-folders.js";
+import {
+  blobPath,
+  linkSnapshot,
+  partialPath,
+  repoFolder,
+  snapshotPath,
+  urlFilePath,
+  writeRef,
+} from "./cache-layout.js";
+import { type CachedModel, findCached } from "./cached-model.js";
+import { isGguf, requireChoice } from "./choose-files.js";
+import { downloadFile, versionChanged } from "./download-file.js";
+import { createHttp, type Http } from "./http.js";
+import { createHubApi, type HubApi } from "./hub-api.js";
+import {
+  defaultRevision,
+  formatRemoteName,
+  type HubName,
+  parseRemoteName,
+  type RemoteName,
+} from "./model-name.js";
+import { explainHubRefusal, explainUrlRefusal } from "./refusals.js";
+import type { RemoteFile } from "./remote-file.js";
+import { type Environment, type HubSettings, readSettings } from "./settings.js";
+import { type Timing, usualTiming } from "./timing.js";
+import { findUrlFile } from "./url-file.js";
+
+export interface FetchOptions {
+  /** Ask the hub also where the cache has an answer. */
+  readonly refresh?: boolean;
+  readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Default: `process.env`. */
+  readonly environment?: Environment;
+  readonly timing?: Timing;
+}
+
+export interface FetchProgress {
+  readonly loadedBytes: number;
+  readonly totalBytes: number;
+}
+
+/** A model of the hub, or of a URL, that is on this disk. */
+export interface FetchedModel {
+  /** As `formatRemoteName` writes it, with the file that was chosen. */
+  readonly name: string;
+  /** A GGUF file, or the folder of a checkpoint. */
+  readonly path: string;
+  readonly commit: string;
+  readonly bytes: number;
+  /** Bytes that came over the network now; 0 where all was there. */
+  readonly transferredBytes: number;
+  readonly files: readonly { readonly file: string; readonly path: string; readonly bytes: number }[];
+}
+
+/**
+ * Makes a local file or folder of a name: from the cache without a single request where that has it, else by downloading.
+ *
+ * @param text `hf:owner/repo[/file][@revision]` or `https://…`
+ * @throws BitNetError INVALID_ARGUMENT, FILE_NOT_FOUND, ACCESS_DENIED, DOWNLOAD_FAILED, FILE_WRITE, UNSUPPORTED_FILE;
+ * `signal.reason`.
+ */
+export async function fetchModel(text: string, options: FetchOptions = {}): Promise<FetchedModel> {
+  const settings = readSettings(options.environment ?? process.env);
+  const name = parseRemoteName(text, settings.endpoint);
+  throwIfAborted(options.signal);
+  if (options.refresh !== true) {
+    const cached = await findCached(settings, name);
+    if (cached !== undefined) return describeCached(name, cached);
+  }
+  if (settings.offline) {
+    throw new BitNetError(
+      "DOWNLOAD_FAILED",
+      `Cannot download "${formatRemoteName(name)}": HF_HUB_OFFLINE is set${options.refresh === true ? "" : ", and the model is not in the cache"}`,
+    );
+  }
+  const task = createTask(name, settings, options);
+  for (let changes = 0; ; changes += 1) {
+    try {
+      return await download(await findRemote(task), task);
+    } catch (error) {
+      // Changed between asking what there is and getting it: what is there now is as good.
+      const changed = error instanceof BitNetError && error.details.reason === versionChanged;
+      if (!changed || changes === 2) throw error;
+    }
+  }
+}
+
+function describeCached(name: RemoteName, { kind, path, commit, files }: CachedModel): FetchedModel {
+  const [first] = files;
+  const isChosen = name.kind === "hub" && kind === "gguf" && first !== undefined;
+  return {
+    name: formatRemoteName(isChosen ? { ...name, file: first.path } : name),
+    path,
+    commit,
+    bytes: sum(files.map(({ size }) => size)),
+    transferredBytes: 0,
+    files: files.map(({ path: file, location, size }) => ({ file, path: location, bytes: size })),
+  };
+}
+
+/** What one call of `fetchModel` needs everywhere. */
+interface Task {
+  readonly name: RemoteName;
+  readonly settings: HubSettings;
+  readonly folder: string;
+  readonly attempt: string;
+  readonly http: Http;
+  readonly timing: Timing;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: (progress: FetchProgress) => void;
+}
+
+function createTask(name: RemoteName, settings: HubSettings, options: FetchOptions): Task {
+  const { signal, timing = usualTiming, onProgress = () => undefined } = options;
+  const attempt = `Cannot download "${formatRemoteName(name)}"`;
+  const { endpoint, token } = settings;
+  const http = createHttp({
+    attempt,
+    timing,
+    signal,
+    credentials:
+      name.kind === "hub" && token !== undefined ? { origin: new URL(endpoint).origin, token } : undefined,
+    explain: async (refusal) =>
+      name.kind === "hub" ? explainHubRefusal(name, settings, refusal) : explainUrlRefusal(name, refusal),
+  });
+  return { name, settings, folder: repoFolder(settings, name), attempt, http, timing, signal, onProgress };
+}
+
+/** What is to be downloaded. */
+interface RemoteModel {
+  readonly name: RemoteName;
+  readonly commit: string;
+  readonly kind: "gguf" | "checkpoint";
+  readonly files: readonly RemoteFile[];
+}
+
+async function findRemote({ name, settings, http, signal }: Task): Promise<RemoteModel> {
+  if (name.kind === "url") {
+    const { commit, files: file } = await findUrlFile(http, name);
+    return { name, commit, kind: "gguf", files: [file] };
+  }
+  const api = createHubApi(settings.endpoint, http, signal);
+  const { file: path } = name;
+  if (path !== undefined) {
+    const { commit, files: file } = await api
+      .findFile({ ...name, file: path })
+      .catch((error: unknown) => nameOthers(error, name, api));
+    return { name, commit, kind: "gguf", files: [file] };
+  }
+  const { commit, files } = await api.listFiles(name);
+  const choice = requireChoice(name, files);
+  if (choice.kind === "checkpoint") return { name, commit, kind: "checkpoint", files: choice.files };
+  return { name: { ...name, file: choice.file.path }, commit, kind: "gguf", files: [choice.file] };
+}
+
+/** A file that is not there was probably misspelt: the error says what is there, if the hub will say it. */
+async function nameOthers(error: unknown, name: HubName, api: HubApi): Promise<never> {
+  if (!(error instanceof BitNetError) || error.details.missing !== "file") throw error;
+  const listed = await api.listFiles({ ...name, file: undefined }).catch(() => undefined);
+  const names = (listed?.files ?? []).map(({ path }) => path).filter(isGguf);
+  if (names.length === 0) throw error;
+  throw new BitNetError(error.code, `${error.message}; it has ${names.slice(0, 20).join(", ")}`, {
+    cause: error,
+    details: { ...error.details, files: names },
+  });
+}
+
+async function download(model: RemoteModel, task: Task): Promise<FetchedModel> {
+  const { name, folder, attempt, http, timing, signal, onProgress } = task;
+  const { commit, files } = model;
+  await makeFolder(folder);
+  await requireRoom(model, task);
+  // First of all, so that what is left of an interrupted download can be listed.
+  if (name.kind === "url") await replaceText(urlFilePath(folder), formatRemoteName(name));
+
+  const loaded = files.map(() => 0);
+  const totalBytes = sum(files.map(({ size = 0 }) => size));
+  const fetched: { file: string; path: string; bytes: number }[] = [];
+  let transferredBytes = 0;
+  for (const [index, file] of files.entries()) {
+    const blob = blobPath(folder, file.version);
+    const report = (position: number): void => {
+      loaded[index] = position;
+      const loadedBytes = sum(loaded);
+      onProgress({ loadedBytes, totalBytes: Math.max(totalBytes, loadedBytes) });
+    };
+    let path = snapshotPath(folder, commit, file.path);
+    if (!(await isLinked(file, path))) {
+      const options = { http, attempt, timing, signal, onBytes: report };
+      transferredBytes += await downloadFile(file, blob, options);
+      path = await linkSnapshot(folder, commit, file.path, blob);
+    }
+    const bytes = (await pathStatus(path, "follow"))?.bytes ?? 0;
+    report(bytes);
+    fetched.push({ file: file.path, path, bytes });
+  }
+  await finish(model, task);
+  const [first] = fetched;
+  return {
+    name: formatRemoteName(model.name),
+    path: model.kind === "gguf" && first !== undefined ? first.path : snapshotPath(folder, commit),
+    commit,
+    bytes: sum(fetched.map(({ bytes }) => bytes)),
+    transferredBytes,
+    files: fetched,
+  };
+}
+
+/** Whether a commit's file is there already, and whole. On hosts without links it may be there without its blob. */
+async function isLinked({ size }: RemoteFile, path: string): Promise<boolean> {
+  const status = await pathStatus(path, "follow");
+  return size !== undefined && status?.kind === "file" && status.bytes === size;
+}
+
+/** Only now does the name mean the new files: until they are whole, the old ones serve. */
+async function finish({ commit, files }: RemoteModel, { name, folder }: Task): Promise<void> {
+  if (name.kind === "hub") return writeRef(folder, name.revision, commit);
+  await writeRef(folder, defaultRevision, commit);
+  // Nothing names an earlier version any more. Hosts may refuse to remove a file that is in use.
+  const blobs = files.map(({ version }) => blobPath(folder, version));
+  for (const path of [
+    ...(await pathsIn(join(folder, "snapshots"))),
+    ...(await pathsIn(join(folder, "blobs"))),
+  ]) {
+    if (path !== snapshotPath(folder, commit) && !blobs.includes(path))
+      await removePath(path).catch(() => undefined);
+  }
+}
+
+async function pathsIn(folder: string): Promise<readonly string[]> {
+  return (await folderNames(folder)).map((name) => join(folder, name));
+}
+
+/** @throws BitNetError FILE_WRITE where the disk has less room than the files still need. */
+async function requireRoom({ commit, files }: RemoteModel, { folder, attempt }: Task): Promise<void> {
+  const missing = await Promise.all(
+    files.map(async (file) => {
+      const blob = blobPath(folder, file.version);
+      if (await isLinked(file, snapshotPath(folder, commit, file.path))) return 0;
+      if (await isLinked(file, blob)) return 0;
+      const partial = await pathStatus(partialPath(blob), "follow");
+      return Math.max(0, (file.size ?? 0) - (partial?.bytes ?? 0));
+    }),
+  );
+  const needed = sum(missing);
+  const free = await freeDiskBytes(folder);
+  if (free === undefined || needed <= free) return;
+  throw new BitNetError(
+    "FILE_WRITE",
+    `${attempt}: it needs ${megabytes(needed)} and the disk of "${dirname(folder)}" has ${megabytes(free)} free; make room, or name another folder in HF_HOME`,
+    { details: { neededBytes: needed, freeBytes: free } },
+  );
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

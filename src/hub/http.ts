@@ -1,0 +1,289 @@
+import { BitNetError, abortReason, throwIfAborted } from "../errors.js";
+import { createPatience, passingFailure } from "./patience.js";
+import type { Timing } from "./timing.js";
+
+export interface HttpOptions {
+  /** What is being done, for messages: `Cannot download "hf:…"`. */
+  readonly attempt: string;
+  /** Sent to this origin, and to no other that it redirects to. */
+  readonly credentials: { readonly origin: string; readonly token: string } | undefined;
+  /** Makes an error of an answer that is a refusal and will not pass. */
+  readonly explain: (refusal: Refusal) => Promise<BitNetError>;
+  readonly timing: Timing;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface Refusal {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Whether it comes from the origin that was asked, and not from one that it redirected to. */
+  readonly fromAsked: boolean;
+}
+
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD";
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Statuses besides success to return and not to fail on. */
+  readonly alsoAccept?: readonly number[];
+  /** Whether an answer that redirects to another origin says enough itself. */
+  readonly stopAtRedirect?: (headers: Headers) => boolean;
+}
+
+/** An answer. Its chunks must be read to their end, or discarded. */
+export interface Reply {
+  readonly status: number;
+  /** Of the answer itself, and of the first answer, which may have been a redirect to it. */
+  readonly headers: Headers;
+  readonly firstHeaders: Headers;
+  readonly redirected: boolean;
+  /** @throws BitNetError DOWNLOAD_FAILED, passing, where the connection breaks; `signal.reason`. */
+  chunks(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void>;
+  discard(): Promise<void>;
+}
+
+/** Sends requests, over lost connections and busy servers, until they are answered. */
+export interface Http {
+  /**
+   * @throws BitNetError DOWNLOAD_FAILED where no answer can be had; what `explain` makes of a refusal; `signal.reason`.
+   */
+  send(url: string, request: HttpRequest): Promise<Reply>;
+  /**
+   * As `send`, for an answer that is short; it is asked for again where the connection breaks in its midst.
+   * @throws BitNetError DOWNLOAD_FAILED also where the answer is longer than `mostBytes`.
+   */
+  read(url: string, request: HttpRequest, mostBytes: number): Promise<ShortReply>;
+}
+
+export interface ShortReply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Blob;
+}
+
+const mostRedirects = 10;
+
+export function createHttp(options: HttpOptions): Http {
+  const { timing, signal } = options;
+  async function insist<T>(attempt: () => Promise<T>): Promise<T> {
+    const patience = createPatience(timing.requestTries, timing, signal);
+    for (;;) {
+      try {
+        return await attempt();
+      } catch (failure) {
+        await patience.wait(failure);
+      }
+    }
+  }
+  return {
+    send: (url, request) => insist(() => sendOnce(url, request, options)),
+    read: (url, request, mostBytes) =>
+      insist(async () => readShort(await sendOnce(url, request, options), mostBytes, options)),
+  };
+}
+
+async function readShort(reply: Reply, mostBytes: number, options: HttpOptions): Promise<ShortReply> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
+  for await (const chunk of reply.chunks()) {
+    bytes += chunk.length;
+    if (bytes > mostBytes)
+      throw failed(options, `an answer that should be short is longer than ${mostBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return { status: reply.status, headers: reply.headers, body: new Blob(chunks) };
+}
+
+async function sendOnce(url: string, request: HttpRequest, options: HttpOptions): Promise<Reply> {
+  const asked = new URL(url);
+  let target = asked;
+  let firstHeaders: Headers | undefined;
+  for (let hops = 0; hops <= mostRedirects; hops += 1) {
+    const connection = openConnection(options);
+    const response = await connection.fetch(target, request);
+    firstHeaders ??= response.headers;
+    const location = redirectTarget(response, target, options);
+    const reply = createReply(response, { firstHeaders, redirected: target !== asked, connection });
+    if (location === undefined) {
+      if (response.ok || request.alsoAccept?.includes(response.status) === true) return reply;
+      await reply.discard();
+      throw await explainStatus(response, target, asked, options);
+    }
+    const leaves = location.origin !== target.origin;
+    if (leaves && request.stopAtRedirect?.(response.headers) === true) return reply;
+    await reply.discard();
+    target = location;
+  }
+  throw failed(options, `${asked.host} redirects more than ${mostRedirects} times`);
+}
+
+function redirectTarget(response: Response, from: URL, options: HttpOptions): URL | undefined {
+  const location = response.headers.get("location");
+  if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return undefined;
+  const target = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+  const secure = target?.protocol === "https:" || (target?.protocol === "http:" && from.protocol === "http:");
+  if (target !== undefined && secure && target.username === "" && target.password === "") return target;
+  throw failed(options, `${from.host} redirects to an address that is not safe to follow`);
+}
+
+type BodyReader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+
+/** One request and its answer, which end when the signal fires or nothing comes for too long. */
+interface Connection {
+  fetch(url: URL, request: HttpRequest): Promise<Response>;
+  read(reader: BodyReader): ReturnType<BodyReader["read"]>;
+  end(): void;
+  failure(host: string, cause: unknown): unknown;
+}
+
+function openConnection(options: HttpOptions): Connection {
+  const { timing, signal, credentials, attempt } = options;
+  const controller = new AbortController();
+  const stop = (): void => controller.abort(signal === undefined ? undefined : abortReason(signal));
+  signal?.addEventListener("abort", stop, { once: true });
+  const seconds = Math.round(timing.silenceMs / 1000);
+  const silence = new Error(`nothing came for ${seconds} seconds`);
+  let timer: NodeJS.Timeout | undefined;
+  function listen(): void {
+    clearTimeout(timer);
+    timer = setTimeout(() => controller.abort(silence), timing.silenceMs);
+  }
+
+  const connection: Connection = {
+    async fetch(url, { method, headers }): Promise<Response> {
+      throwIfAborted(signal);
+      listen();
+      try {
+        const response = await fetch(url, {
+          method,
+          headers: {
+            // The length and the place of every byte must be those of the file itself.
+            "accept-encoding": "identity",
+            "user-agent": "bitnet-wasm",
+            ...headers,
+            ...(credentials?.origin === url.origin ? { authorization: `Bearer ${credentials.token}` } : {}),
+          },
+          redirect: "manual",
+          signal: controller.signal,
+        });
+        clearTimeout(timer);
+        return response;
+      } catch (cause) {
+        connection.end();
+        throw connection.failure(url.host, cause);
+      }
+    },
+    async read(reader) {
+      listen();
+      const result = await reader.read();
+      // What is done with the bytes may take as long as it takes.
+      clearTimeout(timer);
+      return result;
+    },
+    end(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", stop);
+    },
+    failure(host, cause): unknown {
+      if (signal?.aborted === true) return abortReason(signal);
+      const why = controller.signal.aborted ? silence.message : reasonOf(cause);
+      if (isDistrust(cause)) {
+        return new BitNetError(
+          "DOWNLOAD_FAILED",
+          `${attempt}: the certificate of ${host} is not trusted (${why}); behind a proxy that brings its own, name its file in NODE_EXTRA_CA_CERTS`,
+          { cause },
+        );
+      }
+      return passingFailure(
+        `${attempt}: no connection to ${host} (${why}); check the network${host === "huggingface.co" ? ", or name a mirror in HF_ENDPOINT" : ""}`,
+        { cause },
+      );
+    },
+  };
+  return connection;
+}
+
+function createReply(
+  response: Response,
+  {
+    firstHeaders,
+    redirected,
+    connection,
+  }: { readonly firstHeaders: Headers; readonly redirected: boolean; readonly connection: Connection },
+): Reply {
+  const reader = response.body?.getReader();
+  const host = URL.canParse(response.url) ? new URL(response.url).host : "the server";
+  async function discard(): Promise<void> {
+    connection.end();
+    await reader?.cancel().catch(() => undefined);
+  }
+  return {
+    status: response.status,
+    headers: response.headers,
+    firstHeaders,
+    redirected,
+    async *chunks() {
+      try {
+        while (reader !== undefined) {
+          const { done, value } = await connection.read(reader);
+          if (done) return;
+          yield value;
+        }
+      } catch (cause) {
+        throw connection.failure(host, cause);
+      } finally {
+        await discard();
+      }
+    },
+    discard,
+  };
+}
+
+async function explainStatus(
+  response: Response,
+  from: URL,
+  asked: URL,
+  options: HttpOptions,
+): Promise<BitNetError> {
+  const { status, headers } = response;
+  if (status !== 408 && status !== 429 && status < 500) {
+    return options.explain({ status, headers, fromAsked: from.origin === asked.origin });
+  }
+  const retryAfterMs = parseRetryAfter(headers.get("retry-after"));
+  const wait =
+    retryAfterMs === undefined ? "later" : `in ${Math.max(1, Math.round(retryAfterMs / 1000))} seconds`;
+  const what = status === 429 ? "gets too many requests" : "is not well";
+  return passingFailure(`${options.attempt}: ${from.host} ${what} (status ${status}); try again ${wait}`, {
+    status,
+    retryAfterMs,
+  });
+}
+
+/** Seconds, or a date. */
+function parseRetryAfter(text: string | null): number | undefined {
+  if (text === null) return undefined;
+  if (/^\d{1,9}$/.test(text.trim())) return Number(text) * 1000;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+}
+
+function failed({ attempt }: HttpOptions, why: string): BitNetError {
+  return new BitNetError("DOWNLOAD_FAILED", `${attempt}: ${why}`);
+}
+
+/** `fetch` says "fetch failed", and why in a chain of causes. */
+function reasonOf(error: unknown): string {
+  const { code, cause, errors, message } = error as {
+    readonly code?: unknown;
+    readonly cause?: unknown;
+    readonly errors?: readonly unknown[];
+    readonly message?: unknown;
+  };
+  if (typeof code === "string") return code;
+  const inner = cause ?? errors?.[0];
+  if (inner !== undefined) return reasonOf(inner);
+  return typeof message === "string" ? message : String(error);
+}
+
+function isDistrust(error: unknown): boolean {
+  return /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ERR_TLS_CERT)/.test(reasonOf(error));
+}

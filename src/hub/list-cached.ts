@@ -1,0 +1,94 @@
+import { snapshotPath } from "./cache-layout.js";
+import { isComplete } from "./cached-model.js";
+import { type CachedRepo, readCache, type Snapshot } from "./cached-repo.js";
+import { chooseModel, isGguf } from "./choose-files.js";
+import { defaultRevision, formatRemoteName } from "./model-name.js";
+import { type Environment, readSettings } from "./settings.js";
+
+/** A model in the cache, or what has come of one. */
+export interface ListedModel {
+  /** What a command takes to load it. */
+  readonly name: string;
+  /** "owner/repo"; null for a file that was named by URL. */
+  readonly repo: string | null;
+  /** In the repository; null for a checkpoint folder and for downloads that have not ended. */
+  readonly file: string | null;
+  /** The branch or tag that it was when it was last asked for; null where none is this commit any more. */
+  readonly revision: string | null;
+  readonly commit: string | null;
+  readonly bytes: number;
+  /** A GGUF file, or a checkpoint folder; the cache's folder for a download that has not ended. */
+  readonly path: string;
+  /** In ISO 8601. */
+  readonly lastUsed: string | null;
+  /** Only a part of it has come. */
+  readonly unfinished: boolean;
+  readonly files: readonly { readonly file: string; readonly bytes: number }[];
+}
+
+/** Models in the cache, by name. What is there of other kinds of repositories is left out. */
+export async function listCached(environment: Environment = process.env): Promise<readonly ListedModel[]> {
+  const repos = await readCache(readSettings(environment));
+  const models: ListedModel[] = [];
+  for (const repo of repos) {
+    for (const snapshot of repo.snapshots) models.push(...(await snapshotModels(repo, snapshot)));
+    if (repo.unfinishedBytes > 0) models.push(unfinishedModel(repo));
+  }
+  return models;
+}
+
+async function snapshotModels(repo: CachedRepo, snapshot: Snapshot): Promise<readonly ListedModel[]> {
+  const choice = chooseModel(snapshot.files);
+  if (choice.kind === "checkpoint") {
+    const unfinished = !(await isComplete(choice.files));
+    return [listedModel(repo, snapshot, { file: undefined, files: choice.files, unfinished })];
+  }
+  const models = repo.kind === "url" ? snapshot.files : snapshot.files.filter(({ path }) => isGguf(path));
+  return models.map((file) =>
+    listedModel(repo, snapshot, { file: file.path, files: [file], unfinished: false }),
+  );
+}
+
+function listedModel(
+  repo: CachedRepo,
+  { commit, revisions }: Snapshot,
+  model: {
+    readonly file: string | undefined;
+    readonly files: Snapshot["files"];
+    readonly unfinished: boolean;
+  },
+): ListedModel {
+  const { file, files, unfinished } = model;
+  const revision = revisions.includes(defaultRevision) ? defaultRevision : (revisions[0] ?? null);
+  const isHub = repo.kind === "hub";
+  const [first] = files;
+  return {
+    name: isHub
+      ? formatRemoteName({ kind: "hub", repo: repo.title, file, revision: revision ?? commit })
+      : repo.title,
+    repo: isHub ? repo.title : null,
+    file: file ?? null,
+    revision,
+    commit,
+    bytes: files.reduce((sum, { size }) => sum + size, 0),
+    path: file !== undefined && first !== undefined ? first.location : snapshotPath(repo.folder, commit),
+    lastUsed: new Date(Math.max(...files.map(({ lastUsedMs }) => lastUsedMs))).toISOString(),
+    unfinished,
+    files: files.map(({ path, size }) => ({ file: path, bytes: size })),
+  };
+}
+
+function unfinishedModel({ kind, title, folder, unfinishedBytes }: CachedRepo): ListedModel {
+  return {
+    name: kind === "hub" ? `hf:${title}` : title,
+    repo: kind === "hub" ? title : null,
+    file: null,
+    revision: null,
+    commit: null,
+    bytes: unfinishedBytes,
+    path: folder,
+    lastUsed: null,
+    unfinished: true,
+    files: [],
+  };
+}

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { BitNetError, throwIfAborted } from "../errors.js";
+import type { Timing } from "./timing.js";
+
+/** Decides whether something that failed is tried again, and waits before it is. */
+export interface Patience {
+  /**
+   * Waits as long as it is sensible to wait before the next try.
+   * @throws the failure itself where trying again will not help or has been tried enough; `signal.reason`.
+   */
+  wait(failure: unknown): Promise<void>;
+  /** There was progress: failures are counted from here. */
+  renew(): void;
+}
+
+/** A failure that may pass: a lost connection, a busy server. `retryAfterMs` is what the server asks for. */
+export function passingFailure(
+  message: string,
+  options: { readonly cause?: unknown; readonly status?: number; readonly retryAfterMs?: number | undefined },
+): BitNetError {
+  const { cause, status, retryAfterMs } = options;
+  return new BitNetError("DOWNLOAD_FAILED", message, {
+    cause,
+    details: {
+      passing: true,
+      ...(status === undefined ? {} : { status }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    },
+  });
+}
+
+export function createPatience(tries: number, timing: Timing, signal: AbortSignal | undefined): Patience {
+  let failures = 0;
+  return {
+    async wait(failure): Promise<void> {
+      throwIfAborted(signal);
+      if (!(failure instanceof BitNetError) || failure.details.passing !== true) throw failure;
+      failures += 1;
+      if (failures >= tries) throw failure;
+      const asked = failure.details.retryAfterMs;
+      if (typeof asked === "number" && asked > timing.longestRetryAfterMs) throw failure;
+      const pause = Math.min(timing.longestPauseMs, timing.firstPauseMs * 2 ** (failures - 1));
+      // By chance up to half as long again, so that those whom one outage stopped do not come back all at once.
+      await pauseFor(typeof asked === "number" ? asked : pause * (1 + Math.random() / 2), signal);
+    },
+    renew(): void {
+      failures = 0;
+    },
+  };
+}
+
+/** @throws `signal.reason` */
+export async function pauseFor(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, signal === undefined ? {} : { signal });
+  } finally {
+    // The timer rejects with an error of its own.
+    throwIfAborted(signal);
+  }
+}

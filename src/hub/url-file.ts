@@ -1,0 +1,57 @@
+import { randomUUID } from "node:crypto";
+import { BitNetError } from "../errors.js";
+import { sha256Hex } from "../platform/node-folders.js";
+import type { Http } from "./http.js";
+import { fileProblem, formatRemoteName, type UrlName } from "./model-name.js";
+import { normalizeEtag, parseLength, type RemoteFile, type RemoteRevision } from "./remote-file.js";
+
+/** Asks a server about a file, whatever server it is. */
+export async function findUrlFile(http: Http, name: UrlName): Promise<RemoteRevision<RemoteFile>> {
+  // Its first byte and not HEAD, which signed URLs refuse.
+  const reply = await http.send(name.url, { method: "GET", headers: { range: "bytes=0-0" } });
+  await reply.discard();
+  const { status, headers } = reply;
+  if (/^text\/html\b/i.test(headers.get("content-type") ?? "")) {
+    throw new BitNetError(
+      "DOWNLOAD_FAILED",
+      `Cannot download "${formatRemoteName(name)}": it is a web page; give the address of the file itself`,
+    );
+  }
+  const etag = headers.get("etag");
+  const modified = headers.get("last-modified");
+  // What has no name of its own is another version each time it is asked for.
+  const version = sha256Hex(etag ?? modified ?? randomUUID());
+  return {
+    commit: version.slice(0, 40),
+    files: {
+      path: urlFileName(name),
+      url: name.url,
+      size:
+        status === 206
+          ? parseLength(headers.get("content-range")?.split("/")[1])
+          : parseLength(headers.get("content-length")),
+      version,
+      checksum: undefined,
+      announced:
+        etag !== null
+          ? { header: "etag", value: normalizeEtag(etag) }
+          : modified !== null
+            ? { header: "last-modified", value: modified }
+            : undefined,
+      // A weak etag may stand for several versions of the bytes, and is not allowed there.
+      condition: etag?.startsWith('"') === true ? etag : (modified ?? undefined),
+      resumable: etag !== null || modified !== null,
+    },
+  };
+}
+
+function urlFileName(name: UrlName): string {
+  const last = new URL(name.url).pathname.split("/").at(-1) ?? "";
+  let text = last;
+  try {
+    text = decodeURIComponent(last);
+  } catch {
+    // As it stands, then.
+  }
+  return text === "" || text.includes("/") || fileProblem(text) !== undefined ? "model.gguf" : text;
+}

@@ -1,0 +1,47 @@
+import type { MatrixRole } from "../architectures/description.js";
+import { throwIfAborted } from "../errors.js";
+import type { TensorInfo } from "../files/model-file.js";
+import type { PackedMatrix } from "./packed.js";
+import { corrupt, type Packer, type Packing } from "./packing.js";
+
+/**
+ * Quantizations that are not ternary are decoded into f32 rows: right to the last bit and without haste, so that an ordinary
+ * model opens and can be set beside a ternary one. They take four bytes a weight.
+ */
+export const decodedPackers: Readonly<Record<string, Packer>> = Object.fromEntries(
+  ["Q4_0", "Q5_0", "Q8_0", "Q4_K", "Q6_K"].map((name) => [
+    name,
+    { packedBytes: (rows: number, cols: number) => rows * cols * 4, pack: packDecoded },
+  ]),
+);
+
+/** Weights decoded before the event loop gets a turn. */
+const pieceElements = 1 << 20;
+
+async function packDecoded(
+  packing: Packing,
+  tensor: TensorInfo,
+  { rows, cols }: MatrixRole,
+  region: number,
+): Promise<PackedMatrix> {
+  const { memories, signal } = packing;
+  const rowBytes = tensor.bytes / rows;
+  const pieceRows = Math.max(1, Math.floor(pieceElements / cols));
+  const address = memories.allocate(region, rows * cols * 4, `tensor "${tensor.name}"`);
+  for (let row = 0; row < rows; row += pieceRows) {
+    throwIfAborted(signal);
+    const count = Math.min(pieceRows, rows - row);
+    const begin = row * rowBytes;
+    const bytes = await tensor.source.read(tensor.offset + begin, count * rowBytes);
+    const values = tensor.format?.decode(bytes, count * cols);
+    if (values === undefined || !values.every(Number.isFinite)) {
+      throw corrupt(packing, tensor, begin, `a block of ${tensor.type} holds weights that are not finite`);
+    }
+    const place = { region, address: address + row * cols * 4 };
+    memories
+      .view(place, values.byteLength)
+      .set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    packing.onBytes(bytes.length);
+  }
+  return { region, address, layout: "f32-rows", rows, cols, scale: 1, records: 0 };
+}

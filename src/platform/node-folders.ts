@@ -1,0 +1,145 @@
+import { createHash, randomUUID } from "node:crypto";
+import {
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  statfs,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { writeFailed } from "./node-file-sink.js";
+
+/** What is known of a path without opening it. */
+export interface PathStatus {
+  readonly kind: "file" | "folder" | "link" | "other";
+  readonly bytes: number;
+  readonly lastUsedMs: number;
+  /** The same for two names of one file. */
+  readonly identity: string;
+}
+
+/** @returns undefined where there is nothing, or nothing that may be looked at. */
+export async function pathStatus(path: string, links: "follow" | "show"): Promise<PathStatus | undefined> {
+  try {
+    const status = await (links === "follow" ? stat(path) : lstat(path));
+    return {
+      kind: status.isFile()
+        ? "file"
+        : status.isDirectory()
+          ? "folder"
+          : status.isSymbolicLink()
+            ? "link"
+            : "other",
+      bytes: status.size,
+      lastUsedMs: status.atimeMs,
+      identity: `${status.dev}:${status.ino}`,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Names in a folder, in order; none where it cannot be read. */
+export async function folderNames(path: string): Promise<readonly string[]> {
+  return (await readdir(path).catch(() => [])).sort();
+}
+
+/** The beginning of a small file; undefined where there is none. */
+export async function readSmallText(path: string, mostBytes: number): Promise<string | undefined> {
+  try {
+    if ((await stat(path)).size > mostBytes) return undefined;
+    return await readFile(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** The path that a symbolic link names, whether or not it is there; undefined where it is no such link. */
+export async function linkTarget(path: string): Promise<string | undefined> {
+  const target = await readlink(path).catch(() => undefined);
+  return target === undefined ? undefined : resolve(dirname(path), target);
+}
+
+/** @throws BitNetError FILE_WRITE */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((cause: unknown) => {
+    throw writeFailed(path, cause);
+  });
+}
+
+/**
+ * Puts a text in place of what the file held; readers see the old or the new one, never a part.
+ * @throws BitNetError FILE_WRITE
+ */
+export async function replaceText(path: string, text: string): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID().slice(0, 8)}.tmp`);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(temporary, text);
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw writeFailed(path, cause);
+  }
+}
+
+/**
+ * Gives a file a second name, replacing what had it: a relative symbolic link; where the host allows none, as Windows
+ * does without developer mode, a hard link; and where the disk has none either, the file itself is moved there.
+ * @throws BitNetError FILE_WRITE
+ */
+export async function linkFile(file: string, name: string): Promise<void> {
+  const temporary = join(dirname(name), `.${randomUUID().slice(0, 8)}.tmp`);
+  try {
+    await mkdir(dirname(name), { recursive: true });
+    await symlink(relative(dirname(name), file), temporary, "file")
+      .catch(() => link(file, temporary))
+      .catch(() => rename(file, temporary));
+    await rename(temporary, name);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw writeFailed(name, cause);
+  }
+}
+
+/**
+ * Removes a file, a link or a folder with all that is in it; links are removed and not followed.
+ * @throws BitNetError FILE_WRITE
+ */
+export async function removePath(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch((cause: unknown) => {
+    throw writeFailed(path, cause);
+  });
+}
+
+/** Notes that a file was used now: disks are often mounted so that reading does not. Best effort. */
+export async function markUsed(path: string): Promise<void> {
+  try {
+    const { mtime } = await stat(path);
+    await utimes(path, new Date(), mtime);
+  } catch {
+    // A cache that may not be written can be read all the same.
+  }
+}
+
+/** Bytes that may be written to the disk of a folder; undefined where the host cannot tell. */
+export async function freeDiskBytes(folder: string): Promise<number | undefined> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
+}
+
+export function sha256Hex(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

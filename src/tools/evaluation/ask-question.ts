@@ -1,0 +1,153 @@
+import { BitNetError } from "../../errors.js";
+import { encodeOpenText } from "../../generation/prompt.js";
+import type { Tokenizer } from "../../text/tokenizer.js";
+import {
+  isChoiceMetric,
+  isWrittenMetric,
+  type MetricName,
+  preferredChoice,
+  writtenMetrics,
+} from "./metrics.js";
+import type { PromptSession } from "./prompt-session.js";
+import { stripEnd } from "./python-text.js";
+import type { Choice, ChoiceQuestion, Question, WrittenQuestion } from "./question.js";
+
+/** What the model made of one question. */
+export interface QuestionOutcome {
+  readonly question: Question;
+  /** By metric. */
+  readonly right: ReadonlyMap<MetricName, boolean>;
+  /** Σ ln p of each choice's continuation; undefined for a written answer. */
+  readonly logLikelihoods: readonly number[] | undefined;
+  /** What the model wrote; undefined for choices. */
+  readonly written: string | undefined;
+  /** Whether the prompt was longer than the model's context and lost its beginning. */
+  readonly truncated: boolean;
+}
+
+/** What it takes to ask a question. */
+export interface Asking {
+  readonly tokenizer: Tokenizer;
+  readonly contextLength: number;
+  readonly prompts: PromptSession;
+  /** Most tokens of a written answer. */
+  readonly maxTokens: number;
+  /** Whether prompts begin with BOS if the model wants it. */
+  readonly addBos: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** What stands before the question: preamble and examples. */
+  readonly introduction: string;
+}
+
+/** Asks one question and judges the answer by those of `metrics` that suit its kind. */
+export function askQuestion(
+  question: Question,
+  metrics: readonly MetricName[],
+  asking: Asking,
+): Promise<QuestionOutcome> {
+  return question.kind === "choice"
+    ? askChoices(question, metrics, asking)
+    : askForText(question, metrics, asking);
+}
+
+async function askChoices(
+  question: ChoiceQuestion,
+  metrics: readonly MetricName[],
+  asking: Asking,
+): Promise<QuestionOutcome> {
+  const requests = question.choices.map((choice) => encodeChoice(choice, question, asking));
+  const logLikelihoods = requests.map(() => 0);
+  for (const indices of groupRequests(requests)) {
+    const context = requests[indices[0] ?? 0]?.context ?? [];
+    const continuations = indices.map((index) => requests[index]?.continuation ?? []);
+    const sums = await asking.prompts.likelihoods(context, continuations, asking.signal);
+    indices.forEach((index, i) => (logLikelihoods[index] = sums[i] ?? 0));
+  }
+  const scored = question.choices.map(({ text }, i) => ({ text, logLikelihood: logLikelihoods[i] ?? 0 }));
+  const right = metrics
+    .filter(isChoiceMetric)
+    .map((metric) => [metric, preferredChoice(metric, scored) === question.answer] as const);
+  return {
+    question,
+    right: new Map(right),
+    logLikelihoods,
+    written: undefined,
+    truncated: requests.some(({ truncated }) => truncated),
+  };
+}
+
+async function askForText(
+  question: WrittenQuestion,
+  metrics: readonly MetricName[],
+  asking: Asking,
+): Promise<QuestionOutcome> {
+  const { tokenizer, contextLength, maxTokens, addBos, prompts, signal } = asking;
+  const prompt = encodeOpenText(tokenizer, asking.introduction + question.prompt, { addSpecial: addBos });
+  // The harness leaves room for the whole answer, and takes it from the prompt's beginning.
+  const room = contextLength - maxTokens;
+  if (room < 1) {
+    throw cannotAsk(
+      question,
+      `an answer of ${maxTokens} tokens leaves no room for a prompt in a context of ${contextLength}; choose fewer`,
+    );
+  }
+  if (prompt.length === 0) throw cannotAsk(question, "the prompt is empty and the model has no BOS token");
+  const written = await prompts.write(prompt.slice(-room), { maxTokens, stop: question.stop, signal });
+  const right = metrics
+    .filter(isWrittenMetric)
+    .map((metric) => [metric, writtenMetrics[metric](written, question.answer)] as const);
+  return {
+    question,
+    right: new Map(right),
+    logLikelihoods: undefined,
+    written,
+    truncated: prompt.length > room,
+  };
+}
+
+interface Request {
+  readonly context: readonly number[];
+  readonly continuation: readonly number[];
+  readonly truncated: boolean;
+}
+
+/**
+ * Tokens of a choice as the harness cuts them: white space at the context's end goes to the continuation, both are encoded
+ * as one text, and what is longer than the encoded context is the continuation. So a word keeps the tokens that it has in a
+ * text. Too long a prompt loses its beginning.
+ */
+function encodeChoice(choice: Choice, question: Question, asking: Asking): Request {
+  const { tokenizer, contextLength, addBos, introduction } = asking;
+  const encode = (text: string): number[] => encodeOpenText(tokenizer, text, { addSpecial: addBos });
+  const whole = introduction + choice.context + choice.continuation;
+  const context = encode(stripEnd(introduction + choice.context));
+  const continuation = encode(whole).slice(context.length);
+  if (context.length === 0) throw cannotAsk(question, "a context is empty and the model has no BOS token");
+  if (continuation.length === 0) throw cannotAsk(question, "a continuation has no tokens of its own");
+  if (continuation.length > contextLength) {
+    throw cannotAsk(
+      question,
+      `a continuation has ${continuation.length} tokens and the model's context holds ${contextLength}`,
+    );
+  }
+  // The continuation's last token is scored, not evaluated.
+  const excess = Math.max(0, context.length + continuation.length - 1 - contextLength);
+  return { context: context.slice(excess), continuation, truncated: excess > 0 };
+}
+
+/** Indices of requests that are the same but for the last token of their continuation: one evaluation serves them all. */
+function groupRequests(requests: readonly Request[]): readonly (readonly number[])[] {
+  const groups = new Map<string, number[]>();
+  for (const [index, { context, continuation }] of requests.entries()) {
+    const key = `${context.join()};${continuation.slice(0, -1).join()}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [index]);
+    else group.push(index);
+  }
+  return [...groups.values()];
+}
+
+function cannotAsk({ line }: Question, why: string): BitNetError {
+  const which = line === undefined ? "a question" : `the question of line ${line}`;
+  return new BitNetError("INVALID_ARGUMENT", `Cannot ask ${which}: ${why}`, { details: { line } });
+}

@@ -1,0 +1,116 @@
+import { BitNetError, throwIfAborted } from "../../errors.js";
+import { checkWhole, type InnerLanguageModel, type LanguageModel } from "../../language-model.js";
+import { askQuestion, type QuestionOutcome } from "./ask-question.js";
+import { type MetricName, type MetricResult, summarize } from "./metrics.js";
+import { createPromptSession } from "./prompt-session.js";
+import type { EvaluationTask, Question } from "./question.js";
+
+export interface EvaluateTaskOptions {
+  /** Ask only the first so many questions, from 1. Default: all. */
+  readonly limit?: number | undefined;
+  /** How many solved examples stand before each question. Default 0. */
+  readonly shots?: number | undefined;
+  /** Where examples come from, in its order. Default: the task itself, without the question that is asked. */
+  readonly examples?: EvaluationTask | undefined;
+  /** Most tokens of a written answer, from 1. Default 256. */
+  readonly maxTokens?: number | undefined;
+  /** False leaves BOS out before prompts. Default true: as the model wants it. */
+  readonly addBos?: boolean | undefined;
+  /** Called after every question with the result so far and what became of the question. */
+  readonly onProgress?: ((soFar: TaskResult, outcome: QuestionOutcome) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface TaskResult {
+  readonly task: string;
+  /** Questions asked so far; all of them once the task is through. */
+  readonly items: number;
+  /** Questions to ask. */
+  readonly total: number;
+  readonly shots: number;
+  readonly metrics: readonly MetricResult[];
+  /** Questions whose prompt was longer than the model's context and lost its beginning. */
+  readonly truncated: number;
+}
+
+/**
+ * Asks a model the questions of a benchmark and counts what it gets right, by the definitions of lm-evaluation-harness
+ * (docs/guide/evaluation.md). A choice is the model's if its continuation is the likeliest after the prompt; a written answer
+ * is read out of what the model writes greedily.
+ *
+ * @param task from `readTask`, or put together by hand.
+ * @example
+ * const result = await evaluateTask(model, readTask(text), { limit: 100 });
+ * @throws BitNetError INVALID_ARGUMENT for options out of range, too few examples, and questions that cannot be asked; what
+ *   evaluation throws; rejects with `signal.reason`.
+ */
+export async function evaluateTask(
+  model: LanguageModel,
+  task: EvaluationTask,
+  options: EvaluateTaskOptions = {},
+): Promise<TaskResult> {
+  const { signal, shots = 0, maxTokens = 256, addBos = true, onProgress } = options;
+  checkWhole("shots", shots, 0, 1000);
+  checkWhole("maxTokens", maxTokens, 1, 1 << 20);
+  if (options.limit !== undefined) checkWhole("limit", options.limit, 1, Number.MAX_SAFE_INTEGER);
+  throwIfAborted(signal);
+  const questions = task.questions.slice(0, options.limit);
+  if (questions.length === 0) {
+    throw new BitNetError("INVALID_ARGUMENT", `Cannot evaluate ${task.name}: it has no questions`);
+  }
+
+  const inner = model as InnerLanguageModel;
+  const introduce = createIntroductions((options.examples ?? task).questions, shots);
+  // Too few examples are found now, and not after hours.
+  for (const question of questions) introduce(question);
+  const rights = new Map<MetricName, number>(task.metrics.map((metric) => [metric, 0]));
+  let truncated = 0;
+  let items = 0;
+  const result = (): TaskResult => ({
+    task: task.name,
+    items,
+    total: questions.length,
+    shots,
+    metrics: task.metrics.map((metric) => summarize(metric, rights.get(metric) ?? 0, items)),
+    truncated,
+  });
+
+  using prompts = createPromptSession(inner);
+  const { tokenizer, info } = inner;
+  const asking = { tokenizer, contextLength: info.contextLength, prompts, maxTokens, addBos, signal };
+  for (const question of questions) {
+    const introduction = introduce(question);
+    const outcome = await askQuestion(question, task.metrics, { ...asking, introduction });
+    for (const [metric, right] of outcome.right) if (right) rights.set(metric, (rights.get(metric) ?? 0) + 1);
+    if (outcome.truncated) truncated += 1;
+    items += 1;
+    onProgress?.(result(), outcome);
+  }
+  return result();
+}
+
+/** @returns what stands before a question; examples are the first of its group that are not the question itself. */
+function createIntroductions(examples: readonly Question[], shots: number): (question: Question) => string {
+  const groups = new Map<string | undefined, Question[]>();
+  for (const example of shots > 0 ? examples : []) {
+    const group = groups.get(example.group);
+    if (group === undefined) groups.set(example.group, [example]);
+    else group.push(example);
+  }
+  return (question) => {
+    const chosen: string[] = [];
+    for (const { solved } of groups.get(question.group) ?? []) {
+      if (chosen.length === shots) break;
+      if (solved !== question.solved) chosen.push(`${solved}\n\n`);
+    }
+    if (chosen.length < shots) {
+      const others = question.group === undefined ? "there are" : `"${question.group}" has`;
+      throw new BitNetError(
+        "INVALID_ARGUMENT",
+        `Invalid shots: ${shots} (${others} only ${chosen.length} examples besides the question itself; ask for fewer, or give a file of examples)`,
+        { details: { option: "shots", value: shots } },
+      );
+    }
+    return (question.preamble ?? "") + chosen.join("");
+  };
+}

@@ -1,0 +1,94 @@
+import { BitNetError } from "../../errors.js";
+import { generate } from "../../generation/generate.js";
+import { resolveGenerateOptions } from "../../generation/sampling-options.js";
+import type { InnerLanguageModel } from "../../language-model.js";
+import type { InnerSession } from "../../model/session.js";
+import { logLikelihoods } from "../log-likelihood.js";
+
+/**
+ * Puts one prompt after another to a model, in one session: what a prompt has in common with the one before it, such as
+ * examples and the question itself, is evaluated once. That changes no bit of a result (docs/NUMERICS.md).
+ */
+export interface PromptSession extends Disposable {
+  /** Σ ln p over each list of tokens, after the context. The lists differ in their last tokens only. */
+  likelihoods(
+    context: readonly number[],
+    continuations: readonly (readonly number[])[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly number[]>;
+  /** What the model writes after a prompt, always its likeliest token. */
+  write(
+    prompt: readonly number[],
+    options: {
+      readonly maxTokens: number;
+      readonly stop: readonly string[];
+      readonly signal: AbortSignal | undefined;
+    },
+  ): Promise<string>;
+}
+
+/** A cache for fewer is no cheaper to speak of. */
+const leastContextLength = 256;
+
+export function createPromptSession(model: InnerLanguageModel): PromptSession {
+  const { tokenizer, info } = model;
+  let session: InnerSession | undefined;
+  /** The tokens that the session holds. */
+  let held: readonly number[] = [];
+
+  /** A session with room for so many tokens: a cache of the whole context could take gigabytes that nothing needs. */
+  function sessionFor(tokens: number): InnerSession {
+    if (session !== undefined && session.contextLength >= tokens) return session;
+    if (tokens > info.contextLength) {
+      throw new BitNetError(
+        "CONTEXT_FULL",
+        `A prompt needs ${tokens} tokens and the model's context holds ${info.contextLength}`,
+        { details: { tokens, contextLength: info.contextLength } },
+      );
+    }
+    session?.dispose();
+    held = [];
+    let contextLength = leastContextLength;
+    while (contextLength < tokens) contextLength *= 2;
+    session = model.createSession({ contextLength: Math.min(contextLength, info.contextLength) });
+    return session;
+  }
+
+  /** Goes back to what `ids` have in common with what is held, at most `most` of them. @returns how many. */
+  function keepPrefix(from: InnerSession, ids: readonly number[], most: number): number {
+    let kept = 0;
+    while (kept < most && kept < held.length && ids[kept] === held[kept]) kept += 1;
+    from.truncate(kept);
+    // Should the evaluation fail, this much is still there.
+    held = ids.slice(0, kept);
+    return kept;
+  }
+
+  return {
+    async likelihoods(context, continuations, signal): Promise<readonly number[]> {
+      const shared = continuations[0]?.slice(0, -1) ?? [];
+      const ids = [...context, ...shared];
+      const inner = sessionFor(ids.length);
+      // The context's last token predicts the continuation's first.
+      const kept = keepPrefix(inner, ids, context.length - 1);
+      const scorer = { session: inner, vocabSize: tokenizer.vocabSize };
+      const lists = await logLikelihoods(scorer, ids.slice(kept), continuations, signal);
+      held = ids;
+      return lists.map((values) => values.reduce((sum, value) => sum + value, 0));
+    },
+    async write(prompt, { maxTokens, stop, signal }): Promise<string> {
+      // The last token written is never evaluated.
+      const inner = sessionFor(prompt.length + maxTokens - 1);
+      const kept = keepPrefix(inner, prompt, prompt.length - 1);
+      const options = resolveGenerateOptions({ temperature: 0, maxTokens, stop, signal });
+      let text = "";
+      for await (const piece of generate(inner, tokenizer, prompt.slice(kept), options)) text += piece.text;
+      held = prompt;
+      return text;
+    },
+    [Symbol.dispose](): void {
+      session?.dispose();
+      session = undefined;
+    },
+  };
+}

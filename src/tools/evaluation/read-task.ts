@@ -1,0 +1,82 @@
+import { BitNetError } from "../../errors.js";
+import type { TaskFormat } from "./formats/format.js";
+import { taskFormats } from "./formats/index.js";
+import type { EvaluationTask, Question } from "./question.js";
+import { readTaskLines, type TaskLine, type TaskSource } from "./task-lines.js";
+
+export interface ReadTaskOptions {
+  /** Which benchmark it is: "arc", "winogrande", "boolq", "hellaswag", "piqa", "mmlu" or "gsm8k". Default "auto": by its fields. */
+  readonly task?: string | undefined;
+  /** What to call the text in messages. Default "the task". */
+  readonly name?: string | undefined;
+  /** Right answers, one to a line, where the benchmark has them in a file of their own: PIQA and some of WinoGrande. */
+  readonly labels?: string | undefined;
+}
+
+/**
+ * Reads a benchmark in its published form, JSON Lines: one question to a line. docs/guide/evaluation.md lists the forms.
+ *
+ * @example
+ * const task = readTask(await readFile("ARC-Challenge-Test.jsonl", "utf8"));
+ * @throws BitNetError FILE_CORRUPT with the line and what it should have; INVALID_ARGUMENT for a task that is not known.
+ */
+export function readTask(text: string, options: ReadTaskOptions = {}): EvaluationTask {
+  const source: TaskSource = { name: options.name ?? "the task", text, expected: undefined };
+  const named = chosenFormat(options.task ?? "auto");
+  const lines = readTaskLines(source);
+  const [first] = lines;
+  if (first === undefined) {
+    throw new BitNetError("FILE_CORRUPT", `Cannot read ${source.name}: it has no lines`, {
+      details: { offset: 0 },
+    });
+  }
+  const format = named ?? taskFormats.find((candidate) => candidate.recognizes(first)) ?? unrecognized(first);
+  source.expected = `a line of ${format.title} has ${format.fields}`;
+  const labelled = withLabels(format, lines, options.labels, source.name);
+  return {
+    name: format.name,
+    metrics: format.metrics,
+    questions: labelled.map((line): Question => ({ ...format.read(line), line: line.number })),
+  };
+}
+
+/** @returns undefined where the lines are to tell. */
+function chosenFormat(name: string): TaskFormat | undefined {
+  if (name === "auto") return undefined;
+  const format = taskFormats.find((candidate) => candidate.name === name);
+  if (format !== undefined) return format;
+  const names = taskFormats.map((candidate) => `"${candidate.name}"`).join(", ");
+  throw new BitNetError("INVALID_ARGUMENT", `Invalid task: "${name}" (expected "auto", ${names})`, {
+    details: { option: "task", value: name },
+  });
+}
+
+function unrecognized(line: TaskLine): never {
+  const known = taskFormats.map(({ title, fields }) => `${title}: ${fields}`).join("; ");
+  return line.fail(`its fields are of no benchmark known here (${known})`);
+}
+
+/** Lines with the right answers from a text of their own, one to a line: numbers, as published. */
+function withLabels(
+  { title, labelField }: TaskFormat,
+  lines: readonly TaskLine[],
+  text: string | undefined,
+  name: string,
+): readonly TaskLine[] {
+  if (text === undefined) return lines;
+  if (labelField === undefined) {
+    throw new BitNetError(
+      "INVALID_ARGUMENT",
+      `Cannot use labels for ${title}: its lines have their answers themselves`,
+    );
+  }
+  const labels = text.split("\n").map((label) => label.trim());
+  while (labels.at(-1) === "") labels.pop();
+  if (labels.length !== lines.length) {
+    throw new BitNetError(
+      "INVALID_ARGUMENT",
+      `Cannot use the labels for ${name}: there are ${labels.length} of them for ${lines.length} questions`,
+    );
+  }
+  return lines.map((line, index) => line.with(labelField, labels[index]));
+}

@@ -1,0 +1,75 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { openModelFile } from "#dist/files/index.js";
+import { loadModel } from "#dist/language-model.js";
+import { startEngine } from "#dist/model/engine.js";
+import { matricesOf } from "#dist/model/model.js";
+import type { PackedLayout } from "#dist/packing/packed.js";
+import { bytesSource } from "#dist/platform/memory-source.js";
+import { recordFigure } from "../figures.js";
+import { storytellerPath } from "../golden-path.js";
+import { formatOf, type ReformattedModel, reformatModel } from "../reformatted-model.js";
+
+// The same model with its matrices in a block format, and with what they decode to as F32, whose products are those of floats.
+// They differ by what rounding activations to int8 costs, in each product by less than a hundredth of its size, and after six
+// layers by some hundredths of the logits' deviation.
+
+/** Root mean square of the difference, as a part of the logits' standard deviation. */
+const activationNoise = 0.03;
+
+const formats: readonly { readonly name: string; readonly layout: PackedLayout }[] = [
+  { name: "TQ1_0", layout: "ternary-groups-128" },
+  { name: "TQ2_0", layout: "ternary-groups-128" },
+  { name: "Q1_0", layout: "ternary-groups-128" },
+  { name: "Q2_0", layout: "ternary-groups-64" },
+  { name: "Q2_0_G128", layout: "ternary-groups-128" },
+];
+
+describe.each(formats)("a model in $name, embedding and head included", ({ name, layout }) => {
+  let models: ReformattedModel;
+  beforeAll(async () => {
+    models = await reformatModel(storytellerPath, () => formatOf(name));
+  });
+
+  it("has the logits of the same numbers in F32, but for rounded activations", async () => {
+    const { model, inF32 } = models;
+    const ids = Array.from({ length: 40 }, (_, i) => (i * 997 + 31) % 4000);
+    const [ours, floats] = await Promise.all([model, inF32].map((bytes) => logitsOf(bytes, ids)));
+    if (ours === undefined || floats === undefined) throw new Error("no logits");
+    const mean = floats.reduce((sum, value) => sum + value, 0) / floats.length;
+    const variance = floats.reduce((sum, value) => sum + (value - mean) ** 2, 0) / floats.length;
+    const square = ours.reduce((sum, value, i) => sum + (value - (floats[i] ?? NaN)) ** 2, 0) / ours.length;
+    const ratio = Math.sqrt(square / variance);
+    recordFigure(`${name}, rms difference from F32 / standard deviation`, ratio);
+    expect(ratio).toBeLessThan(activationNoise);
+    // Were the products of floats, too, there would be no difference.
+    expect(ratio).toBeGreaterThan(1e-5);
+  });
+
+  it(`is kept as ${layout}`, async () => {
+    const file = await openModelFile(bytesSource(models.model));
+    const engine = await startEngine(file, {
+      threads: 1,
+      contextLength: undefined,
+      freeBytes: 1 << 30,
+      onBytes: () => undefined,
+      signal: undefined,
+    });
+    try {
+      const layouts = Array.from(
+        matricesOf(engine.model.layers, [engine.model.head]),
+        (matrix) => matrix.layout,
+      );
+      expect(layouts).toHaveLength(6 * 7 + 1);
+      expect(new Set(layouts)).toEqual(new Set([layout]));
+      expect(engine.model.embedding?.layout).toBe(layout);
+    } finally {
+      await engine.dispose();
+    }
+  });
+});
+
+async function logitsOf(bytes: Uint8Array, ids: readonly number[]): Promise<Float32Array> {
+  await using model = await loadModel(bytes, { threads: 2 });
+  using session = model.createSession({ contextLength: ids.length });
+  return await session.evaluate(ids, { logits: "all" });
+}

@@ -1,0 +1,85 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fetchModel, type FetchedModel, type FetchOptions } from "#dist/hub/index.js";
+import { usualTiming } from "#dist/hub/timing.js";
+import { type HubServer, startHubServer } from "./hub-server.js";
+
+/**
+ * As patient as the real one in tries, and not in time; but where a busy machine could make a test take one thing for another,
+ * as slow as it, and tests of silence and of stale locks have less patience of their own.
+ */
+export const quickTiming: typeof usualTiming = {
+  ...usualTiming,
+  firstPauseMs: 1,
+  longestPauseMs: 5,
+  longestRetryAfterMs: 2000,
+  silenceMs: 10_000,
+  pollMs: 5,
+  lock: { beatMs: 20, deadMs: 60, staleMs: 10_000 },
+};
+
+/** A hub, and an empty cache for it. */
+export interface HubWorkbench {
+  readonly server: HubServer;
+  readonly folder: string;
+  /** For commands: whatever the tester has set of it is unset. */
+  readonly environment: Readonly<Record<string, string>>;
+  fetch(name: string, options?: FetchOptions): Promise<FetchedModel>;
+  /** Names of all blobs, of parts of them and of locks. */
+  blobNames(repo: string): Promise<readonly string[]>;
+  blobFolder(repo: string): string;
+  /** Forgets requests and mishaps, and empties the cache. */
+  reset(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openHubWorkbench(): Promise<HubWorkbench> {
+  const server = await startHubServer();
+  const folder = await mkdtemp(join(tmpdir(), "bitnet-hub-"));
+  const environment = {
+    HF_ENDPOINT: server.endpoint,
+    HF_HOME: folder,
+    HF_HUB_CACHE: "",
+    HUGGINGFACE_HUB_CACHE: "",
+    HF_TOKEN: "",
+    HF_HUB_OFFLINE: "",
+  };
+  const blobFolder = (repo: string): string =>
+    join(folder, "hub", `models--${repo.replace("/", "--")}`, "blobs");
+  return {
+    server,
+    folder,
+    environment,
+    blobFolder,
+    fetch: (name, options = {}) =>
+      fetchModel(name, {
+        ...options,
+        environment: { ...environment, ...options.environment },
+        timing: options.timing ?? quickTiming,
+      }),
+    blobNames: async (repo) => (await readdir(blobFolder(repo)).catch(() => [])).sort(),
+    async reset() {
+      server.forget();
+      server.repos.clear();
+      server.renamed.clear();
+      server.plainFiles.clear();
+      await rm(folder, { recursive: true, force: true });
+    },
+    async close() {
+      await server.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Bytes that look like nothing and are the same each time. */
+export function noise(length: number, seed = 1): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let state = seed;
+  for (let index = 0; index < length; index += 1) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    bytes[index] = state >>> 24;
+  }
+  return bytes;
+}
