@@ -1,5 +1,5 @@
 import { openGguf } from "#dist/files/gguf.js";
-import type { Metadata, ModelFile, TensorInfo } from "#dist/files/model-file.js";
+import type { ModelFile, TensorInfo } from "#dist/files/model-file.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { bf16, bfloat16ToNumber, float32ToBfloat16 } from "#dist/weight-formats/bf16.js";
 import { f16 } from "#dist/weight-formats/f16.js";
@@ -10,6 +10,13 @@ import { i2S } from "#dist/weight-formats/i2-s.js";
 import type { WeightFormat } from "#dist/weight-formats/index.js";
 import { type RawTensor, writeSafetensors, writeShards } from "./safetensors-bytes.js";
 import { rewriteModel } from "./rewritten-model.js";
+import {
+  checkpointName,
+  type ExportFamily,
+  exportRopeScaling,
+  familyOf,
+  headSizeOf,
+} from "./checkpoint-families.js";
 import { exportTokenizer } from "./tokenizer-export.js";
 
 /**
@@ -30,47 +37,6 @@ export interface ExportOptions {
 
 const formats: Readonly<Record<"F32" | "BF16" | "F16", WeightFormat>> = { F32: f32, BF16: bf16, F16: f16 };
 
-interface Class {
-  readonly name: string;
-  readonly activation: string;
-  readonly subNorms: readonly (readonly [string, string])[];
-  readonly turnsNeighbours: boolean;
-}
-
-const classes: Readonly<Record<string, Class>> = {
-  "bitnet-b1.58": {
-    name: "BitNetForCausalLM",
-    activation: "relu2",
-    subNorms: [
-      ["attn_sub_norm", "self_attn.attn_sub_norm"],
-      ["ffn_sub_norm", "mlp.ffn_sub_norm"],
-    ],
-    turnsNeighbours: false,
-  },
-  bitnet: {
-    name: "BitnetForCausalLM",
-    activation: "silu",
-    subNorms: [
-      ["attn_sub_norm", "self_attn.inner_attn_ln"],
-      ["ffn_sub_norm", "mlp.ffn_layernorm"],
-    ],
-    turnsNeighbours: false,
-  },
-  llama: { name: "LlamaForCausalLM", activation: "silu", subNorms: [], turnsNeighbours: true },
-};
-
-const parts: readonly (readonly [string, string])[] = [
-  ["attn_norm", "input_layernorm"],
-  ["ffn_norm", "post_attention_layernorm"],
-  ["attn_q", "self_attn.q_proj"],
-  ["attn_k", "self_attn.k_proj"],
-  ["attn_v", "self_attn.v_proj"],
-  ["attn_output", "self_attn.o_proj"],
-  ["ffn_gate", "mlp.gate_proj"],
-  ["ffn_up", "mlp.up_proj"],
-  ["ffn_down", "mlp.down_proj"],
-];
-
 /** A scale as a checkpoint stores it, and the d that this stands for: few scales survive a reciprocal or a rounding. */
 export function storedScale(
   d: number,
@@ -82,8 +48,8 @@ export function storedScale(
 }
 
 /** The GGUF file with scales that a checkpoint of this storage can express; masters express them all. */
-export function withStoredScales(path: string, storage: Storage): Promise<Uint8Array> {
-  return rewriteModel(path, ({ tensors }) => {
+export function withStoredScales(model: string | Uint8Array, storage: Storage): Promise<Uint8Array> {
+  return rewriteModel(model, ({ tensors }) => {
     if (storage.kind === "masters") return;
     for (const [name, tensor] of tensors) {
       if (tensor.typeId !== i2S.id) continue;
@@ -97,43 +63,74 @@ export function withStoredScales(path: string, storage: Storage): Promise<Uint8A
   });
 }
 
+/** A checkpoint before it is written, for tests to change. */
+export interface CheckpointParts {
+  readonly tensors: Map<string, RawTensor>;
+  readonly config: Record<string, unknown>;
+  /** tokenizer.json, tokenizer_config.json. */
+  readonly tokenizer: Record<string, unknown>;
+}
+
 /** The files of a checkpoint that says what the GGUF file says. */
 export async function exportCheckpoint(
   gguf: Uint8Array,
   options: ExportOptions,
+  edit: (parts: CheckpointParts) => void = () => undefined,
 ): Promise<Map<string, Uint8Array>> {
   const file = await openGguf(bytesSource(gguf));
+  const family = familyOf(file.metadata);
   const tensors = new Map<string, RawTensor>();
-  for (const tensor of file.tensors.values()) await exportTensor(file, tensor, options.storage, tensors);
+  for (const tensor of file.tensors.values())
+    await exportTensor(file, tensor, family, options.storage, tensors);
+  const parts: CheckpointParts = {
+    tensors,
+    config: await exportConfig(file, family, options.storage),
+    tokenizer: exportTokenizer(file.metadata),
+  };
+  edit(parts);
+  return writeCheckpoint(parts, options.tensorsPerShard);
+}
+
+export function writeCheckpoint(
+  { tensors, config, tokenizer }: CheckpointParts,
+  tensorsPerShard?: number,
+): Map<string, Uint8Array> {
   const files =
-    options.tensorsPerShard === undefined
+    tensorsPerShard === undefined
       ? new Map<string, Uint8Array>([["model.safetensors", writeSafetensors(tensors)]])
-      : writeShards(tensors, options.tensorsPerShard);
-  files.set("config.json", json(exportConfig(file, options.storage)));
-  for (const [name, content] of Object.entries(exportTokenizer(file.metadata)))
-    files.set(name, json(content));
+      : writeShards(tensors, tensorsPerShard);
+  files.set("config.json", json(config));
+  for (const [name, content] of Object.entries(tokenizer)) files.set(name, json(content));
   return files;
 }
 
 async function exportTensor(
   file: ModelFile,
   tensor: TensorInfo,
+  family: ExportFamily,
   storage: Storage,
   tensors: Map<string, RawTensor>,
 ): Promise<void> {
-  const { turnsNeighbours, subNorms } = classOf(file.metadata);
+  // These come out of config.json again.
+  if (tensor.name.startsWith("rope_")) return;
+  const { format, name: ggufName } = tensor;
+  if (format === undefined) throw new Error(`${tensor.type} is not read`);
   const bytes = await tensor.source.read(tensor.offset, tensor.bytes);
   const [cols = 0, rows = 1] = tensor.shape;
-  const name = checkpointName(tensor.name, subNorms);
+  const name = checkpointName(ggufName, family);
   const shape = tensor.shape.toReversed();
+  const turns = family.turnsNeighbours && /attn_[qk]\.(weight|bias)$/.test(ggufName);
+  const [turnRows, turnCols] = tensor.shape.length === 1 ? [cols, 1] : [rows, cols];
+  const stored = format.decode(bytes, rows * cols);
+  const values = turns ? withHalves(stored, turnRows, turnCols, headSizeOf(file.metadata)) : stored;
   if (tensor.type !== "I2_S") {
-    tensors.set(name, { dtype: tensor.type, shape, data: bytes });
+    const lessOne = family.normsLessOne.test(ggufName) ? values.map((value) => value - 1) : values;
+    // Norms less 1 are kept in F32, where nothing of them is lost.
+    const dtype = lessOne === values ? format : f32;
+    tensors.set(name, { dtype: dtype.name, shape, data: dtype.encode?.(lessOne) ?? bytes });
     return;
   }
   const d = new DataView(bytes.buffer).getFloat32(bytes.length - 32, true);
-  const stored = i2S.decode(bytes, rows * cols);
-  const turns = turnsNeighbours && /attn_[qk]\.weight$/.test(tensor.name);
-  const values = turns ? withHalves(stored, rows, cols, headSizeOf(file.metadata)) : stored;
   if (storage.kind === "masters") {
     const master = mastersOf(values, d, storage.dtype);
     tensors.set(name, {
@@ -148,16 +145,6 @@ async function exportTensor(
   const scale = Float32Array.of(storedScale(d, storage).stored);
   const data = formats[storage.dtype].encode?.(scale) ?? bytes;
   tensors.set(`${name}_scale`, { dtype: storage.dtype, shape: [1], data });
-}
-
-function checkpointName(name: string, subNorms: Class["subNorms"]): string {
-  if (name === "token_embd.weight") return "model.embed_tokens.weight";
-  if (name === "output_norm.weight") return "model.norm.weight";
-  if (name === "output.weight") return "lm_head.weight";
-  const [, layer, part] = /^blk\.(\d+)\.(.*)\.weight$/.exec(name) ?? [];
-  const path = [...parts, ...subNorms].find(([gguf]) => gguf === part)?.[1];
-  if (layer === undefined || path === undefined) throw new Error(`no name for ${name}`);
-  return `model.layers.${layer}.${path}.weight`;
 }
 
 /** Rows of each head as a checkpoint has them: first all that GGUF has at even places, then the others. */
@@ -193,29 +180,38 @@ export function mastersOf(values: Float32Array, d: number, dtype: "F32" | "BF16"
   return masters;
 }
 
-function exportConfig({ metadata }: ModelFile, storage: Storage): Record<string, unknown> {
+async function exportConfig(
+  file: ModelFile,
+  family: ExportFamily,
+  storage: Storage,
+): Promise<Record<string, unknown>> {
+  const { metadata } = file;
   const architecture = String(metadata.get("general.architecture"));
-  const { name, activation } = classOf(metadata);
   const get = (key: string): unknown => metadata.get(`${architecture}.${key}`);
+  const isTernary = [...file.tensors.values()].some(({ type }) => type === "I2_S");
   return {
-    architectures: [name],
+    architectures: [family.className],
     model_type: "whatever",
-    hidden_act: activation,
+    hidden_act: family.activation,
     hidden_size: get("embedding_length"),
     intermediate_size: get("feed_forward_length"),
     max_position_embeddings: get("context_length"),
     num_attention_heads: get("attention.head_count"),
     num_hidden_layers: get("block_count"),
     num_key_value_heads: get("attention.head_count_kv"),
+    head_dim: headSizeOf(metadata),
     // As Python prints the number that was meant.
     rms_norm_eps: Number((get("attention.layer_norm_rms_epsilon") as number).toPrecision(6)),
-    rope_theta: get("rope.freq_base"),
-    rope_scaling: null,
-    tie_word_embeddings: name !== "LlamaForCausalLM",
+    rope_theta: get("rope.freq_base") ?? 10000,
+    rope_scaling: await exportRopeScaling(file),
+    tie_word_embeddings: !file.tensors.has("output.weight"),
     vocab_size: get("vocab_size"),
     bos_token_id: metadata.get("tokenizer.ggml.bos_token_id"),
     eos_token_id: metadata.get("tokenizer.ggml.eos_token_id"),
-    quantization_config: quantizationConfig(storage),
+    ...family.ownConfig?.(get),
+    quantization_config: isTernary
+      ? quantizationConfig(storage)
+      : { quant_method: "bitnet", modules_to_not_convert: ["lm_head", "self_attn", "mlp"] },
   };
 }
 
@@ -223,22 +219,12 @@ export function quantizationConfig({ kind }: Storage): Record<string, unknown> {
   switch (kind) {
     // As Falcon3 has it, where neither class nor mode are named.
     case "divide":
-      return { quant_method: "bitnet", modules_to_not_convert: ["lm_head"] };
+      return { quant_method: "bitnet", modules_to_not_convert: ["lm_head"], use_rms_norm: false };
     case "multiply":
       return { quant_method: "bitnet", linear_class: "autobitlinear", quantization_mode: "offline" };
     case "masters":
       return { quant_method: "bitnet", linear_class: "autobitlinear", quantization_mode: "online" };
   }
-}
-
-function classOf(metadata: Metadata): Class {
-  const found = classes[String(metadata.get("general.architecture"))];
-  if (found === undefined) throw new Error("no class for this architecture");
-  return found;
-}
-
-function headSizeOf(metadata: Metadata): number {
-  return Number(metadata.get(`${String(metadata.get("general.architecture"))}.rope.dimension_count`));
 }
 
 function json(value: unknown): Uint8Array {

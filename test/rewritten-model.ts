@@ -18,8 +18,11 @@ export interface Edit {
 }
 
 /** A GGUF file read, changed, and written again. */
-export async function rewriteModel(path: string, edit: (parts: Edit) => void): Promise<Uint8Array> {
-  const bytes = readFileSync(path);
+export async function rewriteModel(
+  model: string | Uint8Array,
+  edit: (parts: Edit) => void,
+): Promise<Uint8Array> {
+  const bytes = typeof model === "string" ? readFileSync(model) : model;
   const file = await openGguf(bytesSource(bytes));
   const parts: Edit = {
     metadata: new Map(writableMetadata(file)),

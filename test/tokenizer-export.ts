@@ -20,10 +20,12 @@ export function exportTokenizer(metadata: Metadata): Record<string, unknown> {
     const isAdded = type === 3 || type === 4 || type === 2;
     // Unused places are padding that a tokenizer.json does not list.
     if (type === 5) return;
-    if (!isAdded || isPieces) vocab.push([token, id]);
+    if (!isAdded || isPieces) vocab.push([isPieces ? token.replaceAll(" ", "▁") : token, id]);
     if (isAdded) {
       const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false };
-      added.push({ id, content: token, ...flags, special: type !== 4 });
+      // GGUF has such pieces as they are in a text, files of pieces with marks for spaces.
+      const content = isPieces ? token.replaceAll(" ", "▁") : token;
+      added.push({ id, content, ...flags, special: type !== 4 });
     }
   });
   const bos = spelling("bos");

@@ -12,6 +12,8 @@ import { computedTensor, placeTensors } from "./tensors.js";
 import { readTokenizer } from "./tokenizer.js";
 
 const MAX_CONFIG_BYTES = 4 * 2 ** 20;
+/** Far above any published model. */
+const MAX_HEAD_SIZE = 65_536;
 
 /** Sizes that config.json names and GGUF has under the architecture's name. */
 const sizeKeys = [
@@ -43,6 +45,8 @@ export async function openCheckpoint(
   try {
     const heads = config.count("num_attention_heads");
     const headSize = config.count("head_dim", family.headSize ?? sizeOfHeads(config, heads));
+    // Tables are made by it before anything compares it with tensors.
+    if (headSize > MAX_HEAD_SIZE) throw config.wrong("head_dim", `at most ${MAX_HEAD_SIZE}`);
     const rope = planRope(config, headSize, family.ropeBase ?? 10_000);
     const tensors = placeTensors(stored.tensors, {
       config,

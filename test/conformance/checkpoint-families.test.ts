@@ -1,0 +1,59 @@
+import { describe, expect, it } from "vitest";
+import { describeModel } from "#dist/architectures/index.js";
+import { checkpointFamilies } from "#dist/checkpoints/families/index.js";
+import { openCheckpoint } from "#dist/checkpoints/open-checkpoint.js";
+import { openGguf } from "#dist/files/gguf.js";
+import type { ModelFile, TensorInfo } from "#dist/files/model-file.js";
+import { bytesSource, memoryFolder } from "#dist/platform/memory-source.js";
+import { exportCheckpoint, type Storage, withStoredScales } from "../checkpoint-export.js";
+import { makeTinyModel } from "../tiny-model.js";
+import { architectureCases } from "./architecture-cases.js";
+
+// Every architecture's checkpoints: random models, whose GGUF files are held to a slow reference in architectures.test.ts,
+// written as checkpoints and opened again. Equal tensors and an equal description make an equal model.
+
+/** Cases whose metadata no config.json expresses. */
+const inexpressible = new Set([
+  "llama, a head of its own and divisors of frequencies",
+  "llama, biases, linear scaling, a part of each head turning",
+  "qwen3, YaRN with all its keys",
+]);
+const cases = architectureCases.filter(({ name }) => !inexpressible.has(name));
+const storage: Storage = { kind: "divide", dtype: "F32" };
+
+/** Values of a tensor, whatever it is stored in. */
+async function valuesOf({ source, offset, bytes, shape, format }: TensorInfo): Promise<readonly number[]> {
+  const elements = shape.reduce((product, size) => product * size, 1);
+  return [...(format?.decode(await source.read(offset, bytes), elements) ?? [])];
+}
+
+/** A description with its numbers as far as they survive Python's printing and another order of operations. */
+function essence(file: ModelFile): unknown {
+  const { pooling: _, ...description } = describeModel(file);
+  return JSON.parse(
+    JSON.stringify(description, (__, value: unknown) =>
+      typeof value === "number" ? Number(value.toPrecision(6)) : value,
+    ),
+  );
+}
+
+describe("checkpoints of every family", () => {
+  it("are tested for every family, and only these cases cannot be checkpoints", () => {
+    const tested = new Set(cases.map(({ metadata }) => metadata.get("general.architecture")));
+    expect(tested).toEqual(new Set(checkpointFamilies.map(({ architecture }) => architecture)));
+    expect(architectureCases.length - cases.length).toBe(inexpressible.size);
+  });
+
+  it.each(cases)("$name", async ({ metadata, tensors, formats }) => {
+    const made = await makeTinyModel(metadata, tensors, formats, 7);
+    const gguf = await withStoredScales(made.bytes, storage);
+    const expected = await openGguf(bytesSource(gguf));
+    const actual = await openCheckpoint(memoryFolder(await exportCheckpoint(gguf, { storage })));
+    expect([...actual.tensors.keys()].sort()).toEqual([...expected.tensors.keys()].sort());
+    expect(essence(actual)).toEqual(essence(expected));
+    for (const [name, tensor] of expected.tensors) {
+      const other = actual.tensors.get(name) ?? expect.fail(name);
+      expect(await valuesOf(other), name).toEqual(await valuesOf(tensor));
+    }
+  });
+});

@@ -1,0 +1,542 @@
+import { link, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openGguf } from "#dist/files/gguf.js";
+import type { ModelFile } from "#dist/files/model-file.js";
+import { BitNetError, convert, type ConvertOptions, loadModel } from "#dist/index.js";
+import { bytesSource } from "#dist/platform/memory-source.js";
+import { convertibleTypes } from "#dist/tools/convert-plan.js";
+import { bf16 } from "#dist/weight-formats/bf16.js";
+import { f32 } from "#dist/weight-formats/f32.js";
+import { i2S } from "#dist/weight-formats/i2-s.js";
+import { tq20 } from "#dist/weight-formats/tq2-0.js";
+import { weightFormatByName, type WeightFormat } from "#dist/weight-formats/index.js";
+import { exportCheckpoint, withStoredScales } from "../checkpoint-export.js";
+import { storytellerPath } from "../golden-path.js";
+import { type Edit, encodeTensor, rewriteModel } from "../rewritten-model.js";
+
+let folder: string;
+let count = 0;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "bitnet-convert-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const fresh = (): string => join(folder, `out-${count++}.gguf`);
+
+async function converted(
+  source: string | Uint8Array,
+  options: Omit<ConvertOptions, "output"> = {},
+): Promise<{ readonly bytes: Uint8Array; readonly file: ModelFile; readonly path: string }> {
+  const output = fresh();
+  await convert(source, { ...options, output });
+  const bytes = new Uint8Array(await readFile(output));
+  return { bytes, file: await openGguf(bytesSource(bytes)), path: output };
+}
+
+async function dataOf(file: ModelFile, name: string): Promise<Uint8Array> {
+  const { source, offset, bytes } = file.tensors.get(name) ?? expect.fail(`no ${name}`);
+  return source.read(offset, bytes);
+}
+
+async function valuesOf(file: ModelFile, name: string): Promise<Float32Array> {
+  const { shape, format } = file.tensors.get(name) ?? expect.fail(`no ${name}`);
+  const elements = shape.reduce((product, size) => product * size, 1);
+  return format?.decode(await dataOf(file, name), elements) ?? expect.fail("no format");
+}
+
+const storyteller = async (): Promise<ModelFile> => openGguf(bytesSource(await readFile(storytellerPath)));
+
+/** The storyteller with scales that are halves, which every ternary format holds. */
+const withHalves = (): Promise<Uint8Array> =>
+  withStoredScales(storytellerPath, { kind: "multiply", dtype: "F16" });
+
+async function text(path: string): Promise<string> {
+  const model = await loadModel(path, { threads: 1 });
+  try {
+    return await model.complete("Once upon a time", { maxTokens: 12, temperature: 0 });
+  } finally {
+    await model.dispose();
+  }
+}
+
+/** A tensor of I2_S, without the junk after its scale. */
+const meaning = (data: Uint8Array): Uint8Array => data.subarray(0, -28);
+
+describe("convert", () => {
+  it("copies a file of the same types: the same tensors and metadata", async () => {
+    const original = await storyteller();
+    const { file } = await converted(storytellerPath);
+    expect([...file.tensors.keys()]).toEqual([...original.tensors.keys()]);
+    for (const name of original.tensors.keys()) {
+      expect(Buffer.compare(await dataOf(file, name), await dataOf(original, name)), name).toBe(0);
+    }
+    expect(file.metadata).toEqual(original.metadata);
+    expect(file.metadataTypes).toEqual(original.metadataTypes);
+  });
+
+  it.each(["tq2_0", "tq1_0", "q2_0", "f16", "bf16", "f32"])(
+    "loses nothing of scales that are halves: I2_S → %s → I2_S",
+    async (type) => {
+      // bfloat16 holds fewer digits than a half.
+      const model =
+        type === "bf16"
+          ? await withStoredScales(storytellerPath, { kind: "multiply", dtype: "BF16" })
+          : await withHalves();
+      const original = await openGguf(bytesSource(model));
+      const there = await converted(model, { type });
+      const back = await converted(there.bytes, { type: "i2_s" });
+      for (const [name, { type: stored }] of original.tensors) {
+        if (stored === "I2_S") expect(there.file.tensors.get(name)?.type.toLowerCase()).toBe(type);
+        const [a, b] = [await dataOf(back.file, name), await dataOf(original, name)];
+        expect(
+          Buffer.compare(stored === "I2_S" ? meaning(a) : a, stored === "I2_S" ? meaning(b) : b),
+          name,
+        ).toBe(0);
+      }
+    },
+  );
+
+  it.each(["tq2_0", "tq1_0", "q2_0"])(
+    "keeps other scales beside the matrices on request: I2_S → %s → I2_S",
+    async (type) => {
+      const original = await storyteller();
+      const there = await converted(storytellerPath, { type, exactScales: true });
+      const back = await converted(there.bytes);
+      expect([...back.file.tensors.keys()]).toEqual([...original.tensors.keys()]);
+      for (const [name, { type: stored }] of original.tensors) {
+        const [a, b] = [await dataOf(back.file, name), await dataOf(original, name)];
+        expect(
+          Buffer.compare(stored === "I2_S" ? meaning(a) : a, stored === "I2_S" ? meaning(b) : b),
+          name,
+        ).toBe(0);
+      }
+      expect(await valuesOf(there.file, "blk.0.attn_q.scale")).toEqual(
+        Float32Array.of((await valuesOf(original, "blk.0.attn_q.weight")).find((value) => value > 0) ?? NaN),
+      );
+      expect(new Set(await valuesOf(there.file, "blk.0.attn_q.weight"))).toEqual(new Set([-1, 0, 1]));
+    },
+  );
+
+  it("rounds scales to halves as the formats do, and says by how much", async () => {
+    const original = await storyteller();
+    const output = fresh();
+    const { roundedScales } = await convert(storytellerPath, { output, type: "tq2_0" });
+    const file = await openGguf(bytesSource(await readFile(output)));
+    const matrices = [...original.tensors.values()].filter(({ type }) => type === "I2_S");
+    expect(roundedScales.tensors).toBe(matrices.length);
+    expect(roundedScales.largestChange).toBeGreaterThan(0);
+    expect(roundedScales.largestChange).toBeLessThanOrEqual(2 ** -11);
+    for (const { name } of matrices) {
+      // The definition's encoder, of all weights at once.
+      const expected = tq20.encode?.(await valuesOf(original, name)) ?? expect.fail("no encoder");
+      expect(Buffer.compare(await dataOf(file, name), expected), name).toBe(0);
+    }
+  });
+
+  it.each(convertibleTypes.filter((type) => weightFormatByName(type)?.ternary === false))(
+    "writes a head as the definition of %s encodes it",
+    async (headType) => {
+      const original = await storyteller();
+      const format = weightFormatByName(headType) ?? expect.fail("no format");
+      const { file } = await converted(storytellerPath, { headType });
+      const expected =
+        format.encode?.(await valuesOf(original, "token_embd.weight")) ?? expect.fail("no encoder");
+      expect(file.tensors.get("token_embd.weight")?.type).toBe(format.name);
+      expect(Buffer.compare(await dataOf(file, "token_embd.weight"), expected)).toBe(0);
+      expect(file.tensors.get("blk.0.attn_q.weight")?.type).toBe("I2_S");
+    },
+  );
+
+  it("writes whole pieces and the rest: tensors longer than a piece", async () => {
+    // 2^20 weights are a piece: this has three and some.
+    const elements = 3 * 2 ** 20 + 512;
+    const values = Float32Array.from({ length: elements }, (_, index) =>
+      ((index * 2654435761) >>> 30) % 3 === 0 ? 0 : index % 2 === 0 ? 0.5 : -0.5,
+    );
+    const model = await rewriteModel(storytellerPath, ({ tensors }) => {
+      tensors.clear();
+      tensors.set("blk.0.attn_q.weight", encodeTensor(f32, [256, elements / 256], values));
+    });
+    for (const type of ["i2_s", "tq2_0", "tq1_0", "bf16", "q8_0"]) {
+      const first = await converted(model, { type });
+      const format = weightFormatByName(type) ?? expect.fail("no format");
+      const expected = format.encode?.(values) ?? expect.fail("no encoder");
+      const data = await dataOf(first.file, "blk.0.attn_q.weight");
+      expect(
+        Buffer.compare(
+          type === "i2_s" ? meaning(data) : data,
+          type === "i2_s" ? meaning(expected) : expected,
+        ),
+        type,
+      ).toBe(0);
+      if (!format.ternary) continue;
+      const back = await converted(first.bytes, { type: "f32" });
+      expect(await valuesOf(back.file, "blk.0.attn_q.weight")).toEqual(values);
+    }
+  });
+
+  it("recodes TQ2_0 with blocks of zeros, negative scales and zero scales", async () => {
+    const elements = 4 * 256;
+    const values = Float32Array.from({ length: elements }, (_, index) =>
+      index < 512 && index >= 256 ? 0 : 0.25 * ((index % 3) - 1),
+    );
+    const tensor = encodeTensor(tq20, [256, 4], values);
+    const data = new Uint8Array(tensor.data);
+    // The last block's scale is negative, and so are its weights' signs; the one before has codes, and the scale 0.
+    data[3 * 66 + 65] = (data[3 * 66 + 65] ?? 0) | 0x80;
+    data.fill(0, 2 * 66 + 64, 2 * 66 + 66);
+    const model = await rewriteModel(storytellerPath, ({ tensors }) => {
+      tensors.clear();
+      tensors.set("blk.0.attn_q.weight", { ...tensor, data });
+    });
+    const expected = values.map((value, index) => (index >= 768 ? -value : index >= 512 ? 0 : value));
+    const { file } = await converted(model, { type: "i2_s" });
+    expect(await valuesOf(file, "blk.0.attn_q.weight")).toEqual(expected.map((value) => value + 0));
+  });
+
+  it("converts a tied head with the embedding, and an untied one alone", async () => {
+    const tied = await converted(storytellerPath, { headType: "q8_0" });
+    expect(tied.file.tensors.get("token_embd.weight")?.type).toBe("Q8_0");
+    const untied = await rewriteModel(storytellerPath, ({ tensors }) => {
+      const embedding = tensors.get("token_embd.weight") ?? expect.fail("no embedding");
+      tensors.set("output.weight", embedding);
+    });
+    const { file } = await converted(untied, { headType: "q8_0" });
+    expect([file.tensors.get("token_embd.weight")?.type, file.tensors.get("output.weight")?.type]).toEqual([
+      "F16",
+      "Q8_0",
+    ]);
+  });
+
+  it("writes a checkpoint's folder as the GGUF file that it came from", async () => {
+    const storage = { kind: "divide", dtype: "BF16" } as const;
+    const gguf = await withStoredScales(storytellerPath, storage);
+    const checkpoint = join(folder, "checkpoint");
+    await mkdir(checkpoint);
+    for (const [name, bytes] of await exportCheckpoint(gguf, { storage, tensorsPerShard: 9 }))
+      await writeFile(join(checkpoint, name), bytes);
+    const original = await openGguf(bytesSource(gguf));
+    const { file, path } = await converted(checkpoint);
+    expect(file.metadata.get("general.name")).toBe("checkpoint");
+    expect(file.metadata.get("general.file_type")).toBe(40);
+    expect([...file.tensors.keys()].sort()).toEqual([...original.tensors.keys()].sort());
+    for (const [name, { type }] of original.tensors) {
+      expect(file.tensors.get(name)?.type).toBe(type);
+      const [a, b] = [await dataOf(file, name), await dataOf(original, name)];
+      expect(Buffer.compare(type === "I2_S" ? meaning(a) : a, type === "I2_S" ? meaning(b) : b), name).toBe(
+        0,
+      );
+    }
+    const other = join(folder, "original.gguf");
+    await writeFile(other, gguf);
+    expect(await text(path)).toBe(await text(other));
+  });
+
+  it("makes norms F32 and the head F16 out of a checkpoint, and floats throughout where floats are asked for", async () => {
+    const storage = { kind: "masters", dtype: "BF16" } as const;
+    const gguf = await rewriteModel(storytellerPath, (parts) => storeAs(parts, bf16));
+    const checkpoint = join(folder, "masters");
+    await mkdir(checkpoint);
+    for (const [name, bytes] of await exportCheckpoint(gguf, { storage }))
+      await writeFile(join(checkpoint, name), bytes);
+    const types = async (type: string): Promise<unknown> => {
+      const { file } = await converted(checkpoint, { type });
+      return ["token_embd.weight", "output_norm.weight", "blk.0.attn_q.weight"].map(
+        (name) => file.tensors.get(name)?.type,
+      );
+    };
+    expect(await types("i2_s")).toEqual(["F16", "F32", "I2_S"]);
+    expect(await types("bf16")).toEqual(["BF16", "F32", "BF16"]);
+    expect(await types("f32")).toEqual(["F32", "F32", "F32"]);
+    expect(await types("f16")).toEqual(["F16", "F32", "F16"]);
+  });
+
+  it("makes scales beside I2_S part of it where the type is new", async () => {
+    const model = await rewriteModel(await withHalves(), ({ tensors }) => {
+      tensors.set("blk.0.attn_q.scale", encodeTensor(f32, [1], Float32Array.of(0.75)));
+      tensors.set("blk.0.attn_k.scale", encodeTensor(f32, [1], Float32Array.of(-2)));
+    });
+    const original = await openGguf(bytesSource(model));
+    const same = await converted(model);
+    expect(await valuesOf(same.file, "blk.0.attn_q.scale")).toEqual(Float32Array.of(0.75));
+    const tq = await converted(model, { type: "tq2_0" });
+    expect(await valuesOf(tq.file, "blk.0.attn_q.scale")).toEqual(Float32Array.of(0.75));
+    const back = await converted(tq.bytes);
+    expect(back.file.tensors.has("blk.0.attn_q.scale")).toBe(false);
+    const scaled = (await valuesOf(original, "blk.0.attn_q.weight")).map((value) => value * 0.75);
+    expect(await valuesOf(back.file, "blk.0.attn_q.weight")).toEqual(scaled);
+    // A scale that would turn signs around stays where it is.
+    expect(await valuesOf(back.file, "blk.0.attn_k.scale")).toEqual(Float32Array.of(-2));
+  });
+
+  describe("metadata", () => {
+    const placeholder = "{{ 'Human: ' }}{{ 'BITNETAssistant: ' }}";
+    const official = (change: (parts: Edit) => void = () => undefined): Promise<Uint8Array> =>
+      rewriteModel(storytellerPath, (parts) => {
+        const { metadata } = parts;
+        const tokens = Array.from({ length: 128_256 }, (_, id) => (id === 128_009 ? "<|eot_id|>" : `t${id}`));
+        metadata.set("tokenizer.ggml.tokens", { type: "string[]", value: tokens });
+        metadata.set("tokenizer.chat_template", { type: "string", value: placeholder });
+        metadata.delete("tokenizer.ggml.pre");
+        parts.tensors.clear();
+        change(parts);
+      });
+
+    it("mends what the official 2B4T file leaves out or has wrong", async () => {
+      const { file } = await converted(await official());
+      expect(file.metadata.get("tokenizer.ggml.pre")).toBe("llama-bpe");
+      expect(file.metadata.get("tokenizer.ggml.eot_token_id")).toBe(128_009);
+      const template = String(file.metadata.get("tokenizer.chat_template"));
+      expect(template).not.toContain("BITNETAssistant");
+      expect(template).toContain("'Assistant: '");
+      expect(template).toContain("<|eot_id|>");
+    });
+
+    it("leaves a template that is none of that alone, and other models", async () => {
+      const own = await converted(
+        await official(({ metadata }) =>
+          metadata.set("tokenizer.chat_template", { type: "string", value: "mine" }),
+        ),
+      );
+      expect(own.file.metadata.get("tokenizer.chat_template")).toBe("mine");
+      const other = await converted(
+        await official(({ metadata }) =>
+          metadata.set("general.architecture", { type: "string", value: "llama" }),
+        ),
+      );
+      expect(other.file.metadata.get("tokenizer.chat_template")).toBe(placeholder);
+      expect(other.file.metadata.has("tokenizer.ggml.eot_token_id")).toBe(false);
+    });
+
+    it("names the splitter that a file without one means", async () => {
+      const model = await rewriteModel(storytellerPath, ({ metadata }) =>
+        metadata.delete("tokenizer.ggml.pre"),
+      );
+      expect((await converted(model)).file.metadata.get("tokenizer.ggml.pre")).toBe("default");
+    });
+
+    it.each([
+      ["tq1_0", 36],
+      ["f16", 1],
+      ["i2_s", 40],
+    ])("says that a file is of %s", async (type, fileType) => {
+      const { file } = await converted(await withHalves(), { type });
+      expect(file.metadata.get("general.file_type")).toBe(fileType);
+    });
+  });
+
+  describe("refusals", () => {
+    async function refusal(source: string | Uint8Array, options: ConvertOptions): Promise<BitNetError> {
+      const error: unknown = await convert(source, options).catch((reason: unknown) => reason);
+      if (error instanceof BitNetError) return error;
+      throw new Error(`expected a refusal, got ${String(error)}`);
+    }
+    async function leavesNothing(action: (output: string) => Promise<void>): Promise<void> {
+      const inside = await mkdtemp(join(folder, "empty-"));
+      await action(join(inside, "out.gguf"));
+      expect(await readdir(inside)).toEqual([]);
+    }
+    const edited = (change: (parts: Edit) => void): Promise<Uint8Array> =>
+      rewriteModel(storytellerPath, change);
+    const set =
+      (values: Float32Array, format: WeightFormat = f32): ((parts: Edit) => void) =>
+      ({ tensors }) =>
+        void tensors.set("blk.0.attn_q.weight", encodeTensor(format, [256, values.length / 256], values));
+
+    it.each<[string, string, RegExp, Partial<ConvertOptions>, (parts: Edit) => void]>([
+      [
+        "an unknown type",
+        "INVALID_ARGUMENT",
+        /Invalid type: "q3_k" \(expected f32/,
+        { type: "q3_k" },
+        () => undefined,
+      ],
+      [
+        "a type that is read and not written",
+        "INVALID_ARGUMENT",
+        /Invalid type/,
+        { type: "q2_0_g128" },
+        () => undefined,
+      ],
+      ["an unknown head type", "INVALID_ARGUMENT", /Invalid headType/, { headType: "x" }, () => undefined],
+      ["an empty path", "INVALID_ARGUMENT", /empty/, { output: "" }, () => undefined],
+      [
+        "rows that are no whole blocks",
+        "INVALID_ARGUMENT",
+        /rows of 128.*TQ2_0.*types that fit are .*i2_s/,
+        { type: "tq2_0" },
+        ({ tensors }) =>
+          tensors.set("blk.0.attn_q.weight", encodeTensor(f32, [128, 2], new Float32Array(256))),
+      ],
+      [
+        "weights that are not ternary",
+        "INVALID_ARGUMENT",
+        /blk\.0\.attn_q\.weight.*weight 300 is 0\.25.*ternary already/,
+        {},
+        set(Float32Array.from({ length: 512 }, (_, index) => (index === 300 ? 0.25 : 0.5))),
+      ],
+      [
+        "blocks of different scales for I2_S",
+        "INVALID_ARGUMENT",
+        /scales 0\.5 and, from weight 256 on, 0\.25.*tq2_0/,
+        {},
+        set(
+          Float32Array.from({ length: 512 }, (_, index) => (index < 256 ? 0.5 : 0.25)),
+          tq20,
+        ),
+      ],
+      ["zeros for signs alone", "INVALID_ARGUMENT", /Q1_0/, { type: "q1_0" }, () => undefined],
+      [
+        "weights beyond halves",
+        "INVALID_ARGUMENT",
+        /weight 3 is 70000.*bf16 or f32/,
+        { type: "f16" },
+        set(Float32Array.from({ length: 512 }, (_, index) => (index === 3 ? 70000 : 1))),
+      ],
+      [
+        "a head beyond halves",
+        "INVALID_ARGUMENT",
+        /Infinity/,
+        { headType: "f16" },
+        ({ tensors }) =>
+          tensors.set("token_embd.weight", encodeTensor(f32, [256, 2], new Float32Array(512).fill(Infinity))),
+      ],
+      [
+        "a scale beyond halves",
+        "INVALID_ARGUMENT",
+        /beyond halves/,
+        { type: "tq2_0" },
+        set(new Float32Array(512).fill(1e-30), i2S),
+      ],
+      [
+        "a tensor of an unknown type",
+        "UNSUPPORTED_TENSOR_TYPE",
+        /type Q3_K/,
+        {},
+        ({ tensors }) =>
+          tensors.set("blk.0.attn_q.weight", { shape: [256], typeId: 11, data: new Uint8Array(110) }),
+      ],
+    ])("refuses %s and leaves nothing behind", async (_, code, words, options, change) => {
+      const model = await edited(change);
+      await leavesNothing(async (output) => {
+        const error = await refusal(model, { output, ...options });
+        expect([error.code, error.message]).toEqual([code, expect.stringMatching(words)]);
+      });
+    });
+
+    it.each(["tq2_0", "tq1_0", "f32"])(
+      "refuses a damaged matrix by its byte, on the way to %s",
+      async (type) => {
+        const model = await edited(({ tensors }) => {
+          const { data, ...rest } = tensors.get("blk.2.ffn_up.weight") ?? expect.fail("no matrix");
+          const damaged = new Uint8Array(data);
+          damaged[1000] = 0xff;
+          tensors.set("blk.2.ffn_up.weight", { ...rest, data: damaged });
+        });
+        const tensor =
+          (await openGguf(bytesSource(model))).tensors.get("blk.2.ffn_up.weight") ?? expect.fail("no matrix");
+        await leavesNothing(async (output) => {
+          expect(await refusal(model, { output, type })).toMatchObject({
+            code: "FILE_CORRUPT",
+            details: { offset: tensor.offset + 1000, tensor: "blk.2.ffn_up.weight" },
+          });
+        });
+      },
+    );
+
+    it("replaces a file only by force, and never one that it reads", async () => {
+      const input = join(folder, "input.gguf");
+      await writeFile(input, await readFile(storytellerPath));
+      const output = fresh();
+      await writeFile(output, "precious");
+      expect(await refusal(input, { output })).toMatchObject({
+        code: "FILE_WRITE",
+        message: expect.stringMatching(/force/) as string,
+      });
+      expect(await readFile(output, "utf8")).toBe("precious");
+      await convert(input, { output, force: true });
+      expect((await readFile(output)).length).toBe((await readFile(input)).length);
+
+      const hard = join(folder, "hard.gguf");
+      const soft = join(folder, "soft.gguf");
+      await link(input, hard);
+      await symlink(input, soft);
+      for (const same of [input, hard, soft, join(folder, ".", "input.gguf")]) {
+        expect(await refusal(input, { output: same, force: true })).toMatchObject({
+          code: "INVALID_ARGUMENT",
+        });
+      }
+      expect(Buffer.compare(await readFile(input), await readFile(storytellerPath))).toBe(0);
+    });
+
+    it("never replaces a file of the checkpoint that it reads, but writes beside them", async () => {
+      const checkpoint = await mkdtemp(join(folder, "checkpoint-"));
+      const gguf = await withHalves();
+      for (const [name, bytes] of await exportCheckpoint(gguf, {
+        storage: { kind: "multiply", dtype: "F16" },
+      })) {
+        await writeFile(join(checkpoint, name), bytes);
+      }
+      for (const name of ["model.safetensors", "tokenizer.json"]) {
+        expect(await refusal(checkpoint, { output: join(checkpoint, name), force: true })).toMatchObject({
+          code: "INVALID_ARGUMENT",
+        });
+      }
+      const beside = join(checkpoint, "model.gguf");
+      await convert(checkpoint, { output: beside });
+      await convert(checkpoint, { output: beside, force: true });
+      expect((await readdir(checkpoint)).sort()).toEqual([
+        "config.json",
+        "model.gguf",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+      ]);
+    });
+
+    it("stops by its signal and leaves nothing behind", async () => {
+      const reason = new Error("enough");
+      for (const after of [0, 1, 30]) {
+        await leavesNothing(async (output) => {
+          const controller = new AbortController();
+          let seen = 0;
+          if (after === 0) controller.abort(reason);
+          const onProgress = (): void => {
+            if (++seen === after) controller.abort(reason);
+          };
+          await expect(
+            convert(storytellerPath, { output, type: "f32", signal: controller.signal, onProgress }),
+          ).rejects.toBe(reason);
+        });
+      }
+    });
+
+    it("reports progress that grows to the whole", async () => {
+      const seen: number[] = [];
+      let total = 0;
+      const result = await convert(storytellerPath, {
+        output: fresh(),
+        type: "f16",
+        onProgress: ({ loadedBytes, totalBytes }) => {
+          seen.push(loadedBytes);
+          total = totalBytes;
+        },
+      });
+      expect(seen).toEqual([...seen].sort((a, b) => a - b));
+      expect([seen.at(-1), total]).toEqual([result.tensorBytes, result.tensorBytes]);
+      expect(result).toMatchObject({ type: "F16", tensors: 68 });
+    });
+  });
+});
+
+/** Stores what is no ternary matrix in another format. */
+function storeAs({ tensors }: Edit, format: WeightFormat): void {
+  for (const [name, { shape, typeId, data }] of tensors) {
+    if (typeId === i2S.id) continue;
+    const from = typeId === f32.id ? f32 : (weightFormatByName("f16") ?? expect.fail("no F16"));
+    const elements = shape.reduce((product, size) => product * size, 1);
+    tensors.set(name, encodeTensor(format, shape, from.decode(new Uint8Array(data), elements)));
+  }
+}

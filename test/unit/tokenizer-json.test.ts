@@ -1,0 +1,472 @@
+import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Config, type JsonObject } from "#dist/checkpoints/config.js";
+import { metadataMaps } from "#dist/checkpoints/metadata-list.js";
+import { readTokenizer } from "#dist/checkpoints/tokenizer.js";
+import { readTokenizerJson } from "#dist/checkpoints/tokenizer-json.js";
+import { BitNetError } from "#dist/index.js";
+import type { Metadata } from "#dist/files/model-file.js";
+import { memoryFolder } from "#dist/platform/memory-source.js";
+import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
+import { storytellerPath } from "../golden-path.js";
+import { metadataOf } from "../metadata-of.js";
+import { byteVocabulary, pieceVocabulary } from "../small-vocabularies.js";
+import { exportTokenizer } from "../tokenizer-export.js";
+
+type Json = Record<string, unknown>;
+interface Files {
+  readonly "tokenizer.json": Json & { readonly model: Json; readonly added_tokens: Json[] };
+  readonly "tokenizer_config.json": Json;
+}
+
+const bytes = byteVocabulary(["h e", "l l", "he ll", "hell o", "Ġ w", "o r"], {
+  controls: ["<|bos|>", "<|eos|>", "<|eot_id|>"],
+  userDefined: ["<think>"],
+});
+const pieceScores: readonly (readonly [string, number])[] = [
+  ["▁", -1],
+  ["a", -2],
+  ["b", -3],
+  ["c", -4],
+  ["ab", -5],
+  ["bc", -6],
+  ["abc", -7],
+  ["▁a", -8],
+  ["▁abc", -9],
+  ["aa", -10],
+];
+const pieceIds = { "tokenizer.ggml.bos_token_id": 1, "tokenizer.ggml.eos_token_id": 2 };
+const pieces = pieceVocabulary(pieceScores, { userDefined: ["  "], entries: pieceIds });
+const plainPieces = pieceVocabulary(pieceScores, { entries: pieceIds });
+
+function filesOf(metadata: Metadata): Files {
+  return structuredClone(exportTokenizer(metadata)) as unknown as Files;
+}
+function sizeOf(files: Files): number {
+  return (
+    Math.max(
+      ...files["tokenizer.json"].added_tokens.map(({ id }) => Number(id)),
+      ...Object.values(files["tokenizer.json"].model.vocab as Record<string, number>),
+    ) + 1
+  );
+}
+async function open(
+  files: Files,
+  options: {
+    readonly config?: JsonObject;
+    readonly more?: Readonly<Record<string, unknown>>;
+    readonly vocabSize?: number;
+  } = {},
+): Promise<Metadata> {
+  const all = Object.entries({ ...files, ...options.more });
+  const folder = memoryFolder(
+    new Map(
+      all.map(([name, value]) => [
+        name,
+        new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value)),
+      ]),
+    ),
+  );
+  const config = new Config("folder", "config.json", options.config ?? {});
+  return metadataMaps(await readTokenizer(folder, config, options.vocabSize ?? sizeOf(files))).metadata;
+}
+async function tokenizerOf(...args: Parameters<typeof open>): Promise<Tokenizer> {
+  return createTokenizer(await open(...args));
+}
+
+describe("readTokenizer", () => {
+  it.each([
+    ["bytes", bytes],
+    ["pieces", pieces],
+  ])("gives the ids of the vocabulary that it was made of: %s", async (_, metadata) => {
+    const [expected, actual] = [createTokenizer(metadata), await tokenizerOf(filesOf(metadata))];
+    const special = [...(metadata.get("tokenizer.ggml.tokens") as readonly string[])].filter((token) =>
+      /^<.*>$/.test(token),
+    );
+    const parts = fc.oneof(
+      fc.constantFrom(...special, " ", "  ", "abc", "hello", " world", "aaaa"),
+      fc.string({ unit: "binary" }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(parts), fc.boolean(), async (list, parseSpecial) => {
+        const text = list.join("");
+        expect(actual.encode(text, { parseSpecial })).toEqual(expected.encode(text, { parseSpecial }));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it.each([
+    ["the storyteller's", () => metadataOf(storytellerPath)],
+    ["a small one of pieces", async () => plainPieces],
+  ])("encodes as the tokenizers library does from the same file: %s", async (_, metadata) => {
+    const files = filesOf(await metadata());
+    const library = new LibraryTokenizer(files["tokenizer.json"], files["tokenizer_config.json"]);
+    const tokenizer = await tokenizerOf(files);
+    for (const text of [
+      "Once upon a time, there were 12345 ants.",
+      "abc abcabc a b c",
+      " a",
+      "naïve 日本語 🦜",
+      "x\n\n  y\t'LL don't",
+    ]) {
+      expect(tokenizer.encode(text), text).toEqual(library.encode(text).ids);
+    }
+  });
+
+  // Published files' own words for how they cut text; ids follow from the name.
+  const llama3 =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+  const split = (Regex: string, behavior = "Isolated", invert = false): Json => ({
+    type: "Split",
+    pattern: { Regex },
+    behavior,
+    invert,
+  });
+  const level = (use_regex: boolean): Json => ({
+    type: "ByteLevel",
+    add_prefix_space: false,
+    trim_offsets: true,
+    use_regex,
+  });
+  const sequence = (...pretokenizers: Json[]): Json => ({ type: "Sequence", pretokenizers });
+  it.each<[string, Json, boolean, string]>([
+    ["Llama 3", sequence(split(llama3), level(false)), true, "llama-bpe"],
+    [
+      "Llama 3, its matches kept by removing the rest",
+      sequence(split(llama3, "Removed", true), level(false)),
+      true,
+      "llama-bpe",
+    ],
+    ["Llama 3 by other merges", sequence(split(llama3), level(false)), false, "dbrx"],
+    ["Qwen 2", sequence(split(llama3.replace("\\p{N}{1,3}", "\\p{N}")), level(false)), false, "qwen2"],
+    ["GPT-2", level(true), false, "gpt-2"],
+    ["StarCoder", sequence({ type: "Digits", individual_digits: true }, level(true)), false, "starcoder"],
+    [
+      "Falcon",
+      sequence(
+        { type: "Punctuation", behavior: "Contiguous" },
+        level(true),
+        { type: "Digits", individual_digits: false },
+        split("[0-9][0-9][0-9]"),
+      ),
+      false,
+      "falcon",
+    ],
+  ])("names the splitter of %s", async (_, pre_tokenizer, ignore_merges, name) => {
+    const files = filesOf(bytes);
+    Object.assign(files["tokenizer.json"], { pre_tokenizer });
+    files["tokenizer.json"].model.ignore_merges = ignore_merges;
+    expect((await open(files)).get("tokenizer.ggml.pre")).toBe(name);
+  });
+
+  it.each<[string, string, RegExp, (files: Files) => void]>([
+    [
+      "another splitter",
+      "UNSUPPORTED_TOKENIZER",
+      /none that is known.*x\+/,
+      (f) => (f["tokenizer.json"].pre_tokenizer = sequence(split("x+"), level(false))),
+    ],
+    [
+      "GPT-2's words with ignore_merges",
+      "UNSUPPORTED_TOKENIZER",
+      /ignore_merges/,
+      (f) => {
+        f["tokenizer.json"].pre_tokenizer = level(true);
+      },
+    ],
+    [
+      "merged splits",
+      "UNSUPPORTED_TOKENIZER",
+      /MergedWithNext/,
+      (f) => (f["tokenizer.json"].pre_tokenizer = sequence(split(llama3, "MergedWithNext"), level(false))),
+    ],
+    [
+      "a space before every text",
+      "UNSUPPORTED_TOKENIZER",
+      /space before/,
+      (f) => (f["tokenizer.json"].pre_tokenizer = { ...level(true), add_prefix_space: true }),
+    ],
+    [
+      "an unknown step",
+      "UNSUPPORTED_TOKENIZER",
+      /BertPreTokenizer/,
+      (f) => (f["tokenizer.json"].pre_tokenizer = sequence({ type: "BertPreTokenizer" }, level(false))),
+    ],
+    [
+      "a normalizer that changes texts",
+      "UNSUPPORTED_TOKENIZER",
+      /NFC/,
+      (f) => (f["tokenizer.json"].normalizer = { type: "Lowercase" }),
+    ],
+    [
+      "word pieces",
+      "UNSUPPORTED_TOKENIZER",
+      /WordPiece/,
+      (f) => (f["tokenizer.json"].model.type = "WordPiece"),
+    ],
+    [
+      "a subword prefix",
+      "UNSUPPORTED_TOKENIZER",
+      /continuing_subword_prefix/,
+      (f) => (f["tokenizer.json"].model.continuing_subword_prefix = "##"),
+    ],
+    ["no merges", "UNSUPPORTED_TOKENIZER", /BPE|byte-pair/, (f) => delete f["tokenizer.json"].model.merges],
+    ["no model", "MODEL_INVALID", /model/, (f) => delete (f["tokenizer.json"] as Json).model],
+    ["a vocabulary that is a list", "MODEL_INVALID", /vocab/, (f) => (f["tokenizer.json"].model.vocab = [])],
+    [
+      "an id that is no number",
+      "MODEL_INVALID",
+      /"q"/,
+      (f) => (f["tokenizer.json"].model.vocab = { q: "1" }),
+    ],
+    ["a negative id", "MODEL_INVALID", /-1/, (f) => (f["tokenizer.json"].model.vocab = { q: -1 })],
+    [
+      "an id for two tokens",
+      "MODEL_INVALID",
+      /both have the id 0/,
+      (f) => Object.assign(f["tokenizer.json"].model.vocab as Json, { twin: 0 }),
+    ],
+    [
+      "an added token at another's place",
+      "MODEL_INVALID",
+      /both have the id 5/,
+      (f) => f["tokenizer.json"].added_tokens.push({ id: 5, content: "<new>" }),
+    ],
+    [
+      "an added token without content",
+      "MODEL_INVALID",
+      /content/,
+      (f) => f["tokenizer.json"].added_tokens.push({ id: 5 }),
+    ],
+    ["a merge of one part", "MODEL_INVALID", /merge 0/, (f) => (f["tokenizer.json"].model.merges = ["ab"])],
+    [
+      "a merge of three parts",
+      "MODEL_INVALID",
+      /merge 0/,
+      (f) => (f["tokenizer.json"].model.merges = [["a", "b", "c"]]),
+    ],
+    [
+      "a merge with a space in it",
+      "MODEL_INVALID",
+      /space/,
+      (f) => (f["tokenizer.json"].model.merges = [["a ", "b"]]),
+    ],
+    [
+      "settings that are no flags",
+      "MODEL_INVALID",
+      /add_bos_token/,
+      (f) => (f["tokenizer_config.json"].add_bos_token = "yes"),
+    ],
+  ])("refuses a byte-level file with %s", async (_, code, words, change) => {
+    const files = filesOf(bytes);
+    const vocabSize = sizeOf(files);
+    change(files);
+    const error: unknown = await open(files, { vocabSize }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(BitNetError);
+    expect(error).toMatchObject({ code, message: expect.stringMatching(words) as string });
+  });
+
+  it.each<[string, RegExp, (files: Files) => void]>([
+    [
+      "merges that leave cuts out, as other trainers list them",
+      /lists 7 of the 8 merges/,
+      (f) => (f["tokenizer.json"].model.merges as string[]).splice(2, 1),
+    ],
+    ["another normalizer", /NFKC/, (f) => (f["tokenizer.json"].normalizer = { type: "NFKC" })],
+    [
+      "spaces that are left as they are",
+      /neither byte-level/,
+      (f) => (f["tokenizer.json"].normalizer = null),
+    ],
+    [
+      "a split at something else",
+      /Split/,
+      (f) => (f["tokenizer.json"].pre_tokenizer = { type: "Split", pattern: { String: "x" } }),
+    ],
+  ])("refuses a file of pieces with %s", async (_, words, change) => {
+    const files = filesOf(pieces);
+    change(files);
+    await expect(open(files)).rejects.toMatchObject({
+      code: "UNSUPPORTED_TOKENIZER",
+      message: expect.stringMatching(words) as string,
+    });
+  });
+
+  it("takes merges as pairs, as newer files list them", async () => {
+    const files = filesOf(bytes);
+    const { model } = files["tokenizer.json"];
+    model.merges = (model.merges as string[]).map((merge) => merge.split(" "));
+    expect(await open(files)).toEqual(await open(filesOf(bytes)));
+  });
+
+  it.each<[string, unknown, unknown, boolean]>([
+    [
+      "a normalizer that prepends",
+      {
+        type: "Sequence",
+        normalizers: [
+          { type: "Prepend", prepend: "▁" },
+          { type: "Replace", pattern: { String: " " }, content: "▁" },
+        ],
+      },
+      null,
+      true,
+    ],
+    [
+      "a normalizer that only replaces",
+      { type: "Replace", pattern: { String: " " }, content: "▁" },
+      null,
+      false,
+    ],
+    [
+      "Gemma's split after it",
+      { type: "Replace", pattern: { String: " " }, content: "▁" },
+      { type: "Split", pattern: { String: " " }, behavior: "MergedWithPrevious" },
+      false,
+    ],
+    ["Metaspace, old", null, { type: "Metaspace", replacement: "▁", add_prefix_space: true }, true],
+    [
+      "Metaspace, first",
+      null,
+      { type: "Metaspace", replacement: "▁", prepend_scheme: "first", split: false },
+      true,
+    ],
+    [
+      "Metaspace, never",
+      null,
+      { type: "Metaspace", replacement: "▁", prepend_scheme: "never", split: false },
+      false,
+    ],
+  ])("knows whether a space stands before a text: %s", async (_, normalizer, pre_tokenizer, expected) => {
+    const files = filesOf(pieces);
+    Object.assign(files["tokenizer.json"], { normalizer, pre_tokenizer });
+    expect((await open(files)).get("tokenizer.ggml.add_space_prefix")).toBe(expected);
+  });
+
+  it("looks for user-defined pieces in the text as it is", async () => {
+    const metadata = await open(filesOf(pieces));
+    const tokens = metadata.get("tokenizer.ggml.tokens") as readonly string[];
+    expect(tokens.includes("  ")).toBe(true);
+    expect(createTokenizer(metadata).encode("a  b")).toContain(tokens.indexOf("  "));
+  });
+
+  it("fills ids that no token has, and counts by the embedding", async () => {
+    const files = filesOf(bytes);
+    const tokenizer = await tokenizerOf(files, { vocabSize: sizeOf(files) + 3 });
+    expect(tokenizer.vocabSize).toBe(sizeOf(files) + 3);
+    expect(tokenizer.tokenBytes(sizeOf(files) + 1).length).toBe(0);
+  });
+
+  it("keeps marks that are listed as ordinary tokens out of users' texts", async () => {
+    const files = filesOf(bytes);
+    const id = sizeOf(files);
+    files["tokenizer.json"].added_tokens.push({ id, content: "<|im_start|>", special: false });
+    const tokenizer = await tokenizerOf(files);
+    expect(tokenizer.encode("<|im_start|>")).not.toContain(id);
+    expect(tokenizer.encode("<|im_start|>", { parseSpecial: true })).toContain(id);
+    expect(tokenizer.encode("<think>").length).toBe(2);
+  });
+
+  describe("what surrounds the tables", () => {
+    const bos = 262;
+    it.each<[string, Json, Json, readonly [boolean, boolean]]>([
+      ["the template's BOS", {}, {}, [true, false]],
+      ["a setting against the template", {}, { add_bos_token: false }, [false, false]],
+      ["a setting for EOS", {}, { add_eos_token: true }, [true, true]],
+      [
+        "a template among other steps, with both",
+        {
+          post_processor: {
+            type: "Sequence",
+            processors: [
+              { type: "ByteLevel" },
+              {
+                type: "TemplateProcessing",
+                single: [
+                  { SpecialToken: { id: "<|bos|>" } },
+                  { Sequence: { id: "A" } },
+                  { SpecialToken: { id: "<|eos|>" } },
+                ],
+              },
+            ],
+          },
+        },
+        {},
+        [true, true],
+      ],
+      ["no template", { post_processor: null }, {}, [false, false]],
+    ])("adds BOS and EOS by %s", async (_, tokenizer, settings, expected) => {
+      const files = filesOf(bytes);
+      Object.assign(files["tokenizer.json"], tokenizer);
+      Object.assign(files["tokenizer_config.json"], settings);
+      const metadata = await open(files);
+      expect([
+        metadata.get("tokenizer.ggml.add_bos_token"),
+        metadata.get("tokenizer.ggml.add_eos_token"),
+      ]).toEqual(expected);
+    });
+
+    it("finds BOS by its spelling in either file, else by config.json's number", async () => {
+      const files = filesOf(bytes);
+      expect((await open(files, { config: { bos_token_id: 7 } })).get("tokenizer.ggml.bos_token_id")).toBe(
+        bos,
+      );
+      delete files["tokenizer_config.json"].bos_token;
+      const more = { "special_tokens_map.json": { bos_token: { content: "<|eos|>" } } };
+      expect((await open(files, { more })).get("tokenizer.ggml.bos_token_id")).toBe(bos + 1);
+      expect((await open(files, { config: { bos_token_id: 7 } })).get("tokenizer.ggml.bos_token_id")).toBe(7);
+      expect((await open(files, { config: { bos_token_id: -1 } })).has("tokenizer.ggml.bos_token_id")).toBe(
+        false,
+      );
+    });
+
+    it("ends an answer at every id that config.json or generation_config.json names", async () => {
+      const more = { "generation_config.json": { eos_token_id: [bos + 1, 9] } };
+      const tokenizer = await tokenizerOf(filesOf(bytes), { config: { eos_token_id: 8 }, more });
+      expect([...tokenizer.endOfGenerationIds].sort((a, b) => a - b)).toEqual([8, 9, bos + 1, bos + 2]);
+      expect(tokenizer.eosId).toBe(bos + 1);
+    });
+
+    it.each<[string, Json, Readonly<Record<string, unknown>>, string | undefined]>([
+      ["its own file", { chat_template: "old" }, { "chat_template.jinja": "new" }, "new"],
+      ["the settings", { chat_template: "old" }, { "chat_template.json": { chat_template: "other" } }, "old"],
+      [
+        "one of several in the settings",
+        {
+          chat_template: [
+            { name: "tool_use", template: "t" },
+            { name: "default", template: "d" },
+          ],
+        },
+        {},
+        "d",
+      ],
+      [
+        "the third place",
+        { chat_template: null },
+        { "chat_template.json": { chat_template: "other" } },
+        "other",
+      ],
+      ["nowhere", { chat_template: null }, {}, undefined],
+    ])("takes the chat template from %s", async (_, settings, more, expected) => {
+      const files = filesOf(bytes);
+      Object.assign(files["tokenizer_config.json"], settings);
+      expect((await tokenizerOf(files, { more })).chatTemplate).toBe(expected);
+    });
+
+    it("says what to do about a folder that has tokenizer.model only", async () => {
+      const folder = memoryFolder(new Map([["tokenizer.model", new Uint8Array(1)]]));
+      await expect(readTokenizer(folder, new Config("folder", "config.json", {}), 10)).rejects.toMatchObject({
+        code: "FILE_NOT_FOUND",
+        message: expect.stringMatching(/tokenizer\.model only.*save tokenizer\.json/) as string,
+      });
+    });
+  });
+
+  it("refuses a vocabulary too large to be one before it makes room for it", () => {
+    const tokenizer = new Config("folder", "tokenizer.json", filesOf(bytes)["tokenizer.json"]);
+    expect(() => readTokenizerJson(tokenizer, 2 ** 32 - 1)).toThrow(/too large/);
+  });
+});
