@@ -15,6 +15,7 @@ export {
   type ModelSource,
 } from "./language-model.js";
 export type { EvaluateOptions, Session } from "./model/session.js";
+export { createServer, type Server, type ServerOptions } from "./server/create-server.js";
 export { convert, type Conversion, type ConvertOptions, type ConvertProgress } from "./tools/convert.js";
 export { evaluateTask, type EvaluateTaskOptions, type TaskResult } from "./tools/evaluation/evaluate-task.js";
 export type { QuestionOutcome } from "./tools/evaluation/ask-question.js";
