@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { z } from "zod";
+import type { z } from "zod";
 import { badRequest } from "./failures.js";
 
 /** The JSON that a client sent. @throws BitNetError INVALID_ARGUMENT if it is none. */

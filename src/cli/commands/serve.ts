@@ -66,7 +66,7 @@ async function serveModel(path: string | undefined, flags: ServeFlags, terminal:
     const options: ServerOptions = {
       parallel: flags.parallel,
       queueLimit: flags.queue,
-      apiKey: flags.apiKey ?? process.env["BITNET_API_KEY"],
+      apiKey: flags.apiKey ?? process.env.BITNET_API_KEY,
       cors: flags.cors,
       onError: (error) => terminal.note(`bitnet: ${error instanceof Error ? error.message : String(error)}`),
     };
