@@ -7,8 +7,11 @@ import type { SchedulerStats } from "../generation/scheduler.js";
 import { type ChatTemplate, createChatTemplate } from "../text/chat-template.js";
 import { keyCheck, originCheck } from "./access.js";
 import { describeFailure, failureResponse } from "./failures.js";
+import { addOllama } from "./ollama/routes.js";
 import { addOpenAi } from "./openai/routes.js";
+import { chatPage, chatPagePolicy } from "./page.js";
 import type { Service } from "./service.js";
+import { addTools } from "./tools.js";
 
 export interface ServerOptions {
   /** What clients call the model. Default: the model's own name. */
@@ -83,6 +86,7 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   if (allowed.length > 0) app.use(cors({ origin: allowed.includes("*") ? "*" : allowed }));
   app.use(originCheck(allowed));
   app.get("/health", (context) => context.json({ status: "ok" }));
+  app.get("/", (context) => context.html(chatPage, 200, { "Content-Security-Policy": chatPagePolicy }));
   if (apiKey !== undefined) app.use(keyCheck(apiKey));
   app.use(
     bodyLimit({
@@ -101,6 +105,8 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
     }),
   );
   addOpenAi(app, service);
+  addOllama(app, service);
+  addTools(app, service);
 
   return {
     fetch: (request) => app.fetch(request),

@@ -7,7 +7,10 @@ let model: LanguageModel;
 let server: OpenServer;
 let client: OpenAI;
 const greedy = { model: "any", temperature: 0, max_tokens: 12 } as const;
-const chat = { ...greedy, messages: [{ role: "user", content: "Once upon a time" }] } as const;
+const chat = {
+  ...greedy,
+  messages: [{ role: "user" as const, content: "Once upon a time" }],
+};
 /** As much as the context holds, which takes long enough to be interrupted. */
 const long = { model: "any", prompt: "Once upon a time", logit_bias: {} as Record<string, number> };
 
