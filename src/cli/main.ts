@@ -14,6 +14,7 @@ import { perplexity } from "./commands/perplexity.js";
 import { pull } from "./commands/pull.js";
 import { rm } from "./commands/rm.js";
 import { run } from "./commands/run.js";
+import { serve } from "./commands/serve.js";
 import { describeFailure } from "./failure.js";
 import { flagNames } from "./library-flags.js";
 import { openTerminal, type ProcessTerminal, type Terminal } from "./terminal.js";
@@ -22,6 +23,7 @@ import { openTerminal, type ProcessTerminal, type Terminal } from "./terminal.js
 const commands: readonly CliCommand[] = [
   run,
   chat,
+  serve,
   embed,
   pull,
   list,
@@ -38,6 +40,7 @@ const examples = `
 Examples:
   bitnet run -p "Once upon a time"                 the embedded model continues a text
   bitnet run model.gguf -p "Hello" -n 64 --temp 0  a model of yours, always its likeliest token
+  bitnet serve model.gguf                          a server that OpenAI's and Ollama's clients can talk to
   bitnet embed "The fox drinks."                   a text as a vector
   bitnet pull owner/repo                           download a model; hf:owner/repo then names it
   bitnet inspect model.gguf                        what is in a file

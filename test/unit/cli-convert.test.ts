@@ -286,7 +286,11 @@ function checkpointText(layers: number): Record<string, string> {
     rms_norm_eps: 1e-5,
     tie_word_embeddings: true,
     vocab_size: 2,
-    quantization_config: { quant_method: "bitnet", linear_class: "autobitlinear", quantization_mode: "online" },
+    quantization_config: {
+      quant_method: "bitnet",
+      linear_class: "autobitlinear",
+      quantization_mode: "online",
+    },
   };
   const level = { type: "ByteLevel", add_prefix_space: false };
   const tokenizer = { pre_tokenizer: level, model: { type: "BPE", vocab: { a: 0, b: 1 }, merges: [] } };

@@ -1,0 +1,83 @@
+import type { Command } from "commander";
+import type { ServerOptions } from "../../server/create-server.js";
+import type { CliCommand } from "../command.js";
+import { collect, parseCount } from "../flag-values.js";
+import { addFlags, expertFlags, loadFlags, readFlags } from "../library-flags.js";
+import { openModel } from "../open-model.js";
+import type { Terminal } from "../terminal.js";
+
+interface ServeFlags extends Readonly<Record<string, unknown>> {
+  readonly host: string;
+  readonly port: number;
+  readonly parallel: number;
+  readonly queue: number;
+  readonly apiKey?: string;
+  readonly cors?: readonly string[];
+}
+
+/** How long texts that are being written may take to end after Ctrl-C. */
+const graceMs = 10_000;
+
+const help = `
+Speaks the protocols of OpenAI (/v1/...) and Ollama (/api/...); a chat page is at /, figures are at /metrics. The key can
+also come from BITNET_API_KEY, where lists of processes do not show it. Ctrl-C lets texts that are being written end, for ten
+seconds at most; a second Ctrl-C ends at once.
+
+Examples:
+  bitnet serve
+  bitnet serve model.gguf --port 11434 --parallel 8
+  bitnet serve hf:owner/repo --host 0.0.0.0 --api-key secret`;
+
+export const serve: CliCommand = {
+  name: "serve",
+  summary: "Serve a model over HTTP",
+  define(command: Command, terminal: Terminal): void {
+    command
+      .argument(
+        "[model]",
+        "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo (default: the embedded model)",
+      )
+      .option("--host <address>", "where to listen", "127.0.0.1")
+      .option("--port <number>", "port; 0 takes a free one", parseCount(0), 8080)
+      .option("--parallel <count>", "texts that are written at the same time", parseCount(1), 4)
+      .option("--queue <count>", "requests that may wait", parseCount(0), 32)
+      .option("--api-key <key>", "demand this key of clients")
+      .option(
+        "--cors <origin>",
+        "let pages of this origin use the server; may be given several times",
+        collect,
+      );
+    for (const table of [loadFlags, expertFlags]) addFlags(command, table);
+    command
+      .addHelpText("after", help)
+      .action((path: string | undefined, flags: ServeFlags) => serveModel(path, flags, terminal));
+  },
+};
+
+async function serveModel(path: string | undefined, flags: ServeFlags, terminal: Terminal): Promise<void> {
+  const { signal } = terminal;
+  // Other commands do not pay for loading it.
+  const [{ createServer }, { listen }] = await Promise.all([
+    import("../../server/create-server.js"),
+    import("../../server/listen.js"),
+  ]);
+  const { model } = await openModel(path, readFlags(flags, [...loadFlags, ...expertFlags]), terminal);
+  try {
+    const options: ServerOptions = {
+      parallel: flags.parallel,
+      queueLimit: flags.queue,
+      apiKey: flags.apiKey ?? process.env.BITNET_API_KEY,
+      cors: flags.cors,
+      onError: (error) => terminal.note(`bitnet: ${error instanceof Error ? error.message : String(error)}`),
+    };
+    await using server = createServer(model, options);
+    const listening = await listen(server, { host: flags.host, port: flags.port });
+    terminal.write(`Listening on ${listening.url}\n`);
+    if (!signal.aborted) {
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    }
+    await listening.close(graceMs);
+  } finally {
+    await model.dispose();
+  }
+}

@@ -1,0 +1,49 @@
+import type { Server as HttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { BitNetError } from "../errors.js";
+import type { Server } from "./create-server.js";
+
+/** A server at an address. */
+export interface Listening {
+  readonly url: string;
+  /** Takes no more requests, waits for those under way as long as that, then ends them and the server. */
+  close(limitMs: number): Promise<void>;
+}
+
+/** @throws BitNetError INVALID_ARGUMENT if the address is taken or not this machine's. */
+export async function listen(
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<Listening> {
+  // Those who mount `fetch` elsewhere do not load it.
+  const { createAdaptorServer } = await import("@hono/node-server");
+  const http = createAdaptorServer({ fetch: server.fetch }) as HttpServer;
+  await new Promise<void>((resolve, reject) => {
+    http.once("error", (cause) =>
+      reject(
+        new BitNetError("INVALID_ARGUMENT", `Cannot listen at ${host}, port ${port}: ${cause.message}`, {
+          cause,
+          details: { host, port },
+        }),
+      ),
+    );
+    http.listen(port, host, resolve);
+  });
+  const address = http.address() as AddressInfo;
+  const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
+
+  async function close(limitMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+    http.closeIdleConnections();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, limitMs);
+    });
+    await Promise.race([closed, late]);
+    clearTimeout(timer);
+    await server.dispose();
+    http.closeAllConnections();
+    await closed;
+  }
+  return { url: `http://${name}:${address.port}`, close };
+}

@@ -1,0 +1,16 @@
+import type { Usage } from "../../generation/generate-piece.js";
+
+export interface OpenAiUsage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+}
+
+/** @param textsPerPrompt how many texts go on from each prompt, which is counted once. */
+export function sumUsage(usages: readonly Usage[], textsPerPrompt: number): OpenAiUsage {
+  const prompt = usages
+    .filter((_, index) => index % textsPerPrompt === 0)
+    .reduce((sum, { promptTokens }) => sum + promptTokens, 0);
+  const completion = usages.reduce((sum, { generatedTokens }) => sum + generatedTokens, 0);
+  return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+}

@@ -1,0 +1,114 @@
+import type { Context } from "hono";
+import type { GeneratePiece, Usage } from "../generation/generate-piece.js";
+import type { GenerateOptions } from "../generation/sampling-options.js";
+import { badRequest } from "./failures.js";
+import type { Service } from "./service.js";
+
+/** A text to be written. */
+export interface TextJob {
+  readonly prompt: readonly number[];
+  readonly options: GenerateOptions;
+}
+
+/** A piece of one of a request's texts. */
+export interface IndexedPiece {
+  readonly index: number;
+  readonly piece: GeneratePiece;
+}
+
+/** Texts on their way. */
+export interface StartedTexts {
+  /** Pieces of all of them, as they come. */
+  readonly pieces: AsyncGenerator<IndexedPiece, void, void>;
+  /** Stops the writing. */
+  readonly abort: () => void;
+}
+
+/** A whole text. */
+export interface WholeText {
+  readonly text: string;
+  readonly finishReason: "stop" | "length";
+  readonly usage: Usage;
+}
+
+/**
+ * Has texts written, all of them or none, and waits for the first piece: until then a failure has a status of its own.
+ * A client that goes away stops its texts.
+ */
+export async function startTexts(
+  { scheduler, model, places }: Service,
+  context: Context,
+  jobs: readonly TextJob[],
+): Promise<StartedTexts> {
+  if (jobs.length > places) {
+    throw badRequest(
+      "n",
+      `The request asks for ${jobs.length} texts at once, and this server takes ${places}`,
+    );
+  }
+  const controller = new AbortController();
+  const { signal } = controller;
+  const client = context.req.raw.signal;
+  const abort = (): void => controller.abort(client.reason);
+  if (client.aborted) abort();
+  else client.addEventListener("abort", abort, { once: true });
+
+  const waiting = new Map<number, Promise<{ index: number; result: IteratorResult<GeneratePiece, void> }>>();
+  const readers = jobs.map(({ prompt, options }) =>
+    scheduler.generate(prompt, { ...options, ...fitting(prompt, options, model.info.contextLength), signal }),
+  );
+  const ask = (index: number, reader: AsyncGenerator<GeneratePiece, void, void>): void => {
+    const next = reader.next().then((result) => ({ index, result }));
+    // It is looked at later, and only one failure is reported.
+    next.catch(() => undefined);
+    waiting.delete(index);
+    waiting.set(index, next);
+  };
+  readers.forEach((reader, index) => ask(index, reader));
+
+  async function* pieces(): AsyncGenerator<IndexedPiece, void, void> {
+    try {
+      while (waiting.size > 0) {
+        const { index, result } = await Promise.race(waiting.values());
+        const reader = readers[index];
+        if (result.done === true || reader === undefined) {
+          waiting.delete(index);
+          continue;
+        }
+        ask(index, reader);
+        yield { index, piece: result.value };
+      }
+    } finally {
+      client.removeEventListener("abort", abort);
+      controller.abort();
+    }
+  }
+
+  try {
+    await Promise.race(waiting.values());
+  } catch (error) {
+    abort();
+    throw error;
+  }
+  return { pieces: pieces(), abort };
+}
+
+/** A text that fills the context is one that reached its length. */
+function fitting(
+  prompt: readonly number[],
+  { maxTokens = Infinity }: GenerateOptions,
+  contextLength: number,
+): GenerateOptions {
+  return { maxTokens: Math.max(1, Math.min(maxTokens, contextLength - prompt.length + 1)) };
+}
+
+/** The texts once they have ended, in the order of the jobs. */
+export async function wholeTexts({ pieces }: StartedTexts): Promise<WholeText[]> {
+  const texts = new Map<number, WholeText>();
+  for await (const { index, piece } of pieces) {
+    const text = (texts.get(index)?.text ?? "") + piece.text;
+    const usage = piece.usage ?? { promptTokens: 0, generatedTokens: 0 };
+    texts.set(index, { text, finishReason: piece.finishReason === "length" ? "length" : "stop", usage });
+  }
+  return [...texts].sort(([a], [b]) => a - b).map(([, text]) => text);
+}
