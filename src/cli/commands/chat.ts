@@ -39,7 +39,10 @@ export const chat: CliCommand = {
       .option("-n, --max-tokens <count>", "most tokens of an answer (default: what fits)", parseNumber);
     for (const table of [generateFlags, loadFlags, expertFlags]) addFlags(command, table);
     command
-      .addHelpText("after", `\nIn the conversation:\n${slashHelp}`)
+      .addHelpText(
+        "after",
+        `\nIn the conversation:\n${slashHelp}\n\nExamples:\n  bitnet chat model.gguf --system "You are helpful."\n  echo "Hello" | bitnet chat model.gguf -n 64`,
+      )
       .action((path: string | undefined, flags: ChatFlags) => runChat(path, flags, terminal));
   },
 };
