@@ -32,7 +32,8 @@ const kernels = [
 ].map(([, name]) => name);
 const kernelCall = new RegExp(`\\.(?:${kernels.join("|")})\\b`, "g");
 /** Only here may they be called: each call is a crossing into wasm. */
-const crossings = /^(wasm\/|packing\/|model\/(operations|attention|input-forms|sparse|file-rows|screening|member-thread)\.ts$)/;
+const crossings =
+  /^(wasm\/|packing\/|model\/(operations|attention|input-forms|sparse|file-rows|screening|member-thread)\.ts$)/;
 
 const rank = new Map(layers.flatMap((names, height) => names.map((name) => [name, height])));
 const partOf = (file) => relative(src, file).split("/")[0].replace(/\.ts$/, "");

@@ -71,7 +71,15 @@ function add<F>(a: v128, b: v128): v128 {
  */
 // @ts-ignore: decorator
 @inline
-function addScaled<F>(total: v128, sums: usize, count: usize, scales: usize, values: usize, valueBytes: usize, ones: v128): v128 {
+function addScaled<F>(
+  total: v128,
+  sums: usize,
+  count: usize,
+  scales: usize,
+  values: usize,
+  valueBytes: usize,
+  ones: v128,
+): v128 {
   const end = scales + (count << 2);
   while (scales < end) {
     const a = add<F>(v128.load(sums), v128.load(sums, 16));
@@ -81,7 +89,10 @@ function addScaled<F>(total: v128, sums: usize, count: usize, scales: usize, val
     const ab = add<F>(i64x2.shuffle(a, b, 0, 2), i64x2.shuffle(a, b, 1, 3));
     const cd = add<F>(i64x2.shuffle(c, d, 0, 2), i64x2.shuffle(c, d, 1, 3));
     const abcd = add<F>(i32x4.shuffle(ab, cd, 0, 2, 4, 6), i32x4.shuffle(ab, cd, 1, 3, 5, 7));
-    const sum = i32x4.sub(isNarrow<F>() ? i32x4.dot_i16x8_s(abcd, ones) : abcd, v128.load(values + valueBytes));
+    const sum = i32x4.sub(
+      isNarrow<F>() ? i32x4.dot_i16x8_s(abcd, ones) : abcd,
+      v128.load(values + valueBytes),
+    );
     const scale = f32x4.mul(v128.load(scales), v128.load(values));
     total = f32x4.add(total, f32x4.mul(scale, f32x4.convert_i32x4_s(sum)));
     sums += 4 * SUM_BYTES;

@@ -39,8 +39,7 @@ function hasThree(codes: v128): bool {
 @inline
 function storeGroup(codes: usize, low: v128, high: v128, scaleAt: usize, scale: f32): void {
   const zeros = i8x16.splat(ZEROS);
-  const isZero =
-    scale == 0 || !v128.any_true(v128.or(v128.xor(low, zeros), v128.xor(high, zeros)));
+  const isZero = scale == 0 || !v128.any_true(v128.or(v128.xor(low, zeros), v128.xor(high, zeros)));
   v128.store(codes, isZero ? zeros : low);
   v128.store(codes, isZero ? zeros : high, 16);
   store<f32>(scaleAt, isZero ? 0 : scale);

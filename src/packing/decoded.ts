@@ -34,7 +34,7 @@ async function packDecoded(
     const begin = row * rowBytes;
     const bytes = await tensor.source.read(tensor.offset + begin, count * rowBytes);
     const values = tensor.format?.decode(bytes, count * cols);
-    if (values === undefined || !values.every(Number.isFinite)) {
+    if (!values?.every(Number.isFinite)) {
       throw corrupt(packing, tensor, begin, `a block of ${tensor.type} holds weights that are not finite`);
     }
     const place = { region, address: address + row * cols * 4 };

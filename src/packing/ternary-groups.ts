@@ -135,8 +135,7 @@ function scaleView(packing: Packing, region: number, address: number, count: num
 /** The scale of all groups that are not zeros; undefined where they have several. */
 function onlyScale(scales: Float32Array): number | undefined {
   let only = 0;
-  for (let i = 0; i < scales.length; i += 1) {
-    const scale = scales[i] ?? 0;
+  for (const scale of scales) {
     if (scale === 0 || scale === only) continue;
     if (only !== 0) return undefined;
     only = scale;
@@ -158,7 +157,8 @@ function mergePairs(scales: Float32Array, stride: number, wide: Float32Array, wi
   for (let row = 0, to = 0; to < wide.length; row += 1, to += wideStride) {
     for (let i = 0; i < wideStride; i += 1) {
       const from = row * stride + 2 * i;
-      wide[to + i] = 2 * i < stride ? scales[from] || (scales[from + 1] ?? 0) : 0;
+      const [first, second] = [scales[from] ?? 0, scales[from + 1] ?? 0];
+      wide[to + i] = 2 * i >= stride ? 0 : first === 0 ? second : first;
     }
   }
 }

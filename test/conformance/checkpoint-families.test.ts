@@ -29,9 +29,8 @@ async function valuesOf({ source, offset, bytes, shape, format }: TensorInfo): P
 
 /** A description with its numbers as far as they survive Python's printing and another order of operations. */
 function essence(file: ModelFile): unknown {
-  const { pooling: _, ...description } = describeModel(file);
   return JSON.parse(
-    JSON.stringify(description, (__, value: unknown) =>
+    JSON.stringify({ ...describeModel(file), pooling: undefined }, (_, value: unknown) =>
       typeof value === "number" ? Number(value.toPrecision(6)) : value,
     ),
   );

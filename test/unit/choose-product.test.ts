@@ -25,7 +25,7 @@ function withBroken<T>(
   const { memory } = memories.addRegion();
   const kernels = { ...instantiateKernels(compiled.module, memory) };
   for (const name of broken) {
-    const multiply = kernels[name] as (...args: number[]) => void;
+    const multiply: (...args: number[]) => void = kernels[name];
     Object.assign(kernels, {
       [name]: (...args: number[]) => {
         multiply(...args);
