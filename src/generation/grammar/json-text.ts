@@ -48,10 +48,7 @@ const plain: CodePoints = [
 ];
 /** One character of a string, in any spelling. */
 export const character: Expression = asRule(
-  choice(
-    utf8(plain),
-    sequence(text("\\"), choice(...Array.from('"\\/bfnrt', text), escapedUnit)),
-  ),
+  choice(utf8(plain), sequence(text("\\"), choice(...Array.from('"\\/bfnrt', text), escapedUnit))),
 );
 
 /** One character of those in a string, in the spelling that `JSON.stringify` gives it. */
