@@ -1,4 +1,4 @@
-import type { AIMessageChunk} from "@langchain/core/messages";
+import type { AIMessageChunk } from "@langchain/core/messages";
 import { HumanMessage, SystemMessage } from "@langchain/core/messages";
 import { ChatOpenAI, OpenAI, OpenAIEmbeddings } from "@langchain/openai";
 import { afterAll, beforeAll, expect, it } from "vitest";
