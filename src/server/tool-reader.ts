@@ -18,6 +18,11 @@ export function createToolReader(syntax: ToolSyntax, names: readonly string[]): 
   return syntax === "tagged" ? createTaggedReader(names) : createJsonReader(names);
 }
 
+/** Of answers in which there can be no calls. */
+export function createPlainReader(): ToolReader {
+  return { push: (text) => ({ text, calls: [] }), end: () => ({ text: "", calls: [] }) };
+}
+
 const opening = "<tool_call>";
 const closing = "</tool_call>";
 
