@@ -211,7 +211,7 @@ export interface Kernels {
     outputAddress: number,
   ): void;
   sum_words(address: number, bytes: number): number;
-  team_barrier(stateAddress: number, members: number): number;
+  team_barrier(stateAddress: number, members: number, spins: number): number;
   team_break(stateAddress: number): void;
 }
 
