@@ -59,11 +59,12 @@ export interface Team {
 export const barrierBytes = 64;
 
 /**
- * While each member has a core, waits are imbalances of microseconds, and whoever sleeps is woken tens of microseconds late: a
- * tenth of a millisecond and more of spinning took 4 % off a token's time where 10 µs were the limit before. Members
- * without a core of their own wait for one that cannot run while they spin.
+ * While each member has a core, waits are imbalances of microseconds, and whoever sleeps is woken 25 µs late. About 10, 50 and
+ * 200 µs of spinning gave a 2B4T token 29.7, 28.2 and 29.2 ms: a core that spins for long is one that the system
+ * does not move the other member to, where both were woken on one. Members without a core of their own wait for one that
+ * cannot run while they spin.
  */
-const spins = { ownCore: 400_000, sharedCore: 4_000 };
+const spins = { ownCore: 100_000, sharedCore: 4_000 };
 /** At the start of a job, threads may be woken on one core: about 10 µs, and then the first makes way for the others. */
 const firstSpins = 20_000;
 
