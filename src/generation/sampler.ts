@@ -19,10 +19,17 @@ export interface Sampler {
   /**
    * @param logits - one per token of the vocabulary; not written to.
    * @param history - the tokens so far, prompt included; only the last `repeatLastN` are looked at.
+   * @param among - the only tokens with logits above −Infinity, ascending, where they are known; the same tokens are picked
+   *   without it, later.
    * @param restrict - sets logits of tokens that may not be picked to −Infinity; it is given a copy.
    * @throws `MODEL_INVALID` if no logit is a number above −Infinity.
    */
-  sample(logits: Float32Array, history: ArrayLike<number>, restrict?: (logits: Float32Array) => void): Sample;
+  sample(
+    logits: Float32Array,
+    history: ArrayLike<number>,
+    among?: readonly number[],
+    restrict?: (logits: Float32Array) => void,
+  ): Sample;
 }
 
 /**
@@ -45,7 +52,7 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
   let restricted = new Float32Array(0);
 
   return {
-    sample(logits, history, restrict): Sample {
+    sample(logits, history, among, restrict): Sample {
       let adjusted = adjust(logits, history);
       if (restrict !== undefined) {
         if (restricted.length !== adjusted.length) restricted = new Float32Array(adjusted.length);
@@ -53,7 +60,7 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
         restrict(restricted);
         adjusted = restricted;
       }
-      const tokenId = temperature === 0 ? likeliest(adjusted) : draw(adjusted);
+      const tokenId = temperature === 0 ? likeliest(adjusted, among) : draw(adjusted, among);
       if (!options.logprobs) return { tokenId, logprob: undefined, topLogprobs: undefined };
       const logprobOf = logSoftmax(logits);
       const { topLogprobs: count } = options;
@@ -73,10 +80,10 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
     });
   }
 
-  function draw(logits: Float32Array): number {
+  function draw(logits: Float32Array, among?: readonly number[]): number {
     const hasTopK = topK > 0 && topK < logits.length;
     if (hasTopK) {
-      candidates.takeLikeliest(logits, topK);
+      candidates.takeLikeliest(logits, topK, among);
       if (topP < 1) candidates.truncate(nucleusLength(candidates, totalWeight(candidates), topP));
     } else if (topP < 1) {
       takeNucleus(logits);
@@ -161,10 +168,12 @@ function highestLogit(candidates: Candidates): number {
   return max;
 }
 
-function likeliest(logits: Float32Array): number {
+function likeliest(logits: Float32Array, among?: readonly number[]): number {
   let best = -1;
   let max = -Infinity;
-  for (let id = 0; id < logits.length; id++) {
+  const count = among?.length ?? logits.length;
+  for (let index = 0; index < count; index++) {
+    const id = among?.[index] ?? index;
     const logit = bounded(logits[id] ?? 0);
     if (logit > max) {
       max = logit;
