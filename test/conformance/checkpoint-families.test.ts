@@ -29,6 +29,7 @@ async function valuesOf({ source, offset, bytes, shape, format }: TensorInfo): P
 
 /** A description with its numbers as far as they survive Python's printing and another order of operations. */
 function essence(file: ModelFile): unknown {
+  // How embeddings are pooled is in no file that is read.
   return JSON.parse(
     JSON.stringify({ ...describeModel(file), pooling: undefined }, (_, value: unknown) =>
       typeof value === "number" ? Number(value.toPrecision(6)) : value,

@@ -179,6 +179,12 @@ describe("openCheckpoint", () => {
       quantized({ modules_to_not_convert: ["q_proj"] }),
     ],
     [
+      "norms before projections by another epsilon",
+      "UNSUPPORTED_ARCHITECTURE",
+      /epsilon of 0\.00000100000/,
+      quantized({ use_rms_norm: true }),
+    ],
+    [
       "modules that are no names",
       "MODEL_INVALID",
       /modules_to_not_convert/,
