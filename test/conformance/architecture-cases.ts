@@ -226,6 +226,39 @@ export const architectureCases: readonly ArchitectureCase[] = [
       ...otherPairing,
     },
   }),
+  makeCase("bitnet", "heads of 20, which are no whole vectors", {
+    sizes: { ...small, width: 160, heads: 8, headSize: 20 },
+    vectors: subNorms({ ...small, width: 160, heads: 8, headSize: 20 }),
+    without: {
+      ...eachWithout(["attn_sub_norm", "ffn_sub_norm"]),
+      ...otherPairing,
+      "the scale of heads of 20": changed({ attentionScale: 24 ** -0.5 }),
+    },
+  }),
+  makeCase("llama", "heads of 12 whose neighbours turn together", {
+    sizes: { ...small, width: 96, heads: 8, headSize: 12 },
+    meaning: { pairing: "adjacent" },
+    without: { ...otherPairing },
+  }),
+  makeCase("qwen2", "heads of 20 of which 8 turn", {
+    sizes: { ...small, width: 160, heads: 8, headSize: 20 },
+    keys: { "rope.dimension_count": 8 },
+    meaning: { rope: everywhere({ dimensions: 8, base: 10000 }) },
+    without: {
+      ...otherPairing,
+      "the part that does not turn": changed({ rope: everywhere({ dimensions: 20, base: 10000 }) }),
+    },
+  }),
+  makeCase("qwen3", "heads of 36 with norms, YaRN", {
+    sizes: { ...small, heads: 8, headSize: 36 },
+    vectors: headNorms({ ...small, headSize: 36 }),
+    keys: yarnKeys,
+    meaning: { rope: everywhere({ ...yarnAngles, dimensions: 36, magnitude: yarnMagnitude }) },
+    without: {
+      YaRN: changed({ rope: everywhere({ dimensions: 36, base: 10000.5 }) }),
+      ...eachWithout(["attn_q_norm", "attn_k_norm"]),
+    },
+  }),
   makeCase("llama", "a head of its own and divisors of frequencies", {
     more: [
       { name: "output.weight", shape: [small.width, small.vocabSize], kind: "matrix" },
