@@ -56,7 +56,7 @@ interface CaseParts {
   readonly without: Readonly<Record<string, Change>>;
 }
 
-function makeCase(architecture: string, about: string, parts: CaseParts): ArchitectureCase {
+export function makeCase(architecture: string, about: string, parts: CaseParts): ArchitectureCase {
   const { sizes = small, keys = {}, vectors = [], more = [], formats = floats, meaning, without } = parts;
   const { headSize, width, heads } = sizes;
   const sized =
@@ -107,26 +107,26 @@ const otherPairing: Record<string, Change> = {
   }),
 };
 
-const everywhere =
+export const everywhere =
   (angles: RopeAngles): ((layer: number) => RopeAngles) =>
   () =>
     angles;
 
-function subNorms({ feedForward, heads, headSize }: TinySizes): NonNullable<CaseParts["vectors"]> {
+export function subNorms({ feedForward, heads, headSize }: TinySizes): NonNullable<CaseParts["vectors"]> {
   return [
     ["attn_sub_norm", heads * headSize, "norm"],
     ["ffn_sub_norm", feedForward, "norm"],
   ];
 }
 
-function headNorms({ headSize }: TinySizes): NonNullable<CaseParts["vectors"]> {
+export function headNorms({ headSize }: TinySizes): NonNullable<CaseParts["vectors"]> {
   return [
     ["attn_q_norm", headSize, "norm"],
     ["attn_k_norm", headSize, "norm"],
   ];
 }
 
-function postNorms({ width }: TinySizes): NonNullable<CaseParts["vectors"]> {
+export function postNorms({ width }: TinySizes): NonNullable<CaseParts["vectors"]> {
   return [
     ["post_attention_norm", width, "norm"],
     ["post_ffw_norm", width, "norm"],
@@ -134,7 +134,12 @@ function postNorms({ width }: TinySizes): NonNullable<CaseParts["vectors"]> {
 }
 
 /** One norm before each projection (github.com/microsoft/BitNet, docs/bitnet-embeddings-i2s-guide.md). */
-function sevenNorms({ width, feedForward, heads, headSize }: TinySizes): NonNullable<CaseParts["vectors"]> {
+export function sevenNorms({
+  width,
+  feedForward,
+  heads,
+  headSize,
+}: TinySizes): NonNullable<CaseParts["vectors"]> {
   return [
     ["attn_q_norm_in", width, "norm"],
     ["attn_k_norm_in", width, "norm"],
@@ -158,7 +163,7 @@ const yarnKeys = {
 const yarnAngles = { dimensions: 16, base: 10000.5, scale: 1 / 4.5, yarn };
 const yarnMagnitude = 1 + 0.1 * Math.log(4.5);
 
-function positives(count: number, from: number): Float32Array {
+export function positives(count: number, from: number): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => from + i / count);
 }
 
