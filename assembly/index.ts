@@ -43,7 +43,7 @@ export {
   store_heads_f16,
 } from "./kernels/rope";
 export { row_ternary, row_ternary_groups } from "./kernels/row-ternary";
-export { screen_bounds, screen_collect } from "./kernels/screen";
+export { screen_rows } from "./kernels/screen";
 export { softmax_totals } from "./kernels/softmax-totals";
 export {
   gate_relu2_listed,

@@ -1,16 +1,11 @@
 // How the threads of a team wait for one another. All state is four words of shared memory, zero at first:
 // 0 arrived, 4 generation, 8 sleepers, 12 broken.
 
-/** Polls before a thread goes to sleep: about 100 µs, above what waking costs, so that only long waits sleep. */
-// @ts-ignore: decorator
-@inline
-const SPINS: i32 = 20000;
-
 /**
  * Returns once all `members` have called it: 0, or 1 if the team was broken (team_break) before that.
- * The last to arrive starts the next generation; the others spin, then sleep.
+ * The last to arrive starts the next generation; the others look `spins` times whether it has, half a nanosecond each, and then sleep.
  */
-export function team_barrier(state: usize, members: i32): i32 {
+export function team_barrier(state: usize, members: i32, spins: i32): i32 {
   const generation = atomic.load<i32>(state, 4);
   if (atomic.load<i32>(state, 12) != 0) return 1;
   if (atomic.add<i32>(state, 1) == members - 1) {
@@ -20,7 +15,7 @@ export function team_barrier(state: usize, members: i32): i32 {
     if (atomic.load<i32>(state, 8) != 0) atomic.notify(state + 4, -1);
     return atomic.load<i32>(state, 12);
   }
-  for (let i = 0; i < SPINS; ++i) {
+  for (let i = 0; i < spins; ++i) {
     if (atomic.load<i32>(state, 4) != generation) return atomic.load<i32>(state, 12);
   }
   atomic.add<i32>(state, 1, 8);

@@ -43,12 +43,14 @@ export class Candidates {
     }
   }
 
-  /** Takes the `limit` likeliest tokens, without sorting the rest: a heap of `limit`, its worst on top, meets them all. */
-  takeLikeliest(logits: Float32Array, limit: number): void {
+  /** Takes the `limit` likeliest tokens, without sorting the rest: a heap of `limit`, its worst on top, meets all or those `among`. */
+  takeLikeliest(logits: Float32Array, limit: number, among?: readonly number[]): void {
     const size = Math.min(limit, logits.length);
     this.#reserve(size);
     let worst = -Infinity;
-    for (let id = 0; id < logits.length; id++) {
+    const count = among?.length ?? logits.length;
+    for (let index = 0; index < count; index++) {
+      const id = among?.[index] ?? index;
       const logit = bounded(logits[id] ?? 0);
       if (this.#count < size) {
         if (!(logit > -Infinity)) continue;

@@ -16,9 +16,11 @@ export interface Sampler {
   /**
    * @param logits - one per token of the vocabulary; not written to.
    * @param history - the tokens so far, prompt included; only the last `repeatLastN` are looked at.
+   * @param among - the only tokens with logits above −Infinity, ascending, where they are known; the same tokens are picked
+   *   without it, later.
    * @throws `MODEL_INVALID` if no logit is a number above −Infinity.
    */
-  sample(logits: Float32Array, history: ArrayLike<number>): Sample;
+  sample(logits: Float32Array, history: ArrayLike<number>, among?: readonly number[]): Sample;
 }
 
 /**
@@ -40,17 +42,17 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
   let weights = new Float64Array(0);
 
   return {
-    sample(logits: Float32Array, history: ArrayLike<number>): Sample {
+    sample(logits, history, among): Sample {
       const adjusted = adjust(logits, history);
-      const tokenId = temperature === 0 ? likeliest(adjusted) : draw(adjusted);
+      const tokenId = temperature === 0 ? likeliest(adjusted, among) : draw(adjusted, among);
       return { tokenId, logprob: options.logprobs ? logSoftmax(logits)(tokenId) : undefined };
     },
   };
 
-  function draw(logits: Float32Array): number {
+  function draw(logits: Float32Array, among?: readonly number[]): number {
     const hasTopK = topK > 0 && topK < logits.length;
     if (hasTopK) {
-      candidates.takeLikeliest(logits, topK);
+      candidates.takeLikeliest(logits, topK, among);
       if (topP < 1) candidates.truncate(nucleusLength(candidates, totalWeight(candidates), topP));
     } else if (topP < 1) {
       takeNucleus(logits);
@@ -135,10 +137,12 @@ function highestLogit(candidates: Candidates): number {
   return max;
 }
 
-function likeliest(logits: Float32Array): number {
+function likeliest(logits: Float32Array, among?: readonly number[]): number {
   let best = -1;
   let max = -Infinity;
-  for (let id = 0; id < logits.length; id++) {
+  const count = among?.length ?? logits.length;
+  for (let index = 0; index < count; index++) {
+    const id = among?.[index] ?? index;
     const logit = bounded(logits[id] ?? 0);
     if (logit > max) {
       max = logit;

@@ -1,5 +1,5 @@
 import { BitNetError } from "../errors.js";
-import type { LogitsNeed } from "../model/screening.js";
+import type { Logits, LogitsNeed } from "../model/screening.js";
 import { createTextStream } from "../text/text-stream.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import type { FinishReason, GeneratePiece } from "./generate-piece.js";
@@ -20,7 +20,7 @@ export interface TextWriter {
    * @param logits what follows the history; rows past the vocabulary are left out.
    * @param full whether the context holds no further token.
    */
-  write(logits: Float32Array, full: boolean): Written;
+  write(logits: Logits, full: boolean): Written;
   /** The last piece of a text whose signal has fired. */
   abort(): GeneratePiece;
   /** What is thrown after a piece at which the context is "full". */
@@ -70,7 +70,11 @@ export function createTextWriter(
     },
     write(logits, full): Written {
       // Some heads are padded to a round number of rows: what lies past the vocabulary is no token.
-      const { tokenId, logprob } = sampler.sample(logits.subarray(0, vocabSize), history);
+      const { tokenId, logprob } = sampler.sample(
+        logits.values.subarray(0, vocabSize),
+        history,
+        logits.among,
+      );
       generatedTokens += 1;
       history.push(tokenId);
       const token = { tokenId, ...(logprob !== undefined && { logprob }) };

@@ -3,7 +3,7 @@ import type { Memories } from "../wasm/memory.js";
 import type { CachePlan } from "./cache-plan.js";
 import type { Batch } from "./forward.js";
 import type { OutputHead } from "./output-head.js";
-import type { LogitsNeed } from "./screening.js";
+import type { Logits, LogitsNeed } from "./screening.js";
 import { softmaxTotalsBytes, workOf, type WorkPlan } from "./work-plan.js";
 
 /** What a pass does for one sequence. */
@@ -20,11 +20,10 @@ export interface Continuation {
 /** The logits that a pass gave: one row for each need, those of the first sequence first. Good until the next pass. */
 export interface LogitRows {
   /**
-   * A row, [vocabSize], where it lies; those that were not needed may be −Infinity. Each row may be asked for once: only then
-   * is it known which candidates of a screened head are the largest.
+   * A row where it lies; those that were not needed may be −Infinity. Each row may be asked for once.
    * @throws BitNetError DISPOSED if the model is gone; FILE_READ where rows of the head are read from the file.
    */
-  at(row: number): Promise<Float32Array>;
+  at(row: number): Promise<Logits>;
   /** The totals of a row's first logits, where the pass was told how many of them to sum. */
   softmaxTotals(row: number): SoftmaxTotals;
 }
@@ -108,11 +107,11 @@ export function createEvaluator(parts: {
       await outputHead.embed(plan, batch.tokens);
       await parts.run(batch);
       return {
-        async at(row): Promise<Float32Array> {
+        async at(row): Promise<Logits> {
           alive();
           const need = needs[row];
           if (need === undefined) throw new RangeError(`no row ${row} among ${needs.length}`);
-          return screen ? outputHead.screened(plan, row, needs.length, need) : view(row);
+          return screen ? outputHead.screened(plan, row, needs.length, need) : { values: view(row) };
         },
         softmaxTotals: totals,
       };
@@ -137,10 +136,12 @@ export function createEvaluator(parts: {
 
 function createBatch(continuations: readonly Continuation[], head: Batch["head"], softmaxCols = 0): Batch {
   const logitRows: number[] = [];
+  const screenCols: number[] = [];
   let end = 0;
   for (const { tokens, needs } of continuations) {
     end += tokens.length;
     for (let row = end - needs.length; row < end; row += 1) logitRows.push(row);
+    for (const need of needs) screenCols.push((need === "all" ? undefined : need.below) ?? Infinity);
   }
   return {
     tokens: continuations.flatMap(({ tokens }) => tokens),
@@ -151,6 +152,7 @@ function createBatch(continuations: readonly Continuation[], head: Batch["head"]
     })),
     logitRows,
     head,
+    screenCols,
     softmaxCols,
   };
 }

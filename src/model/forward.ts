@@ -11,6 +11,8 @@ export interface Batch {
   readonly logitRows: readonly number[];
   /** Exact logits; or those of the head's screen, which only approximates them; or none, and what would go into the head. */
   readonly head: "exact" | "screen" | "hidden";
+  /** For the head's screen: how many of a row's logits can be of tokens, from the first; one number for each of `logitRows`. */
+  readonly screenCols: readonly number[];
   /** How many of a row's logits are summed to probabilities, from the first; 0 for none. */
   readonly softmaxCols: number;
 }
@@ -58,9 +60,12 @@ export function forward(model: Model, plan: WorkPlan, batch: Batch, ops: Operati
   }
   if (batch.logitRows.length === 0) return;
   x = ops.move(x, ops.buffers(plan, model.headRegion).x);
-  const head = batch.head === "screen" ? model.screen?.matrix : model.head;
-  if (head === undefined) throw new Error("the output head that was asked for is not in memory");
-  ops.head(x, batch.logitRows, model.outputNorm, head, plan.logits); // logits [logitRows, vocabulary]
+  if (batch.head === "screen") {
+    ops.screen(x, batch.logitRows, model.outputNorm, batch.screenCols); // bounds [logitRows, vocabulary], and of blocks
+    return;
+  }
+  if (model.head === undefined) throw new Error("the output head that was asked for is not in memory");
+  ops.head(x, batch.logitRows, model.outputNorm, model.head, plan.logits); // logits [logitRows, vocabulary]
   if (batch.softmaxCols > 0)
     ops.softmaxTotals(plan.logits, batch.logitRows.length, batch.softmaxCols, plan.softmaxTotals);
 }

@@ -93,7 +93,8 @@ function listen(port: NonNullable<typeof parentPort>): void {
     return (wideInstances[region] ??= instantiateKernels(wide, memory));
   }
 
-  function memberOf({ index, count, product, barrierAddress }: MemberStart): Member {
+  function memberOf(own: MemberStart): Member {
+    const { index, count, product } = own;
     return {
       index,
       count,
@@ -105,7 +106,7 @@ function listen(port: NonNullable<typeof parentPort>): void {
       attentionKernels: product.wideAttention ? wideKernelsOf : kernelsOf,
       bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
       barrier(): void {
-        if (count > 1) waitForTeam(kernelsOf(0), barrierAddress, count);
+        waitForTeam(kernelsOf(0), own);
       },
     };
   }
@@ -174,11 +175,12 @@ function listen(port: NonNullable<typeof parentPort>): void {
 
   function run({ job, work, batch }: ForwardJob): void {
     const plan = plans.work.get(work);
-    if (model === undefined || ops === undefined || plan === undefined)
+    if (start === undefined || model === undefined || ops === undefined || plan === undefined)
       throw new Error("told to work before being set up");
     ops.begin(plan, batch.segments.map(cached));
+    waitForTeam(kernelsOf(0), start, true);
     forward(model, plan, batch, ops);
-    if (start?.index === 0) answer({ kind: "done", job, ...(profiled && { profile: profiled.take() }) });
+    if (start.index === 0) answer({ kind: "done", job, ...(profiled && { profile: profiled.take() }) });
   }
 
   function receive(message: MemberMessage): void {

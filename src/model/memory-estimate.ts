@@ -53,7 +53,8 @@ export function estimateMemory(
   const allocator = createCountingAllocator(regions);
   // What a token's activations take is small in every form.
   const inputForms = new Set(["i8", "i14"] as const);
-  const model = { sizes, layers, headRegion, embeddingRegion, inputForms };
+  const screen = plan.screened ? {} : undefined;
+  const model = { sizes, layers, headRegion, embeddingRegion, inputForms, screen };
   allocateWork(allocator, model, { id: 0, contextLength, members: threads });
   const ropeTables = description.ropes
     .map((rope, index) => {

@@ -17,6 +17,7 @@ import {
 } from "./input-forms.js";
 import { type Member, share } from "./member.js";
 import type { Model, Projection } from "./model.js";
+import { screenErrors } from "./screening.js";
 import {
   addListedColumns,
   columnGranule,
@@ -27,6 +28,8 @@ import {
 import {
   type Buffer,
   inputOf,
+  screenBlockCount,
+  screenBlockRows,
   softmaxTotalsBytes,
   type WorkBuffers,
   workOf,
@@ -65,6 +68,11 @@ export interface Operations extends AttentionOperations {
   normalize(x: Buffer, norm: PackedVector): void;
   /** logits[i] = W · norm(x[rows[i]]) */
   head(x: Buffer, rows: readonly number[], norm: PackedVector, matrix: PackedMatrix, logits: Buffer): void;
+  /**
+   * Upper bounds of the logits by the head's screen, in place of logits, and {lower, upper} of each block of them: as
+   * `head`, and then what each member's own rows need (model/screening).
+   */
+  screen(x: Buffer, rows: readonly number[], norm: PackedVector, cols: readonly number[]): void;
   /** totals[i] = { max, Σ e^(x − max) } of the first `cols` of each of the first `rows` rows of logits. */
   softmaxTotals(logits: Buffer, rows: number, cols: number, totals: Place): void;
 }
@@ -374,6 +382,27 @@ export function createOperations(model: Model, member: Member): Operations {
       const count = rows.length;
       const input = prepare({ ...rowsOf(x, count), picked: rows }, [norm], inputForms([matrix]));
       multiplyMatrix(matrix, input, rowsOf(logits, count), false);
+      member.barrier();
+    },
+    screen(x, rows, norm, cols): void {
+      const { logits, screenBlocks } = plan;
+      const { screen } = model;
+      if (screen === undefined) throw new RangeError("a head without a screen");
+      const { matrix, boundsAddress } = screen;
+      const count = rows.length;
+      const input = prepare({ ...rowsOf(x, count), picked: rows }, [norm], inputForms([matrix]));
+      const range = share(matrix.rows, member, screenBlockRows);
+      multiplyMatrix(matrix, input, rowsOf(logits, count), false, range);
+      const kernels = member.kernels(matrix.region);
+      const { buffer, byteOffset } = member.bytes(matrix.region);
+      for (let i = 0; i < count; i += 1) {
+        const hidden = new Float32Array(buffer, byteOffset + input.f32 + i * matrix.cols * 4, matrix.cols);
+        const { fromLost, fromSize } = screenErrors(hidden);
+        const at = logits.address + i * logits.cols * 4;
+        const blocks = screenBlocks.address + i * screenBlockCount(logits.cols) * 8;
+        const end = Math.min(range[1], cols[i] ?? 0);
+        if (range[0] < end) kernels.screen_rows(at, boundsAddress, range[0], end, fromLost, fromSize, blocks);
+      }
       member.barrier();
     },
     softmaxTotals(logits, rows, cols, totals): void {

@@ -5,8 +5,14 @@ import type { Kernels } from "../wasm/kernels.js";
 import type { Memories } from "../wasm/memory.js";
 import { createFileRows, type FileRows } from "./file-rows.js";
 import type { Model } from "./model.js";
-import { createScreening, type LogitsNeed, type Screening } from "./screening.js";
-import { inputOf, workOf, type WorkPlan } from "./work-plan.js";
+import {
+  createScreening,
+  type Logits,
+  type LogitsNeed,
+  screensLargest,
+  type Screening,
+} from "./screening.js";
+import { inputOf, screenBlockCount, workOf, type WorkPlan } from "./work-plan.js";
 
 /**
  * What the caller's thread does about embeddings and logits while the output head is screened. A head that is whole in memory
@@ -21,13 +27,10 @@ export interface OutputHead {
    * After a pass by the screen, once for each row of its logits: exact logits where they matter, −Infinity elsewhere.
    * @param rows how many rows of logits the pass gave.
    */
-  screened(plan: WorkPlan, row: number, rows: number, need: LogitsNeed): Promise<Float32Array>;
+  screened(plan: WorkPlan, row: number, rows: number, need: LogitsNeed): Promise<Logits>;
   /** Has the whole head in memory from then on: for those who want all logits. Reads the file once. */
   makeWhole(): Promise<void>;
 }
-
-/** The most candidates that are looked up row by row; above it, all logits are as quick. */
-const mostCandidates = 512;
 
 /**
  * @param replace tells the threads of a model that has changed.
@@ -51,19 +54,24 @@ export function createOutputHead(parts: {
   }
 
   return {
-    canScreen: (need) => helpers !== undefined && need !== "all" && need.count <= mostCandidates,
+    canScreen: (need) =>
+      helpers !== undefined && need !== "all" && screensLargest(model().sizes.vocabSize, need.count),
     async embed(plan, tokens): Promise<void> {
       if (helpers === undefined || model().embedding !== undefined) return;
       await helpers.embeddings.widen(tokens, workOf(plan, model().embeddingRegion).x.address);
     },
-    async screened(plan, row, rows, need): Promise<Float32Array> {
+    async screened(plan, row, rows, need): Promise<Logits> {
       if (helpers === undefined || need === "all") throw new Error("not screened");
       const { screening, cols } = helpers;
-      const { region } = plan.logits;
+      const { region, cols: vocabSize } = plan.logits;
       // The head comes last in a pass, so what it left as its input is still there.
       const { input } = inputOf(workOf(plan, region), rows, 0);
-      const logits = { region, address: plan.logits.address + row * plan.logits.cols * 4 };
-      return screening.exact(logits, { region, address: input.normed + row * cols * 4 }, need);
+      const blockBytes = screenBlockCount(vocabSize) * 8;
+      const bounds = {
+        upper: { region, address: plan.logits.address + row * vocabSize * 4 },
+        blocks: { region, address: plan.screenBlocks.address + row * blockBytes },
+      };
+      return screening.exact(plan, row, bounds, { region, address: input.normed + row * cols * 4 }, need);
     },
     async makeWhole(): Promise<void> {
       if (model().head !== undefined) return;
@@ -89,5 +97,5 @@ function createHelpers(
     createFileRows({ tensor: requireTensor(packing.file, role.tensor), cols, region, memories, kernels });
   const rows = rowsOf(description.head);
   const embeddings = description.embedding === description.head ? rows : rowsOf(description.embedding);
-  return { screening: createScreening(memories, kernels, screen, rows), embeddings, cols };
+  return { screening: createScreening(memories, screen.matrix.rows, rows), embeddings, cols };
 }

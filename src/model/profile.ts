@@ -43,6 +43,7 @@ export function profileOperations(inner: Operations): ProfiledOperations {
       attend: timed("attention", inner.attend),
       normalize: timed("last norm", inner.normalize),
       head: timed("output head", inner.head),
+      screen: timed("output head", inner.screen),
       softmaxTotals: timed("probabilities", inner.softmaxTotals),
     },
     take(): Profile {

@@ -197,13 +197,14 @@ export function createSession(parts: {
       return inTurn(async () => {
         if (logits === "last") {
           const rows = await lastRows(wanted, ["all"], signal);
-          return new Float32Array(await rows.at(0));
+          return new Float32Array((await rows.at(0)).values);
         }
         check(wanted);
         const all = new Float32Array(wanted.length * vocabSize);
         const needs = wanted.map(() => "all" as const);
         await passes(wanted, needs, signal, async (rows, first, count) => {
-          for (let row = 0; row < count; row += 1) all.set(await rows.at(row), (first + row) * vocabSize);
+          for (let row = 0; row < count; row += 1)
+            all.set((await rows.at(row)).values, (first + row) * vocabSize);
         });
         return all;
       });
@@ -212,13 +213,13 @@ export function createSession(parts: {
       const needs = new Array<LogitsNeed>(rows).fill("all");
       const show = async (given: LogitRows, first: number, count: number): Promise<void> => {
         for (let row = 0; row < count; row += 1) {
-          visit((await given.at(row)).subarray(0, cols), first + row, given.softmaxTotals(row));
+          visit((await given.at(row)).values.subarray(0, cols), first + row, given.softmaxTotals(row));
         }
       };
       return inTurn(() => passes(ids, needs, signal, show, cols));
     },
     evaluateInPlace(ids, need, signal): Promise<Float32Array> {
-      return inTurn(async () => (await lastRows(ids, [need], signal)).at(0));
+      return inTurn(async () => (await (await lastRows(ids, [need], signal)).at(0)).values);
     },
     evaluateDraft(ids, draft, needs, signal): Promise<LogitRows> {
       const all = [...ids, ...draft];

@@ -29,6 +29,16 @@ export interface WorkPlan {
   readonly logits: LogitsBuffer;
   /** Largest logit and sum of each such row, {f64, f64}, in the same region. */
   readonly softmaxTotals: Place;
+  /** {lower, upper} f32 of each block of rows of a screened head, for each such row; in the same region. */
+  readonly screenBlocks: Place;
+}
+
+/** Rows of an output head that are screened together; a power of two, as the kernel has it. */
+export const screenBlockRows = 64;
+
+/** Blocks of a head of so many rows. */
+export function screenBlockCount(rows: number): number {
+  return Math.ceil(rows / screenBlockRows);
 }
 
 /** The bytes of one row's largest logit and sum. */
@@ -97,6 +107,8 @@ export function inputOf(
 
 /** What of a model decides how much memory its passes take, and where. */
 export interface WorkModel extends Pick<Model, "sizes" | "headRegion" | "embeddingRegion" | "inputForms"> {
+  /** Whatever there is of a screen of the head. */
+  readonly screen: object | undefined;
   readonly layers: readonly {
     readonly region: number;
     readonly output: { readonly outputNorm: object | undefined };
@@ -187,7 +199,9 @@ export function allocateWork(
     const address = take(region, logitRows * vocabSize * 4, "logits");
     const logits = { region, cols: vocabSize, rows: logitRows, address };
     const softmaxTotals = { region, address: take(region, logitRows * softmaxTotalsBytes, "logits") };
-    return { id, contextLength, batchTokens: tokens, work, logits, softmaxTotals };
+    const blockBytes = model.screen === undefined ? 0 : screenBlockCount(vocabSize) * 8;
+    const screenBlocks = { region, address: take(region, logitRows * blockBytes, "logits") };
+    return { id, contextLength, batchTokens: tokens, work, logits, softmaxTotals, screenBlocks };
   } catch (error) {
     for (const place of taken) memories.free(place.region, place.address);
     throw error;
@@ -196,7 +210,7 @@ export function allocateWork(
 
 /** Gives back everything that a plan holds. */
 export function freeWork(memories: Memories, plan: WorkPlan): void {
-  const places: Place[] = [plan.logits, plan.softmaxTotals];
+  const places: Place[] = [plan.logits, plan.softmaxTotals, plan.screenBlocks];
   plan.work.forEach((work, region) => {
     if (work === undefined) return;
     places.push(

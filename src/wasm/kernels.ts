@@ -205,16 +205,15 @@ export interface Kernels {
     boundsAddress: number,
   ): number;
   widen_f16(fromAddress: number, toAddress: number, count: number): void;
-  screen_bounds(
-    approximateAddress: number,
+  screen_rows(
+    logitsAddress: number,
     boundsAddress: number,
-    count: number,
+    rowBegin: number,
+    rowEnd: number,
     fromLost: number,
     fromSize: number,
-    lowerAddress: number,
-    upperAddress: number,
-  ): number;
-  screen_collect(upperAddress: number, count: number, floor: number, rowsAddress: number): number;
+    blocksAddress: number,
+  ): void;
   softmax_totals(
     logitsAddress: number,
     cols: number,
@@ -223,7 +222,7 @@ export interface Kernels {
     outputAddress: number,
   ): void;
   sum_words(address: number, bytes: number): number;
-  team_barrier(stateAddress: number, members: number): number;
+  team_barrier(stateAddress: number, members: number, spins: number): number;
   team_break(stateAddress: number): void;
 }
 

@@ -111,7 +111,7 @@ describe("sequences in shared passes", () => {
       const rows = await evaluator.evaluate(continuations, undefined);
       for (const [row, { sequence, position }] of expected.entries()) {
         const alone = rowOf(sequences[sequence]?.logits ?? new Float32Array(0), position, vocabSize);
-        requireNeeded(await rows.at(row), alone, need, `sequence ${sequence}, position ${position}`);
+        requireNeeded((await rows.at(row)).values, alone, need, `sequence ${sequence}, position ${position}`);
       }
     }
     for (const cache of caches) cache.dispose();

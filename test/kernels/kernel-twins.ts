@@ -5,7 +5,7 @@ import { addRowsTwin, scaleRowsTwin } from "./twins/elementwise.js";
 import { geluTwin, relu2Twin, siluTwin } from "./twins/gated-activation.js";
 import { int8ProductTwin, packHalvesTwin } from "./twins/int8-rows.js";
 import { bf16Layout, f16Layout, f32Layout, floatProductTwin, floatRowTwin } from "./twins/matmul-float.js";
-import { screenBoundsTwin, screenCollectTwin } from "./twins/screen.js";
+import { screenRowsTwin } from "./twins/screen.js";
 import { ternaryTwin } from "./twins/matmul-ternary.js";
 import { quantizeGroupsTwin, ternaryGroupsTwin } from "./twins/matmul-ternary-groups.js";
 import { packQ10Twin, packQ20Twin, packTq10Twin, packTq20Twin } from "./twins/pack-groups.js";
@@ -83,8 +83,7 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   row_ternary: rowTernaryTwin,
   row_ternary_groups: rowTernaryGroupsTwin,
   scale_rows: scaleRowsTwin,
-  screen_bounds: screenBoundsTwin,
-  screen_collect: screenCollectTwin,
+  screen_rows: screenRowsTwin,
   softmax_totals: softmaxTotalsTwin,
   store_heads_f16: storeHeadsTwin,
   sum_words: sumWordsTwin,

@@ -154,6 +154,7 @@ describe("inspectModel's estimates", () => {
       headRegion: 1,
       embeddingRegion: 1,
       inputForms: new Set(["i8", "i14"] as const),
+      screen: {},
     };
     const options = { id: 1, contextLength: 300, members: 3 };
     const counting = createCountingAllocator(2);

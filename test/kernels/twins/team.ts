@@ -27,21 +27,21 @@ export const teamBarrierTwin: KernelTwin = {
     yield stateCase(
       "a team of one",
       [0, 0, 0, 0],
-      (kernels, at) => kernels.team_barrier(at("state"), 1),
+      (kernels, at) => kernels.team_barrier(at("state"), 1, 100),
       [0, 1, 0, 0],
       0,
     );
     yield stateCase(
       "the last of three",
       [2, 7, 0, 0],
-      (kernels, at) => kernels.team_barrier(at("state"), 3),
+      (kernels, at) => kernels.team_barrier(at("state"), 3, 100),
       [0, 8, 0, 0],
       0,
     );
     yield stateCase(
       "a broken team",
       [1, 7, 0, 1],
-      (kernels, at) => kernels.team_barrier(at("state"), 3),
+      (kernels, at) => kernels.team_barrier(at("state"), 3, 100),
       [1, 7, 0, 1],
       1,
     );
@@ -49,7 +49,7 @@ export const teamBarrierTwin: KernelTwin = {
     yield stateCase(
       "the last generation",
       [0, last, 0, 0],
-      (kernels, at) => kernels.team_barrier(at("state"), 1),
+      (kernels, at) => kernels.team_barrier(at("state"), 1, 100),
       [0, -last - 1, 0, 0],
       0,
     );
