@@ -17,6 +17,7 @@ export {
 } from "./language-model.js";
 export type { EvaluateOptions, Session } from "./model/session.js";
 export { createServer, type Server, type ServerOptions } from "./server/create-server.js";
+export type { RequestRecord } from "./server/request-log.js";
 export { convert, type Conversion, type ConvertOptions, type ConvertProgress } from "./tools/convert.js";
 export type { ChatMessage } from "./text/chat-template.js";
 export { evaluateTask, type EvaluateTaskOptions, type TaskResult } from "./tools/evaluation/evaluate-task.js";

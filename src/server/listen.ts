@@ -12,12 +12,12 @@ export interface Listening {
 
 /** @throws BitNetError INVALID_ARGUMENT if the address is taken or not this machine's. */
 export async function listen(
-  server: Server,
+  server: Pick<Server, "fetch" | "dispose">,
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<Listening> {
   // Those who mount `fetch` elsewhere do not load it.
   const { createAdaptorServer } = await import("@hono/node-server");
-  const http = createAdaptorServer({ fetch: server.fetch }) as HttpServer;
+  const http = createAdaptorServer({ fetch: (request) => server.fetch(request) }) as HttpServer;
   await new Promise<void>((resolve, reject) => {
     http.once("error", (cause) =>
       reject(
@@ -34,6 +34,8 @@ export async function listen(
 
   async function close(limitMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+    // Connections that are kept for a next request would keep the server; those in use become such ones.
+    const closing = setInterval(() => http.closeIdleConnections(), 50);
     http.closeIdleConnections();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
@@ -42,6 +44,7 @@ export async function listen(
     await Promise.race([closed, late]);
     clearTimeout(timer);
     await server.dispose();
+    clearInterval(closing);
     http.closeAllConnections();
     await closed;
   }

@@ -3,6 +3,7 @@ import type { GeneratePiece, Usage } from "../generation/generate-piece.js";
 import type { GenerateOptions } from "../generation/sampling-options.js";
 import { badRequest } from "./failures.js";
 import type { Service } from "./service.js";
+import type { Work } from "./watch.js";
 
 /** A text to be written. */
 export interface TextJob {
@@ -20,8 +21,8 @@ export interface IndexedPiece {
 export interface StartedTexts {
   /** Pieces of all of them, as they come. */
   readonly pieces: AsyncGenerator<IndexedPiece, void, void>;
-  /** Stops the writing. */
-  readonly abort: () => void;
+  /** The request's work, which ends with the last piece. */
+  readonly work: Work;
 }
 
 /** A whole text. */
@@ -36,7 +37,7 @@ export interface WholeText {
  * A client that goes away stops its texts.
  */
 export async function startTexts(
-  { scheduler, model, places }: Service,
+  { scheduler, model, places, watch }: Service,
   context: Context,
   jobs: readonly TextJob[],
 ): Promise<StartedTexts> {
@@ -46,12 +47,12 @@ export async function startTexts(
       `The request asks for ${jobs.length} texts at once, and this server takes ${places}`,
     );
   }
-  const controller = new AbortController();
-  const { signal } = controller;
-  const client = context.req.raw.signal;
-  const abort = (): void => controller.abort(client.reason);
-  if (client.aborted) abort();
-  else client.addEventListener("abort", abort, { once: true });
+  const work = watch.begin(context);
+  const { signal } = work;
+  work.begun(
+    jobs.reduce((sum, { prompt }) => sum + prompt.length, 0),
+    () => jobs.map(({ prompt }) => model.detokenize(prompt)),
+  );
 
   const waiting = new Map<number, Promise<{ index: number; result: IteratorResult<GeneratePiece, void> }>>();
   const readers = jobs.map(({ prompt, options }) =>
@@ -76,21 +77,24 @@ export async function startTexts(
           continue;
         }
         ask(index, reader);
+        if (result.value.finishReason !== "abort") work.wrote(index, result.value.text);
         yield { index, piece: result.value };
       }
+    } catch (error) {
+      work.end(error);
+      throw error;
     } finally {
-      client.removeEventListener("abort", abort);
-      controller.abort();
+      work.end();
     }
   }
 
   try {
     await Promise.race(waiting.values());
   } catch (error) {
-    abort();
+    work.end(error);
     throw error;
   }
-  return { pieces: pieces(), abort };
+  return { pieces: pieces(), work };
 }
 
 /** A text that fills the context is one that reached its length. */

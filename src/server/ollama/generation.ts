@@ -101,5 +101,5 @@ export async function ollamaAnswer(
       yield `${JSON.stringify(failureBody(describeFailure(error), "/api/"))}\n`;
     }
   }
-  return streamed(lines(), "application/x-ndjson", started.abort);
+  return streamed(lines(), "application/x-ndjson", started.work);
 }

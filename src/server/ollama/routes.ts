@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import type { ChatMessage } from "../../text/chat-template.js";
+import { embedTexts } from "../embedding.js";
 import { checkBody, isGiven, optional, readJson, refuseFeatures } from "../body.js";
 import { readMessages } from "../openai/messages.js";
 import { promptIds } from "../openai/routes.js";
@@ -69,7 +70,9 @@ export function addOllama(app: Hono, service: Service): void {
   app.post("/api/chat", async (context) => {
     const body = await readJson(context);
     refuseFeatures(body, unsupported);
-    const ids = service.template().encode(readMessages(body));
+    const messages = readMessages(body);
+    service.checkTexts(messages.map(({ content }) => content));
+    const ids = service.template().encode(messages);
     return ollamaAnswer(service, context, body, ids, (content) => ({
       message: { role: "assistant", content },
     }));
@@ -78,6 +81,7 @@ export function addOllama(app: Hono, service: Service): void {
     const body = await readJson(context);
     refuseFeatures(body, unsupported);
     const { prompt, system = "", raw = false } = checkBody(generateSchema, body);
+    service.checkTexts([system, prompt]);
     const instructions: ChatMessage[] = system === "" ? [] : [{ role: "system", content: system }];
     // Models without a template were not made to be asked: they go on from what is written.
     const ids =
@@ -89,13 +93,13 @@ export function addOllama(app: Hono, service: Service): void {
   app.post("/api/embed", async (context) => {
     const startedMs = performance.now();
     const texts = [checkBody(embedSchema, await readJson(context)).input].flat();
-    const vectors = await model.embed(texts, { signal: context.req.raw.signal });
+    const { vectors, tokens } = await embedTexts(service, context, texts);
     return context.json({
       model: name,
       embeddings: vectors.map((vector) => [...vector]),
       total_duration: Math.round((performance.now() - startedMs) * 1e6),
       load_duration: 0,
-      prompt_eval_count: texts.reduce((sum, text) => sum + model.tokenize(text).length, 0),
+      prompt_eval_count: tokens,
     });
   });
 }

@@ -53,8 +53,9 @@ const promptSchema = z.object({
 });
 
 /** A completion's prompts, as token ids. */
-function readPrompts({ model }: Service, body: unknown): (readonly number[])[] {
+function readPrompts({ model, checkTexts }: Service, body: unknown): (readonly number[])[] {
   const { prompt } = checkBody(promptSchema, body);
+  for (const text of [prompt].flat()) if (typeof text === "string") checkTexts([text]);
   if (typeof prompt === "string") return [promptIds(model, prompt)];
   if (prompt.every((item) => typeof item === "number")) return [prompt];
   return prompt.map((item) => (typeof item === "string" ? promptIds(model, item) : [item].flat()));
@@ -95,6 +96,7 @@ export function addOpenAi(app: Hono, service: Service): void {
     const body = await readJson(context);
     refuseFeatures(body, unsupportedInChat);
     const messages = readMessages(body);
+    service.checkTexts(messages.map(({ content }) => content));
     return answer(service, context, body, [service.template().encode(messages)], chatShape);
   });
   app.post("/v1/completions", async (context) => {
