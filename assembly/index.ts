@@ -34,6 +34,7 @@ export { quantize_activations_groups } from "./kernels/quantize-groups";
 export { sum_words } from "./kernels/read";
 export { rms_norm } from "./kernels/rms-norm";
 export {
+  resize_heads,
   rope_adjacent,
   rope_frequencies,
   rope_halves,

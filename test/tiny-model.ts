@@ -1,8 +1,7 @@
 import { planTensor, type GgufValue, writeGguf } from "#dist/files/gguf-writer.js";
 import type { Metadata, MetadataValue } from "#dist/files/model-file.js";
-import { f16 } from "#dist/weight-formats/f16.js";
-import { f32 } from "#dist/weight-formats/f32.js";
-import { i2S } from "#dist/weight-formats/i2-s.js";
+import { float16ToNumber, numberToFloat16 } from "#dist/weight-formats/float16.js";
+import { weightFormatByName, type WeightFormat } from "#dist/weight-formats/index.js";
 import { createNumbers } from "./kernels/numbers.js";
 import { memorySink } from "./memory-sink.js";
 import type { ReferenceTensor } from "./reference/decoder.js";
@@ -28,8 +27,11 @@ export interface TinyTensor {
 
 /** How the parts of a model are stored. */
 export interface TinyFormats {
-  readonly matrices: "F32" | "F16" | "I2_S";
+  /** Of the layers' matrices: a format's name. */
+  readonly matrices: string;
   readonly vectors: "F32" | "F16";
+  /** Of the embedding and the head: left out, that of matrices, and F16 where that is I2_S. */
+  readonly embedding?: string;
 }
 
 /** A model as a file, and as what the file means. */
@@ -38,7 +40,14 @@ export interface TinyModel {
   readonly tensors: ReadonlyMap<string, ReferenceTensor>;
 }
 
-const formats = { F32: f32, F16: f16, I2_S: i2S };
+/** Groups that share a scale, and in which activations are rounded, of the formats whose blocks have scales of their own. */
+const groupSizes: Readonly<Record<string, number>> = {
+  TQ1_0: 128,
+  TQ2_0: 128,
+  Q1_0: 128,
+  Q2_0: 64,
+  Q2_0_G128: 128,
+};
 
 /** The tensors that every decoder has; `extra` names more vectors of each layer, with their lengths. */
 export function decoderTensors(
@@ -104,11 +113,11 @@ export function decoderMetadata(
   ]);
 }
 
-/** Makes a model of random weights. Ternary matrices are 0 or ±d; the embedding and head are never ternary. */
+/** Makes a model of random weights. Ternary ones are 0 or ±d, with a d for each block where the format has it so. */
 export async function makeTinyModel(
   metadata: Metadata,
   tensors: readonly TinyTensor[],
-  { matrices, vectors }: TinyFormats,
+  { matrices, vectors, embedding = matrices === "I2_S" ? "F16" : matrices }: TinyFormats,
   seed: number,
 ): Promise<TinyModel> {
   const numbers = createNumbers(seed);
@@ -118,10 +127,25 @@ export async function makeTinyModel(
       { length: count },
       () => (numbers.whole(-32768, 32767) / 32768) * Math.sqrt(3) * deviation,
     );
+  /** Zeros and ±d, or signs only, for a d of the tensor or one around it for each block. */
+  const ternary = (count: number, d: number, { name, blockElements }: WeightFormat): Float32Array => {
+    const values = numbers.ternary(count).map((value) => (name === "Q1_0" && value === 0 ? 1 : value));
+    const scales = Array.from(
+      { length: count / blockElements },
+      () => d * (0.5 + numbers.whole(0, 1000) / 1000),
+    );
+    return Float32Array.from(values, (value, i) => {
+      if (groupSizes[name] === undefined) return Math.fround(value * d);
+      return value * float16ToNumber(numberToFloat16(scales[Math.floor(i / blockElements)] ?? NaN));
+    });
+  };
   const made = tensors.map(({ name, shape, kind }) => {
     const count = shape.reduce((product, size) => product * size, 1);
     const inLayer = name.startsWith("blk.");
-    const type = kind === "matrix" ? (inLayer || matrices !== "I2_S" ? matrices : "F16") : vectors;
+    const type =
+      kind === "matrix" ? (inLayer ? matrices : embedding) : typeof kind === "object" ? "F32" : vectors;
+    const format = weightFormatByName(type);
+    if (format?.encode === undefined) throw new Error(`${type} cannot be written`);
     const deviation = inLayer ? 1 / Math.sqrt(shape[0] ?? 1) : 0.5;
     const values =
       typeof kind === "object"
@@ -130,13 +154,12 @@ export async function makeTinyModel(
           ? even(count, 0.3).map((value) => 1 + value)
           : kind === "bias"
             ? even(count, 0.3)
-            : type === "I2_S"
-              ? Float32Array.from(numbers.ternary(count), (value) => Math.fround(value * deviation * 1.2))
+            : format.ternary
+              ? ternary(count, deviation * 1.2, format)
               : even(count, deviation);
-    const format = formats[typeof kind === "object" ? "F32" : type];
-    if (format.encode === undefined) throw new Error(`${format.name} cannot be written`);
     const data = format.encode(values);
-    const stored = { shape, values: format.decode(data, count), ternary: format.ternary };
+    const groupSize = groupSizes[format.name];
+    const stored = { shape, values: format.decode(data, count), ternary: format.ternary, groupSize };
     return { plan: planTensor(name, shape, format), data, stored };
   });
   const sink = memorySink();

@@ -7,8 +7,9 @@ const ABSMAX_FLOOR: f32 = 1e-5;
 
 /**
  * s[t] = 127 / max(maxₖ |x[t, k]|, 1e-5);  q[t, k] = clamp(roundHalfEven(x[t, k] · s[t]), −128, 127)
+ * q[t, k] = 0 for what fills a row up to whole blocks of 128, as ternary-rows are filled up
  *
- * Shapes    x [tokens, cols] every inputStride bytes · q [tokens, cols] every outputStride bytes · records [tokens]
+ * Shapes    x [tokens, cols] every inputStride bytes · q [tokens, whole blocks] every outputStride bytes · records [tokens]
  * Types     x f32 · q i8 · record {s: f32, Σₖ q[t, k]: i32}
  * Requires  cols % 16 == 0 · 16-byte aligned rows · q overlaps nothing
  * Range     x finite; |Σ q| ≤ 128·cols
@@ -24,6 +25,7 @@ export function quantize_activations_i8(
   outputStride: usize,
   records: usize,
 ): void {
+  const whole = (cols + 127) & ~127;
   for (let t: usize = 0; t < tokens; ++t) {
     let largest = f32x4.splat(0);
     for (let k: usize = 0; k < cols << 2; k += 64) {
@@ -45,6 +47,7 @@ export function quantize_activations_i8(
       v128.store(q + k, bytes);
       sums = i32x4.add(sums, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(bytes)));
     }
+    memory.fill(q + cols, 0, whole - cols);
     store<f32>(records, scale);
     store<i32>(records, sumLanesI32(sums), 4);
     x += inputStride;

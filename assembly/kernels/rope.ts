@@ -167,6 +167,41 @@ export function rope_adjacent(
 }
 
 /**
+ * Copies heads into heads of another size, each in `parts` equal parts: what a part has more is zeros, what it has less is left
+ * out. Kernels that take whole vectors of a head get heads of 100 as heads of 104 so; with rope_halves, whose pairs are half
+ * a head apart, in two parts of 50 and 52.
+ *
+ * Shapes    x [tokens, heads, headSize], tokens every inputStride bytes · y as x with toSize, tokens every outputStride bytes
+ * Types     f32
+ * Requires  headSize % parts == 0, toSize % parts == 0 · y overlaps nothing
+ * Exact     bits are copied
+ * Splits    by tokens and heads
+ */
+export function resize_heads(
+  x: usize,
+  tokens: usize,
+  inputStride: usize,
+  headBegin: usize,
+  headEnd: usize,
+  headSize: usize,
+  parts: usize,
+  y: usize,
+  outputStride: usize,
+  toSize: usize,
+): void {
+  const fromBytes = (headSize << 2) / parts;
+  const toBytes = (toSize << 2) / parts;
+  const kept = min(fromBytes, toBytes);
+  for (let t: usize = 0; t < tokens; ++t) {
+    for (let part = headBegin * parts; part < headEnd * parts; ++part) {
+      const to = y + t * outputStride + part * toBytes;
+      memory.copy(to, x + t * inputStride + part * fromBytes, kept);
+      memory.fill(to + kept, 0, toBytes - kept);
+    }
+  }
+}
+
+/**
  * Copies heads as IEEE halves, rounded to the nearest, ties to even, and to ±65504 beyond: how keys and values enter their
  * cache. Addressing as rope_halves; y is half as wide as x.
  *

@@ -22,13 +22,13 @@ function unpack(codes: usize, shift: u32, scale: f32, y: usize): void {
 /**
  * y[k] = W[row, k] · scale
  *
- * Shapes    W [rows, cols] · y [cols]
+ * Shapes    W [rows, cols], rows of whole blocks · y [cols]
  * Types     W ternary-rows · y f32
- * Requires  cols % 128 == 0
+ * Requires  cols % 32 == 0
  * Exact     one rounding, none where the scale is that of the file
  */
 export function row_ternary(weights: usize, cols: usize, row: usize, scale: f32, y: usize): void {
-  let codes = weights + row * (cols >> 2);
+  let codes = weights + row * ((cols + 127) >> 7) * BLOCK_BYTES;
   for (let k: usize = 0; k < cols; k += 32) {
     unpack(codes, 6 - <u32>((k >> 4) & 6), scale, y + (k << 2));
     if ((k & 96) == 96) codes += BLOCK_BYTES;

@@ -24,7 +24,9 @@ export function readRope(
     fallback: sizes.headSize,
   });
   const scaling = keys.text("rope.scaling.type", "linear");
-  if (dimensions % 8 !== 0 || !scalings.includes(scaling)) {
+  // A head that turns as a whole may be filled up to whole vectors; a part of one has the rest behind it.
+  const whole = dimensions === sizes.headSize || dimensions % 8 === 0;
+  if (!whole || !scalings.includes(scaling)) {
     throw keys.unsupported(
       `rotary embedding of ${dimensions} dimensions with "${scaling.slice(0, 32)}" scaling has no graph here`,
       { dimensions, scaling: scaling.slice(0, 32) },

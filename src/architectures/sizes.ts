@@ -34,12 +34,12 @@ export function readSizes(file: ModelFile, keys: ArchitectureKeys): ModelSizes {
   if (valueSize !== headSize) {
     throw keys.unsupported(`value heads of ${valueSize} beside key heads of ${headSize} have no graph here`);
   }
-  // Kernels work on whole vectors: 16 columns where activations are quantized, 8 within a head.
+  // Kernels work on whole vectors: 16 columns where activations are quantized, 4 where a head is normalized.
   for (const [what, size, multiple] of [
     ["width", width, 32],
     ["feed-forward length", sizes.feedForward, 32],
     ["query width", heads * headSize, 32],
-    ["head size", headSize, 8],
+    ["head size", headSize, 4],
   ] as const) {
     if (size % multiple !== 0) {
       throw keys.unsupported(`its ${what} of ${size} is not a multiple of ${multiple}`);

@@ -77,7 +77,7 @@ function codesOf(values: Uint16Array | Float32Array, d: number): Uint8Array {
   return codes;
 }
 
-/** Ternary weights, each as the float that it is: for matrices whose rows are no runs of 128. */
+/** Ternary weights, each as the float that it is: for matrices whose rows are no runs of 128 (packing/ternary-floats). */
 export const ternaryFloats: WeightFormat = { ...f32, name: "ternary F32", ternary: true };
 
 /** A master matrix as `ternaryFloats`. */

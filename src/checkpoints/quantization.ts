@@ -17,6 +17,9 @@ export type QuantizationRule =
   | { readonly kind: "masters" }
   | { readonly kind: "dense" };
 
+/** `rms_norm_eps` of norms before projections where quantization_config does not say. */
+const DEFAULT_NORM_EPSILON = 1e-6;
+
 /** What `quantization_config` asks for. */
 export interface QuantizationPlan {
   readonly rule: QuantizationRule;
@@ -52,13 +55,13 @@ export function planQuantization(config: Config, ternary: boolean): Quantization
   const linear = quantization.text("linear_class", "bitlinear");
   const mode = quantization.text("quantization_mode", "offline");
   const rule = ruleOf(quantization, linear, mode);
-  if (quantization.flag("use_rms_norm", false) && quantization.has("rms_norm_eps")) {
-    if (quantization.positive("rms_norm_eps") !== config.positive("rms_norm_eps")) {
-      throw quantization.unsupported(
-        "UNSUPPORTED_ARCHITECTURE",
-        `norms before projections with another "rms_norm_eps" than the model's have no graph here`,
-      );
-    }
+  // One epsilon is all that GGUF has for a model.
+  const ownNormEpsilon = quantization.positive("rms_norm_eps", DEFAULT_NORM_EPSILON);
+  if (quantization.flag("use_rms_norm", false) && ownNormEpsilon !== config.positive("rms_norm_eps")) {
+    throw quantization.unsupported(
+      "UNSUPPORTED_ARCHITECTURE",
+      `norms before projections with an epsilon of ${ownNormEpsilon.toPrecision(6)}, another than the model's, have no graph here`,
+    );
   }
   const leftOut = quantization.list("modules_to_not_convert").map((name) => {
     if (typeof name === "string") return name;

@@ -154,7 +154,6 @@ function placeMasters(
   const matrix = masterMatrix(tensor);
   const { rows, cols } = matrix;
   if (cols % I2_S_RUN === 0) return placeTernary(name, matrix, order);
-  // No kernel takes such rows, but they can be described and converted.
   return describeTensor(name.gguf, [cols, rows], ternaryFloats, ternaryFloatSource(tensor, matrix, order));
 }
 

@@ -1,6 +1,8 @@
 import type { PackedVector } from "../packing/packed.js";
+import { turnedDimensions } from "../packing/rope-table.js";
 import { attentionPositions } from "../wasm/kernels.js";
 import type { CachePlan } from "./cache-plan.js";
+import { paddedHeadSize } from "./context-length.js";
 import type { Segment } from "./forward.js";
 import { type Member, share } from "./member.js";
 import type { Model } from "./model.js";
@@ -40,6 +42,34 @@ export function createAttention(
   member: Member,
   batch: () => AttentionBatch,
 ): AttentionOperations {
+  /** Copies this member's heads into those of another size. */
+  function resize(layer: number, from: Buffer, to: Buffer): void {
+    const { headSize } = model.sizes;
+    const padded = paddedHeadSize(model.sizes);
+    const isPadded = from.cols > to.cols;
+    const [fromSize, toSize] = isPadded ? [padded, headSize] : [headSize, padded];
+    // Pairs of a head that turns as a whole may be half of it apart, and have to be half of the filled one apart.
+    const rope = model.ropes[model.layers[layer]?.rope ?? 0];
+    const parts = rope?.pairing === "halves" && rope.dimensions === headSize ? 2 : 1;
+    const [begin, end] = share(from.cols / fromSize, member);
+    // prettier-ignore
+    member.kernels(from.region).resize_heads(
+      from.address, batch().tokens, from.cols * 4, begin, end, fromSize, parts, to.address, to.cols * 4, toSize,
+    );
+  }
+
+  /** Queries, keys and values as kernels take them: this member's heads filled up, if they have to be. */
+  function pad(
+    layer: number,
+    projected: readonly [Buffer, Buffer, Buffer],
+  ): readonly [Buffer, Buffer, Buffer] {
+    const { padded } = workOf(batch().plan, projected[0].region);
+    if (padded === undefined) return projected;
+    const filled = [padded.query, padded.key, padded.value] as const;
+    for (const [index, to] of filled.entries()) resize(layer, projected[index] ?? to, to);
+    return filled;
+  }
+
   return {
     normHeads(norm, heads): void {
       if (norm === undefined) return;
@@ -54,20 +84,23 @@ export function createAttention(
         kernels.rms_norm(at, headSize, end - begin, headBytes, norm.address, model.epsilon, at, headBytes);
       }
     },
-    rotateAndCache(layer, query, key, value): void {
-      const { region } = query;
+    rotateAndCache(layer, ...projected): void {
+      const { region } = projected[0];
       const index = model.layers[layer]?.rope ?? 0;
       const turn = model.ropes[index];
       const tables = model.ropeTables[index]?.find((place) => place.region === region);
       if (turn === undefined || tables === undefined) throw new RangeError(`no rope for layer ${layer}`);
-      const { heads, kvHeads, headSize } = model.sizes;
-      const { dimensions, pairing } = turn;
+      const { heads, kvHeads } = model.sizes;
+      const headSize = paddedHeadSize(model.sizes);
+      const { pairing } = turn;
+      const dimensions = turnedDimensions(turn);
       const kernels = member.kernels(region);
       const rope = pairing === "halves" ? kernels.rope_halves : kernels.rope_adjacent;
       const headBytes = headSize * 4;
       const rowBytes = headSize * 2;
       const [begin, end] = share(heads, member);
       const [kvBegin, kvEnd] = share(kvHeads, member);
+      const [query, key, value] = pad(layer, projected);
       let first = 0;
       for (const { cache, position, tokens: count } of batch().segments) {
         const table = tables.address + position * dimensions * 4;
@@ -95,9 +128,11 @@ export function createAttention(
       }
       member.barrier();
     },
-    attend(layer, query, out): void {
+    attend(layer, projected, attended): void {
       const { plan, segments } = batch();
-      const { heads, kvHeads, headSize } = model.sizes;
+      const { heads, kvHeads } = model.sizes;
+      const headSize = paddedHeadSize(model.sizes);
+      const { query = projected, attended: out = attended } = workOf(plan, projected.region).padded ?? {};
       const group = heads / kvHeads;
       const kernels = member.attentionKernels(query.region);
       const scratch = workOf(plan, query.region).attention[member.index]?.address ?? 0;
@@ -139,6 +174,9 @@ export function createAttention(
         }
         firstRow += length;
       }
+      member.barrier();
+      if (out === attended) return;
+      resize(layer, out, attended);
       member.barrier();
     },
   };

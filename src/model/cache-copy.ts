@@ -1,5 +1,6 @@
 import type { ModelSizes } from "../architectures/index.js";
 import type { CachePlan } from "./cache-plan.js";
+import { paddedHeadSize } from "./context-length.js";
 import { type Member, share } from "./member.js";
 
 /** Positions of a sequence that another sequence's cache is to have, too. */
@@ -15,12 +16,13 @@ export interface CacheCopy {
 /** This member's share of a copy: heads of layers. A key or value is what its token and those before it make it, so it may be copied. */
 export function copyPositions(
   member: Member,
-  { kvHeads, headSize }: ModelSizes,
+  sizes: ModelSizes,
   from: CachePlan,
   to: CachePlan,
   { begin, end }: CacheCopy,
 ): void {
-  const rowBytes = headSize * 2;
+  const { kvHeads } = sizes;
+  const rowBytes = paddedHeadSize(sizes) * 2;
   const [first, last] = share(from.layers.length * kvHeads, member);
   for (let unit = first; unit < last; unit += 1) {
     const layer = Math.floor(unit / kvHeads);

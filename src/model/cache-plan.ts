@@ -1,4 +1,5 @@
 import type { Memories, Place } from "../wasm/memory.js";
+import { paddedHeadSize } from "./context-length.js";
 import type { Model } from "./model.js";
 
 /** Where the keys and values of one sequence lie: plain data that every thread of the team gets a copy of. */
@@ -6,7 +7,7 @@ export interface CachePlan {
   readonly id: number;
   /** Positions that it holds. */
   readonly contextLength: number;
-  /** Of each layer, in its region: [kvHeads][contextLength][headSize] IEEE halves each. */
+  /** Of each layer, in its region: [kvHeads][contextLength][padded head size] IEEE halves each. */
   readonly layers: readonly KvCache[];
 }
 
@@ -25,8 +26,7 @@ export function allocateCache(
   model: Model,
   { id, contextLength }: { readonly id: number; readonly contextLength: number },
 ): CachePlan {
-  const { kvHeads, headSize } = model.sizes;
-  const bytes = kvHeads * contextLength * headSize * 2;
+  const bytes = model.sizes.kvHeads * contextLength * paddedHeadSize(model.sizes) * 2;
   const taken: Place[] = [];
   const take = (region: number): Place => {
     const place = {

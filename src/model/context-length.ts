@@ -7,8 +7,13 @@ const usableFraction = 0.9;
 const leastContextLength = 256;
 
 /** Bytes of KV cache per position: a key and a value vector of halves in every layer. */
-export function kvBytesPerToken({ layers, kvHeads, headSize }: ModelSizes): number {
-  return layers * 2 * kvHeads * headSize * 2;
+export function kvBytesPerToken(sizes: ModelSizes): number {
+  return sizes.layers * 2 * sizes.kvHeads * paddedHeadSize(sizes) * 2;
+}
+
+/** What a head takes in the cache and where it is turned and attended to: kernels have it in steps of eight. */
+export function paddedHeadSize({ headSize }: { readonly headSize: number }): number {
+  return Math.ceil(headSize / 8) * 8;
 }
 
 /**
@@ -16,7 +21,7 @@ export function kvBytesPerToken({ layers, kvHeads, headSize }: ModelSizes): numb
  * scores of four heads.
  */
 function contextBytesPerToken(sizes: ModelSizes, threads: number): number {
-  return kvBytesPerToken(sizes) + sizes.headSize * 4 + threads * 16;
+  return kvBytesPerToken(sizes) + paddedHeadSize(sizes) * 4 + threads * 16;
 }
 
 /**

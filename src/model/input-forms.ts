@@ -1,4 +1,4 @@
-import { groupScaleBytes, type PackedLayout, type PackedMatrix } from "../packing/packed.js";
+import { groupScaleBytes, type PackedLayout, type PackedMatrix, wholeBlocks } from "../packing/packed.js";
 import type { GroupSize, Kernels } from "../wasm/kernels.js";
 
 /** How a kernel wants its input: as f32 or as integers, with one scale for a token or one for each group of its columns. */
@@ -41,10 +41,10 @@ const formOf: Readonly<Record<PackedLayout, InputForm>> = {
 
 const quantizations: Readonly<Record<QuantizedForm, Quantization>> = {
   i8: {
-    valueBytes: (cols) => cols,
+    valueBytes: wholeBlocks,
     recordBytes: () => 8,
     quantize: (kernels, from, cols, tokens, stride, values, records) =>
-      kernels.quantize_activations_i8(from, cols, tokens, stride, values, cols, records),
+      kernels.quantize_activations_i8(from, cols, tokens, stride, values, wholeBlocks(cols), records),
   },
   i14: {
     valueBytes: (cols) => cols * 2,
@@ -58,7 +58,7 @@ const quantizations: Readonly<Record<QuantizedForm, Quantization>> = {
 
 function inGroups(size: GroupSize): Quantization {
   return {
-    valueBytes: (cols) => Math.ceil(cols / 128) * 128,
+    valueBytes: wholeBlocks,
     recordBytes: (cols) => 2 * groupScaleBytes(cols, size),
     quantize: (kernels, from, cols, tokens, stride, values, records) =>
       kernels.quantize_activations_groups(from, cols, size, tokens, stride, values, records),

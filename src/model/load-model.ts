@@ -9,7 +9,14 @@ import {
   type VectorRole,
 } from "../architectures/index.js";
 import type { ModelFile } from "../files/model-file.js";
-import { packedBytes, packMatrix, packVector, type Packing, transposeTernary } from "../packing/pack.js";
+import {
+  columnCopyBytes,
+  packedBytes,
+  packMatrix,
+  packVector,
+  type Packing,
+  transposeTernary,
+} from "../packing/pack.js";
 import type { PackedVector } from "../packing/packed.js";
 import { canScreen, packScreen, screenBytes, type PackHalvesWork } from "../packing/screen.js";
 import { packRopeTables } from "../packing/rope-table.js";
@@ -139,7 +146,9 @@ const screenedHeadBytes = 64 << 20;
 /** What a model's matrices take in memory, known before the first byte of them is read. */
 export interface WeightPlan {
   readonly layerBytes: readonly number[];
-  /** Of these, the copies by columns (model/sparse). */
+  /**
+   * Of these, the copies by columns (model/sparse). A matrix in groups has one only if all its groups turn out to have one scale.
+   */
   readonly columnBytes: readonly number[];
   /** The output head, or its screen. */
   readonly headBytes: number;
@@ -160,7 +169,9 @@ export function planWeights(
 ): WeightPlan {
   const { head, embedding } = description;
   const columnBytes = description.layers.map((layer) =>
-    wanted.sparsity !== "off" && usesColumns(file, description, layer) ? bytesOf(layer.down.matrix) : 0,
+    wanted.sparsity !== "off" && usesColumns(file, description, layer)
+      ? columnCopyBytes(layer.down.matrix)
+      : 0,
   );
   const layerBytes = description.layers.map(
     (layer, index) => sum(matricesOf(layer).map(bytesOf)) + (columnBytes[index] ?? 0),
@@ -179,7 +190,7 @@ function usesColumns(
   { down: { matrix } }: LayerDescription,
 ): boolean {
   const ternary = file.tensors.get(matrix.tensor)?.format?.ternary === true;
-  return gate === "relu2" && ternary && matrix.rows % columnGranule === 0;
+  return gate === "relu2" && ternary && matrix.rows % columnGranule === 0 && matrix.cols % 128 === 0;
 }
 
 /** Says which region each part of a model goes to: the current one while it has room, else a new one. Region 0 is there. */

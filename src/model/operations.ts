@@ -1,5 +1,5 @@
 import { readRow } from "../packing/pack.js";
-import { groupSizeOf, type PackedMatrix, type PackedVector } from "../packing/packed.js";
+import { groupSizeOf, type PackedMatrix, type PackedVector, wholeBlocks } from "../packing/packed.js";
 import type { Kernels } from "../wasm/kernels.js";
 import type { Place } from "../wasm/memory.js";
 import {
@@ -201,8 +201,9 @@ export function createOperations(model: Model, member: Member): Operations {
         const { values, records } = quantizedFor(matrix, input.quantized);
         const kernel = member.ternaryProduct(matrix.region);
         const scratch = scratchOf(matrix.region);
+        const whole = wholeBlocks(cols);
         // prettier-ignore
-        kernel(address, cols, begin, end, values, cols, records, count, y, yStride, scratch, scale, add);
+        kernel(address, whole, begin, end, values, whole, records, count, y, yStride, scratch, scale, add);
         return;
       }
       case "ternary-groups-64":
@@ -238,7 +239,7 @@ export function createOperations(model: Model, member: Member): Operations {
     out: Buffer,
   ): SparseOperands | undefined {
     if (model.gate !== "relu2" || model.sparsity === "off") return undefined;
-    if (input.tokens !== 1 || matrix.layout !== "ternary-rows") return undefined;
+    if (input.tokens !== 1 || matrix.layout !== "ternary-rows" || matrix.cols % 128 !== 0) return undefined;
     const { values, records } = quantizedFor(matrix, input.quantized);
     return {
       kernels: member.sparseKernels(matrix.region),

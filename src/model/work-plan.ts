@@ -1,6 +1,7 @@
 import { BitNetError } from "../errors.js";
 import { attentionPositions, attentionScratchBytes, productScratchBytes } from "../wasm/kernels.js";
 import type { Allocator, Memories, Place } from "../wasm/memory.js";
+import { paddedHeadSize } from "./context-length.js";
 import { allocateQuantized, type QuantizedInput } from "./input-forms.js";
 import type { Model } from "./model.js";
 import { sparseScratchBytes } from "./sparse.js";
@@ -55,6 +56,8 @@ export interface WorkBuffers {
   readonly key: Buffer;
   readonly value: Buffer;
   readonly attended: Buffer;
+  /** The same four for heads of whole vectors, where the model's are not. */
+  readonly padded: PaddedHeads | undefined;
   readonly gate: Buffer;
   readonly up: Buffer;
   /** What a projection gives that is normalized before it is added to x; no columns where no projection is. */
@@ -67,6 +70,14 @@ export interface WorkBuffers {
   readonly sparse: readonly Place[];
   /** Each member's scratch for attention: four heads' queries and scores. */
   readonly attention: readonly Place[];
+}
+
+/** Heads filled up with zeros. */
+export interface PaddedHeads {
+  readonly query: Buffer;
+  readonly key: Buffer;
+  readonly value: Buffer;
+  readonly attended: Buffer;
 }
 
 /** Rows of a projection's input as kernels want them. */
@@ -136,6 +147,7 @@ export function allocateWork(
   const fitting = Math.max(1, Math.min(tokens, Math.floor(logitsBytes / (vocabSize * 4))));
   const logitRows = options.logitRows ?? fitting;
   const hasOutputNorms = model.layers.some(({ output, down }) => output.outputNorm ?? down.outputNorm);
+  const padded = paddedHeadSize(model.sizes);
   const widest = Math.max(width, heads * headSize, feedForward);
   const input = (region: number, count: number): ProjectionInput => ({
     normed: take(region, count * widest * 4),
@@ -150,6 +162,15 @@ export function allocateWork(
       key: buffer(kvHeads * headSize),
       value: buffer(kvHeads * headSize),
       attended: buffer(heads * headSize),
+      padded:
+        padded === headSize
+          ? undefined
+          : {
+              query: buffer(heads * padded),
+              key: buffer(kvHeads * padded),
+              value: buffer(kvHeads * padded),
+              attended: buffer(heads * padded),
+            },
       gate: buffer(feedForward),
       up: buffer(feedForward),
       projected: buffer(hasOutputNorms ? width : 0),
@@ -161,7 +182,7 @@ export function allocateWork(
       })),
       attention: Array.from({ length: members }, () => ({
         region,
-        address: take(region, attentionScratchBytes(headSize, attentionPositions(contextLength))),
+        address: take(region, attentionScratchBytes(padded, attentionPositions(contextLength))),
       })),
     };
   };
@@ -198,6 +219,7 @@ export function freeWork(memories: Memories, plan: WorkPlan): void {
       work.key,
       work.value,
       work.attended,
+      ...(work.padded === undefined ? [] : Object.values<Buffer>({ ...work.padded })),
       work.gate,
       work.up,
       ...work.sparse,

@@ -7,12 +7,13 @@ import { whyUnsupported } from "../weight-formats/index.js";
 import { decodedPackers } from "./decoded.js";
 import { groupSizeOf, type PackedMatrix, type PackedVector } from "./packed.js";
 import { corrupt, type Packer, type Packing, pieceBytes } from "./packing.js";
+import { ternaryFloatPackers } from "./ternary-floats.js";
 import { ternaryGroupPackers } from "./ternary-groups.js";
 
 export type { Packing } from "./packing.js";
 
 /** Ways from disk formats to layouts. A new disk format is a line here. */
-const packers: Readonly<Record<string, Packer>> = {
+const filePackers: Readonly<Record<string, Packer>> = {
   I2_S: { packedBytes: (rows, cols) => (rows * cols) / 4, pack: packI2s },
   F16: { packedBytes: (rows, cols) => rows * cols * 2, pack: packF16 },
   BF16: {
@@ -26,9 +27,10 @@ const packers: Readonly<Record<string, Packer>> = {
   ...ternaryGroupPackers,
   ...decodedPackers,
 };
+const packers: Readonly<Record<string, Packer>> = { ...filePackers, ...ternaryFloatPackers };
 
-/** Names of the tensor types that matrices may have. */
-export const packableTypes: readonly string[] = Object.keys(packers);
+/** Names of the tensor types that matrices of files may have. */
+export const packableTypes: readonly string[] = Object.keys(filePackers);
 
 /**
  * Bytes of wasm memory that a matrix will take. An F16 matrix with values of 128 and above turns out to need twice that.
@@ -47,10 +49,15 @@ export async function packMatrix(packing: Packing, role: MatrixRole, region: num
   return { ...packed, scale: Math.fround(packed.scale * outputScale * (role.factor ?? 1)) };
 }
 
+/** Bytes of a ternary matrix by columns: its codes, whatever else it takes by rows. */
+export function columnCopyBytes({ rows, cols }: Pick<PackedMatrix, "rows" | "cols">): number {
+  return (rows * cols) / 4;
+}
+
 /** A copy of a ternary matrix by columns, in its region. Takes as much memory again. */
 export function transposeTernary({ memories, kernels }: Packing, matrix: PackedMatrix): Place {
   const { region, address, rows, cols } = matrix;
-  const columns = memories.allocate(region, (rows * cols) / 4, "a matrix by columns");
+  const columns = memories.allocate(region, columnCopyBytes(matrix), "a matrix by columns");
   const scratch = memories.allocate(region, transposeScratchBytes, "turning a matrix");
   kernels(region).transpose_ternary(address, rows, cols, 0, rows, columns, scratch);
   memories.free(region, scratch);

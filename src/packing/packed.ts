@@ -6,7 +6,7 @@ import type { Place } from "../wasm/memory.js";
  *
  * | layout | bytes per row | made from |
  * |---|---|---|
- * | ternary-rows | cols / 4, blocks of 128 weights as in I2_S | I2_S, as it is; ternary groups that all have one scale |
+ * | ternary-rows | cols / 4, blocks of 128 weights as in I2_S, filled up to whole ones | I2_S, as it is; ternary groups that all have one scale; a checkpoint's masters |
  * | ternary-groups-64, -128 | the same, filled up to whole blocks, and an f32 scale per group at `records` | TQ1_0, TQ2_0, Q1_0, Q2_0 |
  * | f16-rows | cols · 2, exponents raised by 10 (assembly/simd/half) | F16 |
  * | bf16-rows | cols · 2 | BF16 |
@@ -31,9 +31,14 @@ export function groupSizeOf(layout: `ternary-groups-${GroupSize}`): GroupSize {
   return layout === "ternary-groups-64" ? 64 : 128;
 }
 
-/** Bytes of a row's codes in groups: whole blocks of 128 weights. */
+/** Columns of ternary rows, and of their input, with what fills them up to whole blocks of 128. */
+export function wholeBlocks(cols: number): number {
+  return Math.ceil(cols / 128) * 128;
+}
+
+/** Bytes of a row's codes: whole blocks of 128 weights. */
 export function groupCodeBytes(cols: number): number {
-  return Math.ceil(cols / 128) * 32;
+  return wholeBlocks(cols) / 4;
 }
 
 /** Bytes of a row's scales, as many as there are groups in its whole blocks: whole vectors of four. */
@@ -49,7 +54,7 @@ export const layouts: Readonly<
     { weightBytes(cols: number): number; recordBytes(cols: number): number; readonly ternary: boolean }
   >
 > = {
-  "ternary-rows": { weightBytes: (cols) => cols / 4, recordBytes: () => 0, ternary: true },
+  "ternary-rows": { weightBytes: groupCodeBytes, recordBytes: () => 0, ternary: true },
   "ternary-groups-64": {
     weightBytes: groupCodeBytes,
     recordBytes: (cols) => groupScaleBytes(cols, 64),

@@ -8,12 +8,18 @@ const piecePositions = 256;
 
 /** Bytes of the table of so many positions. */
 export function ropeTableBytes(rope: RopeDescription, contextLength: number): number {
-  return contextLength * rope.dimensions * 4;
+  return contextLength * turnedDimensions(rope) * 4;
+}
+
+/** Elements of a head that kernels turn: whole vectors of pairs, the last of which may not turn at all. */
+export function turnedDimensions({ dimensions }: RopeDescription): number {
+  return Math.ceil(dimensions / 8) * 8;
 }
 
 /**
- * Makes the cosines and sines of every position, [contextLength][2][dimensions / 2] f32: one table in each of the regions,
- * because kernels read it from the memory they work in. All mathematics is in wasm, so they have the same bits everywhere.
+ * Makes the cosines and sines of every position, [contextLength][2][turned dimensions / 2] f32: one table in each of the
+ * regions, because kernels read it from the memory they work in. All mathematics is in wasm, so they have the same bits
+ * everywhere.
  */
 export async function packRopeTables(
   packing: Packing,
@@ -22,6 +28,7 @@ export async function packRopeTables(
   contextLength: number,
 ): Promise<readonly Place[]> {
   const tables: Place[] = [];
+  const dimensions = turnedDimensions(rope);
   const tableBytes = ropeTableBytes(rope, contextLength);
   for (const region of regions) {
     const address = packing.memories.allocate(region, tableBytes, "the rotary embedding's table");
@@ -34,8 +41,8 @@ export async function packRopeTables(
       for (let begin = 0; begin < contextLength; begin += piecePositions) {
         throwIfAborted(packing.signal);
         const end = Math.min(contextLength, begin + piecePositions);
-        const at = address + begin * rope.dimensions * 4;
-        packing.kernels(region).rope_table(at, begin, end, rope.dimensions, frequencies.address, magnitude);
+        const at = address + begin * dimensions * 4;
+        packing.kernels(region).rope_table(at, begin, end, dimensions, frequencies.address, magnitude);
         await new Promise((resolve) => setImmediate(resolve));
       }
       packing.memories.free(region, frequencies.address);
@@ -45,12 +52,14 @@ export async function packRopeTables(
   return tables;
 }
 
-/** What each pair's angle grows by from one position to the next, [dimensions / 2] f64. */
+/** What each pair's angle grows by from one position to the next, [turned dimensions / 2] f64; 0 for pairs that fill up. */
 async function packFrequencies(packing: Packing, rope: RopeDescription, region: number): Promise<Place> {
   const { memories } = packing;
   const { dimensions, base, scale, yarn } = rope;
   const factors = rope.factors && (await packVector(packing, rope.factors, region));
-  const address = memories.allocate(region, dimensions * 4, "the rotary embedding's frequencies");
+  const bytes = turnedDimensions(rope) * 4;
+  const address = memories.allocate(region, bytes, "the rotary embedding's frequencies");
+  memories.view({ region, address }, bytes).fill(0);
   // prettier-ignore
   packing.kernels(region).rope_frequencies(
     address, dimensions, base, scale, factors?.address ?? 0,

@@ -68,7 +68,7 @@ async function packGroups(
   const values = scaleView(packing, region, scales, (rows * scaleBytes) / 4);
   const scale = onlyScale(values);
   const ternary = (): boolean => packing.kernels(region).check_ternary(codes, rows * codeBytes) === 0;
-  if (scale !== undefined && cols % 128 === 0 && ternary()) {
+  if (scale !== undefined && ternary()) {
     memories.free(region, scales);
     return { ...matrix, layout: "ternary-rows", scale, records: 0 };
   }

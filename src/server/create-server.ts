@@ -113,6 +113,8 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
     modelFailed ? context.json({ status: "failed" }, 503) : context.json({ status: "ok" }),
   );
   app.get("/", (context) => context.html(chatPage, 200, { "Content-Security-Policy": chatPagePolicy }));
+  // Browsers ask for it by themselves.
+  app.get("/favicon.ico", (context) => context.body(null, 204));
   if (apiKey !== undefined) app.use(keyCheck(apiKey));
   app.use(
     bodyLimit({

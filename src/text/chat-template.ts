@@ -63,7 +63,7 @@ export interface ChatTemplate {
  * The format that BitNet b1.58 2B4T was trained with. Its official GGUF file carries a placeholder instead, under which the
  * model never stops.
  */
-const bitnetTemplate =
+export const bitnetTemplate: string =
   "{{ bos_token }}{% for message in messages %}{{ message['role'] | capitalize }}: {{ message['content'] | trim }}<|eot_id|>" +
   "{% endfor %}{% if add_generation_prompt %}Assistant: {% endif %}";
 

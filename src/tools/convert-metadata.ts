@@ -1,6 +1,7 @@
 import { fileTypeOf } from "../files/file-types.js";
 import { type GgufValue, writableMetadata } from "../files/gguf-writer.js";
 import type { ModelFile } from "../files/model-file.js";
+import { bitnetTemplate } from "../text/chat-template.js";
 import type { WeightFormat } from "../weight-formats/index.js";
 
 /** Llama 3's vocabulary, which BitNet b1.58 2B4T has, and its end of a turn in it. */
@@ -9,18 +10,6 @@ const END_OF_TURN = { id: 128_009, text: "<|eot_id|>" };
 
 /** What the official GGUF file of 2B4T has for a template: under it the model never stops. */
 const PLACEHOLDER = "BITNETAssistant";
-
-/**
- * How 2B4T was taught to talk: "System: ", "User: " or "Assistant: ", the content without spaces around it, and the end of
- * the turn; then "Assistant: " for the answer.
- */
-export const bitnet2B4TTemplate: string = [
-  "{% for message in messages %}",
-  "{% if loop.first %}{{ bos_token }}{% endif %}",
-  "{{ (message['role'] | capitalize) + ': ' + (message['content'] | trim) + '<|eot_id|>' }}",
-  "{% endfor %}",
-  "{% if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}",
-].join("");
 
 /**
  * The metadata of a converted file: what the old one says, the new type, and what some files leave out or have wrong for
@@ -56,5 +45,5 @@ function mend2B4T(metadata: Map<string, GgufValue>, tokens: readonly unknown[]):
   if (!metadata.has(eot)) metadata.set(eot, { type: "uint32", value: END_OF_TURN.id });
   const template = metadata.get("tokenizer.chat_template")?.value;
   if (typeof template === "string" && !template.includes(PLACEHOLDER)) return;
-  metadata.set("tokenizer.chat_template", { type: "string", value: bitnet2B4TTemplate });
+  metadata.set("tokenizer.chat_template", { type: "string", value: bitnetTemplate });
 }

@@ -1,9 +1,13 @@
+import { ternaryFloats } from "../checkpoints/master-matrix.js";
 import { BitNetError } from "../errors.js";
 import { planTensor, type TensorPlan } from "../files/gguf-writer.js";
 import type { ModelFile, TensorInfo } from "../files/model-file.js";
 import { float16ToNumber, numberToFloat16 } from "../weight-formats/float16.js";
 import { f32 } from "../weight-formats/f32.js";
 import { weightFormatByName, weightFormats, type WeightFormat } from "../weight-formats/index.js";
+
+/** Bytes read at once while a scale is looked for. */
+const MAGNITUDE_BYTES = 1 << 16;
 
 /** A tensor of the new file: what is read, and what it becomes. */
 export type TensorStep = ConvertStep | ScaleStep;
@@ -169,9 +173,21 @@ function storesHalfScales(format: WeightFormat): boolean {
 
 /** d of a tensor that has one for all of its weights. */
 async function readTensorScale(tensor: TensorInfo): Promise<number | undefined> {
+  if (tensor.type === ternaryFloats.name) return readFirstMagnitude(tensor);
   if (tensor.type !== "I2_S") return undefined;
   const tail = await tensor.source.read(tensor.offset + tensor.bytes - 32, 4);
   return new DataView(tail.buffer, tail.byteOffset).getFloat32(0, true);
+}
+
+/** The magnitude of the first weight that is not 0; 0 where all are. */
+async function readFirstMagnitude({ source, offset, bytes }: TensorInfo): Promise<number> {
+  for (let begin = 0; begin < bytes; begin += MAGNITUDE_BYTES) {
+    const piece = await source.read(offset + begin, Math.min(MAGNITUDE_BYTES, bytes - begin));
+    const values = new Float32Array(piece.buffer, piece.byteOffset, piece.length / 4);
+    const found = values.find((value) => value !== 0);
+    if (found !== undefined) return Math.abs(found);
+  }
+  return 0;
 }
 
 /** By what part of itself a scale changes as it becomes a half. */

@@ -127,6 +127,18 @@ export interface Kernels {
     frequenciesAddress: number,
     magnitude: number,
   ): void;
+  resize_heads(
+    inputAddress: number,
+    tokens: number,
+    inputStride: number,
+    headBegin: number,
+    headEnd: number,
+    headSize: number,
+    parts: number,
+    outputAddress: number,
+    outputStride: number,
+    toSize: number,
+  ): void;
   readonly rope_halves: Rope;
   readonly rope_adjacent: Rope;
   store_heads_f16(

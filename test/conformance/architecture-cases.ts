@@ -56,7 +56,7 @@ interface CaseParts {
   readonly without: Readonly<Record<string, Change>>;
 }
 
-function makeCase(architecture: string, about: string, parts: CaseParts): ArchitectureCase {
+export function makeCase(architecture: string, about: string, parts: CaseParts): ArchitectureCase {
   const { sizes = small, keys = {}, vectors = [], more = [], formats = floats, meaning, without } = parts;
   const { headSize, width, heads } = sizes;
   const sized =
@@ -107,26 +107,26 @@ const otherPairing: Record<string, Change> = {
   }),
 };
 
-const everywhere =
+export const everywhere =
   (angles: RopeAngles): ((layer: number) => RopeAngles) =>
   () =>
     angles;
 
-function subNorms({ feedForward, heads, headSize }: TinySizes): NonNullable<CaseParts["vectors"]> {
+export function subNorms({ feedForward, heads, headSize }: TinySizes): NonNullable<CaseParts["vectors"]> {
   return [
     ["attn_sub_norm", heads * headSize, "norm"],
     ["ffn_sub_norm", feedForward, "norm"],
   ];
 }
 
-function headNorms({ headSize }: TinySizes): NonNullable<CaseParts["vectors"]> {
+export function headNorms({ headSize }: TinySizes): NonNullable<CaseParts["vectors"]> {
   return [
     ["attn_q_norm", headSize, "norm"],
     ["attn_k_norm", headSize, "norm"],
   ];
 }
 
-function postNorms({ width }: TinySizes): NonNullable<CaseParts["vectors"]> {
+export function postNorms({ width }: TinySizes): NonNullable<CaseParts["vectors"]> {
   return [
     ["post_attention_norm", width, "norm"],
     ["post_ffw_norm", width, "norm"],
@@ -134,7 +134,12 @@ function postNorms({ width }: TinySizes): NonNullable<CaseParts["vectors"]> {
 }
 
 /** One norm before each projection (github.com/microsoft/BitNet, docs/bitnet-embeddings-i2s-guide.md). */
-function sevenNorms({ width, feedForward, heads, headSize }: TinySizes): NonNullable<CaseParts["vectors"]> {
+export function sevenNorms({
+  width,
+  feedForward,
+  heads,
+  headSize,
+}: TinySizes): NonNullable<CaseParts["vectors"]> {
   return [
     ["attn_q_norm_in", width, "norm"],
     ["attn_k_norm_in", width, "norm"],
@@ -158,7 +163,7 @@ const yarnKeys = {
 const yarnAngles = { dimensions: 16, base: 10000.5, scale: 1 / 4.5, yarn };
 const yarnMagnitude = 1 + 0.1 * Math.log(4.5);
 
-function positives(count: number, from: number): Float32Array {
+export function positives(count: number, from: number): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => from + i / count);
 }
 
@@ -224,6 +229,39 @@ export const architectureCases: readonly ArchitectureCase[] = [
       SiLU: changed({ gate: relu2Gate }),
       ...eachWithout(["attn_sub_norm", "ffn_sub_norm"]),
       ...otherPairing,
+    },
+  }),
+  makeCase("bitnet", "heads of 20, which are no whole vectors", {
+    sizes: { ...small, width: 160, heads: 8, headSize: 20 },
+    vectors: subNorms({ ...small, width: 160, heads: 8, headSize: 20 }),
+    without: {
+      ...eachWithout(["attn_sub_norm", "ffn_sub_norm"]),
+      ...otherPairing,
+      "the scale of heads of 20": changed({ attentionScale: 24 ** -0.5 }),
+    },
+  }),
+  makeCase("llama", "heads of 12 whose neighbours turn together", {
+    sizes: { ...small, width: 96, heads: 8, headSize: 12 },
+    meaning: { pairing: "adjacent" },
+    without: { ...otherPairing },
+  }),
+  makeCase("qwen2", "heads of 20 of which 8 turn", {
+    sizes: { ...small, width: 160, heads: 8, headSize: 20 },
+    keys: { "rope.dimension_count": 8 },
+    meaning: { rope: everywhere({ dimensions: 8, base: 10000 }) },
+    without: {
+      ...otherPairing,
+      "the part that does not turn": changed({ rope: everywhere({ dimensions: 20, base: 10000 }) }),
+    },
+  }),
+  makeCase("qwen3", "heads of 36 with norms, YaRN", {
+    sizes: { ...small, heads: 8, headSize: 36 },
+    vectors: headNorms({ ...small, headSize: 36 }),
+    keys: yarnKeys,
+    meaning: { rope: everywhere({ ...yarnAngles, dimensions: 36, magnitude: yarnMagnitude }) },
+    without: {
+      YaRN: changed({ rope: everywhere({ dimensions: 36, base: 10000.5 }) }),
+      ...eachWithout(["attn_q_norm", "attn_k_norm"]),
     },
   }),
   makeCase("llama", "a head of its own and divisors of frequencies", {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { loadModel, type LoadOptions } from "#dist/language-model.js";
 import { recordFigure } from "../figures.js";
-import { at } from "../reference/float32.js";
 import { type ReferenceDecoder, referenceLogits } from "../reference/decoder.js";
 import { makeTinyModel } from "../tiny-model.js";
 import { type ArchitectureCase, architectureCases } from "./architecture-cases.js";
+import { relativeDifference } from "./differences.js";
 
 /** Enough for windows, and for rotary embedding to tell near from far. */
 const ids: readonly number[] = Array.from({ length: 12 }, (_, i) => (i * 89 + 7) % 256);
@@ -15,15 +15,6 @@ const ids: readonly number[] = Array.from({ length: 12 }, (_, i) => (i * 89 + 7)
  * 1/127 of its row's largest, and its consequences spread (docs/NUMERICS.md).
  */
 const bounds = { floats: 5e-4, ternary: 0.01 };
-
-function difference(actual: ArrayLike<number>, expected: readonly (readonly number[])[]): number {
-  const flat = expected.flat();
-  expect(actual.length).toBe(flat.length);
-  const mean = flat.reduce((sum, value) => sum + value, 0) / flat.length;
-  const variance = flat.reduce((sum, value) => sum + (value - mean) ** 2, 0) / flat.length;
-  const error = flat.reduce((sum, value, i) => sum + (value - at(actual, i)) ** 2, 0) / flat.length;
-  return Math.sqrt(error / variance);
-}
 
 async function compute(
   { metadata, tensors, formats, meaning }: ArchitectureCase,
@@ -41,11 +32,11 @@ describe.each(architectureCases)("$name", (architectureCase) => {
 
   it("computes what the reference computes, and no trait can be left out", async () => {
     const { logits, reference } = await compute(architectureCase);
-    const error = difference(logits, referenceLogits(reference, ids));
+    const error = relativeDifference(logits, referenceLogits(reference, ids));
     recordFigure(`${name}, error`, error);
     expect(error).toBeLessThan(bound);
     for (const [trait, change] of Object.entries(without)) {
-      const wrong = difference(logits, referenceLogits(change(reference), ids));
+      const wrong = relativeDifference(logits, referenceLogits(change(reference), ids));
       recordFigure(`${name}, without ${trait}`, wrong);
       expect(wrong, `without ${trait}`).toBeGreaterThan(bound);
     }
@@ -65,7 +56,7 @@ describe("LongRoPE", () => {
       const { logits, reference } = await compute(long, { contextLength });
       const expected = isShort ? shorten(reference) : reference;
       expect(
-        difference(logits, referenceLogits(expected, ids)),
+        relativeDifference(logits, referenceLogits(expected, ids)),
         `a context of ${contextLength}`,
       ).toBeLessThan(bounds.floats);
     }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModelFile } from "#dist/files/index.js";
+import type { GeneratePiece } from "#dist/index.js";
 import { type LanguageModel, loadModel, type LoadOptions } from "#dist/language-model.js";
 import { startEngine } from "#dist/model/engine.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
@@ -28,11 +29,12 @@ const chosen = architectureCases.filter(({ name }) =>
     "gemma3, sliding windows and two bases",
     "gemma3, a norm before each ternary projection, heads of 256",
     "llama, biases, linear scaling, a part of each head turning",
+    "bitnet, heads of 20, which are no whole vectors",
   ].includes(name),
 );
 
 it("has found its models", () => {
-  expect(chosen).toHaveLength(4);
+  expect(chosen).toHaveLength(5);
 });
 
 describe.each(chosen)("$name", ({ metadata, tensors, formats }) => {
@@ -63,6 +65,24 @@ describe.each(chosen)("$name", ({ metadata, tensors, formats }) => {
       await requireSamePieces(model, ids, logits, [3, 1, 7, 5, 64, 2]);
     },
   );
+});
+
+it("heads that are no whole vectors are copied from cache to cache whole", async () => {
+  const { metadata, tensors, formats } =
+    chosen.find(({ name }) => name.includes("heads of 20")) ?? expect.fail();
+  const { bytes } = await makeTinyModel(metadata, tensors, formats, 11);
+  await using model = await loadModel(bytes, plainest);
+  const prompt = "Once upon a time there was a fox who had seen the whole of the valley from the hill.";
+  const logprobsOf = async (pieces: AsyncIterable<GeneratePiece>): Promise<unknown[]> => {
+    const all = [];
+    for await (const { tokenId, logprob } of pieces) all.push([tokenId, logprob]);
+    return all;
+  };
+  const options = { maxTokens: 12, temperature: 0, logprobs: true };
+  const alone = await logprobsOf(model.generate(prompt, options));
+  await using scheduler = model.createScheduler({ parallel: 3, contextLength: 128 });
+  const together = [1, 2, 3].map(() => logprobsOf(scheduler.generate(prompt, options)));
+  expect(await Promise.all(together)).toEqual([alone, alone, alone]);
 });
 
 it("two ropes and norms behind projections have the same bits over several memories", async () => {

@@ -14,6 +14,7 @@ import { quantizeI14Twin, quantizeI8Twin } from "./twins/quantize-activations.js
 import { sumWordsTwin } from "./twins/read.js";
 import { rmsNormTwin } from "./twins/rms-norm.js";
 import {
+  resizeHeadsTwin,
   ropeFrequenciesTwin,
   ropeMagnitudeTwin,
   ropeTableTwin,
@@ -69,6 +70,7 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   quantize_activations_groups: quantizeGroupsTwin,
   quantize_activations_i14: quantizeI14Twin,
   quantize_activations_i8: quantizeI8Twin,
+  resize_heads: resizeHeadsTwin,
   rms_norm: rmsNormTwin,
   rope_adjacent: ropeTwin("adjacent"),
   rope_frequencies: ropeFrequenciesTwin,

@@ -2,6 +2,7 @@ import { quantizeI8 } from "./activations.js";
 import { attentionOutput } from "./attention.js";
 import { at } from "./float32.js";
 import { roundToHalf } from "./halves.js";
+import { quantizeGroups } from "./ternary-groups.js";
 import { ropeAngles, type RopeAngles, type RopePairing } from "./rope.js";
 
 // A decoder as its papers and llama.cpp's graphs (src/models) have it: one number after the other, in f64, with no memory of
@@ -13,6 +14,8 @@ export interface ReferenceTensor {
   readonly values: Float32Array;
   /** Its products are BitLinear: activations are rounded to int8, token by token. */
   readonly ternary: boolean;
+  /** Or group by group of so many columns. */
+  readonly groupSize?: number | undefined;
 }
 
 /** What a model computes. Norms and biases are applied where `tensors` has them. */
@@ -36,6 +39,28 @@ export interface ReferenceDecoder {
 }
 
 type Row = readonly number[];
+
+function product(tensor: ReferenceTensor, x: Row): Row {
+  const { values, shape } = tensor;
+  const [cols = 0, rows = 0] = shape;
+  const input = rounded(tensor, x);
+  return Array.from({ length: rows }, (_, row) => {
+    let sum = 0;
+    for (let k = 0; k < cols; k += 1) sum += at(values, row * cols + k) * at(input, k);
+    return sum;
+  });
+}
+
+/** A product's input as the int8 that it is rounded to, times their scales. */
+function rounded({ ternary, groupSize }: ReferenceTensor, x: Row): Row {
+  if (!ternary) return x;
+  if (groupSize === undefined) {
+    const { values, scale } = quantizeI8(Float32Array.from(x));
+    return Array.from(values, (value) => value / scale);
+  }
+  const { values, scales } = quantizeGroups(Float32Array.from(x), groupSize);
+  return x.map((_, k) => at(values, k) * at(scales, Math.floor(k / groupSize)));
+}
 
 /** Hidden states after the last norm, one row per token. */
 export function referenceHidden(model: ReferenceDecoder, ids: readonly number[]): Row[] {
@@ -62,23 +87,11 @@ export function referenceHidden(model: ReferenceDecoder, ids: readonly number[])
     ).flat();
   }
 
-  function product(name: string, x: Row): Row {
-    const { values, shape, ternary } = tensor(name);
-    const [cols = 0, rows = 0] = shape;
-    const quantized = ternary ? quantizeI8(Float32Array.from(x)) : undefined;
-    const input = quantized === undefined ? x : quantized.values;
-    return Array.from({ length: rows }, (_, row) => {
-      let sum = 0;
-      for (let k = 0; k < cols; k += 1) sum += at(values, row * cols + k) * at(input, k);
-      return sum / (quantized?.scale ?? 1);
-    });
-  }
-
   /** One linear layer of a block, with what files may put before and behind it. */
   function project(layer: number, part: string, x: Row, subNorm = ""): Row {
     const name = `blk.${layer}.${part}`;
     const input = norm(`${name}_norm_in.weight`, norm(`blk.${layer}.${subNorm}.weight`, x));
-    const output = product(`${name}.weight`, input);
+    const output = product(tensor(`${name}.weight`), input);
     if (!has(`${name}.bias`)) return output;
     const bias = tensor(`${name}.bias`).values;
     return output.map((value, k) => value + at(bias, k));
@@ -158,12 +171,7 @@ export function referenceHidden(model: ReferenceDecoder, ids: readonly number[])
 export function referenceLogits(model: ReferenceDecoder, ids: readonly number[]): Row[] {
   const head = model.tensors.get("output.weight") ?? model.tensors.get("token_embd.weight");
   if (head === undefined) throw new Error("the reference has no output head");
-  const [cols = 0, rows = 0] = head.shape;
   return referenceHidden(model, ids).map((row) =>
-    Array.from({ length: rows }, (_, r) => {
-      let sum = 0;
-      for (let k = 0; k < cols; k += 1) sum += at(head.values, r * cols + k) * at(row, k);
-      return sum * model.logitScale;
-    }),
+    product(head, row).map((logit) => logit * model.logitScale),
   );
 }

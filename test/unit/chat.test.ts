@@ -83,6 +83,59 @@ describe("createChatTemplate", () => {
     expect(template.encode([{ role: "user", content: "Once " }])).toEqual(model.tokenize("Once\n"));
   });
 
+  // Short forms of the families' published templates, without what those do for tools.
+  it.each<readonly [string, string, string]>([
+    [
+      "Bonsai's, Falcon-E's and MiniCPM's ChatML",
+      "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}" +
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
+      "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello<|im_end|>\n" +
+        "<|im_start|>user\nWho?<|im_end|>\n<|im_start|>assistant\n",
+    ],
+    [
+      "Qwen3's, which cuts an answer's thoughts",
+      "{%- set ns = namespace(last=messages|length - 1) %}" +
+        "{%- for message in messages %}{%- set content = message.content %}" +
+        "{%- if message.role == 'assistant' and loop.index0 < ns.last and '</think>' in content %}" +
+        "{%- set content = content.split('</think>')[-1].lstrip('\\n') %}{%- endif %}" +
+        "{{- '<|im_start|>' + message.role + '\\n' + content + '<|im_end|>' + '\\n' }}{%- endfor %}" +
+        "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}" +
+        "{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}{%- endif %}",
+      "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello<|im_end|>\n" +
+        "<|im_start|>user\nWho?<|im_end|>\n<|im_start|>assistant\n",
+    ],
+    [
+      "Llama 3's, which Llama3-8B-1.58 has",
+      "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = '<|start_header_id|>' + message['role'] + " +
+        "'<|end_header_id|>\\n\\n' + message['content'] | trim + '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}" +
+        "{% endif %}{{ content }}{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}",
+      "<|start_header_id|>system<|end_header_id|>\n\nBe kind.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>" +
+        "<|start_header_id|>assistant<|end_header_id|>\n\nHello<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nWho?<|eot_id|>" +
+        "<|start_header_id|>assistant<|end_header_id|>\n\n",
+    ],
+    [
+      "Falcon3's",
+      "{% for message in messages %}{% if message['role'] == 'system' %}{{ '<|system|>\\n' + message['content'] + '\\n' }}" +
+        "{% elif message['role'] == 'user' %}{{ '<|user|>\\n' + message['content'] + '\\n' }}" +
+        "{% elif message['role'] == 'assistant' %}{{ '<|assistant|>\\n' + message['content'] + eos_token + '\\n' }}{% endif %}" +
+        "{% if loop.last and add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}{% endfor %}",
+      "<|system|>\nBe kind.\n<|user|>\nHi\n<|assistant|>\nHelloEOS\n<|user|>\nWho?\n<|assistant|>\n",
+    ],
+  ])("renders %s", (_, chatTemplate, expected) => {
+    const { tokenizer } = model;
+    const spell = (id: number | undefined): string =>
+      id === undefined ? "" : tokenizer.decode([id], { skipSpecial: false });
+    const answer = chatTemplate.includes("</think>") ? "<think>\nhm\n</think>\n\nHello" : "Hello";
+    const ids = createChatTemplate(withTemplate(chatTemplate)).encode([
+      { role: "system", content: "Be kind." },
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: answer },
+      { role: "user", content: "Who?" },
+    ]);
+    const text = expected.replace("EOS", spell(tokenizer.eosId));
+    expect(ids).toEqual(model.tokenize(text, { parseSpecial: true }));
+  });
+
   it("replaces the official 2B4T file's placeholder", () => {
     const eot = 128_009;
     const base = model.tokenizer;

@@ -179,6 +179,12 @@ describe("openCheckpoint", () => {
       quantized({ modules_to_not_convert: ["q_proj"] }),
     ],
     [
+      "norms before projections by another epsilon",
+      "UNSUPPORTED_ARCHITECTURE",
+      /epsilon of 0\.00000100000/,
+      quantized({ use_rms_norm: true }),
+    ],
+    [
       "modules that are no names",
       "MODEL_INVALID",
       /modules_to_not_convert/,
@@ -381,7 +387,7 @@ describe("openCheckpoint", () => {
     expect(tensors.get("blk.0.attn_q.weight")?.type).toBe("I2_S");
   });
 
-  it("describes ternary rows that no kernel takes, and refuses to run them", async () => {
+  it("has ternary rows that are no runs of 128 as floats", async () => {
     const parts = copyOf(masters);
     const up = new Uint8Array(96 * 256 * 2).fill(0x3c);
     configured({ intermediate_size: 96 })(parts);

@@ -1,30 +1,20 @@
-import { link, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { link, mkdtemp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openGguf } from "#dist/files/gguf.js";
 import { BitNetError, convert, type ConvertOptions } from "#dist/index.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { f32 } from "#dist/weight-formats/f32.js";
 import { i2S } from "#dist/weight-formats/i2-s.js";
 import { tq20 } from "#dist/weight-formats/tq2-0.js";
-import { type WeightFormat } from "#dist/weight-formats/index.js";
-import { exportCheckpoint, withStoredScales } from "../checkpoint-export.js";
+import type { WeightFormat } from "#dist/weight-formats/index.js";
+import { exportCheckpoint } from "../checkpoint-export.js";
+import { createConvertWorkbench, withHalves } from "../convert-workbench.js";
 import { storytellerPath } from "../golden-path.js";
 import { type Edit, encodeTensor, rewriteModel } from "../rewritten-model.js";
 
-let folder: string;
-let count = 0;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "bitnet-convert-"));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-const fresh = (): string => join(folder, `out-${count++}.gguf`);
-
-/** The storyteller with scales that are halves, which every ternary format holds. */
-const withHalves = (): Promise<Uint8Array> =>
-  withStoredScales(storytellerPath, { kind: "multiply", dtype: "F16" });
+const bench = createConvertWorkbench();
+const { fresh } = bench;
 
 describe("convert: refusals", () => {
   async function refusal(source: string | Uint8Array, options: ConvertOptions): Promise<BitNetError> {
@@ -33,7 +23,7 @@ describe("convert: refusals", () => {
     throw new Error(`expected a refusal, got ${String(error)}`);
   }
   async function leavesNothing(action: (output: string) => Promise<void>): Promise<void> {
-    const inside = await mkdtemp(join(folder, "empty-"));
+    const inside = await mkdtemp(join(bench.folder, "empty-"));
     await action(join(inside, "out.gguf"));
     expect(await readdir(inside)).toEqual([]);
   }
@@ -145,7 +135,7 @@ describe("convert: refusals", () => {
   );
 
   it("replaces a file only by force, and never one that it reads", async () => {
-    const input = join(folder, "input.gguf");
+    const input = join(bench.folder, "input.gguf");
     await writeFile(input, await readFile(storytellerPath));
     const output = fresh();
     await writeFile(output, "precious");
@@ -157,11 +147,11 @@ describe("convert: refusals", () => {
     await convert(input, { output, force: true });
     expect((await readFile(output)).length).toBe((await readFile(input)).length);
 
-    const hard = join(folder, "hard.gguf");
-    const soft = join(folder, "soft.gguf");
+    const hard = join(bench.folder, "hard.gguf");
+    const soft = join(bench.folder, "soft.gguf");
     await link(input, hard);
     await symlink(input, soft);
-    for (const same of [input, hard, soft, join(folder, ".", "input.gguf")]) {
+    for (const same of [input, hard, soft, join(bench.folder, ".", "input.gguf")]) {
       expect(await refusal(input, { output: same, force: true })).toMatchObject({
         code: "INVALID_ARGUMENT",
       });
@@ -170,7 +160,7 @@ describe("convert: refusals", () => {
   });
 
   it("never replaces a file of the checkpoint that it reads, but writes beside them", async () => {
-    const checkpoint = await mkdtemp(join(folder, "checkpoint-"));
+    const checkpoint = await mkdtemp(join(bench.folder, "checkpoint-"));
     const gguf = await withHalves();
     for (const [name, bytes] of await exportCheckpoint(gguf, {
       storage: { kind: "multiply", dtype: "F16" },

@@ -26,7 +26,9 @@ const generateSchema = z.object({
   raw: optional(z.boolean()),
 });
 const embedSchema = z.object({
-  input: z.union([z.string(), z.array(z.string())], { error: "expected a string or an array of strings" }),
+  input: z.union([z.string(), z.array(z.string()).max(2048)], {
+    error: "expected a string or an array of at most 2048 strings",
+  }),
 });
 
 /** Ollama's routes, as far as they are about using a model and not about managing many. */

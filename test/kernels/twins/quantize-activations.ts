@@ -1,4 +1,5 @@
 import { quantizeI14, quantizeI8 } from "../../reference/activations.js";
+import { wholeBlocks } from "../../reference/ternary-groups.js";
 import { type KernelCase, type KernelTwin, requireSame, stridedRows, unset } from "../kernel-case.js";
 import { createNumbers } from "../numbers.js";
 
@@ -26,7 +27,8 @@ export const quantizeI8Twin: KernelTwin = {
   *cases(): Iterable<KernelCase> {
     for (const { name, rows, cols } of tokenSets()) {
       const inputStride = cols * 4 + 32;
-      const outputStride = cols + 16;
+      const whole = wholeBlocks(cols);
+      const outputStride = whole + 16;
       yield {
         name,
         blocks: {
@@ -36,7 +38,7 @@ export const quantizeI8Twin: KernelTwin = {
         },
         aligned: ["inputs", "output"],
         writes: {
-          output: rows.map((_, t) => [t * outputStride, t * outputStride + cols]),
+          output: rows.map((_, t) => [t * outputStride, t * outputStride + whole]),
           records: [[0, rows.length * 8]],
         },
         ways: [
@@ -55,8 +57,10 @@ export const quantizeI8Twin: KernelTwin = {
         check(outcome): void {
           rows.forEach((row, t) => {
             const expected = quantizeI8(row);
-            const values = new Int8Array(outcome.bytes("output").buffer, t * outputStride, cols);
-            requireSame(values, expected.values, `token ${t}, column`);
+            const filled = new Int8Array(whole);
+            filled.set(expected.values);
+            const values = new Int8Array(outcome.bytes("output").buffer, t * outputStride, whole);
+            requireSame(values, filled, `token ${t}, column`);
             requireSame(
               outcome.floats("records").subarray(2 * t, 2 * t + 1),
               [expected.scale],

@@ -12,6 +12,7 @@ import {
   type AddressOf,
   bytesOf,
   type ByteRange,
+  columnRanges,
   type KernelCase,
   type KernelTwin,
   requireSame,
@@ -308,6 +309,78 @@ function cacheLayout({ tokens, heads, headSize }: Shape): CacheLayout {
     bytes: heads * headStride,
     ranges: places.map(({ begin }) => [begin, begin + headBytes]),
     heads: places,
+  };
+}
+
+export const resizeHeadsTwin: KernelTwin = {
+  *cases(): Iterable<KernelCase> {
+    const numbers = createNumbers(8);
+    for (const [tokens, heads] of [
+      [0, 2],
+      [1, 0],
+      [1, 1],
+      [3, 2],
+    ] as const) {
+      for (const parts of [1, 2]) {
+        for (const [from, to] of [
+          [100, 104],
+          [104, 100],
+          [12, 16],
+          [8, 8],
+        ] as const)
+          yield resizeCase({ tokens, heads, parts, from, to }, numbers);
+      }
+    }
+  },
+};
+
+function resizeCase(
+  shape: {
+    readonly tokens: number;
+    readonly heads: number;
+    readonly parts: number;
+    readonly from: number;
+    readonly to: number;
+  },
+  numbers: Numbers,
+): KernelCase {
+  const { tokens, heads, parts, from, to } = shape;
+  const rows = Array.from({ length: tokens }, () => numbers.floats(heads * from));
+  const [inputStride, outputStride] = [heads * from * 4 + 12, heads * to * 4 + 20];
+  const resize = (
+    kernels: Kernels,
+    at: AddressOf,
+    t: number,
+    count: number,
+    begin: number,
+    end: number,
+  ): void => {
+    const [x, y] = [at("x") + t * inputStride, at("y") + t * outputStride];
+    kernels.resize_heads(x, count, inputStride, begin, end, from, parts, y, outputStride, to);
+  };
+  return {
+    name: `${tokens} tokens, ${heads} heads of ${from} to ${to} in ${parts} parts`,
+    blocks: { x: stridedRows(rows, inputStride), y: unset(tokens * outputStride) },
+    aligned: [],
+    writes: { y: columnRanges(tokens, outputStride, 0, heads * to) },
+    ways: [
+      (kernels, at) => resize(kernels, at, 0, tokens, 0, heads),
+      (kernels, at) => {
+        for (let t = tokens - 1; t >= 0; t -= 1)
+          for (let h = heads - 1; h >= 0; h -= 1) resize(kernels, at, t, 1, h, h + 1);
+      },
+    ],
+    check(outcome): void {
+      rows.forEach((row, t) => {
+        const expected = Array.from({ length: heads * to }, (_, i) => {
+          const [head, inHead] = [Math.floor(i / to), i % to];
+          const [part, inPart] = [Math.floor(inHead / (to / parts)), inHead % (to / parts)];
+          return inPart < from / parts ? (row[head * from + part * (from / parts) + inPart] ?? NaN) : 0;
+        });
+        const begin = (t * outputStride) / 4;
+        requireSame(outcome.floats("y").subarray(begin, begin + heads * to), expected, `token ${t}, element`);
+      });
+    },
   };
 }
 

@@ -1,5 +1,4 @@
 import { f32 } from "../../reference/float32.js";
-import { packTernaryRows } from "../../reference/ternary.js";
 import { groupsOf, packGroupedCodes, packGroupNumbers } from "../../reference/ternary-groups.js";
 import { bytesOf, type KernelCase, type KernelTwin, requireSame, unset } from "../kernel-case.js";
 import { createNumbers } from "../numbers.js";
@@ -10,12 +9,12 @@ export const rowTernaryTwin: KernelTwin = {
   *cases(): Iterable<KernelCase> {
     const numbers = createNumbers(79);
     const scale = f32(0.0371);
-    for (const cols of [0, 128, 256, 2560]) {
+    for (const cols of [0, 32, 128, 224, 256, 2560]) {
       const weights = Array.from({ length: rows }, () => numbers.ternary(cols));
       for (const row of [0, 2]) {
         yield {
           name: `row ${row} of ${rows} × ${cols}`,
-          blocks: { weights: bytesOf(...weights.map(packTernaryRows)), output: unset(cols * 4) },
+          blocks: { weights: bytesOf(...weights.map(packGroupedCodes)), output: unset(cols * 4) },
           aligned: [],
           writes: { output: [[0, cols * 4]] },
           ways: [(kernels, at) => kernels.row_ternary(at("weights"), cols, row, scale, at("output"))],

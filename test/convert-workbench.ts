@@ -1,0 +1,61 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect } from "vitest";
+import { openGguf } from "#dist/files/gguf.js";
+import type { ModelFile } from "#dist/files/model-file.js";
+import { convert, type ConvertOptions } from "#dist/index.js";
+import { bytesSource } from "#dist/platform/memory-source.js";
+import { withStoredScales } from "./checkpoint-export.js";
+import { storytellerPath } from "./golden-path.js";
+
+/** Where the tests of a file convert to. */
+export interface ConvertWorkbench {
+  /** A folder that is removed when the tests are over. */
+  readonly folder: string;
+  /** A path that nothing has. */
+  fresh(): string;
+  converted(
+    source: string | Uint8Array,
+    options?: Omit<ConvertOptions, "output">,
+  ): Promise<{ readonly bytes: Uint8Array; readonly file: ModelFile; readonly path: string }>;
+}
+
+/** To be called once in a test file. */
+export function createConvertWorkbench(): ConvertWorkbench {
+  let folder = "";
+  let count = 0;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "bitnet-convert-"));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+  const fresh = (): string => join(folder, `out-${count++}.gguf`);
+  return {
+    get folder() {
+      return folder;
+    },
+    fresh,
+    async converted(source, options = {}) {
+      const path = fresh();
+      await convert(source, { ...options, output: path });
+      const bytes = new Uint8Array(await readFile(path));
+      return { bytes, file: await openGguf(bytesSource(bytes)), path };
+    },
+  };
+}
+
+export async function dataOf(file: ModelFile, name: string): Promise<Uint8Array> {
+  const { source, offset, bytes } = file.tensors.get(name) ?? expect.fail(`no ${name}`);
+  return source.read(offset, bytes);
+}
+
+export async function valuesOf(file: ModelFile, name: string): Promise<Float32Array> {
+  const { shape, format } = file.tensors.get(name) ?? expect.fail(`no ${name}`);
+  const elements = shape.reduce((product, size) => product * size, 1);
+  return format?.decode(await dataOf(file, name), elements) ?? expect.fail("no format");
+}
+
+/** The storyteller with scales that are halves, which every ternary format holds. */
+export function withHalves(): Promise<Uint8Array> {
+  return withStoredScales(storytellerPath, { kind: "multiply", dtype: "F16" });
+}
