@@ -1,6 +1,6 @@
 import type { Context } from "hono";
-import type { GeneratePiece, Usage } from "../generation/generate-piece.js";
-import type { GenerateOptions } from "../generation/sampling-options.js";
+import type { GeneratePiece } from "../generation/generate-piece.js";
+import type { GenerateOptions, InnerGenerateOptions } from "../generation/sampling-options.js";
 import { badRequest } from "./failures.js";
 import type { Service } from "./service.js";
 import type { Work } from "./watch.js";
@@ -8,7 +8,7 @@ import type { Work } from "./watch.js";
 /** A text to be written. */
 export interface TextJob {
   readonly prompt: readonly number[];
-  readonly options: GenerateOptions;
+  readonly options: InnerGenerateOptions;
 }
 
 /** A piece of one of a request's texts. */
@@ -25,21 +25,16 @@ export interface StartedTexts {
   readonly work: Work;
 }
 
-/** A whole text. */
-export interface WholeText {
-  readonly text: string;
-  readonly finishReason: "stop" | "length";
-  readonly usage: Usage;
-}
-
 /**
- * Has texts written, all of them or none, and waits for the first piece: until then a failure has a status of its own.
- * A client that goes away stops its texts.
+ * Has texts written, all of them or none, and waits for the first piece: until then a failure has a status of its own. Those
+ * that are streamed only wait until the queue has taken them: clients want to know that they are heard. A client that goes
+ * away stops its texts.
  */
 export async function startTexts(
   { scheduler, model, places, watch }: Service,
   context: Context,
   jobs: readonly TextJob[],
+  { stream }: { readonly stream: boolean },
 ): Promise<StartedTexts> {
   if (jobs.length > places) {
     throw badRequest(
@@ -89,7 +84,10 @@ export async function startTexts(
   }
 
   try {
-    await Promise.race(waiting.values());
+    const first: Promise<unknown>[] = [...waiting.values()];
+    // Requests that the queue does not take are refused in this same moment.
+    if (stream) first.push(new Promise((resolve) => setTimeout(resolve)));
+    await Promise.race(first);
   } catch (error) {
     work.end(error);
     throw error;
@@ -104,15 +102,4 @@ function fitting(
   contextLength: number,
 ): GenerateOptions {
   return { maxTokens: Math.max(1, Math.min(maxTokens, contextLength - prompt.length + 1)) };
-}
-
-/** The texts once they have ended, in the order of the jobs. */
-export async function wholeTexts({ pieces }: StartedTexts): Promise<WholeText[]> {
-  const texts = new Map<number, WholeText>();
-  for await (const { index, piece } of pieces) {
-    const text = (texts.get(index)?.text ?? "") + piece.text;
-    const usage = piece.usage ?? { promptTokens: 0, generatedTokens: 0 };
-    texts.set(index, { text, finishReason: piece.finishReason === "length" ? "length" : "stop", usage });
-  }
-  return [...texts].sort(([a], [b]) => a - b).map(([, text]) => text);
 }

@@ -5,8 +5,8 @@ import { embedTexts } from "./embedding.js";
 import type { Service } from "./service.js";
 
 const embeddingSchema = z.object({
-  input: z.union([z.string(), z.array(z.string()).min(1)], {
-    error: "expected a string or an array of strings",
+  input: z.union([z.string(), z.array(z.string()).min(1).max(2048)], {
+    error: "expected a string or an array of 1 to 2048 strings",
   }),
   encoding_format: optional(z.enum(["float", "base64"])),
   dimensions: optional(z.int()),
