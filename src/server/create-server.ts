@@ -35,6 +35,11 @@ export interface ServerOptions {
   readonly onRequest?: ((record: RequestRecord) => void) | undefined;
   /** Whether `onRequest` is told prompts and texts, too. Default false. */
   readonly logPrompts?: boolean | undefined;
+  /**
+   * Told once when a worker of the model has died: every request fails from then on, /health says so, and the model must be
+   * loaded again for a new server.
+   */
+  readonly onModelFailed?: ((error: unknown) => void) | undefined;
   /** Told of failures that are the server's and not the client's. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
@@ -60,7 +65,12 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   const { maxBodyBytes = 4 << 20, apiKey, onError, parallel = 4, queueLimit = 32 } = options;
   checkOptions(options);
   // Refuses what was not made by loadModel; all that was has a tokenizer.
-  engineOf(model);
+  const engine = engineOf(model);
+  let modelFailed = false;
+  void engine.failure.then((error) => {
+    modelFailed = true;
+    options.onModelFailed?.(error);
+  });
   const inner = model as InnerLanguageModel;
   const { timeoutMs = 600_000, onRequest, logPrompts = false } = options;
   const watch = createWatch({ timeoutMs, onRequest, logPrompts });
@@ -99,7 +109,9 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   );
   if (allowed.length > 0) app.use(cors({ origin: allowed.includes("*") ? "*" : allowed }));
   app.use(originCheck(allowed));
-  app.get("/health", (context) => context.json({ status: "ok" }));
+  app.get("/health", (context) =>
+    modelFailed ? context.json({ status: "failed" }, 503) : context.json({ status: "ok" }),
+  );
   app.get("/", (context) => context.html(chatPage, 200, { "Content-Security-Policy": chatPagePolicy }));
   // Browsers ask for it by themselves.
   app.get("/favicon.ico", (context) => context.body(null, 204));

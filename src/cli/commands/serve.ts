@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import type { ServerOptions } from "../../server/create-server.js";
 import type { CliCommand } from "../command.js";
-import type { LanguageModel } from "../../language-model.js";
 import type { RequestRecord } from "../../server/request-log.js";
 import { collect, parseCount } from "../flag-values.js";
 import { addFlags, expertFlags, loadFlags, readFlags } from "../library-flags.js";
@@ -65,32 +64,43 @@ export const serve: CliCommand = {
 async function serveModel(path: string | undefined, flags: ServeFlags, terminal: Terminal): Promise<void> {
   const { signal } = terminal;
   // Other commands do not pay for loading it.
-  const [{ createServer }, { listen }, { loadingServer }] = await Promise.all([
+  const [{ createServer }, { listen }, { createRecoveringServer }] = await Promise.all([
     import("../../server/create-server.js"),
     import("../../server/listen.js"),
-    import("../../server/loading.js"),
+    import("../../server/recovering.js"),
   ]);
-  let serving = loadingServer;
-  // Before the model is there: who asks meanwhile is told so, and an address that is taken shows at once.
-  const listening = await listen(
-    { fetch: (request) => serving.fetch(request), dispose: () => serving.dispose() },
-    { host: flags.host, port: flags.port },
-  );
-  let model: LanguageModel | undefined;
-  let graceMs = 0;
+  const loadOptions = readFlags(flags, [...loadFlags, ...expertFlags]);
+  const server = createRecoveringServer({
+    load: async () => (await openModel(path, loadOptions, terminal)).model,
+    serve: (model, onModelFailed) =>
+      createServer(model, { ...serverOptions(flags, terminal), onModelFailed }),
+    onFailure: (error) => {
+      terminal.note(
+        `bitnet: ${error instanceof Error ? error.message : String(error)}; loading the model again`,
+      );
+    },
+  });
   try {
-    terminal.note(`Loading the model; ${listening.url} answers when it is there`);
-    const loadOptions = readFlags(flags, [...loadFlags, ...expertFlags]);
-    ({ model } = await openModel(path, loadOptions, terminal));
-    serving = createServer(model, serverOptions(flags, terminal));
-    terminal.write(`Listening on ${listening.url}\n`);
-    if (!signal.aborted) {
-      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    // Before the model is there: who asks meanwhile is told so, and an address that is taken shows at once.
+    const listening = await listen(server, { host: flags.host, port: flags.port });
+    let graceMs = 0;
+    try {
+      terminal.note(`Loading the model; ${listening.url} answers when it is there`);
+      await server.start();
+      terminal.write(`Listening on ${listening.url}\n`);
+      if (!signal.aborted) {
+        await new Promise<void>((resolve) =>
+          signal.addEventListener("abort", () => resolve(), { once: true }),
+        );
+      }
+      graceMs = stopGraceMs;
+    } finally {
+      await listening.close(graceMs);
     }
-    graceMs = stopGraceMs;
+    // To be stopped is how a server ends.
+    terminal.succeed();
   } finally {
-    await listening.close(graceMs);
-    await model?.dispose();
+    await server.dispose();
   }
 }
 

@@ -32,8 +32,8 @@ export function readSampling(body: unknown): GenerateOptions {
     repeatPenalty: fields.repeat_penalty,
     presencePenalty: fields.presence_penalty,
     frequencyPenalty: fields.frequency_penalty,
-    // Every whole number is a seed of its own.
-    seed: fields.seed !== undefined && fields.seed < 0 ? Number.MAX_SAFE_INTEGER + fields.seed : fields.seed,
+    // Negative ones are counted from the largest down.
+    seed: fields.seed === undefined ? undefined : seedPlus(fields.seed, 0),
     stop: fields.stop,
     maxTokens: fields.max_completion_tokens ?? fields.max_tokens,
     // −100 is OpenAI's way to forbid a token.
@@ -51,6 +51,13 @@ export function severalTimes(options: InnerGenerateOptions, count: number): Inne
   const seed = options.seed ?? randomSeed();
   return Array.from({ length: count }, (_, index) => ({
     ...options,
-    seed: (seed + index) % Number.MAX_SAFE_INTEGER,
+    seed: seedPlus(seed, index),
   }));
+}
+
+/** A seed so many further, from 0 to 2^53 − 1 and around. */
+function seedPlus(seed: number, count: number): number {
+  const most = Number.MAX_SAFE_INTEGER;
+  if (seed < 0) return seedPlus(most + seed + 1, count);
+  return seed <= most - count ? seed + count : seed - (most - count) - 1;
 }
