@@ -246,6 +246,15 @@ async function stall() {
   counts.stalled += 1;
 }
 
+/** The longest time in which this process did not run: where the machine or somebody stops it, connections time out. */
+let longestStopMs = 0;
+let lastMs = performance.now();
+setInterval(() => {
+  const nowMs = performance.now();
+  longestStopMs = Math.max(longestStopMs, nowMs - lastMs);
+  lastMs = nowMs;
+}, 50).unref();
+
 const memory = [];
 async function watch() {
   while (!over()) {
@@ -293,6 +302,7 @@ const report = {
   generatedTokens: figures.generated_tokens_total,
   memoryBytes: { early: most(early), late: most(late), most: most(memory), growth },
   load: os.loadavg(),
+  longestStopMs: Math.round(longestStopMs),
   node: process.version,
   failures,
   complaints,

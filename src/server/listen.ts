@@ -3,6 +3,12 @@ import type { AddressInfo } from "node:net";
 import { BitNetError } from "../errors.js";
 import type { Server } from "./create-server.js";
 
+/**
+ * How long a connection is kept for a next request. Longer than proxies and clients keep theirs, which is a minute at most: a request
+ * sent at the moment at which the server closes is lost.
+ */
+const keepAliveMs = 75_000;
+
 /** A server at an address. */
 export interface Listening {
   readonly url: string;
@@ -18,6 +24,7 @@ export async function listen(
   // Those who mount `fetch` elsewhere do not load it.
   const { createAdaptorServer } = await import("@hono/node-server");
   const http = createAdaptorServer({ fetch: (request) => server.fetch(request) }) as HttpServer;
+  http.keepAliveTimeout = keepAliveMs;
   await new Promise<void>((resolve, reject) => {
     http.once("error", (cause) =>
       reject(
