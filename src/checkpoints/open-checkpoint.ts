@@ -5,6 +5,7 @@ import { openSafetensorsSet } from "../files/safetensors-shards.js";
 import type { Folder } from "../platform/folder.js";
 import { type Config, readConfig } from "./config.js";
 import { type CheckpointFamily, checkpointFamilies } from "./families/index.js";
+import { withHalfTables } from "./half-tensor.js";
 import { metadataMaps, type MetadataEntry } from "./metadata-list.js";
 import { planQuantization } from "./quantization.js";
 import { planRope } from "./rope.js";
@@ -25,6 +26,12 @@ const sizeKeys = [
   ["attention.head_count", "num_attention_heads"],
 ] as const;
 
+export interface CheckpointOptions {
+  /** Leave embedding and head in the type that they are stored in, for who makes another of it. */
+  readonly storedTables?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Opens a checkpoint as the Hugging Face hub has them: config.json, tokenizer.json and safetensors files. The result says
  * what the model's GGUF file would say, in its names, keys, orders of rows and types; tensors whose bytes differ from
@@ -34,10 +41,7 @@ const sizeKeys = [
  * @throws BitNetError FILE_NOT_FOUND for a folder that lacks one of those; FILE_CORRUPT, MODEL_INVALID,
  *   UNSUPPORTED_ARCHITECTURE, UNSUPPORTED_TENSOR_TYPE, UNSUPPORTED_TOKENIZER; the signal's reason.
  */
-export async function openCheckpoint(
-  folder: Folder,
-  options: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<ModelFile> {
+export async function openCheckpoint(folder: Folder, options: CheckpointOptions = {}): Promise<ModelFile> {
   const config = await readConfig(folder, "config.json", MAX_CONFIG_BYTES);
   if (config === undefined) throw notACheckpoint(folder);
   const family = findFamily(config);
@@ -56,7 +60,8 @@ export async function openCheckpoint(
       tied: config.flag("tie_word_embeddings", family.tied),
     });
     const computed = rope.tensors.map(([name, divisors]) => computedTensor(name, divisors));
-    const all = new Map([...tensors, ...computed.map((tensor) => [tensor.name, tensor] as const)]);
+    const placed = options.storedTables === true ? tensors : withHalfTables(tensors);
+    const all = new Map([...placed, ...computed.map((tensor) => [tensor.name, tensor] as const)]);
     throwIfAborted(options.signal);
     const tokenizer = await readTokenizer(folder, config, config.count("vocab_size"));
     throwIfAborted(options.signal);

@@ -4,7 +4,7 @@ import type { ModelFile } from "../files/model-file.js";
 import type { ByteSource } from "../platform/byte-source.js";
 import type { Folder } from "../platform/folder.js";
 import { isFolder, openFileSource, openFolder } from "../platform/node.js";
-import { openCheckpoint } from "./open-checkpoint.js";
+import { type CheckpointOptions, openCheckpoint } from "./open-checkpoint.js";
 
 /** A model that has been found and not yet looked into. */
 export interface OpenableModel {
@@ -15,7 +15,7 @@ export interface OpenableModel {
   /** Paths of the files on disk that it reads, or might. */
   readonly paths: readonly string[];
   /** Reads all but the weights. The result's `source` closes whatever this has opened. */
-  open(options: { readonly signal?: AbortSignal | undefined }): Promise<ModelFile>;
+  open(options: CheckpointOptions): Promise<ModelFile>;
   /** Closes what was opened to find it; idempotent. */
   close(): Promise<void>;
 }

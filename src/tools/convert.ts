@@ -67,7 +67,7 @@ export async function convert(source: ModelSource, options: ConvertOptions): Pro
   const found = await findSource(source);
   try {
     await requireFreePath(output, found.paths, force);
-    const file = await found.open({ signal });
+    const file = await found.open({ signal, storedTables: true });
     const plan = await planConversion(file, { format, headFormat, exactScales });
     const tensorBytes = plan.steps.reduce((sum, step) => sum + step.plan.bytes, 0);
     await writeFile(file, plan, tensorBytes, options);

@@ -107,7 +107,12 @@ describe("bitnet_b1_58-3B", () => {
       vectors: subNorms(sizes),
       without: {},
     });
-    const made = await makeTinyModel(metadata, tensors, { matrices: "F32", vectors: "F32" }, 31);
+    const made = await makeTinyModel(
+      metadata,
+      tensors,
+      { matrices: "F32", vectors: "F32", embedding: "F16" },
+      31,
+    );
     const checkpoint = await mkdtemp(join(folder, "checkpoint-"));
     const parts = await exportCheckpoint(
       made.bytes,
@@ -135,7 +140,7 @@ describe("bitnet_b1_58-3B", () => {
     expect(all).toBeLessThan(bounds.all);
 
     const output = join(checkpoint, "q2_0.gguf");
-    await convert(checkpoint, { output, type: "q2_0", headType: "f32", exactScales: true });
+    await convert(checkpoint, { output, type: "q2_0", exactScales: true });
     expect(await logitsOf(output)).toEqual(direct);
     await expect(convert(checkpoint, { output, type: "i2_s", force: true })).rejects.toThrow(/q2_0/);
   });
