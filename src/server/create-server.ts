@@ -73,7 +73,7 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   });
   const inner = model as InnerLanguageModel;
   const { timeoutMs = 600_000, onRequest, logPrompts = false } = options;
-  const watch = createWatch({ timeoutMs, onRequest, logPrompts });
+  const watch = createWatch({ timeoutMs, onRequest, logPrompts, routes: () => routes });
   const scheduler = model.createScheduler({ parallel, queueLimit });
   let template: ChatTemplate | undefined;
   const service: Service = {
@@ -135,6 +135,7 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   addOpenAi(app, service);
   addOllama(app, service);
   addTools(app, service);
+  const routes = new Set(app.routes.map(({ path }) => path));
 
   return {
     fetch: (request) => app.fetch(request),

@@ -25,6 +25,8 @@ export interface WatchOptions {
   readonly timeoutMs: number;
   readonly onRequest: ((record: RequestRecord) => void) | undefined;
   readonly logPrompts: boolean;
+  /** Paths that the server has. */
+  readonly routes: () => ReadonlySet<string>;
 }
 
 /** Knows of all requests: counts, times and limits them. */
@@ -48,13 +50,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Probes come every few seconds, and say nothing. */
 const unlogged = new Set(["/health", "/metrics"]);
-const routes = new Set(
-  "/ /health /metrics /tokenize /detokenize /v1/models /v1/chat/completions /v1/completions /v1/embeddings /api/version /api/tags /api/ps /api/show /api/chat /api/generate /api/embed".split(
-    " ",
-  ),
-);
 
-export function createWatch({ timeoutMs, onRequest, logPrompts }: WatchOptions): Watch {
+export function createWatch({ timeoutMs, onRequest, logPrompts, routes }: WatchOptions): Watch {
   const requests = new WeakMap<Context, Watched>();
   const durations = createHistogram(
     "bitnet_request_duration_seconds",
@@ -81,7 +78,7 @@ export function createWatch({ timeoutMs, onRequest, logPrompts }: WatchOptions):
     const status = request.facts.outcome === "left" ? 499 : request.status;
     durations.observe(durationMs / 1000, {
       // What clients make up must not become figures of its own.
-      route: routes.has(path) ? path : "other",
+      route: routes().has(path) ? path : "other",
       status,
     });
     if (onRequest === undefined || unlogged.has(path)) return;

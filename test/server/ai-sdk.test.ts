@@ -1,6 +1,7 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { APICallError, embedMany, generateText, type ModelMessage, streamText } from "ai";
+import { APICallError, embedMany, generateText, type ModelMessage, Output, streamText } from "ai";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { z } from "zod";
 import type { LanguageModel } from "#dist/index.js";
 import { openServer, type OpenServer, until } from "./open-server.js";
 import { endless, loadPatientModel, patientContext } from "./patient-model.js";
@@ -10,6 +11,8 @@ const messages: ModelMessage[] = [
   { role: "system", content: "Be brief." },
   { role: "user", content: [{ type: "text", text: "Once upon a time" }] },
 ];
+/** Every value of it is short. */
+const animal = z.object({ kind: z.enum(["fox", "king"]), legs: z.int().min(0).max(8), tame: z.boolean() });
 let model: LanguageModel;
 let server: OpenServer;
 let provider: ReturnType<typeof createOpenAICompatible>;
@@ -22,6 +25,7 @@ beforeAll(async () => {
     baseURL: `${server.url}/v1`,
     apiKey,
     includeUsage: true,
+    supportsStructuredOutputs: true,
   });
   using chat = model.chat({ system: "Be brief." });
   for await (const piece of chat.send("Once upon a time", { maxTokens: 12, temperature: 0 }))
@@ -90,6 +94,16 @@ it("an aborted request frees its place, streamed or whole", async () => {
     await until(() => server.server.stats.active === 0);
     expect(server.server.stats.generatedTokens - before).toBeLessThan(patientContext / 2);
   }
+});
+
+it("an object by a schema is one, whatever the model would say", async () => {
+  const { output } = await generateText({
+    ...request,
+    maxOutputTokens: 100,
+    model: provider("any"),
+    output: Output.object({ schema: animal }),
+  });
+  expect(animal.parse(output)).toEqual(output);
 });
 
 it("embedMany gets the library's vectors", async () => {

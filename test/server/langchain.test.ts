@@ -2,6 +2,7 @@ import type { AIMessageChunk } from "@langchain/core/messages";
 import { HumanMessage, SystemMessage } from "@langchain/core/messages";
 import { ChatOpenAI, OpenAI, OpenAIEmbeddings } from "@langchain/openai";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { z } from "zod";
 import type { LanguageModel } from "#dist/index.js";
 import { openServer, type OpenServer, until } from "./open-server.js";
 import { endless, loadPatientModel, patientContext } from "./patient-model.js";
@@ -73,6 +74,13 @@ it("ChatOpenAI frees its place when it is aborted, streamed or whole", async () 
     await until(() => server.server.stats.active === 0);
     expect(server.server.stats.generatedTokens - before).toBeLessThan(patientContext / 2);
   }
+});
+
+it("withStructuredOutput gets an object by its schema, whatever the model would say", async () => {
+  const animal = z.object({ kind: z.enum(["fox", "king"]), legs: z.int().min(0).max(8), tame: z.boolean() });
+  const structured = langchain({ maxTokens: 100 }).withStructuredOutput(animal, { method: "jsonSchema" });
+  const output = await structured.invoke(messages);
+  expect(animal.parse(output)).toEqual(output);
 });
 
 it("OpenAI, for texts without a chat, gets and streams what the library writes", async () => {

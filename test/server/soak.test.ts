@@ -4,7 +4,7 @@ import { runScript } from "../run-script.js";
 it("a server under clients of every kind fails no good request, for some seconds here and for minutes in npm run soak", async () => {
   const { stdout, stderr } = await runScript("bench/serve/soak.mjs", [
     "--minutes",
-    "0.15",
+    "0.1",
     "--threads",
     "1",
     "--json",
