@@ -3,7 +3,7 @@
 export { BitNetError, type BitNetErrorCode, type ErrorDetails } from "./errors.js";
 export type { Chat } from "./generation/chat.js";
 export type { EmbedOptions } from "./generation/embed-options.js";
-export type { FinishReason, GeneratePiece, Usage } from "./generation/generate-piece.js";
+export type { FinishReason, GeneratePiece, TokenLogprob, Usage } from "./generation/generate-piece.js";
 export type { GenerateOptions, Speculation, SpeculationCounts } from "./generation/sampling-options.js";
 export type { Scheduler, SchedulerOptions, SchedulerStats } from "./generation/scheduler.js";
 export {
@@ -17,6 +17,7 @@ export {
 } from "./language-model.js";
 export type { EvaluateOptions, Session } from "./model/session.js";
 export { createServer, type Server, type ServerOptions } from "./server/create-server.js";
+export type { RequestRecord } from "./server/request-log.js";
 export { convert, type Conversion, type ConvertOptions, type ConvertProgress } from "./tools/convert.js";
 export type { ChatMessage } from "./text/chat-template.js";
 export { evaluateTask, type EvaluateTaskOptions, type TaskResult } from "./tools/evaluation/evaluate-task.js";

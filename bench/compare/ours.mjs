@@ -41,8 +41,6 @@ const measures = {
       maxTokens: tokens + 1,
       // What drafts gain depends on the text, and node-llama-cpp is not asked for them either.
       speculation: "off",
-      // The rival does not speculate, and a random model's text may repeat itself.
-      speculation: "off",
       logitBias: new Map(ends.map((id) => [id, -Infinity])),
     };
     const times = [];

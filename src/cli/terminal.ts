@@ -8,6 +8,8 @@ export interface Terminal {
   write(text: string): void;
   /** Writes a line to standard error: what a person may want to know besides. */
   note(line: string): void;
+  /** Says that the command has done what it was for, although it was stopped: its exit status is 0. */
+  succeed(): void;
   /** Standard error where it is a terminal; undefined where it is a file or a pipe, which want no progress bars. */
   readonly progressStream: NodeJS.WritableStream | undefined;
 }
@@ -58,6 +60,9 @@ export function openTerminal(): ProcessTerminal {
       // After `| head` has had its ten lines, silence is what is wanted.
       if (stopped === undefined || !("status" in stopped) || stopped.status !== 0)
         process.stderr.write(`${line}\n`);
+    },
+    succeed(): void {
+      if (stopped !== undefined && "status" in stopped) stopped = { status: 0 };
     },
     async settle(): Promise<number | undefined> {
       await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));

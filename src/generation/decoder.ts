@@ -83,6 +83,8 @@ export function createDecoder(
 }
 
 function wantedSpeculator(options: ResolvedGenerateOptions, costs: PassCosts): Speculator | undefined {
+  // Drafts know nothing of the grammar, and each of their rows would need every logit.
+  if (options.grammar !== undefined) return undefined;
   switch (options.speculation) {
     case "off":
       return undefined;

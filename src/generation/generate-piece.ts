@@ -9,6 +9,12 @@ export interface Usage {
   readonly generatedTokens: number;
 }
 
+/** A token that could have been written, and the natural logarithm of its probability. */
+export interface TokenLogprob {
+  readonly tokenId: number;
+  readonly logprob: number;
+}
+
 /** One step of a text as it is written. */
 export interface GeneratePiece {
   /** What is certain of the text by now; may be empty while a character or a possible stop string is incomplete. */
@@ -17,6 +23,8 @@ export interface GeneratePiece {
   readonly tokenId: number;
   /** Natural logarithm of the token's probability before any sampling option; only where `logprobs` asks for it. */
   readonly logprob?: number;
+  /** The likeliest tokens at this place, likeliest first; only where `topLogprobs` asks for some. */
+  readonly topLogprobs?: readonly TokenLogprob[];
   /** Set on the last piece. */
   readonly finishReason?: FinishReason;
   /** Set on the last piece. */

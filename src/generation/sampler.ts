@@ -3,12 +3,15 @@ import { bounded, Candidates } from "./candidates.js";
 import { exp } from "./deterministic-math.js";
 import { logSoftmax } from "./log-softmax.js";
 import { createRandom } from "./random.js";
+import type { TokenLogprob } from "./generate-piece.js";
 import type { SamplerOptions } from "./sampling-options.js";
 
 export interface Sample {
   readonly tokenId: number;
   /** log-softmax of the logits as they were given, at the token; undefined unless `logprobs` is set. */
   readonly logprob: number | undefined;
+  /** The likeliest tokens by the logits as they were given; undefined unless `topLogprobs` is above 0. */
+  readonly topLogprobs: readonly TokenLogprob[] | undefined;
 }
 
 /** Picks tokens, one after the other; every pick by chance takes one random number. */
@@ -18,9 +21,15 @@ export interface Sampler {
    * @param history - the tokens so far, prompt included; only the last `repeatLastN` are looked at.
    * @param among - the only tokens with logits above −Infinity, ascending, where they are known; the same tokens are picked
    *   without it, later.
+   * @param restrict - sets logits of tokens that may not be picked to −Infinity; it is given a copy.
    * @throws `MODEL_INVALID` if no logit is a number above −Infinity.
    */
-  sample(logits: Float32Array, history: ArrayLike<number>, among?: readonly number[]): Sample;
+  sample(
+    logits: Float32Array,
+    history: ArrayLike<number>,
+    among?: readonly number[],
+    restrict?: (logits: Float32Array) => void,
+  ): Sample;
 }
 
 /**
@@ -40,14 +49,36 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
   const random = createRandom(seed);
   const candidates = new Candidates();
   let weights = new Float64Array(0);
+  let restricted = new Float32Array(0);
 
   return {
-    sample(logits, history, among): Sample {
-      const adjusted = adjust(logits, history);
+    sample(logits, history, among, restrict): Sample {
+      let adjusted = adjust(logits, history);
+      if (restrict !== undefined) {
+        if (restricted.length !== adjusted.length) restricted = new Float32Array(adjusted.length);
+        restricted.set(adjusted);
+        restrict(restricted);
+        adjusted = restricted;
+      }
       const tokenId = temperature === 0 ? likeliest(adjusted, among) : draw(adjusted, among);
-      return { tokenId, logprob: options.logprobs ? logSoftmax(logits)(tokenId) : undefined };
+      if (!options.logprobs) return { tokenId, logprob: undefined, topLogprobs: undefined };
+      const logprobOf = logSoftmax(logits);
+      const { topLogprobs: count } = options;
+      return {
+        tokenId,
+        logprob: logprobOf(tokenId),
+        topLogprobs: count === 0 ? undefined : top(logits, count, logprobOf),
+      };
     },
   };
+
+  function top(logits: Float32Array, count: number, logprobOf: (id: number) => number): TokenLogprob[] {
+    candidates.takeLikeliest(logits, count);
+    return Array.from({ length: candidates.count }, (_, index) => {
+      const tokenId = candidates.id(index);
+      return { tokenId, logprob: logprobOf(tokenId) };
+    });
+  }
 
   function draw(logits: Float32Array, among?: readonly number[]): number {
     const hasTopK = topK > 0 && topK < logits.length;

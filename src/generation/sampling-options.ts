@@ -1,4 +1,6 @@
 import { BitNetError } from "../errors.js";
+import type { Grammar } from "./grammar/grammar.js";
+import { jsonGrammar } from "./grammar/json-grammar.js";
 import { randomSeed } from "./random.js";
 
 /** How a text is to be written. Every option may be left out. */
@@ -29,6 +31,13 @@ export interface GenerateOptions {
   readonly stop?: string | readonly string[] | undefined;
   /** Give every piece its token's log-probability. Default false. */
   readonly logprobs?: boolean | undefined;
+  /** With `logprobs`: give every piece this many of the likeliest tokens, too, 0 to 20. Default 0. */
+  readonly topLogprobs?: number | undefined;
+  /**
+   * The text is JSON that this JSON Schema accepts, given as parsed JSON; `true` is any JSON. It can only be incomplete where
+   * something else ends it: `maxTokens`, `stop`, the context. What of a schema can be kept to is in docs/guide/json.md.
+   */
+  readonly jsonSchema?: unknown;
   /**
    * Whether to guess how the text goes on where it repeats the prompt or itself, and to check several tokens in one pass. It
    * changes how fast the text comes and nothing else. "auto" (default) does so in greedy decoding without log-probabilities,
@@ -67,6 +76,13 @@ export interface SamplerOptions {
   readonly repeatLastN: number;
   readonly logitBias: ReadonlyMap<number, number>;
   readonly logprobs: boolean;
+  readonly topLogprobs: number;
+}
+
+/** Options of the library's own parts. */
+export interface InnerGenerateOptions extends GenerateOptions {
+  /** What the text must be; instead of `jsonSchema`. */
+  readonly grammar?: Grammar | undefined;
 }
 
 /** Checked options, defaults filled in. */
@@ -75,6 +91,7 @@ export interface ResolvedGenerateOptions extends SamplerOptions {
   readonly maxTokens: number;
   readonly seed: number;
   readonly stop: readonly string[];
+  readonly grammar: Grammar | undefined;
   readonly speculation: Speculation;
   readonly onSpeculation: ((counts: SpeculationCounts) => void) | undefined;
   readonly signal: AbortSignal | undefined;
@@ -87,7 +104,7 @@ const MAX_STOP_LENGTH = 4096;
  * Checks every option and fills in the defaults, a random seed among them.
  * @throws `INVALID_ARGUMENT` naming the option, its value and what it may be.
  */
-export function resolveGenerateOptions(options: GenerateOptions = {}): ResolvedGenerateOptions {
+export function resolveGenerateOptions(options: InnerGenerateOptions = {}): ResolvedGenerateOptions {
   if (typeof options !== "object" || options === null) throw invalid("options", options, "an object");
   return {
     maxTokens: options.maxTokens === undefined ? Infinity : whole("maxTokens", options.maxTokens, 1),
@@ -108,6 +125,9 @@ export function resolveGenerateOptions(options: GenerateOptions = {}): ResolvedG
     seed: options.seed === undefined ? randomSeed() : whole("seed", options.seed, 0),
     stop: stops(options.stop ?? []),
     logprobs: flag("logprobs", options.logprobs ?? false),
+    topLogprobs: whole("topLogprobs", options.topLogprobs ?? 0, 0, 20),
+    grammar:
+      options.grammar ?? (options.jsonSchema === undefined ? undefined : jsonGrammar(options.jsonSchema)),
     speculation: speculation(options.speculation ?? "auto"),
     onSpeculation: callback("onSpeculation", options.onSpeculation),
     signal: abortSignal(options.signal),
@@ -120,9 +140,11 @@ function number(name: string, value: number, accepts: (value: number) => boolean
   return value;
 }
 
-function whole(name: string, value: number, min: number): number {
-  const range = `a whole number from ${min} to 2^53 − 1`;
-  return number(name, value, (candidate) => Number.isSafeInteger(candidate) && candidate >= min, range);
+function whole(name: string, value: number, min: number, max = Number.MAX_SAFE_INTEGER): number {
+  const range = `a whole number from ${min} to ${max === Number.MAX_SAFE_INTEGER ? "2^53 − 1" : max}`;
+  const fits = (candidate: number): boolean =>
+    Number.isSafeInteger(candidate) && candidate >= min && candidate <= max;
+  return number(name, value, fits, range);
 }
 
 function fraction(name: string, value: number): number {

@@ -44,6 +44,7 @@ export function createTextWriter(
   const sampler = createSampler(options, options.seed);
   const stream = createTextStream(tokenizer, { continuesText: true });
   const stops = createStopMatcher(options.stop);
+  const guide = options.grammar?.start(tokenizer);
   const history = [...prompt];
   let generatedTokens = 0;
 
@@ -70,18 +71,26 @@ export function createTextWriter(
     },
     write(logits, full): Written {
       // Some heads are padded to a round number of rows: what lies past the vocabulary is no token.
-      const { tokenId, logprob } = sampler.sample(
+      const { tokenId, logprob, topLogprobs } = sampler.sample(
         logits.values.subarray(0, vocabSize),
         history,
         logits.among,
+        guide?.restrict,
       );
       generatedTokens += 1;
       history.push(tokenId);
-      const token = { tokenId, ...(logprob !== undefined && { logprob }) };
+      const token = {
+        tokenId,
+        ...(logprob !== undefined && { logprob }),
+        ...(topLogprobs !== undefined && { topLogprobs }),
+      };
       if (tokenizer.endOfGenerationIds.has(tokenId))
         return { piece: { text: rest(), ...token, ...finish("stop") }, then: "ended" };
       const { text, stopped } = stops.push(stream.push(tokenId));
       if (stopped) return { piece: { text, ...token, ...finish("stop") }, then: "ended" };
+      // The model need not say that it has ended where nothing can follow.
+      if (guide?.accept(tokenId) === true)
+        return { piece: { text: text + rest(), ...token, ...finish("stop") }, then: "ended" };
       if (generatedTokens >= maxTokens || (full && maxTokens === Infinity))
         return { piece: { text: text + rest(), ...token, ...finish("length") }, then: "ended" };
       if (full) return { piece: { text: text + rest(), ...token }, then: "full" };
@@ -100,17 +109,18 @@ export function createTextWriter(
 
 /**
  * Which logits decide the next token. Greedy decoding looks at the largest, top-k at the k largest, and neither needs the
- * rest; penalties and biases change single logits, which must then be known. Log-probabilities, and sampling from all
- * tokens, need all.
+ * rest; penalties and biases change single logits, which must then be known. Log-probabilities, grammars, and sampling from
+ * all tokens need all.
  */
 function logitsNeed(
   options: ResolvedGenerateOptions,
   history: readonly number[],
   vocabSize: number,
 ): LogitsNeed {
-  const { temperature, topK, logprobs, logitBias, repeatLastN } = options;
+  const { temperature, topK, logprobs, logitBias, repeatLastN, grammar } = options;
   const count = temperature === 0 ? 1 : topK;
-  if (logprobs || count === 0) return "all";
+  // Which tokens a grammar lets through has nothing to do with how likely they are.
+  if (logprobs || count === 0 || grammar !== undefined) return "all";
   const { repeatPenalty, presencePenalty, frequencyPenalty } = options;
   const penalized = repeatPenalty !== 1 || presencePenalty !== 0 || frequencyPenalty !== 0;
   const recent =

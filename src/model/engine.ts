@@ -33,6 +33,8 @@ export interface Engine {
   readonly product: ProductChoice;
   /** Bytes in wasm memory of weights other than the head, and of the head. */
   readonly memoryBytes: { readonly weights: number; readonly head: number };
+  /** Settles with WORKER_FAILED when a worker thread has died; never, if none does. */
+  readonly failure: Promise<BitNetError>;
   /** Has the team read the weights of a generated token so often, and do nothing with them: how fast memory can be read. */
   readWeights(times: number): Promise<void>;
   /** @throws BitNetError INVALID_ARGUMENT, OUT_OF_MEMORY, DISPOSED. */
@@ -231,6 +233,7 @@ function createEngine(parts: {
     description,
     readsFile: model.screen !== undefined,
     threads: team.members,
+    failure: team.failure,
     kernelBuild: parts.kernelBuild,
     product: parts.product,
     memoryBytes: weightAndHeadBytes(memories, model),

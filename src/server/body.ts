@@ -1,10 +1,13 @@
 import type { Context } from "hono";
 import type { z } from "zod";
+import { BitNetError } from "../errors.js";
 import { badRequest } from "./failures.js";
 
-/** The JSON that a client sent. @throws BitNetError INVALID_ARGUMENT if it is none. */
+/** The JSON that a client sent. @throws BitNetError INVALID_ARGUMENT if it is none, ABORTED if it does not come whole. */
 export async function readJson(context: Context): Promise<unknown> {
-  const text = await context.req.text();
+  const text = await context.req.text().catch((cause: unknown) => {
+    throw new BitNetError("ABORTED", "The request's body has not come whole", { cause });
+  });
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {

@@ -10,8 +10,11 @@ import { describeFailure, failureResponse } from "./failures.js";
 import { addOllama } from "./ollama/routes.js";
 import { addOpenAi } from "./openai/routes.js";
 import { chatPage, chatPagePolicy } from "./page.js";
+import { createPromptLimit } from "./prompt-limit.js";
+import type { RequestRecord } from "./request-log.js";
 import type { Service } from "./service.js";
 import { addTools } from "./tools.js";
+import { createWatch } from "./watch.js";
 
 export interface ServerOptions {
   /** What clients call the model. Default: the model's own name. */
@@ -26,6 +29,17 @@ export interface ServerOptions {
   readonly cors?: string | readonly string[] | undefined;
   /** Largest body of a request, in bytes. Default 4 MiB. */
   readonly maxBodyBytes?: number | undefined;
+  /** Longest time for a request, its waiting included, in milliseconds; then it is answered with 504, or its stream ends. Default 600000, ten minutes. */
+  readonly timeoutMs?: number | undefined;
+  /** Told of every request when it is over, but for those to /health and /metrics. */
+  readonly onRequest?: ((record: RequestRecord) => void) | undefined;
+  /** Whether `onRequest` is told prompts and texts, too. Default false. */
+  readonly logPrompts?: boolean | undefined;
+  /**
+   * Told once when a worker of the model has died: every request fails from then on, /health says so, and the model must be
+   * loaded again for a new server.
+   */
+  readonly onModelFailed?: ((error: unknown) => void) | undefined;
   /** Told of failures that are the server's and not the client's. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
@@ -51,8 +65,15 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   const { maxBodyBytes = 4 << 20, apiKey, onError, parallel = 4, queueLimit = 32 } = options;
   checkOptions(options);
   // Refuses what was not made by loadModel; all that was has a tokenizer.
-  engineOf(model);
+  const engine = engineOf(model);
+  let modelFailed = false;
+  void engine.failure.then((error) => {
+    modelFailed = true;
+    options.onModelFailed?.(error);
+  });
   const inner = model as InnerLanguageModel;
+  const { timeoutMs = 600_000, onRequest, logPrompts = false } = options;
+  const watch = createWatch({ timeoutMs, onRequest, logPrompts });
   const scheduler = model.createScheduler({ parallel, queueLimit });
   let template: ChatTemplate | undefined;
   const service: Service = {
@@ -60,15 +81,18 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
     name: options.modelName ?? (model.info.name === "" ? "bitnet" : model.info.name),
     startedAt: new Date(),
     scheduler,
+    watch,
+    checkTexts: createPromptLimit(inner),
     places: parallel + queueLimit,
     template: () => (template ??= createChatTemplate(inner.tokenizer)),
   };
   const allowed = options.cors === undefined ? [] : [options.cors].flat();
 
   const app = new Hono();
+  app.use(watch.middleware);
   app.onError((error, { req }) => {
     const failure = describeFailure(error);
-    if (failure.status >= 500) onError?.(error);
+    if (failure.status >= 500 && failure.code !== "timeout") onError?.(error);
     return failureResponse(failure, req.path);
   });
   app.notFound(({ req }) =>
@@ -85,8 +109,12 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   );
   if (allowed.length > 0) app.use(cors({ origin: allowed.includes("*") ? "*" : allowed }));
   app.use(originCheck(allowed));
-  app.get("/health", (context) => context.json({ status: "ok" }));
+  app.get("/health", (context) =>
+    modelFailed ? context.json({ status: "failed" }, 503) : context.json({ status: "ok" }),
+  );
   app.get("/", (context) => context.html(chatPage, 200, { "Content-Security-Policy": chatPagePolicy }));
+  // Browsers ask for it by themselves.
+  app.get("/favicon.ico", (context) => context.body(null, 204));
   if (apiKey !== undefined) app.use(keyCheck(apiKey));
   app.use(
     bodyLimit({
@@ -119,7 +147,7 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
 }
 
 /** What the scheduler does not check. */
-function checkOptions({ apiKey, maxBodyBytes = 1 }: ServerOptions): void {
+function checkOptions({ apiKey, maxBodyBytes = 1, timeoutMs = 1 }: ServerOptions): void {
   if (apiKey === "") {
     throw new BitNetError(
       "INVALID_ARGUMENT",
@@ -127,6 +155,14 @@ function checkOptions({ apiKey, maxBodyBytes = 1 }: ServerOptions): void {
       {
         details: { option: "apiKey" },
       },
+    );
+  }
+  // Timers know no more.
+  if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 1 || timeoutMs >= 2 ** 31) {
+    throw new BitNetError(
+      "INVALID_ARGUMENT",
+      `Invalid timeoutMs: ${timeoutMs} (expected a whole number from 1 to ${2 ** 31 - 1})`,
+      { details: { option: "timeoutMs", value: timeoutMs } },
     );
   }
   if (!Number.isSafeInteger(maxBodyBytes) || maxBodyBytes < 1) {

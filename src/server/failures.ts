@@ -2,7 +2,7 @@ import { BitNetError, type BitNetErrorCode } from "../errors.js";
 
 /** What a client is told when its request fails. */
 export interface Failure {
-  readonly status: 400 | 401 | 403 | 404 | 413 | 429 | 499 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 413 | 429 | 499 | 500 | 503 | 504;
   readonly message: string;
   /** OpenAI's kinds of errors. */
   readonly type:
@@ -28,6 +28,8 @@ const kinds: Partial<Record<BitNetErrorCode, Kind>> = {
   // Nobody reads it: the client has gone.
   ABORTED: { status: 499, type: "server_error", code: "aborted" },
 };
+/** Clients are told of those only that ran out of time. */
+const overdue: Kind = { status: 504, type: "server_error", code: "timeout" };
 const unexpected: Kind = { status: 500, type: "server_error", code: "internal_error" };
 
 /** A request that cannot be served as it is. */
@@ -40,9 +42,10 @@ export function describeFailure(error: unknown): Failure {
     // What it says is for whoever runs the server, and may name their files.
     return { ...unexpected, message: "The server failed unexpectedly", param: null };
   }
-  const { param } = error.details;
+  const { param, timeoutMs } = error.details;
+  const special = timeoutMs === undefined ? undefined : overdue;
   return {
-    ...(kinds[error.code] ?? unexpected),
+    ...(special ?? kinds[error.code] ?? unexpected),
     message: error.message,
     param: typeof param === "string" ? param : null,
   };
@@ -56,7 +59,7 @@ export function failureBody({ message, type, param, code }: Failure, path: strin
 export function failureResponse(failure: Failure, path: string): Response {
   const headers: Record<string, string> = {};
   // Places come free at any moment.
-  if (failure.status === 429) headers["Retry-After"] = "1";
+  if (failure.status === 429 || failure.code === "loading") headers["Retry-After"] = "1";
   if (failure.status === 401) headers["WWW-Authenticate"] = "Bearer";
   return Response.json(failureBody(failure, path), { status: failure.status, headers });
 }

@@ -3,6 +3,12 @@ import type { AddressInfo } from "node:net";
 import { BitNetError } from "../errors.js";
 import type { Server } from "./create-server.js";
 
+/**
+ * How long a connection is kept for a next request. Longer than proxies and clients keep theirs, which is a minute at most: a request
+ * sent at the moment at which the server closes is lost.
+ */
+const keepAliveMs = 75_000;
+
 /** A server at an address. */
 export interface Listening {
   readonly url: string;
@@ -12,12 +18,13 @@ export interface Listening {
 
 /** @throws BitNetError INVALID_ARGUMENT if the address is taken or not this machine's. */
 export async function listen(
-  server: Server,
+  server: Pick<Server, "fetch" | "dispose">,
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<Listening> {
   // Those who mount `fetch` elsewhere do not load it.
   const { createAdaptorServer } = await import("@hono/node-server");
-  const http = createAdaptorServer({ fetch: server.fetch }) as HttpServer;
+  const http = createAdaptorServer({ fetch: (request) => server.fetch(request) }) as HttpServer;
+  http.keepAliveTimeout = keepAliveMs;
   await new Promise<void>((resolve, reject) => {
     http.once("error", (cause) =>
       reject(
@@ -34,6 +41,8 @@ export async function listen(
 
   async function close(limitMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+    // Connections that are kept for a next request would keep the server; those in use become such ones.
+    const closing = setInterval(() => http.closeIdleConnections(), 50);
     http.closeIdleConnections();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
@@ -42,6 +51,7 @@ export async function listen(
     await Promise.race([closed, late]);
     clearTimeout(timer);
     await server.dispose();
+    clearInterval(closing);
     http.closeAllConnections();
     await closed;
   }

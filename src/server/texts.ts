@@ -1,13 +1,14 @@
 import type { Context } from "hono";
-import type { GeneratePiece, Usage } from "../generation/generate-piece.js";
-import type { GenerateOptions } from "../generation/sampling-options.js";
+import type { GeneratePiece } from "../generation/generate-piece.js";
+import type { GenerateOptions, InnerGenerateOptions } from "../generation/sampling-options.js";
 import { badRequest } from "./failures.js";
 import type { Service } from "./service.js";
+import type { Work } from "./watch.js";
 
 /** A text to be written. */
 export interface TextJob {
   readonly prompt: readonly number[];
-  readonly options: GenerateOptions;
+  readonly options: InnerGenerateOptions;
 }
 
 /** A piece of one of a request's texts. */
@@ -20,25 +21,20 @@ export interface IndexedPiece {
 export interface StartedTexts {
   /** Pieces of all of them, as they come. */
   readonly pieces: AsyncGenerator<IndexedPiece, void, void>;
-  /** Stops the writing. */
-  readonly abort: () => void;
-}
-
-/** A whole text. */
-export interface WholeText {
-  readonly text: string;
-  readonly finishReason: "stop" | "length";
-  readonly usage: Usage;
+  /** The request's work, which ends with the last piece. */
+  readonly work: Work;
 }
 
 /**
- * Has texts written, all of them or none, and waits for the first piece: until then a failure has a status of its own.
- * A client that goes away stops its texts.
+ * Has texts written, all of them or none, and waits for the first piece: until then a failure has a status of its own. Those
+ * that are streamed only wait until the queue has taken them: clients want to know that they are heard. A client that goes
+ * away stops its texts.
  */
 export async function startTexts(
-  { scheduler, model, places }: Service,
+  { scheduler, model, places, watch }: Service,
   context: Context,
   jobs: readonly TextJob[],
+  { stream }: { readonly stream: boolean },
 ): Promise<StartedTexts> {
   if (jobs.length > places) {
     throw badRequest(
@@ -46,12 +42,12 @@ export async function startTexts(
       `The request asks for ${jobs.length} texts at once, and this server takes ${places}`,
     );
   }
-  const controller = new AbortController();
-  const { signal } = controller;
-  const client = context.req.raw.signal;
-  const abort = (): void => controller.abort(client.reason);
-  if (client.aborted) abort();
-  else client.addEventListener("abort", abort, { once: true });
+  const work = watch.begin(context);
+  const { signal } = work;
+  work.begun(
+    jobs.reduce((sum, { prompt }) => sum + prompt.length, 0),
+    () => jobs.map(({ prompt }) => model.detokenize(prompt)),
+  );
 
   const waiting = new Map<number, Promise<{ index: number; result: IteratorResult<GeneratePiece, void> }>>();
   const readers = jobs.map(({ prompt, options }) =>
@@ -76,21 +72,27 @@ export async function startTexts(
           continue;
         }
         ask(index, reader);
+        if (result.value.finishReason !== "abort") work.wrote(index, result.value.text);
         yield { index, piece: result.value };
       }
+    } catch (error) {
+      work.end(error);
+      throw error;
     } finally {
-      client.removeEventListener("abort", abort);
-      controller.abort();
+      work.end();
     }
   }
 
   try {
-    await Promise.race(waiting.values());
+    const first: Promise<unknown>[] = [...waiting.values()];
+    // Requests that the queue does not take are refused in this same moment.
+    if (stream) first.push(new Promise((resolve) => setTimeout(resolve)));
+    await Promise.race(first);
   } catch (error) {
-    abort();
+    work.end(error);
     throw error;
   }
-  return { pieces: pieces(), abort };
+  return { pieces: pieces(), work };
 }
 
 /** A text that fills the context is one that reached its length. */
@@ -100,15 +102,4 @@ function fitting(
   contextLength: number,
 ): GenerateOptions {
   return { maxTokens: Math.max(1, Math.min(maxTokens, contextLength - prompt.length + 1)) };
-}
-
-/** The texts once they have ended, in the order of the jobs. */
-export async function wholeTexts({ pieces }: StartedTexts): Promise<WholeText[]> {
-  const texts = new Map<number, WholeText>();
-  for await (const { index, piece } of pieces) {
-    const text = (texts.get(index)?.text ?? "") + piece.text;
-    const usage = piece.usage ?? { promptTokens: 0, generatedTokens: 0 };
-    texts.set(index, { text, finishReason: piece.finishReason === "length" ? "length" : "stop", usage });
-  }
-  return [...texts].sort(([a], [b]) => a - b).map(([, text]) => text);
 }

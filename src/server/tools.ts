@@ -1,11 +1,12 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { checkBody, optional, readJson } from "./body.js";
+import { embedTexts } from "./embedding.js";
 import type { Service } from "./service.js";
 
 const embeddingSchema = z.object({
-  input: z.union([z.string(), z.array(z.string()).min(1)], {
-    error: "expected a string or an array of strings",
+  input: z.union([z.string(), z.array(z.string()).min(1).max(2048)], {
+    error: "expected a string or an array of 1 to 2048 strings",
   }),
   encoding_format: optional(z.enum(["float", "base64"])),
   dimensions: optional(z.int()),
@@ -25,7 +26,8 @@ function base64(vector: Float32Array): string {
 }
 
 /** Routes about texts that write none: embeddings, tokens, figures. */
-export function addTools(app: Hono, { model, name, scheduler }: Service): void {
+export function addTools(app: Hono, service: Service): void {
+  const { model, name, scheduler, watch } = service;
   app.post("/v1/embeddings", async (context) => {
     const body = checkBody(
       embeddingSchema.refine(({ dimensions = model.info.width }) => dimensions === model.info.width, {
@@ -35,8 +37,7 @@ export function addTools(app: Hono, { model, name, scheduler }: Service): void {
       await readJson(context),
     );
     const texts = [body.input].flat();
-    const vectors = await model.embed(texts, { signal: context.req.raw.signal });
-    const tokens = texts.reduce((sum, text) => sum + model.tokenize(text).length, 0);
+    const { vectors, tokens } = await embedTexts(service, context, texts);
     return context.json({
       object: "list",
       model: name,
@@ -58,23 +59,7 @@ export function addTools(app: Hono, { model, name, scheduler }: Service): void {
     return context.json({ content: model.detokenize(tokens) });
   });
   app.get("/metrics", (context) => {
-    const { stats } = scheduler;
-    const figures = [
-      ["requests_queued", "gauge", "Requests that wait for a place", stats.queued],
-      ["requests_active", "gauge", "Requests that are being worked on", stats.active],
-      ["requests_total", "counter", "Requests that have been given a place", stats.requests],
-      ["prompt_tokens_total", "counter", "Tokens of prompts", stats.promptTokens],
-      ["cached_tokens_total", "counter", "Tokens of prompts that were cached", stats.cachedTokens],
-      ["cache_hits_total", "counter", "Requests whose prompt was partly cached", stats.cacheHits],
-      ["generated_tokens_total", "counter", "Tokens written", stats.generatedTokens],
-      ["passes_total", "counter", "Passes over the model", stats.passes],
-    ] as const;
-    const text = figures
-      .map(
-        ([key, type, help, value]) =>
-          `# HELP bitnet_${key} ${help}\n# TYPE bitnet_${key} ${type}\nbitnet_${key} ${value}\n`,
-      )
-      .join("");
-    return context.body(text, 200, { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" });
+    context.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    return context.body(watch.render(scheduler.stats));
   });
 }

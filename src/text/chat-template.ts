@@ -1,12 +1,45 @@
-import { Template } from "@huggingface/jinja";
 import { BitNetError } from "../errors.js";
-import type { Tokenizer } from "./tokenizer.js";
+import { type BoundedTemplate, createBoundedTemplate } from "./bounded-template.js";
+import { createTextMarks, type TextMarks } from "./marked-text.js";
+import type { TextPart, Tokenizer } from "./tokenizer.js";
 
 /** One turn of a conversation. */
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
   readonly content: string;
 }
+
+/** A function that a model asks to be called. */
+export interface ToolCall {
+  readonly id?: string | undefined;
+  readonly name: string;
+  /** An object, by the names of parameters. */
+  readonly arguments: unknown;
+}
+
+/** One turn of a conversation in which tools are used. */
+export interface ToolMessage {
+  readonly role: ChatMessage["role"] | "tool";
+  readonly content: string;
+  /** What an assistant asked for. */
+  readonly toolCalls?: readonly ToolCall[] | undefined;
+  /** Which call a tool's content answers, and which tool. */
+  readonly toolCallId?: string | undefined;
+  readonly toolName?: string | undefined;
+}
+
+/** A function that a model may ask for, as templates expect it: OpenAI's form. */
+export interface Tool {
+  readonly type: "function";
+  readonly function: {
+    readonly name: string;
+    readonly description?: string | undefined;
+    readonly parameters?: unknown;
+  };
+}
+
+/** How models write that they ask for a function. */
+export type ToolSyntax = "tagged" | "json";
 
 /** Turns conversations into the tokens that a model was trained to go on from. */
 export interface ChatTemplate {
@@ -18,7 +51,12 @@ export interface ChatTemplate {
    *
    * @throws BitNetError MODEL_INVALID if the template does not work, INVALID_ARGUMENT if it refuses the messages.
    */
-  encode(messages: readonly ChatMessage[]): number[];
+  encode(messages: readonly ToolMessage[], tools?: readonly Tool[]): number[];
+  /**
+   * How the model asks for tools: "tagged" as `<tool_call>{"name": …, "arguments": …}</tool_call>`, "json" as nothing but
+   * `{"name": …, "parameters": …}`. Undefined if the template leaves tools out, or none of these is known of it.
+   */
+  readonly toolSyntax: ToolSyntax | undefined;
 }
 
 /**
@@ -50,10 +88,11 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
     id === undefined ? "" : tokenizer.decode([id], { skipSpecial: false });
   const [bosToken, eosToken] = [spell(tokenizer.bosId), spell(tokenizer.eosId)];
 
-  function render(messages: readonly ChatMessage[]): string {
+  function render(messages: readonly object[], tools: readonly unknown[]): string {
     try {
       return template.render({
         messages,
+        ...(tools.length > 0 && { tools }),
         add_generation_prompt: true,
         bos_token: bosToken,
         eos_token: eosToken,
@@ -66,36 +105,57 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
     }
   }
 
+  let syntax: { readonly found: ToolSyntax | undefined } | undefined;
   return {
     kind,
-    encode(messages): number[] {
+    get toolSyntax(): ToolSyntax | undefined {
+      syntax ??= { found: findToolSyntax() };
+      return syntax.found;
+    },
+    encode(messages, tools = []): number[] {
       // Contents are put in after rendering, in place of marks: so it is known what is template and what is somebody's text.
-      const mark = freshMark(source, messages);
-      const marked = render(
-        messages.map((message, index) => ({ ...message, content: ` ${mark}${index}${mark} ` })),
-      );
+      const marks = createTextMarks(source + JSON.stringify([messages, tools]));
+      const { mark } = marks;
+      const shownTools = tools.map((tool) => marks.around(tool));
+      const shown = (contentOf: (message: ToolMessage, index: number) => string): string =>
+        render(
+          messages.map((message, index) => shownMessage(message, contentOf(message, index), marks)),
+          shownTools,
+        );
+      const marked = shown(({ content }, index) => (content === "" ? "" : ` ${mark}${index}${mark} `));
       const pattern = new RegExp(`( ?)${mark}(\\d+)${mark}( ?)`, "g");
-      const parts: { text: string; parseSpecial: boolean }[] = [];
+      const parts: TextPart[] = [];
       let end = 0;
-      const found = new Set<number>();
       for (const match of marked.matchAll(pattern)) {
         const [all, before = "", digits = "", after = ""] = match;
         const content = messages[Number(digits)]?.content ?? "";
         const [trimmedStart, trimmedEnd] = [before === "", after === ""];
-        parts.push(
-          { text: marked.slice(end, match.index), parseSpecial: true },
-          { text: trim(content, trimmedStart, trimmedEnd), parseSpecial: false },
-        );
-        found.add(Number(digits));
+        parts.push(...marks.cut(marked.slice(end, match.index)), {
+          text: trim(content, trimmedStart, trimmedEnd),
+          parseSpecial: false,
+        });
         end = match.index + all.length;
       }
-      parts.push({ text: marked.slice(end), parseSpecial: true });
+      parts.push(...marks.cut(marked.slice(end)));
       // Some templates look into what is said, as to cut a model's thoughts: then only the whole text is right.
-      const whole = render(messages);
-      if (parts.map(({ text }) => text).join("") === whole) return begin(tokenizer.encodeParts(parts));
-      return begin(tokenizer.encodeParts(splitAtContents(whole, messages)));
+      const whole = shown(({ content }) => content);
+      if (parts.map(({ text }) => text).join("") === marks.strip(whole))
+        return begin(tokenizer.encodeParts(parts));
+      return begin(tokenizer.encodeParts(splitAtContents(whole, messages, marks)));
     },
   };
+
+  function findToolSyntax(): ToolSyntax | undefined {
+    const name = "name_of_a_tool";
+    const tool = { type: "function", function: { name, parameters: { type: "object", properties: {} } } };
+    try {
+      if (!render([{ role: "user", content: "?" }], [tool]).includes(name)) return undefined;
+    } catch {
+      return undefined;
+    }
+    if (source.includes("<tool_call>")) return "tagged";
+    return source.includes('"parameters": ') ? "json" : undefined;
+  }
 
   /** With BOS where the model wants it and the template did not write it. */
   function begin(ids: number[]): number[] {
@@ -104,7 +164,7 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
   }
 }
 
-function parse(source: string): Template {
+function parse(source: string): BoundedTemplate {
   if (source.length > mostTemplateCharacters) {
     throw new BitNetError(
       "MODEL_INVALID",
@@ -112,20 +172,30 @@ function parse(source: string): Template {
     );
   }
   try {
-    return new Template(source);
+    return createBoundedTemplate(source);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new BitNetError("MODEL_INVALID", `The model's chat template cannot be read: ${why}`, { cause });
   }
 }
 
-/** A private-use character that nobody has written. */
-function freshMark(source: string, messages: readonly ChatMessage[]): string {
-  for (let code = 0xe000; code < 0xf8ff; code += 1) {
-    const mark = String.fromCharCode(code);
-    if (!source.includes(mark) && !messages.some(({ content }) => content.includes(mark))) return mark;
-  }
-  throw new BitNetError("INVALID_ARGUMENT", "The messages hold every private-use character there is");
+/** A message as templates know it. */
+function shownMessage(message: ToolMessage, content: string, marks: TextMarks): object {
+  const { role, toolCalls, toolCallId, toolName } = message;
+  return {
+    role,
+    content,
+    ...(toolCalls !== undefined &&
+      toolCalls.length > 0 && {
+        tool_calls: toolCalls.map(({ id, name, arguments: given }) => ({
+          ...(id !== undefined && { id: marks.around(id) }),
+          type: "function",
+          function: { name: marks.around(name), arguments: marks.around(given) },
+        })),
+      }),
+    ...(toolCallId !== undefined && { tool_call_id: marks.around(toolCallId) }),
+    ...(toolName !== undefined && { name: marks.around(toolName) }),
+  };
 }
 
 function trim(text: string, start: boolean, end: boolean): string {
@@ -134,21 +204,18 @@ function trim(text: string, start: boolean, end: boolean): string {
 }
 
 /** A rendered text, cut where messages' contents, as far as they are in it, begin and end. */
-function splitAtContents(
-  whole: string,
-  messages: readonly ChatMessage[],
-): { text: string; parseSpecial: boolean }[] {
-  const parts: { text: string; parseSpecial: boolean }[] = [];
+function splitAtContents(whole: string, messages: readonly ToolMessage[], marks: TextMarks): TextPart[] {
+  const parts: TextPart[] = [];
   let end = 0;
   for (const { content } of messages) {
     const text = content.trim();
     const at = text === "" ? -1 : whole.indexOf(text, end);
     if (at === -1) continue;
-    parts.push({ text: whole.slice(end, at), parseSpecial: true }, { text, parseSpecial: false });
+    parts.push(...marks.cut(whole.slice(end, at)), { text, parseSpecial: false });
     end = at + text.length;
   }
   // What cannot be found may hold somebody's text: a spelling in it must not become a token.
   const certain = messages.every(({ content }) => content.trim() === "" || whole.includes(content.trim()));
-  parts.push({ text: whole.slice(end), parseSpecial: true });
-  return certain ? parts : [{ text: whole, parseSpecial: false }];
+  parts.push(...marks.cut(whole.slice(end)));
+  return certain ? parts : [{ text: marks.strip(whole), parseSpecial: false }];
 }

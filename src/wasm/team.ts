@@ -51,6 +51,8 @@ export interface Team {
    * @throws BitNetError WORKER_FAILED if a member dies, now and on every later call; DISPOSED after stop.
    */
   run(job: object): Promise<void>;
+  /** Settles with WORKER_FAILED when a member has died; never, if none does. */
+  readonly failure: Promise<BitNetError>;
   /** Ends the threads; jobs under way are rejected with DISPOSED. Idempotent. */
   stop(): Promise<void>;
 }
@@ -89,6 +91,10 @@ export function startTeam(
   const pending = new Map<number, PendingJob>();
   let lastJob = 0;
   let ended: BitNetError | undefined;
+  let tellFailure: (failure: BitNetError) => void = () => undefined;
+  const failure = new Promise<BitNetError>((resolve) => {
+    tellFailure = resolve;
+  });
 
   function end(error: BitNetError): void {
     if (ended !== undefined) return;
@@ -99,6 +105,7 @@ export function startTeam(
     for (const job of pending.values()) job.reject(error);
     pending.clear();
     hold(false);
+    if (error.code === "WORKER_FAILED") tellFailure(error);
   }
 
   function receive(message: unknown): void {
@@ -144,6 +151,7 @@ export function startTeam(
 
   return {
     members,
+    failure,
     tell(message): void {
       for (const thread of threads) thread.post(message);
     },

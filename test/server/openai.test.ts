@@ -183,8 +183,9 @@ describe("a bad request", () => {
     [{ ...chat, temperature: -1 }, "temperature"],
     [{ ...chat, max_tokens: 1.5 }, "max_tokens"],
     [{ ...chat, n: 4 }, "n"],
-    [{ ...chat, tools: [{}] }, "tools"],
-    [{ ...chat, response_format: { type: "json_object" } }, "response_format"],
+    [{ ...chat, tools: [{}] }, "tools.0.type"],
+    [{ ...chat, response_format: { type: "yaml" } }, "response_format.type"],
+    [{ ...chat, top_logprobs: 3 }, "top_logprobs"],
   ])("%j is refused by name", async (body, param) => {
     const response = await server.post("/v1/chat/completions", body);
     expect(response.status).toBe(400);

@@ -184,6 +184,8 @@ describe("resolveGenerateOptions", () => {
   test("fills in the defaults", () => {
     const { seed, ...rest } = resolveGenerateOptions();
     expect(rest).toEqual({
+      grammar: undefined,
+      topLogprobs: 0,
       maxTokens: Infinity,
       temperature: 0.8,
       topK: 40,

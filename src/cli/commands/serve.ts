@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { ServerOptions } from "../../server/create-server.js";
 import type { CliCommand } from "../command.js";
+import type { RequestRecord } from "../../server/request-log.js";
 import { collect, parseCount } from "../flag-values.js";
 import { addFlags, expertFlags, loadFlags, readFlags } from "../library-flags.js";
 import { openModel } from "../open-model.js";
@@ -13,10 +14,13 @@ interface ServeFlags extends Readonly<Record<string, unknown>> {
   readonly queue: number;
   readonly apiKey?: string;
   readonly cors?: readonly string[];
+  readonly timeout: number;
+  readonly log: boolean;
+  readonly logPrompts?: boolean;
 }
 
 /** How long texts that are being written may take to end after Ctrl-C. */
-const graceMs = 10_000;
+const stopGraceMs = 10_000;
 
 const help = `
 Speaks the protocols of OpenAI (/v1/...) and Ollama (/api/...); a chat page is at /, figures are at /metrics. The key can
@@ -46,7 +50,10 @@ export const serve: CliCommand = {
         "--cors <origin>",
         "let pages of this origin use the server; may be given several times",
         collect,
-      );
+      )
+      .option("--timeout <seconds>", "longest time for a request", parseCount(1), 600)
+      .option("--no-log", "write no line for each request to standard error")
+      .option("--log-prompts", "have prompts and texts in those lines, too");
     for (const table of [loadFlags, expertFlags]) addFlags(command, table);
     command
       .addHelpText("after", help)
@@ -57,27 +64,56 @@ export const serve: CliCommand = {
 async function serveModel(path: string | undefined, flags: ServeFlags, terminal: Terminal): Promise<void> {
   const { signal } = terminal;
   // Other commands do not pay for loading it.
-  const [{ createServer }, { listen }] = await Promise.all([
+  const [{ createServer }, { listen }, { createRecoveringServer }] = await Promise.all([
     import("../../server/create-server.js"),
     import("../../server/listen.js"),
+    import("../../server/recovering.js"),
   ]);
-  const { model } = await openModel(path, readFlags(flags, [...loadFlags, ...expertFlags]), terminal);
+  const loadOptions = readFlags(flags, [...loadFlags, ...expertFlags]);
+  const server = createRecoveringServer({
+    load: async () => (await openModel(path, loadOptions, terminal)).model,
+    serve: (model, onModelFailed) =>
+      createServer(model, { ...serverOptions(flags, terminal), onModelFailed }),
+    onFailure: (error) => {
+      terminal.note(
+        `bitnet: ${error instanceof Error ? error.message : String(error)}; loading the model again`,
+      );
+    },
+  });
   try {
-    const options: ServerOptions = {
-      parallel: flags.parallel,
-      queueLimit: flags.queue,
-      apiKey: flags.apiKey ?? process.env.BITNET_API_KEY,
-      cors: flags.cors,
-      onError: (error) => terminal.note(`bitnet: ${error instanceof Error ? error.message : String(error)}`),
-    };
-    await using server = createServer(model, options);
+    // Before the model is there: who asks meanwhile is told so, and an address that is taken shows at once.
     const listening = await listen(server, { host: flags.host, port: flags.port });
-    terminal.write(`Listening on ${listening.url}\n`);
-    if (!signal.aborted) {
-      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    let graceMs = 0;
+    try {
+      terminal.note(`Loading the model; ${listening.url} answers when it is there`);
+      await server.start();
+      terminal.write(`Listening on ${listening.url}\n`);
+      if (!signal.aborted) {
+        await new Promise<void>((resolve) =>
+          signal.addEventListener("abort", () => resolve(), { once: true }),
+        );
+      }
+      graceMs = stopGraceMs;
+    } finally {
+      await listening.close(graceMs);
     }
-    await listening.close(graceMs);
+    // To be stopped is how a server ends.
+    terminal.succeed();
   } finally {
-    await model.dispose();
+    await server.dispose();
   }
+}
+
+function serverOptions(flags: ServeFlags, terminal: Terminal): ServerOptions {
+  const log = (record: RequestRecord): void => terminal.note(JSON.stringify(record));
+  return {
+    parallel: flags.parallel,
+    queueLimit: flags.queue,
+    apiKey: flags.apiKey ?? process.env.BITNET_API_KEY,
+    cors: flags.cors,
+    timeoutMs: flags.timeout * 1000,
+    onRequest: flags.log ? log : undefined,
+    logPrompts: flags.logPrompts,
+    onError: (error) => terminal.note(`bitnet: ${error instanceof Error ? error.message : String(error)}`),
+  };
 }

@@ -1,11 +1,14 @@
 import type { Context } from "hono";
 import { z } from "zod";
+import type { Grammar } from "../../generation/grammar/grammar.js";
 import type { GenerateOptions } from "../../generation/sampling-options.js";
+import type { ToolCall } from "../../text/chat-template.js";
 import { checkBody, optional } from "../body.js";
 import { describeFailure, failureBody } from "../failures.js";
 import type { Service } from "../service.js";
 import { streamed } from "../streamed.js";
 import { startTexts } from "../texts.js";
+import { createPlainReader, type Reading, type ToolReader } from "../tool-reader.js";
 
 const schema = z.object({
   stream: optional(z.boolean()),
@@ -44,31 +47,46 @@ function readOptions({ options }: z.infer<typeof schema>): GenerateOptions {
   };
 }
 
-/** Writes one text as Ollama does: lines of JSON, or one object. @param content the fields that carry a text. */
+/** What is to be answered, and how. */
+export interface OllamaQuestion {
+  readonly prompt: readonly number[];
+  readonly grammar: Grammar | undefined;
+  readonly openReader?: (() => ToolReader) | undefined;
+  /** The fields that carry a text. */
+  readonly content: (text: string, calls: readonly ToolCall[]) => object;
+}
+
+/** Writes one text as Ollama does: lines of JSON, or one object. */
 export async function ollamaAnswer(
   service: Service,
   context: Context,
   body: unknown,
-  prompt: readonly number[],
-  content: (text: string) => object,
+  { prompt, grammar, openReader = createPlainReader, content }: OllamaQuestion,
 ): Promise<Response> {
   const request = checkBody(schema, body);
+  const { stream = true } = request;
   const startedMs = performance.now();
-  const started = await startTexts(service, context, [{ prompt, options: readOptions(request) }]);
-  const firstMs = performance.now();
+  const job = { prompt, options: { ...readOptions(request), grammar } };
+  const started = await startTexts(service, context, [job], { stream });
+  const reader = openReader();
   const nanoseconds = (fromMs: number, toMs: number): number => Math.round((toMs - fromMs) * 1e6);
-  const object = (text: string, rest: object): object => ({
+  const object = ({ text, calls }: Reading, rest: object): object => ({
     model: service.name,
     created_at: new Date().toISOString(),
-    ...content(text),
+    ...content(text, calls),
     ...rest,
   });
 
-  async function* objects(): AsyncGenerator<{ text: string; end?: object }, void, void> {
+  async function* objects(): AsyncGenerator<Reading & { readonly end?: object }, void, void> {
+    let firstMs: number | undefined;
     for await (const { piece } of started.pieces) {
       const { text, finishReason, usage } = piece;
-      if (text !== "") yield { text };
+      firstMs ??= performance.now();
+      const reading = reader.push(text);
+      if (reading.text !== "" || reading.calls.length > 0) yield reading;
       if (finishReason === undefined || finishReason === "abort") continue;
+      const rest = reader.end();
+      if (rest.text !== "" || rest.calls.length > 0) yield rest;
       const nowMs = performance.now();
       const end = {
         done: true,
@@ -80,26 +98,26 @@ export async function ollamaAnswer(
         eval_count: usage?.generatedTokens,
         eval_duration: nanoseconds(firstMs, nowMs),
       };
-      yield { text: "", end };
+      yield { text: "", calls: [], end };
     }
   }
 
-  if (request.stream === false) {
-    let all = "";
+  if (!stream) {
+    let all: Reading = { text: "", calls: [] };
     let last: object = { done: false };
-    for await (const { text, end } of objects()) {
-      all += text;
+    for await (const { text, calls, end } of objects()) {
+      all = { text: all.text + text, calls: [...all.calls, ...calls] };
       last = end ?? last;
     }
     return Response.json(object(all, last));
   }
   async function* lines(): AsyncGenerator<string, void, void> {
     try {
-      for await (const { text, end } of objects())
-        yield `${JSON.stringify(object(text, end ?? { done: false }))}\n`;
+      for await (const { end, ...reading } of objects())
+        yield `${JSON.stringify(object(reading, end ?? { done: false }))}\n`;
     } catch (error) {
       yield `${JSON.stringify(failureBody(describeFailure(error), "/api/"))}\n`;
     }
   }
-  return streamed(lines(), "application/x-ndjson", started.abort);
+  return streamed(lines(), "application/x-ndjson", started.work);
 }

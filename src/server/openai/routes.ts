@@ -1,47 +1,57 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { checkBody, isGiven, readJson, refuseFeatures } from "../body.js";
-import { failureResponse } from "../failures.js";
+import { badRequest, failureResponse } from "../failures.js";
 import type { Service } from "../service.js";
-import { answer, type AnswerShape } from "./answer.js";
+import { readResponseFormat } from "../json-format.js";
+import { answer, type AnswerShape, type NumberedCall } from "./answer.js";
+import { chatLogprobs, textLogprobs } from "./logprobs.js";
 import { readMessages } from "./messages.js";
+import { readTools } from "./tools.js";
 
 const chatShape: AnswerShape = {
   idPrefix: "chatcmpl",
   object: "chat.completion",
   chunkObject: "chat.completion.chunk",
-  choice: ({ text, finishReason }) => ({
-    message: { role: "assistant", content: text, refusal: null },
+  choice: (text, finishReason, calls) => ({
+    message: {
+      role: "assistant",
+      content: text === "" && calls.length > 0 ? null : text,
+      refusal: null,
+      ...(calls.length > 0 && { tool_calls: calls.map(describeCall) }),
+    },
     finish_reason: finishReason,
   }),
-  chunkChoice: (text, finishReason) => ({
-    delta: finishReason === null ? { content: text } : {},
+  chunkChoice: (text, finishReason, calls) => ({
+    delta: {
+      ...(finishReason === null && (text !== "" || calls.length === 0) && { content: text }),
+      ...(calls.length > 0 && {
+        tool_calls: calls.map((call) => ({ index: call.index, ...describeCall(call) })),
+      }),
+    },
     finish_reason: finishReason,
   }),
   firstChoice: { delta: { role: "assistant", content: "" }, finish_reason: null },
+  logprobs: chatLogprobs,
 };
+
+function describeCall({ id, name, arguments: given }: NumberedCall): object {
+  return { id, type: "function", function: { name, arguments: JSON.stringify(given) } };
+}
 
 const textShape: AnswerShape = {
   idPrefix: "cmpl",
   object: "text_completion",
   chunkObject: "text_completion",
-  choice: ({ text, finishReason }) => ({ text, finish_reason: finishReason }),
+  choice: (text, finishReason) => ({ text, finish_reason: finishReason }),
   chunkChoice: (text, finishReason) => ({ text, finish_reason: finishReason }),
+  logprobs: textLogprobs,
 };
 
-const otherThanText = (format: unknown): boolean =>
-  isGiven(format) && (format as { readonly type?: unknown }).type !== "text";
-const unsupportedInChat = {
-  tools: isGiven,
-  functions: isGiven,
-  response_format: otherThanText,
-  logprobs: isGiven,
-  audio: isGiven,
-};
+const unsupportedInChat = { functions: isGiven, audio: isGiven };
 const unsupportedInText = {
   suffix: isGiven,
   echo: isGiven,
-  logprobs: (value: unknown): boolean => value !== undefined && value !== null,
   best_of: (value: unknown): boolean => isGiven(value) && value !== 1,
 };
 
@@ -53,8 +63,9 @@ const promptSchema = z.object({
 });
 
 /** A completion's prompts, as token ids. */
-function readPrompts({ model }: Service, body: unknown): (readonly number[])[] {
+function readPrompts({ model, checkTexts }: Service, body: unknown): (readonly number[])[] {
   const { prompt } = checkBody(promptSchema, body);
+  for (const text of [prompt].flat()) if (typeof text === "string") checkTexts([text]);
   if (typeof prompt === "string") return [promptIds(model, prompt)];
   if (prompt.every((item) => typeof item === "number")) return [prompt];
   return prompt.map((item) => (typeof item === "string" ? promptIds(model, item) : [item].flat()));
@@ -95,11 +106,22 @@ export function addOpenAi(app: Hono, service: Service): void {
     const body = await readJson(context);
     refuseFeatures(body, unsupportedInChat);
     const messages = readMessages(body);
-    return answer(service, context, body, [service.template().encode(messages)], chatShape);
+    service.checkTexts(messages.map(({ content }) => content));
+    const format = readResponseFormat(body);
+    const { tools, openReader, grammar } = readTools(service, body, messages);
+    if (format !== undefined && tools.length > 0) {
+      throw badRequest(
+        "response_format",
+        "This server does not support response_format beside tools: leave one of them out, or set tool_choice to none",
+      );
+    }
+    const prompts = [service.template().encode(messages, tools)];
+    return answer(service, context, body, { prompts, grammar: grammar ?? format, openReader }, chatShape);
   });
   app.post("/v1/completions", async (context) => {
     const body = await readJson(context);
     refuseFeatures(body, unsupportedInText);
-    return answer(service, context, body, readPrompts(service, body), textShape);
+    const grammar = readResponseFormat(body);
+    return answer(service, context, body, { prompts: readPrompts(service, body), grammar }, textShape);
   });
 }

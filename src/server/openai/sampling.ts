@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { randomSeed } from "../../generation/random.js";
-import type { GenerateOptions } from "../../generation/sampling-options.js";
+import type { GenerateOptions, InnerGenerateOptions } from "../../generation/sampling-options.js";
 import { checkBody, optional } from "../body.js";
 
 const penalty = optional(z.number().min(-2).max(2));
@@ -32,7 +32,8 @@ export function readSampling(body: unknown): GenerateOptions {
     repeatPenalty: fields.repeat_penalty,
     presencePenalty: fields.presence_penalty,
     frequencyPenalty: fields.frequency_penalty,
-    seed: fields.seed === undefined ? undefined : Math.abs(fields.seed),
+    // Negative ones are counted from the largest down.
+    seed: fields.seed === undefined ? undefined : seedPlus(fields.seed, 0),
     stop: fields.stop,
     maxTokens: fields.max_completion_tokens ?? fields.max_tokens,
     // −100 is OpenAI's way to forbid a token.
@@ -46,10 +47,17 @@ export function readSampling(body: unknown): GenerateOptions {
 }
 
 /** Options of each of several texts from one prompt: the same seed would write the same text. */
-export function severalTimes(options: GenerateOptions, count: number): GenerateOptions[] {
+export function severalTimes(options: InnerGenerateOptions, count: number): InnerGenerateOptions[] {
   const seed = options.seed ?? randomSeed();
   return Array.from({ length: count }, (_, index) => ({
     ...options,
-    seed: (seed + index) % Number.MAX_SAFE_INTEGER,
+    seed: seedPlus(seed, index),
   }));
+}
+
+/** A seed so many further, from 0 to 2^53 − 1 and around. */
+function seedPlus(seed: number, count: number): number {
+  const most = Number.MAX_SAFE_INTEGER;
+  if (seed < 0) return seedPlus(most + seed + 1, count);
+  return seed <= most - count ? seed + count : seed - (most - count) - 1;
 }

@@ -1,0 +1,76 @@
+// `bitnet serve` as a process, and what a client needs of it.
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const cli = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+/** Starts a server on a free port, by the runtime `node`; what it logs is thrown away, so that nobody measures a terminal. */
+export async function startServed({ model, flags = [], node = process.execPath }) {
+  const args = [cli, "serve", ...(model === undefined ? [] : [model]), "--port", "0", ...flags];
+  const child = spawn(node, args, { stdio: ["ignore", "pipe", "pipe"] });
+  // Nobody else would end it.
+  process.once("exit", () => child.kill());
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  let complaints = "";
+  child.stderr.on("data", (data) => {
+    for (const line of String(data).split("\n")) if (!line.startsWith("{")) complaints += line;
+    complaints = complaints.slice(-10_000);
+  });
+  const url = await new Promise((resolve, reject) => {
+    let out = "";
+    child.stdout.on("data", (data) => {
+      out += data;
+      const match = /Listening on (\S+)/.exec(out);
+      if (match !== null) resolve(match[1]);
+    });
+    void ended.then((status) =>
+      reject(new Error(`bitnet serve ended with ${status} before it listened: ${complaints}`)),
+    );
+  });
+  return {
+    url,
+    complaints: () => complaints,
+    /** Resident memory in bytes now; undefined where the system does not tell. */
+    memoryBytes() {
+      try {
+        return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) * 1024;
+      } catch {
+        return undefined;
+      }
+    },
+    async stop() {
+      child.kill("SIGTERM");
+      return ended;
+    },
+  };
+}
+
+/** All figures without labels. */
+export async function readFigures(url) {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Object.fromEntries(
+    [...text.matchAll(/^bitnet_(\w+) (\S+)$/gm)].map(([, name, value]) => [name, Number(value)]),
+  );
+}
+
+export function post(url, path, body, options = {}) {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return fetch(url + path, {
+    method: "POST",
+    body: text,
+    headers: { "Content-Type": "application/json" },
+    ...options,
+  });
+}
+
+/** The events of a stream of OpenAI's, without its last word. */
+export async function* events(response) {
+  let rest = "";
+  for await (const part of response.body.pipeThrough(new TextDecoderStream())) {
+    const parts = (rest + part).split("\n\n");
+    rest = parts.pop();
+    for (const each of parts) if (each !== "data: [DONE]") yield JSON.parse(each.slice(6));
+  }
+}

@@ -1,0 +1,258 @@
+import { connect } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createServer, type LanguageModel, type RequestRecord } from "#dist/index.js";
+import { loadingServer } from "#dist/server/loading.js";
+import { openServer, type OpenServer, until } from "./open-server.js";
+import { endless, loadPatientModel } from "./patient-model.js";
+
+let model: LanguageModel;
+beforeAll(async () => {
+  model = await loadPatientModel();
+});
+afterAll(() => model.dispose());
+
+async function withServer(
+  options: Parameters<typeof openServer>[1],
+  use: (server: OpenServer) => Promise<void>,
+): Promise<void> {
+  const server = await openServer(model, options);
+  try {
+    await use(server);
+  } finally {
+    await server.close();
+  }
+}
+
+const secret = "The fox of Timbuktu";
+const short = { prompt: secret, max_tokens: 3, temperature: 0 };
+
+describe("logs", () => {
+  it("say what a request was and came to, and not what it said", async () => {
+    const records: RequestRecord[] = [];
+    await withServer({ onRequest: (record) => records.push(record) }, async ({ post, url }) => {
+      await (await post("/v1/completions", short)).text();
+      await (await post("/v1/completions", { ...short, stream: true })).text();
+      await (await post("/v1/completions", { ...short, max_tokens: -1 })).text();
+      await (await post("/v1/embeddings", { input: secret })).text();
+      await fetch(`${url}/health`);
+      await fetch(`${url}/metrics`);
+      await until(() => records.length === 4);
+    });
+    const promptTokens = model.tokenize(secret).length;
+    const written = { status: 200, outcome: "written", promptTokens, generatedTokens: 3 };
+    expect(records).toMatchObject([
+      { method: "POST", path: "/v1/completions", ...written },
+      written,
+      { status: 400 },
+      { path: "/v1/embeddings", status: 200, promptTokens },
+    ]);
+    expect(JSON.stringify(records)).not.toContain("Timbuktu");
+    for (const { durationMs, firstTokenMs = 0, time } of records) {
+      expect(durationMs).toBeGreaterThanOrEqual(firstTokenMs);
+      expect(Date.now() - Date.parse(time)).toBeLessThan(60_000);
+    }
+  });
+
+  it("say what was said where that is asked for", async () => {
+    const records: RequestRecord[] = [];
+    const onRequest = (record: RequestRecord): unknown => records.push(record);
+    await withServer({ onRequest, logPrompts: true }, async ({ post }) => {
+      const response = await post("/v1/completions", short);
+      const { choices } = (await response.json()) as {
+        readonly choices: readonly { readonly text: string }[];
+      };
+      expect(records).toMatchObject([
+        { prompts: [expect.stringContaining(secret) as string], texts: [choices[0]?.text] },
+      ]);
+    });
+  });
+
+  it("tell a client that left from one that was answered", async () => {
+    const records: RequestRecord[] = [];
+    await withServer({ onRequest: (record) => records.push(record) }, async ({ url, server }) => {
+      const leaving = new AbortController();
+      const left = fetch(`${url}/v1/completions`, {
+        method: "POST",
+        body: JSON.stringify({ prompt: "A", logit_bias: endless(model) }),
+        signal: leaving.signal,
+      });
+      left.catch(() => undefined);
+      await until(() => server.stats.active === 1);
+      leaving.abort();
+      await until(() => records.length === 1);
+      expect(records).toMatchObject([{ status: 499, outcome: "left" }]);
+    });
+  });
+});
+
+describe("/metrics", () => {
+  it("has the figures of queue, tokens, cache and times, in Prometheus' form", async () => {
+    await withServer({}, async ({ post, url }) => {
+      await (await post("/v1/completions", { ...short, stream: true })).text();
+      await (await post("/v1/completions", { ...short, stream: true })).text();
+      await post("/v1/made-up-by-a-client", {});
+      const response = await fetch(`${url}/metrics`);
+      expect(response.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);
+      const text = await response.text();
+      for (const line of text.trimEnd().split("\n")) {
+        expect(line).toMatch(
+          /^(?:# HELP bitnet_\w+ \S.*|# TYPE bitnet_\w+ (?:gauge|counter|histogram)|bitnet_\w+(?:\{\w+="[^"]*"(?:,\w+="[^"]*")*\})? \d+(?:\.\d+)?(?:e-?\d+)?)$/,
+        );
+      }
+      const value = (name: string): number => Number(new RegExp(`^${name} (.*)$`, "m").exec(text)?.[1]);
+      expect(value("bitnet_requests_queued")).toBe(0);
+      expect(value("bitnet_requests_active")).toBe(0);
+      expect(value("bitnet_requests_total")).toBe(2);
+      expect(value("bitnet_generated_tokens_total")).toBe(6);
+      expect(value("bitnet_prompt_tokens_total")).toBe(2 * model.tokenize(secret).length);
+      expect(value("bitnet_cache_hits_total")).toBe(1);
+      expect(value("bitnet_first_token_seconds_count")).toBe(2);
+      expect(value("bitnet_token_seconds_count")).toBe(2);
+      const duration = 'bitnet_request_duration_seconds_count{route="/v1/completions",status="200"}';
+      expect(text).toContain(`${duration} 2\n`);
+      expect(text).toContain('bitnet_request_duration_seconds_count{route="other",status="404"} 1\n');
+      expect(text).not.toContain("made-up");
+      // Buckets add up: the last holds all.
+      expect(text).toContain('bitnet_first_token_seconds_bucket{le="+Inf"} 2\n');
+    });
+  });
+});
+
+describe("a request that takes too long", () => {
+  const endlessly = (): object => ({ prompt: "A", logit_bias: endless(model) });
+
+  it("is answered with 504, and its place is free", async () => {
+    await withServer({ timeoutMs: 100 }, async ({ post, server }) => {
+      const response = await post("/v1/completions", endlessly());
+      expect(response.status).toBe(504);
+      expect(await response.json()).toMatchObject({ error: { code: "timeout" } });
+      expect(server.stats.active).toBe(0);
+    });
+  });
+
+  it("says so at the end of its stream", async () => {
+    await withServer({ timeoutMs: 100 }, async ({ post }) => {
+      const response = await post("/v1/completions", { ...endlessly(), stream: true });
+      expect(response.status).toBe(200);
+      const text = await response.text();
+      expect(text).toContain('"code":"timeout"');
+      expect(text).not.toContain("[DONE]");
+    });
+  });
+
+  it("is let go if nobody reads it, even when all has been written", async () => {
+    await withServer({ timeoutMs: 300 }, async ({ server }) => {
+      const request = new Request("http://any/v1/completions", {
+        method: "POST",
+        body: JSON.stringify({ prompt: "A", max_tokens: 50, stream: true }),
+      });
+      const response = await server.fetch(request);
+      const reader = response.body?.getReader();
+      await reader?.read();
+      await until(() => server.stats.generatedTokens === 50);
+      await expect(reader?.closed).rejects.toMatchObject({ code: "ABORTED" });
+    });
+  });
+});
+
+describe("defaults and limits", () => {
+  it("a page of another origin gets nothing, and no answer names origins", async () => {
+    await withServer({}, async ({ url }) => {
+      const own = await fetch(`${url}/v1/models`);
+      expect(own.headers.get("access-control-allow-origin")).toBeNull();
+      const asked = await fetch(`${url}/v1/models`, {
+        method: "OPTIONS",
+        headers: { Origin: "https://a.example" },
+      });
+      expect(asked.status).toBe(403);
+      expect(asked.headers.get("access-control-allow-origin")).toBeNull();
+    });
+  });
+
+  it("a prompt that cannot fit is refused before it is tokenized", async () => {
+    await withServer({}, async ({ post }) => {
+      const prompt = "The quick brown fox. ".repeat(150_000);
+      const bodies = {
+        "/v1/completions": { prompt },
+        "/v1/chat/completions": { messages: [{ role: "user", content: prompt }] },
+        "/v1/embeddings": { input: [prompt] },
+        "/api/generate": { prompt },
+        "/api/chat": { messages: [{ role: "user", content: prompt }] },
+        "/api/embed": { input: prompt },
+      };
+      for (const [path, body] of Object.entries(bodies)) {
+        const response = await post(path, body);
+        expect([path, response.status]).toEqual([path, 400]);
+        expect(await response.text()).toContain("characters");
+      }
+    });
+  });
+
+  it("says that it is loading until it serves", async () => {
+    const health = await loadingServer.fetch(new Request("http://any/health"));
+    expect([health.status, await health.json()]).toEqual([503, { status: "loading" }]);
+    const early = await loadingServer.fetch(new Request("http://any/v1/models"));
+    expect([early.status, early.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(await early.json()).toMatchObject({ error: { code: "loading" } });
+    await withServer({}, async ({ url }) => {
+      expect(await (await fetch(`${url}/health`)).json()).toEqual({ status: "ok" });
+    });
+  });
+
+  it("a key of any length and content is compared, and only the right one passes", async () => {
+    const apiKey = "k".repeat(40);
+    await withServer({ apiKey }, async ({ url }) => {
+      const ask = async (Authorization: string): Promise<number> =>
+        (await fetch(`${url}/v1/models`, { headers: { Authorization } })).status;
+      for (const wrong of ["", "k", "k".repeat(39), "k".repeat(41), `${"k".repeat(39)}j`, "k".repeat(4000)])
+        expect(await ask(`Bearer ${wrong}`)).toBe(401);
+      expect(await ask(`Basic ${apiKey}`)).toBe(401);
+      expect(await ask(`bearer ${apiKey}`)).toBe(200);
+    });
+  });
+
+  it.each([{ timeoutMs: 0 }, { timeoutMs: 2 ** 31 }, { maxBodyBytes: 0 }, { apiKey: "" }, { parallel: 0 }])(
+    "createServer refuses %j",
+    (options) => {
+      expect(() => createServer(model, options)).toThrow(
+        expect.objectContaining({ code: "INVALID_ARGUMENT" }) as Error,
+      );
+    },
+  );
+});
+
+describe("closing", () => {
+  it("takes no more connections, and lets streams end", async () => {
+    const { listen } = await import("#dist/server/listen.js");
+    const server = createServer(model);
+    const { url, close } = await listen(server, { host: "127.0.0.1", port: 0 });
+    const response = await fetch(`${url}/v1/completions`, {
+      method: "POST",
+      body: JSON.stringify({ prompt: "A", max_tokens: 100, logit_bias: endless(model), stream: true }),
+    });
+    const closed = close(30_000);
+    await expect(
+      new Promise((resolve, reject) => {
+        connect(Number(new URL(url).port), "127.0.0.1")
+          .once("connect", resolve)
+          .once("error", reject);
+      }),
+    ).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    const text = await response.text();
+    expect(text.match(/"text":/g)?.length).toBeGreaterThan(50);
+    expect(text).toMatch(/\[DONE\]\n\n$/);
+    await closed;
+  });
+
+  it("ends streams that take longer than it waits, with a reason", async () => {
+    const { listen } = await import("#dist/server/listen.js");
+    const server = createServer(model);
+    const { url, close } = await listen(server, { host: "127.0.0.1", port: 0 });
+    const response = await fetch(`${url}/v1/completions`, {
+      method: "POST",
+      body: JSON.stringify({ prompt: "A", logit_bias: endless(model), stream: true }),
+    });
+    const [text] = await Promise.all([response.text().catch(String), close(50)]);
+    expect(text).not.toContain("[DONE]");
+  });
+});

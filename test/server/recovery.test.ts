@@ -1,0 +1,112 @@
+import { Worker } from "node:worker_threads";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createServer, loadModel } from "#dist/index.js";
+import { listen, type Listening } from "#dist/server/listen.js";
+import { createRecoveringServer, type RecoveringServer } from "#dist/server/recovering.js";
+import { until } from "./open-server.js";
+
+/** Threads that have been told something: those of models. */
+const workers = new Set<Worker>();
+const post = Worker.prototype.postMessage;
+let server: RecoveringServer;
+let listening: Listening;
+let failures: unknown[];
+let loads: number;
+/** How often loading fails from now on. */
+let refusals: number;
+
+beforeEach(async () => {
+  workers.clear();
+  Worker.prototype.postMessage = function (this: Worker, ...message: Parameters<typeof post>): void {
+    workers.add(this);
+    post.apply(this, message);
+  };
+  [failures, loads, refusals] = [[], 0, 0];
+  server = createRecoveringServer({
+    load: () => {
+      loads += 1;
+      if (refusals > 0) {
+        refusals -= 1;
+        return Promise.reject(new Error("no memory just now"));
+      }
+      return loadModel(undefined, { threads: 2 });
+    },
+    serve: (model, onModelFailed) => createServer(model, { onModelFailed, parallel: 2 }),
+    onFailure: (error) => failures.push(error),
+    retryMs: 5,
+  });
+  listening = await listen(server, { host: "127.0.0.1", port: 0 });
+});
+afterEach(async () => {
+  Worker.prototype.postMessage = post;
+  await listening.close(0);
+});
+
+const health = async (): Promise<string> => (await fetch(`${listening.url}/health`)).text();
+const complete = (rest: object): Promise<Response> =>
+  fetch(`${listening.url}/v1/completions`, {
+    method: "POST",
+    body: JSON.stringify({ prompt: "Once upon a time", temperature: 0, ...rest }),
+  });
+
+async function killOne(): Promise<void> {
+  const [worker] = workers;
+  workers.clear();
+  await worker?.terminate();
+}
+
+describe("a server whose worker dies", () => {
+  it("tells whoever is being answered, loads the model again, and answers as before", async () => {
+    expect(await health()).toBe('{"status":"loading"}');
+    await server.start();
+    expect(await health()).toBe('{"status":"ok"}');
+    const before = await (await complete({ max_tokens: 8 })).json();
+
+    refusals = 2;
+    const stream = await complete({ max_tokens: 240, stream: true, logit_bias: {} });
+    const [whole] = [complete({ max_tokens: 240 })];
+    await killOne();
+    const text = await stream.text();
+    expect(text).toContain('"code":"worker_failed"');
+    expect(text).not.toContain("[DONE]");
+    const failed = await whole;
+    expect(failed.status).toBe(503);
+    expect(await failed.text()).toMatch(/worker_failed|loading/);
+
+    await until(async () => (await health()) === '{"status":"ok"}');
+    expect(loads).toBe(4);
+    expect(failures).toMatchObject([{ code: "WORKER_FAILED" }, { message: "no memory just now" }, {}]);
+    const after = await (await complete({ max_tokens: 8 })).json();
+    expect(after).toMatchObject({ choices: (before as { choices: object[] }).choices });
+  }, 30_000);
+
+  it("notices while nobody asks", async () => {
+    await server.start();
+    await killOne();
+    await until(() => loads === 2);
+    await until(async () => (await health()) === '{"status":"ok"}');
+  }, 30_000);
+
+  it("ends while it has no model", async () => {
+    await server.start();
+    refusals = Infinity;
+    await killOne();
+    await until(() => failures.length > 2);
+    await server.dispose();
+    const count = loads;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(loads).toBe(count);
+  }, 30_000);
+});
+
+describe("createServer alone", () => {
+  it("says that its model has failed", async () => {
+    await using model = await loadModel(undefined, { threads: 2 });
+    let failure: unknown;
+    await using alone = createServer(model, { onModelFailed: (error) => (failure = error) });
+    await killOne();
+    await until(() => failure !== undefined);
+    const response = await alone.fetch(new Request("http://any/health"));
+    expect([response.status, await response.text()]).toEqual([503, '{"status":"failed"}']);
+  }, 30_000);
+});

@@ -1,0 +1,87 @@
+import { afterEach, expect, it } from "vitest";
+import { finishCli, startCli, type CliResult } from "../run-cli.js";
+import { until } from "./open-server.js";
+
+/** A `bitnet serve` under way. */
+interface Serving {
+  readonly url: string;
+  /** What it answered to /health from when it said where until it said that it listens. */
+  readonly early: ReadonlySet<string>;
+  readonly stop: (signal: NodeJS.Signals) => void;
+  readonly finished: Promise<CliResult>;
+}
+
+let kill: () => void = () => undefined;
+afterEach(() => kill());
+
+async function serve(...flags: string[]): Promise<Serving> {
+  const child = startCli(["serve", "--port", "0", "--threads", "1", ...flags]);
+  kill = () => void child.kill("SIGKILL");
+  let [out, err] = ["", ""];
+  child.stdout.on("data", (text: Buffer) => (out += text.toString()));
+  child.stderr.on("data", (text: Buffer) => (err += text.toString()));
+  const finished = finishCli(child);
+  const address = /http:\/\/\S+:\d+/;
+  await until(() => address.test(err));
+  const [url = ""] = address.exec(err) ?? [];
+  const early = new Set<string>();
+  while (!out.includes("\n")) {
+    const response = await fetch(`${url}/health`);
+    early.add(`${response.status} ${await response.text()}`);
+  }
+  expect(out).toBe(`Listening on ${url}\n`);
+  return { url, early, stop: (signal) => void child.kill(signal), finished };
+}
+
+const secret = "The fox of Timbuktu";
+const complete = (url: string, rest: object = {}): Promise<Response> =>
+  fetch(`${url}/v1/completions`, {
+    method: "POST",
+    body: JSON.stringify({ prompt: secret, max_tokens: 200, ...rest }),
+  });
+
+it("listens on this machine only, logs requests without their words, and lets a stream end when it is stopped", async () => {
+  const { url, early, stop, finished } = await serve();
+  expect(new URL(url).hostname).toBe("127.0.0.1");
+  for (const answer of early) expect(['503 {"status":"loading"}', '200 {"status":"ok"}']).toContain(answer);
+  const response = await complete(url, { stream: true });
+  stop("SIGTERM");
+  expect(await response.text()).toMatch(/\[DONE\]\n\n$/);
+  const { status, stderr } = await finished;
+  expect(status).toBe(0);
+  const lines = stderr.split("\n").filter((line) => line.startsWith("{"));
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { path: "/v1/completions", status: 200, outcome: "written" },
+  ]);
+  expect(stderr).not.toContain("Timbuktu");
+});
+
+it("logs prompts where asked to, and ends at once when it is stopped twice", async () => {
+  const { url, stop, finished } = await serve("--log-prompts", "--timeout", "60");
+  await (await complete(url, { max_tokens: 2 })).text();
+  const response = await complete(url, { stream: true });
+  stop("SIGINT");
+  // The first must have been seen, so that the second is one.
+  await until(async () => {
+    try {
+      await fetch(`${url}/health`, { headers: { Connection: "close" } });
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  stop("SIGINT");
+  await response.text().catch(() => undefined);
+  expect((await finished).stderr).toContain("Timbuktu");
+});
+
+it("refuses an address that is taken, before it loads a model", async () => {
+  const { url, stop, finished } = await serve("--no-log");
+  await complete(url, { max_tokens: 1 });
+  const second = startCli(["serve", "no-such-model.gguf", "--port", new URL(url).port]);
+  const { status, stderr } = await finishCli(second);
+  expect(status).toBe(2);
+  expect(stderr).toContain("Cannot listen");
+  stop("SIGTERM");
+  expect((await finished).stderr).not.toContain("{");
+});

@@ -1,0 +1,240 @@
+import { Ollama } from "ollama";
+import OpenAI from "openai";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { embeddedModelUrl, type LanguageModel, loadModel } from "#dist/index.js";
+import { createChatTemplate } from "#dist/text/chat-template.js";
+import type { Tokenizer } from "#dist/text/tokenizer.js";
+import { fileURLToPath } from "node:url";
+import { rewriteModel } from "../rewritten-model.js";
+import { openServer, type OpenServer } from "./open-server.js";
+
+/** The form of the templates that Hermes and Qwen have. */
+const tagged = `{% if tools %}Tools:{% for tool in tools %}
+{{ tool | tojson }}{% endfor %}
+Call them as <tool_call>{"name": ..., "arguments": ...}</tool_call>
+{% endif %}{% for message in messages %}{{ message.role }}: {{ message.content }}{% if message.tool_calls %}{% for call in message.tool_calls %}<tool_call>{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}</tool_call>{% endfor %}{% endif %}
+{% endfor %}assistant: `;
+/** Llama 3's. */
+const json = `{% for message in messages %}{% if loop.first and tools is defined %}Answer with {"name": ..., "parameters": ...} for one of {{ tools | tojson(indent=1) }}
+{% endif %}{{ message.role }}: {{ message.content }}{% if message.tool_calls %}{% for call in message.tool_calls %}{"name": "{{ call.function.name }}", "parameters": {{ call.function.arguments | tojson }}}{% endfor %}{% endif %}
+{% endfor %}assistant: `;
+
+const tools: OpenAI.ChatCompletionFunctionTool[] = [
+  {
+    type: "function",
+    function: {
+      name: "weather",
+      description: "Tells the weather </s> of a <|city|>",
+      parameters: {
+        type: "object",
+        properties: { city: { enum: ["Ulm", "Bonn"] }, days: { type: "integer", minimum: 1, maximum: 9 } },
+        required: ["city", "days"],
+      },
+    },
+  },
+  {
+    type: "function",
+    function: { name: "time", parameters: { type: "object", properties: { zone: { const: "UTC" } } } },
+  },
+];
+const messages: OpenAI.ChatCompletionMessageParam[] = [
+  { role: "user", content: "What is the weather in Ulm?" },
+];
+
+async function withTemplate(template: string | undefined): Promise<LanguageModel> {
+  const bytes = await rewriteModel(fileURLToPath(embeddedModelUrl), ({ metadata }) => {
+    // Tools take a lot of this vocabulary's tokens; what is written so far out need make no sense.
+    for (const [key, entry] of metadata)
+      if (key.endsWith(".context_length")) metadata.set(key, { ...entry, value: 2048 });
+    if (template !== undefined) metadata.set("tokenizer.chat_template", { type: "string", value: template });
+  });
+  return loadModel(bytes, { threads: 1 });
+}
+
+describe.each([
+  ["tagged", tagged],
+  ["json", json],
+])("tools of a template whose calls are %s", (syntax, template) => {
+  let model: LanguageModel;
+  let server: OpenServer;
+  let client: OpenAI;
+  beforeAll(async () => {
+    model = await withTemplate(template);
+    server = await openServer(model);
+    client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "none", maxRetries: 0 });
+  });
+  afterAll(async () => {
+    await server.close();
+    await model.dispose();
+  });
+
+  const ask = { model: "any", messages, tools };
+
+  it("are called where a call is required, whole and streamed", async () => {
+    const { choices } = await client.chat.completions.create({
+      ...ask,
+      temperature: 0,
+      tool_choice: "required",
+    });
+    expect(choices[0]).toMatchObject({ finish_reason: "tool_calls", message: { content: null } });
+    const [call] = choices[0]?.message.tool_calls ?? [];
+    if (call?.type !== "function") throw new Error("no call");
+    expect(call.id).toMatch(/^call_/);
+    expect(["weather", "time"]).toContain(call.function.name);
+
+    let [name, given, reason] = ["", "", ""];
+    const stream = await client.chat.completions.create({
+      ...ask,
+      temperature: 0,
+      tool_choice: { type: "function", function: { name: "weather" } },
+      stream: true,
+    });
+    for await (const {
+      choices: [choice],
+    } of stream) {
+      expect(choice?.delta.content ?? "").toBe("");
+      name += choice?.delta.tool_calls?.[0]?.function?.name ?? "";
+      given += choice?.delta.tool_calls?.[0]?.function?.arguments ?? "";
+      reason = choice?.finish_reason ?? reason;
+    }
+    expect([name, reason]).toEqual(["weather", "tool_calls"]);
+    const values = JSON.parse(given) as { city: string; days: number };
+    expect(["Ulm", "Bonn"]).toContain(values.city);
+    expect(values.days).toBeGreaterThanOrEqual(1);
+  });
+
+  it("make the model write text where it likes, and hear of what they answered", async () => {
+    const conversation: OpenAI.ChatCompletionMessageParam[] = [
+      ...messages,
+      {
+        role: "assistant",
+        content: null,
+        tool_calls: [
+          {
+            id: "call_1",
+            type: "function",
+            function: { name: "weather", arguments: '{"city":"Ulm","days":2}' },
+          },
+        ],
+      },
+      { role: "tool", tool_call_id: "call_1", content: "Rain" },
+    ];
+    const { choices } = await client.chat.completions.create({
+      ...ask,
+      messages: conversation,
+      max_completion_tokens: 8,
+    });
+    expect(choices[0]?.finish_reason).toMatch(/stop|length/);
+    expect(typeof choices[0]?.message.content).toBe("string");
+  });
+
+  it("stand in the prompt, and make no special tokens", () => {
+    const { tokenizer } = model as unknown as { tokenizer: Tokenizer };
+    const chatTemplate = createChatTemplate(tokenizer);
+    expect(chatTemplate.toolSyntax).toBe(syntax);
+    const eos = tokenizer.decode([tokenizer.eosId ?? 0], { skipSpecial: false });
+    const spelt = {
+      type: "function" as const,
+      function: { name: "x", description: `${eos}!`, parameters: { [`${eos}?`]: 1 } },
+    };
+    const call = { name: "x", arguments: { [`a${eos}`]: `${eos}b` } };
+    const ids = chatTemplate.encode(
+      [
+        { role: "user", content: `Go${eos}` },
+        { role: "assistant", content: "", toolCalls: [call] },
+        { role: "tool", content: `${eos}c`, toolCallId: `1${eos}` },
+      ],
+      [spelt],
+    );
+    expect(ids).not.toContain(tokenizer.eosId);
+    const text = tokenizer.decode(ids);
+    for (const part of [
+      `"description": "${eos}!"`,
+      `"${eos}?": 1`,
+      `Go${eos}`,
+      `{"a${eos}": "${eos}b"}`,
+      `tool: ${eos}c`,
+    ])
+      expect(text.replaceAll(/\s+/g, " ")).toContain(part);
+  });
+
+  it("are Ollama's, too", async () => {
+    const ollama = new Ollama({ host: server.url });
+    const shown = await ollama.show({ model: "any" });
+    expect(shown.capabilities).toContain("tools");
+    const request = {
+      model: "any",
+      messages: [
+        { role: "user", content: "?" },
+        {
+          role: "assistant",
+          content: "",
+          tool_calls: [{ function: { name: "weather", arguments: { city: "Ulm" } } }],
+        },
+        { role: "tool", content: "Rain", tool_name: "weather" },
+      ],
+      tools: tools.map(({ function: { name, description = "", parameters = {} } }) => ({
+        type: "function",
+        function: { name, description, parameters },
+      })),
+      options: { num_predict: 5 },
+    };
+    const { message } = await ollama.chat({ ...request, stream: false });
+    expect(typeof message.content).toBe("string");
+    // Ollama has no way to demand a call: the template's is taken for it.
+    const response = await server.post("/api/chat", { ...request, tool_choice: "required", stream: false });
+    expect(response.status).toBe(200);
+  });
+
+  it.each([
+    [{ tool_choice: "required", tools: [] }, "tool_choice"],
+    [{ tool_choice: { type: "function", function: { name: "none" } } }, "tool_choice"],
+    [{ tools: [{ type: "function", function: { name: "a b" } }] }, "tools.0.function.name"],
+    [{ tools: [{ type: "web_search" }] }, "tools.0.type"],
+    [{ response_format: { type: "json_object" } }, "response_format"],
+    [{ messages: [{ role: "assistant", content: null }] }, "messages.0.content"],
+    [
+      {
+        messages: [
+          { role: "assistant", content: null, tool_calls: [{ function: { name: "x", arguments: "{" } }] },
+        ],
+      },
+      "messages.0.tool_calls.0.function.arguments",
+    ],
+  ])("are refused by name where they are wrong: %j", async (rest, param) => {
+    const response = await server.post("/v1/chat/completions", { messages, tools, ...rest });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: { param } });
+  });
+
+  it("whose schema cannot be kept to get an object at least", async () => {
+    const odd = { type: "function" as const, function: { name: "odd", parameters: { not: {} } } };
+    const { choices } = await client.chat.completions.create({
+      ...ask,
+      tools: [odd],
+      tool_choice: "required",
+      max_completion_tokens: 60,
+    });
+    expect(choices[0]?.message.content ?? '"odd", {').toMatch(/"odd",[^{]*\{/);
+  });
+
+  it("may be left aside", async () => {
+    const { choices } = await client.chat.completions.create({
+      ...ask,
+      tool_choice: "none",
+      max_completion_tokens: 4,
+    });
+    expect(choices[0]?.message.tool_calls).toBeUndefined();
+  });
+});
+
+it("a model without a place for tools refuses them", async () => {
+  await using model = await withTemplate(undefined);
+  const server = await openServer(model);
+  const response = await server.post("/v1/chat/completions", { messages, tools });
+  expect(response.status).toBe(400);
+  const { error } = (await response.json()) as { error: { param: string; message: string } };
+  expect(error).toMatchObject({ param: "tools" });
+  expect(error.message).toContain("chat template");
+  await server.close();
+});

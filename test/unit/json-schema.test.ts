@@ -1,0 +1,337 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
+import formats from "ajv-formats";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { BitNetError } from "#dist/index.js";
+import { type Automaton, createAutomaton, type State } from "#dist/generation/grammar/automaton.js";
+import { jsonSchemaExpression } from "#dist/generation/grammar/json-schema.js";
+import { compileExpression } from "#dist/generation/grammar/program.js";
+
+const ajv = new Ajv2020({ strict: false, ownProperties: true });
+formats.default(ajv);
+
+function automatonOf(schema: unknown): Automaton {
+  const program = compileExpression(jsonSchemaExpression(schema));
+  if (program === undefined) throw new Error("nothing fits");
+  return createAutomaton(program);
+}
+
+function accepts(automaton: Automaton, text: string): boolean {
+  let state: State | undefined = automaton.start;
+  for (const byte of new TextEncoder().encode(text)) {
+    state = automaton.next(state, byte);
+    if (state === undefined) return false;
+  }
+  return state.accepting;
+}
+
+/** Walks at random to a text that fits; undefined where it takes too long. */
+function walk(automaton: Automaton, random: () => number): string | undefined {
+  const bytes: number[] = [];
+  let state = automaton.start;
+  while (state.open && bytes.length < 2000) {
+    if (state.accepting && random() < 0.5) break;
+    const next: number[] = [];
+    for (let byte = 0; byte < 256; byte += 1) if (automaton.next(state, byte) !== undefined) next.push(byte);
+    // A state that is open and not accepting goes on: otherwise a text could not be completed.
+    expect(next.length).toBeGreaterThan(0);
+    const ending = next.filter((byte) => '"]}'.includes(String.fromCharCode(byte)));
+    const from = ending.length > 0 && random() < 0.5 ? ending : next;
+    const byte = from[Math.floor(random() * from.length)] ?? 0;
+    bytes.push(byte);
+    state = automaton.next(state, byte) ?? state;
+  }
+  if (!state.accepting) return undefined;
+  return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(bytes));
+}
+
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+const names = fc.constantFrom("a", "b", "name", 'q"uote', "ü", "toString");
+const range = (name: string, most: number): fc.Arbitrary<object> =>
+  fc.tuple(fc.nat(most), fc.nat(most), fc.boolean(), fc.boolean()).map(([low, more, hasLow, hasHigh]) => ({
+    ...(hasLow && { [`min${name}`]: low }),
+    ...(hasHigh && { [`max${name}`]: low + more }),
+  }));
+const bound = fc.oneof(
+  fc.integer({ min: -500, max: 500 }),
+  fc.integer({ min: -99999, max: 99999 }).map((value) => value / 1000),
+);
+const numeric = fc
+  .tuple(fc.constantFrom("number", "integer"), bound, fc.nat(1000), fc.nat(15))
+  .map(([type, low, width, flags]) => ({
+    type,
+    ...(flags & 1 && { minimum: low }),
+    ...(flags & 2 && { exclusiveMinimum: low }),
+    ...(flags & 4 && { maximum: low + width + 1 }),
+    ...(flags & 8 && { exclusiveMaximum: low + width + 2 }),
+  }));
+/** Schemas of every supported kind, inside each other. */
+const { schema: schemas } = fc.letrec<{ schema: object; leaf: object }>((tie) => ({
+  leaf: fc.oneof(
+    fc.constantFrom(
+      { type: "boolean" },
+      { type: "null" },
+      { const: { a: [1, "x"] } },
+      { enum: ["red", "re", 3, null, "ä"] },
+      {},
+    ),
+    range("Length", 5).map((limits) => ({ type: "string", ...limits })),
+    numeric,
+    fc
+      .constantFrom(
+        "date",
+        "time",
+        "date-time",
+        "duration",
+        "email",
+        "hostname",
+        "ipv4",
+        "ipv6",
+        "uuid",
+        "uri",
+      )
+      .map((format) => ({ type: "string", format })),
+    fc
+      .constantFrom("^a[b-d]+$", "[0-9]{3}", "^(x|yz)?\\w\\s.$", '^["\\\\]{2}$', "^[^a-z]{1,3}$")
+      .map((pattern) => ({ type: "string", pattern })),
+  ),
+  schema: fc.oneof(
+    { maxDepth: 4, withCrossShrink: true },
+    tie("leaf"),
+    fc
+      .tuple(
+        fc.uniqueArray(fc.tuple(names, tie("schema"), fc.boolean()), {
+          selector: ([name]) => name,
+          maxLength: 4,
+        }),
+        fc.boolean(),
+      )
+      .map(([members, closed]) => ({
+        type: "object",
+        properties: JSON.parse(
+          `{${members.map(([name, schema]) => `${JSON.stringify(name)}:${JSON.stringify(schema)}`).join()}}`,
+        ) as object,
+        required: members.filter(([, , needed]) => needed).map(([name]) => name),
+        ...(closed && { additionalProperties: false }),
+      })),
+    fc
+      .tuple(tie("schema"), range("Items", 3))
+      .map(([items, limits]) => ({ type: "array", items, ...limits })),
+    fc
+      .tuple(fc.array(tie("schema"), { minLength: 1, maxLength: 3 }), tie("schema"), range("Items", 3))
+      .map(([prefixItems, items, limits]) => ({ type: "array", prefixItems, items, ...limits })),
+    tie("schema").map((additionalProperties) => ({ type: "object", additionalProperties, maxProperties: 2 })),
+    fc.array(tie("schema"), { minLength: 1, maxLength: 3 }).map((anyOf) => ({ anyOf })),
+    tie("schema").map((inner) => ({ allOf: [inner] })),
+  ),
+}));
+
+describe("a grammar of a JSON schema", () => {
+  it("fits only what a validator accepts", () => {
+    let finished = 0;
+    fc.assert(
+      fc.property(schemas, fc.nat(), (schema, seed) => {
+        const validate = ajv.compile(schema);
+        const automaton = automatonOf(schema);
+        for (let round = 0; round < 3; round += 1) {
+          const text = walk(automaton, randomFrom(seed + round));
+          if (text === undefined) continue;
+          finished += 1;
+          expect(validate(JSON.parse(text)), `${text} for ${JSON.stringify(schema)}`).toBe(true);
+        }
+      }),
+      { numRuns: 400 },
+    );
+    expect(finished).toBeGreaterThan(800);
+  }, 120_000);
+
+  it("of anything fits any JSON", () => {
+    const automaton = automatonOf(true);
+    fc.assert(
+      fc.property(
+        fc.letrec((tie) => ({
+          value: fc.oneof(
+            { maxDepth: 4 },
+            fc.string({ unit: "grapheme" }),
+            fc.integer(),
+            fc.boolean(),
+            fc.constant(null),
+            fc.array(tie("value")),
+            fc.dictionary(fc.string(), tie("value")),
+          ),
+        })).value,
+        (value) => {
+          expect(accepts(automaton, JSON.stringify(value))).toBe(true);
+        },
+      ),
+    );
+    for (const text of [
+      "",
+      "{",
+      '{"a":}',
+      "[1,]",
+      "01",
+      "+1",
+      ".5",
+      "1.",
+      "tru",
+      '"\n"',
+      '"\\x"',
+      '"\\ud800"',
+      "[1] ",
+    ]) {
+      expect(accepts(automaton, text), text).toBe(false);
+    }
+    expect(accepts(automaton, String.raw`" \"\\\/\b\f\n\r\té\ud83d\ude00"`)).toBe(true);
+  });
+
+  it("fits whole numbers within bounds and no others", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: -12000, max: 12000 }),
+        fc.nat(3000),
+        fc.array(fc.integer({ min: -15000, max: 15000 })),
+        (minimum, width, values) => {
+          const maximum = minimum + width;
+          const automaton = automatonOf({ type: "integer", minimum, maximum });
+          for (const value of [...values, minimum, maximum, minimum - 1, maximum + 1, 0])
+            expect(accepts(automaton, String(value)), `${value} in ${minimum}…${maximum}`).toBe(
+              value >= minimum && value <= maximum,
+            );
+        },
+      ),
+    );
+  });
+
+  it.each([
+    "^a?b*c+$",
+    "b{2,3}",
+    "^(ab|c)+?$",
+    "^[^a]$|bb",
+    "^\\w\\W?$",
+    "^.{0,2}$",
+    "[a-c]$",
+    '^"?\\\\$',
+    "^\\u0061[\\d-]$",
+  ])("fits what the pattern %s matches and nothing else", (pattern) => {
+    const automaton = automatonOf({ type: "string", pattern });
+    const expression = new RegExp(pattern, "u");
+    const letters = fc.constantFrom("a", "b", "c", "1", "-", " ", '"', "\\", "\n", "é", "😀");
+    fc.assert(
+      fc.property(fc.array(letters, { maxLength: 5 }), (units) => {
+        const text = units.join("");
+        expect(accepts(automaton, JSON.stringify(text)), JSON.stringify(text)).toBe(expression.test(text));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("counts characters and not bytes", () => {
+    const automaton = automatonOf({ type: "string", minLength: 2, maxLength: 2 });
+    expect(
+      ["é😀", "\\u00e9\\ud83d\\ude00", "a", "abc"].map((text) => accepts(automaton, `"${text}"`)),
+    ).toEqual([true, true, false, false]);
+  });
+
+  it("follows references, also to itself", () => {
+    const automaton = automatonOf({
+      $ref: "#/$defs/tree",
+      $defs: { tree: { type: "object", properties: { left: { $ref: "#/$defs/tree" } } } },
+    });
+    expect(accepts(automaton, '{"left":{"left":{}}}')).toBe(true);
+    expect(accepts(automaton, '{"left":1}')).toBe(false);
+  });
+
+  it("has a place for every property, in the schema's order, and leaves the optional ones out", () => {
+    const automaton = automatonOf({ properties: { a: {}, b: {}, c: {} }, required: ["b"] });
+    const fitting = ['{"b":1}', '{"a":1,"b":1}', '{"b":1,"c":1}', '{\n  "a": 1,\n  "b": 1,\n  "c": 1\n}'];
+    expect(fitting.map((text) => accepts(automaton, text))).toEqual([true, true, true, true]);
+    expect(['{"a":1}', "{}", '{"b":1,"a":1}', '{"b":1,}'].map((text) => accepts(automaton, text))).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it.each([
+    [{ not: {} }, "not"],
+    [{ type: "array", uniqueItems: true }, "uniqueItems"],
+    [{ type: "object", patternProperties: {} }, "patternProperties"],
+    [{ type: "strin" }, '"type" is "strin"'],
+    [{ properties: { a: { type: "string", pattern: "(?=a)" } } }, "#/properties/a"],
+    [{ type: "string", pattern: "(" }, "no regular expression"],
+    [{ type: "string", format: "iri" }, "format"],
+    [{ type: "number", multipleOf: 0.1 }, "multipleOf"],
+    [{ $ref: "#/$defs/x" }, "names #/$defs/x"],
+    [{ $ref: "http://elsewhere/x" }, "$ref"],
+    [{ $ref: "#" }, "itself"],
+    [{ anyOf: [{ $ref: "#" }, { type: "null" }] }, "itself"],
+    [{ oneOf: [{ type: "string" }, { type: "string", maxLength: 2 }] }, "oneOf"],
+    [{ allOf: [{ type: "string" }, { type: "string" }] }, "allOf"],
+    [{ type: "object", minProperties: 2 }, "minProperties"],
+    [{ type: "array", minItems: 100_000 }, "minItems"],
+    [{ enum: 3 }, "enum"],
+    ["string", "no schema"],
+  ])("is refused by name: %j", (schema, what) => {
+    expect(() => jsonSchemaExpression(schema)).toThrow(what);
+    expect(() => jsonSchemaExpression(schema)).toThrow(BitNetError);
+  });
+
+  it.each([
+    false,
+    { enum: [] },
+    { type: "object", properties: { a: false }, required: ["a"] },
+    { type: "array", minItems: 2, maxItems: 1 },
+    { type: "integer", minimum: 1, maximum: 0 },
+    { type: "object", properties: { a: { $ref: "#" } }, required: ["a"] },
+  ])("is none where no value fits: %j", (schema) => {
+    expect(compileExpression(jsonSchemaExpression(schema))).toBeUndefined();
+  });
+
+  it("takes schemas that can tell their alternatives apart as oneOf", () => {
+    const automaton = automatonOf({
+      oneOf: [
+        { type: "object", properties: { kind: { const: "a" }, x: { type: "null" } }, required: ["kind"] },
+        { type: "object", properties: { kind: { const: "b" } }, required: ["kind"] },
+        { type: "integer" },
+      ],
+    });
+    expect(
+      ['{"kind":"a","x":null}', '{"kind":"b"}', "7", '{"kind":"c"}'].map((text) => accepts(automaton, text)),
+    ).toEqual([true, true, true, false]);
+  });
+
+  it("stays small where a schema was made to be read in ever more ways", () => {
+    const list = (maxItems: number): object => ({ type: "array", items: { $ref: "#" }, maxItems });
+    const automaton = automatonOf({ anyOf: [list(5), list(6), list(7)] });
+    let state = automaton.start;
+    for (let depth = 0; depth < 60; depth += 1) {
+      const next = automaton.next(state, 0x5b);
+      expect(next).toBeDefined();
+      state = next ?? state;
+    }
+  }, 20_000);
+
+  it("survives schemas that are deep, long or wide", () => {
+    let deep: object = {};
+    for (let depth = 0; depth < 5000; depth += 1) deep = { items: deep };
+    expect(() => jsonSchemaExpression(deep)).toThrow("deep");
+    const wide = {
+      type: "object",
+      properties: Object.fromEntries(
+        Array.from({ length: 1500 }, (_, index) => [`p${index}`, { type: "null" }]),
+      ),
+    };
+    expect(accepts(automatonOf(wide), '{"p0":null,"p1499":null}')).toBe(true);
+    const many = { enum: Array.from({ length: 2500 }, (_, index) => "a".repeat(index)) };
+    expect(accepts(automatonOf(many), `"${"a".repeat(2499)}"`)).toBe(true);
+  }, 60_000);
+});

@@ -1,0 +1,90 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createToolReader, type Reading } from "#dist/server/tool-reader.js";
+import type { ToolSyntax } from "#dist/text/chat-template.js";
+
+const names = ["weather", "time"];
+
+/** Reads a text in pieces cut at those places. */
+function read(syntax: ToolSyntax, text: string, cuts: readonly number[] = []): Reading {
+  const reader = createToolReader(syntax, names);
+  const places = [...cuts.map((cut) => cut % (text.length + 1)), 0, text.length].sort((a, b) => a - b);
+  const pieces = places.slice(1).map((end, index) => text.slice(places[index], end));
+  const readings = [...pieces.map((piece) => reader.push(piece)), reader.end()];
+  return {
+    text: readings.map((reading) => reading.text).join(""),
+    calls: readings.flatMap((reading) => reading.calls),
+  };
+}
+
+const call = '{"name": "weather", "arguments": {"city": "Ulm", "days": [1, 2]}}';
+const weather = { name: "weather", arguments: { city: "Ulm", days: [1, 2] } };
+
+describe("a reader of tagged calls", () => {
+  it.each([
+    ["no call, just < and <tool", "no call, just < and <tool", []],
+    [`<tool_call>\n${call}\n</tool_call>`, "", [weather]],
+    [`Let me see.\n\n<tool_call>${call}</tool_call>\n`, "Let me see.", [weather]],
+    [
+      `<tool_call>${call}</tool_call>\n<tool_call>{"name":"time"}</tool_call> and done`,
+      "and done",
+      [weather, { name: "time", arguments: {} }],
+    ],
+    [
+      `<tool_call>{"name":"weather","arguments":"{\\"city\\":\\"Ulm\\"}"}</tool_call>`,
+      "",
+      [{ name: "weather", arguments: { city: "Ulm" } }],
+    ],
+    // An answer that ends instead of the call.
+    [`<tool_call>${call}`, "", [weather]],
+    ["<tool_call>{nonsense</tool_call> x", "<tool_call>{nonsense</tool_call> x", []],
+    ['<tool_call>{"name":"other"}</tool_call>', '<tool_call>{"name":"other"}</tool_call>', []],
+    [
+      '<tool_call>{"name":"time","arguments":[1]}</tool_call>',
+      '<tool_call>{"name":"time","arguments":[1]}</tool_call>',
+      [],
+    ],
+    ["a <tool_call> b", "a<tool_call> b", []],
+    ["ends in spaces  \n", "ends in spaces  \n", []],
+  ])("finds what is in %j, however it is cut", (text, expected, calls) => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(200), { maxLength: 8 }), (cuts) => {
+        expect(read("tagged", text, cuts)).toEqual({ text: expected, calls });
+      }),
+    );
+  });
+
+  it("holds nothing back that is certain", () => {
+    const reader = createToolReader("tagged", names);
+    expect(reader.push("Once upon").text).toBe("Once upon");
+    expect(reader.push(" a time <").text).toBe(" a time");
+    expect(reader.push("b>").text).toBe(" <b>");
+  });
+});
+
+describe("a reader of calls that are the whole answer", () => {
+  it.each([
+    ["A tale { }", "A tale { }", []],
+    [
+      '{"name": "weather", "parameters": {"city": "Ulm"}}',
+      "",
+      [{ name: "weather", arguments: { city: "Ulm" } }],
+    ],
+    [
+      ' {"name":"time","parameters":{}};{"name":"time","parameters":{}}',
+      "",
+      [
+        { name: "time", arguments: {} },
+        { name: "time", arguments: {} },
+      ],
+    ],
+    ['{"name": "weather"', '{"name": "weather"', []],
+    ['{"a": 1}', '{"a": 1}', []],
+  ])("finds what is in %j, however it is cut", (text, expected, calls) => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(200), { maxLength: 8 }), (cuts) => {
+        expect(read("json", text, cuts)).toEqual({ text: expected, calls });
+      }),
+    );
+  });
+});
