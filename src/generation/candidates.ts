@@ -34,6 +34,15 @@ export class Candidates {
     if (count < this.#count) this.#count = count;
   }
 
+  /** Keeps the first `limit` of those that are allowed. */
+  filter(allows: (id: number) => boolean, limit: number): void {
+    let kept = 0;
+    for (let index = 0; index < this.#count && kept < limit; index++) {
+      if (allows(this.id(index))) this.#move(index, kept++);
+    }
+    this.#count = kept;
+  }
+
   /** Takes every token, in the order of the ids instead: for drawing, any order does, and sorting all would be slow. */
   takeAll(logits: Float32Array): void {
     this.#reserve(logits.length);

@@ -21,15 +21,24 @@ export interface Sampler {
    * @param history - the tokens so far, prompt included; only the last `repeatLastN` are looked at.
    * @param among - the only tokens with logits above −Infinity, ascending, where they are known; the same tokens are picked
    *   without it, later.
-   * @param restrict - sets logits of tokens that may not be picked to −Infinity; it is given a copy.
+   * @param guide - says which tokens may be picked.
    * @throws `MODEL_INVALID` if no logit is a number above −Infinity.
    */
   sample(
     logits: Float32Array,
     history: ArrayLike<number>,
     among?: readonly number[],
-    restrict?: (logits: Float32Array) => void,
+    guide?: TokenGuide,
   ): Sample;
+}
+
+/** Which tokens may be picked: one by one, which is slow for all of them, or all at once, which is slow where it is new. */
+export interface TokenGuide {
+  readonly allows: (tokenId: number) => boolean;
+  /** Sets the logits of all others to −Infinity. */
+  readonly restrict: (logits: Float32Array) => void;
+  /** Whether `restrict` has nothing left to find out. */
+  readonly isKnown: () => boolean;
 }
 
 /**
@@ -52,15 +61,9 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
   let restricted = new Float32Array(0);
 
   return {
-    sample(logits, history, among, restrict): Sample {
-      let adjusted = adjust(logits, history);
-      if (restrict !== undefined) {
-        if (restricted.length !== adjusted.length) restricted = new Float32Array(adjusted.length);
-        restricted.set(adjusted);
-        restrict(restricted);
-        adjusted = restricted;
-      }
-      const tokenId = temperature === 0 ? likeliest(adjusted, among) : draw(adjusted, among);
+    sample(logits, history, among, guide): Sample {
+      const adjusted = adjust(logits, history);
+      const tokenId = guide === undefined ? pick(adjusted, among) : pickGuided(adjusted, guide);
       if (!options.logprobs) return { tokenId, logprob: undefined, topLogprobs: undefined };
       const logprobOf = logSoftmax(logits);
       const { topLogprobs: count } = options;
@@ -80,11 +83,38 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
     });
   }
 
+  function pick(logits: Float32Array, among?: readonly number[]): number {
+    return temperature === 0 ? likeliest(logits, among) : draw(logits, among);
+  }
+
+  /**
+   * Where enough of the likeliest tokens are allowed, the others make no difference. That is so inside of strings, where most
+   * of a vocabulary may follow, and walking through all of it would take longer than the model does.
+   */
+  function pickGuided(logits: Float32Array, guide: TokenGuide): number {
+    const limit = temperature === 0 ? 1 : topK;
+    if (limit > 0 && !guide.isKnown()) {
+      candidates.takeLikeliest(logits, 4 * limit + 64);
+      candidates.filter(guide.allows, limit);
+      if (candidates.count === limit) return temperature === 0 ? candidates.id(0) : drawLikeliest();
+    }
+    if (restricted.length !== logits.length) restricted = new Float32Array(logits.length);
+    restricted.set(logits);
+    guide.restrict(restricted);
+    return pick(restricted);
+  }
+
+  /** From the candidates, which are the likeliest, sorted. */
+  function drawLikeliest(): number {
+    if (topP < 1) candidates.truncate(nucleusLength(candidates, totalWeight(candidates), topP));
+    return drawWeighted();
+  }
+
   function draw(logits: Float32Array, among?: readonly number[]): number {
     const hasTopK = topK > 0 && topK < logits.length;
     if (hasTopK) {
       candidates.takeLikeliest(logits, topK, among);
-      if (topP < 1) candidates.truncate(nucleusLength(candidates, totalWeight(candidates), topP));
+      if (candidates.count > 0) return drawLikeliest();
     } else if (topP < 1) {
       takeNucleus(logits);
     } else {

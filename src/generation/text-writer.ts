@@ -75,7 +75,7 @@ export function createTextWriter(
         logits.values.subarray(0, vocabSize),
         history,
         logits.among,
-        guide?.restrict,
+        guide,
       );
       generatedTokens += 1;
       history.push(tokenId);

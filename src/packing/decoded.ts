@@ -1,5 +1,5 @@
 import type { MatrixRole } from "../architectures/description.js";
-import { throwIfAborted } from "../errors.js";
+import { BitNetError, throwIfAborted } from "../errors.js";
 import type { TensorInfo } from "../files/model-file.js";
 import type { PackedMatrix } from "./packed.js";
 import { corrupt, type Packer, type Packing } from "./packing.js";
@@ -18,6 +18,25 @@ export const decodedPackers: Readonly<Record<string, Packer>> = Object.fromEntri
 /** Weights decoded before the event loop gets a turn. */
 const pieceElements = 1 << 20;
 
+/** @throws BitNetError FILE_CORRUPT with the byte of the file. */
+function decode(
+  packing: Packing,
+  tensor: TensorInfo,
+  begin: number,
+  bytes: Uint8Array,
+  elements: number,
+): Float32Array {
+  try {
+    const values = tensor.format?.decode(bytes, elements);
+    if (values?.every(Number.isFinite)) return values;
+  } catch (cause) {
+    if (!(cause instanceof BitNetError) || cause.code !== "FILE_CORRUPT") throw cause;
+    const { offset } = cause.details;
+    throw corrupt(packing, tensor, begin + (typeof offset === "number" ? offset : 0), cause.message);
+  }
+  throw corrupt(packing, tensor, begin, `a block of ${tensor.type} holds weights that are not finite`);
+}
+
 async function packDecoded(
   packing: Packing,
   tensor: TensorInfo,
@@ -33,10 +52,7 @@ async function packDecoded(
     const count = Math.min(pieceRows, rows - row);
     const begin = row * rowBytes;
     const bytes = await tensor.source.read(tensor.offset + begin, count * rowBytes);
-    const values = tensor.format?.decode(bytes, count * cols);
-    if (!values?.every(Number.isFinite)) {
-      throw corrupt(packing, tensor, begin, `a block of ${tensor.type} holds weights that are not finite`);
-    }
+    const values = decode(packing, tensor, begin, bytes, count * cols);
     const place = { region, address: address + row * cols * 4 };
     memories
       .view(place, values.byteLength)

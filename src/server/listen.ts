@@ -37,7 +37,7 @@ export async function listen(
   await new Promise<void>((resolve, reject) => {
     http.once("error", (cause) =>
       reject(
-        new BitNetError("INVALID_ARGUMENT", `Cannot listen at ${host}, port ${port}: ${cause.message}`, {
+        new BitNetError("INVALID_ARGUMENT", `Cannot listen at ${host}, port ${port}: ${whyNot(cause)}`, {
           cause,
           details: { host, port },
         }),
@@ -65,4 +65,11 @@ export async function listen(
     await closed;
   }
   return { url: `http://${name}:${address.port}`, close };
+}
+
+function whyNot(cause: Error & { readonly code?: string }): string {
+  if (cause.code === "EADDRINUSE")
+    return "another program listens there; choose another port, or 0 for a free one";
+  if (cause.code === "EACCES") return "this user may not; choose a port from 1024";
+  return cause.message;
 }

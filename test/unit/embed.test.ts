@@ -119,6 +119,7 @@ describe("embed", () => {
     const words = "Given a web search query, retrieve relevant passages that answer the query";
     for (const [name, keys, prefix] of [
       [seven, { "qwen3.context_length": 400 }, `Instruct: ${words}\nQuery: `],
+      [gemma, { "gemma3.context_length": 400 }, `Instruct: ${words}\nQuery: `],
       [qwen, { "qwen3.context_length": 400, "qwen3.pooling_type": 3 }, `Instruct: ${words}\nQuery:`],
       [qwen, { "qwen3.context_length": 400 }, ""],
       [plain, {}, ""],

@@ -1,11 +1,8 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { ModelFile, TensorInfo } from "#dist/files/model-file.js";
-import { packedBytes, packMatrix, readRow } from "#dist/packing/pack.js";
-import { matrixBytes, type PackedMatrix } from "#dist/packing/packed.js";
-import { bytesSource } from "#dist/platform/memory-source.js";
-import { type CompiledKernels, compileKernels, instantiateKernels } from "#dist/wasm/kernel-build.js";
-import { createMemories } from "#dist/wasm/memory.js";
+import { matrixBytes } from "#dist/packing/packed.js";
+import { type CompiledKernels, compileKernels } from "#dist/wasm/kernel-build.js";
+import { firstByte, type Packed, packOne } from "../packing-bench.js";
 import { formatOf } from "../reformatted-model.js";
 
 /** Formats whose blocks hold a scale, and where in a block it is. */
@@ -22,64 +19,8 @@ beforeAll(async () => {
   compiled = await compileKernels();
 });
 
-interface Packed {
-  readonly matrix: PackedMatrix;
-  /** The weights as f32, row by row, as an embedding reads them. */
-  readonly weights: Float32Array;
-  readonly estimatedBytes: number;
-  readonly usedBytes: number;
-  readonly reportedBytes: number;
-}
-
-/** Where the tensor begins in its file. */
-const firstByte = 96;
-
-/** Packs one tensor of a file that has nothing else. */
-async function pack(name: string, rows: number, cols: number, data: Uint8Array): Promise<Packed> {
-  const format = formatOf(name);
-  const bytes = new Uint8Array(firstByte + data.length);
-  bytes.set(data, firstByte);
-  const tensor: TensorInfo = {
-    name: "w",
-    shape: [cols, rows],
-    type: format.name,
-    typeId: format.id,
-    format,
-    offset: firstByte,
-    bytes: data.length,
-    source: bytesSource(bytes),
-  };
-  const file: ModelFile = {
-    container: "gguf",
-    version: 3,
-    source: bytesSource(bytes),
-    metadata: new Map(),
-    metadataTypes: new Map(),
-    tensors: new Map([["w", tensor]]),
-  };
-
-  const memories = createMemories(64 << 20);
-  const { index: region, memory } = memories.addRegion();
-  const kernels = instantiateKernels(compiled.module, memory);
-  let reportedBytes = 0;
-  const packing = {
-    file,
-    memories,
-    kernels: () => kernels,
-    onBytes: (count: number) => void (reportedBytes += count),
-    signal: undefined,
-  };
-  const role = { tensor: "w", rows, cols, outputScale: undefined };
-  const matrix = await packMatrix(packing, role, region);
-  const usedBytes = memories.regions[region]?.usedBytes ?? 0;
-  const weights = new Float32Array(rows * cols);
-  const row = memories.allocate(region, cols * 4, "a test");
-  for (let r = 0; r < rows; r += 1) {
-    readRow(kernels, matrix, r, row);
-    weights.set(new Float32Array(memory.buffer, row, cols), r * cols);
-  }
-  return { matrix, weights, usedBytes, reportedBytes, estimatedBytes: packedBytes(file, role) };
-}
+const pack = (name: string, rows: number, cols: number, data: Uint8Array): Promise<Packed> =>
+  packOne(compiled, name, [rows, cols], data);
 
 /** Bytes that a format takes, with scales out of a few. */
 function blocksArbitrary(

@@ -236,3 +236,40 @@ describe("resolveGenerateOptions", () => {
     },
   );
 });
+
+describe("a guided sampler", () => {
+  test("picks the same tokens whether it asks for the likeliest only or for all", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: -40, max: 40 }), { minLength: 400, maxLength: 600 }),
+        fc.constantFrom(0.02, 0.3, 0.9),
+        fc.record({
+          temperature: fc.constantFrom(0, 1),
+          topK: fc.constantFrom(0, 1, 8, 40),
+          topP: fc.constantFrom(0.9, 1),
+          presencePenalty: fc.constantFrom(0, 1),
+        }),
+        fc.nat(),
+        (values, share, options, seed) => {
+          const logits = Float32Array.from(values, (value) => value / 4);
+          // Some tokens, by chance; the first in any case.
+          const allows = (id: number): boolean =>
+            id === 0 || ((id * 2654435761 + seed) >>> 0) % 1000 < share * 1000;
+          const restrict = (all: Float32Array): void => {
+            for (let id = 0; id < all.length; id += 1) if (!allows(id)) all[id] = -Infinity;
+          };
+          const [lazy, full] = [false, true].map((known) => {
+            const sampler = createSampler(resolveGenerateOptions(options), seed);
+            const guide = { allows, restrict, isKnown: () => known };
+            return Array.from(
+              { length: 5 },
+              () => sampler.sample(logits, [1, 2, 3], undefined, guide).tokenId,
+            );
+          });
+          expect(lazy).toEqual(full);
+          expect(full?.every(allows)).toBe(true);
+        },
+      ),
+    );
+  });
+});

@@ -13,11 +13,15 @@ export interface Grammar {
 
 /** Keeps a text to a grammar, token by token. */
 export interface TextGuide {
+  /** Whether a token can come next. */
+  allows(tokenId: number): boolean;
   /**
    * Sets the logits of tokens that cannot come next to −Infinity.
    * @throws BitNetError MODEL_INVALID if none can: the vocabulary has no token for what must follow.
    */
   restrict(logits: Float32Array): void;
+  /** Whether `restrict` knows them already. */
+  isKnown(): boolean;
   /** Goes on by a token that may come next. @returns whether nothing can follow it. */
   accept(tokenId: number): boolean;
 }
@@ -60,6 +64,14 @@ export function createGrammar(expression: Expression): Grammar {
     start(tokenizer): TextGuide {
       let state = automaton.start;
       return {
+        isKnown: () => marks.get(tokenizer)?.has(state) === true,
+        allows(tokenId): boolean {
+          if (tokenizer.endOfGenerationIds.has(tokenId)) return state.accepting;
+          const bytes = tokenizer.tokenBytes(tokenId);
+          let at: State | undefined = state;
+          for (const byte of bytes) if (at !== undefined) at = automaton.next(at, byte);
+          return bytes.length > 0 && at !== undefined;
+        },
         restrict(logits): void {
           const bits = marksAfter(state, tokenizer);
           for (let id = 0; id < logits.length; id += 1) {

@@ -15,18 +15,20 @@ const orders = new WeakMap<Tokenizer, TokenOrder>();
 export function tokenOrder(tokenizer: Tokenizer): TokenOrder {
   const known = orders.get(tokenizer);
   if (known !== undefined) return known;
-  const spelt: { readonly id: number; readonly bytes: Uint8Array }[] = [];
+  const idsOf = new Map<string, number[]>();
   for (let id = 0; id < tokenizer.vocabSize; id += 1) {
     const bytes = tokenizer.tokenBytes(id);
-    if (bytes.length > 0 && !tokenizer.endOfGenerationIds.has(id)) spelt.push({ id, bytes });
+    if (bytes.length === 0 || tokenizer.endOfGenerationIds.has(id)) continue;
+    // Strings with a letter a byte: engines sort them ten times as fast as arrays by a function.
+    const letters = String.fromCharCode(...bytes);
+    const known = idsOf.get(letters);
+    if (known === undefined) idsOf.set(letters, [id]);
+    else known.push(id);
   }
-  spelt.sort((a, b) => Buffer.compare(a.bytes, b.bytes));
-  const shared = Uint16Array.from(spelt, ({ bytes }, index) => commonBytes(bytes, spelt[index - 1]?.bytes));
-  const order = {
-    ids: Int32Array.from(spelt, ({ id }) => id),
-    bytes: spelt.map(({ bytes }) => bytes),
-    shared,
-  };
+  const ids = [...idsOf.keys()].sort().flatMap((letters) => idsOf.get(letters) ?? []);
+  const bytes = ids.map((id) => tokenizer.tokenBytes(id));
+  const shared = Uint16Array.from(bytes, (each, index) => commonBytes(each, bytes[index - 1]));
+  const order = { ids: Int32Array.from(ids), bytes, shared };
   orders.set(tokenizer, order);
   return order;
 }

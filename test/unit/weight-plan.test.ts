@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { describeModel, type ModelDescription } from "#dist/architectures/index.js";
+import { openModelFile } from "#dist/files/index.js";
+import { loadModel } from "#dist/language-model.js";
+import { estimateMemory } from "#dist/model/memory-estimate.js";
+import { planWeights, type WeightPlan } from "#dist/model/load-model.js";
+import { packedBytes } from "#dist/packing/pack.js";
+import { bytesSource } from "#dist/platform/memory-source.js";
+import { createConvertWorkbench } from "../convert-workbench.js";
+import { storytellerPath } from "../golden-path.js";
+
+const { converted } = createConvertWorkbench();
+
+async function planOf(
+  bytes: Uint8Array,
+): Promise<{ plan: WeightPlan; estimate: number; description: ModelDescription }> {
+  const file = await openModelFile(bytesSource(bytes));
+  const description = describeModel(file);
+  const bytesOf = (role: Parameters<typeof packedBytes>[1]): number => packedBytes(file, role);
+  const plan = planWeights(file, description, { head: "auto", sparsity: "auto" }, bytesOf);
+  const { weights } = estimateMemory(file, description, { contextLength: 64, threads: 1, bytesOf });
+  return { plan, estimate: weights, description };
+}
+
+describe("planWeights", () => {
+  it.each(["i2_s", "tq1_0", "tq2_0", "q2_0"])(
+    "counts a copy by columns as its codes, whatever else rows have: %s",
+    async (type) => {
+      const { bytes } = await converted(storytellerPath, { type });
+      const { plan, estimate, description } = await planOf(bytes);
+      const codes = description.layers.map(({ down: { matrix } }) => (matrix.rows * matrix.cols) / 4);
+      expect(plan.columnBytes).toEqual(codes);
+
+      // What is planned is what the model then takes, but for the table of angles; of a format of groups, besides the scales that turn out to be one.
+      await using model = await loadModel(bytes, { threads: 1, contextLength: 64 });
+      const scales = type === "i2_s" ? 0 : 0.15 * estimate;
+      expect(model.info.memoryBytes.weights).toBeGreaterThan((estimate - scales) * 0.99);
+      expect(model.info.memoryBytes.weights).toBeLessThan(estimate * 1.02);
+    },
+  );
+});
