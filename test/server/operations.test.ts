@@ -149,7 +149,8 @@ describe("a request that takes too long", () => {
       const response = await server.fetch(request);
       const reader = response.body?.getReader();
       await reader?.read();
-      await until(() => server.stats.generatedTokens === 50);
+      // Usually because all has been written; on a busy machine because its time was over by then.
+      await until(() => server.stats.active === 0);
       await expect(reader?.closed).rejects.toMatchObject({ code: "ABORTED" });
     });
   });
