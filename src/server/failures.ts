@@ -61,5 +61,7 @@ export function failureResponse(failure: Failure, path: string): Response {
   // Places come free at any moment.
   if (failure.status === 429 || failure.code === "loading") headers["Retry-After"] = "1";
   if (failure.status === 401) headers["WWW-Authenticate"] = "Bearer";
+  // Answered before the body was read: what is left of it may end the connection, so no other request must be sent on it.
+  if (failure.status === 413) headers.Connection = "close";
   return Response.json(failureBody(failure, path), { status: failure.status, headers });
 }

@@ -16,15 +16,24 @@ export interface Listening {
   close(limitMs: number): Promise<void>;
 }
 
+/** Where to listen, and how. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+  /** Closes connections on which nothing has moved for so long, such as those of readers that stopped before a last byte. Default 0, never. */
+  readonly idleMs?: number;
+}
+
 /** @throws BitNetError INVALID_ARGUMENT if the address is taken or not this machine's. */
 export async function listen(
   server: Pick<Server, "fetch" | "dispose">,
-  { host, port }: { readonly host: string; readonly port: number },
+  { host, port, idleMs = 0 }: Address,
 ): Promise<Listening> {
   // Those who mount `fetch` elsewhere do not load it.
   const { createAdaptorServer } = await import("@hono/node-server");
   const http = createAdaptorServer({ fetch: (request) => server.fetch(request) }) as HttpServer;
   http.keepAliveTimeout = keepAliveMs;
+  http.setTimeout(idleMs);
   await new Promise<void>((resolve, reject) => {
     http.once("error", (cause) =>
       reject(

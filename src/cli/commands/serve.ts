@@ -21,6 +21,8 @@ interface ServeFlags extends Readonly<Record<string, unknown>> {
 
 /** How long texts that are being written may take to end after Ctrl-C. */
 const stopGraceMs = 10_000;
+/** How much longer than a request may take a connection may be silent. */
+const idleSeconds = 60;
 
 const help = `
 Speaks the protocols of OpenAI (/v1/...) and Ollama (/api/...); a chat page is at /, figures are at /metrics. The key can
@@ -82,7 +84,9 @@ async function serveModel(path: string | undefined, flags: ServeFlags, terminal:
   });
   try {
     // Before the model is there: who asks meanwhile is told so, and an address that is taken shows at once.
-    const listening = await listen(server, { host: flags.host, port: flags.port });
+    const { host, port } = flags;
+    // No request takes longer, so nobody waits for what is closed.
+    const listening = await listen(server, { host, port, idleMs: (flags.timeout + idleSeconds) * 1000 });
     let graceMs = 0;
     try {
       terminal.note(`Loading the model; ${listening.url} answers when it is there`);
