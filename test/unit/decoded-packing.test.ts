@@ -43,13 +43,11 @@ describe.each(formats)("packMatrix of $name", ({ name, halvesAt }) => {
     const matrices = fc
       .tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 3 }))
       .chain(([rows, perRow]) =>
-        fc
-          .array(block, { minLength: rows * perRow, maxLength: rows * perRow })
-          .map((blocks) => ({
-            rows,
-            cols: perRow * blockElements,
-            data: new Uint8Array(Buffer.concat(blocks)),
-          })),
+        fc.array(block, { minLength: rows * perRow, maxLength: rows * perRow }).map((blocks) => ({
+          rows,
+          cols: perRow * blockElements,
+          data: new Uint8Array(Buffer.concat(blocks)),
+        })),
       );
     await fc.assert(
       fc.asyncProperty(matrices, async ({ rows, cols, data }) => {
