@@ -111,6 +111,23 @@ describe.each(models)("$name", ({ source, available }) => {
     expect(await model.complete(sampledPrompt, sampling)).toBe(sampledText);
   });
 
+  it.for([
+    { sparsity: "on", head: "screened", threads: 2 },
+    { sparsity: "on", head: "screened", threads: 3, wide256: false },
+    { sparsity: "on", head: "screened", threads: 1, kernelBuild: "simd128" },
+  ] as const)(
+    "writes the same tokens with every lever pulled at once: %j, and drafts",
+    async (options, context) => {
+      needsData(context);
+      const wanted = { maxTokens: 60, temperature: 0, speculation: "off" } as const;
+      await using model = await loadModel(path, options);
+      for (const prompt of [sampledPrompt, "the king said, the king said,"]) {
+        const text = await model.complete(prompt, { ...wanted, speculation: "prompt-lookup" });
+        expect(text).toBe(await reference.complete(prompt, wanted));
+      }
+    },
+  );
+
   it("gives the last of all logits when asked for the last", async (context) => {
     needsData(context);
     await requirePieces(reference, [ids.length]);
