@@ -1,16 +1,13 @@
-// From ternary blocks on disk to ternary-groups (matmul-ternary-groups); weight-formats/ in TypeScript defines what they mean.
+// From ternary blocks on disk to ternary-groups (ternary-group-tiles); weight-formats/ in TypeScript defines what they mean.
 //
 // Every function here takes whole rows of blocks and gives, for each, its codes and a scale for every group, both filled up as
 // the layout wants. A group of zeros gets the scale zero, and a group with the scale zero gets codes of zeros, so that equal
 // weights are packed to equal bytes. They return 0, or 1 + the index of the first block that is damaged: its scale is not
 // finite or, where no writer makes a code 3, it holds one.
 
+import { BLOCK_BYTES } from "../simd/dot";
 import { IEEE_HALF_UNIT } from "../simd/half";
 
-/** Bytes of 128 codes. */
-// @ts-ignore: decorator
-@inline
-const BLOCK_BYTES: usize = 32;
 /** Codes of 1, which is zero, in all places of a byte. */
 // @ts-ignore: decorator
 @inline

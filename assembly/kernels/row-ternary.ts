@@ -1,9 +1,6 @@
 // Single rows of ternary matrices as f32: embeddings.
 
-/** Bytes of 128 codes. */
-// @ts-ignore: decorator
-@inline
-const BLOCK_BYTES: usize = 32;
+import { BLOCK_BYTES } from "../simd/dot";
 
 /** y[k] = (code − 1) · scale for 32 weights, whose codes are in the bits shift, shift + 1 of as many bytes. */
 // @ts-ignore: decorator

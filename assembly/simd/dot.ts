@@ -19,6 +19,15 @@ const CODE_MASKS = memory.data<u8>([
 
 const PAIR_ONES = memory.data<u16>([1, 1, 1, 1, 1, 1, 1, 1]);
 
+/** Bytes of a block of 128 weights, two bits each. */
+// @ts-ignore: decorator
+@inline
+export const BLOCK_BYTES: usize = 32;
+/** Bytes of the 128 activations that a block meets. */
+// @ts-ignore: decorator
+@inline
+export const BLOCK_COLS: usize = 128;
+
 /**
  * Blocks of 128 weights (codes 0…2) after which 16-bit sums are flushed: each half of a block has sums of its own and adds 4 pair sums
  * to a lane, 8 · 4 · 512 = 16384 < 2¹⁵.
