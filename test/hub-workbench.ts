@@ -1,9 +1,11 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect } from "vitest";
+import { BitNetError } from "#dist/errors.js";
 import { fetchModel, type FetchedModel, type FetchOptions } from "#dist/hub/index.js";
 import { usualTiming } from "#dist/hub/timing.js";
-import { type HubServer, startHubServer } from "./hub-server.js";
+import { type HubServer, repoOf, sha256, startHubServer } from "./hub-server.js";
 
 /**
  * As patient as the real one in tries, and not in time; but where a busy machine could make a test take one thing for another,
@@ -26,12 +28,31 @@ export interface HubWorkbench {
   /** For commands: whatever the tester has set of it is unset. */
   readonly environment: Readonly<Record<string, string>>;
   fetch(name: string, options?: FetchOptions): Promise<FetchedModel>;
+  /** Has the hub serve `benchModel` as owner/repo. */
+  serveModel(access?: "public" | "gated" | "private"): void;
+  /** What every download of it must end with, however it went. */
+  expectModel(path: string): Promise<void>;
   /** Names of all blobs, of parts of them and of locks. */
   blobNames(repo: string): Promise<readonly string[]>;
   blobFolder(repo: string): string;
   /** Forgets requests and mishaps, and empties the cache. */
   reset(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** The file that the workbench's hub serves, its checksum, and its name. */
+export const benchModel = noise(1_000_000);
+export const benchSum = sha256(benchModel);
+export const benchName = "hf:owner/repo/folder/model.gguf";
+
+/** What a call failed with, which must be one of our errors. */
+export async function failure(promise: Promise<unknown>): Promise<BitNetError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(BitNetError);
+  return error as BitNetError;
 }
 
 export async function openHubWorkbench(): Promise<HubWorkbench> {
@@ -47,6 +68,8 @@ export async function openHubWorkbench(): Promise<HubWorkbench> {
   };
   const blobFolder = (repo: string): string =>
     join(folder, "hub", `models--${repo.replace("/", "--")}`, "blobs");
+  const blobNames = async (repo: string): Promise<readonly string[]> =>
+    (await readdir(blobFolder(repo)).catch(() => [])).sort();
   return {
     server,
     folder,
@@ -58,7 +81,15 @@ export async function openHubWorkbench(): Promise<HubWorkbench> {
         environment: { ...environment, ...options.environment },
         timing: options.timing ?? quickTiming,
       }),
-    blobNames: async (repo) => (await readdir(blobFolder(repo)).catch(() => [])).sort(),
+    serveModel(access = "public") {
+      const files = { "folder/model.gguf": benchModel, "README.md": "# Model" };
+      server.repos.set("owner/repo", repoOf(files, access));
+    },
+    async expectModel(path) {
+      expect(sha256(await readFile(path))).toBe(benchSum);
+      expect(await blobNames("owner/repo")).toEqual([benchSum]);
+    },
+    blobNames,
     async reset() {
       server.forget();
       server.repos.clear();

@@ -1,19 +1,12 @@
 import type { MatrixRole } from "../architectures/description.js";
 import { throwIfAborted } from "../errors.js";
 import type { TensorInfo } from "../files/model-file.js";
-import type { GroupSize, Kernels } from "../wasm/kernels.js";
+import type { GroupSize, Kernels, PackBlocks } from "../wasm/kernels.js";
 import { groupCodeBytes, groupScaleBytes, type PackedMatrix } from "./packed.js";
 import { corrupt, type Packer, type Packing, pieceBytes } from "./packing.js";
 
 /** Repacks whole rows of a type's blocks; returns 0, or 1 + the index of the first damaged block. */
-type Repack = (
-  kernels: Kernels,
-  blocksAddress: number,
-  rows: number,
-  cols: number,
-  codesAddress: number,
-  scalesAddress: number,
-) => number;
+type Repack = (kernels: Kernels, ...blocks: Parameters<PackBlocks>) => number;
 
 /** The groups that a tensor's weights may come in; none where it is of another type. */
 export function groupSizesOf({ type }: TensorInfo): readonly GroupSize[] {

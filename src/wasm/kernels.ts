@@ -284,7 +284,7 @@ type MatmulFloat = (
   accumulate: number,
 ) => void;
 
-type PackBlocks = (
+export type PackBlocks = (
   blocksAddress: number,
   rows: number,
   cols: number,

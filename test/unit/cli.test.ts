@@ -4,6 +4,22 @@ import { runCli } from "../run-cli.js";
 
 const packageJson = new URL("../../package.json", import.meta.url);
 
+const commandNames = [
+  "run",
+  "chat",
+  "serve",
+  "embed",
+  "pull",
+  "list",
+  "rm",
+  "inspect",
+  "convert",
+  "dummy",
+  "bench",
+  "perplexity",
+  "eval",
+];
+
 describe("bitnet", () => {
   it("prints its version", async () => {
     const { version } = JSON.parse(readFileSync(packageJson, "utf8")) as { version: string };
@@ -13,38 +29,11 @@ describe("bitnet", () => {
   it("--help names every command on standard output, with examples", async () => {
     const { stdout, stderr, status } = await runCli(["--help"]);
     expect([stderr, status]).toEqual(["", 0]);
-    for (const name of [
-      "run",
-      "chat",
-      "embed",
-      "pull",
-      "list",
-      "rm",
-      "inspect",
-      "convert",
-      "dummy",
-      "bench",
-      "perplexity",
-      "eval",
-    ])
-      expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
+    for (const name of commandNames) expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
     expect(stdout).toContain("Examples:");
   });
 
-  it.each([
-    "run",
-    "chat",
-    "embed",
-    "pull",
-    "list",
-    "rm",
-    "inspect",
-    "convert",
-    "dummy",
-    "bench",
-    "perplexity",
-    "eval",
-  ])("%s --help has examples and hides the flags for experiments", async (name) => {
+  it.each(commandNames)("%s --help has examples and hides the flags for experiments", async (name) => {
     const { stdout, status } = await runCli([name, "--help"]);
     expect(status).toBe(0);
     expect(stdout).toContain(`Usage: bitnet ${name}`);

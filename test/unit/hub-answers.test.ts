@@ -2,9 +2,16 @@ import type { ServerResponse } from "node:http";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { BitNetError } from "#dist/errors.js";
-import { acceptedToken, refuse, repoOf, sha256, startHubServer } from "../hub-server.js";
-import { type HubWorkbench, noise, openHubWorkbench, quickTiming } from "../hub-workbench.js";
+import { acceptedToken, refuse, sha256, startHubServer } from "../hub-server.js";
+import {
+  benchModel as model,
+  benchName as name,
+  benchSum as sum,
+  failure,
+  type HubWorkbench,
+  openHubWorkbench,
+  quickTiming,
+} from "../hub-workbench.js";
 
 let bench: HubWorkbench;
 beforeAll(async () => {
@@ -13,17 +20,6 @@ beforeAll(async () => {
 afterEach(() => bench.reset());
 afterAll(() => bench.close());
 
-const model = noise(1_000_000);
-const sum = sha256(model);
-const name = "hf:owner/repo/folder/model.gguf";
-
-function serveModel(access: "public" | "gated" | "private" = "public"): void {
-  bench.server.repos.set(
-    "owner/repo",
-    repoOf({ "folder/model.gguf": model, "README.md": "# Model" }, access),
-  );
-}
-
 /** An address where nobody answers. */
 async function closedEndpoint(): Promise<string> {
   const server = await startHubServer();
@@ -31,31 +27,16 @@ async function closedEndpoint(): Promise<string> {
   return server.endpoint;
 }
 
-async function failure(promise: Promise<unknown>): Promise<BitNetError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(BitNetError);
-  return error as BitNetError;
-}
-
-/** What every download must end with, however it went. */
-async function expectModel(path: string): Promise<void> {
-  expect(sha256(await readFile(path))).toBe(sum);
-  expect(await bench.blobNames("owner/repo")).toEqual([sum]);
-}
-
 describe("a server that is busy or broken", () => {
   it.each([429, 500, 502, 503, 504, 408])("is asked again after %d", async (status) => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("resolve", (response) => refuse(response, status, "", "busy"));
     bench.server.next("blob", (response) => refuse(response, status, "", "busy"), 2);
-    await expectModel((await bench.fetch(name)).path);
+    await bench.expectModel((await bench.fetch(name)).path);
   });
 
   it("waits as long as the server asks it to", async () => {
-    serveModel();
+    bench.serveModel();
     const times: number[] = [];
     bench.server.next("resolve", (response) => {
       times.push(performance.now());
@@ -65,13 +46,13 @@ describe("a server that is busy or broken", () => {
       times.push(performance.now());
       return right();
     });
-    await expectModel((await bench.fetch(name)).path);
+    await bench.expectModel((await bench.fetch(name)).path);
     // A lower bound: nothing that a slow machine can break.
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(950);
   });
 
   it("does not wait for what would take too long, and says when to come back", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("resolve", (response) => response.writeHead(429, { "retry-after": "3600" }).end(), 9);
     const error = await failure(bench.fetch(name));
     expect(error.message).toMatch(/too many requests \(status 429\); try again in 3600 seconds/);
@@ -83,7 +64,7 @@ describe("a server that is busy or broken", () => {
   });
 
   it("is given up after some tries", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("resolve", (response) => refuse(response, 500, "", "oops"), 100);
     const error = await failure(bench.fetch(name));
     expect(error).toMatchObject({ code: "DOWNLOAD_FAILED", details: { status: 500 } });
@@ -97,7 +78,7 @@ describe("a server that is busy or broken", () => {
   });
 
   it("HF_HUB_OFFLINE asks nothing, and says so", async () => {
-    serveModel();
+    bench.serveModel();
     const error = await failure(bench.fetch(name, { environment: { HF_HUB_OFFLINE: "1" } }));
     expect(error.message).toMatch(/HF_HUB_OFFLINE is set, and the model is not in the cache/);
     expect(bench.server.requests).toEqual([]);
@@ -111,7 +92,7 @@ describe("a model that is refused says what to do:", () => {
   it.each<[string, () => unknown, string, object, string, RegExp]>([
     [
       "no such repository",
-      () => serveModel(),
+      () => bench.serveModel(),
       "hf:owner/nothing/m.gguf",
       {},
       "ACCESS_DENIED",
@@ -119,7 +100,7 @@ describe("a model that is refused says what to do:", () => {
     ],
     [
       "no such repository, with a token",
-      () => serveModel(),
+      () => bench.serveModel(),
       "hf:owner/nothing",
       withToken,
       "FILE_NOT_FOUND",
@@ -127,7 +108,7 @@ describe("a model that is refused says what to do:", () => {
     ],
     [
       "a private one",
-      () => serveModel("private"),
+      () => bench.serveModel("private"),
       name,
       {},
       "ACCESS_DENIED",
@@ -135,7 +116,7 @@ describe("a model that is refused says what to do:", () => {
     ],
     [
       "a gated one",
-      () => serveModel("gated"),
+      () => bench.serveModel("gated"),
       name,
       {},
       "ACCESS_DENIED",
@@ -143,16 +124,16 @@ describe("a model that is refused says what to do:", () => {
     ],
     [
       "a wrong token",
-      () => serveModel(),
+      () => bench.serveModel(),
       name,
       withWrongToken,
       "ACCESS_DENIED",
       /HF_TOKEN is refused.*settings\/tokens/,
     ],
-    ["no such revision", () => serveModel(), `${name}@v9`, {}, "FILE_NOT_FOUND", /no revision "v9"/],
+    ["no such revision", () => bench.serveModel(), `${name}@v9`, {}, "FILE_NOT_FOUND", /no revision "v9"/],
     [
       "no such file",
-      () => serveModel(),
+      () => bench.serveModel(),
       "hf:owner/repo/model.guf",
       {},
       "FILE_NOT_FOUND",
@@ -160,7 +141,7 @@ describe("a model that is refused says what to do:", () => {
     ],
     [
       "a name that cannot be one",
-      () => serveModel(),
+      () => bench.serveModel(),
       "hf:owner",
       {},
       "INVALID_ARGUMENT",
@@ -175,7 +156,7 @@ describe("a model that is refused says what to do:", () => {
   });
 
   it.each([403, 410, 451, 400])("status %d, with the hub's own words but never the token", async (status) => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("resolve", (response) =>
       refuse(response, status, "", `Access is disabled for ${acceptedToken}`),
     );
@@ -187,7 +168,7 @@ describe("a model that is refused says what to do:", () => {
   });
 
   it("a token that cannot be one is not repeated", async () => {
-    serveModel();
+    bench.serveModel();
     const error = await failure(bench.fetch(name, { environment: { HF_TOKEN: "hf_Two\nLines" } }));
     expect(error.code).toBe("INVALID_ARGUMENT");
     expect(error.message).not.toContain("Two");
@@ -198,10 +179,10 @@ describe("a model that is refused says what to do:", () => {
 
 describe("the token", () => {
   it("opens gated models, and never follows a redirect to another origin", async () => {
-    serveModel("gated");
+    bench.serveModel("gated");
     bench.server.next("blob", (_, right) => right({ cutAfter: 200_000 }));
     const { path } = await bench.fetch(name, { environment: { HF_TOKEN: ` ${acceptedToken}\n` } });
-    await expectModel(path);
+    await bench.expectModel(path);
     const authorizations = bench.server.requests.map(({ kind, authorization }) => [kind, authorization]);
     expect(authorizations.length).toBeGreaterThan(4);
     for (const [kind, authorization] of authorizations) {
@@ -210,7 +191,7 @@ describe("the token", () => {
   });
 
   it("does not follow the hub's own link to another page of a list", async () => {
-    serveModel("gated");
+    bench.serveModel("gated");
     bench.server.next("tree", (response) =>
       response
         .writeHead(200, {
@@ -234,7 +215,7 @@ describe("the token", () => {
 
 describe("redirects", () => {
   it("inside the hub are followed, as for a repository that was renamed", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.renamed.set("owner/former", "owner/repo");
     for (const asked of ["hf:owner/former/folder/model.gguf", "hf:owner/former"]) {
       const { path } = await bench.fetch(asked, { refresh: true });
@@ -244,7 +225,7 @@ describe("redirects", () => {
   });
 
   it("of a mirror to the hub itself are followed, without the token", async () => {
-    serveModel();
+    bench.serveModel();
     const mirror = bench.server.endpoint.replace("127.0.0.1", "localhost");
     const onward = (response: ServerResponse): unknown =>
       response
@@ -260,7 +241,7 @@ describe("redirects", () => {
   });
 
   it("in circles, or to something that is no web address, are refused", async () => {
-    serveModel();
+    bench.serveModel();
     const to = (location: string) => (response: ServerResponse) =>
       response.writeHead(302, { location }).end();
     bench.server.next("resolve", to("/owner/repo/resolve/main/x"), 50);
@@ -275,7 +256,7 @@ describe("redirects", () => {
 
 describe("a signal", () => {
   it("stops a slow download at once with its reason, keeps what has come, and leaves no lock", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("blob", (_, right) => right({ pauseMs: 20 }));
     const controller = new AbortController();
     const reason = new Error("enough");
@@ -287,11 +268,11 @@ describe("a signal", () => {
     bench.server.forget();
     const { path, transferredBytes } = await bench.fetch(name);
     expect(transferredBytes).toBeLessThanOrEqual(model.length - 100_000);
-    await expectModel(path);
+    await bench.expectModel(path);
   });
 
   it("that fired before asks nothing; one that fires while waiting ends the wait", async () => {
-    serveModel();
+    bench.serveModel();
     const reason = { any: "thing" };
     await expect(bench.fetch(name, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     expect(bench.server.requests).toEqual([]);
@@ -310,7 +291,7 @@ describe("a signal", () => {
 
 describe("room on the disk", () => {
   it("is checked before anything is downloaded", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("resolve", (_, right) => right({ headers: { "x-linked-size": String(2 ** 52) } }));
     const error = await failure(bench.fetch(name));
     expect(error.code).toBe("FILE_WRITE");
@@ -321,7 +302,7 @@ describe("room on the disk", () => {
   });
 
   it("may be where nothing can be written, which is said", async () => {
-    serveModel();
+    bench.serveModel();
     const file = join(bench.folder, "file");
     await bench.fetch(name);
     await writeFile(file, "not a folder");

@@ -2,9 +2,17 @@ import type { ServerResponse } from "node:http";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { BitNetError } from "#dist/errors.js";
 import { commitOf, repoOf, sha256 } from "../hub-server.js";
-import { type HubWorkbench, noise, openHubWorkbench, quickTiming } from "../hub-workbench.js";
+import {
+  benchModel as model,
+  benchName as name,
+  benchSum as sum,
+  failure,
+  type HubWorkbench,
+  noise,
+  openHubWorkbench,
+  quickTiming,
+} from "../hub-workbench.js";
 
 let bench: HubWorkbench;
 beforeAll(async () => {
@@ -13,35 +21,9 @@ beforeAll(async () => {
 afterEach(() => bench.reset());
 afterAll(() => bench.close());
 
-const model = noise(1_000_000);
-const sum = sha256(model);
-const name = "hf:owner/repo/folder/model.gguf";
-
-function serveModel(access: "public" | "gated" | "private" = "public"): void {
-  bench.server.repos.set(
-    "owner/repo",
-    repoOf({ "folder/model.gguf": model, "README.md": "# Model" }, access),
-  );
-}
-
-async function failure(promise: Promise<unknown>): Promise<BitNetError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(BitNetError);
-  return error as BitNetError;
-}
-
-/** What every download must end with, however it went. */
-async function expectModel(path: string): Promise<void> {
-  expect(sha256(await readFile(path))).toBe(sum);
-  expect(await bench.blobNames("owner/repo")).toEqual([sum]);
-}
-
 describe("fetchModel", () => {
   it("downloads a file into the layout of huggingface_hub, and says how far it has come", async () => {
-    serveModel();
+    bench.serveModel();
     const progress: number[] = [];
     const fetched = await bench.fetch(name, {
       onProgress: ({ loadedBytes, totalBytes }) => {
@@ -59,7 +41,7 @@ describe("fetchModel", () => {
       transferredBytes: model.length,
       files: [{ file: "folder/model.gguf", path: fetched.path, bytes: model.length }],
     });
-    await expectModel(fetched.path);
+    await bench.expectModel(fetched.path);
     expect(await readFile(join(repo, "refs", "main"), "utf8")).toBe(sha);
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
     expect([progress[0], progress.at(-1)]).toEqual([0, model.length]);
@@ -67,7 +49,7 @@ describe("fetchModel", () => {
   });
 
   it("asks nothing of the network for what is in the cache", async () => {
-    serveModel();
+    bench.serveModel();
     const { path, commit } = await bench.fetch(name);
     bench.server.forget();
     const again = await bench.fetch(name);
@@ -80,7 +62,7 @@ describe("fetchModel", () => {
   });
 
   it("notes when a cached model was used", async () => {
-    serveModel();
+    bench.serveModel();
     const { path } = await bench.fetch(name);
     const before = await stat(path);
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -92,7 +74,7 @@ describe("fetchModel", () => {
   });
 
   it("refreshes: without a change by one request and no bytes, with one by the new file", async () => {
-    serveModel();
+    bench.serveModel();
     const first = await bench.fetch(name);
     bench.server.forget();
     const same = await bench.fetch(name, { refresh: true });
@@ -113,7 +95,7 @@ describe("fetchModel", () => {
   });
 
   it("keeps what a name meant until the new file is whole", async () => {
-    serveModel();
+    bench.serveModel();
     const first = await bench.fetch(name);
     bench.server.repos.set("owner/repo", repoOf({ "folder/model.gguf": noise(500_000, 2) }));
     bench.server.next("blob", (_, right) => right({ bytes: (bytes) => bytes.map((byte) => byte ^ 1) }));
@@ -122,35 +104,35 @@ describe("fetchModel", () => {
   });
 
   it("does not download what another revision has", async () => {
-    serveModel();
+    bench.serveModel();
     const files = { "folder/model.gguf": model, "README.md": "another readme" };
     bench.server.repos.get("owner/repo")?.revisions.set("refs/pr/1", commitOf(files));
     const first = await bench.fetch(name);
     const second = await bench.fetch(`${name}@refs/pr/1`);
     expect(second.transferredBytes).toBe(0);
     expect(second.path).not.toBe(first.path);
-    await expectModel(second.path);
+    await bench.expectModel(second.path);
     expect(second.name).toBe(`${name}@refs/pr/1`);
   });
 
   it("replaces a blob of another length", async () => {
-    serveModel();
+    bench.serveModel();
     const { path } = await bench.fetch(name);
     await writeFile(join(bench.blobFolder("owner/repo"), sum), model.subarray(0, 1234));
     const again = await bench.fetch(name, { refresh: true });
     expect(again.transferredBytes).toBe(model.length);
-    await expectModel(path);
+    await bench.expectModel(path);
   });
 });
 
 describe("a connection that breaks", () => {
   it("is taken up where it broke, several times in one download", async () => {
-    serveModel();
+    bench.serveModel();
     for (const cutAfter of [100_000, 300_000, 1, 250_000]) {
       bench.server.next("blob", (_, right) => right({ cutAfter }));
     }
     const { path, transferredBytes } = await bench.fetch(name);
-    await expectModel(path);
+    await bench.expectModel(path);
     expect(transferredBytes).toBe(model.length);
     const blobs = bench.server.requests.filter(({ kind }) => kind === "blob");
     expect(blobs.length).toBeGreaterThanOrEqual(4);
@@ -159,7 +141,7 @@ describe("a connection that breaks", () => {
   });
 
   it("is given up after tries without a new byte, and taken up by the next run", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("blob", (_, right) => right({ cutAfter: 400_000 }));
     bench.server.next("blob", (response) => response.destroy(), 100);
     const error = await failure(bench.fetch(name));
@@ -176,33 +158,33 @@ describe("a connection that breaks", () => {
     const fetched = await bench.fetch(name, {
       onProgress: ({ loadedBytes }) => progress.push(loadedBytes),
     });
-    await expectModel(fetched.path);
+    await bench.expectModel(fetched.path);
     expect(fetched.transferredBytes).toBe(model.length - size);
     expect(progress[0]).toBe(size);
     expect(bench.server.bodyBytes()).toBe(model.length - size);
   });
 
   it("goes on past a server that ends a body too early by its own count", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("blob", (_, right) =>
       right({ bytes: (bytes) => bytes.subarray(0, 600_000), headers: { "content-length": "600000" } }),
     );
     const { path } = await bench.fetch(name);
-    await expectModel(path);
+    await bench.expectModel(path);
     expect(bench.server.requests.at(-1)?.range).toBe("bytes=600000-");
   });
 
   it("begins anew where the server has no ranges", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("blob", (_, right) => right({ cutAfter: 500_000 }));
     bench.server.next("blob", (_, right) => right({ ignoreRange: true }));
     const { path, transferredBytes } = await bench.fetch(name);
-    await expectModel(path);
+    await bench.expectModel(path);
     expect(transferredBytes).toBeGreaterThan(model.length);
   });
 
   it("gives up on a server without ranges that breaks at the same place each time", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("blob", (_, right) => right({ ignoreRange: true, cutAfter: 300_000 }), 1000);
     expect((await failure(bench.fetch(name))).code).toBe("DOWNLOAD_FAILED");
     const blobs = bench.server.requests.filter(({ kind }) => kind === "blob").length;
@@ -210,37 +192,37 @@ describe("a connection that breaks", () => {
   });
 
   it("does not take other bytes than it asked for", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("blob", (_, right) => right({ cutAfter: 500_000 }));
     bench.server.next("blob", (_, right) =>
       right({ headers: { "content-range": `bytes 1-${model.length - 1}/${model.length}` } }),
     );
-    await expectModel((await bench.fetch(name)).path);
+    await bench.expectModel((await bench.fetch(name)).path);
   });
 
   it("counts silence as broken", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("blob", () => undefined);
     bench.server.next("blob", (response) => response.writeHead(200).write(model.subarray(0, 4)));
     const { path } = await bench.fetch(name, { timing: { ...quickTiming, silenceMs: 300 } });
-    await expectModel(path);
+    await bench.expectModel(path);
   });
 
   it("is survived while files are listed", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("info", (response) => response.destroy());
     bench.server.next("tree", (response) => {
       response.writeHead(200, { "content-type": "application/json", "content-length": 100 }).write("[");
       setTimeout(() => response.destroy(), 10);
     });
-    await expectModel((await bench.fetch("hf:owner/repo")).path);
+    await bench.expectModel((await bench.fetch("hf:owner/repo")).path);
   });
 });
 
 describe("a partial file of an earlier run", () => {
   const partial = (): string => join(bench.blobFolder("owner/repo"), `${sum}.bitnet-partial`);
   async function begin(bytes: Uint8Array): Promise<void> {
-    serveModel();
+    bench.serveModel();
     await bench.fetch(name);
     await rm(join(bench.folder, "hub", "models--owner--repo", "snapshots"), { recursive: true });
     await rm(join(bench.blobFolder("owner/repo"), sum));
@@ -253,12 +235,12 @@ describe("a partial file of an earlier run", () => {
     const { path, transferredBytes } = await bench.fetch(name);
     expect(transferredBytes).toBe(0);
     expect(bench.server.bodyBytes()).toBe(0);
-    await expectModel(path);
+    await bench.expectModel(path);
   });
 
   it("that is longer than the file is none", async () => {
     await begin(noise(model.length + 5, 3));
-    await expectModel((await bench.fetch(name)).path);
+    await bench.expectModel((await bench.fetch(name)).path);
   });
 
   it("that was damaged on disk is found out by the checksum, removed, and not used again", async () => {
@@ -267,11 +249,11 @@ describe("a partial file of an earlier run", () => {
     expect(error.code).toBe("DOWNLOAD_FAILED");
     expect(error.message).toMatch(/checksum.*removed/);
     expect(await bench.blobNames("owner/repo")).toEqual([]);
-    await expectModel((await bench.fetch(name)).path);
+    await bench.expectModel((await bench.fetch(name)).path);
   });
 
   it("of another version of the file is not mixed with this one", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("blob", (_, right) => right({ cutAfter: 400_000 }));
     bench.server.next("blob", (response) => response.destroy(), 100);
     await failure(bench.fetch(name));
@@ -286,7 +268,7 @@ describe("a partial file of an earlier run", () => {
 
 describe("a server that sends something else", () => {
   it("is found out by the checksum, and what it sent is removed", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("blob", (_, right) =>
       right({ bytes: (bytes) => bytes.map((byte, index) => (index === 700_001 ? byte ^ 1 : byte)) }),
     );
@@ -294,11 +276,11 @@ describe("a server that sends something else", () => {
     expect(error).toMatchObject({ code: "DOWNLOAD_FAILED", details: { expected: sum, algorithm: "sha256" } });
     expect(error.message).toContain("try again");
     expect(await bench.blobNames("owner/repo")).toEqual([]);
-    await expectModel((await bench.fetch(name)).path);
+    await bench.expectModel((await bench.fetch(name)).path);
   });
 
   it("is found out where it sends more than it announced", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("blob", (_, right) =>
       right({
         bytes: (bytes) => new Uint8Array([...bytes, 1, 2, 3]),
@@ -320,7 +302,7 @@ describe("a server that sends something else", () => {
   });
 
   it("that changes a file in the midst of a download is asked again what it has", async () => {
-    serveModel();
+    bench.serveModel();
     const changed = noise(900_000, 6);
     bench.server.next("blob", async (_, right) => {
       await right({ cutAfter: 500_000 });
@@ -338,7 +320,7 @@ describe("a server that sends something else", () => {
   });
 
   it("is no hub where it does not say what a hub says", async () => {
-    serveModel();
+    bench.serveModel();
     const page = (response: ServerResponse): unknown =>
       response.writeHead(200, { "content-type": "text/html", etag: '"x"' }).end("<html>Log in to the Wi-Fi");
     bench.server.next("resolve", page);
@@ -358,7 +340,7 @@ describe("a server that sends something else", () => {
   });
 
   it("does not choose where it is written", async () => {
-    serveModel();
+    bench.serveModel();
     bench.server.next("resolve", (response) =>
       response
         .writeHead(200, { "x-repo-commit": "../../../../escaped", etag: '"e"', "content-length": 4 })
