@@ -1,0 +1,137 @@
+"""
+Writes a trained model as a Hugging Face checkpoint with packed ternary weights, and has the engine convert it to GGUF.
+
+`python3 training/export.py FOLDER` does that with the last state of a run, under way or ended.
+"""
+
+import environment
+
+environment.ensure()  # Before the first import of what may not be there.
+
+import argparse
+import json
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+import data
+from model import BitLinear, BitNet, RMSNorm, Shape, ternarize
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMAND = ROOT / "dist" / "cli" / "main.js"
+
+
+@torch.no_grad()
+def write_checkpoint(model: BitNet, tokenizer: Tokenizer, folder: Path) -> None:
+    """As Microsoft's packed 2B4T has it: codes of two bits and `weight_scale`, which multiplies. Nothing is rounded again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors: dict[str, Tensor] = {"model.embed_tokens.weight": model.embed_tokens.weight.cpu().half()}
+    for name, module in model.named_modules():
+        if isinstance(module, RMSNorm):
+            tensors[f"model.{name}.weight"] = module.weight.cpu().clone()
+        elif isinstance(module, BitLinear):
+            codes, scale = ternarize(module.weight)
+            tensors[f"model.{name}.weight"] = pack(codes).cpu()
+            tensors[f"model.{name}.weight_scale"] = scale.reshape(1).cpu()
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+    tokenizer.save(str(folder / "tokenizer.json"))
+    bos, eos = tokenizer.token_to_id(data.BOS), tokenizer.token_to_id(data.EOS)
+    shape = model.shape
+    write_json(
+        folder / "config.json",
+        {
+            "architectures": ["BitNetForCausalLM"],
+            "model_type": "bitnet",
+            "hidden_act": "relu2",
+            "vocab_size": shape.vocab_size,
+            "hidden_size": shape.width,
+            "intermediate_size": shape.feed_forward,
+            "num_hidden_layers": shape.layers,
+            "num_attention_heads": shape.heads,
+            "num_key_value_heads": shape.kv_heads,
+            "max_position_embeddings": shape.context,
+            "rms_norm_eps": shape.norm_epsilon,
+            "rope_theta": shape.rope_base,
+            "tie_word_embeddings": True,
+            "bos_token_id": bos,
+            "eos_token_id": eos,
+            "torch_dtype": "float16",
+            "quantization_config": {
+                "quant_method": "bitnet",
+                "linear_class": "autobitlinear",
+                "quantization_mode": "offline",
+            },
+        },
+    )
+    write_json(
+        folder / "tokenizer_config.json",
+        {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "bos_token": data.BOS,
+            "eos_token": data.EOS,
+            "pad_token": data.SPECIAL[-1],
+            "add_bos_token": True,
+            "chat_template": data.CHAT_TEMPLATE,
+            "model_max_length": shape.context,
+        },
+    )
+
+
+def pack(codes: Tensor) -> Tensor:
+    """[out, in] of −1, 0, 1 → uint8 [out / 4, in]: bits 2i and 2i + 1 of row r are output row r + i · out / 4, plus 1."""
+    quarters = (codes + 1).to(torch.uint8).chunk(4)
+    packed = torch.zeros_like(quarters[0])
+    for index, quarter in enumerate(quarters):
+        packed |= quarter << (2 * index)
+    return packed
+
+
+def write_json(path: Path, value: dict) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def bitnet(*arguments: object) -> str:
+    """Runs a command of the engine, which is installed and built first where it is not. What it prints."""
+    node = shutil.which("node")
+    if node is None:
+        raise SystemExit(f"{arguments[0]}: the engine needs Node.js 20.19 or newer, and there is no node on the PATH")
+    if not COMMAND.exists():
+        ready = "import('./scripts/ensure-ready.mjs').then((module) => module.ensureReady())"
+        subprocess.run([node, "-e", ready], cwd=ROOT, check=True)
+    command = [node, COMMAND, *map(str, arguments)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def convert(checkpoint: Path, output: Path) -> None:
+    bitnet("convert", checkpoint, "-o", output, "--force")
+
+
+def engine_perplexity(model: Path, text: Path, context: int) -> float:
+    return json.loads(bitnet("perplexity", model, "-f", text, "-c", context, "--json"))["perplexity"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write the last state of a run as a GGUF.")
+    parser.add_argument("out", type=Path, help="the run's folder")
+    parser.add_argument("--config", type=Path, default=Path(__file__).parent / "config.toml")
+    arguments = parser.parse_args()
+    out = arguments.out
+    tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
+    config = tomllib.loads(arguments.config.read_text(encoding="utf-8"))
+    model = BitNet(Shape(vocab_size=tokenizer.get_vocab_size(), **config["model"]))
+    state = torch.load(out / "state.pt", map_location="cpu")
+    model.load_state_dict(state["model"])
+    write_checkpoint(model, tokenizer, out / config["name"])
+    convert(out / config["name"], out / "model.gguf")
+    print(f"{out / 'model.gguf'}, after {state['progress']['tokens']:,} tokens")
+
+
+if __name__ == "__main__":
+    main()

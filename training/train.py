@@ -1,0 +1,262 @@
+"""Trains the storyteller: `python3 training/train.py --corpus FOLDER --out FOLDER`. README.md tells the whole way."""
+
+import environment
+
+environment.ensure()  # Before the first import of what may not be there.
+
+import argparse
+import json
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+from torch import Tensor
+
+import data
+from evaluate import perplexity
+from export import convert, engine_perplexity, write_checkpoint
+from model import BitNet, Shape
+from plot import plot_losses
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    arguments = read_arguments()
+    config = tomllib.loads(arguments.config.read_text(encoding="utf-8"))
+    if arguments.smoke:
+        shrink(config)
+    torch.manual_seed(config["seed"])
+    # A new run does not add to the log of an old one.
+    out = arguments.out
+    if not arguments.resume:
+        (out / "log.jsonl").unlink(missing_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+
+    corpus = data.read_corpus(config["data"], arguments.corpus)
+    if arguments.resume and (out / "tokenizer.json").exists():
+        tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
+    else:
+        tokenizer = data.train_tokenizer(corpus.train, config["tokenizer"]["vocab_size"])
+        tokenizer.save(str(out / "tokenizer.json"))
+    validation = write_validation(corpus, out)
+    shape = Shape(vocab_size=config["tokenizer"]["vocab_size"], **config["model"])
+    model = BitNet(shape)
+    counts = {"ternary": sum(p.numel() for p in model.matrices()), "embedding": model.embed_tokens.weight.numel()}
+    print(f"{counts['ternary']:,} ternary and {counts['embedding']:,} embedding parameters", flush=True)
+
+    trainer = Trainer(model, config, tokenizer, corpus, validation, out)
+    if arguments.resume and (out / "state.pt").exists():
+        trainer.load()
+    trainer.run()
+
+    model.cpu()
+    write_checkpoint(model, tokenizer, out / config["name"])
+    plot_losses(out / "log.jsonl", out / "loss.svg")
+    convert(out / config["name"], out / "model.gguf")
+    print(f"{out / 'model.gguf'}: {(out / 'model.gguf').stat().st_size:,} bytes")
+    compare(model, tokenizer, validation, out / "model.gguf")
+
+
+def compare(model: BitNet, tokenizer: Tokenizer, validation: dict[str, Path], gguf: Path) -> None:
+    """Perplexities of the books held out, by this trainer in float32 and by the engine from the file: they are one model."""
+    for title, path in validation.items():
+        ours = perplexity(model, tokenizer, path.read_text(encoding="utf-8"))
+        engine = engine_perplexity(gguf, path, model.shape.context)
+        print(f"{title}: {ours} by the trainer, {engine:.3f} by the engine", flush=True)
+        if abs(engine / ours.value - 1) > 0.01:
+            raise SystemExit("the file is another model than was trained: they differ by more than 1 %")
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Train a BitNet b1.58 model and write it as a GGUF.")
+    parser.add_argument("--corpus", type=Path, help="folder of the text and its sources (--smoke: three books are here)")
+    parser.add_argument("--out", type=Path, default=HERE / "out", help="folder to write to")
+    parser.add_argument("--config", type=Path, default=HERE / "config.toml")
+    parser.add_argument("--resume", action="store_true", help="go on from the last state in the folder")
+    parser.add_argument("--smoke", action="store_true", help="a toy model in two minutes: does every part work?")
+    arguments = parser.parse_args()
+    if arguments.smoke:
+        arguments.corpus = arguments.corpus or HERE / "sample"
+    elif arguments.corpus is None:
+        parser.error("--corpus says where the text is; --smoke has its own")
+    return arguments
+
+
+def shrink(config: dict) -> None:
+    """Replaces what [smoke] names."""
+    smoke = config["smoke"]
+    for section in ("data", "tokenizer", "model", "train"):
+        config[section] |= smoke[section]
+    for stage in config["stages"]:
+        stage |= smoke["stage"]
+
+
+def write_validation(corpus: data.Corpus, out: Path) -> dict[str, Path]:
+    """The books held out as text files, for `bitnet perplexity -f` and for the trainer."""
+    paths = {}
+    for title, stories in corpus.validation.items():
+        paths[title] = out / f"validation-{title.lower().replace(' ', '-')}.txt"
+        paths[title].write_text("\n\n".join(story.text for story in stories) + "\n", encoding="utf-8")
+    return paths
+
+
+@dataclass
+class Progress:
+    """Where training is."""
+
+    stage: int = 0
+    stage_tokens: int = 0
+    tokens: int = 0
+    updates: int = 0
+
+
+class Trainer:
+    def __init__(
+        self,
+        model: BitNet,
+        config: dict,
+        tokenizer: Tokenizer,
+        corpus: data.Corpus,
+        validation: dict[str, Path],
+        out: Path,
+    ):
+        self.model, self.config, self.tokenizer, self.corpus, self.out = model, config, tokenizer, corpus, out
+        self.settings = config["train"]
+        self.validation = {title: path.read_text(encoding="utf-8") for title, path in validation.items()}
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        model.to(self.device)
+        rates = config["rates"]
+        # Muon makes the update of a matrix orthogonal: every direction is learned at one speed. It scales updates as AdamW's.
+        self.muon = torch.optim.Muon(
+            model.matrices(), lr=rates["matrices"], momentum=self.settings["momentum"], adjust_lr_fn="match_rms_adamw"
+        )
+        self.adamw = torch.optim.AdamW(
+            [
+                {"params": [model.embed_tokens.weight], "lr": rates["embedding"]},
+                {"params": model.norms(), "lr": rates["norms"]},
+            ],
+            betas=tuple(self.settings["adam_betas"]),
+        )
+        self.groups = [*self.muon.param_groups, *self.adamw.param_groups]
+        for group in self.groups:
+            group["peak"] = group["lr"]
+        self.loss = torch.compile(self.plain_loss) if self.settings["compile"] else self.plain_loss
+        self.progress = Progress()
+
+    def plain_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The sum of −ln p over targets that count."""
+        logits = self.model(inputs, torch.bfloat16)
+        return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=-100, reduction="sum")
+
+    def run(self) -> None:
+        for index in range(self.progress.stage, len(self.config["stages"])):
+            if index != self.progress.stage:
+                self.progress.stage, self.progress.stage_tokens = index, 0
+            self.run_stage(self.config["stages"][index])
+        self.save()
+
+    def run_stage(self, stage: dict) -> None:
+        progress, window = self.progress, stage["window"]
+        # A run that goes on sees other windows than one that was never stopped would.
+        rng = np.random.default_rng([self.config["seed"], progress.stage, progress.updates])
+        source = data.windows(self.documents(stage), window, self.tokenizer.token_to_id(data.BOS), rng)
+        batch = max(1, self.settings["batch_tokens"] // window)
+        micro = max(1, min(batch, self.settings["micro_batch"] * self.model.shape.context // window))
+        began, seen = time.monotonic(), 0
+        loss_sum = loss_tokens = 0.0
+        while progress.stage_tokens < stage["tokens"]:
+            self.set_rates(stage)
+            pairs = [next(source) for _ in range(batch)]
+            inputs = torch.from_numpy(np.stack([pair[0] for pair in pairs])).to(self.device)
+            targets = torch.from_numpy(np.stack([pair[1] for pair in pairs])).to(self.device)
+            learned = int((targets >= 0).sum())
+            for start in range(0, batch, micro):
+                part = self.loss(inputs[start : start + micro], targets[start : start + micro])
+                (part / learned).backward()
+                loss_sum += part.item()
+            loss_tokens += learned
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings["clip"])
+            for optimizer in (self.muon, self.adamw):
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+            progress.updates += 1
+            progress.tokens += batch * window
+            progress.stage_tokens += batch * window
+            seen += batch * window
+            if progress.updates % self.settings["log_every"] == 0:
+                self.log(stage, loss_sum / loss_tokens, seen / (time.monotonic() - began))
+                loss_sum = loss_tokens = 0.0
+            if progress.updates % self.settings["save_every"] == 0:
+                self.save()
+        self.log(stage, None, seen / (time.monotonic() - began), self.evaluate())
+
+    def documents(self, stage: dict) -> list[data.Document]:
+        """What a stage learns from: tales, some of the novels, and some of both as instructions and answers."""
+        rng = np.random.default_rng(self.config["seed"])
+        stories = [story for story in self.corpus.train if story.tale or rng.random() < stage["novels"]]
+        documents = data.story_documents(self.tokenizer, stories)
+        if stage["chat"] > 0:
+            chats = data.chat_documents(self.tokenizer, stories, rng, passage=stage["answer_characters"])
+            text_tokens = sum(len(document.ids) for document in documents)
+            chat_tokens = sum(len(document.ids) for document in chats)
+            share = stage["chat"] / (1 - stage["chat"]) * text_tokens / chat_tokens
+            documents += [chat for chat in chats if rng.random() < share]
+        return documents
+
+    def set_rates(self, stage: dict) -> None:
+        done = self.progress.stage_tokens / stage["tokens"]
+        rate = stage["rate"] + (stage["end_rate"] - stage["rate"]) * done
+        rate *= min(1.0, (self.progress.tokens + 1) / self.settings["warmup_tokens"])
+        for group in self.groups:
+            group["lr"] = group["peak"] * rate
+            # Norms are not pulled to zero; the others are, in the first stage.
+            group["weight_decay"] = stage["weight_decay"] if group["params"][0].dim() == 2 else 0.0
+
+    @torch.no_grad()
+    def evaluate(self) -> dict[str, float]:
+        """Perplexity of a part of every book held out."""
+        return {
+            title: perplexity(self.model, self.tokenizer, text, chunks=40).value for title, text in self.validation.items()
+        }
+
+    def log(self, stage: dict, loss: float | None, speed: float, validation: dict[str, float] | None = None) -> None:
+        progress = self.progress
+        line = {"stage": stage["name"], "updates": progress.updates, "tokens": progress.tokens, "loss": loss}
+        line |= {"rate": self.groups[0]["lr"], "tokens_per_second": round(speed)}
+        if validation is None and progress.updates % (self.settings["log_every"] * 20) == 0:
+            validation = self.evaluate()
+        if validation is not None:
+            line["validation"] = validation
+        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        print(json.dumps(line), flush=True)
+
+    def save(self) -> None:
+        """The whole state, so that `--resume` goes on; written beside and renamed, so that a crash leaves the last one."""
+        state = {
+            "model": self.model.state_dict(),
+            "muon": self.muon.state_dict(),
+            "adamw": self.adamw.state_dict(),
+            "progress": vars(self.progress),
+        }
+        torch.save(state, self.out / "state.tmp")
+        (self.out / "state.tmp").replace(self.out / "state.pt")
+
+    def load(self) -> None:
+        state = torch.load(self.out / "state.pt", map_location=self.device)
+        self.model.load_state_dict(state["model"])
+        self.muon.load_state_dict(state["muon"])
+        self.adamw.load_state_dict(state["adamw"])
+        self.groups = [*self.muon.param_groups, *self.adamw.param_groups]
+        self.progress = Progress(**state["progress"])
+        print(f"going on from {self.progress}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
