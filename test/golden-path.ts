@@ -19,5 +19,8 @@ export function committedGoldenPath(name: string): string {
 /** What a skipped test says where the golden data is missing. */
 export const goldenMissing = "its golden data is not in the repository (test/golden/README.md)";
 
+/** The path of a small trained model, the first storyteller, which the golden data of that name is of. */
+export const starterPath: string = committedGoldenPath("storyteller/model.gguf");
+
 /** The path of the embedded model, which is always there. */
 export const storytellerPath: string = fileURLToPath(new URL("../models/storyteller.gguf", import.meta.url));

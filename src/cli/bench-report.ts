@@ -204,11 +204,26 @@ function arithmeticLine(arithmetic: BenchmarkSetup["arithmetic"]): string {
   return `  estimate of the arithmetic alone, as in the BitNet papers, for a token of ${paperPositions}: ${energies.join(", ")}`;
 }
 
-/** One line an operation, in milliseconds per token, that add up to the whole. */
-function profileLines({ parts, tokenMs }: TokenProfile): readonly string[] {
-  return [...parts, { name: "a token, on average", ms: tokenMs }].map(
+/** One line an operation, in milliseconds per token, that add up to the whole; then one a layer, where layers have zeros. */
+function profileLines({ parts, tokenMs, zeros }: TokenProfile): readonly string[] {
+  const times = [...parts, { name: "a token, on average", ms: tokenMs }].map(
     ({ name, ms }) => `  ${ms.toFixed(2).padStart(8)} ms  ${name}`,
   );
+  if (zeros.length === 0) return times;
+  const [layer, gate, input] = ["layer", "zeros of the gate", "zero int8 inputs of down"];
+  const shares = zeros.map((shares, index) => {
+    const cells = [
+      formatTenths(shares.gate).padStart(gate.length),
+      formatTenths(shares.downInput).padStart(input.length),
+    ];
+    return `  ${String(index).padStart(layer.length)}  ${cells.join("  ")}`;
+  });
+  return [...times, `  ${layer}  ${gate}  ${input}`, ...shares];
+}
+
+/** "94.3 %". */
+function formatTenths(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
 }
 
 /** "94 %". */

@@ -60,8 +60,8 @@ export interface EngineChoices {
    * that is used if it proves correct and faster at load. The tokens are the same.
    */
   readonly wide256?: boolean | undefined;
-  /** Measures where the time of each pass goes and reports it: milliseconds by operation, waiting included. */
-  readonly onProfile?: ((spent: Profile) => void) | undefined;
+  /** Measures where the time of each pass goes and reports it. */
+  readonly onProfile?: ((profile: Profile) => void) | undefined;
   /** Most bytes of one WebAssembly memory; a larger model takes several. A multiple of 64 KiB. */
   readonly regionBytes?: number | undefined;
   /**
@@ -119,7 +119,7 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
   });
   // Threads take as long to start as a small model takes to load: let both happen at once.
   const team = startTeam(memberScript, options.threads, kernels, memories, product, barrierAddress, {
-    onProfile: options.onProfile,
+    onProfile: options.onProfile && ((profile) => options.onProfile?.(profile as Profile)),
   });
   try {
     const tell = (message: MemberMessage): void => team.tell(message);

@@ -11,7 +11,7 @@ import type { Model } from "./model.js";
 import type { CachedSegment } from "./attention.js";
 import { type Member, share } from "./member.js";
 import { createOperations, type Operations } from "./operations.js";
-import { type ProfiledOperations, profileOperations } from "./profile.js";
+import { createZeroCount, type Profile, type ProfiledOperations, profileOperations } from "./profile.js";
 import { weightRanges } from "./traffic.js";
 import type { WorkPlan } from "./work-plan.js";
 
@@ -77,7 +77,7 @@ function listen(port: NonNullable<typeof parentPort>): void {
   let ops: Operations | undefined;
   let profiled: ProfiledOperations | undefined;
 
-  const answer = (message: MemberAnswer): void => port.postMessage(message);
+  const answer = (message: MemberAnswer<Profile>): void => port.postMessage(message);
 
   function kernelsOf(region: number): Kernels {
     const memory = memories[region];
@@ -194,9 +194,10 @@ function listen(port: NonNullable<typeof parentPort>): void {
       case "model":
         if (start === undefined) throw new Error("given a model before being started");
         ({ model } = message);
-        ops = createOperations(model, memberOf(start));
+        const zeros = start.profile && start.index === 0 ? createZeroCount() : undefined;
+        ops = createOperations(model, memberOf(start), zeros);
         if (start.profile) {
-          profiled = profileOperations(ops);
+          profiled = profileOperations(ops, zeros);
           ops = profiled.operations;
         }
         return;

@@ -77,11 +77,22 @@ export interface Operations extends AttentionOperations {
   softmaxTotals(logits: Buffer, rows: number, cols: number, totals: Place): void;
 }
 
+/** Is told of the zeros that sparse products can leave out, by one member, of all tokens of a pass and layer after layer. */
+export interface ZeroWatch {
+  /** relu(gate)² · up: where it is zero, nothing depends on that row of `up`. */
+  gated(values: Float32Array): void;
+  /** int8 inputs of `down`, the zeros above among them: where one is zero, nothing depends on that column of `down`. */
+  downInputs(values: Int8Array): void;
+}
+
 /** Rows are shared out in whole cache lines of f32 results, so that no two members write one line. */
 const rowGranule = 16;
 
-/** @param model must not change: its addresses are captured. */
-export function createOperations(model: Model, member: Member): Operations {
+/**
+ * @param model must not change: its addresses are captured.
+ * @param watch for profiles: counting takes time.
+ */
+export function createOperations(model: Model, member: Member, watch?: ZeroWatch): Operations {
   let plan: WorkPlan;
   let tokens = 0;
   let batch: AttentionBatch;
@@ -329,6 +340,14 @@ export function createOperations(model: Model, member: Member): Operations {
     projectAndAdd(x, projection, out): void {
       const { matrix, inputNorm, outputNorm } = projection;
       const input = prepare(rowsOf(x), [inputNorm], inputForms([matrix]));
+      if (watch !== undefined && matrix.layout === "ternary-rows" && columnsOf.has(matrix)) {
+        const { buffer, byteOffset } = member.bytes(input.region);
+        const { values } = quantizedFor(matrix, input.quantized);
+        const stride = wholeBlocks(matrix.cols);
+        for (let t = 0; t < tokens; t += 1) {
+          watch.downInputs(new Int8Array(buffer, byteOffset + values + t * stride, matrix.cols));
+        }
+      }
       if (outputNorm === undefined) {
         multiplyAndAdd(projection, input, out);
         member.barrier();
@@ -368,6 +387,10 @@ export function createOperations(model: Model, member: Member): Operations {
         activate();
       }
       member.barrier();
+      if (watch !== undefined) {
+        const { buffer, byteOffset } = member.bytes(gate.region);
+        watch.gated(new Float32Array(buffer, byteOffset + gate.address, tokens * gate.cols));
+      }
     },
     ...createAttention(model, member, () => batch),
     normalize(x, norm): void {

@@ -1,8 +1,19 @@
-import type { Operations } from "./operations.js";
+import type { Operations, ZeroWatch } from "./operations.js";
 import type { WorkBuffers } from "./work-plan.js";
 
-/** Milliseconds that one member spent in each operation, waiting for the others included. */
-export type Profile = Readonly<Record<string, number>>;
+/** How many values of a layer were zero, and of how many. */
+export interface LayerZeros {
+  readonly gated: readonly [zeros: number, of: number];
+  readonly downInputs: readonly [zeros: number, of: number];
+}
+
+/** What one member measured in a pass. */
+export interface Profile {
+  /** Milliseconds in each operation, waiting for the others included. */
+  readonly spent: Readonly<Record<string, number>>;
+  /** By layer. */
+  readonly zeros: readonly LayerZeros[];
+}
 
 /** Operations of a graph, with the name of the matrix they multiply where they multiply one. */
 export interface ProfiledOperations {
@@ -12,14 +23,20 @@ export interface ProfiledOperations {
 }
 
 /** The same operations, with a clock around each: about a tenth of a microsecond per operation. */
-export function profileOperations(inner: Operations): ProfiledOperations {
+export function profileOperations(inner: Operations, zeros?: ZeroCount): ProfiledOperations {
   let spent: Record<string, number> = {};
   let work: WorkBuffers | undefined;
+  let counted = 0;
+  const add = (name: string, ms: number): void => {
+    spent[name] = (spent[name] ?? 0) + ms;
+  };
   function timed<A extends unknown[], R>(name: string, call: (...args: A) => R): (...args: A) => R {
     return (...args) => {
+      const counting = zeros?.ms ?? 0;
       const begin = performance.now();
       const result = call(...args);
-      spent[name] = (spent[name] ?? 0) + performance.now() - begin;
+      const end = performance.now();
+      add(name, end - begin - ((zeros?.ms ?? 0) - counting));
       return result;
     };
   }
@@ -47,9 +64,53 @@ export function profileOperations(inner: Operations): ProfiledOperations {
       softmaxTotals: timed("probabilities", inner.softmaxTotals),
     },
     take(): Profile {
-      const profile = spent;
+      if (zeros !== undefined) {
+        add("counting zeros, for this profile", zeros.ms - counted);
+        counted = zeros.ms;
+      }
+      const profile = { spent, zeros: zeros?.take() ?? [] };
       spent = {};
       return profile;
+    },
+  };
+}
+
+/** Counts the zeros of layers, which come one after another in a pass. */
+export interface ZeroCount extends ZeroWatch {
+  /** Milliseconds that counting has taken so far. */
+  readonly ms: number;
+  /** What has been counted since the last call. */
+  take(): readonly LayerZeros[];
+}
+
+export function createZeroCount(): ZeroCount {
+  let layers: { gated: [number, number]; downInputs: [number, number] }[] = [];
+  let ms = 0;
+  function count(values: Int8Array | Float32Array, into: [number, number] | undefined): void {
+    const begin = performance.now();
+    let zeros = 0;
+    for (const value of values) if (value === 0) zeros += 1;
+    if (into !== undefined) {
+      into[0] += zeros;
+      into[1] += values.length;
+    }
+    ms += performance.now() - begin;
+  }
+  return {
+    get ms() {
+      return ms;
+    },
+    gated(values): void {
+      layers.push({ gated: [0, 0], downInputs: [0, 0] });
+      count(values, layers.at(-1)?.gated);
+    },
+    downInputs(values): void {
+      count(values, layers.at(-1)?.downInputs);
+    },
+    take(): readonly LayerZeros[] {
+      const counted = layers;
+      layers = [];
+      return counted;
     },
   };
 }

@@ -16,6 +16,18 @@ const LLAMA3_CONTROLS: Readonly<Record<number, string>> = {
   9: "<|eot_id|>",
 };
 
+/** Of vocabularies of other sizes, at the end. */
+const SMALL_CONTROLS: readonly string[] = [
+  "<|begin_of_text|>",
+  "<|end_of_text|>",
+  "<|eot_id|>",
+  "<|start_header_id|>",
+  "<|end_header_id|>",
+  "<|pad|>",
+  "<|reserved_0|>",
+  "<|reserved_1|>",
+];
+
 /** A byte-level BPE vocabulary of any size, and where its special tokens are. */
 export interface DummyVocabulary {
   readonly tokens: readonly string[];
@@ -41,8 +53,7 @@ export function extendVocabulary(base: Metadata, vocabSize: number): DummyVocabu
       ? (baseTypes as ArrayLike<unknown>)[index] === CONTROL
       : false;
 
-  const controls =
-    vocabSize === LLAMA3_VOCAB_SIZE ? llama3Controls() : baseTokens.filter((_, index) => isControl(index));
+  const controls = vocabSize === LLAMA3_VOCAB_SIZE ? llama3Controls() : SMALL_CONTROLS;
   const firstControl = vocabSize - controls.length;
   const words = baseTokens.filter((_, index) => !isControl(index)).slice(0, firstControl);
   const placeholders = Array.from(

@@ -51,6 +51,8 @@ export interface ModelBenchmarkOptions {
   /** How long loading took, which ended just now. */
   readonly loadMs: number;
   readonly meter: EnergyMeter | NoEnergyMeter;
+  /** A text to take tokens from, in place of random ones. */
+  readonly text?: string | undefined;
   /** Gets the model's profiles, where it was loaded to make them. */
   readonly profile?: ProfileSum | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -85,7 +87,7 @@ export async function measureTest(
   model: LanguageModel,
   test: BenchmarkTest,
   setup: BenchmarkSetup | undefined,
-  { repetitions, loadMs, meter, profile, signal }: ModelBenchmarkOptions,
+  { repetitions, loadMs, meter, text, profile, signal }: ModelBenchmarkOptions,
 ): Promise<BenchmarkRow> {
   const watch = "zones" in meter ? watchEnergy(meter) : undefined;
   let joules: number | undefined;
@@ -93,6 +95,7 @@ export async function measureTest(
   try {
     measurement = await measure(model, test, {
       repetitions,
+      ids: text === undefined ? undefined : model.tokenize(text),
       signal,
       onMeasuring: () => {
         profile?.reset();

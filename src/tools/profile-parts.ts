@@ -1,4 +1,4 @@
-import type { Profile } from "../model/profile.js";
+import type { LayerZeros, Profile } from "../model/profile.js";
 
 /** A part of the time of a token, in milliseconds. */
 export interface ProfilePart {
@@ -11,6 +11,16 @@ export interface TokenProfile {
   readonly parts: readonly ProfilePart[];
   /** The mean of the tokens that were measured. */
   readonly tokenMs: number;
+  /** By layer; none of models whose activations have no zeros to speak of, those without a squared relu. */
+  readonly zeros: readonly LayerZeroShares[];
+}
+
+/** Shares of 1: what sparse products can leave out (model/sparse). */
+export interface LayerZeroShares {
+  /** Of relu(gate)² · up, rows of `up` with it. */
+  readonly gate: number;
+  /** Of the int8 inputs of `down`, columns of `down` with them. */
+  readonly downInput: number;
 }
 
 /** Adds up the profiles of passes. */
@@ -24,16 +34,22 @@ export interface ProfileSum {
   perToken(total: { readonly ms: number; readonly tokens: number }): TokenProfile;
 }
 
+/** Without a relu a gate is zero by accident alone. */
+const leastGateZeros = 0.05;
+
 const between = "between passes (messages, rows of the file, screening)";
 
 export function createProfileSum(): ProfileSum {
   const spent = new Map<string, number>();
+  let zeros: LayerZeros[] = [];
   return {
     add(profile): void {
-      for (const [name, ms] of Object.entries(profile)) spent.set(name, (spent.get(name) ?? 0) + ms);
+      for (const [name, ms] of Object.entries(profile.spent)) spent.set(name, (spent.get(name) ?? 0) + ms);
+      zeros = profile.zeros.map((layer, index) => addZeros(layer, zeros[index]));
     },
     reset(): void {
       spent.clear();
+      zeros = [];
     },
     perToken({ ms: totalMs, tokens }): TokenProfile {
       const inside = [...spent.values()].reduce((sum, ms) => sum + ms, 0);
@@ -48,7 +64,26 @@ export function createProfileSum(): ProfileSum {
         before = rounded;
         return part;
       });
-      return { parts: hundredths, tokenMs: before / 100 };
+      const shares = zeros.map(({ gated, downInputs }) => ({
+        gate: share(gated),
+        downInput: share(downInputs),
+      }));
+      const hasZeros = shares.some(({ gate }) => gate > leastGateZeros);
+      return { parts: hundredths, tokenMs: before / 100, zeros: hasZeros ? shares : [] };
     },
   };
+}
+
+function addZeros(more: LayerZeros, before: LayerZeros | undefined): LayerZeros {
+  if (before === undefined) return more;
+  const sum = (key: keyof LayerZeros): [number, number] => [
+    before[key][0] + more[key][0],
+    before[key][1] + more[key][1],
+  ];
+  return { gated: sum("gated"), downInputs: sum("downInputs") };
+}
+
+/** Three decimals. */
+function share([zeros, of]: readonly [number, number]): number {
+  return of === 0 ? 0 : Math.round((1000 * zeros) / of) / 1000;
 }

@@ -28,13 +28,13 @@ export interface MemberRegion {
   readonly memory: WebAssembly.Memory;
 }
 
-/** What members answer. Member 0 speaks for all when a job is done; any member may fail. */
-export type MemberAnswer =
+/** What members answer. Member 0 speaks for all when a job is done; any member may fail. `P` is what a pass's profile holds. */
+export type MemberAnswer<P extends object> =
   | {
       readonly kind: "done";
       readonly job: number;
-      /** Milliseconds by operation, where the team measures. */
-      readonly profile?: Readonly<Record<string, number>>;
+      /** Where the team measures. */
+      readonly profile?: P;
     }
   | { readonly kind: "failed"; readonly message: string };
 
@@ -76,7 +76,7 @@ interface PendingJob {
 }
 
 /**
- * @param options.onProfile called after each pass with the milliseconds that member 0 spent in each operation.
+ * @param options.onProfile called after each pass with what member 0 measured in it.
  * @param script what members run: a module that answers the messages above and the caller's own.
  */
 export function startTeam(
@@ -86,7 +86,7 @@ export function startTeam(
   memories: Memories,
   product: ProductChoice,
   barrierAddress: number,
-  options: { readonly onProfile?: ((spent: Readonly<Record<string, number>>) => void) | undefined } = {},
+  options: { readonly onProfile?: ((profile: object) => void) | undefined } = {},
 ): Team {
   const pending = new Map<number, PendingJob>();
   let lastJob = 0;
@@ -109,7 +109,7 @@ export function startTeam(
   }
 
   function receive(message: unknown): void {
-    const answer = message as MemberAnswer;
+    const answer = message as MemberAnswer<object>;
     if (answer.kind === "failed") {
       fail(new Error(answer.message));
       return;

@@ -9,6 +9,7 @@ import { measureFirstToken } from "#dist/tools/first-token.js";
 import { measureSetup, measureTest } from "#dist/tools/model-benchmark.js";
 import { createProfileSum } from "#dist/tools/profile-parts.js";
 import { spreadOf } from "#dist/tools/statistics.js";
+import { starterPath } from "../golden-path.js";
 
 describe("spreadOf", () => {
   it("gives the middle of an odd number of values, and halfway between the middle two of an even one", () => {
@@ -25,11 +26,11 @@ describe("createProfileSum", () => {
     fc.assert(
       fc.property(passes, fc.array(milliseconds), (measured, gaps) => {
         const sum = createProfileSum();
-        sum.add({ warmUp: 1000 });
+        sum.add({ spent: { warmUp: 1000 }, zeros: [] });
         sum.reset();
         const total = { ms: gaps.reduce((all, ms) => all + ms, 0), tokens: measured.length };
         for (const [a = 0, b = 0, c = 0] of measured) {
-          sum.add({ a, b, c });
+          sum.add({ spent: { a, b, c }, zeros: [] });
           total.ms += a + b + c;
         }
         const { parts, tokenMs } = sum.perToken(total);
@@ -47,6 +48,51 @@ describe("createProfileSum", () => {
         }
       }),
     );
+  });
+});
+
+describe("the zeros of a profile", () => {
+  const layer = (gate: number, down: number) => ({
+    gated: [gate, 10] as const,
+    downInputs: [down, 10] as const,
+  });
+
+  it("are shares of what all passes since the reset had, by layer", () => {
+    const sum = createProfileSum();
+    sum.add({ spent: {}, zeros: [layer(10, 10), layer(10, 10)] });
+    sum.reset();
+    sum.add({ spent: {}, zeros: [layer(5, 8), layer(1, 2)] });
+    sum.add({ spent: {}, zeros: [layer(6, 9), layer(0, 3)] });
+    expect(sum.perToken({ ms: 1, tokens: 2 }).zeros).toEqual([
+      { gate: 0.55, downInput: 0.85 },
+      { gate: 0.05, downInput: 0.25 },
+    ]);
+  });
+
+  it("are left out where gates have none, as without a squared relu", () => {
+    const sum = createProfileSum();
+    sum.add({ spent: {}, zeros: [layer(0, 9), layer(0, 9)] });
+    expect(sum.perToken({ ms: 1, tokens: 1 }).zeros).toEqual([]);
+  });
+
+  it("are the same whichever way the products go", async () => {
+    const profile = createProfileSum();
+    await using model = await loadModel(starterPath, { threads: 2, onProfile: profile.add });
+    using session = model.createSession();
+    const ids = model.tokenize("Once upon a time there was a fox who lived in a wood.");
+    await session.evaluate(ids);
+    const { zeros } = profile.perToken({ ms: 1000, tokens: ids.length });
+    expect(zeros).toHaveLength(model.info.layers);
+    for (const { gate, downInput } of zeros) {
+      expect(gate).toBeGreaterThan(0.4);
+      expect(downInput).toBeGreaterThanOrEqual(gate);
+      expect(downInput).toBeLessThan(1);
+    }
+    // One token at a time goes other ways, by lists of rows and columns: the same zeros.
+    profile.reset();
+    session.truncate(0);
+    for (const id of ids) await session.evaluate([id]);
+    expect(profile.perToken({ ms: 1000, tokens: ids.length }).zeros).toEqual(zeros);
   });
 });
 
@@ -161,14 +207,14 @@ describe("measureFirstToken", () => {
   });
 });
 
-// Of the embedded model: six layers of width 256, with 2 of 4 heads of 64 for keys and values.
+// Of the starter: six layers of width 256, with 2 of 4 heads of 64 for keys and values.
 const ternaryWeights = 6 * (256 * 256 * 2 + 256 * 128 * 2 + 256 * 768 * 3);
 const normBytes = 4 * (6 * (256 * 3 + 768) + 256);
 const headBytes = 4096 * 256 * 2;
 
 describe("what a token reads", () => {
-  it("is every matrix and norm of the embedded model once, from memory that is its own", async () => {
-    await using model = await loadModel(undefined, { threads: 1 });
+  it("is every matrix and norm of a model once, from memory that is its own", async () => {
+    await using model = await loadModel(starterPath, { threads: 1 });
     const loaded = engineOf(model).model;
     const { layers, head, kvCachePerPosition } = tokenBytes(loaded);
     expect({ layers, head, kvCachePerPosition }).toEqual({
@@ -184,7 +230,7 @@ describe("what a token reads", () => {
   });
 
   it("is the screen of a screened head, with its records and bounds", async () => {
-    await using model = await loadModel(undefined, { threads: 1, head: "screened" });
+    await using model = await loadModel(starterPath, { threads: 1, head: "screened" });
     const engine = engineOf(model);
     expect(tokenBytes(engine.model).head).toBe(4096 * (256 + 16));
     expect(engine.memoryBytes.head).toBe(4096 * (256 + 16));
@@ -198,7 +244,7 @@ describe("what a token reads", () => {
 describe("measureSetup and measureTest", () => {
   it("measure a real model: first token, bandwidth, bytes, energy, profile", async () => {
     const profile = createProfileSum();
-    await using model = await loadModel(undefined, { threads: 2, onProfile: profile.add });
+    await using model = await loadModel(starterPath, { threads: 2, onProfile: profile.add });
     let joules = 0;
     const meter = { zones: ["package-0"], joules: () => (joules += 3) };
     const options = {
@@ -234,7 +280,7 @@ describe("measureSetup and measureTest", () => {
   });
 
   it("leave out what cannot be: a bandwidth without generation, a prompt that does not fit, energy without counters", async () => {
-    await using model = await loadModel(undefined, { threads: 1, contextLength: 2 });
+    await using model = await loadModel(starterPath, { threads: 1, contextLength: 2 });
     const meter = { missing: "none here" };
     const options = { tests: [{ kind: "pp", tokens: 2 }], repetitions: 1, loadMs: 1, meter } as const;
     const setup = await measureSetup(model, options);
