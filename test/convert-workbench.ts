@@ -7,7 +7,7 @@ import type { ModelFile } from "#dist/files/model-file.js";
 import { convert, type ConvertOptions } from "#dist/index.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { withStoredScales } from "./checkpoint-export.js";
-import { storytellerPath } from "./golden-path.js";
+import { starterPath } from "./golden-path.js";
 
 /** Where the tests of a file convert to. */
 export interface ConvertWorkbench {
@@ -57,5 +57,5 @@ export async function valuesOf(file: ModelFile, name: string): Promise<Float32Ar
 
 /** The storyteller with scales that are halves, which every ternary format holds. */
 export function withHalves(): Promise<Uint8Array> {
-  return withStoredScales(storytellerPath, { kind: "multiply", dtype: "F16" });
+  return withStoredScales(starterPath, { kind: "multiply", dtype: "F16" });
 }

@@ -6,7 +6,7 @@ import { matricesOf } from "#dist/model/model.js";
 import type { PackedLayout } from "#dist/packing/packed.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { recordFigure } from "../figures.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { formatOf, type ReformattedModel, reformatModel } from "../reformatted-model.js";
 
 // The same model with its matrices in a block format, and with what they decode to as F32, whose products are those of floats.
@@ -27,7 +27,7 @@ const formats: readonly { readonly name: string; readonly layout: PackedLayout }
 describe.each(formats)("a model in $name, embedding and head included", ({ name, layout }) => {
   let models: ReformattedModel;
   beforeAll(async () => {
-    models = await reformatModel(storytellerPath, () => formatOf(name));
+    models = await reformatModel(starterPath, () => formatOf(name));
   });
 
   it("has the logits of the same numbers in F32, but for rounded activations", async () => {

@@ -11,13 +11,13 @@ import { type LanguageModel, loadModel } from "#dist/language-model.js";
 import { bytesSource, memoryFolder } from "#dist/platform/memory-source.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
 import { exportCheckpoint, type ExportOptions, withStoredScales } from "../checkpoint-export.js";
-import { goldenAvailable, goldenMissing, goldenPath, storytellerPath } from "../golden-path.js";
+import { goldenAvailable, goldenMissing, goldenPath, starterPath } from "../golden-path.js";
 
 // A GGUF model, written as each kind of checkpoint that it could have come from, must be the same model again, bit for
 // bit. What is compared with is the GGUF file with the scales that the checkpoint's convention can express.
 
 const models = [
-  { name: "storyteller", path: storytellerPath, available: true },
+  { name: "storyteller", path: starterPath, available: true },
   ...["tiny-bitnet-b1.58-i2_s", "tiny-bitnet-i2_s", "tiny-llama-i2_s"].map((name) => ({
     name,
     path: goldenPath(`${name}/model.gguf`),

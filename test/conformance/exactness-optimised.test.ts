@@ -1,7 +1,7 @@
 import * as v8 from "node:v8";
 import { expect, it } from "vitest";
 import { type LanguageModel, loadModel } from "#dist/language-model.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { loadOrSkip, plainest, promptIds, requireSameBits, requireSamePieces } from "./exactness.js";
 
 // Node 20's baseline compiler gets the 32-bit relaxed dot product wrong, so exactness.test.ts has to skip it there. With the
@@ -11,13 +11,13 @@ if (process.versions.v8 !== undefined) v8.setFlagsFromString("--no-liftoff");
 it.for([1, 2, 3])(
   "optimised code of the wide form has the same bits as the plainest, %i threads",
   async (threads, context) => {
-    await using reference: LanguageModel = await loadModel(storytellerPath, plainest);
+    await using reference: LanguageModel = await loadModel(starterPath, plainest);
     const ids = promptIds(reference);
     using session = reference.createSession();
     const logits = await session.evaluate(ids, { logits: "all" });
 
     const wide = { kernelBuild: "relaxed", ternaryForm: "wide", threads } as const;
-    await using model = await loadOrSkip(storytellerPath, wide, context);
+    await using model = await loadOrSkip(starterPath, wide, context);
     using atOnce = model.createSession();
     requireSameBits(await atOnce.evaluate(ids, { logits: "all" }), logits, "all at once");
     await requireSamePieces(model, ids, logits, [1]);

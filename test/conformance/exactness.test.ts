@@ -3,7 +3,7 @@ import { openModelFile } from "#dist/files/index.js";
 import { type LanguageModel, loadModel, type LoadOptions } from "#dist/language-model.js";
 import { startEngine } from "#dist/model/engine.js";
 import { openFileSource } from "#dist/platform/node.js";
-import { goldenAvailable, goldenMissing, goldenPath, storytellerPath } from "../golden-path.js";
+import { goldenAvailable, goldenMissing, goldenPath, starterPath } from "../golden-path.js";
 import { formatOf, reformatModel } from "../reformatted-model.js";
 import {
   loadOrSkip,
@@ -32,14 +32,14 @@ interface ExactModel {
 /** The storyteller with its ternary matrices in groups, the products of which have scales to add up in one order. */
 async function storytellerIn(format: string): Promise<Uint8Array> {
   const isTernary = (tensor: string): boolean => tensor !== "token_embd.weight";
-  const { model } = await reformatModel(storytellerPath, (tensor) =>
+  const { model } = await reformatModel(starterPath, (tensor) =>
     isTernary(tensor) ? formatOf(format) : undefined,
   );
   return model;
 }
 
 const models: readonly ExactModel[] = [
-  { name: "storyteller", source: storytellerPath, available: true },
+  { name: "storyteller", source: starterPath, available: true },
   { name: "storyteller in groups of 128", source: () => storytellerIn("TQ2_0"), available: true },
   { name: "storyteller in groups of 64", source: () => storytellerIn("Q2_0"), available: true },
   {
@@ -80,7 +80,7 @@ describe.each(models)("$name", ({ source, available }) => {
   const some = computations.filter(
     ({ kernelBuild, ternaryForm }) => kernelBuild !== "relaxed" || ternaryForm !== "plain",
   );
-  it.for(source === storytellerPath ? computations : some)(
+  it.for(source === starterPath ? computations : some)(
     "has the same bits in the $kernelBuild build, $ternaryForm form, $threads threads: at once, one by one, in odd pieces",
     async (options, context) => {
       needsData(context);
@@ -183,7 +183,7 @@ describe("storyteller over several memories", () => {
   ])(
     "has the same bits in $regions memories of $regionMiB MiB with $threads threads",
     async ({ regionMiB, regions, sessionTokens, threads }) => {
-      await using reference = await loadModel(storytellerPath, plainest);
+      await using reference = await loadModel(starterPath, plainest);
       const ids = promptIds(reference).slice(0, sessionTokens);
       using session = reference.createSession();
       const expected = await session.evaluate(ids, { logits: "all" });
@@ -219,7 +219,7 @@ describe("storyteller over several memories", () => {
   async function openStoryteller(): Promise<
     { readonly file: Awaited<ReturnType<typeof openModelFile>> } & AsyncDisposable
   > {
-    const bytes = await openFileSource(storytellerPath);
+    const bytes = await openFileSource(starterPath);
     return { file: await openModelFile(bytes), [Symbol.asyncDispose]: () => bytes.close() };
   }
 });

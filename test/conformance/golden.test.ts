@@ -9,7 +9,7 @@ import {
   goldenAvailable,
   goldenMissing,
   goldenPath,
-  storytellerPath,
+  starterPath,
 } from "../golden-path.js";
 import { at } from "../reference/float32.js";
 import { rewriteModel } from "../rewritten-model.js";
@@ -66,7 +66,7 @@ const models: readonly GoldenModel[] = [
     folder: committedGoldenPath("storyteller"),
     available: true,
     bounds: sameRule,
-    source: () => storytellerPath,
+    source: () => starterPath,
   },
   ...["tiny-bitnet-b1.58-i2_s", "tiny-bitnet-i2_s", "tiny-llama-i2_s"].map((name) =>
     goldenModel(name, sameRule),

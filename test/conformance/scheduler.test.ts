@@ -10,7 +10,7 @@ import { BitNetError, type GenerateOptions, type GeneratePiece } from "#dist/ind
 import { type Engine, type EngineChoices, startEngine } from "#dist/model/engine.js";
 import { openFileSource } from "#dist/platform/node.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { plainest } from "./exactness.js";
 
 // A text must not depend on who else is being written, on when others come and go, or on what caches hold.
@@ -90,7 +90,7 @@ interface Loaded {
 }
 
 async function load(choices: EngineChoices & { readonly threads: number }): Promise<Loaded> {
-  const file = await openModelFile(await openFileSource(storytellerPath));
+  const file = await openModelFile(await openFileSource(starterPath));
   const tokenizer = createTokenizer(file.metadata);
   const rest = { contextLength, freeBytes: 1e9, onBytes: () => undefined, signal: undefined };
   const engine = await startEngine(file, { ...choices, ...rest });

@@ -6,7 +6,7 @@ import { type Engine, type EngineChoices, startEngine } from "#dist/model/engine
 import type { Continuation } from "#dist/model/evaluator.js";
 import type { LogitsNeed } from "#dist/model/screening.js";
 import { openFileSource } from "#dist/platform/node.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { plainest, promptIds, requireSameBits } from "./exactness.js";
 import { rowOf } from "./intermediates.js";
 
@@ -43,7 +43,7 @@ describe("sequences in shared passes", () => {
   const sequences: { readonly ids: readonly number[]; readonly logits: Float32Array }[] = [];
 
   beforeAll(async () => {
-    reference = await loadModel(storytellerPath, plainest);
+    reference = await loadModel(starterPath, plainest);
     const ids = promptIds(reference);
     for (const begin of [0, 11, 0, 30]) {
       using session = reference.createSession({ contextLength });
@@ -54,7 +54,7 @@ describe("sequences in shared passes", () => {
   afterAll(() => reference.dispose());
 
   it.each(ways)("have the bits of each alone: %j", async (choices) => {
-    const bytes = await openFileSource(storytellerPath);
+    const bytes = await openFileSource(starterPath);
     const rest = { contextLength, freeBytes: 1e9, onBytes: () => undefined, signal: undefined };
     const engine = await startEngine(await openModelFile(bytes), { ...choices, ...rest });
     let shared = 0;

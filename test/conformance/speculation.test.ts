@@ -11,7 +11,7 @@ import { type Engine, type EngineChoices, startEngine } from "#dist/model/engine
 import { openFileSource } from "#dist/platform/node.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
 import { writeDummyModel } from "#dist/tools/dummy.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 
 // Speculation must be invisible but for time: the same pieces, the same end or error, and after each piece the session at the
 // same position, as without it.
@@ -72,10 +72,10 @@ const models: readonly {
   readonly path: () => string;
   readonly choices: EngineChoices;
 }[] = [
-  { name: "the storyteller", path: () => storytellerPath, choices: {} },
+  { name: "the storyteller", path: () => starterPath, choices: {} },
   {
     name: "the storyteller with a screened head",
-    path: () => storytellerPath,
+    path: () => starterPath,
     choices: { head: "screened" },
   },
   { name: "a random model", path: () => tinyPath, choices: {} },

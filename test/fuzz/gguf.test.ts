@@ -7,7 +7,7 @@ import { bytesSource } from "#dist/platform/memory-source.js";
 import { inspectModel } from "#dist/tools/inspect.js";
 import type { WeightFormat } from "#dist/weight-formats/index.js";
 import { arrayOf, entry, f32, ggufBytes, tensor, text, u32, u64 } from "../gguf-bytes.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 
 const ALLOWED_CODES = ["FILE_CORRUPT", "UNSUPPORTED_FILE"];
 const TIME_LIMIT_MS = 2000;
@@ -42,7 +42,7 @@ const small = ggufBytes({
   dataBytes: DATA_BYTES,
 });
 /** A real file: mutations fall in its header and the first tensors. */
-const real = readFileSync(storytellerPath);
+const real = readFileSync(starterPath);
 const REAL_HEADER_BYTES = 150_000;
 
 /** Values that break readers: ends of ranges, and near them. */

@@ -4,9 +4,9 @@ import { describe, expect, it } from "vitest";
 import { openGguf } from "#dist/files/gguf.js";
 import { BitNetError, loadModel } from "#dist/index.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 
-const good = readFileSync(storytellerPath);
+const good = readFileSync(starterPath);
 const file = await openGguf(bytesSource(good));
 /** Damage to the header reaches the most code. */
 const headerBytes = Math.min(...[...file.tensors.values()].map(({ offset }) => offset));

@@ -164,7 +164,7 @@ describe("Ollama's limits and figures", () => {
   };
 
   it.each([[-1], [-2], [0]])("num_predict %d is as long as the text gets", async (limit) => {
-    const answer = await generate({ num_predict: limit, temperature: 0 });
+    const answer = await generate({ num_predict: limit, temperature: 0 }, { raw: true });
     const expected = await model.complete("Once", { temperature: 0 });
     expect(answer.response).toBe(expected);
     expect(answer.done_reason).toMatch(/stop|length/);

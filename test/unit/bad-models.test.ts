@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { loadModel } from "#dist/index.js";
 import { f32 } from "#dist/weight-formats/f32.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { type Edit, encodeTensor, rewriteModel } from "../rewritten-model.js";
 
 async function load(edit: (parts: Edit) => void): Promise<void> {
-  const bytes = await rewriteModel(storytellerPath, edit);
+  const bytes = await rewriteModel(starterPath, edit);
   const model = await loadModel(bytes, { threads: 1 });
   await model.complete("Once", { maxTokens: 2, temperature: 0 });
   await model.dispose();

@@ -4,11 +4,11 @@ import type { Chat } from "#dist/generation/chat.js";
 import { type InnerLanguageModel, loadModel } from "#dist/language-model.js";
 import { createChatTemplate } from "#dist/text/chat-template.js";
 import type { Tokenizer } from "#dist/text/tokenizer.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 
 let model: InnerLanguageModel;
 beforeAll(async () => {
-  model = (await loadModel(storytellerPath, { threads: 2 })) as InnerLanguageModel;
+  model = (await loadModel(starterPath, { threads: 2 })) as InnerLanguageModel;
 });
 afterAll(() => model.dispose());
 

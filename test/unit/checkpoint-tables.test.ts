@@ -6,13 +6,13 @@ import { bf16 } from "#dist/weight-formats/bf16.js";
 import { f16 } from "#dist/weight-formats/f16.js";
 import { f32 } from "#dist/weight-formats/f32.js";
 import { type CheckpointParts, exportCheckpoint, writeCheckpoint } from "../checkpoint-export.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { rewriteModel } from "../rewritten-model.js";
 
 /** Masters of the storyteller's first layer; never changed, only copied. */
 let masters: CheckpointParts;
 beforeAll(async () => {
-  const gguf = await rewriteModel(storytellerPath, ({ metadata, tensors }) => {
+  const gguf = await rewriteModel(starterPath, ({ metadata, tensors }) => {
     metadata.set("bitnet-b1.58.block_count", { type: "uint32", value: 1 });
     for (const name of [...tensors.keys()]) if (/^blk\.[1-9]/.test(name)) tensors.delete(name);
   });

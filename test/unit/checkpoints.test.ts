@@ -6,7 +6,7 @@ import type { ModelFile } from "#dist/files/model-file.js";
 import { memoryFolder } from "#dist/platform/memory-source.js";
 import { createTokenizer } from "#dist/text/tokenizer.js";
 import { type CheckpointParts, exportCheckpoint, writeCheckpoint } from "../checkpoint-export.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { rewriteModel } from "../rewritten-model.js";
 
 /** Parts of two checkpoints of the storyteller's first layer; never changed, only copied. */
@@ -14,7 +14,7 @@ let packed: CheckpointParts;
 let masters: CheckpointParts;
 
 beforeAll(async () => {
-  const gguf = await rewriteModel(storytellerPath, ({ metadata, tensors }) => {
+  const gguf = await rewriteModel(starterPath, ({ metadata, tensors }) => {
     metadata.set("bitnet-b1.58.block_count", { type: "uint32", value: 1 });
     for (const name of [...tensors.keys()]) if (/^blk\.[1-9]/.test(name)) tensors.delete(name);
   });

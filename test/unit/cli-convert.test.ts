@@ -9,7 +9,7 @@ import { encodeGgufHeader } from "#dist/files/gguf-header.js";
 import { planTensor } from "#dist/files/gguf-writer.js";
 import { f32 } from "#dist/weight-formats/f32.js";
 import { exportCheckpoint } from "../checkpoint-export.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { type CliResult, finishCli, runCli, startCli } from "../run-cli.js";
 import { safetensorsBytes } from "../safetensors-bytes.js";
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "bitnet-cli-convert-"));
   checkpoint = join(folder, "storyteller");
   await mkdir(checkpoint);
-  const files = await exportCheckpoint(new Uint8Array(await readFile(storytellerPath)), {
+  const files = await exportCheckpoint(new Uint8Array(await readFile(starterPath)), {
     storage: { kind: "multiply", dtype: "F32" },
     tensorsPerShard: 20,
   });
@@ -68,12 +68,12 @@ describe("commands on a checkpoint's folder", () => {
     (JSON.parse((await runCli(argsOf(model))).stdout) as { text: unknown }).text;
 
   it("run continues a text as it does with the GGUF file", async () => {
-    expect(await textOf(checkpoint)).toBe(await textOf(storytellerPath));
+    expect(await textOf(checkpoint)).toBe(await textOf(starterPath));
   });
 
   it("inspect describes it as it describes the GGUF file", async () => {
     const [ours, theirs] = await Promise.all(
-      [checkpoint, storytellerPath].map(
+      [checkpoint, starterPath].map(
         async (model) =>
           JSON.parse(succeeded(await runCli(["inspect", model, "--json"]))) as {
             tensors: { name: string }[];
@@ -126,12 +126,12 @@ describe("bitnet convert", () => {
     expect(result).toMatchObject({ path: output, type: "I2_S", tensors: 68, roundedScales: { tensors: 0 } });
     const run = ["-p", "Once upon a time", "-n", "8", "--temp", "0"];
     expect((await runCli(["run", output, ...run])).stdout).toBe(
-      (await runCli(["run", storytellerPath, ...run])).stdout,
+      (await runCli(["run", starterPath, ...run])).stdout,
     );
   });
 
   it("tells people that scales were rounded, and how to keep them", async () => {
-    const args = ["convert", storytellerPath, "--type", "TQ2_0", "-o"];
+    const args = ["convert", starterPath, "--type", "TQ2_0", "-o"];
     const rounded = succeeded(await runCli([...args, join(folder, "rounded.gguf")]));
     expect(rounded).toMatch(
       /rounded\.gguf: TQ2_0, .* in 68 tensors, written in .*\nThe scales of 42 tensors were rounded .* --exact-scales/,
@@ -142,15 +142,15 @@ describe("bitnet convert", () => {
   });
 
   it.each([
-    ["no output", ["convert", storytellerPath], /--output/],
+    ["no output", ["convert", starterPath], /--output/],
     ["no model", ["convert", "-o", "x.gguf"], /model/],
-    ["an unknown type", ["convert", storytellerPath, "-o", "x.gguf", "--type", "q9"], /Invalid --type: "q9"/],
+    ["an unknown type", ["convert", starterPath, "-o", "x.gguf", "--type", "q9"], /Invalid --type: "q9"/],
     [
       "an unknown head type",
-      ["convert", storytellerPath, "-o", "x.gguf", "--head-type", "q9"],
+      ["convert", starterPath, "-o", "x.gguf", "--head-type", "q9"],
       /Invalid --head-type: "q9"/,
     ],
-    ["its own input", ["convert", storytellerPath, "-o", storytellerPath, "--force"], /choose another name/],
+    ["its own input", ["convert", starterPath, "-o", starterPath, "--force"], /choose another name/],
   ])("%s: one line and exit 2", async (_, args, words) => {
     const { stdout, stderr, status } = await runCli(args);
     expect([stdout, status]).toEqual(["", 2]);
@@ -161,10 +161,10 @@ describe("bitnet convert", () => {
   it("replaces a file only with --force", async () => {
     const output = join(folder, "there.gguf");
     await writeFile(output, "precious");
-    const refused = await runCli(["convert", storytellerPath, "-o", output]);
+    const refused = await runCli(["convert", starterPath, "-o", output]);
     expect([refused.status, await readFile(output, "utf8")]).toEqual([1, "precious"]);
     expect(refused.stderr).toMatch(/^bitnet: FILE_WRITE: [^\n]*--force[^\n]*\n$/);
-    succeeded(await runCli(["convert", storytellerPath, "-o", output, "--force"]));
+    succeeded(await runCli(["convert", starterPath, "-o", output, "--force"]));
   });
 
   describe("stopped halfway", () => {
@@ -206,7 +206,7 @@ describe("bitnet convert", () => {
         const inside = join(folder, "full");
         await mkdir(inside);
         const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-        const args = ["convert", storytellerPath, "-o", join(inside, "out.gguf")];
+        const args = ["convert", starterPath, "-o", join(inside, "out.gguf")];
         // A limit on the size of files stands for a disk that is full: writing fails in the same place.
         const shell = spawn("sh", [
           "-c",

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluateTask, loadModel, perplexity, readTask } from "#dist/index.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { type CliResult, finishCli, runCli, startCli } from "../run-cli.js";
 
 const story = "Once upon a time there was a king, who had a daughter as fair as the day. ".repeat(30);
@@ -63,7 +63,7 @@ describe("bitnet perplexity", () => {
   });
 
   it("prints a line with the uncertainty, and says that chunks were cut to the context", async () => {
-    const { stdout, stderr, status } = await runCli(["perplexity", storytellerPath, "-f", path("story.txt")]);
+    const { stdout, stderr, status } = await runCli(["perplexity", starterPath, "-f", path("story.txt")]);
     expect(stdout).toMatch(
       /^perplexity \d+\.\d{4} ± \d+\.\d{4}: \d+ tokens scored, chunks of 256, 2 of them\n$/,
     );
@@ -178,12 +178,12 @@ describe("bitnet eval", () => {
       2,
       /the text has 5 tokens, and chunks of 64 need at least 128/,
     ],
-    ["chunks beyond the context", ["-f", "story.txt", "-c", "300"], 2, /Invalid --ctx: 300/],
+    ["chunks beyond the context", ["-f", "story.txt", "-c", "600"], 2, /Invalid --ctx: 600/],
     [
       "a stride beyond the context",
-      ["-f", "story.txt", "-c", "250", "--stride", "20"],
+      ["-f", "story.txt", "-c", "505", "--stride", "20"],
       2,
-      /Invalid --stride: 20 makes chunks of 260/,
+      /Invalid --stride: 20 makes chunks of 515/,
     ],
     ["no chunks", ["-f", "story.txt", "--chunks", "0"], 2, /Invalid --chunks: 0/],
   ])("perplexity refuses %s in one line", async (_, args, expectedStatus, message) => {

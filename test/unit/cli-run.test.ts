@@ -3,10 +3,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { starterPath } from "../golden-path.js";
 import { finishCli, runCli, startCli } from "../run-cli.js";
 
 const prompt = "Once upon a time";
-const greedy = ["run", "-p", prompt, "--temp", "0"] as const;
+const greedy = ["run", starterPath, "-p", prompt, "--temp", "0"] as const;
 
 interface RunJson {
   readonly text: string;
@@ -18,7 +19,7 @@ interface RunJson {
 }
 
 async function runJson(args: readonly string[], input = ""): Promise<RunJson> {
-  const { stdout, stderr, status } = await runCli(["run", "--json", ...args], input);
+  const { stdout, stderr, status } = await runCli(["run", starterPath, "--json", ...args], input);
   expect([stderr, status]).toEqual(["", 0]);
   expect(stdout).toMatch(/^\{[^\n]*\}\n$/);
   return JSON.parse(stdout) as RunJson;

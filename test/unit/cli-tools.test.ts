@@ -3,7 +3,7 @@ import { access, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath, storytellerPath } from "../golden-path.js";
 import { type CliResult, finishCli, runCli, startCli } from "../run-cli.js";
 
 let folder: string;
@@ -29,36 +29,36 @@ describe("bitnet inspect", () => {
     expect(Object.keys(inspection)).toEqual(["architecture", "metadata", "tensors", "summary"]);
     expect(inspection).toMatchObject({
       architecture: "bitnet-b1.58",
-      metadata: { "general.license": "mit" },
+      metadata: { "general.name": "storyteller" },
     });
-    expect(inspection.tensors.length).toBe(68);
+    expect(inspection.tensors.length).toBe(57);
     expect(inspection.tensors[0]).toEqual({
       name: "token_embd.weight",
-      shape: [256, 4096],
+      shape: [384, 4096],
       type: "F16",
-      bytes: 2_097_152,
+      bytes: 3_145_728,
     });
   });
 
   it("prints a table and a summary for people", async () => {
     const stdout = succeeded(await runCli(["inspect"]));
-    expect(stdout).toMatch(/^storyteller\.gguf: bitnet-b1\.58, 3\.47 MB\n/);
-    expect(stdout).toMatch(/^blk\.0\.attn_q\.weight +I2_S +256 × 256 +16\.4 kB$/m);
-    expect(stdout).toMatch(/^bits per weight +4\.59$/m);
-    expect(stdout).toMatch(/^read per token +3\.31 MB of weights, and 3\.07 kB of KV cache for each token/m);
+    expect(stdout).toMatch(/^storyteller\.gguf: bitnet-b1\.58, 5\.29 MB\n/);
+    expect(stdout).toMatch(/^blk\.0\.attn_q\.weight +I2_S +384 × 384 +36\.9 kB$/m);
+    expect(stdout).toMatch(/^bits per weight +4\.37$/m);
+    expect(stdout).toMatch(/^read per token +5\.16 MB of weights, and 2\.56 kB of KV cache for each token/m);
     expect(stdout).not.toMatch(/^does not run/m);
   });
 
   it("estimates memory for a context and threads that are asked for", async () => {
     const small = succeeded(await runCli(["inspect", "--ctx", "64", "-t", "3"]));
-    expect(small).toMatch(/^memory .* KV cache 197 kB for 64 tokens, working buffers .* for 3 threads$/m);
+    expect(small).toMatch(/^memory .* KV cache 164 kB for 64 tokens, working buffers .* for 3 threads$/m);
     const { stderr, status } = await runCli(["inspect", "--ctx", "0"]);
     expect([status, stderr]).toEqual([2, expect.stringMatching(/--ctx/)]);
   });
 
   it("names the byte where a cut file breaks off", async () => {
     const path = join(folder, "cut.gguf");
-    await writeFile(path, await readFile(storytellerPath));
+    await writeFile(path, await readFile(starterPath));
     await truncate(path, 1000);
     const { stderr, status } = await runCli(["inspect", path]);
     expect(status).toBe(1);
@@ -161,23 +161,14 @@ describe("bitnet bench", () => {
   });
 
   it("prints a table, and says that the default prompt was cut to the context", async () => {
-    const { stdout, stderr, status } = await runCli([
-      "bench",
-      storytellerPath,
-      "-n",
-      "4",
-      "-t",
-      "1",
-      "-r",
-      "1",
-    ]);
+    const { stdout, stderr, status } = await runCli(["bench", starterPath, "-n", "4", "-t", "1", "-r", "1"]);
     expect([stderr, status]).toEqual([
-      `bitnet: ${storytellerPath} holds 256 tokens: measuring pp256, not pp512\n`,
+      `bitnet: ${starterPath} holds 256 tokens: measuring pp256, not pp512\n`,
       0,
     ]);
     const lines = stdout.split("\n");
     expect(lines.slice(0, 4).map((line) => line.split(/ +/)[0])).toEqual([
-      `${storytellerPath}:`,
+      `${starterPath}:`,
       "test",
       "pp256",
       "tg4",

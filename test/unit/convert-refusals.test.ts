@@ -10,7 +10,7 @@ import { tq20 } from "#dist/weight-formats/tq2-0.js";
 import type { WeightFormat } from "#dist/weight-formats/index.js";
 import { exportCheckpoint } from "../checkpoint-export.js";
 import { createConvertWorkbench, withHalves } from "../convert-workbench.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { type Edit, encodeTensor, rewriteModel } from "../rewritten-model.js";
 
 const bench = createConvertWorkbench();
@@ -27,8 +27,7 @@ describe("convert: refusals", () => {
     await action(join(inside, "out.gguf"));
     expect(await readdir(inside)).toEqual([]);
   }
-  const edited = (change: (parts: Edit) => void): Promise<Uint8Array> =>
-    rewriteModel(storytellerPath, change);
+  const edited = (change: (parts: Edit) => void): Promise<Uint8Array> => rewriteModel(starterPath, change);
   const set =
     (values: Float32Array, format: WeightFormat = f32): ((parts: Edit) => void) =>
     ({ tensors }) =>
@@ -136,7 +135,7 @@ describe("convert: refusals", () => {
 
   it("replaces a file only by force, and never one that it reads", async () => {
     const input = join(bench.folder, "input.gguf");
-    await writeFile(input, await readFile(storytellerPath));
+    await writeFile(input, await readFile(starterPath));
     const output = fresh();
     await writeFile(output, "precious");
     expect(await refusal(input, { output })).toMatchObject({
@@ -156,7 +155,7 @@ describe("convert: refusals", () => {
         code: "INVALID_ARGUMENT",
       });
     }
-    expect(Buffer.compare(await readFile(input), await readFile(storytellerPath))).toBe(0);
+    expect(Buffer.compare(await readFile(input), await readFile(starterPath))).toBe(0);
   });
 
   it("never replaces a file of the checkpoint that it reads, but writes beside them", async () => {
@@ -195,7 +194,7 @@ describe("convert: refusals", () => {
           if (++seen === after) controller.abort(reason);
         };
         await expect(
-          convert(storytellerPath, { output, type: "f32", signal: controller.signal, onProgress }),
+          convert(starterPath, { output, type: "f32", signal: controller.signal, onProgress }),
         ).rejects.toBe(reason);
       });
     }
@@ -204,7 +203,7 @@ describe("convert: refusals", () => {
   it("reports progress that grows to the whole", async () => {
     const seen: number[] = [];
     let total = 0;
-    const result = await convert(storytellerPath, {
+    const result = await convert(starterPath, {
       output: fresh(),
       type: "f16",
       onProgress: ({ loadedBytes, totalBytes }) => {

@@ -13,13 +13,13 @@ import { tq20 } from "#dist/weight-formats/tq2-0.js";
 import { weightFormatByName, type WeightFormat } from "#dist/weight-formats/index.js";
 import { exportCheckpoint, withStoredScales } from "../checkpoint-export.js";
 import { createConvertWorkbench, dataOf, valuesOf, withHalves } from "../convert-workbench.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { type Edit, encodeTensor, rewriteModel } from "../rewritten-model.js";
 
 const bench = createConvertWorkbench();
 const { converted, fresh } = bench;
 
-const storyteller = async (): Promise<ModelFile> => openGguf(bytesSource(await readFile(storytellerPath)));
+const storyteller = async (): Promise<ModelFile> => openGguf(bytesSource(await readFile(starterPath)));
 
 async function text(path: string): Promise<string> {
   const model = await loadModel(path, { threads: 1 });
@@ -36,7 +36,7 @@ const meaning = (data: Uint8Array): Uint8Array => data.subarray(0, -28);
 describe("convert", () => {
   it("copies a file of the same types: the same tensors and metadata", async () => {
     const original = await storyteller();
-    const { file } = await converted(storytellerPath);
+    const { file } = await converted(starterPath);
     expect([...file.tensors.keys()]).toEqual([...original.tensors.keys()]);
     for (const name of original.tensors.keys()) {
       expect(Buffer.compare(await dataOf(file, name), await dataOf(original, name)), name).toBe(0);
@@ -51,7 +51,7 @@ describe("convert", () => {
       // bfloat16 holds fewer digits than a half.
       const model =
         type === "bf16"
-          ? await withStoredScales(storytellerPath, { kind: "multiply", dtype: "BF16" })
+          ? await withStoredScales(starterPath, { kind: "multiply", dtype: "BF16" })
           : await withHalves();
       const original = await openGguf(bytesSource(model));
       const there = await converted(model, { type });
@@ -71,7 +71,7 @@ describe("convert", () => {
     "keeps other scales beside the matrices on request: I2_S → %s → I2_S",
     async (type) => {
       const original = await storyteller();
-      const there = await converted(storytellerPath, { type, exactScales: true });
+      const there = await converted(starterPath, { type, exactScales: true });
       const back = await converted(there.bytes);
       expect([...back.file.tensors.keys()]).toEqual([...original.tensors.keys()]);
       for (const [name, { type: stored }] of original.tensors) {
@@ -91,7 +91,7 @@ describe("convert", () => {
   it("rounds scales to halves as the formats do, and says by how much", async () => {
     const original = await storyteller();
     const output = fresh();
-    const { roundedScales } = await convert(storytellerPath, { output, type: "tq2_0" });
+    const { roundedScales } = await convert(starterPath, { output, type: "tq2_0" });
     const file = await openGguf(bytesSource(await readFile(output)));
     const matrices = [...original.tensors.values()].filter(({ type }) => type === "I2_S");
     expect(roundedScales.tensors).toBe(matrices.length);
@@ -109,7 +109,7 @@ describe("convert", () => {
     async (headType) => {
       const original = await storyteller();
       const format = weightFormatByName(headType) ?? expect.fail("no format");
-      const { file } = await converted(storytellerPath, { headType });
+      const { file } = await converted(starterPath, { headType });
       const expected =
         format.encode?.(await valuesOf(original, "token_embd.weight")) ?? expect.fail("no encoder");
       expect(file.tensors.get("token_embd.weight")?.type).toBe(format.name);
@@ -124,7 +124,7 @@ describe("convert", () => {
     const values = Float32Array.from({ length: elements }, (_, index) =>
       ((index * 2654435761) >>> 30) % 3 === 0 ? 0 : index % 2 === 0 ? 0.5 : -0.5,
     );
-    const model = await rewriteModel(storytellerPath, ({ tensors }) => {
+    const model = await rewriteModel(starterPath, ({ tensors }) => {
       tensors.clear();
       tensors.set("blk.0.attn_q.weight", encodeTensor(f32, [256, elements / 256], values));
     });
@@ -158,7 +158,7 @@ describe("convert", () => {
     // The last block's scale is negative, and so are its weights' signs; the one before has codes, and the scale 0.
     data[3 * 66 + 65] = (data[3 * 66 + 65] ?? 0) | 0x80;
     data.fill(0, 2 * 66 + 64, 2 * 66 + 66);
-    const model = await rewriteModel(storytellerPath, ({ tensors }) => {
+    const model = await rewriteModel(starterPath, ({ tensors }) => {
       tensors.clear();
       tensors.set("blk.0.attn_q.weight", { ...tensor, data });
     });
@@ -168,9 +168,9 @@ describe("convert", () => {
   });
 
   it("converts a tied head with the embedding, and an untied one alone", async () => {
-    const tied = await converted(storytellerPath, { headType: "q8_0" });
+    const tied = await converted(starterPath, { headType: "q8_0" });
     expect(tied.file.tensors.get("token_embd.weight")?.type).toBe("Q8_0");
-    const untied = await rewriteModel(storytellerPath, ({ tensors }) => {
+    const untied = await rewriteModel(starterPath, ({ tensors }) => {
       const embedding = tensors.get("token_embd.weight") ?? expect.fail("no embedding");
       tensors.set("output.weight", embedding);
     });
@@ -183,7 +183,7 @@ describe("convert", () => {
 
   it("writes a checkpoint's folder as the GGUF file that it came from", async () => {
     const storage = { kind: "divide", dtype: "BF16" } as const;
-    const gguf = await withStoredScales(storytellerPath, storage);
+    const gguf = await withStoredScales(starterPath, storage);
     const checkpoint = join(bench.folder, "checkpoint");
     await mkdir(checkpoint);
     for (const [name, bytes] of await exportCheckpoint(gguf, { storage, tensorsPerShard: 9 }))
@@ -207,7 +207,7 @@ describe("convert", () => {
 
   it("makes norms F32 and the head F16 out of a checkpoint, and floats throughout where floats are asked for", async () => {
     const storage = { kind: "masters", dtype: "BF16" } as const;
-    const gguf = await rewriteModel(storytellerPath, (parts) => storeAs(parts, bf16));
+    const gguf = await rewriteModel(starterPath, (parts) => storeAs(parts, bf16));
     const checkpoint = join(bench.folder, "masters");
     await mkdir(checkpoint);
     for (const [name, bytes] of await exportCheckpoint(gguf, { storage }))
@@ -245,7 +245,7 @@ describe("convert", () => {
   describe("metadata", () => {
     const placeholder = "{{ 'Human: ' }}{{ 'BITNETAssistant: ' }}";
     const official = (change: (parts: Edit) => void = () => undefined): Promise<Uint8Array> =>
-      rewriteModel(storytellerPath, (parts) => {
+      rewriteModel(starterPath, (parts) => {
         const { metadata } = parts;
         const tokens = Array.from({ length: 128_256 }, (_, id) => (id === 128_009 ? "<|eot_id|>" : `t${id}`));
         metadata.set("tokenizer.ggml.tokens", { type: "string[]", value: tokens });
@@ -282,9 +282,7 @@ describe("convert", () => {
     });
 
     it("names the splitter that a file without one means", async () => {
-      const model = await rewriteModel(storytellerPath, ({ metadata }) =>
-        metadata.delete("tokenizer.ggml.pre"),
-      );
+      const model = await rewriteModel(starterPath, ({ metadata }) => metadata.delete("tokenizer.ggml.pre"));
       expect((await converted(model)).file.metadata.get("tokenizer.ggml.pre")).toBe("default");
     });
 

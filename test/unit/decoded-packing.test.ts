@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "#dist/index.js";
 import { matrixBytes } from "#dist/packing/packed.js";
 import { type CompiledKernels, compileKernels } from "#dist/wasm/kernel-build.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { modelFamilies } from "../conformance/model-families.js";
 import { firstByte, packOne } from "../packing-bench.js";
 import { formatOf, reformatModel } from "../reformatted-model.js";
@@ -111,7 +111,7 @@ describe.each(formats)("models in $name", ({ name }) => {
 
 it("a head in Q6_K beside ternary layers is what it decodes to", async () => {
   const isHead = (tensor: string): boolean => tensor === "token_embd.weight";
-  const { model, inF32 } = await reformatModel(storytellerPath, (tensor) =>
+  const { model, inF32 } = await reformatModel(starterPath, (tensor) =>
     isHead(tensor) ? formatOf("Q6_K") : undefined,
   );
   expect(await logitsOf(model)).toEqual(await logitsOf(inF32));

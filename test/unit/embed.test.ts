@@ -3,7 +3,7 @@ import type { MetadataValue } from "#dist/files/model-file.js";
 import { loadModel, type LoadOptions } from "#dist/index.js";
 import type { LanguageModel } from "#dist/language-model.js";
 import { architectureCases } from "../conformance/architecture-cases.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { at } from "../reference/float32.js";
 import { type ReferenceDecoder, referenceHidden } from "../reference/decoder.js";
 import { makeTinyModel } from "../tiny-model.js";
@@ -143,7 +143,7 @@ describe("embed", () => {
   it("works without the output head, whether that is whole in memory or screened", async () => {
     const vectors = [];
     for (const head of ["whole", "screened"] as const) {
-      await using model = await loadModel(storytellerPath, { threads: 2, head });
+      await using model = await loadModel(starterPath, { threads: 2, head });
       vectors.push(await model.embed(["Once upon a time there was a fox.", "There was a mill."]));
     }
     expect(vectors[1]).toEqual(vectors[0]);

@@ -15,7 +15,7 @@ import {
 import type { InnerLanguageModel } from "#dist/language-model.js";
 import { preferredChoice, summarize } from "#dist/tools/evaluation/metrics.js";
 import { createPromptSession } from "#dist/tools/evaluation/prompt-session.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { slowLogProbabilities, slowLogSoftmax } from "../reference/log-likelihood.js";
 import { rewriteModel } from "../rewritten-model.js";
 
@@ -99,7 +99,7 @@ async function outcomesOf(
 describe("evaluateTask", () => {
   let model: LanguageModel;
   beforeAll(async () => {
-    model = await loadModel(undefined, { threads: 2 });
+    model = await loadModel(starterPath, { threads: 2 });
   });
   afterAll(() => model.dispose());
 
@@ -146,7 +146,7 @@ describe("evaluateTask", () => {
     const { outcomes } = await outcomesOf(model, task, { shots: 1 });
     const reversed = { ...task, questions: task.questions.toReversed() };
     const backwards = await outcomesOf(model, reversed, { shots: 1, examples: task });
-    await using other = await loadModel(undefined, { threads: 1, kernelBuild: "simd128" });
+    await using other = await loadModel(starterPath, { threads: 1, kernelBuild: "simd128" });
     for (const [index, { question, logLikelihoods }] of outcomes.entries()) {
       expect(logLikelihoods).toEqual(backwards.outcomes.at(-1 - index)?.logLikelihoods);
       const alone = { ...task, questions: [question] };
@@ -238,7 +238,7 @@ describe("evaluateTask", () => {
 
   it("leaves BOS out where it is told to", async () => {
     const task = readTask(arcText);
-    const bytes = await rewriteModel(storytellerPath, ({ metadata }) =>
+    const bytes = await rewriteModel(starterPath, ({ metadata }) =>
       metadata.set("tokenizer.ggml.add_bos_token", { type: "bool", value: false }),
     );
     await using without = await loadModel(bytes, { threads: 1 });
@@ -363,7 +363,7 @@ describe("evaluateTask", () => {
 
 describe("a prompt session", () => {
   it("gives the bits of fresh sessions for any run of prompts, contexts growing and shrinking", async () => {
-    await using model = (await loadModel(undefined, { threads: 2 })) as InnerLanguageModel;
+    await using model = (await loadModel(starterPath, { threads: 2 })) as InnerLanguageModel;
     const words = ["the", " king", " fox", ",", " and", " far away"];
     const text = fc
       .array(fc.constantFrom(...words), { minLength: 1, maxLength: 12 })
@@ -391,7 +391,7 @@ describe("a prompt session", () => {
   });
 
   it("goes on after an evaluation that was stopped", async () => {
-    await using model = (await loadModel(undefined, { threads: 1 })) as InnerLanguageModel;
+    await using model = (await loadModel(starterPath, { threads: 1 })) as InnerLanguageModel;
     using prompts = createPromptSession(model);
     const ids = model.tokenize("Once upon a time there was a fox. ".repeat(10));
     const [value] = await prompts.likelihoods(ids, [[5, 6]], undefined);

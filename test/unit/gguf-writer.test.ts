@@ -13,7 +13,7 @@ import {
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { f32 } from "#dist/weight-formats/f32.js";
 import { i2S } from "#dist/weight-formats/i2-s.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { memorySink } from "../memory-sink.js";
 
 async function written(
@@ -30,7 +30,7 @@ const oneTensor: GgufHeader = { metadata: new Map(), tensors: [planTensor("t", [
 
 describe("writeGguf", () => {
   it("writes the embedded model again, byte for byte, from what the reader gives", async () => {
-    const original = readFileSync(storytellerPath);
+    const original = readFileSync(starterPath);
     const file = await openGguf(bytesSource(original));
     const tensors = [...file.tensors.values()];
     const copy = await written({ metadata: writableMetadata(file), tensors }, async (write) => {

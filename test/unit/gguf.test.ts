@@ -18,12 +18,12 @@ import {
   u64,
   type FileParts,
 } from "../gguf-bytes.js";
-import { goldenAvailable, goldenPath, storytellerPath } from "../golden-path.js";
+import { goldenAvailable, goldenPath, starterPath } from "../golden-path.js";
 
 const open = (parts: FileParts): Promise<ModelFile> => openGguf(bytesSource(ggufBytes(parts), "test.gguf"));
 
 const modelPaths = [
-  storytellerPath,
+  starterPath,
   ...(goldenAvailable
     ? readdirSync(goldenPath("."))
         .filter((name) => name.startsWith("tiny-"))

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { loadModel } from "#dist/index.js";
 import { exportCheckpoint } from "../checkpoint-export.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { acceptedToken, commitOf, repoOf, sha256 } from "../hub-server.js";
 import { type HubWorkbench, openHubWorkbench } from "../hub-workbench.js";
 import { type CliResult, finishCli, runCli, startCli } from "../run-cli.js";
@@ -13,7 +13,7 @@ let bench: HubWorkbench;
 let model: Uint8Array;
 beforeAll(async () => {
   bench = await openHubWorkbench();
-  model = await readFile(storytellerPath);
+  model = await readFile(starterPath);
 });
 beforeEach(async () => {
   await bench.reset();
@@ -42,7 +42,7 @@ describe("bitnet pull", () => {
     bench.server.forget();
     const args = ["-p", "Once upon a time", "-n", "12", "--temp", "0", "--json"];
     const text = (result: CliResult): unknown => (JSON.parse(result.stdout) as { text: unknown }).text;
-    const expected = text(await cli(["run", storytellerPath, ...args]));
+    const expected = text(await cli(["run", starterPath, ...args]));
     for (const model of [name, "hf:owner/tales"]) {
       expect(text(await cli(["run", model, ...args]))).toBe(expected);
     }

@@ -16,7 +16,7 @@ import { inspectModel, type Inspection, type InspectOptions } from "#dist/tools/
 import { createCountingAllocator, createMemories } from "#dist/wasm/memory.js";
 import { weightFormatByName, type WeightFormat } from "#dist/weight-formats/index.js";
 import { arrayOf, entry, f32, ggufBytes, tensor, text, u32, u64, type FileParts } from "../gguf-bytes.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 
 async function inspect(bytes: Uint8Array, options?: InspectOptions): Promise<Inspection> {
   return inspectModel(await openModelFile(bytesSource(bytes)), options);
@@ -25,7 +25,7 @@ const inspectParts = (parts: FileParts): Promise<Inspection> => inspect(ggufByte
 
 describe("inspectModel", () => {
   it("describes the embedded model", async () => {
-    const bytes = readFileSync(storytellerPath);
+    const bytes = readFileSync(starterPath);
     const { architecture, metadata, tensors, summary } = await inspect(bytes);
     expect(architecture).toBe("bitnet-b1.58");
     expect(metadata["bitnet-b1.58.block_count"]).toBe(6);

@@ -14,6 +14,7 @@ import {
 } from "#dist/index.js";
 import { type Engine, startEngine } from "#dist/model/engine.js";
 import { openFileSource } from "#dist/platform/node.js";
+import { starterPath } from "../golden-path.js";
 
 const greedy = { temperature: 0, maxTokens: 24 } as const;
 
@@ -30,7 +31,7 @@ function code(value: string) {
 describe("a loaded model", () => {
   let model: LanguageModel;
   beforeAll(async () => {
-    model = await loadModel(undefined, { threads: 2 });
+    model = await loadModel(starterPath, { threads: 2 });
   });
   afterAll(() => model.dispose());
 
@@ -188,7 +189,7 @@ describe("a loaded model", () => {
 describe("a session", () => {
   let model: LanguageModel;
   beforeAll(async () => {
-    model = await loadModel(undefined, { threads: 1 });
+    model = await loadModel(starterPath, { threads: 1 });
   });
   afterAll(() => model.dispose());
 
@@ -277,7 +278,7 @@ describe("loading", () => {
   it("reports progress that only grows, to the end of the file", async () => {
     const seen: number[] = [];
     const stages = new Set<string>();
-    const model = await loadModel(undefined, {
+    const model = await loadModel(starterPath, {
       threads: 1,
       onProgress: ({ stage, loadedBytes, totalBytes }) => {
         stages.add(stage);
@@ -295,10 +296,10 @@ describe("loading", () => {
     await expect(loadModel("no-such-file.gguf")).rejects.toEqual(code("FILE_NOT_FOUND"));
     await expect(loadModel(junk)).rejects.toEqual(code("FILE_CORRUPT"));
     await expect(loadModel("hf:owner")).rejects.toEqual(code("INVALID_ARGUMENT"));
-    await expect(loadModel(undefined, { threads: 0 })).rejects.toEqual(code("INVALID_ARGUMENT"));
-    await expect(loadModel(undefined, { threads: 1.5 })).rejects.toEqual(code("INVALID_ARGUMENT"));
-    await expect(loadModel(undefined, { contextLength: 257 })).rejects.toEqual(code("INVALID_ARGUMENT"));
-    await expect(loadModel(undefined, { contextLength: 0 })).rejects.toEqual(code("INVALID_ARGUMENT"));
+    await expect(loadModel(starterPath, { threads: 0 })).rejects.toEqual(code("INVALID_ARGUMENT"));
+    await expect(loadModel(starterPath, { threads: 1.5 })).rejects.toEqual(code("INVALID_ARGUMENT"));
+    await expect(loadModel(starterPath, { contextLength: 257 })).rejects.toEqual(code("INVALID_ARGUMENT"));
+    await expect(loadModel(starterPath, { contextLength: 0 })).rejects.toEqual(code("INVALID_ARGUMENT"));
   });
 
   it.each([
@@ -309,14 +310,14 @@ describe("loading", () => {
     { regionBytes: -65536 },
     { regionBytes: 65536 * 3 + 1 },
   ])("refuses %j, which JavaScript can ask for", async (options) => {
-    await expect(loadModel(undefined, options as LoadOptions)).rejects.toEqual(code("INVALID_ARGUMENT"));
+    await expect(loadModel(starterPath, options as LoadOptions)).rejects.toEqual(code("INVALID_ARGUMENT"));
   });
 
   it("rejects with the signal's reason", async () => {
     const reason = new Error("changed my mind");
-    await expect(loadModel(undefined, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(loadModel(starterPath, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     const controller = new AbortController();
-    const loading = loadModel(undefined, {
+    const loading = loadModel(starterPath, {
       signal: controller.signal,
       onProgress: () => controller.abort(reason),
     });
@@ -328,8 +329,8 @@ describe("a screened head", () => {
   let whole: LanguageModel;
   let screened: LanguageModel;
   beforeAll(async () => {
-    whole = await loadModel(undefined, { threads: 2, head: "whole" });
-    screened = await loadModel(undefined, { threads: 2, head: "screened" });
+    whole = await loadModel(starterPath, { threads: 2, head: "whole" });
+    screened = await loadModel(starterPath, { threads: 2, head: "screened" });
   });
   afterAll(async () => {
     await whole.dispose();
@@ -373,7 +374,7 @@ describe("a screened head", () => {
 
   it("gives the bits of the whole head where it gives anything, and leaves out only smaller logits", async () => {
     const engineOf = async (head: "whole" | "screened"): Promise<Engine> => {
-      const file = await openModelFile(await openFileSource(fileURLToPath(embeddedModelUrl)));
+      const file = await openModelFile(await openFileSource(starterPath));
       const rest = { contextLength: undefined, freeBytes: 1e9, onBytes: () => undefined, signal: undefined };
       return startEngine(file, { threads: 1, head, ...rest });
     };
@@ -402,7 +403,7 @@ describe("a screened head", () => {
   });
 
   it("has the whole head for those who ask for all logits, and goes on screening for others", async () => {
-    const model = await loadModel(undefined, { threads: 1, head: "screened" });
+    const model = await loadModel(starterPath, { threads: 1, head: "screened" });
     const text = await model.complete("The king", { temperature: 0, maxTokens: 10 });
     using a = whole.createSession();
     using b = model.createSession();
@@ -416,7 +417,7 @@ describe("a screened head", () => {
 
 describe("a disposed model", () => {
   it("refuses every call with DISPOSED, and disposing again is fine", async () => {
-    const model = await loadModel(undefined, { threads: 2 });
+    const model = await loadModel(starterPath, { threads: 2 });
     const writing = model.complete("Once upon a time", { maxTokens: 200, temperature: 0 });
     const outcome = writing.then(
       () => "finished",
@@ -442,7 +443,7 @@ describe("a disposed model", () => {
       };
       const models = [];
       const dispose = async () => {
-        const model = await loadModel(undefined, { threads: 1 });
+        const model = await loadModel(starterPath, { threads: 1 });
         const sessions = Array.from({ length: 12 }, () => model.createSession());
         for (const session of sessions) await session.evaluate(Array(256).fill(5));
         models.push({ model, sessions });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { loadModel } from "#dist/index.js";
 import { f16 } from "#dist/weight-formats/f16.js";
 import { f32 } from "#dist/weight-formats/f32.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { type Edit, encodeTensor, rewriteModel } from "../rewritten-model.js";
 
 /** The storyteller's tokenizer without its last tokens; the embedding keeps its rows. */
@@ -17,21 +17,21 @@ function shortenVocabulary({ metadata }: Edit, count: number): void {
 
 describe("a model that is unusual and usable", () => {
   it("never writes a token that its tokenizer does not have, where the head has more rows", async () => {
-    const bytes = await rewriteModel(storytellerPath, (parts) => shortenVocabulary(parts, 4095));
+    const bytes = await rewriteModel(starterPath, (parts) => shortenVocabulary(parts, 4095));
     await using model = await loadModel(bytes, { threads: 1 });
     const options = { maxTokens: 4, temperature: 0 } as const;
-    await using whole = await loadModel(storytellerPath, { threads: 1 });
+    await using whole = await loadModel(starterPath, { threads: 1 });
     const expected = await whole.complete("Once upon", options);
     const logitBias = new Map([[4095, 1000]]);
     expect(await model.complete("Once upon", { ...options, logitBias })).toBe(expected);
   });
 
   it("continues a prompt and does not begin anew, where the tokenizer ends texts with EOS", async () => {
-    const bytes = await rewriteModel(storytellerPath, ({ metadata }) =>
+    const bytes = await rewriteModel(starterPath, ({ metadata }) =>
       metadata.set("tokenizer.ggml.add_eos_token", { type: "bool", value: true }),
     );
     await using model = await loadModel(bytes, { threads: 1 });
-    await using usual = await loadModel(storytellerPath, { threads: 1 });
+    await using usual = await loadModel(starterPath, { threads: 1 });
     expect(model.tokenize("Once upon")).toHaveLength(usual.tokenize("Once upon").length + 1);
     const options = { maxTokens: 4, temperature: 0 } as const;
     expect(await model.complete("Once upon", options)).toBe(await usual.complete("Once upon", options));
@@ -40,7 +40,7 @@ describe("a model that is unusual and usable", () => {
   it("computes the same with halves of 128 and above as with floats, and counts them once", async () => {
     const logits = [];
     for (const format of [f16, f32]) {
-      const bytes = await rewriteModel(storytellerPath, ({ tensors }) => {
+      const bytes = await rewriteModel(starterPath, ({ tensors }) => {
         const embedding = tensors.get("token_embd.weight");
         if (embedding === undefined) throw new Error("no embedding");
         const values = f16.decode(embedding.data, 4096 * 256);
@@ -62,7 +62,7 @@ describe("a model that is unusual and usable", () => {
   });
 
   it("stops loading at once when aborted while tables for a long context are made", async () => {
-    const bytes = await rewriteModel(storytellerPath, ({ metadata }) =>
+    const bytes = await rewriteModel(starterPath, ({ metadata }) =>
       metadata.set("bitnet-b1.58.context_length", { type: "uint32", value: 1 << 22 }),
     );
     const controller = new AbortController();

@@ -10,7 +10,7 @@ import {
 } from "#dist/index.js";
 import { softmaxTotals } from "#dist/generation/log-softmax.js";
 import type { InnerSession } from "#dist/model/session.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { slowLogProbabilities } from "../reference/log-likelihood.js";
 import { rewriteModel } from "../rewritten-model.js";
 
@@ -52,7 +52,7 @@ function code(value: string) {
 describe("perplexity", () => {
   let model: LanguageModel;
   beforeAll(async () => {
-    model = await loadModel(undefined, { threads: 2 });
+    model = await loadModel(starterPath, { threads: 2 });
   });
   afterAll(() => model.dispose());
 
@@ -74,7 +74,7 @@ describe("perplexity", () => {
   });
 
   it("begins no chunk but the first with a token that the model did not ask for", async () => {
-    const bytes = await rewriteModel(storytellerPath, ({ metadata }) =>
+    const bytes = await rewriteModel(starterPath, ({ metadata }) =>
       metadata.set("tokenizer.ggml.add_bos_token", { type: "bool", value: false }),
     );
     await using without = await loadModel(bytes, { threads: 1 });
@@ -87,7 +87,7 @@ describe("perplexity", () => {
   });
 
   it("takes a text that EOS would end for one that goes on", async () => {
-    const bytes = await rewriteModel(storytellerPath, ({ metadata }) =>
+    const bytes = await rewriteModel(starterPath, ({ metadata }) =>
       metadata.set("tokenizer.ggml.add_eos_token", { type: "bool", value: true }),
     );
     await using ending = await loadModel(bytes, { threads: 1 });
@@ -120,7 +120,7 @@ describe("perplexity", () => {
     [12, { threads: 3, regionBytes: 3 << 20 }],
   ])("has the same bits in chunks of %i with %j", async (contextLength, load) => {
     const options: PerplexityOptions = { contextLength, chunks: 2 };
-    await using other = await loadModel(undefined, load);
+    await using other = await loadModel(starterPath, load);
     expect(await perplexity(other, text, options)).toEqual(await perplexity(model, text, options));
   });
 
@@ -186,7 +186,7 @@ describe("perplexity", () => {
   });
 
   it("says so where the model gives no numbers", async () => {
-    const bytes = await rewriteModel(storytellerPath, ({ tensors }) => {
+    const bytes = await rewriteModel(starterPath, ({ tensors }) => {
       const norm = tensors.get("output_norm.weight");
       if (norm === undefined) throw new Error("no output norm");
       tensors.set("output_norm.weight", { ...norm, data: new Uint8Array(norm.data.length).fill(0xff) });
@@ -200,7 +200,7 @@ describe("perplexity", () => {
 
 describe("visitLogits", () => {
   it("shows the rows that evaluate copies, bit for bit, however the ids are cut", async () => {
-    await using model = await loadModel(undefined, { threads: 2 });
+    await using model = await loadModel(starterPath, { threads: 2 });
     const ids = model.tokenize(text).slice(0, 200);
     using session = model.createSession();
     const all = await session.evaluate(ids, { logits: "all" });

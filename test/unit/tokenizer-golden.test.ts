@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createTextStream } from "#dist/text/text-stream.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
-import { goldenAvailable, goldenPath } from "../golden-path.js";
+import { goldenAvailable, goldenPath, starterPath } from "../golden-path.js";
 import { metadataOf } from "../metadata-of.js";
 
 interface TokenizedText {
@@ -22,7 +21,6 @@ interface GoldenFile {
 }
 
 const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, "utf8")) as T;
-const storyteller = fileURLToPath(new URL("../../models/storyteller.gguf", import.meta.url));
 
 const MODELS = [
   { name: "tiny-bitnet-b1.58-i2_s", tokenizer: "gpt2 without pre: the default splitter" },
@@ -35,7 +33,7 @@ describe.skipIf(!goldenAvailable).each(MODELS)("tokenizer of $name ($tokenizer)"
   let tokenizer: Tokenizer;
   let golden: GoldenFile;
   beforeAll(async () => {
-    const path = name === "storyteller" ? storyteller : goldenPath(`${name}/model.gguf`);
+    const path = name === "storyteller" ? starterPath : goldenPath(`${name}/model.gguf`);
     tokenizer = createTokenizer(await metadataOf(path));
     golden = readJson<GoldenFile>(goldenPath(`${name}/golden.json`));
   });

@@ -9,7 +9,7 @@ import { BitNetError } from "#dist/index.js";
 import type { Metadata } from "#dist/files/model-file.js";
 import { memoryFolder } from "#dist/platform/memory-source.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 import { metadataOf } from "../metadata-of.js";
 import { byteVocabulary, pieceVocabulary } from "../small-vocabularies.js";
 import { exportTokenizer } from "../tokenizer-export.js";
@@ -98,7 +98,7 @@ describe("readTokenizer", () => {
   });
 
   it.each([
-    ["the storyteller's", () => metadataOf(storytellerPath)],
+    ["the storyteller's", () => metadataOf(starterPath)],
     ["a small one of pieces", async () => plainPieces],
   ])("encodes as the tokenizers library does from the same file: %s", async (_, metadata) => {
     const files = filesOf(await metadata());

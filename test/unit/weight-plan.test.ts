@@ -7,7 +7,7 @@ import { planWeights, type WeightPlan } from "#dist/model/load-model.js";
 import { packedBytes } from "#dist/packing/pack.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { createConvertWorkbench } from "../convert-workbench.js";
-import { storytellerPath } from "../golden-path.js";
+import { starterPath } from "../golden-path.js";
 
 const { converted } = createConvertWorkbench();
 
@@ -26,7 +26,7 @@ describe("planWeights", () => {
   it.each(["i2_s", "tq1_0", "tq2_0", "q2_0"])(
     "counts a copy by columns as its codes, whatever else rows have: %s",
     async (type) => {
-      const { bytes } = await converted(storytellerPath, { type });
+      const { bytes } = await converted(starterPath, { type });
       const { plan, estimate, description } = await planOf(bytes);
       const codes = description.layers.map(({ down: { matrix } }) => (matrix.rows * matrix.cols) / 4);
       expect(plan.columnBytes).toEqual(codes);
