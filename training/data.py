@@ -159,10 +159,11 @@ def train_tokenizer(stories: list[Story], vocab_size: int) -> Tokenizer:
 
 @dataclass
 class Document:
-    """Ids, and which of them are to be predicted: not what a person says."""
+    """Ids, which of them are to be predicted (not what a person says), and whether a window may begin inside."""
 
     ids: np.ndarray
     learn: np.ndarray
+    divisible: bool = True
 
 
 def story_documents(tokenizer: Tokenizer, stories: list[Story]) -> list[Document]:
@@ -219,7 +220,7 @@ def chat_documents(tokenizer: Tokenizer, stories: list[Story], rng: np.random.Ge
                 before = [bos, user, *tokenizer.encode(question).ids, assistant]
                 after = [*tokenizer.encode(answer).ids, eos]
                 ids = np.array(before + after, dtype=np.uint16)
-                documents.append(Document(ids, np.arange(len(ids)) >= len(before)))
+                documents.append(Document(ids, np.arange(len(ids)) >= len(before), divisible=False))
     return documents
 
 
@@ -276,14 +277,27 @@ def windows(documents: list[Document], size: int, bos: int, rng: np.random.Gener
     """
     Endless windows (inputs [size], targets [size]) from documents laid end to end, anew in every pass over them. As engines
     that measure perplexity do, each begins with BOS, wherever it was cut. Targets not to learn from are −100.
+
+    A window that would begin in an answer, or within a quarter of its size of a story's end, begins with the next document:
+    else a model learns that a text may end a few words after BOS.
     """
     while True:
         order = rng.permutation(len(documents))
         ids = np.concatenate([documents[i].ids for i in order]).astype(np.int64)
         learn = np.concatenate([documents[i].learn for i in order])
         targets = np.where(learn, ids, -100)
-        first = int(rng.integers(0, size))
-        for start in range(first, len(ids) - size - 1, size):
+        ends = np.cumsum([len(documents[i].ids) for i in order])
+        if len(ids) < 2 * size:
+            raise SystemExit(f"the text has {len(ids)} tokens, too few for windows of {size}")
+        start = int(rng.integers(0, size))
+        while start + size < len(ids):
+            place = int(np.searchsorted(ends, start, side="right"))
+            document, end = documents[order[place]], int(ends[place])
+            inside = start > end - len(document.ids)
+            if inside and (not document.divisible or end - start < size // 4):
+                start = end
+                continue
             inputs = ids[start : start + size].copy()
             inputs[0] = bos
             yield inputs, targets[start + 1 : start + size + 1]
+            start += size

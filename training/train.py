@@ -195,6 +195,8 @@ class Trainer:
             if progress.updates % self.settings["save_every"] == 0:
                 self.save()
         self.log(stage, None, seen / (time.monotonic() - began), self.evaluate())
+        # Another second stage can be tried from here: copy it over state.pt and go on.
+        self.save(f"state-{stage['name']}.pt")
 
     def documents(self, stage: dict) -> list[data.Document]:
         """What a stage learns from: tales, some of the novels, and some of both as instructions and answers."""
@@ -237,7 +239,7 @@ class Trainer:
             file.write(json.dumps(line) + "\n")
         print(json.dumps(line), flush=True)
 
-    def save(self) -> None:
+    def save(self, name: str = "state.pt") -> None:
         """The whole state, so that `--resume` goes on; written beside and renamed, so that a crash leaves the last one."""
         state = {
             "model": self.model.state_dict(),
@@ -246,7 +248,7 @@ class Trainer:
             "progress": vars(self.progress),
         }
         torch.save(state, self.out / "state.tmp")
-        (self.out / "state.tmp").replace(self.out / "state.pt")
+        (self.out / "state.tmp").replace(self.out / name)
 
     def load(self) -> None:
         state = torch.load(self.out / "state.pt", map_location=self.device)
