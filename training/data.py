@@ -113,7 +113,8 @@ def clean(line: str) -> str:
     # "ONCE upon a time": the first word of a chapter, as printers set it.
     line = re.sub(r"^([\"']?)([A-Z])([A-Z']+)\b(?= [a-z])", lambda m: m[1] + m[2] + m[3].lower(), line)
     if '"' not in line:
-        line = re.sub(r"(?:(?<=^)|(?<=[\s(-]))'(?=[A-Z])(.+?[,.!?-])'(?=[\s.,;)-]|$)", r'"\1"', line)
+        # A capital begins speech; a small letter goes on with it after "said he,".
+        line = re.sub(r"(?:(?:(?<=^)|(?<=[\s(-]))'(?=[A-Z])|(?<=[,;:] )'(?=[a-z]))(.+?[,.!?-])'(?=[\s.,;)-]|$)", r'"\1"', line)
     return re.sub(r"\s+", " ", line).strip()
 
 
