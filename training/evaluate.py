@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
+import data
 from model import BitNet
 
 
@@ -25,7 +26,7 @@ def perplexity(model: BitNet, tokenizer: Tokenizer, text: str, chunks: int | Non
     The text is cut into chunks of the model's context, the first token of each becomes BOS, and the second half is scored.
     The arithmetic is float32, and the embedding has the precision it will have in the file.
     """
-    bos = tokenizer.token_to_id("<|begin_of_text|>")
+    bos = tokenizer.token_to_id(data.BOS)
     context = model.shape.context
     device = model.embed_tokens.weight.device
     ids = torch.tensor([bos, *tokenizer.encode(text).ids], device=device)

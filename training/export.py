@@ -8,11 +8,9 @@ import environment
 
 environment.ensure()  # Before the first import of what may not be there.
 
-import argparse
 import json
 import shutil
 import subprocess
-import tomllib
 from pathlib import Path
 
 import torch
@@ -21,7 +19,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 import data
-from model import BitLinear, BitNet, RMSNorm, Shape, ternarize
+from model import BitLinear, BitNet, RMSNorm, ternarize
+from runs import named_run
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = ROOT / "dist" / "cli" / "main.js"
@@ -109,28 +108,22 @@ def bitnet(*arguments: object) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def convert(checkpoint: Path, output: Path) -> None:
-    bitnet("convert", checkpoint, "-o", output, "--force")
-
-
 def engine_perplexity(model: Path, text: Path, context: int) -> float:
     return json.loads(bitnet("perplexity", model, "-f", text, "-c", context, "--json"))["perplexity"]
 
 
+def write_gguf(model: BitNet, tokenizer: Tokenizer, out: Path, name: str) -> Path:
+    """The checkpoint's folder, which is called as the model is, and `model.gguf` made of it."""
+    write_checkpoint(model, tokenizer, out / name)
+    gguf = out / "model.gguf"
+    bitnet("convert", out / name, "-o", gguf, "--force")
+    return gguf
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write the last state of a run as a GGUF.")
-    parser.add_argument("out", type=Path, help="the run's folder")
-    parser.add_argument("--config", type=Path, default=Path(__file__).parent / "config.toml")
-    arguments = parser.parse_args()
-    out = arguments.out
-    tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
-    config = tomllib.loads(arguments.config.read_text(encoding="utf-8"))
-    model = BitNet(Shape(vocab_size=tokenizer.get_vocab_size(), **config["model"]))
-    state = torch.load(out / "state.pt", map_location="cpu")
-    model.load_state_dict(state["model"])
-    write_checkpoint(model, tokenizer, out / config["name"])
-    convert(out / config["name"], out / "model.gguf")
-    print(f"{out / 'model.gguf'}, after {state['progress']['tokens']:,} tokens")
+    run = named_run("Write the last state of a run as a GGUF.")
+    gguf = write_gguf(run.model, run.tokenizer, run.out, run.config["name"])
+    print(f"{gguf}, after {run.tokens:,} tokens")
 
 
 if __name__ == "__main__":

@@ -7,35 +7,22 @@ import environment
 
 environment.ensure()  # Before the first import of what may not be there.
 
-import argparse
 import json
-import tomllib
-from pathlib import Path
-
-import torch
-from tokenizers import Tokenizer
 
 import data
 from evaluate import perplexity
-from model import BitNet, Shape
+from runs import named_run
 
 CHARACTERS = 7000
 QUESTION = "Tell me a story about a fox and a golden bird."
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write golden data for the engine's tests.")
-    parser.add_argument("out", type=Path, help="the run's folder")
-    parser.add_argument("--config", type=Path, default=Path(__file__).parent / "config.toml")
-    arguments = parser.parse_args()
-    out = arguments.out
-    config = tomllib.loads(arguments.config.read_text(encoding="utf-8"))
-    tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
-    model = BitNet(Shape(vocab_size=tokenizer.get_vocab_size(), **config["model"]))
-    model.load_state_dict(torch.load(out / "state.pt", map_location="cpu")["model"])
+    run = named_run("Write golden data for the engine's tests.")
+    out, tokenizer = run.out, run.tokenizer
     book = sorted(out.glob("validation-*.txt"))[0].read_text(encoding="utf-8")
     text = book[: book.index("\n", CHARACTERS) + 1]
-    found = perplexity(model, tokenizer, text)
+    found = perplexity(run.model, tokenizer, text)
     chat = [tokenizer.token_to_id(token) for token in (data.BOS, data.USER)]
     golden = {
         "text": text,

@@ -19,9 +19,10 @@ from torch import Tensor
 
 import data
 from evaluate import perplexity
-from export import convert, engine_perplexity, write_checkpoint
-from model import BitNet, Shape
+from export import engine_perplexity, write_gguf
+from model import BitNet
 from plot import plot_losses
+from runs import build_model
 
 HERE = Path(__file__).parent
 
@@ -45,8 +46,7 @@ def main() -> None:
         tokenizer = data.train_tokenizer(corpus.train, config["tokenizer"]["vocab_size"])
         tokenizer.save(str(out / "tokenizer.json"))
     validation = write_validation(corpus, out)
-    shape = Shape(vocab_size=config["tokenizer"]["vocab_size"], **config["model"])
-    model = BitNet(shape)
+    model = build_model(config)
     counts = {"ternary": sum(p.numel() for p in model.matrices()), "embedding": model.embed_tokens.weight.numel()}
     print(f"{counts['ternary']:,} ternary and {counts['embedding']:,} embedding parameters", flush=True)
 
@@ -56,11 +56,10 @@ def main() -> None:
     trainer.run()
 
     model.cpu()
-    write_checkpoint(model, tokenizer, out / config["name"])
     plot_losses(out / "log.jsonl", out / "loss.svg")
-    convert(out / config["name"], out / "model.gguf")
-    print(f"{out / 'model.gguf'}: {(out / 'model.gguf').stat().st_size:,} bytes")
-    compare(model, tokenizer, validation, out / "model.gguf")
+    gguf = write_gguf(model, tokenizer, out, config["name"])
+    print(f"{gguf}: {gguf.stat().st_size:,} bytes")
+    compare(model, tokenizer, validation, gguf)
 
 
 def compare(model: BitNet, tokenizer: Tokenizer, validation: dict[str, Path], gguf: Path) -> None:
@@ -246,6 +245,7 @@ class Trainer:
             "muon": self.muon.state_dict(),
             "adamw": self.adamw.state_dict(),
             "progress": vars(self.progress),
+            "config": self.config,
         }
         torch.save(state, self.out / "state.tmp")
         (self.out / "state.tmp").replace(self.out / name)
