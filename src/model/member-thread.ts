@@ -194,7 +194,9 @@ function listen(port: NonNullable<typeof parentPort>): void {
       case "model":
         if (start === undefined) throw new Error("given a model before being started");
         ({ model } = message);
-        const zeros = start.profile && start.index === 0 ? createZeroCount() : undefined;
+        // Without a squared relu there are none to leave out.
+        const counts = start.profile && start.index === 0 && model.gate === "relu2";
+        const zeros = counts ? createZeroCount() : undefined;
         ops = createOperations(model, memberOf(start), zeros);
         if (start.profile) {
           profiled = profileOperations(ops, zeros);

@@ -11,7 +11,7 @@ export interface LayerZeros {
 export interface Profile {
   /** Milliseconds in each operation, waiting for the others included. */
   readonly spent: Readonly<Record<string, number>>;
-  /** By layer. */
+  /** By layer, of models with a squared relu. */
   readonly zeros: readonly LayerZeros[];
 }
 

@@ -11,7 +11,7 @@ export interface TokenProfile {
   readonly parts: readonly ProfilePart[];
   /** The mean of the tokens that were measured. */
   readonly tokenMs: number;
-  /** By layer; none of models whose activations have no zeros to speak of, those without a squared relu. */
+  /** By layer; of models without a squared relu, none. */
   readonly zeros: readonly LayerZeroShares[];
 }
 
@@ -33,9 +33,6 @@ export interface ProfileSum {
    */
   perToken(total: { readonly ms: number; readonly tokens: number }): TokenProfile;
 }
-
-/** Without a relu a gate is zero by accident alone. */
-const leastGateZeros = 0.05;
 
 const between = "between passes (messages, rows of the file, screening)";
 
@@ -68,8 +65,7 @@ export function createProfileSum(): ProfileSum {
         gate: share(gated),
         downInput: share(downInputs),
       }));
-      const hasZeros = shares.some(({ gate }) => gate > leastGateZeros);
-      return { parts: hundredths, tokenMs: before / 100, zeros: hasZeros ? shares : [] };
+      return { parts: hundredths, tokenMs: before / 100, zeros: shares };
     },
   };
 }

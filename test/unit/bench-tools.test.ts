@@ -10,6 +10,7 @@ import { measureSetup, measureTest } from "#dist/tools/model-benchmark.js";
 import { createProfileSum } from "#dist/tools/profile-parts.js";
 import { spreadOf } from "#dist/tools/statistics.js";
 import { starterPath } from "../golden-path.js";
+import { rewriteModel } from "../rewritten-model.js";
 
 describe("spreadOf", () => {
   it("gives the middle of an odd number of values, and halfway between the middle two of an even one", () => {
@@ -69,10 +70,18 @@ describe("the zeros of a profile", () => {
     ]);
   });
 
-  it("are left out where gates have none, as without a squared relu", () => {
-    const sum = createProfileSum();
-    sum.add({ spent: {}, zeros: [layer(0, 9), layer(0, 9)] });
-    expect(sum.perToken({ ms: 1, tokens: 1 }).zeros).toEqual([]);
+  it("are left out of models without a squared relu", async () => {
+    // The same weights in the architecture that has SiLU.
+    const bytes = await rewriteModel(starterPath, ({ metadata }) => {
+      for (const [key, value] of [...metadata])
+        if (key.startsWith("bitnet-b1.58.")) metadata.set(key.replace("-b1.58", ""), value);
+      metadata.set("general.architecture", { type: "string", value: "bitnet" });
+    });
+    const profile = createProfileSum();
+    await using model = await loadModel(bytes, { threads: 1, onProfile: profile.add });
+    using session = model.createSession();
+    await session.evaluate([1, 2, 3]);
+    expect(profile.perToken({ ms: 1000, tokens: 3 }).zeros).toEqual([]);
   });
 
   it("are the same whichever way the products go", async () => {

@@ -222,6 +222,29 @@ describe("bitnet bench", () => {
     expect(Math.min(...hundredths)).toBeGreaterThanOrEqual(0);
   });
 
+  it("takes tokens from a text by -f, and --profile says what of each layer was zero", async () => {
+    const file = join(folder, "tale.txt");
+    await writeFile(file, "Once upon a time there was a fox who lived in a wood.");
+    const args = ["bench", "-p", "0", "-n", "20", "-t", "1", "-r", "1", "--profile", "-f"];
+    const stdout = succeeded(await runCli([...args, file]));
+    expect(stdout).toMatch(/^ {2}layer {2}zeros of the gate {2}zero int8 inputs of down$/m);
+    const layers = [...stdout.matchAll(/^ +(\d) +(\d+\.\d) % +(\d+\.\d) %$/gm)].map((match) =>
+      match.slice(1).map(Number),
+    );
+    expect(layers.map(([layer]) => layer)).toEqual([0, 1, 2, 3, 4]);
+    for (const [, gate = NaN, input = NaN] of layers) expect(input).toBeGreaterThanOrEqual(gate);
+
+    await writeFile(file, " \n");
+    for (const [path, message] of [
+      [file, /INVALID_ARGUMENT: There is no text/],
+      [join(folder, "nowhere.txt"), /FILE_NOT_FOUND/],
+    ] as const) {
+      const { stderr, status } = await runCli([...args, path]);
+      expect(status).not.toBe(0);
+      expect(stderr).toMatch(message);
+    }
+  });
+
   it("refuses --details without --json", async () => {
     const { stderr, status } = await runCli(["bench", "--details"]);
     expect([stderr.split("\n").length, status]).toEqual([2, 2]);
