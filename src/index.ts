@@ -4,6 +4,7 @@ export { BitNetError, type BitNetErrorCode, type ErrorDetails } from "./errors.j
 export type { Chat } from "./generation/chat.js";
 export type { EmbedOptions } from "./generation/embed-options.js";
 export type { FinishReason, GeneratePiece, TokenLogprob, Usage } from "./generation/generate-piece.js";
+export type { RecommendedSampling } from "./generation/recommended-sampling.js";
 export type { GenerateOptions, Speculation, SpeculationCounts } from "./generation/sampling-options.js";
 export type { Scheduler, SchedulerOptions, SchedulerStats } from "./generation/scheduler.js";
 export {

@@ -10,6 +10,7 @@ import { type Chat, createChat } from "./generation/chat.js";
 import { createPassCosts } from "./generation/pass-costs.js";
 import { promptTokens } from "./generation/prompt.js";
 import { type GenerateOptions, resolveGenerateOptions } from "./generation/sampling-options.js";
+import { readRecommendedSampling, type RecommendedSampling } from "./generation/recommended-sampling.js";
 import { createScheduler, type Scheduler, type SchedulerOptions } from "./generation/scheduler.js";
 import { isRemoteName } from "./hub/model-name.js";
 import { kvBytesPerToken } from "./model/context-length.js";
@@ -67,6 +68,8 @@ export interface ModelInfo {
   readonly threads: number;
   /** Which build of the kernels this host runs, and which form of the ternary product was fastest: "relaxed/narrow", or "relaxed/narrow/256". */
   readonly kernelBuild: string;
+  /** Sampling options that the file recommends (`general.sampling.*`): they are this model's defaults. */
+  readonly sampling: RecommendedSampling;
 }
 
 /** A model in memory. Dispose of it to end its threads: `await using`, or `dispose()`. */
@@ -164,6 +167,7 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
     if (found.size !== undefined) report("open");
     const file = await found.open({ signal });
     const tokenizer = createTokenizer(file.metadata);
+    const sampling = readRecommendedSampling(file.metadata);
     const tensorBytes = sum([...file.tensors.values()].map((tensor) => tensor.bytes));
     // A checkpoint's tensors count by what they are as they are read, which need not be what the files have.
     progress.totalBytes = found.size ?? tensorBytes;
@@ -190,7 +194,7 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
     progress.loadedBytes = progress.totalBytes;
     report("ready");
     if (!engine.readsFile) await found.close();
-    return createLanguageModel(engine, tokenizer, describeInfo(file, engine), found, {
+    return createLanguageModel(engine, tokenizer, describeInfo(file, engine, sampling), found, {
       // A text whose last token stands for it all has to end, and not every file says so.
       endsEmbedded: !file.metadata.has("tokenizer.ggml.add_eos_token"),
     });
@@ -247,7 +251,7 @@ function createLanguageModel(
 
   async function* run(prompt: string, options?: GenerateOptions): AsyncGenerator<GeneratePiece, void, void> {
     alive();
-    const resolved = resolveGenerateOptions(options);
+    const resolved = resolveGenerateOptions(options, info.sampling);
     throwIfAborted(resolved.signal);
     const ids = promptTokens(tokenizer, prompt, info.contextLength);
     // The last token of a text is never evaluated, so one place fewer than prompt and text is enough.
@@ -310,6 +314,7 @@ function createLanguageModel(
         contextLength: info.contextLength,
         passCosts,
         system,
+        sampling: info.sampling,
       });
     },
     async complete(prompt, options): Promise<string> {
@@ -343,7 +348,12 @@ function createLanguageModel(
       checkWhole("parallel", parallel, 1, 256);
       checkWhole("queueLimit", queueLimit, 0, 1 << 20);
       checkWhole("contextLength", contextLength, 1, info.contextLength);
-      return createScheduler(engine, tokenizer, { parallel, queueLimit, contextLength });
+      return createScheduler(engine, tokenizer, {
+        parallel,
+        queueLimit,
+        contextLength,
+        sampling: info.sampling,
+      });
     },
     async dispose(): Promise<void> {
       disposed = true;
@@ -367,7 +377,7 @@ export function engineOf(model: LanguageModel): Engine {
   return engine;
 }
 
-function describeInfo(file: ModelFile, engine: Engine): ModelInfo {
+function describeInfo(file: ModelFile, engine: Engine, sampling: RecommendedSampling): ModelInfo {
   const { model, description } = engine;
   const tensors = [...file.tensors.values()];
   const name = file.metadata.get("general.name");
@@ -383,6 +393,7 @@ function describeInfo(file: ModelFile, engine: Engine): ModelInfo {
     memoryBytes: { ...engine.memoryBytes, kvCache: kvBytesPerToken(model.sizes) * model.contextLength },
     threads: engine.threads,
     kernelBuild: `${engine.kernelBuild}/${engine.product.form}${engine.product.wideModule ? "/256" : ""}`,
+    sampling,
   };
 }
 

@@ -9,6 +9,7 @@ import { withHalfTables } from "./half-tensor.js";
 import { metadataMaps, type MetadataEntry } from "./metadata-list.js";
 import { planQuantization } from "./quantization.js";
 import { planRope } from "./rope.js";
+import { readSampling } from "./sampling.js";
 import { computedTensor, placeTensors } from "./tensors.js";
 import { readTokenizer } from "./tokenizer.js";
 
@@ -65,10 +66,12 @@ export async function openCheckpoint(folder: Folder, options: CheckpointOptions 
     throwIfAborted(options.signal);
     const tokenizer = await readTokenizer(folder, config, config.count("vocab_size"));
     throwIfAborted(options.signal);
+    const sampling = await readSampling(folder);
     const { metadata, metadataTypes } = metadataMaps([
       ...generalEntries(folder, family, all),
       ...modelEntries(config, family, headSize, rope.entries),
       ...tokenizer,
+      ...sampling,
     ]);
     return {
       container: "checkpoint",

@@ -71,32 +71,32 @@ export const generateFlags: readonly LibraryFlag<GenerateOptions>[] = [
   {
     option: "temperature",
     flags: "--temp <number>",
-    about: "chance: 0 always takes the likeliest token (default: 0.8)",
+    about: "chance: 0 always takes the likeliest token (default: the model's, else 0.8)",
   },
   {
     option: "topK",
     flags: "--top-k <count>",
-    about: "draw from the likeliest tokens only; 0 is off (default: 40)",
+    about: "draw from the likeliest tokens only; 0 is off (default: the model's, else 40)",
   },
   {
     option: "topP",
     flags: "--top-p <share>",
-    about: "draw from the fewest that make up this share; 1 is off (default: 0.95)",
+    about: "draw from the fewest that make up this share; 1 is off (default: the model's, else 0.95)",
   },
   {
     option: "minP",
     flags: "--min-p <share>",
-    about: "leave out tokens below this share of the likeliest (default: 0.05)",
+    about: "leave out tokens below this share of the likeliest (default: the model's, else 0.05)",
   },
   {
     option: "repeatPenalty",
     flags: "--repeat-penalty <factor>",
-    about: "discourage recent tokens; 1 is off (default: 1)",
+    about: "discourage recent tokens; 1 is off (default: the model's, else 1)",
   },
   {
     option: "repeatLastN",
     flags: "--repeat-last-n <tokens>",
-    about: "how far penalties look back; -1 is all (default: 64)",
+    about: "how far penalties look back; -1 is all (default: the model's, else 64)",
   },
   {
     option: "presencePenalty",

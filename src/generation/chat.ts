@@ -5,6 +5,7 @@ import type { Tokenizer } from "../text/tokenizer.js";
 import { generate } from "./generate.js";
 import type { GeneratePiece } from "./generate-piece.js";
 import type { PassCosts } from "./pass-costs.js";
+import type { RecommendedSampling } from "./recommended-sampling.js";
 import { type GenerateOptions, resolveGenerateOptions } from "./sampling-options.js";
 
 /** A conversation with a model. */
@@ -40,6 +41,8 @@ export function createChat(parts: {
   readonly contextLength: number;
   readonly passCosts: PassCosts;
   readonly system: string | undefined;
+  /** The model's own defaults. */
+  readonly sampling?: RecommendedSampling | undefined;
 }): Chat {
   const { tokenizer, template, contextLength } = parts;
   const opening: readonly ChatMessage[] =
@@ -87,7 +90,7 @@ export function createChat(parts: {
         "INVALID_ARGUMENT",
         "Cannot send while an answer is being written: wait for its end",
       );
-    const resolved = resolveGenerateOptions(options);
+    const resolved = resolveGenerateOptions(options, parts.sampling);
     const room = Math.min(resolved.maxTokens, answerTokens, Math.floor(contextLength / 4));
     const { kept, ids, lost } = fit([...messages, { role: "user", content: text }], room);
     busy = true;

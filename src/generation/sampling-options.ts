@@ -2,8 +2,12 @@ import { BitNetError } from "../errors.js";
 import type { Grammar } from "./grammar/grammar.js";
 import { jsonGrammar } from "./grammar/json-grammar.js";
 import { randomSeed } from "./random.js";
+import type { RecommendedSampling } from "./recommended-sampling.js";
 
-/** How a text is to be written. Every option may be left out. */
+/**
+ * How a text is to be written. Every option may be left out. Where a model's file recommends something (`model.info.sampling`), that
+ * is the default instead of the number given here.
+ */
 export interface GenerateOptions {
   /** Most tokens to write, from 1; by default as many as the context holds. */
   readonly maxTokens?: number | undefined;
@@ -102,25 +106,34 @@ const MAX_STOP_LENGTH = 4096;
 
 /**
  * Checks every option and fills in the defaults, a random seed among them.
+ * @param recommended - the model's own defaults.
  * @throws `INVALID_ARGUMENT` naming the option, its value and what it may be.
  */
-export function resolveGenerateOptions(options: InnerGenerateOptions = {}): ResolvedGenerateOptions {
+export function resolveGenerateOptions(
+  options: InnerGenerateOptions = {},
+  recommended: RecommendedSampling = {},
+): ResolvedGenerateOptions {
   if (typeof options !== "object" || options === null) throw invalid("options", options, "an object");
   return {
     maxTokens: options.maxTokens === undefined ? Infinity : whole("maxTokens", options.maxTokens, 1),
-    temperature: number("temperature", options.temperature ?? 0.8, (value) => value >= 0, "a number from 0"),
-    topK: whole("topK", options.topK ?? 40, 0),
-    topP: fraction("topP", options.topP ?? 0.95),
-    minP: fraction("minP", options.minP ?? 0.05),
+    temperature: number(
+      "temperature",
+      options.temperature ?? recommended.temperature ?? 0.8,
+      (value) => value >= 0,
+      "a number from 0",
+    ),
+    topK: whole("topK", options.topK ?? recommended.topK ?? 40, 0),
+    topP: fraction("topP", options.topP ?? recommended.topP ?? 0.95),
+    minP: fraction("minP", options.minP ?? recommended.minP ?? 0.05),
     repeatPenalty: number(
       "repeatPenalty",
-      options.repeatPenalty ?? 1,
+      options.repeatPenalty ?? recommended.repeatPenalty ?? 1,
       (value) => value > 0,
       "a number above 0",
     ),
     presencePenalty: penalty("presencePenalty", options.presencePenalty ?? 0),
     frequencyPenalty: penalty("frequencyPenalty", options.frequencyPenalty ?? 0),
-    repeatLastN: whole("repeatLastN", options.repeatLastN ?? 64, -1),
+    repeatLastN: whole("repeatLastN", options.repeatLastN ?? recommended.repeatLastN ?? 64, -1),
     logitBias: biases(options.logitBias ?? new Map<number, number>()),
     seed: options.seed === undefined ? randomSeed() : whole("seed", options.seed, 0),
     stop: stops(options.stop ?? []),

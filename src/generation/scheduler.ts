@@ -6,6 +6,7 @@ import type { Tokenizer } from "../text/tokenizer.js";
 import type { GeneratePiece } from "./generate-piece.js";
 import { createPieceQueue, type PieceQueue } from "./piece-queue.js";
 import { promptTokens } from "./prompt.js";
+import type { RecommendedSampling } from "./recommended-sampling.js";
 import {
   type GenerateOptions,
   type ResolvedGenerateOptions,
@@ -86,6 +87,8 @@ interface Placed extends Sequence {
 
 /** Checked options. */
 export interface ResolvedSchedulerOptions {
+  /** The model's own defaults. */
+  readonly sampling?: RecommendedSampling | undefined;
   readonly parallel: number;
   readonly queueLimit: number;
   readonly contextLength: number;
@@ -94,7 +97,7 @@ export interface ResolvedSchedulerOptions {
 export function createScheduler(
   engine: Pick<Engine, "openEvaluator" | "openCache" | "copyCache">,
   tokenizer: Tokenizer,
-  { parallel, queueLimit, contextLength }: ResolvedSchedulerOptions,
+  { parallel, queueLimit, contextLength, sampling }: ResolvedSchedulerOptions,
 ): Scheduler {
   const slots = createSlots(parallel, () => engine.openCache(contextLength));
   let evaluator: Evaluator | undefined;
@@ -293,7 +296,7 @@ export function createScheduler(
   return {
     async *generate(prompt, options): AsyncGenerator<GeneratePiece, void, void> {
       if (broken !== undefined) throw broken.error;
-      const resolved = resolveGenerateOptions(options);
+      const resolved = resolveGenerateOptions(options, sampling);
       throwIfAborted(resolved.signal);
       const sequence = enqueue(promptTokens(tokenizer, prompt, contextLength), resolved);
       // Not before the requests that are made in the same moment are there.

@@ -72,6 +72,8 @@ describe("openCheckpoint", () => {
       expect(file.container).toBe("checkpoint");
       expect(file.metadata.get("general.file_type")).toBe(1);
     }
+    const generation = { "generation_config.json": '{"do_sample":true,"top_k":7}' };
+    expect((await use(copyOf(packed), generation)).metadata.get("general.sampling.top_k")).toBe(7);
   });
 
   it.each<[string, string, RegExp, Change]>([
@@ -313,6 +315,12 @@ describe("openCheckpoint", () => {
       { "generation_config.json": '{"eos_token_id":["</s>"]}' },
       "MODEL_INVALID",
       /ids/,
+    ],
+    [
+      "a temperature that is no number",
+      { "generation_config.json": '{"do_sample":true,"temperature":"warm"}' },
+      "MODEL_INVALID",
+      /temperature/,
     ],
   ])("refuses %s", async (_, files, code, words) => {
     const error = await refusal(copyOf(packed), files);

@@ -152,7 +152,9 @@ function statistics(
       formatMs(timings.generationMs),
       `${generatedTokens} tokens, ${formatRate(timings.tokensPerSecond)} tokens/s, ended by ${finishReason}${drafts}`,
     ],
-    ...(temperature === 0 ? [] : [["seed", String(seed), "--seed with this number repeats the text"]]),
+    ...((temperature ?? info.sampling.temperature) === 0
+      ? []
+      : [["seed", String(seed), "--seed with this number repeats the text"]]),
   ];
   const width = Math.max(...lines.map(([, value = ""]) => value.length));
   return `\n${lines.map(([name = "", value = "", about = ""]) => `${name.padEnd(10)}  ${value.padStart(width)}  ${about}`).join("\n")}`;
