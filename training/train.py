@@ -20,6 +20,7 @@ from torch import Tensor
 import data
 from evaluate import perplexity
 from export import engine_perplexity, write_gguf
+from fast import FastStep, keep_memory, load_kernels
 from model import BitNet
 from plot import plot_losses
 from runs import build_model
@@ -31,6 +32,9 @@ def main() -> None:
     arguments = read_arguments()
     config = tomllib.loads(arguments.config.read_text(encoding="utf-8"))
     if arguments.smoke:
+        from test_fast import compare as compare_steps
+
+        print(compare_steps(), flush=True)
         shrink(config)
     torch.manual_seed(config["seed"])
     # A new run does not add to the log of an old one.
@@ -57,7 +61,7 @@ def main() -> None:
 
     model.cpu()
     plot_losses(out / "log.jsonl", out / "loss.svg")
-    gguf = write_gguf(model, tokenizer, out, config["name"])
+    gguf = write_gguf(model, tokenizer, out, config)
     print(f"{gguf}: {gguf.stat().st_size:,} bytes")
     compare(model, tokenizer, validation, gguf)
 
@@ -105,6 +109,35 @@ def write_validation(corpus: data.Corpus, out: Path) -> dict[str, Path]:
     return paths
 
 
+class PlainStep:
+    """Loss and gradients by PyTorch's own means."""
+
+    def __init__(self, model: BitNet, compile: bool):
+        self.model = model
+        self.loss = torch.compile(self.plain_loss) if compile else self.plain_loss
+
+    def begin(self) -> None:
+        """After every change of the parameters: gradients are zero again."""
+        self.model.zero_grad()
+
+    def __call__(self, inputs: Tensor, targets: Tensor, learned: int) -> float:
+        """
+        Adds the gradient of the mean of −ln p.
+
+        :param inputs: ids [B, T].
+        :param targets: ids [B, T], −100 where there is nothing to learn.
+        :param learned: how many targets the update has, in all its parts.
+        :returns: the sum of −ln p over targets that count.
+        """
+        loss = self.loss(inputs, targets)
+        (loss / learned).backward()
+        return loss.item()
+
+    def plain_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        logits = self.model(inputs, torch.bfloat16)
+        return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=-100, reduction="sum")
+
+
 @dataclass
 class Progress:
     """Where training is."""
@@ -145,13 +178,15 @@ class Trainer:
         self.groups = [*self.muon.param_groups, *self.adamw.param_groups]
         for group in self.groups:
             group["peak"] = group["lr"]
-        self.loss = torch.compile(self.plain_loss) if self.settings["compile"] else self.plain_loss
+        self.step = self.choose_step()
         self.progress = Progress()
 
-    def plain_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """The sum of −ln p over targets that count."""
-        logits = self.model(inputs, torch.bfloat16)
-        return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=-100, reduction="sum")
+    def choose_step(self) -> FastStep | PlainStep:
+        kernels = load_kernels() if self.settings["kernels"] and self.device.type == "cpu" else None
+        if kernels is None:
+            return PlainStep(self.model, self.settings["compile"])
+        keep_memory()
+        return FastStep(self.model, kernels)
 
     def run(self) -> None:
         for index in range(self.progress.stage, len(self.config["stages"])):
@@ -175,15 +210,13 @@ class Trainer:
             inputs = torch.from_numpy(np.stack([pair[0] for pair in pairs])).to(self.device)
             targets = torch.from_numpy(np.stack([pair[1] for pair in pairs])).to(self.device)
             learned = int((targets >= 0).sum())
+            self.step.begin()
             for start in range(0, batch, micro):
-                part = self.loss(inputs[start : start + micro], targets[start : start + micro])
-                (part / learned).backward()
-                loss_sum += part.item()
+                loss_sum += self.step(inputs[start : start + micro], targets[start : start + micro], learned)
             loss_tokens += learned
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings["clip"])
             for optimizer in (self.muon, self.adamw):
                 optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
             progress.updates += 1
             progress.tokens += batch * window
             progress.stage_tokens += batch * window
@@ -199,15 +232,16 @@ class Trainer:
 
     def documents(self, stage: dict) -> list[data.Document]:
         """What a stage learns from: tales, some of the novels, and some of both as instructions and answers."""
-        rng = np.random.default_rng(self.config["seed"])
+        rng = np.random.default_rng([self.config["seed"], self.config["stages"].index(stage)])
         stories = [story for story in self.corpus.train if story.tale or rng.random() < stage["novels"]]
-        documents = data.story_documents(self.tokenizer, stories)
+        documents = data.story_documents(self.tokenizer, stories, rng)
         if stage["chat"] > 0:
             chats = data.chat_documents(self.tokenizer, stories, rng, passage=stage["answer_characters"])
             text_tokens = sum(len(document.ids) for document in documents)
             chat_tokens = sum(len(document.ids) for document in chats)
             share = stage["chat"] / (1 - stage["chat"]) * text_tokens / chat_tokens
-            documents += [chat for chat in chats if rng.random() < share]
+            # A share above 1 takes some of them more than once.
+            documents += [chat for chat in chats for _ in range(int(share + rng.random()))]
         return documents
 
     def set_rates(self, stage: dict) -> None:
