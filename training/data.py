@@ -1,6 +1,7 @@
 """From text files to tokens: cleaning, whole books held out, a byte-level BPE, and documents to learn from."""
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +91,7 @@ def split_book(book: str, banned: re.Pattern, tale: bool) -> list[Story]:
         story = Story(tale=tale)
         for line in chapter.split("\n"):
             line = clean(line)
-            if not line or is_contents(line) or banned.search(line):
+            if not line or is_contents(line) or is_note(line) or banned.search(line) or (tale and is_credit(line)):
                 continue
             heading = heading_of(line)
             if heading is not None:
@@ -136,6 +137,24 @@ def is_contents(line: str) -> bool:
     return len(words) > 8 and capitals > 0.6 * len(words)
 
 
+def is_note(line: str) -> bool:
+    """Editors' notes on sources and kindred tales."""
+    return NOTE.search(line) is not None
+
+
+NOTE = re.compile(
+    r"^(?:Sources?|Parallels|Remarks|Manuscript|Variants?)\b[^a-z]{0,4}-|\b(?:l\. ?c|pp?|vol|seq|[Cc]f|ed|edit|viz)\.,? "
+    r"|Folk-?[Ll]ore|Cosquin|Halliwell|Liebrecht|Baring-Gould|\bM[aä]e?h?rchen|\bJataka"
+)
+
+
+def is_credit(line: str) -> bool:
+    """Who told it, below a tale: "By the Comte de Caylus.", "(From Ehstnische Marchen.)"."""
+    words = re.findall(r"[A-Za-z']{4,}", line)
+    capitals = sum(word[0].isupper() and word != "From" for word in words)
+    return len(line) <= 90 and not line.startswith('"') and line.endswith((".", ",", ")")) and capitals > 0.6 * len(words)
+
+
 def train_tokenizer(stories: list[Story], vocab_size: int) -> Tokenizer:
     """Byte-level BPE: 256 bytes, merges, and at the end the special tokens."""
     tokenizer = Tokenizer(models.BPE(ignore_merges=False))
@@ -167,14 +186,31 @@ class Document:
     divisible: bool = True
 
 
-def story_documents(tokenizer: Tokenizer, stories: list[Story]) -> list[Document]:
-    """BOS, the story, EOS."""
+def story_documents(tokenizer: Tokenizer, stories: list[Story], rng: np.random.Generator) -> list[Document]:
+    """BOS, the story, EOS. Half of the tales that have no title get one, "The King and the Bird", so that a title can be a prompt."""
     bos, eos = tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS)
+    things = Things(stories)
+    texts = []
+    for story in stories:
+        found = things.of(story.text[:TITLE_CHARACTERS]) if story.tale and not story.title and rng.random() < 0.5 else []
+        texts.append(f"{title_of(found, rng)}\n\n{story.text}" if found else story.text)
     documents = []
-    for encoding in tokenizer.encode_batch_fast([story.text for story in stories]):
+    for encoding in tokenizer.encode_batch_fast(texts):
         ids = np.array([bos, *encoding.ids, eos], dtype=np.uint16)
         documents.append(Document(ids, np.ones(len(ids), dtype=bool)))
     return documents
+
+
+# A title is made of what comes this early in a tale.
+TITLE_CHARACTERS = 1500
+
+
+def title_of(things: list[str], rng: np.random.Generator) -> str:
+    """ "The King and the Bird" or "The king and the bird"."""
+    title = " and ".join(f"the {thing}" for thing in things[: 1 + int(rng.random() < 0.7)])
+    if rng.random() < 0.5:
+        return title[0].upper() + title[1:]
+    return "The " + title[4:].title().replace(" And The ", " and the ")
 
 
 # How people ask. {about} is "a king and a golden bird", {title} a title, {start} a first sentence.
@@ -203,26 +239,46 @@ def chat_documents(tokenizer: Tokenizer, stories: list[Story], rng: np.random.Ge
 
     :param passage: characters of an answer, about.
 
-    A story that is asked for should begin as stories do: beginnings of tales are there three times, asked for in other
-    words, and of what comes later four in ten.
+    A story that is asked for should begin as stories do, and end: of every tale the beginning is there four times, asked for in
+    other words, three of them with the tale's end after it; of what comes later in a tale and of other chapters' beginnings one
+    in five, unless it begins with speech.
     """
-    nouns = set((HERE / "nouns.txt").read_text(encoding="utf-8").split())
+    things = Things(stories)
     bos, eos = tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS)
     user, assistant = tokenizer.token_to_id(USER), tokenizer.token_to_id(ASSISTANT)
-    documents = []
+    asked = []
     for story in stories:
         for index, paragraphs in enumerate(passages(story.paragraphs, passage)):
-            times = 3 if story.tale and index == 0 else int(rng.random() < 0.4)
-            for _ in range(times):
-                asked = ask(story, index, paragraphs, nouns, rng)
-                if asked is None:
-                    break
-                question, answer = asked
-                before = [bos, user, *tokenizer.encode(question).ids, assistant]
-                after = [*tokenizer.encode(answer).ids, eos]
-                ids = np.array(before + after, dtype=np.uint16)
-                documents.append(Document(ids, np.arange(len(ids)) >= len(before), divisible=False))
+            if story.tale and index == 0:
+                asked.append(ask(story, index, paragraphs, things, rng))
+                asked += [ask(story, index, abridged(story.paragraphs, passage), things, rng) for _ in range(3)]
+            elif rng.random() < 0.2 and (story.tale or index == 0) and not paragraphs[0].startswith('"'):
+                asked.append(ask(story, index, paragraphs, things, rng))
+    asked = [pair for pair in asked if pair is not None]
+    questions = tokenizer.encode_batch_fast([question for question, _ in asked])
+    answers = tokenizer.encode_batch_fast([answer for _, answer in asked])
+    documents = []
+    for question, answer in zip(questions, answers, strict=True):
+        before = [bos, user, *question.ids, assistant]
+        ids = np.array([*before, *answer.ids, eos], dtype=np.uint16)
+        documents.append(Document(ids, np.arange(len(ids)) >= len(before), divisible=False))
     return documents
+
+
+def abridged(paragraphs: list[str], size: int) -> list[str]:
+    """The beginning of a tale and its end, of about `size` characters together."""
+    if sum(map(len, paragraphs)) <= size * 1.3:
+        return paragraphs
+    begin, end = 0, len(paragraphs)
+    taken = 0
+    while begin < end - 1 and taken < 0.6 * size:
+        taken += len(paragraphs[begin])
+        begin += 1
+    taken = 0
+    while end > begin and (taken == 0 or taken + len(paragraphs[end - 1]) < 0.4 * size):
+        end -= 1
+        taken += len(paragraphs[end])
+    return paragraphs[:begin] + paragraphs[end:]
 
 
 def passages(paragraphs: list[str], size: int) -> list[list[str]]:
@@ -239,35 +295,65 @@ def passages(paragraphs: list[str], size: int) -> list[list[str]]:
 
 
 def ask(
-    story: Story, index: int, paragraphs: list[str], nouns: set[str], rng: np.random.Generator
+    story: Story, index: int, paragraphs: list[str], things: "Things", rng: np.random.Generator
 ) -> tuple[str, str] | None:
     """A question for a passage and its answer; None if the passage is about nothing that has a name in nouns.txt."""
     answer = "\n".join(paragraphs)
     kind = rng.random()
-    if index == 0 and story.title and kind < 0.5:
+    if index == 0 and story.title and kind < 0.4:
         return pick(TITLE, rng).format(title=story.title), answer
     if kind > 0.85:
         first, _, rest = paragraphs[0].partition(". ")
         if rest and 20 < len(first) < 160:
             return pick(START, rng).format(start=first + "."), "\n".join([rest, *paragraphs[1:]])
-    things = main_things(answer, nouns)
-    if not things:
+    found = things.of(answer)
+    if not found:
         return None
-    things = things[: 1 + int(rng.integers(0, 3))]
-    named = [f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}" if rng.random() < 0.7 else f"the {thing}" for thing in things]
+    if kind < 0.1:
+        return pick(TITLE, rng).format(title=title_of(found, rng)), answer
+    found = found[: 1 + int(rng.integers(0, 3))]
+    described = [things.described(thing, answer) if rng.random() < 0.5 else thing for thing in found]
+    named = [f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}" if rng.random() < 0.7 else f"the {thing}" for thing in described]
     about = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
     question = pick(ABOUT, rng).format(about=about)
     return question[0].upper() + question[1:], answer
 
 
-def main_things(text: str, nouns: set[str]) -> list[str]:
-    """The nouns that a passage has most often, those named early first among equals."""
-    counts: dict[str, int] = {}
-    for word in re.findall(r"[a-z]+", text.lower()):
-        word = word if word in nouns else word.removesuffix("s")
-        if word in nouns:
-            counts[word] = counts.get(word, 0) + 1
-    return sorted(counts, key=lambda word: -counts[word])
+class Things:
+    """What texts are about: the nouns of nouns.txt that they have most, by how rare each is in all stories."""
+
+    def __init__(self, stories: list[Story]):
+        self.nouns = set((HERE / "nouns.txt").read_text(encoding="utf-8").split())
+        counts: dict[str, int] = {}
+        for story in stories:
+            for noun in self.found(story.text):
+                counts[noun] = counts.get(noun, 0) + 1
+        total = sum(counts.values())
+        self.rarity = {noun: math.log(total / count) for noun, count in counts.items()}
+
+    def found(self, text: str) -> list[str]:
+        words = re.findall(r"[a-z]+", text.lower())
+        return [noun for word in words if (noun := word if word in self.nouns else word.removesuffix("s")) in self.nouns]
+
+    def of(self, text: str) -> list[str]:
+        """The main ones first. One that is there only once, or late, is not what a text is about."""
+        early = set(self.found(text[: max(400, len(text) // 2)]))
+        counts: dict[str, int] = {}
+        for noun in self.found(text):
+            counts[noun] = counts.get(noun, 0) + 1
+        main = [noun for noun, count in counts.items() if count > 1 and noun in early]
+        return sorted(main, key=lambda noun: -counts[noun] * self.rarity.get(noun, 1.0))
+
+    def described(self, noun: str, text: str) -> str:
+        """ "golden bird", where the text says so."""
+        match = re.search(rf"\b({ADJECTIVES}) {noun}\b", text)
+        return f"{match[1]} {noun}" if match else noun
+
+
+ADJECTIVES = (
+    "golden|silver|little|old|poor|young|beautiful|wicked|great|big|white|black|red|blue|green|grey|brown|enchanted|magic|clever|"
+    "brave|foolish|proud|lazy|kind|good|bad|wise|rich|hungry|strange|dark|deep|wild|lonely|happy|sad|tiny|huge|pretty|cruel|faithful"
+)
 
 
 def pick(choices: list[str], rng: np.random.Generator) -> str:
@@ -279,26 +365,35 @@ def windows(documents: list[Document], size: int, bos: int, rng: np.random.Gener
     Endless windows (inputs [size], targets [size]) from documents laid end to end, anew in every pass over them. As engines
     that measure perplexity do, each begins with BOS, wherever it was cut. Targets not to learn from are −100.
 
-    A window that would begin in an answer, or within a quarter of its size of a story's end, begins with the next document:
-    else a model learns that a text may end a few words after BOS.
+    A pass's windows come in any order: an update of 32 windows of one story would learn that story.
     """
     while True:
         order = rng.permutation(len(documents))
         ids = np.concatenate([documents[i].ids for i in order]).astype(np.int64)
         learn = np.concatenate([documents[i].learn for i in order])
         targets = np.where(learn, ids, -100)
-        ends = np.cumsum([len(documents[i].ids) for i in order])
         if len(ids) < 2 * size:
             raise SystemExit(f"the text has {len(ids)} tokens, too few for windows of {size}")
-        start = int(rng.integers(0, size))
-        while start + size < len(ids):
-            place = int(np.searchsorted(ends, start, side="right"))
-            document, end = documents[order[place]], int(ends[place])
-            inside = start > end - len(document.ids)
-            if inside and (not document.divisible or end - start < size // 4):
-                start = end
-                continue
+        for start in rng.permutation(beginnings([documents[i] for i in order], size, first=int(rng.integers(0, size)))):
             inputs = ids[start : start + size].copy()
             inputs[0] = bos
             yield inputs, targets[start + 1 : start + size + 1]
-            start += size
+
+
+def beginnings(documents: list[Document], size: int, first: int) -> list[int]:
+    """
+    Where windows begin in documents laid end to end: one after the other, but not in an answer, or within a quarter of a window
+    of a story's end. There the next document begins one: else a model learns that a text may end a few words after BOS.
+    """
+    ends = np.cumsum([len(document.ids) for document in documents])
+    starts, start = [], first
+    while start + size < ends[-1]:
+        place = int(np.searchsorted(ends, start, side="right"))
+        document, end = documents[place], int(ends[place])
+        inside = start > end - len(document.ids)
+        if inside and (not document.divisible or end - start < size // 4):
+            start = end
+            continue
+        starts.append(start)
+        start += size
+    return starts
