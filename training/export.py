@@ -27,7 +27,7 @@ COMMAND = ROOT / "dist" / "cli" / "main.js"
 
 
 @torch.no_grad()
-def write_checkpoint(model: BitNet, tokenizer: Tokenizer, folder: Path) -> None:
+def write_checkpoint(model: BitNet, tokenizer: Tokenizer, folder: Path, sampling: dict) -> None:
     """As Microsoft's packed 2B4T has it: codes of two bits and `weight_scale`, which multiplies. Nothing is rounded again."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, Tensor] = {"model.embed_tokens.weight": model.embed_tokens.weight.cpu().half()}
@@ -69,6 +69,8 @@ def write_checkpoint(model: BitNet, tokenizer: Tokenizer, folder: Path) -> None:
             },
         },
     )
+    # Engines take it as the model's own default, in the GGUF as `general.sampling.*`.
+    write_json(folder / "generation_config.json", {"do_sample": True, "eos_token_id": eos, **sampling})
     write_json(
         folder / "tokenizer_config.json",
         {
@@ -112,9 +114,10 @@ def engine_perplexity(model: Path, text: Path, context: int) -> float:
     return json.loads(bitnet("perplexity", model, "-f", text, "-c", context, "--json"))["perplexity"]
 
 
-def write_gguf(model: BitNet, tokenizer: Tokenizer, out: Path, name: str) -> Path:
+def write_gguf(model: BitNet, tokenizer: Tokenizer, out: Path, config: dict) -> Path:
     """The checkpoint's folder, which is called as the model is, and `model.gguf` made of it."""
-    write_checkpoint(model, tokenizer, out / name)
+    name = config["name"]
+    write_checkpoint(model, tokenizer, out / name, config["sampling"])
     gguf = out / "model.gguf"
     bitnet("convert", out / name, "-o", gguf, "--force")
     return gguf
@@ -122,7 +125,7 @@ def write_gguf(model: BitNet, tokenizer: Tokenizer, out: Path, name: str) -> Pat
 
 def main() -> None:
     run = named_run("Write the last state of a run as a GGUF.")
-    gguf = write_gguf(run.model, run.tokenizer, run.out, run.config["name"])
+    gguf = write_gguf(run.model, run.tokenizer, run.out, run.config)
     print(f"{gguf}, after {run.tokens:,} tokens")
 
 
