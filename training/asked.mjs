@@ -20,13 +20,14 @@ const asked = Array.from({ length: questions }, (_, index) => {
 
 const answers = [];
 for (const [index, [first, second]] of asked.entries()) {
-  using chat = model.chat();
+  const chat = model.chat();
   let text = "";
   for await (const piece of chat.send(`Tell me a story about a ${first} and a ${second}.`, {
     seed: index,
     maxTokens,
   }))
     text += piece.text;
+  chat.dispose();
   answers.push(text.toLowerCase());
 }
 await model.dispose();
