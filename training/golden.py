@@ -13,7 +13,7 @@ import data
 from evaluate import perplexity
 from runs import named_run
 
-CHARACTERS = 7000
+CHARACTERS = 16_000
 QUESTION = "Tell me a story about a fox and a golden bird."
 
 
