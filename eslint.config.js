@@ -1,7 +1,18 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist", "build", "node_modules", "assembly", "src/wasm/generated", "coverage", ".cache"] },
+  {
+    ignores: [
+      "training/.venv/",
+      "dist",
+      "build",
+      "node_modules",
+      "assembly",
+      "src/wasm/generated",
+      "coverage",
+      ".cache",
+    ],
+  },
   {
     files: ["**/*.ts"],
     extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
