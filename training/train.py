@@ -291,7 +291,14 @@ class Trainer:
         self.adamw.load_state_dict(state["adamw"])
         self.groups = [*self.muon.param_groups, *self.adamw.param_groups]
         self.progress = Progress(**state["progress"])
+        self.forget_later_lines()
         print(f"going on from {self.progress}", flush=True)
+
+    def forget_later_lines(self) -> None:
+        """Of what a stopped run did after its last state, the log keeps nothing: it is done again."""
+        log = self.out / "log.jsonl"
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
+        log.write_text("".join(line for line in lines if json.loads(line)["updates"] <= self.progress.updates), encoding="utf-8")
 
 
 if __name__ == "__main__":
