@@ -3,7 +3,7 @@
 export { BitNetError, type BitNetErrorCode, type ErrorDetails } from "./errors.js";
 export type { Chat } from "./generation/chat.js";
 export type { EmbedOptions } from "./generation/embed-options.js";
-export type { FinishReason, GeneratePiece, TokenLogprob, Usage } from "./generation/generate-piece.js";
+export type { FinishReason, GeneratePiece, TokenLogprob, Usage } from "./generation/generated-piece.js";
 export type { RecommendedSampling } from "./generation/recommended-sampling.js";
 export type { GenerateOptions, Speculation, SpeculationCounts } from "./generation/sampling-options.js";
 export type { Scheduler, SchedulerOptions, SchedulerStats } from "./generation/scheduler.js";
@@ -16,10 +16,15 @@ export {
   type ModelInfo,
   type ModelSource,
 } from "./language-model.js";
-export type { EvaluateOptions, Session } from "./model/session.js";
+export type { EvaluateOptions, Session } from "./engine/session.js";
 export { createServer, type Server, type ServerOptions } from "./server/create-server.js";
 export type { RequestRecord } from "./server/request-log.js";
-export { convert, type Conversion, type ConvertOptions, type ConvertProgress } from "./tools/convert.js";
+export {
+  convert,
+  type Conversion,
+  type ConvertOptions,
+  type ConvertProgress,
+} from "./tools/convert/convert.js";
 export type { ChatMessage } from "./text/chat-template.js";
 export { evaluateTask, type EvaluateTaskOptions, type TaskResult } from "./tools/evaluation/evaluate-task.js";
 export type { QuestionOutcome } from "./tools/evaluation/ask-question.js";
@@ -32,4 +37,4 @@ export type {
   WrittenQuestion,
 } from "./tools/evaluation/question.js";
 export { readTask, type ReadTaskOptions } from "./tools/evaluation/read-task.js";
-export { perplexity, type PerplexityOptions, type PerplexityResult } from "./tools/perplexity.js";
+export { perplexity, type PerplexityOptions, type PerplexityResult } from "./tools/evaluation/perplexity.js";

@@ -6,7 +6,7 @@ import os from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freeMemoryBytes } from "../../dist/platform/node.js";
-import { dummyShapes } from "../../dist/tools/dummy-shapes.js";
+import { dummyShapes } from "../../dist/tools/dummy/shapes.js";
 import { installRuntime, isThisRuntime, runtimes } from "../../scripts/runtime-binaries.mjs";
 import { makeModels } from "./models.mjs";
 import { help, parseOptions, UsageError } from "./options.mjs";

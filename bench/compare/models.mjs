@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openGguf } from "../../dist/files/gguf.js";
 import { writableMetadata, writeGguf } from "../../dist/files/gguf-writer.js";
 import { createFileSink, openFileSource } from "../../dist/platform/node.js";
-import { writeDummyModel } from "../../dist/tools/dummy.js";
+import { writeDummyModel } from "../../dist/tools/dummy/dummy.js";
 import { numberToFloat16 } from "../../dist/weight-formats/float16.js";
 
 const TQ2_0 = 35;

@@ -1,6 +1,6 @@
 // The command line of the comparison.
 import { parseArgs } from "node:util";
-import { dummyShapes } from "../../dist/tools/dummy-shapes.js";
+import { dummyShapes } from "../../dist/tools/dummy/shapes.js";
 import { runtimes } from "../../scripts/runtime-binaries.mjs";
 
 export const help = `npm run bench:compare -- [options]

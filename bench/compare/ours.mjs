@@ -1,9 +1,9 @@
 // This library as a side of the comparison, on whatever runtime runs this file.
 import process from "node:process";
 import { engineOf, loadModel } from "../../dist/language-model.js";
-import { tokenBytes } from "../../dist/model/traffic.js";
-import { measureReadBandwidth } from "../../dist/tools/bandwidth.js";
-import { timeFirstToken } from "../../dist/tools/first-token.js";
+import { tokenBytes } from "../../dist/model/bytes-per-token.js";
+import { measureReadBandwidth } from "../../dist/tools/benchmark/bandwidth.js";
+import { timeFirstToken } from "../../dist/tools/benchmark/first-token.js";
 import { promptIds, serveMeasurements } from "./messages.mjs";
 
 const { path, threads, contextLength, choices } = JSON.parse(process.argv[2]);

@@ -1,5 +1,5 @@
 // From what was measured to tables, for a terminal and for Markdown alike.
-import { spreadOf } from "../../dist/tools/statistics.js";
+import { spreadOf } from "../../dist/tools/benchmark/statistics.js";
 import { isDisturbed } from "./disturbance.mjs";
 
 /** Sides that others are compared with, by id, where they took part. */

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { getLlama, LlamaLogLevel } from "node-llama-cpp";
-import { firstTokenPrompt } from "../../dist/tools/first-token.js";
+import { firstTokenPrompt } from "../../dist/tools/benchmark/first-token.js";
 import { promptIds, serveMeasurements } from "./messages.mjs";
 
 const { path, threads, contextLength } = JSON.parse(process.argv[2]);

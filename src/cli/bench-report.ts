@@ -1,9 +1,13 @@
-import type { TokenBytes } from "../model/traffic.js";
-import { operationPicojoules, paperPositions, type ProcessNode } from "../tools/arithmetic-energy.js";
-import { exceedsCaches, fasterOf, type ReadBandwidth } from "../tools/bandwidth.js";
-import type { FirstToken } from "../tools/first-token.js";
-import type { BenchmarkRow, BenchmarkSetup } from "../tools/model-benchmark.js";
-import type { TokenProfile } from "../tools/profile-parts.js";
+import type { TokenBytes } from "../model/bytes-per-token.js";
+import {
+  operationPicojoules,
+  paperPositions,
+  type ProcessNode,
+} from "../tools/benchmark/arithmetic-energy.js";
+import { exceedsCaches, fasterOf, type ReadBandwidth } from "../tools/benchmark/bandwidth.js";
+import type { FirstToken } from "../tools/benchmark/first-token.js";
+import type { BenchmarkRow, BenchmarkSetup } from "../tools/benchmark/model-benchmark.js";
+import type { TokenProfile } from "../tools/benchmark/profile-parts.js";
 import { type Column, createTextTable } from "./text-table.js";
 import { formatBytes, formatCount, formatJoules, formatMs, formatRate } from "./units.js";
 import { visible } from "./visible.js";

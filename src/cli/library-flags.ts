@@ -6,7 +6,7 @@ import { kernelBuilds } from "../wasm/kernel-build.js";
 import type { EvaluateTaskOptions } from "../tools/evaluation/evaluate-task.js";
 import { taskFormats } from "../tools/evaluation/formats/index.js";
 import type { ReadTaskOptions } from "../tools/evaluation/read-task.js";
-import type { PerplexityOptions } from "../tools/perplexity.js";
+import type { PerplexityOptions } from "../tools/evaluation/perplexity.js";
 import { ternaryForms } from "../wasm/kernels.js";
 import { collect, parseNumber } from "./flag-values.js";
 

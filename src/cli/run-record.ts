@@ -1,4 +1,4 @@
-import type { FinishReason, GeneratePiece } from "../generation/generate-piece.js";
+import type { FinishReason, GeneratePiece } from "../generation/generated-piece.js";
 
 /** What `run --json` prints. */
 export interface RunResult {

@@ -1,9 +1,9 @@
 import { BitNetError } from "../errors.js";
-import type { InnerSession } from "../model/session.js";
+import type { InnerSession } from "../engine/session.js";
 import type { ChatMessage, ChatTemplate } from "../text/chat-template.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import { generate } from "./generate.js";
-import type { GeneratePiece } from "./generate-piece.js";
+import type { GeneratePiece } from "./generated-piece.js";
 import type { PassCosts } from "./pass-costs.js";
 import type { RecommendedSampling } from "./recommended-sampling.js";
 import { type GenerateOptions, resolveGenerateOptions } from "./sampling-options.js";

@@ -1,6 +1,6 @@
 import { throwIfAborted } from "../errors.js";
-import type { LogitRows } from "../model/evaluator.js";
-import type { InnerSession } from "../model/session.js";
+import type { LogitRows } from "../engine/evaluator.js";
+import type { InnerSession } from "../engine/session.js";
 import type { PassCosts } from "./pass-costs.js";
 import type { ResolvedGenerateOptions } from "./sampling-options.js";
 import { createSpeculator, type Speculator } from "./speculation.js";

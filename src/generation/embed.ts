@@ -1,5 +1,5 @@
 import type { Pooling } from "../architectures/index.js";
-import type { Cache, Engine } from "../model/engine.js";
+import type { Cache, Engine } from "../engine/engine.js";
 
 /** A text on its way through the model. */
 interface Sequence {

@@ -1,8 +1,8 @@
 import { abortReason } from "../errors.js";
-import type { InnerSession } from "../model/session.js";
+import type { InnerSession } from "../engine/session.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import { createDecoder } from "./decoder.js";
-import type { GeneratePiece } from "./generate-piece.js";
+import type { GeneratePiece } from "./generated-piece.js";
 import { createPassCosts, type PassCosts } from "./pass-costs.js";
 import type { ResolvedGenerateOptions } from "./sampling-options.js";
 import { createTextWriter, type Written } from "./text-writer.js";

@@ -1,4 +1,4 @@
-import type { GeneratePiece } from "./generate-piece.js";
+import type { GeneratePiece } from "./generated-piece.js";
 
 /** Pieces on their way from who writes them to who reads them. The writer does not wait: a context bounds how many there are. */
 export interface PieceQueue {

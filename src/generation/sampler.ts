@@ -3,7 +3,7 @@ import { bounded, Candidates } from "./candidates.js";
 import { exp } from "./deterministic-math.js";
 import { logSoftmax } from "./log-softmax.js";
 import { createRandom } from "./random.js";
-import type { TokenLogprob } from "./generate-piece.js";
+import type { TokenLogprob } from "./generated-piece.js";
 import type { SamplerOptions } from "./sampling-options.js";
 
 export interface Sample {

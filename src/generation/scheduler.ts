@@ -1,9 +1,9 @@
 import { abortReason, BitNetError, throwIfAborted } from "../errors.js";
-import type { Engine } from "../model/engine.js";
-import type { Continuation, Evaluator, LogitRows } from "../model/evaluator.js";
-import { batchTokens } from "../model/work-plan.js";
+import type { Engine } from "../engine/engine.js";
+import type { Continuation, Evaluator, LogitRows } from "../engine/evaluator.js";
+import { batchTokens } from "../graph/work-plan.js";
 import type { Tokenizer } from "../text/tokenizer.js";
-import type { GeneratePiece } from "./generate-piece.js";
+import type { GeneratePiece } from "./generated-piece.js";
 import { createPieceQueue, type PieceQueue } from "./piece-queue.js";
 import { promptTokens } from "./prompt.js";
 import type { RecommendedSampling } from "./recommended-sampling.js";

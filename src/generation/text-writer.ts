@@ -1,8 +1,8 @@
 import { BitNetError } from "../errors.js";
-import type { Logits, LogitsNeed } from "../model/screening.js";
+import type { Logits, LogitsNeed } from "../engine/screening.js";
 import { createTextStream } from "../text/text-stream.js";
 import type { Tokenizer } from "../text/tokenizer.js";
-import type { FinishReason, GeneratePiece } from "./generate-piece.js";
+import type { FinishReason, GeneratePiece } from "./generated-piece.js";
 import { createSampler } from "./sampler.js";
 import type { ResolvedGenerateOptions } from "./sampling-options.js";
 import { createStopMatcher } from "./stop-rules.js";

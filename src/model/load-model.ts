@@ -24,9 +24,9 @@ import { type CompiledKernels, instantiateKernels } from "../wasm/kernel-build.j
 import type { Kernels } from "../wasm/kernels.js";
 import { largestRegionBytes, type Memories, type Place } from "../wasm/memory.js";
 import { kvBytesPerToken } from "./context-length.js";
-import { inputForms } from "./input-forms.js";
+import { inputForms } from "../packing/input-forms.js";
 import { type Layer, matricesOf as packedMatrices, type Model, type Projection } from "./model.js";
-import { columnGranule, type Sparsity } from "./sparse.js";
+import { columnGranule, type Sparsity } from "../graph/sparse-products.js";
 
 export interface ModelLoad {
   readonly file: ModelFile;
@@ -147,7 +147,7 @@ const screenedHeadBytes = 64 << 20;
 export interface WeightPlan {
   readonly layerBytes: readonly number[];
   /**
-   * Of these, the copies by columns (model/sparse). A matrix in groups has one only if all its groups turn out to have one scale.
+   * Of these, the copies by columns (graph/sparse-products). A matrix in groups has one only if all its groups turn out to have one scale.
    */
   readonly columnBytes: readonly number[];
   /** The output head, or its screen. */

@@ -2,8 +2,8 @@ import type { Gate, ModelSizes, RopeDescription } from "../architectures/descrip
 import type { HeadScreen } from "../packing/screen.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
 import type { Place } from "../wasm/memory.js";
-import type { InputForm } from "./input-forms.js";
-import type { Sparsity } from "./sparse.js";
+import type { InputForm } from "../packing/input-forms.js";
+import type { Sparsity } from "../graph/sparse-products.js";
 
 /**
  * A loaded model: immutable, and plain data, so that every thread of the team gets the same copy. All weights are addresses

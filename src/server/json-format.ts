@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { BitNetError } from "../errors.js";
-import type { Grammar } from "../generation/grammar/grammar.js";
-import { jsonGrammar } from "../generation/grammar/json-grammar.js";
+import type { Grammar } from "../grammar/grammar.js";
+import { jsonGrammar } from "../grammar/json-grammar.js";
 import { checkBody, optional } from "./body.js";
 import { badRequest } from "./failures.js";
 

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { GeneratePiece } from "../generation/generate-piece.js";
+import type { GeneratePiece } from "../generation/generated-piece.js";
 import type { GenerateOptions, InnerGenerateOptions } from "../generation/sampling-options.js";
 import { badRequest } from "./failures.js";
 import type { Service } from "./service.js";

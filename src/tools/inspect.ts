@@ -1,7 +1,7 @@
 import { describeModel, type MatrixRole } from "../architectures/index.js";
 import { BitNetError } from "../errors.js";
 import type { Metadata, MetadataType, MetadataValue, ModelFile, TensorInfo } from "../files/index.js";
-import { estimateMemory } from "../model/memory-estimate.js";
+import { estimateMemory } from "../engine/memory-estimate.js";
 import { packedBytes } from "../packing/pack.js";
 
 /** A value that `JSON.stringify` writes without loss. */

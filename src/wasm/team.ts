@@ -2,7 +2,7 @@ import { BitNetError } from "../errors.js";
 import { availableParallelism } from "../platform/node.js";
 import { startThread, type Thread } from "../platform/threads.js";
 import { type CompiledKernels, instantiateKernels } from "./kernel-build.js";
-import type { ProductChoice } from "./choose-product.js";
+import type { ProductChoice } from "./choose-matmul.js";
 import type { Kernels } from "./kernels.js";
 import type { Memories } from "./memory.js";
 

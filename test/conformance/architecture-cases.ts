@@ -2,14 +2,14 @@ import type { Metadata, MetadataValue } from "#dist/files/model-file.js";
 import type { ReferenceDecoder, ReferenceTensor } from "../reference/decoder.js";
 import { geluGate, relu2Gate, siluGate } from "../reference/gates.js";
 import type { RopeAngles } from "../reference/rope.js";
-import { byteVocabulary } from "../small-vocabularies.js";
+import { byteVocabulary } from "../support/small-vocabularies.js";
 import {
   decoderMetadata,
   decoderTensors,
   type TinyFormats,
   type TinySizes,
   type TinyTensor,
-} from "../tiny-model.js";
+} from "../support/tiny-model.js";
 
 // Random models of every architecture, and what a file of each means: written down here apart from src/architectures, from
 // llama.cpp's graphs (src/models) and converters, so that reading a file is tested as well as computing with it.

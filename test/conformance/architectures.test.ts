@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { loadModel, type LoadOptions } from "#dist/language-model.js";
-import { recordFigure } from "../figures.js";
+import { recordFigure } from "../support/figures.js";
 import { type ReferenceDecoder, referenceLogits } from "../reference/decoder.js";
-import { makeTinyModel } from "../tiny-model.js";
+import { makeTinyModel } from "../support/tiny-model.js";
 import { type ArchitectureCase, architectureCases } from "./architecture-cases.js";
 import { relativeDifference } from "./differences.js";
 

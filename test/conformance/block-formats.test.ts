@@ -1,13 +1,13 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { openModelFile } from "#dist/files/index.js";
 import { loadModel } from "#dist/language-model.js";
-import { startEngine } from "#dist/model/engine.js";
+import { startEngine } from "#dist/engine/engine.js";
 import { matricesOf } from "#dist/model/model.js";
 import type { PackedLayout } from "#dist/packing/packed.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
-import { recordFigure } from "../figures.js";
-import { starterPath } from "../golden-path.js";
-import { formatOf, type ReformattedModel, reformatModel } from "../reformatted-model.js";
+import { recordFigure } from "../support/figures.js";
+import { starterPath } from "../support/golden-path.js";
+import { formatOf, type ReformattedModel, reformatModel } from "../support/reformatted-model.js";
 
 // The same model with its matrices in a block format, and with what they decode to as F32, whose products are those of floats.
 // They differ by what rounding activations to int8 costs, in each product by less than a hundredth of its size, and after six

@@ -5,8 +5,8 @@ import { openCheckpoint } from "#dist/checkpoints/open-checkpoint.js";
 import { openGguf } from "#dist/files/gguf.js";
 import type { ModelFile, TensorInfo } from "#dist/files/model-file.js";
 import { bytesSource, memoryFolder } from "#dist/platform/memory-source.js";
-import { exportCheckpoint, type Storage, withStoredScales } from "../checkpoint-export.js";
-import { makeTinyModel } from "../tiny-model.js";
+import { exportCheckpoint, type Storage, withStoredScales } from "../support/checkpoint-export.js";
+import { makeTinyModel } from "../support/tiny-model.js";
 import { architectureCases } from "./architecture-cases.js";
 
 // Every architecture's checkpoints: random models, whose GGUF files are held to a slow reference in architectures.test.ts,

@@ -10,8 +10,8 @@ import type { ModelFile } from "#dist/files/model-file.js";
 import { type LanguageModel, loadModel } from "#dist/language-model.js";
 import { bytesSource, memoryFolder } from "#dist/platform/memory-source.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
-import { exportCheckpoint, type ExportOptions, withStoredScales } from "../checkpoint-export.js";
-import { goldenAvailable, goldenMissing, goldenPath, starterPath } from "../golden-path.js";
+import { exportCheckpoint, type ExportOptions, withStoredScales } from "../support/checkpoint-export.js";
+import { goldenAvailable, goldenMissing, goldenPath, starterPath } from "../support/golden-path.js";
 
 // A GGUF model, written as each kind of checkpoint that it could have come from, must be the same model again, bit for
 // bit. What is compared with is the GGUF file with the scales that the checkpoint's convention can express.

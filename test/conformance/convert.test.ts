@@ -6,7 +6,7 @@ import { openGguf } from "#dist/files/gguf.js";
 import { convert } from "#dist/index.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { float16ToNumber, numberToFloat16 } from "#dist/weight-formats/float16.js";
-import { goldenAvailable, goldenMissing, goldenPath } from "../golden-path.js";
+import { goldenAvailable, goldenMissing, goldenPath } from "../support/golden-path.js";
 
 // Files that the native engines wrote of the same weights in several types: what we convert has to have their bytes.
 

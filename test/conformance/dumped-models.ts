@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, type TestContext } from "vitest";
 import { type KernelBuild, kernelBuilds } from "#dist/wasm/kernel-build.js";
-import { committedGoldenPath, goldenAvailable, goldenMissing, goldenPath } from "../golden-path.js";
+import { committedGoldenPath, goldenAvailable, goldenMissing, goldenPath } from "../support/golden-path.js";
 import { type Intermediates, readIntermediates } from "./intermediates.js";
 import { openWorkbench, type Workbench } from "./workbench.js";
 

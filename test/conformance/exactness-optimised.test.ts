@@ -1,7 +1,7 @@
 import * as v8 from "node:v8";
 import { expect, it } from "vitest";
 import { type LanguageModel, loadModel } from "#dist/language-model.js";
-import { starterPath } from "../golden-path.js";
+import { starterPath } from "../support/golden-path.js";
 import { loadOrSkip, plainest, promptIds, requireSameBits, requireSamePieces } from "./exactness.js";
 
 // Node 20's baseline compiler gets the 32-bit relaxed dot product wrong, so exactness.test.ts has to skip it there. With the

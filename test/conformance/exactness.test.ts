@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { openModelFile } from "#dist/files/index.js";
 import { type LanguageModel, loadModel, type LoadOptions } from "#dist/language-model.js";
-import { startEngine } from "#dist/model/engine.js";
+import { startEngine } from "#dist/engine/engine.js";
 import { openFileSource } from "#dist/platform/node.js";
-import { goldenAvailable, goldenMissing, goldenPath, starterPath } from "../golden-path.js";
-import { formatOf, reformatModel } from "../reformatted-model.js";
+import { goldenAvailable, goldenMissing, goldenPath, starterPath } from "../support/golden-path.js";
+import { formatOf, reformatModel } from "../support/reformatted-model.js";
 import {
   loadOrSkip,
   plainest,

@@ -1,5 +1,5 @@
 import { describe, it } from "vitest";
-import { recordFigure } from "../figures.js";
+import { recordFigure } from "../support/figures.js";
 import { requireWithin } from "../kernels/kernel-case.js";
 import {
   attentionMagnitude,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { recordFigure } from "../figures.js";
+import { recordFigure } from "../support/figures.js";
 import { requireSame, requireWithin } from "../kernels/kernel-case.js";
 import { at, roundoff, ulpsApart } from "../reference/float32.js";
 import { dotProductBound } from "../reference/float-product.js";

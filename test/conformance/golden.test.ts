@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { type LanguageModel, loadModel } from "#dist/language-model.js";
-import type { InnerSession } from "#dist/model/session.js";
-import { logLikelihoods } from "#dist/tools/log-likelihood.js";
+import type { InnerSession } from "#dist/engine/session.js";
+import { logLikelihoods } from "#dist/tools/evaluation/log-likelihood.js";
 import { weightFormatById } from "#dist/weight-formats/index.js";
-import { recordFigure } from "../figures.js";
+import { recordFigure } from "../support/figures.js";
 import {
   committedGoldenPath,
   goldenAvailable,
   goldenMissing,
   goldenPath,
   starterPath,
-} from "../golden-path.js";
+} from "../support/golden-path.js";
 import { at } from "../reference/float32.js";
-import { rewriteModel } from "../rewritten-model.js";
+import { rewriteModel } from "../support/rewritten-model.js";
 import { type Golden, type GoldenPrompt, readGolden } from "./golden.js";
 
 // Whole prompts through the library against a native engine. Rounding activations to int8 makes these networks chaotic: a

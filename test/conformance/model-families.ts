@@ -1,5 +1,5 @@
 import { geluGate, relu2Gate } from "../reference/gates.js";
-import type { TinyFormats, TinySizes } from "../tiny-model.js";
+import type { TinyFormats, TinySizes } from "../support/tiny-model.js";
 import {
   type ArchitectureCase,
   everywhere,

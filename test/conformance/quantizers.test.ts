@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { weightFormatByName, weightFormats, type WeightFormat } from "#dist/weight-formats/index.js";
-import { committedGoldenPath } from "../golden-path.js";
+import { committedGoldenPath } from "../support/golden-path.js";
 import { blockInputs, floatInputs, ternaryInputs } from "./quantizer-inputs.js";
 
 interface NativeHashes {

@@ -7,10 +7,10 @@ import { promptTokens } from "#dist/generation/prompt.js";
 import { resolveGenerateOptions } from "#dist/generation/sampling-options.js";
 import { createScheduler, type Scheduler } from "#dist/generation/scheduler.js";
 import { BitNetError, type GenerateOptions, type GeneratePiece } from "#dist/index.js";
-import { type Engine, type EngineChoices, startEngine } from "#dist/model/engine.js";
+import { type Engine, type EngineChoices, startEngine } from "#dist/engine/engine.js";
 import { openFileSource } from "#dist/platform/node.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
-import { starterPath } from "../golden-path.js";
+import { starterPath } from "../support/golden-path.js";
 import { plainest } from "./exactness.js";
 
 // A text must not depend on who else is being written, on when others come and go, or on what caches hold.

@@ -2,11 +2,11 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModelFile } from "#dist/files/index.js";
 import { type LanguageModel, loadModel } from "#dist/language-model.js";
-import { type Engine, type EngineChoices, startEngine } from "#dist/model/engine.js";
-import type { Continuation } from "#dist/model/evaluator.js";
-import type { LogitsNeed } from "#dist/model/screening.js";
+import { type Engine, type EngineChoices, startEngine } from "#dist/engine/engine.js";
+import type { Continuation } from "#dist/engine/evaluator.js";
+import type { LogitsNeed } from "#dist/engine/screening.js";
 import { openFileSource } from "#dist/platform/node.js";
-import { starterPath } from "../golden-path.js";
+import { starterPath } from "../support/golden-path.js";
 import { plainest, promptIds, requireSameBits } from "./exactness.js";
 import { rowOf } from "./intermediates.js";
 

@@ -7,11 +7,11 @@ import { openModelFile } from "#dist/files/index.js";
 import { generate } from "#dist/generation/generate.js";
 import { resolveGenerateOptions } from "#dist/generation/sampling-options.js";
 import { BitNetError, type GenerateOptions, type GeneratePiece } from "#dist/index.js";
-import { type Engine, type EngineChoices, startEngine } from "#dist/model/engine.js";
+import { type Engine, type EngineChoices, startEngine } from "#dist/engine/engine.js";
 import { openFileSource } from "#dist/platform/node.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
-import { writeDummyModel } from "#dist/tools/dummy.js";
-import { starterPath } from "../golden-path.js";
+import { writeDummyModel } from "#dist/tools/dummy/dummy.js";
+import { starterPath } from "../support/golden-path.js";
 
 // Speculation must be invisible but for time: the same pieces, the same end or error, and after each piece the session at the
 // same position, as without it.

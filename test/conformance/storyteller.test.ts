@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LanguageModel, loadModel, perplexity } from "#dist/index.js";
 import type { InnerLanguageModel } from "#dist/language-model.js";
 import { createChatTemplate } from "#dist/text/chat-template.js";
-import { committedGoldenPath } from "../golden-path.js";
+import { committedGoldenPath } from "../support/golden-path.js";
 
 /** What training/golden.py writes. */
 interface TrainerGolden {

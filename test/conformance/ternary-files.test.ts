@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { openModelFile, type ModelFile, type TensorInfo } from "#dist/files/index.js";
 import { openFileSource } from "#dist/platform/node.js";
-import { goldenAvailable, goldenMissing, goldenPath } from "../golden-path.js";
+import { goldenAvailable, goldenMissing, goldenPath } from "../support/golden-path.js";
 
 const models = ["tiny-bitnet", "tiny-llama"];
 const types = ["tq1_0", "tq2_0"];

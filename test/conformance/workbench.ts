@@ -11,8 +11,8 @@ import {
   ternaryScratchBytes,
 } from "#dist/wasm/kernels.js";
 import { createMemories } from "#dist/wasm/memory.js";
-import { chooseForm } from "#dist/wasm/choose-product.js";
-import { createProductTrial } from "#dist/wasm/product-trial.js";
+import { chooseForm } from "#dist/wasm/choose-matmul.js";
+import { createProductTrial } from "#dist/wasm/matmul-self-test.js";
 
 /** Rows of f32, one per token. */
 export type Rows = Float32Array;

@@ -5,9 +5,9 @@ import { openCheckpoint } from "#dist/checkpoints/open-checkpoint.js";
 import { BitNetError } from "#dist/index.js";
 import { memoryFolder } from "#dist/platform/memory-source.js";
 import { createTokenizer } from "#dist/text/tokenizer.js";
-import { exportCheckpoint } from "../checkpoint-export.js";
+import { exportCheckpoint } from "../support/checkpoint-export.js";
 import { architectureCases } from "../conformance/architecture-cases.js";
-import { makeTinyModel } from "../tiny-model.js";
+import { makeTinyModel } from "../support/tiny-model.js";
 
 const CODES = [
   "FILE_CORRUPT",

@@ -6,8 +6,8 @@ import { openModelFile } from "#dist/files/index.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { inspectModel } from "#dist/tools/inspect.js";
 import type { WeightFormat } from "#dist/weight-formats/index.js";
-import { arrayOf, entry, f32, ggufBytes, tensor, text, u32, u64 } from "../gguf-bytes.js";
-import { starterPath } from "../golden-path.js";
+import { arrayOf, entry, f32, ggufBytes, tensor, text, u32, u64 } from "../support/gguf-bytes.js";
+import { starterPath } from "../support/golden-path.js";
 
 const ALLOWED_CODES = ["FILE_CORRUPT", "UNSUPPORTED_FILE"];
 const TIME_LIMIT_MS = 2000;

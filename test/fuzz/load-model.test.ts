@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { openGguf } from "#dist/files/gguf.js";
 import { BitNetError, loadModel } from "#dist/index.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
-import { starterPath } from "../golden-path.js";
+import { starterPath } from "../support/golden-path.js";
 
 const good = readFileSync(starterPath);
 const file = await openGguf(bytesSource(good));

@@ -4,7 +4,12 @@ import { BitNetError } from "#dist/index.js";
 import { openSafetensors } from "#dist/files/safetensors.js";
 import { openSafetensorsSet } from "#dist/files/safetensors-shards.js";
 import { bytesSource, memoryFolder } from "#dist/platform/memory-source.js";
-import { type RawTensor, safetensorsBytes, writeSafetensors, writeShards } from "../safetensors-bytes.js";
+import {
+  type RawTensor,
+  safetensorsBytes,
+  writeSafetensors,
+  writeShards,
+} from "../support/safetensors-bytes.js";
 
 const tensors = new Map<string, RawTensor>([
   ["model.embed_tokens.weight", { dtype: "BF16", shape: [4, 2], data: new Uint8Array(16).fill(1) }],

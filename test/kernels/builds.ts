@@ -3,8 +3,8 @@ import { enableRelaxedSimd } from "#dist/platform/engine-flags.js";
 import { instantiateKernels } from "#dist/wasm/kernel-build.js";
 import type { Kernels, TernaryForm } from "#dist/wasm/kernels.js";
 import { createMemories } from "#dist/wasm/memory.js";
-import { chooseForm } from "#dist/wasm/choose-product.js";
-import { createProductTrial } from "#dist/wasm/product-trial.js";
+import { chooseForm } from "#dist/wasm/choose-matmul.js";
+import { createProductTrial } from "#dist/wasm/matmul-self-test.js";
 
 /** Every build of the kernels. "debug" is not shipped: it is unoptimised and has its assertions, so it is the plainest reading of the source. */
 export const buildNames = ["debug", "simd128", "relaxed"] as const;

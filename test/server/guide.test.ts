@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LanguageModel, loadModel } from "#dist/index.js";
-import { finishCli, type CliResult } from "../run-cli.js";
+import { finishCli, type CliResult } from "../support/run-cli.js";
 import { openServer, type OpenServer, until } from "./open-server.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { embeddedModelUrl, type LanguageModel, loadModel } from "#dist/index.js";
-import { rewriteModel } from "../rewritten-model.js";
+import { rewriteModel } from "../support/rewritten-model.js";
 
 /** Positions that the model below may fill. */
 export const patientContext = 4096;

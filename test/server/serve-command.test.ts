@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from "vitest";
-import { finishCli, startCli, type CliResult } from "../run-cli.js";
+import { finishCli, startCli, type CliResult } from "../support/run-cli.js";
 import { until } from "./open-server.js";
 
 /** A `bitnet serve` under way. */

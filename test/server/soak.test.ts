@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { runScript } from "../run-script.js";
+import { runScript } from "../support/run-script.js";
 
 it("a server under clients of every kind fails no good request, for some seconds here and for minutes in npm run soak", async () => {
   const { stdout, stderr } = await runScript("bench/serve/soak.mjs", [

@@ -5,7 +5,7 @@ import { embeddedModelUrl, type LanguageModel, loadModel } from "#dist/index.js"
 import { createChatTemplate } from "#dist/text/chat-template.js";
 import type { Tokenizer } from "#dist/text/tokenizer.js";
 import { fileURLToPath } from "node:url";
-import { rewriteModel } from "../rewritten-model.js";
+import { rewriteModel } from "../support/rewritten-model.js";
 import { openServer, type OpenServer } from "./open-server.js";
 
 /** The form of the templates that Hermes and Qwen have. */

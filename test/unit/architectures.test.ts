@@ -4,7 +4,7 @@ import { openModelFile } from "#dist/files/index.js";
 import type { MetadataValue } from "#dist/files/model-file.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { architectureCases } from "../conformance/architecture-cases.js";
-import { decoderMetadata, decoderTensors, makeTinyModel, type TinyTensor } from "../tiny-model.js";
+import { decoderMetadata, decoderTensors, makeTinyModel, type TinyTensor } from "../support/tiny-model.js";
 
 interface Edit {
   readonly keys?: Readonly<Record<string, MetadataValue | undefined>>;

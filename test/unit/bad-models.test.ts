@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { loadModel } from "#dist/index.js";
 import { f32 } from "#dist/weight-formats/f32.js";
-import { starterPath } from "../golden-path.js";
-import { type Edit, encodeTensor, rewriteModel } from "../rewritten-model.js";
+import { starterPath } from "../support/golden-path.js";
+import { type Edit, encodeTensor, rewriteModel } from "../support/rewritten-model.js";
 
 async function load(edit: (parts: Edit) => void): Promise<void> {
   const bytes = await rewriteModel(starterPath, edit);

@@ -4,7 +4,7 @@ import type { Chat } from "#dist/generation/chat.js";
 import { type InnerLanguageModel, loadModel } from "#dist/language-model.js";
 import { createChatTemplate } from "#dist/text/chat-template.js";
 import type { Tokenizer } from "#dist/text/tokenizer.js";
-import { starterPath } from "../golden-path.js";
+import { starterPath } from "../support/golden-path.js";
 
 let model: InnerLanguageModel;
 beforeAll(async () => {

@@ -5,9 +5,9 @@ import { memoryFolder } from "#dist/platform/memory-source.js";
 import { bf16 } from "#dist/weight-formats/bf16.js";
 import { f16 } from "#dist/weight-formats/f16.js";
 import { f32 } from "#dist/weight-formats/f32.js";
-import { type CheckpointParts, exportCheckpoint, writeCheckpoint } from "../checkpoint-export.js";
-import { starterPath } from "../golden-path.js";
-import { rewriteModel } from "../rewritten-model.js";
+import { type CheckpointParts, exportCheckpoint, writeCheckpoint } from "../support/checkpoint-export.js";
+import { starterPath } from "../support/golden-path.js";
+import { rewriteModel } from "../support/rewritten-model.js";
 
 /** Masters of the storyteller's first layer; never changed, only copied. */
 let masters: CheckpointParts;

@@ -5,9 +5,9 @@ import { BitNetError } from "#dist/index.js";
 import type { ModelFile } from "#dist/files/model-file.js";
 import { memoryFolder } from "#dist/platform/memory-source.js";
 import { createTokenizer } from "#dist/text/tokenizer.js";
-import { type CheckpointParts, exportCheckpoint, writeCheckpoint } from "../checkpoint-export.js";
-import { starterPath } from "../golden-path.js";
-import { rewriteModel } from "../rewritten-model.js";
+import { type CheckpointParts, exportCheckpoint, writeCheckpoint } from "../support/checkpoint-export.js";
+import { starterPath } from "../support/golden-path.js";
+import { rewriteModel } from "../support/rewritten-model.js";
 
 /** Parts of two checkpoints of the storyteller's first layer; never changed, only copied. */
 let packed: CheckpointParts;

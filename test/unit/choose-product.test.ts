@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { chooseForm } from "#dist/wasm/choose-product.js";
-import { createGroupsTrial } from "#dist/wasm/groups-trial.js";
+import { chooseForm } from "#dist/wasm/choose-matmul.js";
+import { createGroupsTrial } from "#dist/wasm/groups-self-test.js";
 import { type CompiledKernels, compileKernels, instantiateKernels } from "#dist/wasm/kernel-build.js";
 import type { Kernels, TernaryForm } from "#dist/wasm/kernels.js";
 import { createMemories } from "#dist/wasm/memory.js";
-import { allTrials, createProductTrial, type FormTrials } from "#dist/wasm/product-trial.js";
+import { allTrials, createProductTrial, type FormTrials } from "#dist/wasm/matmul-self-test.js";
 
 type ProductName = Extract<keyof Kernels, `matmul_ternary_${string}`>;
 

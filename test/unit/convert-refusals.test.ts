@@ -8,10 +8,10 @@ import { f32 } from "#dist/weight-formats/f32.js";
 import { i2S } from "#dist/weight-formats/i2-s.js";
 import { tq20 } from "#dist/weight-formats/tq2-0.js";
 import type { WeightFormat } from "#dist/weight-formats/index.js";
-import { exportCheckpoint } from "../checkpoint-export.js";
-import { createConvertWorkbench, withHalves } from "../convert-workbench.js";
-import { starterPath } from "../golden-path.js";
-import { type Edit, encodeTensor, rewriteModel } from "../rewritten-model.js";
+import { exportCheckpoint } from "../support/checkpoint-export.js";
+import { createConvertWorkbench, withHalves } from "../support/convert-workbench.js";
+import { starterPath } from "../support/golden-path.js";
+import { type Edit, encodeTensor, rewriteModel } from "../support/rewritten-model.js";
 
 const bench = createConvertWorkbench();
 const { fresh } = bench;

@@ -3,12 +3,12 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "#dist/index.js";
 import { matrixBytes } from "#dist/packing/packed.js";
 import { type CompiledKernels, compileKernels } from "#dist/wasm/kernel-build.js";
-import { starterPath } from "../golden-path.js";
+import { starterPath } from "../support/golden-path.js";
 import { modelFamilies } from "../conformance/model-families.js";
-import { firstByte, packOne } from "../packing-bench.js";
-import { formatOf, reformatModel } from "../reformatted-model.js";
-import { encodeTensor, rewriteModel } from "../rewritten-model.js";
-import { makeTinyModel } from "../tiny-model.js";
+import { firstByte, packOne } from "../support/packing-bench.js";
+import { formatOf, reformatModel } from "../support/reformatted-model.js";
+import { encodeTensor, rewriteModel } from "../support/rewritten-model.js";
+import { makeTinyModel } from "../support/tiny-model.js";
 
 // Quantizations that are not ternary are f32 rows in memory, to the last bit what the format means.
 

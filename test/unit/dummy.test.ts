@@ -6,13 +6,13 @@ import { openModelFile } from "#dist/files/index.js";
 import type { ModelFile } from "#dist/files/index.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { openFileSource } from "#dist/platform/node.js";
-import { dummyTypes, writeDummyModel, type DummyProgress } from "#dist/tools/dummy.js";
-import { dummyShapes, dummyTensors } from "#dist/tools/dummy-shapes.js";
-import { extendVocabulary } from "#dist/tools/dummy-vocabulary.js";
-import { createRandomFill } from "#dist/tools/random-fill.js";
-import { createPoolFill, createWeightPool } from "#dist/tools/random-weights.js";
+import { dummyTypes, writeDummyModel, type DummyProgress } from "#dist/tools/dummy/dummy.js";
+import { dummyShapes, dummyTensors } from "#dist/tools/dummy/shapes.js";
+import { extendVocabulary } from "#dist/tools/dummy/vocabulary.js";
+import { createRandomFill } from "#dist/tools/dummy/random-fill.js";
+import { createPoolFill, createWeightPool } from "#dist/tools/dummy/random-weights.js";
 import { weightFormatByName, weightFormats, type WeightFormat } from "#dist/weight-formats/index.js";
-import { storytellerPath } from "../golden-path.js";
+import { storytellerPath } from "../support/golden-path.js";
 
 let folder: string;
 beforeAll(async () => {

@@ -3,10 +3,10 @@ import type { MetadataValue } from "#dist/files/model-file.js";
 import { loadModel, type LoadOptions } from "#dist/index.js";
 import type { LanguageModel } from "#dist/language-model.js";
 import { architectureCases } from "../conformance/architecture-cases.js";
-import { starterPath } from "../golden-path.js";
+import { starterPath } from "../support/golden-path.js";
 import { at } from "../reference/float32.js";
 import { type ReferenceDecoder, referenceHidden } from "../reference/decoder.js";
-import { makeTinyModel } from "../tiny-model.js";
+import { makeTinyModel } from "../support/tiny-model.js";
 
 const seven = "qwen3, a norm before each projection, stored as halves";
 const gemma = "gemma3, a norm before each ternary projection, heads of 256";

@@ -9,9 +9,9 @@ import {
   estimateArithmeticEnergy,
   operationPicojoules,
   paperPositions,
-} from "#dist/tools/arithmetic-energy.js";
-import { dummyShapes } from "#dist/tools/dummy-shapes.js";
-import { watchEnergy } from "#dist/tools/energy.js";
+} from "#dist/tools/benchmark/arithmetic-energy.js";
+import { dummyShapes } from "#dist/tools/dummy/shapes.js";
+import { watchEnergy } from "#dist/tools/benchmark/energy.js";
 
 // A colon cannot stand in a file's name there; nor is there a powercap folder.
 describe.skipIf(process.platform === "win32")("openEnergyMeter", () => {

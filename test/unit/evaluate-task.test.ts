@@ -15,9 +15,9 @@ import {
 import type { InnerLanguageModel } from "#dist/language-model.js";
 import { preferredChoice, summarize } from "#dist/tools/evaluation/metrics.js";
 import { createPromptSession } from "#dist/tools/evaluation/prompt-session.js";
-import { starterPath } from "../golden-path.js";
+import { starterPath } from "../support/golden-path.js";
 import { slowLogProbabilities, slowLogSoftmax } from "../reference/log-likelihood.js";
-import { rewriteModel } from "../rewritten-model.js";
+import { rewriteModel } from "../support/rewritten-model.js";
 
 const arcLines = [
   ["Where does a fox sleep?", ["in a den", "on a cloud", "in the sea"], "A"],

@@ -13,8 +13,8 @@ import {
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { f32 } from "#dist/weight-formats/f32.js";
 import { i2S } from "#dist/weight-formats/i2-s.js";
-import { starterPath } from "../golden-path.js";
-import { memorySink } from "../memory-sink.js";
+import { starterPath } from "../support/golden-path.js";
+import { memorySink } from "../support/memory-sink.js";
 
 async function written(
   header: GgufHeader,

@@ -17,8 +17,8 @@ import {
   u32,
   u64,
   type FileParts,
-} from "../gguf-bytes.js";
-import { goldenAvailable, goldenPath, starterPath } from "../golden-path.js";
+} from "../support/gguf-bytes.js";
+import { goldenAvailable, goldenPath, starterPath } from "../support/golden-path.js";
 
 const open = (parts: FileParts): Promise<ModelFile> => openGguf(bytesSource(ggufBytes(parts), "test.gguf"));
 

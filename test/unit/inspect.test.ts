@@ -7,16 +7,26 @@ import { openModelFile } from "#dist/files/index.js";
 import { encodeGgufHeader } from "#dist/files/gguf-header.js";
 import { planTensor } from "#dist/files/gguf-writer.js";
 import { loadModel } from "#dist/index.js";
-import { allocateWork } from "#dist/model/work-plan.js";
+import { allocateWork } from "#dist/graph/work-plan.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
-import { dummyMetadata } from "#dist/tools/dummy-metadata.js";
-import { dummyShapes, dummyTensors } from "#dist/tools/dummy-shapes.js";
-import { writeDummyModel } from "#dist/tools/dummy.js";
+import { dummyMetadata } from "#dist/tools/dummy/metadata.js";
+import { dummyShapes, dummyTensors } from "#dist/tools/dummy/shapes.js";
+import { writeDummyModel } from "#dist/tools/dummy/dummy.js";
 import { inspectModel, type Inspection, type InspectOptions } from "#dist/tools/inspect.js";
 import { createCountingAllocator, createMemories } from "#dist/wasm/memory.js";
 import { weightFormatByName, type WeightFormat } from "#dist/weight-formats/index.js";
-import { arrayOf, entry, f32, ggufBytes, tensor, text, u32, u64, type FileParts } from "../gguf-bytes.js";
-import { starterPath } from "../golden-path.js";
+import {
+  arrayOf,
+  entry,
+  f32,
+  ggufBytes,
+  tensor,
+  text,
+  u32,
+  u64,
+  type FileParts,
+} from "../support/gguf-bytes.js";
+import { starterPath } from "../support/golden-path.js";
 
 async function inspect(bytes: Uint8Array, options?: InspectOptions): Promise<Inspection> {
   return inspectModel(await openModelFile(bytesSource(bytes)), options);

@@ -3,9 +3,9 @@ import formats from "ajv-formats";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BitNetError } from "#dist/index.js";
-import { type Automaton, createAutomaton, type State } from "#dist/generation/grammar/automaton.js";
-import { jsonSchemaExpression } from "#dist/generation/grammar/json-schema.js";
-import { compileExpression } from "#dist/generation/grammar/program.js";
+import { type Automaton, createAutomaton, type State } from "#dist/grammar/automaton.js";
+import { jsonSchemaExpression } from "#dist/grammar/json-schema.js";
+import { compileExpression } from "#dist/grammar/program.js";
 
 const ajv = new Ajv2020({ strict: false, ownProperties: true });
 formats.default(ajv);

@@ -12,9 +12,9 @@ import {
   loadModel,
   type LoadOptions,
 } from "#dist/index.js";
-import { type Engine, startEngine } from "#dist/model/engine.js";
+import { type Engine, startEngine } from "#dist/engine/engine.js";
 import { openFileSource } from "#dist/platform/node.js";
-import { starterPath } from "../golden-path.js";
+import { starterPath } from "../support/golden-path.js";
 
 const greedy = { temperature: 0, maxTokens: 24 } as const;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { openModelFile } from "#dist/files/index.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
-import { ggufBytes, join, u64, type Part } from "../gguf-bytes.js";
+import { ggufBytes, join, u64, type Part } from "../support/gguf-bytes.js";
 
 const open = (content: Part): ReturnType<typeof openModelFile> =>
   openModelFile(bytesSource(join(content), "m.bin"));

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { loadModel } from "#dist/index.js";
 import { f16 } from "#dist/weight-formats/f16.js";
 import { f32 } from "#dist/weight-formats/f32.js";
-import { starterPath } from "../golden-path.js";
-import { type Edit, encodeTensor, rewriteModel } from "../rewritten-model.js";
+import { starterPath } from "../support/golden-path.js";
+import { type Edit, encodeTensor, rewriteModel } from "../support/rewritten-model.js";
 
 /** The storyteller's tokenizer without its last tokens; the embedding keeps its rows. */
 function shortenVocabulary({ metadata }: Edit, count: number): void {

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { matrixBytes } from "#dist/packing/packed.js";
 import { type CompiledKernels, compileKernels } from "#dist/wasm/kernel-build.js";
-import { firstByte, type Packed, packOne } from "../packing-bench.js";
-import { formatOf } from "../reformatted-model.js";
+import { firstByte, type Packed, packOne } from "../support/packing-bench.js";
+import { formatOf } from "../support/reformatted-model.js";
 
 /** Formats whose blocks hold a scale, and where in a block it is. */
 const ternaryFormats = [

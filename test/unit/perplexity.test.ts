@@ -9,10 +9,10 @@ import {
   type PerplexityResult,
 } from "#dist/index.js";
 import { softmaxTotals } from "#dist/generation/log-softmax.js";
-import type { InnerSession } from "#dist/model/session.js";
-import { starterPath } from "../golden-path.js";
+import type { InnerSession } from "#dist/engine/session.js";
+import { starterPath } from "../support/golden-path.js";
 import { slowLogProbabilities } from "../reference/log-likelihood.js";
-import { rewriteModel } from "../rewritten-model.js";
+import { rewriteModel } from "../support/rewritten-model.js";
 
 const text = "Once upon a time there was a king, who had a daughter as fair as the day. ".repeat(30);
 

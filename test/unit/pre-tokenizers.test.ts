@@ -3,7 +3,7 @@ import { findPreTokenizer, PRE_TOKENIZERS } from "#dist/text/pre-tokenizers.js";
 import { lettersOfBytes } from "#dist/text/token-bytes.js";
 import { createTokenizer } from "#dist/text/tokenizer.js";
 import { createByteWordSplitter } from "#dist/text/words.js";
-import { byteVocabulary, pieceVocabulary } from "../small-vocabularies.js";
+import { byteVocabulary, pieceVocabulary } from "../support/small-vocabularies.js";
 
 // Splits written down by hand from the expressions in llama.cpp's llama-vocab.cpp (and the tokenizer.json files that it cites).
 

@@ -5,8 +5,8 @@ import { readSampling } from "#dist/checkpoints/sampling.js";
 import { memoryFolder } from "#dist/platform/memory-source.js";
 import { readRecommendedSampling } from "#dist/generation/recommended-sampling.js";
 import { resolveGenerateOptions } from "#dist/generation/sampling-options.js";
-import { starterPath } from "../golden-path.js";
-import { rewriteModel } from "../rewritten-model.js";
+import { starterPath } from "../support/golden-path.js";
+import { rewriteModel } from "../support/rewritten-model.js";
 
 const named = (
   values: Readonly<Record<string, number | string | bigint>>,

@@ -3,7 +3,12 @@ import { BitNetError } from "#dist/index.js";
 import { openSafetensors } from "#dist/files/safetensors.js";
 import { openSafetensorsSet } from "#dist/files/safetensors-shards.js";
 import { bytesSource, memoryFolder } from "#dist/platform/memory-source.js";
-import { type RawTensor, safetensorsBytes, writeSafetensors, writeShards } from "../safetensors-bytes.js";
+import {
+  type RawTensor,
+  safetensorsBytes,
+  writeSafetensors,
+  writeShards,
+} from "../support/safetensors-bytes.js";
 
 const entry = (dtype: string, shape: readonly number[], begin: number, end: number): string =>
   JSON.stringify({ dtype, shape, data_offsets: [begin, end] });

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createTextStream } from "#dist/text/text-stream.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
-import { goldenAvailable, goldenPath, starterPath } from "../golden-path.js";
-import { metadataOf } from "../metadata-of.js";
+import { goldenAvailable, goldenPath, starterPath } from "../support/golden-path.js";
+import { metadataOf } from "../support/metadata-of.js";
 
 interface TokenizedText {
   readonly text: string;

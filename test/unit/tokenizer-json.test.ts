@@ -9,10 +9,10 @@ import { BitNetError } from "#dist/index.js";
 import type { Metadata } from "#dist/files/model-file.js";
 import { memoryFolder } from "#dist/platform/memory-source.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
-import { starterPath } from "../golden-path.js";
-import { metadataOf } from "../metadata-of.js";
-import { byteVocabulary, pieceVocabulary } from "../small-vocabularies.js";
-import { exportTokenizer } from "../tokenizer-export.js";
+import { starterPath } from "../support/golden-path.js";
+import { metadataOf } from "../support/metadata-of.js";
+import { byteVocabulary, pieceVocabulary } from "../support/small-vocabularies.js";
+import { exportTokenizer } from "../support/tokenizer-export.js";
 
 type Json = Record<string, unknown>;
 interface Files {

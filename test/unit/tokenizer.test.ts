@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Metadata } from "#dist/files/model-file.js";
 import { createTextStream } from "#dist/text/text-stream.js";
 import { createTokenizer } from "#dist/text/tokenizer.js";
-import { byteVocabulary, pieceVocabulary } from "../small-vocabularies.js";
+import { byteVocabulary, pieceVocabulary } from "../support/small-vocabularies.js";
 
 const BYTE_MERGES = [
   "h e",

@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 import { describeModel, type ModelDescription } from "#dist/architectures/index.js";
 import { openModelFile } from "#dist/files/index.js";
 import { loadModel } from "#dist/language-model.js";
-import { estimateMemory } from "#dist/model/memory-estimate.js";
+import { estimateMemory } from "#dist/engine/memory-estimate.js";
 import { planWeights, type WeightPlan } from "#dist/model/load-model.js";
 import { packedBytes } from "#dist/packing/pack.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
-import { createConvertWorkbench } from "../convert-workbench.js";
-import { starterPath } from "../golden-path.js";
+import { createConvertWorkbench } from "../support/convert-workbench.js";
+import { starterPath } from "../support/golden-path.js";
 
 const { converted } = createConvertWorkbench();
 

@@ -7,7 +7,7 @@ import { readVocabulary } from "#dist/text/vocabulary.js";
 import { createWordEncoder } from "#dist/text/word-encoder.js";
 import { createByteWordSplitter, createCharacterWordSplitter } from "#dist/text/words.js";
 import { encodeByDefinition } from "../reference/byte-pair-encoding.js";
-import { byteVocabulary, pieceVocabulary } from "../small-vocabularies.js";
+import { byteVocabulary, pieceVocabulary } from "../support/small-vocabularies.js";
 
 const ALPHABET = ["a", "b", "▁", "é", "😁"];
 const word = fc.string({ unit: fc.constantFrom(...ALPHABET), maxLength: 60 });

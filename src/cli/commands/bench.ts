@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import { BitNetError } from "../../errors.js";
 import { engineOf } from "../../language-model.js";
-import { tokenBytes } from "../../model/traffic.js";
+import { tokenBytes } from "../../model/bytes-per-token.js";
 import { openEnergyMeter } from "../../platform/energy-counters.js";
-import { type BenchmarkTest, requireFits } from "../../tools/benchmark.js";
-import { type BenchmarkSetup, measureSetup, measureTest } from "../../tools/model-benchmark.js";
-import { createProfileSum } from "../../tools/profile-parts.js";
+import { type BenchmarkTest, requireFits } from "../../tools/benchmark/benchmark.js";
+import { type BenchmarkSetup, measureSetup, measureTest } from "../../tools/benchmark/model-benchmark.js";
+import { createProfileSum } from "../../tools/benchmark/profile-parts.js";
 import { createJsonReport, createTableReport } from "../bench-report.js";
 import type { CliCommand } from "../command.js";
 import { parseCount, parseList } from "../flag-values.js";

@@ -1,6 +1,10 @@
 import type { Command } from "commander";
-import { convert as convertModel, type Conversion, type ConvertOptions } from "../../tools/convert.js";
-import { convertibleTypes } from "../../tools/convert-plan.js";
+import {
+  convert as convertModel,
+  type Conversion,
+  type ConvertOptions,
+} from "../../tools/convert/convert.js";
+import { convertibleTypes } from "../../tools/convert/plan.js";
 import type { CliCommand } from "../command.js";
 import { localModel } from "../local-model.js";
 import { createProgressBar } from "../progress-bar.js";

@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
 import type { Command } from "commander";
 import { BitNetError } from "../../errors.js";
-import { dummyShapes } from "../../tools/dummy-shapes.js";
-import { type DummyOptions, dummyTypes, writeDummyModel } from "../../tools/dummy.js";
+import { dummyShapes } from "../../tools/dummy/shapes.js";
+import { type DummyOptions, dummyTypes, writeDummyModel } from "../../tools/dummy/dummy.js";
 import type { CliCommand } from "../command.js";
 import { parseNumber } from "../flag-values.js";
 import { createProgressBar } from "../progress-bar.js";

@@ -4,7 +4,7 @@ import {
   perplexity as measure,
   type PerplexityOptions,
   type PerplexityResult,
-} from "../../tools/perplexity.js";
+} from "../../tools/evaluation/perplexity.js";
 import type { LoadOptions } from "../../language-model.js";
 import type { CliCommand } from "../command.js";
 import { createCountBar } from "../count-bar.js";

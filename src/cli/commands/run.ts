@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { BitNetError } from "../../errors.js";
-import type { FinishReason } from "../../generation/generate-piece.js";
+import type { FinishReason } from "../../generation/generated-piece.js";
 import { randomSeed } from "../../generation/random.js";
 import {
   type GenerateOptions,

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import type { Grammar } from "../../generation/grammar/grammar.js";
+import type { Grammar } from "../../grammar/grammar.js";
 import type { GenerateOptions } from "../../generation/sampling-options.js";
 import type { ToolCall } from "../../text/chat-template.js";
 import { checkBody, optional } from "../body.js";

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import type { GeneratePiece, Usage } from "../../generation/generate-piece.js";
-import type { Grammar } from "../../generation/grammar/grammar.js";
+import type { GeneratePiece, Usage } from "../../generation/generated-piece.js";
+import type { Grammar } from "../../grammar/grammar.js";
 import type { ToolCall } from "../../text/chat-template.js";
 import { checkBody, optional } from "../body.js";
 import type { Service } from "../service.js";

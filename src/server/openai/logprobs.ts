@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { GeneratePiece } from "../../generation/generate-piece.js";
+import type { GeneratePiece } from "../../generation/generated-piece.js";
 import type { GenerateOptions } from "../../generation/sampling-options.js";
 import type { Tokenizer } from "../../text/tokenizer.js";
 import { checkBody, optional } from "../body.js";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Grammar } from "../../generation/grammar/grammar.js";
-import { toolCallGrammar } from "../../generation/grammar/tool-grammar.js";
+import type { Grammar } from "../../grammar/grammar.js";
+import { toolCallGrammar } from "../../grammar/tool-grammar.js";
 import type { Tool, ToolMessage } from "../../text/chat-template.js";
 import { checkBody, optional } from "../body.js";
 import { badRequest } from "../failures.js";

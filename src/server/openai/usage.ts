@@ -1,4 +1,4 @@
-import type { Usage } from "../../generation/generate-piece.js";
+import type { Usage } from "../../generation/generated-piece.js";
 
 export interface OpenAiUsage {
   readonly prompt_tokens: number;

@@ -2,8 +2,8 @@ import { BitNetError } from "../../errors.js";
 import { generate } from "../../generation/generate.js";
 import { resolveGenerateOptions } from "../../generation/sampling-options.js";
 import type { InnerLanguageModel } from "../../language-model.js";
-import type { InnerSession } from "../../model/session.js";
-import { logLikelihoods } from "../log-likelihood.js";
+import type { InnerSession } from "../../engine/session.js";
+import { logLikelihoods } from "./log-likelihood.js";
 
 /**
  * Puts one prompt after another to a model, in one session: what a prompt has in common with the one before it, such as

@@ -1,6 +1,6 @@
 import { attentionPositions, attentionScratchBytes, type Kernels } from "#dist/wasm/kernels.js";
 import { numberToFloat16 } from "#dist/weight-formats/float16.js";
-import { recordFigure } from "../../figures.js";
+import { recordFigure } from "../../support/figures.js";
 import { attentionMagnitude, attentionOutput, attentionOutputBound } from "../../reference/attention.js";
 import { at as valueAt, f32 } from "../../reference/float32.js";
 import { halfToNumber } from "../../reference/halves.js";

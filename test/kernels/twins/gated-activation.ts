@@ -1,5 +1,5 @@
 import type { Kernels } from "#dist/wasm/kernels.js";
-import { recordFigure } from "../../figures.js";
+import { recordFigure } from "../../support/figures.js";
 import { at as valueAt, roundoff } from "../../reference/float32.js";
 import { geluGate, relu2Gate, siluGate } from "../../reference/gates.js";
 import {

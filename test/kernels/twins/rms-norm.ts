@@ -1,6 +1,6 @@
 import { at as valueAt, ulpsApart } from "../../reference/float32.js";
 import { rmsNorm } from "../../reference/rms-norm.js";
-import { recordFigure } from "../../figures.js";
+import { recordFigure } from "../../support/figures.js";
 import {
   bytesOf,
   columnRanges,

@@ -1,5 +1,5 @@
 import { at as valueAt } from "../../reference/float32.js";
-import { recordFigure } from "../../figures.js";
+import { recordFigure } from "../../support/figures.js";
 import { type KernelCase, type KernelTwin, requireSame, stridedRows, unset } from "../kernel-case.js";
 import { createNumbers } from "../numbers.js";
 

@@ -1,0 +1,97 @@
+import { BitNetError } from "../errors.js";
+import type { Tokenizer } from "../text/tokenizer.js";
+import { createAutomaton, type State } from "./automaton.js";
+import type { Expression } from "./expression.js";
+import { compileExpression } from "./program.js";
+import { markTokens, tokenOrder } from "./token-order.js";
+
+/** What a text must be, byte by byte. */
+export interface Grammar {
+  /** Begins a text. */
+  start(tokenizer: Tokenizer): TextGuide;
+}
+
+/** Keeps a text to a grammar, token by token. */
+export interface TextGuide {
+  /** Whether a token can come next. */
+  allows(tokenId: number): boolean;
+  /**
+   * Sets the logits of tokens that cannot come next to −Infinity.
+   * @throws BitNetError MODEL_INVALID if none can: the vocabulary has no token for what must follow.
+   */
+  restrict(logits: Float32Array): void;
+  /** Whether `restrict` knows them already. */
+  isKnown(): boolean;
+  /** Goes on by a token that may come next. @returns whether nothing can follow it. */
+  accept(tokenId: number): boolean;
+}
+
+/** Marks of a vocabulary are a few KiB; a text within strings of bounded length has some of its own after each token. */
+const mostMarks = 256;
+
+/** @throws BitNetError INVALID_ARGUMENT if no text fits, or if the expression is too large. */
+export function createGrammar(expression: Expression): Grammar {
+  const program = compileExpression(expression);
+  if (program === undefined) {
+    throw new BitNetError("INVALID_ARGUMENT", "Cannot keep to the grammar or schema: no text fits it");
+  }
+  const automaton = createAutomaton(program);
+  /** Which tokens may follow a state, by tokenizer: texts come to the same states again and again. */
+  const marks = new WeakMap<Tokenizer, Map<State, Int32Array>>();
+
+  function marksAfter(state: State, tokenizer: Tokenizer): Int32Array {
+    const known = marks.get(tokenizer) ?? new Map<State, Int32Array>();
+    marks.set(tokenizer, known);
+    let bits = known.get(state);
+    if (bits === undefined) {
+      bits = new Int32Array((tokenizer.vocabSize + 31) >> 5);
+      const count = markTokens(tokenOrder(tokenizer), automaton, state, bits);
+      if (count === 0 && !state.accepting) {
+        throw new BitNetError(
+          "MODEL_INVALID",
+          "Cannot keep to the grammar or schema: the model's vocabulary has no token for what must come next",
+        );
+      }
+      if (state.accepting) for (const id of tokenizer.endOfGenerationIds) setBit(bits, id);
+      const oldest = known.size >= mostMarks ? known.keys().next().value : undefined;
+      if (oldest !== undefined) known.delete(oldest);
+      known.set(state, bits);
+    }
+    return bits;
+  }
+
+  return {
+    start(tokenizer): TextGuide {
+      let state = automaton.start;
+      return {
+        isKnown: () => marks.get(tokenizer)?.has(state) === true,
+        allows(tokenId): boolean {
+          if (tokenizer.endOfGenerationIds.has(tokenId)) return state.accepting;
+          const bytes = tokenizer.tokenBytes(tokenId);
+          let at: State | undefined = state;
+          for (const byte of bytes) if (at !== undefined) at = automaton.next(at, byte);
+          return bytes.length > 0 && at !== undefined;
+        },
+        restrict(logits): void {
+          const bits = marksAfter(state, tokenizer);
+          for (let id = 0; id < logits.length; id += 1) {
+            if ((((bits[id >> 5] ?? 0) >>> (id & 31)) & 1) === 0) logits[id] = -Infinity;
+          }
+        },
+        accept(tokenId): boolean {
+          for (const byte of tokenizer.tokenBytes(tokenId)) {
+            // What was not restricted is not kept to.
+            const next = automaton.next(state, byte);
+            if (next === undefined) throw new RangeError(`token ${tokenId} does not fit`);
+            state = next;
+          }
+          return !state.open;
+        },
+      };
+    },
+  };
+}
+
+function setBit(bits: Int32Array, id: number): void {
+  bits[id >> 5] = (bits[id >> 5] ?? 0) | (1 << (id & 31));
+}

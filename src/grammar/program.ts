@@ -1,0 +1,163 @@
+import { BitNetError } from "../errors.js";
+import type { ByteRange, Expression, Rule } from "./expression.js";
+
+/** A grammar as instructions for a machine with a stack. */
+export interface Program {
+  readonly code: readonly Instruction[];
+  readonly start: number;
+}
+
+export type Instruction =
+  | { readonly op: "byte"; readonly ranges: readonly ByteRange[]; readonly next: number }
+  /** Goes on at all of them. */
+  | { readonly op: "fork"; readonly targets: readonly number[] }
+  /** Goes on at `target`, and from its return at `next`. */
+  | { readonly op: "call"; readonly target: number; readonly next: number }
+  | { readonly op: "return" };
+
+/** Many times what schemas come to that people write. */
+const mostInstructions = 1 << 18;
+const returns = 0;
+
+/**
+ * Compiles an expression, without the parts that no finite text fits: a text can be completed wherever it has come to.
+ *
+ * @returns undefined if no text fits at all.
+ * @throws BitNetError INVALID_ARGUMENT if it is too large.
+ */
+export function compileExpression(root: Expression): Program | undefined {
+  const fitting = findFitting(root);
+  const fits = (expression: Expression): boolean => canFit(expression, fitting);
+  if (!fits(root)) return undefined;
+
+  const code: Instruction[] = [{ op: "return" }];
+  const entries = new Map<Rule, number>();
+  const unresolved: { readonly at: number; readonly rule: Rule; readonly next: number | undefined }[] = [];
+  const queue: Rule[] = [];
+
+  function add(instruction: Instruction): number {
+    if (code.length >= mostInstructions) {
+      throw new BitNetError("INVALID_ARGUMENT", "Cannot keep to the grammar: it is too large");
+    }
+    return code.push(instruction) - 1;
+  }
+
+  function emitRule(rule: Rule, next: number): number {
+    if (!entries.has(rule)) {
+      entries.set(rule, -1);
+      queue.push(rule);
+    }
+    const at = add({ op: "return" });
+    // What would return at once after a call needs no place to return to.
+    unresolved.push({ at, rule, next: next === returns ? undefined : next });
+    return at;
+  }
+
+  function emitRepeat(body: Expression, least: number, most: number, next: number): number {
+    if (!fits(body)) return next;
+    const copies = most === Infinity ? least + 1 : most;
+    const once: Expression = copies > 1 && body.kind !== "rule" ? { kind: "rule", rule: ruleOf(body) } : body;
+    let entry = next;
+    if (most === Infinity) {
+      const fork = add({ op: "return" });
+      code[fork] = { op: "fork", targets: [emit(once, fork), next] };
+      entry = fork;
+    } else {
+      for (let count = least; count < most; count += 1) {
+        entry = add({ op: "fork", targets: [emit(once, entry), next] });
+      }
+    }
+    for (let count = 0; count < least; count += 1) entry = emit(once, entry);
+    return entry;
+  }
+
+  const bodies = new Map<Expression, Rule>();
+  function ruleOf(body: Expression): Rule {
+    const known = bodies.get(body);
+    if (known !== undefined) return known;
+    const rule = { body };
+    bodies.set(body, rule);
+    return rule;
+  }
+
+  /** @returns where an expression begins that goes on at `next`. */
+  function emit(expression: Expression, next: number): number {
+    switch (expression.kind) {
+      case "byte":
+        return add({ op: "byte", ranges: expression.ranges, next });
+      case "text":
+        return expression.bytes.reduceRight(
+          (after, byte) => add({ op: "byte", ranges: [[byte, byte]], next: after }),
+          next,
+        );
+      case "sequence":
+        return expression.parts.reduceRight((after, part) => emit(part, after), next);
+      case "choice":
+        return add({
+          op: "fork",
+          targets: expression.options.filter(fits).map((option) => emit(option, next)),
+        });
+      case "repeat":
+        return emitRepeat(expression.body, expression.least, expression.most, next);
+      case "rule":
+        return emitRule(expression.rule, next);
+    }
+  }
+
+  const start = emit(root, returns);
+  for (const rule of queue) entries.set(rule, emit(rule.body, returns));
+  for (const { at, rule, next } of unresolved) {
+    const target = entries.get(rule) ?? returns;
+    code[at] = next === undefined ? { op: "fork", targets: [target] } : { op: "call", target, next };
+  }
+  return { code, start };
+}
+
+/** The rules that some finite text fits. */
+function findFitting(root: Expression): ReadonlySet<Rule> {
+  const users = new Map<Rule, Rule[]>();
+  const rules = new Set(rulesIn(root));
+  // What is added while it is walked through comes, too.
+  for (const rule of rules) {
+    for (const used of rulesIn(rule.body)) {
+      rules.add(used);
+      const known = users.get(used);
+      if (known === undefined) users.set(used, [rule]);
+      else known.push(rule);
+    }
+  }
+  const fitting = new Set<Rule>();
+  const queue = [...rules];
+  for (let rule = queue.pop(); rule !== undefined; rule = queue.pop()) {
+    if (fitting.has(rule) || !canFit(rule.body, fitting)) continue;
+    fitting.add(rule);
+    for (const user of users.get(rule) ?? []) queue.push(user);
+  }
+  return fitting;
+}
+
+function canFit(expression: Expression, fitting: ReadonlySet<Rule>): boolean {
+  switch (expression.kind) {
+    case "byte":
+    case "text":
+      return true;
+    case "sequence":
+      return expression.parts.every((part) => canFit(part, fitting));
+    case "choice":
+      return expression.options.some((option) => canFit(option, fitting));
+    case "repeat":
+      return (
+        expression.most >= expression.least && (expression.least === 0 || canFit(expression.body, fitting))
+      );
+    case "rule":
+      return fitting.has(expression.rule);
+  }
+}
+
+/** The rules that an expression names, each as often as it does. */
+function* rulesIn(expression: Expression): Generator<Rule, void, void> {
+  if (expression.kind === "rule") yield expression.rule;
+  else if (expression.kind === "sequence") for (const part of expression.parts) yield* rulesIn(part);
+  else if (expression.kind === "choice") for (const option of expression.options) yield* rulesIn(option);
+  else if (expression.kind === "repeat") yield* rulesIn(expression.body);
+}

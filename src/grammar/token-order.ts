@@ -1,0 +1,76 @@
+import type { Tokenizer } from "../text/tokenizer.js";
+import type { Automaton, State } from "./automaton.js";
+
+/** A vocabulary's tokens in the order of their bytes: tokens that begin alike are neighbours. */
+export interface TokenOrder {
+  readonly ids: Int32Array;
+  readonly bytes: readonly Uint8Array[];
+  /** How many bytes each shares with the one before it. */
+  readonly shared: Uint16Array;
+}
+
+const orders = new WeakMap<Tokenizer, TokenOrder>();
+
+/** Tokens that stand for bytes; those that are marks or end texts are not among them. Made once for a tokenizer. */
+export function tokenOrder(tokenizer: Tokenizer): TokenOrder {
+  const known = orders.get(tokenizer);
+  if (known !== undefined) return known;
+  const idsOf = new Map<string, number[]>();
+  for (let id = 0; id < tokenizer.vocabSize; id += 1) {
+    const bytes = tokenizer.tokenBytes(id);
+    if (bytes.length === 0 || tokenizer.endOfGenerationIds.has(id)) continue;
+    // Strings with a letter a byte: engines sort them ten times as fast as arrays by a function.
+    const letters = String.fromCharCode(...bytes);
+    const known = idsOf.get(letters);
+    if (known === undefined) idsOf.set(letters, [id]);
+    else known.push(id);
+  }
+  const ids = [...idsOf.keys()].sort().flatMap((letters) => idsOf.get(letters) ?? []);
+  const bytes = ids.map((id) => tokenizer.tokenBytes(id));
+  const shared = Uint16Array.from(bytes, (each, index) => commonBytes(each, bytes[index - 1]));
+  const order = { ids: Int32Array.from(ids), bytes, shared };
+  orders.set(tokenizer, order);
+  return order;
+}
+
+/** Sets a bit for every token that may follow a state. @returns how many there are. */
+export function markTokens(
+  { ids, bytes, shared }: TokenOrder,
+  automaton: Automaton,
+  state: State,
+  bits: Int32Array,
+): number {
+  /** The states after the bytes of the token before, as far as they fit. */
+  const path: State[] = [state];
+  let count = 0;
+  for (let index = 0; index < ids.length; index += 1) {
+    const length = shared[index] ?? 0;
+    // Where the one before did not fit by a byte that they share, this one does not either.
+    if (length >= path.length) continue;
+    path.length = length + 1;
+    const token = bytes[index] ?? noBytes;
+    let fits = true;
+    for (let at = length; at < token.length; at += 1) {
+      const next = automaton.next(path[at] ?? state, token[at] ?? 0);
+      if (next === undefined) {
+        fits = false;
+        break;
+      }
+      path.push(next);
+    }
+    if (!fits) continue;
+    const id = ids[index] ?? 0;
+    bits[id >> 5] = (bits[id >> 5] ?? 0) | (1 << (id & 31));
+    count += 1;
+  }
+  return count;
+}
+
+const noBytes = new Uint8Array(0);
+
+function commonBytes(a: Uint8Array, b: Uint8Array | undefined): number {
+  if (b === undefined) return 0;
+  let length = 0;
+  while (length < a.length && length < b.length && a[length] === b[length]) length += 1;
+  return length;
+}

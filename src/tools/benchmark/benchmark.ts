@@ -1,0 +1,115 @@
+import { BitNetError } from "../../errors.js";
+import { createRandom } from "../../generation/random.js";
+import type { InnerSession, Session } from "../../engine/session.js";
+import { spreadOf } from "./statistics.js";
+
+/**
+ * One thing to measure, by llama-bench's names: "pp" evaluates a prompt of so many tokens at once, "tg" so many tokens
+ * one after another, as generation does. Both begin with an empty cache.
+ */
+export interface BenchmarkTest {
+  readonly kind: "pp" | "tg";
+  readonly tokens: number;
+}
+
+/** The part of a language model that is measured. */
+export interface BenchmarkSubject {
+  readonly info: { readonly vocabSize: number; readonly contextLength: number };
+  createSession(options: { readonly contextLength: number }): Session;
+}
+
+export interface BenchmarkOptions {
+  /** How often the test is run after the warm-up, from 1. */
+  readonly repetitions: number;
+  /** Tokens to evaluate, from the first again where they are too few; at least one. Default: random ones. */
+  readonly ids?: readonly number[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called when the warm-up is over: what is counted from here belongs to the measurement. */
+  readonly onMeasuring?: (() => void) | undefined;
+}
+
+/** Speeds of the repetitions. */
+export interface Measurement {
+  readonly test: `${BenchmarkTest["kind"]}${number}`;
+  readonly medianTokensPerSecond: number;
+  readonly minTokensPerSecond: number;
+  readonly maxTokensPerSecond: number;
+  readonly repetitions: number;
+  /** All repetitions together, and the tokens that were evaluated in them. */
+  readonly total: { readonly ms: number; readonly tokens: number };
+}
+
+/** What greedy generation wants of a pass: the largest logit. */
+const greedy = { count: 1, always: [] } as const;
+
+/** Long enough for kernels to be compiled by the host's optimizer and caches to be filled. */
+const warmUpMs = 2000;
+
+/** @throws BitNetError INVALID_ARGUMENT for a test that the model's context cannot hold. */
+export function requireFits({ kind, tokens }: BenchmarkTest, contextLength: number): void {
+  if (tokens <= contextLength) return;
+  throw new BitNetError(
+    "INVALID_ARGUMENT",
+    `Cannot measure ${kind}${tokens}: the model's context holds ${contextLength} tokens; choose ${contextLength} or fewer`,
+    { details: { tokens, contextLength } },
+  );
+}
+
+/**
+ * Runs a test once to warm up and then `repetitions` times.
+ *
+ * Random tokens are the same ones every time. What tokens are makes no difference to speed but where a trained model's
+ * activations have many zeros (graph/sparse-products): those are of the text. No sampler is measured.
+ *
+ * @throws BitNetError INVALID_ARGUMENT for a test that the context cannot hold; what evaluation throws.
+ */
+export async function measure(
+  model: BenchmarkSubject,
+  test: BenchmarkTest,
+  { repetitions, ids: given, signal, onMeasuring }: BenchmarkOptions,
+): Promise<Measurement> {
+  const { vocabSize, contextLength } = model.info;
+  requireFits(test, contextLength);
+  const random = createRandom(1);
+  const ids = Array.from(
+    { length: test.tokens },
+    (_, index) => given?.[index % given.length] ?? Math.floor(random.next() * vocabSize),
+  );
+  const steps = test.kind === "pp" ? [ids] : ids.map((id) => [id]);
+  // The session that generation uses is the public one with an entry of its own.
+  using session = model.createSession({ contextLength: test.tokens }) as InnerSession;
+
+  /** Runs the test, or as much of it as has begun within `limitMs`. */
+  async function once(limitMs: number): Promise<number> {
+    session.truncate(0);
+    const startedMs = performance.now();
+    for (const step of steps) {
+      await session.evaluateInPlace(step, greedy, signal);
+      if (performance.now() - startedMs > limitMs) break;
+    }
+    return performance.now() - startedMs;
+  }
+
+  await once(warmUpMs);
+  onMeasuring?.();
+  const times: number[] = [];
+  for (let repetition = 0; repetition < repetitions; repetition += 1) times.push(await once(Infinity));
+  const { median, min, max } = spreadOf(times.map((ms) => (test.tokens * 1000) / ms));
+  return {
+    test: `${test.kind}${test.tokens}`,
+    medianTokensPerSecond: median,
+    minTokensPerSecond: min,
+    maxTokensPerSecond: max,
+    repetitions,
+    total: { ms: times.reduce((sum, ms) => sum + ms, 0), tokens: test.tokens * repetitions },
+  };
+}
+
+/**
+ * The most memory that this process has ever had in RAM, in bytes; it never goes down, so that only the first model
+ * measured in a process has it to itself.
+ */
+export function peakRssBytes(): number {
+  // In kibibytes on Node, Deno and Bun alike; read a moment before what is used now, which may be more.
+  return Math.max(process.resourceUsage().maxRSS * 1024, process.memoryUsage().rss);
+}

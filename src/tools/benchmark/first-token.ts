@@ -1,0 +1,57 @@
+import { throwIfAborted } from "../../errors.js";
+import type { GeneratePiece } from "../../generation/generated-piece.js";
+import { type Spread, spreadOf } from "./statistics.js";
+
+/** The part of a language model that is measured. */
+export interface FirstTokenSubject {
+  tokenize(text: string): number[];
+  generate(
+    prompt: string,
+    options: {
+      readonly maxTokens: number;
+      readonly temperature: number;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): AsyncGenerator<GeneratePiece, void, void>;
+}
+
+/** Milliseconds from giving a prompt to having the first token of the answer. */
+export interface FirstToken {
+  readonly promptTokens: number;
+  /** The first time after loading, when the host has not optimised all code. */
+  readonly coldMs: number;
+  /** After that. */
+  readonly warmMs: Spread;
+}
+
+/** Short, so that what is measured is how soon a program answers, and not how fast it reads. */
+export const firstTokenPrompt = "Once upon a time";
+
+/** Milliseconds from a prompt to the first token of the answer, as users get it: text in, text out. */
+export async function timeFirstToken(model: FirstTokenSubject, signal?: AbortSignal): Promise<number> {
+  const startedMs = performance.now();
+  const pieces = model.generate(firstTokenPrompt, { maxTokens: 1, temperature: 0, signal });
+  await pieces.next();
+  const ms = performance.now() - startedMs;
+  await pieces.return();
+  // An aborted answer has a piece that says so, which is no token.
+  throwIfAborted(signal);
+  return ms;
+}
+
+/** To be called first of all after loading. */
+export async function measureFirstToken(
+  model: FirstTokenSubject,
+  { repetitions, signal }: { readonly repetitions: number; readonly signal?: AbortSignal | undefined },
+): Promise<FirstToken> {
+  const coldMs = await timeFirstToken(model, signal);
+  const times: number[] = [];
+  for (let repetition = 0; repetition < repetitions; repetition += 1) {
+    times.push(await timeFirstToken(model, signal));
+  }
+  return {
+    promptTokens: model.tokenize(firstTokenPrompt).length,
+    coldMs,
+    warmMs: spreadOf(times),
+  };
+}

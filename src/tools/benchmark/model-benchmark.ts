@@ -1,0 +1,146 @@
+import { engineOf, type LanguageModel } from "../../language-model.js";
+import type { Model } from "../../model/model.js";
+import { layerProjections, tokenBytes } from "../../model/bytes-per-token.js";
+import { layouts, type PackedMatrix } from "../../packing/packed.js";
+import type { EnergyMeter, NoEnergyMeter } from "../../platform/energy-counters.js";
+import {
+  type ArithmeticEnergy,
+  type CountedMatrix,
+  type CountedModel,
+  estimateArithmeticEnergy,
+  paperPositions,
+  type ProcessNode,
+} from "./arithmetic-energy.js";
+import { fasterOf, measureReadBandwidth, type ReadBandwidth } from "./bandwidth.js";
+import { type BenchmarkTest, measure, type Measurement, peakRssBytes } from "./benchmark.js";
+import { type DecodeLimit, decodeLimit, meanBytesPerToken } from "./decode-limit.js";
+import { watchEnergy } from "./energy.js";
+import { type FirstToken, firstTokenPrompt, measureFirstToken } from "./first-token.js";
+import type { ProfileSum, TokenProfile } from "./profile-parts.js";
+
+/** What is known of a model with so many threads besides the speed of tests. */
+export interface BenchmarkSetup {
+  readonly threads: number;
+  readonly loadMs: number;
+  /** Undefined where the context does not hold the prompt. */
+  readonly firstToken: FirstToken | undefined;
+  /** As it was before the tests; undefined where none generates. */
+  readonly bandwidth: ReadBandwidth | undefined;
+  readonly meter: EnergyMeter | NoEnergyMeter;
+  /** Of a token in a sequence as long as those that the papers give energies for. */
+  readonly arithmetic: Readonly<Record<ProcessNode, ArithmeticEnergy>>;
+}
+
+/** What is known of one test. */
+export interface BenchmarkRow {
+  readonly measurement: Measurement;
+  readonly threads: number;
+  readonly kernelBuild: string;
+  readonly loadMs: number;
+  readonly peakRssBytes: number;
+  /** Of generation only: a prompt's tokens share what is read. */
+  readonly limit: DecodeLimit | undefined;
+  /** Undefined where the machine does not tell. */
+  readonly joulesPerToken: number | undefined;
+  readonly profile: TokenProfile | undefined;
+}
+
+export interface ModelBenchmarkOptions {
+  readonly tests: readonly BenchmarkTest[];
+  readonly repetitions: number;
+  /** How long loading took, which ended just now. */
+  readonly loadMs: number;
+  readonly meter: EnergyMeter | NoEnergyMeter;
+  /** A text to take tokens from, in place of random ones. */
+  readonly text?: string | undefined;
+  /** Gets the model's profiles, where it was loaded to make them. */
+  readonly profile?: ProfileSum | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Measures what belongs to no test. To be called first of all after loading: the first token is timed cold. */
+export async function measureSetup(
+  model: LanguageModel,
+  { tests, repetitions, loadMs, meter, signal }: ModelBenchmarkOptions,
+): Promise<BenchmarkSetup> {
+  const engine = engineOf(model);
+  const fits = model.tokenize(firstTokenPrompt).length <= model.info.contextLength;
+  const firstToken = fits ? await measureFirstToken(model, { repetitions, signal }) : undefined;
+  const { layers, head } = tokenBytes(engine.model);
+  const generates = tests.some(({ kind }) => kind === "tg");
+  const counted = countModel(engine.model);
+  return {
+    threads: model.info.threads,
+    loadMs,
+    firstToken,
+    bandwidth: generates ? await measureReadBandwidth(engine, layers + head, signal) : undefined,
+    meter,
+    arithmetic: {
+      "45nm": estimateArithmeticEnergy(counted, paperPositions, "45nm"),
+      "7nm": estimateArithmeticEnergy(counted, paperPositions, "7nm"),
+    },
+  };
+}
+
+/** Measures one test. */
+export async function measureTest(
+  model: LanguageModel,
+  test: BenchmarkTest,
+  setup: BenchmarkSetup | undefined,
+  { repetitions, loadMs, meter, text, profile, signal }: ModelBenchmarkOptions,
+): Promise<BenchmarkRow> {
+  const watch = "zones" in meter ? watchEnergy(meter) : undefined;
+  let joules: number | undefined;
+  let measurement: Measurement;
+  try {
+    measurement = await measure(model, test, {
+      repetitions,
+      ids: text === undefined ? undefined : model.tokenize(text),
+      signal,
+      onMeasuring: () => {
+        profile?.reset();
+        watch?.start();
+      },
+    });
+  } finally {
+    joules = watch?.stop();
+  }
+  const generates = test.kind === "tg";
+  const engine = engineOf(model);
+  const { threads, kernelBuild } = model.info;
+  let limit: DecodeLimit | undefined;
+  if (generates && setup?.bandwidth !== undefined) {
+    // Before the tests and after: what else runs on a machine comes and goes.
+    const after = await measureReadBandwidth(engine, setup.bandwidth.bytes, signal);
+    limit = decodeLimit(
+      meanBytesPerToken(tokenBytes(engine.model), test.tokens),
+      measurement.medianTokensPerSecond,
+      fasterOf(setup.bandwidth, after),
+    );
+  }
+  return {
+    measurement,
+    threads,
+    kernelBuild,
+    loadMs,
+    peakRssBytes: peakRssBytes(),
+    limit,
+    joulesPerToken: joules === undefined ? undefined : joules / measurement.total.tokens,
+    profile: generates ? profile?.perToken(measurement.total) : undefined,
+  };
+}
+
+/** What the arithmetic of a token is counted from. */
+export function countModel({ layers, head, screen, sizes }: Model): CountedModel {
+  const output = head ?? screen?.matrix;
+  return {
+    matrices: layers.flatMap(layerProjections).map(({ matrix }) => countMatrix(matrix)),
+    head: output && countMatrix(output),
+    layers: sizes.layers,
+    queryWidth: sizes.heads * sizes.headSize,
+  };
+}
+
+function countMatrix({ rows, cols, layout }: PackedMatrix): CountedMatrix {
+  return { rows, cols, ternary: layouts[layout].ternary };
+}

@@ -1,0 +1,49 @@
+import { fileTypeOf } from "../../files/file-types.js";
+import { type GgufValue, writableMetadata } from "../../files/gguf-writer.js";
+import type { ModelFile } from "../../files/model-file.js";
+import { bitnetTemplate } from "../../text/chat-template.js";
+import type { WeightFormat } from "../../weight-formats/index.js";
+
+/** Llama 3's vocabulary, which BitNet b1.58 2B4T has, and its end of a turn in it. */
+const LLAMA_3_TOKENS = 128_256;
+const END_OF_TURN = { id: 128_009, text: "<|eot_id|>" };
+
+/** What the official GGUF file of 2B4T has for a template: under it the model never stops. */
+const PLACEHOLDER = "BITNETAssistant";
+
+/**
+ * The metadata of a converted file: what the old one says, the new type, and what some files leave out or have wrong for
+ * everyone who reads them after us.
+ */
+export function convertedMetadata(file: ModelFile, format: WeightFormat): ReadonlyMap<string, GgufValue> {
+  const metadata = new Map(writableMetadata(file));
+  const fileType = fileTypeOf(format.name);
+  if (fileType === undefined) metadata.delete("general.file_type");
+  else metadata.set("general.file_type", { type: "uint32", value: fileType });
+  metadata.set("general.quantization_version", { type: "uint32", value: 2 });
+
+  const tokens = metadata.get("tokenizer.ggml.tokens")?.value;
+  const count = Array.isArray(tokens) ? tokens.length : 0;
+  const pre = metadata.get("tokenizer.ggml.pre")?.value ?? "";
+  if (metadata.get("tokenizer.ggml.model")?.value === "gpt2" && pre === "") {
+    // What such a file means here and to llama.cpp; but 2B4T's was left out by mistake.
+    const name = count === LLAMA_3_TOKENS ? "llama-bpe" : "default";
+    metadata.set("tokenizer.ggml.pre", { type: "string", value: name });
+  }
+  if (is2B4T(file) && count === LLAMA_3_TOKENS) mend2B4T(metadata, tokens as readonly unknown[]);
+  return metadata;
+}
+
+function is2B4T({ metadata }: ModelFile): boolean {
+  const architecture = metadata.get("general.architecture");
+  return architecture === "bitnet-b1.58" || architecture === "bitnet-25";
+}
+
+function mend2B4T(metadata: Map<string, GgufValue>, tokens: readonly unknown[]): void {
+  if (tokens[END_OF_TURN.id] !== END_OF_TURN.text) return;
+  const eot = "tokenizer.ggml.eot_token_id";
+  if (!metadata.has(eot)) metadata.set(eot, { type: "uint32", value: END_OF_TURN.id });
+  const template = metadata.get("tokenizer.chat_template")?.value;
+  if (typeof template === "string" && !template.includes(PLACEHOLDER)) return;
+  metadata.set("tokenizer.chat_template", { type: "string", value: bitnetTemplate });
+}

@@ -1,0 +1,97 @@
+import { BitNetError } from "../../errors.js";
+import type { Metadata } from "../../files/index.js";
+
+/** GGUF token types. */
+const NORMAL = 1;
+const CONTROL = 3;
+
+/** The layout of Llama 3's vocabulary, which 2B4T shares: 256 control tokens at the end, these among them. */
+const LLAMA3_VOCAB_SIZE = 128_256;
+const LLAMA3_FIRST_CONTROL = 128_000;
+const LLAMA3_CONTROLS: Readonly<Record<number, string>> = {
+  0: "<|begin_of_text|>",
+  1: "<|end_of_text|>",
+  6: "<|start_header_id|>",
+  7: "<|end_header_id|>",
+  9: "<|eot_id|>",
+};
+
+/** Of vocabularies of other sizes, at the end. */
+const SMALL_CONTROLS: readonly string[] = [
+  "<|begin_of_text|>",
+  "<|end_of_text|>",
+  "<|eot_id|>",
+  "<|start_header_id|>",
+  "<|end_header_id|>",
+  "<|pad|>",
+  "<|reserved_0|>",
+  "<|reserved_1|>",
+];
+
+/** A byte-level BPE vocabulary of any size, and where its special tokens are. */
+export interface DummyVocabulary {
+  readonly tokens: readonly string[];
+  readonly tokenTypes: Int32Array;
+  readonly merges: readonly string[];
+  readonly bosId: number;
+  readonly eosId: number;
+  readonly eotId: number;
+}
+
+/**
+ * Builds a vocabulary that encodes and decodes any text out of a small trained one: its tokens at their own ids, then
+ * placeholders, which no text becomes but a random model may choose, then control tokens at the end.
+ *
+ * @param base Metadata of a byte-level BPE model with at least 256 normal tokens before its control tokens.
+ * @throws BitNetError MODEL_INVALID if `base` has no such vocabulary.
+ */
+export function extendVocabulary(base: Metadata, vocabSize: number): DummyVocabulary {
+  const baseTokens = strings(base, "tokenizer.ggml.tokens");
+  const baseTypes = base.get("tokenizer.ggml.token_type");
+  const isControl = (index: number): boolean =>
+    Array.isArray(baseTypes) || ArrayBuffer.isView(baseTypes)
+      ? (baseTypes as ArrayLike<unknown>)[index] === CONTROL
+      : false;
+
+  const controls = vocabSize === LLAMA3_VOCAB_SIZE ? llama3Controls() : SMALL_CONTROLS;
+  const firstControl = vocabSize - controls.length;
+  const words = baseTokens.filter((_, index) => !isControl(index)).slice(0, firstControl);
+  const placeholders = Array.from(
+    { length: firstControl - words.length },
+    (_, index) => `<|placeholder_${words.length + index}|>`,
+  );
+  const tokens = [...words, ...placeholders, ...controls];
+  const known = new Set(words);
+  const idOf = (token: string): number => {
+    const id = tokens.indexOf(token, firstControl);
+    if (id < 0) throw invalid(`control token "${token}"`);
+    return id;
+  };
+  return {
+    tokens,
+    tokenTypes: Int32Array.from(tokens, (_, index) => (index < firstControl ? NORMAL : CONTROL)),
+    // A smaller vocabulary than the base's loses the merges whose result it lacks.
+    merges: strings(base, "tokenizer.ggml.merges").filter((merge) => known.has(merge.replace(" ", ""))),
+    bosId: idOf("<|begin_of_text|>"),
+    eosId: idOf("<|end_of_text|>"),
+    eotId: idOf("<|eot_id|>"),
+  };
+}
+
+function llama3Controls(): readonly string[] {
+  let reserved = 0;
+  return Array.from(
+    { length: LLAMA3_VOCAB_SIZE - LLAMA3_FIRST_CONTROL },
+    (_, index) => LLAMA3_CONTROLS[index] ?? `<|reserved_special_token_${reserved++}|>`,
+  );
+}
+
+function strings(metadata: Metadata, key: string): readonly string[] {
+  const value = metadata.get(key);
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+  throw invalid(`"${key}"`);
+}
+
+function invalid(what: string): BitNetError {
+  return new BitNetError("MODEL_INVALID", `Cannot build a vocabulary: the base model has no ${what}`);
+}

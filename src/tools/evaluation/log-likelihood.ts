@@ -1,0 +1,52 @@
+import { BitNetError } from "../../errors.js";
+import { logSoftmax } from "../../generation/log-softmax.js";
+import type { InnerSession } from "../../engine/session.js";
+
+/** A session and how many of the logits are of tokens: some heads are padded to a round number of rows. */
+export interface Scorer {
+  readonly session: InnerSession;
+  readonly vocabSize: number;
+}
+
+/**
+ * Evaluates `ids` and says how likely the tokens of each list in `targets` are, one after another: the last of a list after
+ * all ids, the one before it after all but the last id, and so on. Lists have one length and differ in their last tokens only.
+ *
+ * Only the rows that predict a target have their logits computed, a pass at a time, and none is copied: 512 tokens of a
+ * 128256-token vocabulary would take 262 MB.
+ *
+ * @returns natural logarithms for each list.
+ * @throws BitNetError as `session.evaluate`; MODEL_INVALID where a probability is 0 or no number.
+ */
+export async function logLikelihoods(
+  { session, vocabSize }: Scorer,
+  ids: readonly number[],
+  targets: readonly (readonly number[])[],
+  signal: AbortSignal | undefined,
+): Promise<readonly Float64Array[]> {
+  const rows = targets[0]?.length ?? 0;
+  const results = targets.map(() => new Float64Array(rows));
+  const firstPosition = session.position + ids.length - rows + 1;
+  await session.visitLogits(
+    ids,
+    { rows, cols: vocabSize },
+    (logits, row, totals) => {
+      const logProbability = logSoftmax(logits, totals);
+      for (const [index, result] of results.entries()) {
+        const tokenId = targets[index]?.[row] ?? 0;
+        result[row] = requireFinite(logProbability(tokenId), tokenId, firstPosition + row);
+      }
+    },
+    signal,
+  );
+  return results;
+}
+
+function requireFinite(value: number, tokenId: number, position: number): number {
+  if (Number.isFinite(value)) return value;
+  throw new BitNetError(
+    "MODEL_INVALID",
+    `Cannot tell how likely token ${tokenId} is at position ${position}: the model's logit of it is not a finite number`,
+    { details: { tokenId, position } },
+  );
+}

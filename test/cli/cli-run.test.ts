@@ -1,0 +1,167 @@
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { starterPath } from "../support/golden-path.js";
+import { finishCli, runCli, startCli } from "../support/run-cli.js";
+
+const prompt = "Once upon a time";
+const greedy = ["run", starterPath, "-p", prompt, "--temp", "0"] as const;
+
+interface RunJson {
+  readonly text: string;
+  readonly tokenIds: readonly number[];
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  readonly finishReason: string;
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+async function runJson(args: readonly string[], input = ""): Promise<RunJson> {
+  const { stdout, stderr, status } = await runCli(["run", starterPath, "--json", ...args], input);
+  expect([stderr, status]).toEqual(["", 0]);
+  expect(stdout).toMatch(/^\{[^\n]*\}\n$/);
+  return JSON.parse(stdout) as RunJson;
+}
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "bitnet-cli-run-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("bitnet run", () => {
+  it("prints prompt and continuation as one text, and statistics without escape sequences elsewhere", async () => {
+    const { stdout, stderr, status } = await runCli([...greedy, "-n", "6"]);
+    expect([stdout, status]).toEqual([`${prompt} there was a great many years\n`, 0]);
+    expect(stderr).toMatch(
+      /^\nload +\d+ ms .*threads.*\nprompt .* 5 tokens, .*tokens\/s\ngeneration .* 6 tokens, .*tokens\/s.*\n$/,
+    );
+    expect(stderr).not.toContain("\u001b");
+  });
+
+  it("--json has exactly the documented keys", async () => {
+    const result = await runJson(["-p", prompt, "-n", "6", "--temp", "0"]);
+    expect(Object.keys(result)).toEqual([
+      "text",
+      "tokenIds",
+      "promptTokens",
+      "generatedTokens",
+      "finishReason",
+      "timings",
+    ]);
+    expect(Object.keys(result.timings)).toEqual(["loadMs", "promptMs", "generationMs", "tokensPerSecond"]);
+    for (const value of Object.values(result.timings)) expect(value).toBeGreaterThan(0);
+    expect({ ...result, timings: undefined }).toEqual({
+      text: " there was a great many years",
+      tokenIds: [459, 309, 258, 599, 868, 1176],
+      promptTokens: 5,
+      generatedTokens: 6,
+      finishReason: "length",
+    });
+  });
+
+  it("gives the same tokens with any number of threads and either build", async () => {
+    const args = ["-p", prompt, "-n", "48", "--temp", "0"];
+    const first = await runJson([...args, "--threads", "1"]);
+    expect(first.tokenIds.length).toBe(48);
+    for (const more of [
+      ["--threads", "2"],
+      ["--threads", "3"],
+      ["--kernel-build", "simd128"],
+      ["--ternary-form", "plain"],
+    ]) {
+      expect((await runJson([...args, ...more])).tokenIds).toEqual(first.tokenIds);
+    }
+  });
+
+  it("writes the same with and without speculation, and says how drafts fared", async () => {
+    const text = "the mill, the mill, the mill, the mill,";
+    const args = ["-p", text, "-n", "40", "--temp", "0", "--frequency-penalty", "-1"];
+    const plain = await runJson([...args, "--speculation", "off"]);
+    for (const mode of ["auto", "prompt-lookup"])
+      expect((await runJson([...args, "--speculation", mode])).tokenIds).toEqual(plain.tokenIds);
+    const { stderr } = await runCli(["run", ...args, "--speculation", "prompt-lookup"]);
+    expect(stderr).toMatch(/^generation .*; [1-9]\d* of \d+ drafted tokens accepted$/m);
+  });
+
+  it("prints the seed that repeats a text", async () => {
+    const first = await runCli(["run", "-p", prompt, "-n", "24"]);
+    const seed = /^seed +(\d+) /m.exec(first.stderr)?.[1] ?? expect.fail(first.stderr);
+    const second = await runCli(["run", "-p", prompt, "-n", "24", "--seed", seed]);
+    expect(second.stdout).toBe(first.stdout);
+  });
+
+  it("ends before a stop text, whichever comes first", async () => {
+    const args = ["-p", prompt, "--temp", "0", "--stop", "years", "--stop", " great"];
+    const { text, finishReason } = await runJson(args);
+    expect([text, finishReason]).toEqual([" there was a", "stop"]);
+  });
+
+  it("takes the prompt from a pipe or a file, without its last line break", async () => {
+    const args = ["-n", "6", "--temp", "0"];
+    const file = join(folder, "prompt.txt");
+    await writeFile(file, `${prompt}\r\n`);
+    const expected = (await runJson([...args, "-p", prompt])).tokenIds;
+    expect((await runJson(args, `${prompt}\n`)).tokenIds).toEqual(expected);
+    expect((await runJson([...args, "-f", file], "not this")).tokenIds).toEqual(expected);
+  });
+
+  it("--no-echo leaves the prompt out", async () => {
+    expect((await runCli([...greedy, "-n", "3", "--no-echo"])).stdout).toBe(" there was a\n");
+  });
+
+  it("fits its default length and -1 into the context", async () => {
+    const fits = await runJson(["-p", prompt, "--temp", "0", "-c", "20"]);
+    expect([fits.generatedTokens, fits.finishReason]).toEqual([16, "length"]);
+    const filled = await runJson(["-p", prompt, "--temp", "0", "-c", "20", "-n", "-1"]);
+    expect(filled.tokenIds).toEqual(fits.tokenIds);
+  });
+
+  it("prints what was written before the context was full, then the error", async () => {
+    const { stdout, stderr, status } = await runCli([...greedy, "-n", "40", "-c", "10"]);
+    expect(status).toBe(1);
+    expect(stdout).toBe(`${prompt} there was a great many years\n`);
+    expect(stderr).toMatch(/\nbitnet: CONTEXT_FULL: [^\n]+\n$/);
+
+    const json = await runCli([...greedy, "-n", "40", "-c", "10", "--json"]);
+    expect(json.status).toBe(1);
+    expect(JSON.parse(json.stdout)).toMatchObject({ generatedTokens: 6, finishReason: "length" });
+    expect(json.stderr).toMatch(/^bitnet: CONTEXT_FULL: [^\n]+\n$/);
+  });
+});
+
+/** Waits until the model writes, then interrupts. */
+async function interrupt(args: readonly string[], act: (child: ReturnType<typeof startCli>) => void) {
+  const child = startCli(args);
+  const finished = finishCli(child);
+  await once(child.stdout, "data");
+  act(child);
+  return finished;
+}
+
+// Windows has no signals to send.
+describe.skipIf(process.platform === "win32")("bitnet run, stopped", () => {
+  it("by Ctrl-C ends its text with a line break and status 130", async () => {
+    const { stdout, stderr, status } = await interrupt([...greedy, "-n", "-1"], (child) =>
+      child.kill("SIGINT"),
+    );
+    expect(status).toBe(130);
+    expect(stdout).toMatch(/^Once upon a time.*\n$/s);
+    expect(stderr).toMatch(/^$|^\nload .*ended by abort\n$/s);
+  });
+
+  it("by Ctrl-C while it waits for a prompt has status 130", async () => {
+    const child = startCli(["run"]);
+    const finished = finishCli(child);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    child.kill("SIGINT");
+    expect(await finished).toEqual({ stdout: "", stderr: "", status: 130 });
+  });
+
+  it("by the end of its reader is quiet", async () => {
+    const { stderr, status } = await interrupt([...greedy, "-n", "-1"], (child) => child.stdout.destroy());
+    expect([stderr, status]).toEqual(["", 0]);
+  });
+});

@@ -1,0 +1,28 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = new URL("../../../shared/golden/", import.meta.url);
+
+/** Whether the golden data, which is not in the repository, lies beside it. */
+export const goldenAvailable: boolean = existsSync(root);
+
+/** The path of a golden file, such as "tiny-llama-i2_s/model.gguf". */
+export function goldenPath(name: string): string {
+  return fileURLToPath(new URL(name, root));
+}
+
+/** The path of a golden file of the part that is in the repository (test/golden/README.md), which is always there. */
+export function committedGoldenPath(name: string): string {
+  return fileURLToPath(new URL(`../golden/${name}`, import.meta.url));
+}
+
+/** What a skipped test says where the golden data is missing. */
+export const goldenMissing = "its golden data is not in the repository (test/golden/README.md)";
+
+/** The path of a small trained model, the first storyteller, which the golden data of that name is of. */
+export const starterPath: string = committedGoldenPath("storyteller/model.gguf");
+
+/** The path of the embedded model, which is always there. */
+export const storytellerPath: string = fileURLToPath(
+  new URL("../../models/storyteller.gguf", import.meta.url),
+);
