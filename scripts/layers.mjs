@@ -37,7 +37,7 @@ const kernels = [
 const kernelCall = new RegExp(`\\.(?:${kernels.join("|")})\\b`, "g");
 /** Only here may they be called: each call is a crossing into wasm. */
 const crossings =
-  /^(wasm\/|packing\/|graph\/(operations|attention|sparse-products|worker)\.ts$|engine\/(file-rows|screening)\.ts$)/;
+  /^(wasm\/|packing\/|graph\/(operations|output-operations|prepare-input|matmuls|attention|sparse-matmuls|worker)\.ts$|engine\/(file-rows|screening)\.ts$)/;
 
 const rank = new Map(layers.flatMap((names, height) => names.map((name) => [name, height])));
 const partOf = (file) => relative(src, file).split("/")[0].replace(/\.ts$/, "");

@@ -21,7 +21,7 @@ import { availableParallelism, freeMemoryBytes } from "./platform/node.js";
 import { type ChatTemplate, createChatTemplate } from "./text/chat-template.js";
 import { createTokenizer, type EncodeOptions, type Tokenizer } from "./text/tokenizer.js";
 import { kernelBuilds } from "./wasm/kernel-build.js";
-import { ternaryForms } from "./wasm/kernels.js";
+import { dotForms } from "./wasm/dot-forms.js";
 import { largestRegionBytes, pageBytes } from "./wasm/memory.js";
 
 /**
@@ -392,7 +392,7 @@ function describeInfo(file: ModelFile, engine: Engine, sampling: RecommendedSamp
     weightFormats: [...new Set(tensors.map((tensor) => tensor.type))].sort(),
     memoryBytes: { ...engine.memoryBytes, kvCache: kvBytesPerToken(model.sizes) * model.contextLength },
     threads: engine.threads,
-    kernelBuild: `${engine.kernelBuild}/${engine.product.form}${engine.product.wideModule ? "/256" : ""}`,
+    kernelBuild: `${engine.kernelBuild}/${engine.matmul.form}${engine.matmul.module256 ? "/256" : ""}`,
     sampling,
   };
 }
@@ -401,7 +401,7 @@ function describeInfo(file: ModelFile, engine: Engine, sampling: RecommendedSamp
 function checkChoices({ kernelBuild, ternaryForm, head, sparsity, regionBytes }: EngineChoices): void {
   for (const [option, value, choices] of [
     ["kernelBuild", kernelBuild, kernelBuilds],
-    ["ternaryForm", ternaryForm, ternaryForms],
+    ["ternaryForm", ternaryForm, dotForms],
     ["head", head, ["auto", "whole", "screened"]],
     ["sparsity", sparsity, ["auto", "on", "off"]],
   ] as const) {

@@ -7,7 +7,7 @@ import type { EvaluateTaskOptions } from "../tools/evaluation/evaluate-task.js";
 import { taskFormats } from "../tools/evaluation/formats/index.js";
 import type { ReadTaskOptions } from "../tools/evaluation/read-task.js";
 import type { PerplexityOptions } from "../tools/evaluation/perplexity.js";
-import { ternaryForms } from "../wasm/kernels.js";
+import { dotForms } from "../wasm/dot-forms.js";
 import { collect, parseNumber } from "./flag-values.js";
 
 /** A flag that sets one option of the library; the library checks its range and has its default. */
@@ -47,7 +47,7 @@ export const expertFlags: readonly LibraryFlag<LoadOptions>[] = [
     option: "ternaryForm",
     flags: "--ternary-form <form>",
     about: "ternary product",
-    choices: ternaryForms,
+    choices: dotForms,
     hidden: true,
   },
   {

@@ -1,11 +1,12 @@
 import type { ModelDescription } from "../architectures/index.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
-import type { Packing } from "../packing/pack.js";
-import { groupSizesOf } from "../packing/ternary-groups.js";
+import { inputFormatsOf } from "../packing/layouts/index.js";
+import { selfTestsOf } from "../packing/pack.js";
+import type { Packing } from "../packing/packing.js";
 import type { ModelFile } from "../files/model-file.js";
-import { chooseProduct, type ProductChoice } from "../wasm/choose-matmul.js";
+import { chooseMatmul, type MatmulChoice } from "../wasm/choose-matmul.js";
 import { compileKernels, type KernelBuild } from "../wasm/kernel-build.js";
-import type { TernaryForm } from "../wasm/kernels.js";
+import type { DotForm } from "../wasm/dot-forms.js";
 import { createMemories, type Memories } from "../wasm/memory.js";
 import { barrierBytes, startTeam, type Team } from "../wasm/team.js";
 import type { CacheCopy } from "../graph/copy-kv-cache.js";
@@ -13,39 +14,45 @@ import { allocateCache, type CachePlan, freeCache } from "../graph/kv-cache.js";
 import { chooseContextLength } from "../model/context-length.js";
 import { createEvaluator, type Evaluator } from "./evaluator.js";
 import { loadModelWeights } from "../model/load-model.js";
-import type { MemberMessage } from "../graph/worker.js";
-import type { Model } from "../model/model.js";
+import type { WorkerJob, WorkerMessage } from "../graph/worker-messages.js";
+import { matricesOf, type Model, type Sparsity } from "../model/model.js";
 import { createOutputHead } from "./output-head.js";
 import type { Profile } from "../graph/profile.js";
-import type { Sparsity } from "../graph/sparse-products.js";
 import { createSession, type InnerSession } from "./session.js";
 import { tokenBytes } from "../model/bytes-per-token.js";
 import { allocateWork, freeWork } from "../graph/work-plan.js";
 
 /** A model in memory and the threads that run it. */
 export interface Engine {
+  /** The model as the threads have it now: its head changes once when a screened head is read whole. */
   readonly model: Model;
   readonly description: ModelDescription;
-  /** Whether rows of the file are read while the model runs: it must then stay open until `dispose`. */
+  /** Whether the model reads rows of the file while it runs. The file must then stay open until `dispose`. */
   readonly readsFile: boolean;
   readonly threads: number;
   readonly kernelBuild: KernelBuild;
-  readonly product: ProductChoice;
-  /** Bytes in wasm memory of weights other than the head, and of the head. */
+  readonly matmul: MatmulChoice;
+  /** Bytes in wasm memory after loading: of the head, and of all other weights. */
   readonly memoryBytes: { readonly weights: number; readonly head: number };
-  /** Settles with WORKER_FAILED when a worker thread has died; never, if none does. */
+  /** Resolves to WORKER_FAILED when a worker thread has died; stays pending otherwise. */
   readonly failure: Promise<BitNetError>;
-  /** Has the team read the weights of a generated token so often, and do nothing with them: how fast memory can be read. */
+  /** Reads the weights of a generated token `times` times and uses none of them, to measure memory bandwidth. */
   readWeights(times: number): Promise<void>;
-  /** @throws BitNetError INVALID_ARGUMENT, OUT_OF_MEMORY, DISPOSED. */
+  /**
+   * @param contextLength positions, 1 to the model's `contextLength`.
+   * @throws BitNetError INVALID_ARGUMENT, OUT_OF_MEMORY, DISPOSED.
+   */
   openSession(contextLength: number): InnerSession;
-  /** Buffers for passes over several sequences, each of at most `contextLength` positions. @throws as openSession. */
+  /** Allocates buffers for passes over several sequences. @throws as openSession. */
   openEvaluator(options: EvaluatorOptions): Evaluator;
-  /** A KV cache of a sequence, to be continued in passes of an evaluator. @throws as openSession. */
+  /** Allocates a sequence's KV cache, for passes of an evaluator. @throws as openSession. */
   openCache(contextLength: number): Cache;
-  /** Copies positions from one cache to another, while no pass over them is under way. @throws BitNetError WORKER_FAILED, DISPOSED. */
+  /**
+   * Copies positions from one cache to another. No pass over them may be under way.
+   * @throws BitNetError WORKER_FAILED, DISPOSED.
+   */
   copyCache(copy: CacheCopy): Promise<void>;
-  /** Ends the threads and lets go of the memory. Idempotent. */
+  /** Ends the threads and releases the memory. Idempotent. */
   dispose(): Promise<void>;
 }
 
@@ -54,7 +61,7 @@ export interface EngineChoices {
   /** Use this build of the kernels, or fail. */
   readonly kernelBuild?: KernelBuild | undefined;
   /** Use this form of the ternary product, or fail. */
-  readonly ternaryForm?: TernaryForm | undefined;
+  readonly ternaryForm?: DotForm | undefined;
   /**
    * False keeps to 128-bit code. Otherwise, where V8's experimental revectorizer can make the ternary product 256 bits wide,
    * that is used if it proves correct and faster at load. The tokens are the same.
@@ -88,41 +95,54 @@ export interface EngineOptions extends EngineChoices {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Left out: what a session has. */
 export interface EvaluatorOptions {
+  /** Maximum positions of a sequence. */
   readonly contextLength: number;
+  /** Maximum tokens of a pass. Default: as for a session. */
   readonly tokens?: number | undefined;
+  /** Maximum tokens of a pass whose logits it gives. Default: as for a session. */
   readonly logitRows?: number | undefined;
 }
 
 /** A KV cache in memory. */
 export interface Cache extends Disposable {
   readonly plan: CachePlan;
-  /** Frees it; idempotent, and not while a pass over it is under way. */
+  /** Frees it. No pass over it may be under way. Idempotent. */
   dispose(): void;
 }
 
-const memberScript = new URL("../graph/worker.js", import.meta.url);
+const workerScript = new URL("../graph/worker.js", import.meta.url);
 
-/** Loads a file's weights and starts the threads. The caller closes the file: at once, or after `dispose` if `readsFile`. */
+/**
+ * Loads a file's weights and starts the threads. The caller closes the file: at once, or after `dispose` if `readsFile`.
+ *
+ * @throws BitNetError as loadModelWeights; UNSUPPORTED_RUNTIME, SELF_TEST_FAILED, WORKER_FAILED; and `signal.reason`.
+ */
 export async function startEngine(file: ModelFile, options: EngineOptions): Promise<Engine> {
   const kernels = await compileKernels(options.kernelBuild);
   throwIfAborted(options.signal);
   const memories = createMemories(options.regionBytes);
   const home = memories.addRegion();
-  // First of all, while the memory is still all zeros.
+  // First, while the memory is still all zeros.
   const barrierAddress = memories.allocate(home.index, barrierBytes, "the team's barrier");
-  const product = chooseProduct(kernels, memories, {
+  const matmul = chooseMatmul(kernels, memories, {
     form: options.ternaryForm,
     wide256: options.wide256,
-    groupSizes: new Set(Array.from(file.tensors.values()).flatMap(groupSizesOf)),
+    selfTests: selfTestsOf(file.tensors.values()),
   });
-  // Threads take as long to start as a small model takes to load: let both happen at once.
-  const team = startTeam(memberScript, options.threads, kernels, memories, product, barrierAddress, {
+  // Threads take as long to start as a small model takes to load: do both at once.
+  const team = startTeam({
+    script: workerScript,
+    workers: options.threads,
+    module: kernels.module,
+    matmul,
+    memories,
+    barrierAddress,
     onProfile: options.onProfile && ((profile) => options.onProfile?.(profile as Profile)),
   });
+  const post = (message: WorkerMessage): void => team.post(message);
+  const run = (job: WorkerJob): Promise<void> => team.run(job);
   try {
-    const tell = (message: MemberMessage): void => team.tell(message);
     const { model, description, packing } = await loadModelWeights({
       file,
       memories,
@@ -130,24 +150,24 @@ export async function startEngine(file: ModelFile, options: EngineOptions): Prom
       chooseContextLength: (sizes, weightBytes) =>
         chooseContextLength(file.source.name, sizes, weightBytes, options),
       head: options.head ?? "auto",
-      sparsity: product.columns ? (options.sparsity ?? "auto") : "off",
+      sparsity: matmul.columns ? (options.sparsity ?? "auto") : "off",
       contextWanted: options.contextLength,
-      members: team.members,
+      workers: team.workers,
       sharePacking: (work) => {
         const memory = memories.regions[work.region]?.memory;
-        if (memory !== undefined) tell({ kind: "region", index: work.region, memory });
-        return team.run({ kind: "packHalves", work });
+        if (memory !== undefined) post({ kind: "region", index: work.region, memory });
+        return run({ kind: "packHalves", work });
       },
       regionBytes: options.regionBytes,
       onBytes: options.onBytes,
       signal: options.signal,
     });
     throwIfAborted(options.signal);
-    for (const { index, memory } of memories.regions) tell({ kind: "region", index, memory });
-    tell({ kind: "model", model });
-    await team.run({ kind: "meet" });
+    for (const { index, memory } of memories.regions) post({ kind: "region", index, memory });
+    post({ kind: "model", model });
+    await run({ kind: "meet" });
     const { build: kernelBuild } = kernels;
-    return createEngine({ model, description, packing, memories, team, tell, kernelBuild, product });
+    return createEngine({ model, description, packing, memories, team, post, run, kernelBuild, matmul });
   } catch (error) {
     await team.stop();
     throw error;
@@ -160,17 +180,18 @@ function createEngine(parts: {
   readonly packing: Packing;
   readonly memories: Memories;
   readonly team: Team;
-  readonly tell: (message: MemberMessage) => void;
+  readonly post: (message: WorkerMessage) => void;
+  readonly run: (job: WorkerJob) => Promise<void>;
   readonly kernelBuild: KernelBuild;
-  readonly product: ProductChoice;
+  readonly matmul: MatmulChoice;
 }): Engine {
-  const { memories, team, tell, description } = parts;
+  const { memories, team, post, run, description } = parts;
   let { model } = parts;
   const outputHead = createOutputHead({
     model: () => model,
     replace: (changed) => {
       model = changed;
-      tell({ kind: "model", model });
+      post({ kind: "model", model });
     },
     description,
     memories,
@@ -193,13 +214,13 @@ function createEngine(parts: {
     );
   }
 
-  /** Undoes once what was told and taken. */
+  /** Frees a plan's memory once, and lets the workers forget the plan. */
   function releaseOnce(what: "work" | "cache", id: number, free: () => void): () => void {
     let released = false;
     return () => {
       if (released) return;
       released = true;
-      tell({ kind: "forget", what, id });
+      post({ kind: "forget", what, id });
       if (disposing === undefined) free();
     };
   }
@@ -207,13 +228,14 @@ function createEngine(parts: {
   function openEvaluator(options: EvaluatorOptions): Evaluator {
     check(options.contextLength);
     const id = (lastId += 1);
-    const plan = allocateWork(memories, model, { ...options, id, members: team.members });
-    tell({ kind: "work", plan });
+    const inputFormats = inputFormatsOf(matricesOf(model));
+    const plan = allocateWork(memories, model, { ...options, id, workers: team.workers, inputFormats });
+    post({ kind: "work", plan });
     return createEvaluator({
       plan,
       memories,
       outputHead,
-      run: (batch) => team.run({ kind: "forward", work: id, batch }),
+      run: (batch) => run({ kind: "forward", work: id, batch }),
       alive,
       release: releaseOnce("work", id, () => freeWork(memories, plan)),
     });
@@ -223,24 +245,26 @@ function createEngine(parts: {
     check(contextLength);
     const id = (lastId += 1);
     const plan = allocateCache(memories, model, { id, contextLength });
-    tell({ kind: "cache", plan });
+    post({ kind: "cache", plan });
     const dispose = releaseOnce("cache", id, () => freeCache(memories, plan));
     return { plan, dispose, [Symbol.dispose]: dispose };
   }
 
   return {
-    model,
+    get model() {
+      return model;
+    },
     description,
     readsFile: model.screen !== undefined,
-    threads: team.members,
+    threads: team.workers,
     failure: team.failure,
     kernelBuild: parts.kernelBuild,
-    product: parts.product,
+    matmul: parts.matmul,
     memoryBytes: weightAndHeadBytes(memories, model),
     openEvaluator,
     openCache,
-    readWeights: (times) => team.run({ kind: "readWeights", times }),
-    copyCache: (copy) => team.run({ kind: "copyCache", copy }),
+    readWeights: (times) => run({ kind: "readWeights", times }),
+    copyCache: (copy) => run({ kind: "copyCache", copy }),
     openSession(contextLength): InnerSession {
       const evaluator = openEvaluator({ contextLength });
       let cache: Cache;
@@ -261,14 +285,14 @@ function createEngine(parts: {
       });
     },
     dispose(): Promise<void> {
-      // Users keep models and sessions that they have disposed of; those must not keep gigabytes.
+      // Users may keep disposed models and sessions, which must not keep gigabytes.
       disposing ??= team.stop().then(() => memories.dispose());
       return disposing;
     },
   };
 }
 
-/** Bytes in use for the output head, and for all else. */
+/** Bytes in use for the output head, and for everything else. */
 function weightAndHeadBytes(
   memories: Memories,
   model: Model,

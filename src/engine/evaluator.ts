@@ -1,54 +1,54 @@
 import { throwIfAborted } from "../errors.js";
 import type { Memories } from "../wasm/memory.js";
 import type { CachePlan } from "../graph/kv-cache.js";
-import type { Batch } from "../graph/forward.js";
+import type { Batch } from "../graph/batch.js";
 import type { OutputHead } from "./output-head.js";
 import type { Logits, LogitsNeed } from "./screening.js";
 import { softmaxTotalsBytes, workOf, type WorkPlan } from "../graph/work-plan.js";
 
-/** What a pass does for one sequence. */
+/** One sequence's part of a pass. */
 export interface Continuation {
   readonly cache: CachePlan;
-  /** Tokens that the cache holds before. */
+  /** Tokens in the cache before the pass. */
   readonly position: number;
-  /** At least one. */
+  /** Token ids, at least one. */
   readonly tokens: readonly number[];
-  /** Which logits are needed after each of the last tokens; as many as there are needs. */
+  /** The logits needed after each of the last `needs.length` tokens. */
   readonly needs: readonly LogitsNeed[];
 }
 
-/** The logits that a pass gave: one row for each need, those of the first sequence first. Good until the next pass. */
+/** The logits of a pass: one row for each need, the first sequence's first. The next pass overwrites them. */
 export interface LogitRows {
   /**
-   * A row where it lies; those that were not needed may be −Infinity. Each row may be asked for once.
-   * @throws BitNetError DISPOSED if the model is gone; FILE_READ where rows of the head are read from the file.
+   * A row without a copy. Logits that were not needed may be −Infinity. May be called once for each row.
+   * @throws BitNetError DISPOSED after the model's disposal; FILE_READ if rows of the head cannot be read from the file.
    */
   at(row: number): Promise<Logits>;
-  /** The totals of a row's first logits, where the pass was told how many of them to sum. */
+  /** The totals of a row's first `softmaxCols` logits. */
   softmaxTotals(row: number): SoftmaxTotals;
 }
 
-/** What turns a row of logits into probabilities: the largest of them, and Σ e^(x − largest). */
+/** The normalization of a row's probabilities: the largest logit, and Σ e^(x − largest). */
 export interface SoftmaxTotals {
-  /** −∞ where no logit is a number above it. */
+  /** −Infinity if no logit is a number above it. */
   readonly largest: number;
   readonly total: number;
 }
 
 /**
- * Buffers to compute passes in, one pass at a time. Rows of a pass do not know of each other: every sequence gets the same
- * bits as alone (docs/NUMERICS.md).
+ * Buffers for passes, one pass at a time. Rows of a pass are independent: every sequence gets the same bits as alone
+ * (docs/NUMERICS.md).
  */
 export interface Evaluator extends Disposable {
-  /** Most tokens of one pass, of all sequences together. */
+  /** Maximum tokens of a pass, of all sequences together. */
   readonly batchTokens: number;
-  /** Most rows of logits of one pass. */
+  /** Maximum rows of logits of a pass. */
   readonly logitRows: number;
   /**
-   * Runs one pass, from which each sequence has its tokens cached. The caller sees to it that ids are tokens and that they fit
-   * caches and buffers.
-   * @param softmaxCols how many of each row's logits are summed to probabilities, too, from the first.
-   * @throws BitNetError as `Session.evaluate`; `signal.reason` before the pass has begun.
+   * Runs one pass, which also writes the tokens' keys and values into the caches. The caller ensures that ids are tokens and
+   * fit caches and buffers.
+   * @param softmaxCols number of each row's first logits to sum for `softmaxTotals`. Default: 0, for none.
+   * @throws BitNetError as `Session.evaluate`; and `signal.reason` before the pass begins.
    */
   evaluate(
     continuations: readonly Continuation[],
@@ -56,14 +56,14 @@ export interface Evaluator extends Disposable {
     softmaxCols?: number,
   ): Promise<LogitRows>;
   /**
-   * Runs one pass and gives hidden states after the last norm instead of logits.
-   * @returns [tokens, width], those of the first sequence first; good until the next pass.
+   * Runs one pass for the hidden states after the last norm instead of logits.
+   * @returns [tokens, width], the first sequence's first; the next pass overwrites it.
    */
   hidden(
     continuations: readonly Omit<Continuation, "needs">[],
     signal: AbortSignal | undefined,
   ): Promise<Float32Array>;
-  /** Frees the buffers; idempotent, and not while a pass is under way. */
+  /** Frees the buffers. No pass may be under way. Idempotent. */
   dispose(): void;
 }
 
@@ -73,7 +73,7 @@ export function createEvaluator(parts: {
   readonly outputHead: OutputHead;
   /** Runs a pass on the team. */
   readonly run: (batch: Batch) => Promise<void>;
-  /** @throws BitNetError DISPOSED once the model is gone. */
+  /** @throws BitNetError DISPOSED after the model's disposal. */
   readonly alive: () => void;
   /** May be called again. */
   readonly release: () => void;
@@ -100,7 +100,7 @@ export function createEvaluator(parts: {
     async evaluate(continuations, signal, softmaxCols = 0): Promise<LogitRows> {
       throwIfAborted(signal);
       const needs = continuations.flatMap((continuation) => continuation.needs);
-      // Whoever wants all logits has the whole head read; from then on the screen would only cost more.
+      // A caller that needs all logits makes the head whole. From then on the screen would only cost more.
       const screen = needs.every((need) => outputHead.canScreen(need));
       if (!screen) await outputHead.makeWhole();
       const batch = createBatch(continuations, screen ? "screen" : "exact", softmaxCols);

@@ -2,39 +2,39 @@ import type { TensorInfo } from "../files/model-file.js";
 import type { Kernels } from "../wasm/kernels.js";
 import type { Memories } from "../wasm/memory.js";
 
-/** An F16 matrix whose rows are read from the file when they are needed, a few at a time. */
+/** An F16 matrix [rows, cols] whose rows are read from the file when they are needed, a few at a time. */
 export interface FileRows {
   /** Writes rows as f32, `cols · 4` bytes apart, at `outputAddress`. */
   widen(ids: readonly number[], outputAddress: number): Promise<void>;
   /**
-   * W[id] · x for each id, bit for bit what the whole head in memory gives.
+   * W[id] · x for each id, with the bits of a matmul over the whole head in memory.
    * @param inputAddress f32 [cols] in the same region.
    */
   multiply(ids: readonly number[], inputAddress: number): Promise<Float32Array>;
 }
 
-/** Rows that are read and worked on together. */
+/** Rows that are read and multiplied together. */
 const batchRows = 256;
 
-/** What `createFileRows` takes. */
+/** Bytes that `createFileRows` allocates. */
 export function fileRowsBytes(cols: number): number {
   return batchRows * (cols * 2 + 4);
 }
 
-/** Takes a few megabytes of `region` for rows on their way. */
+/** Allocates a few megabytes of `region` for staged rows. */
 export function createFileRows(parts: {
   readonly tensor: TensorInfo;
   readonly cols: number;
   readonly region: number;
   readonly memories: Memories;
-  /** Asked for at each use: a disposed model must not keep an instance and with it its memory. */
+  /** Called at each use: a disposed model must not keep an instance and with it its memory. */
   readonly kernels: () => Kernels;
 }): FileRows {
   const { tensor, cols, region, memories, kernels } = parts;
   const { source } = tensor;
   const rowBytes = cols * 2;
   const staging = memories.allocate(region, batchRows * rowBytes, "rows of the output head");
-  const products = memories.allocate(region, batchRows * 4, "rows of the output head");
+  const results = memories.allocate(region, batchRows * 4, "rows of the output head");
 
   async function read(ids: readonly number[]): Promise<void> {
     const offsets = ids.map((id) => tensor.offset + id * rowBytes);
@@ -47,7 +47,7 @@ export function createFileRows(parts: {
     }
   }
 
-  /** The staging buffer holds one batch: calls wait for one another. */
+  /** The staging buffer holds one batch, so calls run one after another. */
   let last: Promise<unknown> = Promise.resolve();
   function inTurn<T>(call: () => Promise<T>): Promise<T> {
     const result = last.then(call);
@@ -66,29 +66,18 @@ export function createFileRows(parts: {
       }),
     multiply: (ids, inputAddress) =>
       inTurn(async () => {
-        const results = new Float32Array(ids.length);
+        const dots = new Float32Array(ids.length);
         for (let begin = 0; begin < ids.length; begin += batchRows) {
           const batch = ids.slice(begin, begin + batchRows);
           const count = batch.length;
           await read(batch);
           kernels().pack_f16(staging, staging, count * cols);
-          kernels().matmul_f16_f32(
-            staging,
-            cols,
-            0,
-            count,
-            inputAddress,
-            cols * 4,
-            1,
-            products,
-            count * 4,
-            1,
-            0,
-          );
-          const bytes = memories.view({ region, address: products }, count * 4);
-          results.set(new Float32Array(bytes.buffer, bytes.byteOffset, count), begin);
+          // prettier-ignore
+          kernels().matmul_f16_f32(staging, cols, 0, count, inputAddress, cols * 4, 1, results, count * 4, 1, 0);
+          const bytes = memories.view({ region, address: results }, count * 4);
+          dots.set(new Float32Array(bytes.buffer, bytes.byteOffset, count), begin);
         }
-        return results;
+        return dots;
       }),
   };
 }

@@ -4,28 +4,30 @@ import { ropeTableBytes } from "../packing/rope-table.js";
 import { createCountingAllocator } from "../wasm/memory.js";
 import { kvBytesPerToken } from "../model/context-length.js";
 import { fileRowsBytes } from "./file-rows.js";
-import { createPlacer, matricesOf, planWeights } from "../model/load-model.js";
+import { createPlacer, matrixRolesOf, planWeights } from "../model/weight-plan.js";
+import { i14Input, i8Input } from "../packing/input-formats.js";
 import { allocateWork } from "../graph/work-plan.js";
 
-/** What a model takes in memory, by the functions that plan it when it is loaded. Bytes. */
+/** A model's memory in bytes, by the same functions that plan it at load. */
 export interface MemoryEstimate {
-  /** Matrices, norms and scales, but the head. */
+  /** Matrices, norms and scales except the head. */
   readonly weights: number;
-  /** The output matrix, or its screen. */
+  /** The output head, or its screen. */
   readonly head: number;
   readonly headScreened: boolean;
   /** Keys and values of one full context. */
   readonly kvCache: number;
-  /** One session's buffers and logits, rotary tables, and rows of the head on their way from the file. */
+  /** One session's buffers and logits, rotary tables, and buffers for rows of the head from the file. */
   readonly work: number;
-  /** What a generated token reads of weights, each byte once. */
+  /** Bytes of weights that a generated token reads, each once. */
   readonly bytesPerToken: number;
-  /** What it reads of keys and values, for each position before it. */
+  /** Bytes of keys and values that it reads for each position before it. */
   readonly kvBytesPerPosition: number;
 }
 
 /**
- * @param options.bytesOf what a matrix takes in the layout that it is packed into.
+ * @param options.contextLength positions of one session.
+ * @param options.bytesOf bytes of a matrix in its layout.
  */
 export function estimateMemory(
   file: ModelFile,
@@ -43,7 +45,10 @@ export function estimateMemory(
   const kvCache = kvBytesPerPosition * contextLength;
 
   let regions = 1;
-  const place = createPlacer(() => regions++);
+  const place = createPlacer(() => {
+    regions += 1;
+    return regions - 1;
+  });
   const layers = description.layers.map((layer, index) => ({
     ...layer,
     region: place((plan.layerBytes[index] ?? 0) + kvCache / sizes.layers),
@@ -51,21 +56,21 @@ export function estimateMemory(
   const headRegion = place(plan.headBytes);
   const embeddingRegion = plan.embeddingBytes === 0 ? headRegion : place(plan.embeddingBytes);
   const allocator = createCountingAllocator(regions);
-  // What a token's activations take is small in every form.
-  const inputForms = new Set(["i8", "i14"] as const);
+  // The layouts are not known yet; activations are small in every input format.
+  const inputFormats = [i8Input, i14Input];
   const screen = plan.screened ? {} : undefined;
-  const model = { sizes, layers, headRegion, embeddingRegion, inputForms, screen };
-  allocateWork(allocator, model, { id: 0, contextLength, members: threads });
+  const model = { sizes, layers, headRegion, embeddingRegion, screen };
+  allocateWork(allocator, model, { id: 0, contextLength, workers: threads, inputFormats });
   const ropeTables = description.ropes
     .map((rope, index) => {
       const regions = new Set(layers.filter((layer) => layer.rope === index).map(({ region }) => region));
       return ropeTableBytes(rope, contextLength) * regions.size;
     })
     .reduce((sum, bytes) => sum + bytes, 0);
-  // A screened head's rows, and those of an embedding apart from it, come from the file.
+  // Rows of a screened head, and of a separate embedding, come from the file.
   const staged = plan.screened ? fileRowsBytes(head.cols) * (plan.tied ? 1 : 2) : 0;
 
-  const matrices = [...description.layers.flatMap(matricesOf), head, embedding];
+  const matrices = [...description.layers.flatMap(matrixRolesOf), head, embedding];
   const vectors = vectorBytes(file, new Set(matrices.map(({ tensor }) => tensor)));
   const [layerBytes, columnBytes] = [plan.layerBytes, plan.columnBytes].map((all) =>
     all.reduce((sum, bytes) => sum + bytes, 0),
@@ -76,13 +81,13 @@ export function estimateMemory(
     headScreened: plan.screened,
     kvCache,
     work: allocator.takenBytes() + ropeTables + staged,
-    // Of a matrix that is there by rows and by columns a token reads one.
+    // A token reads a matrix either by rows or by columns.
     bytesPerToken: layerBytes - columnBytes + vectors + plan.headBytes,
     kvBytesPerPosition,
   };
 }
 
-/** All that is no matrix is a vector, which is f32 in memory. */
+/** Every tensor except the matrices is a vector, which is f32 in memory. */
 function vectorBytes(file: ModelFile, matrices: ReadonlySet<string>): number {
   let bytes = 0;
   for (const { name, shape } of file.tensors.values()) {

@@ -1,5 +1,6 @@
 import type { MatrixRole, ModelDescription } from "../architectures/index.js";
-import { packMatrix, type Packing, requireTensor } from "../packing/pack.js";
+import { packMatrix, requireTensor } from "../packing/pack.js";
+import type { Packing } from "../packing/packing.js";
 import type { HeadScreen } from "../packing/screen.js";
 import type { Kernels } from "../wasm/kernels.js";
 import type { Memories } from "../wasm/memory.js";
@@ -15,25 +16,27 @@ import {
 import { inputOf, screenBlockCount, workOf, type WorkPlan } from "../graph/work-plan.js";
 
 /**
- * What the caller's thread does about embeddings and logits while the output head is screened. A head that is whole in memory
- * from the start needs none of this.
+ * Embeddings and logits on the caller's thread while the output head is screened. For a head that is whole in memory from
+ * the start, these methods do nothing.
  */
 export interface OutputHead {
-  /** Whether logits that were asked for can be had from the screen. */
+  /** Whether the screen suffices for the logits needed. */
   canScreen(need: LogitsNeed): boolean;
-  /** Fills the residual stream with the tokens' embeddings, if those are not in memory. */
+  /** Fills the residual stream [tokens, width] with embeddings, unless the embedding is in memory. */
   embed(plan: WorkPlan, tokens: readonly number[]): Promise<void>;
   /**
-   * After a pass by the screen, once for each row of its logits: exact logits where they matter, −Infinity elsewhere.
-   * @param rows how many rows of logits the pass gave.
+   * Exact logits of the tokens that matter, −Infinity for others. To be called once for each row of a screened pass.
+   * @param row index of the row, below `rows`.
+   * @param rows number of rows of logits that the pass gave.
    */
   screened(plan: WorkPlan, row: number, rows: number, need: LogitsNeed): Promise<Logits>;
-  /** Has the whole head in memory from then on: for those who want all logits. Reads the file once. */
+  /** Reads the whole head into memory, for callers that need all logits. Reads the file once. */
   makeWhole(): Promise<void>;
 }
 
 /**
- * @param replace tells the threads of a model that has changed.
+ * @param parts.model the model as the threads have it.
+ * @param parts.replace gives the threads a changed model.
  */
 export function createOutputHead(parts: {
   readonly model: () => Model;
@@ -44,7 +47,8 @@ export function createOutputHead(parts: {
 }): OutputHead {
   const { model, memories, packing, description } = parts;
   const { screen } = model();
-  const helpers = screen === undefined ? undefined : createHelpers(screen, memories, packing, description);
+  const screened =
+    screen === undefined ? undefined : createScreenedHead(screen, memories, packing, description);
   let whole: Promise<void> | undefined;
 
   async function readWhole(): Promise<void> {
@@ -55,16 +59,16 @@ export function createOutputHead(parts: {
 
   return {
     canScreen: (need) =>
-      helpers !== undefined && need !== "all" && screensLargest(model().sizes.vocabSize, need.count),
+      screened !== undefined && need !== "all" && screensLargest(model().sizes.vocabSize, need.count),
     async embed(plan, tokens): Promise<void> {
-      if (helpers === undefined || model().embedding !== undefined) return;
-      await helpers.embeddings.widen(tokens, workOf(plan, model().embeddingRegion).x.address);
+      if (screened === undefined || model().embedding !== undefined) return;
+      await screened.embeddings.widen(tokens, workOf(plan, model().embeddingRegion).x.address);
     },
     async screened(plan, row, rows, need): Promise<Logits> {
-      if (helpers === undefined || need === "all") throw new Error("not screened");
-      const { screening, cols } = helpers;
+      if (screened === undefined || need === "all") throw new Error("not screened");
+      const { screening, cols } = screened;
       const { region, cols: vocabSize } = plan.logits;
-      // The head comes last in a pass, so what it left as its input is still there.
+      // The head is a pass's last operation, so its input is still in the buffer.
       const { input } = inputOf(workOf(plan, region), rows, 0);
       const blockBytes = screenBlockCount(vocabSize) * 8;
       const bounds = {
@@ -85,7 +89,7 @@ export function createOutputHead(parts: {
   };
 }
 
-function createHelpers(
+function createScreenedHead(
   screen: HeadScreen,
   memories: Memories,
   packing: Packing,

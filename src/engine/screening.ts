@@ -1,14 +1,15 @@
-import type { Memories, Place } from "../wasm/memory.js";
+import type { Memories, Location } from "../wasm/memory.js";
 import type { FileRows } from "./file-rows.js";
 import { screenBlockCount, screenBlockRows, type WorkPlan } from "../graph/work-plan.js";
 
-/** Which logits a caller needs: of all tokens, or of enough to know the `count` largest, and of those in `always`. */
+/** The logits that a caller needs: of all tokens, or of enough tokens to know the `count` largest. */
 export type LogitsNeed = "all" | LargestLogits;
 
 export interface LargestLogits {
   readonly count: number;
+  /** Tokens whose logits are needed in any case. */
   readonly always: Iterable<number>;
-  /** Rows from here on are no tokens and do not count; left out, all rows do. */
+  /** Number of tokens: rows of the head from here on do not count. Default: all rows. */
   readonly below?: number;
 }
 
@@ -16,75 +17,56 @@ export interface LargestLogits {
 export interface Logits {
   /** [vocabSize] */
   readonly values: Float32Array;
-  /** The tokens that have logits, ascending, where the others have −Infinity for not having been needed. */
+  /** The tokens that have logits, ascending; all others have −Infinity. Undefined if all tokens have logits. */
   readonly among?: readonly number[] | undefined;
 }
 
 /**
  * Exact logits of the tokens that can be among the largest, from approximate ones with proven bounds.
  *
- * With ŵ the int8 row, x̂ the 14-bit input, and a = Σ ŵ·x̂ the approximation, Cauchy and Schwarz bound what the exact kernel
- * would give, whatever the numbers are:
+ * With ŵ the int8 row, x̂ the 14-bit input, and a = Σ ŵ·x̂ the approximation, the Cauchy–Schwarz inequality bounds the exact
+ * kernel's result for all numbers (safe screening):
  *
  *   |w·x − a| ≤ ‖w − ŵ‖·‖x‖ + ‖ŵ‖·‖x − x̂‖ + γ·‖w‖·‖x‖
  *
  * where γ covers the f32 roundings of the exact kernel. The k-th largest lower bound is a floor for the k-th largest logit;
  * only rows whose upper bound reaches it are scored. docs/NUMERICS.md has the derivation.
  *
- * The team works the bounds out, each member those of its rows while they are in its cache, and sums them up by blocks of rows
- * (`screenErrors`, the kernel screen_rows). What is left for the caller's thread is to look at the blocks: microseconds.
+ * Each worker computes the bounds of its rows while they are in its cache, and the bounds of blocks of rows (`screenErrors`,
+ * the kernel screen_rows). The caller's thread only looks at the blocks, which takes microseconds.
  */
 export interface Screening {
   /**
-   * @param pass what passes that may run at the same time differ in.
-   * @param row which row of its pass it is.
-   * @param bounds where the pass left the upper bounds, f32 [rows], and those of the blocks, {lower, upper} f32 [blocks].
-   * @param hidden where the normed hidden state lies, f32 [cols], in the screen's region.
-   * @returns good until the next call for the same pass and row.
+   * @param pass the buffers of the pass: passes at the same time have different ones.
+   * @param row index of the row in its pass.
+   * @param bounds.upper the pass's upper bounds, f32 [rows].
+   * @param bounds.blocks the bounds of blocks, [screenBlockCount(rows)] {f32 lower, f32 upper}.
+   * @param hidden the normed hidden state, f32 [cols], in the screen's region.
+   * @returns logits that the next call for the same pass and row overwrites.
    */
   exact(
     pass: WorkPlan,
     row: number,
-    bounds: { readonly upper: Place; readonly blocks: Place },
-    hidden: Place,
+    bounds: { readonly upper: Location; readonly blocks: Location },
+    hidden: Location,
     need: LargestLogits,
   ): Promise<Logits>;
 }
 
-/** Whether the blocks of a head of so many rows tell which can be the largest so many; for more, the whole head is quicker. */
+/** Whether screening finds the `count` largest logits of a head of `rows` rows. For more, the whole head is faster. */
 export function screensLargest(rows: number, count: number): boolean {
-  return count <= Math.min(mostCandidates, screenBlockCount(rows) / 2);
+  return count <= Math.min(maxCandidates, screenBlockCount(rows) / 2);
 }
 
-/** The most candidates that are looked up row by row; above it, all logits are as quick. */
-const mostCandidates = 512;
-
-/**
- * What a hidden state makes of the norms of a row's errors: ‖w − ŵ‖·fromLost + ‖w‖·fromSize bounds the error of its logit.
- *
- * ‖w − ŵ‖·‖x‖ + (‖w‖ + ‖w − ŵ‖)·‖x − x̂‖ + γ·‖w‖·‖x‖, by what multiplies the two norms of a row.
- */
-export function screenErrors(hidden: Float32Array): { readonly fromLost: number; readonly fromSize: number } {
-  let squares = 0;
-  let largest = 0;
-  for (const value of hidden) {
-    squares += value * value;
-    largest = Math.max(largest, Math.abs(value));
-  }
-  const norm = Math.sqrt(squares) * (1 + 1e-6);
-  // x̂ is within half a step of x, a step being largest / 8128; a hundredth more covers the rounding of x · s.
-  const inputError = Math.sqrt(hidden.length) * (largest / 8128) * 0.51;
-  // Eight series of length/8 products and sums, and the sums of the eight: each step at most half an ulp.
-  const gamma = (hidden.length / 8 + 8) * 2 ** -24;
-  return { fromLost: norm + inputError, fromSize: inputError + gamma * norm };
-}
+/** Maximum of the largest logits that are scored row by row; above it, all logits are as fast. */
+const maxCandidates = 512;
 
 interface Given extends Logits {
   among: readonly number[];
 }
 
 export function createScreening(memories: Memories, vocabSize: number, rows: FileRows): Screening {
-  /** For each row of each pass −Infinity but for the tokens of the last call. */
+  /** For each row of each pass the logits of the last call: −Infinity except for its tokens. */
   const given = new WeakMap<WorkPlan, Map<number, Given>>();
 
   function givenFor(pass: WorkPlan, row: number): Given {
@@ -95,12 +77,12 @@ export function createScreening(memories: Memories, vocabSize: number, rows: Fil
     return logits;
   }
 
-  function floats(place: Place, length: number): Float32Array {
-    const bytes = memories.view(place, length * 4);
+  function floats(location: Location, length: number): Float32Array {
+    const bytes = memories.view(location, length * 4);
     return new Float32Array(bytes.buffer, bytes.byteOffset, length);
   }
 
-  /** The tokens below `count` whose logit can reach the floor, ascending; NaN can be anything. */
+  /** The tokens below `count` whose logit can reach the floor, ascending. A bound of NaN excludes nothing. */
   function collect(upper: Float32Array, blocks: Float32Array, count: number, floor: number): number[] {
     const found: number[] = [];
     for (let block = 0; block * screenBlockRows < count; block += 1) {
@@ -116,7 +98,7 @@ export function createScreening(memories: Memories, vocabSize: number, rows: Fil
     async exact(pass, row, bounds, hidden, need): Promise<Logits> {
       const count = Math.min(vocabSize, need.below ?? vocabSize);
       const blocks = floats(bounds.blocks, 2 * screenBlockCount(count));
-      // The k-th largest of the blocks' lower bounds is at most that of all rows, and next to it where blocks are many.
+      // The k-th largest lower bound of blocks is at most that of all rows, and close to it if there are many blocks.
       const floor = largestAt(blocks, need.count);
       const wanted = new Set(collect(floats(bounds.upper, count), blocks, count, floor));
       for (const id of need.always) if (id < count) wanted.add(id);
@@ -133,7 +115,7 @@ export function createScreening(memories: Memories, vocabSize: number, rows: Fil
   };
 }
 
-/** The k-th largest lower bound of some blocks; −Infinity where there are fewer. A heap of k, whose least is at the top. */
+/** The k-th largest lower bound of some blocks; −Infinity for fewer than k blocks. Uses a min-heap of size k. */
 function largestAt(blocks: Float32Array, k: number): number {
   const heap = new Float64Array(k).fill(-Infinity);
   for (let i = 0; i < blocks.length; i += 2) {

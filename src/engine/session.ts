@@ -4,45 +4,48 @@ import type { Evaluator, LogitRows, SoftmaxTotals } from "./evaluator.js";
 import type { LogitsNeed } from "./screening.js";
 
 export interface EvaluateOptions {
-  /** "last" (default): the logits after the last token, [vocabSize]. "all": after each of them, [ids.length × vocabSize]. */
+  /**
+   * "last": the logits after the last token, [vocabSize]. "all": after each token, [ids.length, vocabSize].
+   * Default: "last".
+   */
   readonly logits?: "last" | "all" | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * A KV cache and a position in it. Calls on one session happen one after another; sessions of one model may be used at the
- * same time and take turns.
+ * A KV cache and a position in it. Calls on one session run one after another. Sessions of one model may be used at the same
+ * time and take turns.
  */
 export interface Session extends Disposable {
-  /** Positions that it holds. */
+  /** Maximum tokens of the session. */
   readonly contextLength: number;
   /** Tokens evaluated so far: the position of the next one. */
   readonly position: number;
   /**
-   * Evaluates tokens at the present position and moves past them.
+   * Evaluates tokens at the current position and moves past them.
    *
-   * @param ids token ids, at least one.
-   * @returns logits, unnormalised: [vocabSize], or [ids.length × vocabSize] row by row.
-   * @throws BitNetError CONTEXT_FULL if they do not fit, INVALID_ARGUMENT for ids that are none, DISPOSED; and rejects with
-   *   `signal.reason`. The position is then what it was.
+   * @param ids token ids, at least one, each from 0 to vocabSize − 1.
+   * @returns unnormalised logits: [vocabSize], or [ids.length, vocabSize] row by row.
+   * @throws BitNetError CONTEXT_FULL if the tokens do not fit; INVALID_ARGUMENT for other numbers than token ids; DISPOSED.
+   *   Rejects with `signal.reason` after an abort. The position stays where it was.
    */
   evaluate(ids: readonly number[], options?: EvaluateOptions): Promise<Float32Array<ArrayBuffer>>;
   /**
-   * Goes back to the first `length` tokens, to continue from there.
+   * Goes back to the first `length` tokens.
    * @throws BitNetError INVALID_ARGUMENT outside 0 … position, and while `evaluate` is under way.
    */
   truncate(length: number): void;
-  /** Frees the cache; idempotent. A pass under way finishes first; calls that have not begun are rejected with DISPOSED. */
+  /** Frees the cache. A pass under way finishes first; later calls are rejected with DISPOSED. Idempotent. */
   dispose(): void;
 }
 
-/** What the library itself uses besides: logits where they lie, without a copy. */
+/** A session as the library itself uses it: with logits that are not copied. */
 export interface InnerSession extends Session {
-  /** Most tokens that may be drafted at once. */
+  /** Maximum tokens of a draft. */
   readonly longestDraft: number;
   /**
-   * As `evaluate` with "last", for callers who may need only the largest logits: those, and −Infinity for others, may be all
-   * that is there. The result is overwritten by the next call.
+   * As `evaluate` with "last", for callers that may need only the largest logits: all others may be −Infinity. The next call
+   * overwrites the result.
    */
   evaluateInPlace(
     ids: readonly number[],
@@ -50,12 +53,12 @@ export interface InnerSession extends Session {
     signal: AbortSignal | undefined,
   ): Promise<Float32Array>;
   /**
-   * As `evaluateInPlace`, and in the same pass also evaluates tokens that may come next. The position moves past the ids
-   * alone: `keep` moves it past what turns out to be right, and the rest is forgotten with the next call.
+   * As `evaluateInPlace`, and in the same pass also evaluates a draft of the next tokens. The position moves past the ids
+   * alone. `keep` moves it past the draft's correct tokens; the next call forgets the others.
    *
-   * @param draft at most `longestDraft`, and none beyond the context.
-   * @param needs which logits are needed after the ids, and after each token of the draft.
-   * @returns one row for each need, gone with the next call.
+   * @param draft at most `longestDraft` tokens within the context.
+   * @param needs the logits needed after the ids, and after each token of the draft.
+   * @returns one row for each need; the next call overwrites them.
    */
   evaluateDraft(
     ids: readonly number[],
@@ -63,18 +66,19 @@ export interface InnerSession extends Session {
     needs: readonly LogitsNeed[],
     signal: AbortSignal | undefined,
   ): Promise<LogitRows>;
-  /** Moves past the next token of the draft that was evaluated last. @throws BitNetError DISPOSED. */
+  /** Moves past the next token of the last draft. @throws BitNetError DISPOSED. */
   keep(): void;
   /**
-   * Evaluates tokens and shows the logits after each of the last `rows` of them, where they lie: [cols], to be read before
-   * `visit` returns, and what turns them into probabilities. However many rows there are, memory holds those of one pass.
+   * Evaluates tokens and visits the logits after each of the last `rows` tokens, without a copy. Memory holds the rows of one
+   * pass only.
    *
-   * @param cols how many of a row's logits are of tokens, at most vocabSize: some heads are padded to a round number of rows.
-   * @param visit is called with row 0 … rows − 1, in order. What it throws ends the evaluation.
+   * @param options.cols logits of a row that belong to tokens, at most vocabSize: some heads are padded.
+   * @param visit called for row 0 … rows − 1 in order, with logits [cols] that are valid until it returns. An error that it
+   *   throws ends the evaluation.
    */
   visitLogits(
     ids: readonly number[],
-    { rows, cols }: { readonly rows: number; readonly cols: number },
+    options: { readonly rows: number; readonly cols: number },
     visit: (logits: Float32Array, row: number, totals: SoftmaxTotals) => void,
     signal: AbortSignal | undefined,
   ): Promise<void>;
@@ -88,15 +92,15 @@ export function createSession(parts: {
 }): InnerSession {
   const { cache, vocabSize, evaluator } = parts;
   const { batchTokens, logitRows } = evaluator;
-  // The token before a draft goes with it.
+  // A pass takes the token before a draft as well.
   const longestDraft = Math.min(batchTokens, logitRows) - 1;
   let position = 0;
-  /** Tokens past the position that are in the cache, too: what is left of a draft. */
+  /** Tokens of a draft that are in the cache past the position. */
   let drafted = 0;
   let disposed = false;
-  /** The end of the queue of calls; never rejects. */
+  /** The last call of the queue; never rejects. */
   let last: Promise<unknown> = Promise.resolve();
-  /** Calls that have not ended. */
+  /** Number of calls that have not ended. */
   let unfinished = 0;
 
   function inTurn<T>(call: () => Promise<T>): Promise<T> {
@@ -108,36 +112,21 @@ export function createSession(parts: {
     return result;
   }
 
-  function check(ids: readonly number[]): void {
+  function requireAlive(): void {
     if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
-    if (ids.length === 0)
-      throw new BitNetError("INVALID_ARGUMENT", "Cannot evaluate no tokens: give at least one");
-    for (const id of ids) {
-      if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
-        throw new BitNetError(
-          "INVALID_ARGUMENT",
-          `Invalid token id: ${id} (expected 0 to ${vocabSize - 1})`,
-          {
-            details: { id },
-          },
-        );
-      }
-    }
-    if (position + ids.length > cache.contextLength) {
-      throw new BitNetError(
-        "CONTEXT_FULL",
-        `Cannot evaluate ${ids.length} tokens at position ${position}: the context holds ${cache.contextLength}; ` +
-          "shorten the text, or use a longer context where the model has one",
-        { details: { position, tokens: ids.length, contextLength: cache.contextLength } },
-      );
-    }
+  }
+
+  function check(ids: readonly number[]): void {
+    requireAlive();
+    requireTokens(ids, vocabSize);
+    requireRoom(ids.length, position, cache.contextLength);
   }
 
   /**
-   * Passes over the ids, of as many tokens as there is room for and for whose logits; a failure between passes leaves the
-   * position where it was.
-   * @param needs what is wanted after each of the last ids.
-   * @param onPass gets the rows of a pass, and which of all that are wanted they are.
+   * Evaluates the ids in passes of as many tokens as the evaluator takes. A failure between passes leaves the position where
+   * it was.
+   * @param needs the logits needed after each of the last `needs.length` ids.
+   * @param onPass called with a pass's rows for needs `first` … `first + count − 1`.
    */
   async function passes(
     ids: readonly number[],
@@ -165,7 +154,7 @@ export function createSession(parts: {
     position = start + ids.length;
   }
 
-  /** The rows of the last of the passes. */
+  /** Evaluates the ids; returns the rows of the last pass. */
   async function lastRows(
     ids: readonly number[],
     needs: readonly LogitsNeed[],
@@ -235,13 +224,13 @@ export function createSession(parts: {
       });
     },
     keep(): void {
-      if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
+      requireAlive();
       if (drafted === 0) throw new RangeError("there is no token of a draft to keep");
       drafted -= 1;
       position += 1;
     },
     truncate(length): void {
-      if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
+      requireAlive();
       // The evaluation would set the position when it ends, and the truncation would be lost.
       if (unfinished > 0) {
         throw new BitNetError(
@@ -249,12 +238,7 @@ export function createSession(parts: {
           "Cannot truncate while tokens are being evaluated: await evaluate first",
         );
       }
-      if (!Number.isInteger(length) || length < 0 || length > position) {
-        throw new BitNetError(
-          "INVALID_ARGUMENT",
-          `Cannot truncate to ${length} tokens: expected 0 to ${position}`,
-        );
-      }
+      requireLength(length, position);
       position = length;
       drafted = 0;
     },
@@ -268,4 +252,32 @@ export function createSession(parts: {
     },
   };
   return session;
+}
+
+/** @throws BitNetError INVALID_ARGUMENT unless there is at least one id, and all are tokens. */
+function requireTokens(ids: readonly number[], vocabSize: number): void {
+  if (ids.length === 0)
+    throw new BitNetError("INVALID_ARGUMENT", "Cannot evaluate no tokens: give at least one");
+  const id = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
+  if (id === undefined) return;
+  throw new BitNetError("INVALID_ARGUMENT", `Invalid token id: ${id} (expected 0 to ${vocabSize - 1})`, {
+    details: { id },
+  });
+}
+
+/** @throws BitNetError CONTEXT_FULL if the tokens do not fit behind `position`. */
+function requireRoom(tokens: number, position: number, contextLength: number): void {
+  if (position + tokens <= contextLength) return;
+  throw new BitNetError(
+    "CONTEXT_FULL",
+    `Cannot evaluate ${tokens} tokens at position ${position}: the context holds ${contextLength}; ` +
+      "shorten the text, or use a longer context where the model has one",
+    { details: { position, tokens, contextLength } },
+  );
+}
+
+/** @throws BitNetError INVALID_ARGUMENT unless `length` is a whole number from 0 to `position`. */
+function requireLength(length: number, position: number): void {
+  if (Number.isInteger(length) && length >= 0 && length <= position) return;
+  throw new BitNetError("INVALID_ARGUMENT", `Cannot truncate to ${length} tokens: expected 0 to ${position}`);
 }

@@ -1,37 +1,14 @@
 import type { Model } from "../model/model.js";
+import type { Batch } from "./batch.js";
 import type { Operations } from "./operations.js";
 import type { WorkPlan } from "./work-plan.js";
-
-/** One pass: which tokens of which sequences, and what is wanted of it. Plain data, as it goes to every thread. */
-export interface Batch {
-  /** Token ids, each below the vocabulary's size: those of the first segment, then those of the next. */
-  readonly tokens: readonly number[];
-  readonly segments: readonly Segment[];
-  /** The tokens after which logits are wanted: ascending indexes into `tokens`. */
-  readonly logitRows: readonly number[];
-  /** Exact logits; or those of the head's screen, which only approximates them; or none, and what would go into the head. */
-  readonly head: "exact" | "screen" | "hidden";
-  /** For the head's screen: how many of a row's logits can be of tokens, from the first; one number for each of `logitRows`. */
-  readonly screenCols: readonly number[];
-  /** How many of a row's logits are summed to probabilities, from the first; 0 for none. */
-  readonly softmaxCols: number;
-}
-
-/** Neighbouring tokens of a batch that continue one sequence; no two segments of a batch continue the same. */
-export interface Segment {
-  /** Id of the sequence's KV cache. */
-  readonly cache: number;
-  /** Position of the first token: what the cache already holds. */
-  readonly position: number;
-  readonly tokens: number;
-}
 
 /**
  * Runs the model over a batch: fills the KV caches at [position, position + tokens) of each segment, and the logits buffer.
  *
- * Every member of the team runs this same function at the same time; each operation does the member's share of the work and
- * returns when its result is there for all (graph/operations.ts). Sizes in brackets are [tokens, elements]. Only attention
- * knows of sequences: everything else sees rows.
+ * Every worker of the team runs this function at the same time. Each operation does the worker's share of the work, and
+ * returns when all workers see its result (graph/operations.ts). Sizes in brackets are [tokens, elements]. Only attention
+ * knows sequences: all other operations work on rows.
  */
 export function forward(model: Model, plan: WorkPlan, batch: Batch, ops: Operations): void {
   let { x } = ops.buffers(plan, model.embeddingRegion);
@@ -64,7 +41,7 @@ export function forward(model: Model, plan: WorkPlan, batch: Batch, ops: Operati
     ops.screen(x, batch.logitRows, model.outputNorm, batch.screenCols); // bounds [logitRows, vocabulary], and of blocks
     return;
   }
-  if (model.head === undefined) throw new Error("the output head that was asked for is not in memory");
+  if (model.head === undefined) throw new Error("the output head is not in memory");
   ops.head(x, batch.logitRows, model.outputNorm, model.head, plan.logits); // logits [logitRows, vocabulary]
   if (batch.softmaxCols > 0)
     ops.softmaxTotals(plan.logits, batch.logitRows.length, batch.softmaxCols, plan.softmaxTotals);

@@ -1,53 +1,56 @@
-import type { Memories, Place } from "../wasm/memory.js";
+import type { Memories, Location } from "../wasm/memory.js";
 import { paddedHeadSize } from "../model/context-length.js";
 import type { Model } from "../model/model.js";
 
-/** Where the keys and values of one sequence lie: plain data that every thread of the team gets a copy of. */
+/** Where the keys and values of one sequence lie. Plain data for every worker. */
 export interface CachePlan {
   readonly id: number;
-  /** Positions that it holds. */
+  /** Positions of the longest sequence that it holds. */
   readonly contextLength: number;
-  /** Of each layer, in its region: [kvHeads][contextLength][padded head size] IEEE halves each. */
+  /** For each layer, in the layer's region. */
   readonly layers: readonly KvCache[];
 }
 
+/** One layer's keys and values: [kvHeads][contextLength][paddedHeadSize] IEEE halves each. */
 export interface KvCache {
-  readonly keys: Place;
-  readonly values: Place;
+  readonly keys: Location;
+  readonly values: Location;
 }
 
 /**
- * Takes memory for a sequence.
+ * Allocates the caches of a sequence.
  *
- * @throws BitNetError OUT_OF_MEMORY if it does not fit; nothing stays taken then.
+ * @param options.contextLength positions, at least 1.
+ * @throws BitNetError OUT_OF_MEMORY if it does not fit; nothing stays allocated then.
  */
 export function allocateCache(
   memories: Memories,
   model: Model,
-  { id, contextLength }: { readonly id: number; readonly contextLength: number },
+  options: { readonly id: number; readonly contextLength: number },
 ): CachePlan {
+  const { id, contextLength } = options;
   const bytes = model.sizes.kvHeads * contextLength * paddedHeadSize(model.sizes) * 2;
-  const taken: Place[] = [];
-  const take = (region: number): Place => {
-    const place = {
+  const taken: Location[] = [];
+  const take = (region: number): Location => {
+    const location = {
       region,
       address: memories.allocate(region, bytes, `a KV cache of ${contextLength} tokens`),
     };
-    taken.push(place);
-    return place;
+    taken.push(location);
+    return location;
   };
   try {
     const layers = model.layers.map(({ region }) => ({ keys: take(region), values: take(region) }));
     return { id, contextLength, layers };
   } catch (error) {
-    for (const place of taken) memories.free(place.region, place.address);
+    for (const location of taken) memories.free(location.region, location.address);
     throw error;
   }
 }
 
-/** Gives back everything that a plan holds. */
+/** Frees everything that a plan holds. */
 export function freeCache(memories: Memories, plan: CachePlan): void {
   for (const { keys, values } of plan.layers) {
-    for (const place of [keys, values]) memories.free(place.region, place.address);
+    for (const location of [keys, values]) memories.free(location.region, location.address);
   }
 }

@@ -1,115 +1,161 @@
-import type { Operations, ZeroWatch } from "./operations.js";
-import type { WorkBuffers } from "./work-plan.js";
+import type { Projection } from "../model/model.js";
+import { layoutOf } from "../packing/layouts/index.js";
+import type { Operations } from "./operations.js";
+import { type Buffer, inputOf, type WorkBuffers } from "./work-plan.js";
+import type { WorkerContext } from "./worker-context.js";
 
-/** How many values of a layer were zero, and of how many. */
+/** Zeros among the values of a layer that sparse matmuls can skip. */
 export interface LayerZeros {
+  /** relu(gate)² · up: where it is zero, nothing depends on that row of `up`. */
   readonly gated: readonly [zeros: number, of: number];
+  /** int8 inputs of `down`: where one is zero, nothing depends on that column of `down`. */
   readonly downInputs: readonly [zeros: number, of: number];
 }
 
-/** What one member measured in a pass. */
+/** One worker's measurements of a pass. */
 export interface Profile {
-  /** Milliseconds in each operation, waiting for the others included. */
+  /** Milliseconds in each operation, including its waits for other workers. */
   readonly spent: Readonly<Record<string, number>>;
-  /** By layer, of models with a squared relu. */
+  /** By layer, for models with a squared relu. */
   readonly zeros: readonly LayerZeros[];
 }
 
-/** Operations of a graph, with the name of the matrix they multiply where they multiply one. */
+/** Operations that measure themselves. */
 export interface ProfiledOperations {
   readonly operations: Operations;
-  /** What has been measured since the last call. */
+  /** The measurements since the last call. */
   take(): Profile;
 }
 
-/** The same operations, with a clock around each: about a tenth of a microsecond per operation. */
-export function profileOperations(inner: Operations, zeros?: ZeroCount): ProfiledOperations {
-  let spent: Record<string, number> = {};
-  let work: WorkBuffers | undefined;
-  let counted = 0;
-  const add = (name: string, ms: number): void => {
-    spent[name] = (spent[name] ?? 0) + ms;
-  };
-  function timed<A extends unknown[], R>(name: string, call: (...args: A) => R): (...args: A) => R {
-    return (...args) => {
-      const counting = zeros?.ms ?? 0;
-      const begin = performance.now();
-      const result = call(...args);
-      const end = performance.now();
-      add(name, end - begin - ((zeros?.ms ?? 0) - counting));
-      return result;
-    };
-  }
+/** Wraps operations with a clock, which costs about 0.1 µs per operation, and on request with a count of zeros. */
+export function profileOperations(
+  operations: Operations,
+  worker: WorkerContext,
+  { countZeros }: { readonly countZeros: boolean },
+): ProfiledOperations {
+  const spent = new Map<string, number>();
+  const add = (name: string, ms: number): void => void spent.set(name, (spent.get(name) ?? 0) + ms);
+  const timed = timeOperations(operations, add);
+  const zeros = countZeros ? countLayerZeros(timed, worker) : undefined;
   return {
-    operations: {
-      begin: inner.begin,
-      buffers(plan, region): WorkBuffers {
-        work = inner.buffers(plan, region);
-        return work;
-      },
-      embed: timed("embedding", inner.embed),
-      move: timed("moving between memories", inner.move),
-      project: timed("query, key, value", inner.project),
-      scale: timed("embedding", inner.scale),
-      projectAndAdd(x, projection, out): void {
-        timed(x === work?.gate ? "down" : "attention output", inner.projectAndAdd)(x, projection, out);
-      },
-      projectGated: timed("gate and up", inner.projectGated),
-      normHeads: timed("norms of heads", inner.normHeads),
-      rotateAndCache: timed("rotary embedding, cache", inner.rotateAndCache),
-      attend: timed("attention", inner.attend),
-      normalize: timed("last norm", inner.normalize),
-      head: timed("output head", inner.head),
-      screen: timed("output head", inner.screen),
-      softmaxTotals: timed("probabilities", inner.softmaxTotals),
-    },
+    operations: zeros?.operations ?? timed,
     take(): Profile {
-      if (zeros !== undefined) {
-        add("counting zeros, for this profile", zeros.ms - counted);
-        counted = zeros.ms;
-      }
-      const profile = { spent, zeros: zeros?.take() ?? [] };
-      spent = {};
+      const counted = zeros?.take();
+      if (counted !== undefined) add("counting zeros, for this profile", counted.ms);
+      const profile = { spent: Object.fromEntries(spent), zeros: counted?.layers ?? [] };
+      spent.clear();
       return profile;
     },
   };
 }
 
-/** Counts the zeros of layers, which come one after another in a pass. */
-export interface ZeroCount extends ZeroWatch {
-  /** Milliseconds that counting has taken so far. */
-  readonly ms: number;
-  /** What has been counted since the last call. */
-  take(): readonly LayerZeros[];
-}
-
-export function createZeroCount(): ZeroCount {
-  let layers: { gated: [number, number]; downInputs: [number, number] }[] = [];
-  let ms = 0;
-  function count(values: Int8Array | Float32Array, into: [number, number] | undefined): void {
-    const begin = performance.now();
-    let zeros = 0;
-    for (const value of values) if (value === 0) zeros += 1;
-    if (into !== undefined) {
-      into[0] += zeros;
-      into[1] += values.length;
-    }
-    ms += performance.now() - begin;
+/** The same operations with a clock around each. */
+function timeOperations(inner: Operations, add: (name: string, ms: number) => void): Operations {
+  let work: WorkBuffers | undefined;
+  function timed<A extends unknown[], R>(name: string, call: (...args: A) => R): (...args: A) => R {
+    return (...args) => {
+      const begin = performance.now();
+      const result = call(...args);
+      add(name, performance.now() - begin);
+      return result;
+    };
   }
   return {
-    get ms() {
-      return ms;
+    begin: inner.begin,
+    buffers(plan, region): WorkBuffers {
+      work = inner.buffers(plan, region);
+      return work;
     },
-    gated(values): void {
-      layers.push({ gated: [0, 0], downInputs: [0, 0] });
-      count(values, layers.at(-1)?.gated);
+    embed: timed("embedding", inner.embed),
+    move: timed("moving between memories", inner.move),
+    project: timed("query, key, value", inner.project),
+    scale: timed("embedding", inner.scale),
+    projectAndAdd(x, projection, out): void {
+      timed(x === work?.gate ? "down" : "attention output", inner.projectAndAdd)(x, projection, out);
     },
-    downInputs(values): void {
-      count(values, layers.at(-1)?.downInputs);
+    projectGated: timed("gate and up", inner.projectGated),
+    normHeads: timed("norms of heads", inner.normHeads),
+    rotateAndCache: timed("rotary embedding, cache", inner.rotateAndCache),
+    attend: timed("attention", inner.attend),
+    normalize: timed("last norm", inner.normalize),
+    head: timed("output head", inner.head),
+    screen: timed("output head", inner.screen),
+    softmaxTotals: timed("probabilities", inner.softmaxTotals),
+  };
+}
+
+/** The zeros of layers, one layer after another, and the time to count them. */
+interface CountedZeros {
+  readonly layers: readonly LayerZeros[];
+  readonly ms: number;
+}
+
+/** The same operations; worker 0 counts zeros behind them, and all workers wait for it. */
+function countLayerZeros(
+  inner: Operations,
+  worker: WorkerContext,
+): { readonly operations: Operations; take(): CountedZeros } {
+  let layers: { gated: [number, number]; downInputs: [number, number] }[] = [];
+  let ms = 0;
+  let work: WorkBuffers | undefined;
+  let tokens = 0;
+
+  function count(values: Int8Array | Float32Array, into: [number, number] | undefined): void {
+    let zeros = 0;
+    for (const value of values) if (value === 0) zeros += 1;
+    if (into === undefined) return;
+    into[0] += zeros;
+    into[1] += values.length;
+  }
+
+  function countDownInputs(x: Buffer, { matrix }: Projection): void {
+    const { inputFormat, sparse } = layoutOf(matrix);
+    if (work === undefined || inputFormat === undefined || sparse === undefined) return;
+    const { input } = inputOf(work, tokens, worker.index);
+    const { buffer, byteOffset } = worker.bytes(x.region);
+    const values = byteOffset + (input.quantized[inputFormat.name]?.values ?? 0);
+    const stride = inputFormat.valueBytes(matrix.cols);
+    for (let t = 0; t < tokens; t += 1)
+      count(new Int8Array(buffer, values + t * stride, matrix.cols), layers.at(-1)?.downInputs);
+  }
+
+  /** Other workers must not overwrite the values meanwhile. */
+  function alone(call: () => void): void {
+    const begin = performance.now();
+    if (worker.index === 0) call();
+    worker.barrier();
+    ms += performance.now() - begin;
+  }
+
+  return {
+    operations: {
+      ...inner,
+      begin(plan, segments): void {
+        tokens = segments.reduce((sum, segment) => sum + segment.tokens, 0);
+        inner.begin(plan, segments);
+      },
+      buffers(plan, region): WorkBuffers {
+        work = inner.buffers(plan, region);
+        return work;
+      },
+      projectGated(x, norm, gate, up): void {
+        inner.projectGated(x, norm, gate, up);
+        alone(() => {
+          const { region, address, cols } = gate[1];
+          const { buffer, byteOffset } = worker.bytes(region);
+          layers.push({ gated: [0, 0], downInputs: [0, 0] });
+          count(new Float32Array(buffer, byteOffset + address, tokens * cols), layers.at(-1)?.gated);
+        });
+      },
+      projectAndAdd(x, projection, out): void {
+        inner.projectAndAdd(x, projection, out);
+        if (x === work?.gate) alone(() => countDownInputs(x, projection));
+      },
     },
-    take(): readonly LayerZeros[] {
-      const counted = layers;
+    take(): CountedZeros {
+      const counted = { layers, ms };
       layers = [];
+      ms = 0;
       return counted;
     },
   };

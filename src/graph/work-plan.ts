@@ -1,113 +1,126 @@
 import { BitNetError } from "../errors.js";
-import { attentionPositions, attentionScratchBytes, productScratchBytes } from "../wasm/kernels.js";
-import type { Allocator, Memories, Place } from "../wasm/memory.js";
 import { paddedHeadSize } from "../model/context-length.js";
-import { allocateQuantized, type QuantizedInput } from "../packing/input-forms.js";
 import type { Model } from "../model/model.js";
-import { sparseScratchBytes } from "./sparse-products.js";
+import { allocateQuantized, type InputFormat, type QuantizedInput } from "../packing/input-formats.js";
+import { attentionPositions, attentionScratchBytes, matmulScratchBytes } from "../wasm/kernels.js";
+import type { Allocator, Location, Memories } from "../wasm/memory.js";
 
-/** Tokens evaluated in one pass over the weights: enough to make prompts cheap, few enough to stay in the second-level cache. */
+/** Default tokens of a pass: enough to make prompts cheap, few enough to stay in the second-level cache. */
 export const batchTokens = 64;
-/** Usual block of logits kept at once; a pass that gives the logits of all its tokens takes no more than fit. */
+/** Default bytes of the logits buffer: a pass that gives the logits of all its tokens takes no more than fit. */
 const logitsBytes = 16 << 20;
+/** Up to this many tokens, every worker normalizes and quantizes for itself, without a barrier. */
+const ownTokens = 4;
 
 /** A matrix [tokens, cols] of f32 in wasm memory, rows `cols · 4` bytes apart. */
-export interface Buffer extends Place {
+export interface Buffer extends Location {
   readonly cols: number;
 }
 
-/** Where the numbers of a pass lie while it runs: plain data that every thread of the team gets a copy of. */
+/** Where the numbers of a pass lie. Plain data for every worker. */
 export interface WorkPlan {
   readonly id: number;
-  /** Positions of the longest sequence that passes may hold. */
+  /** Positions of the longest sequence in a pass. */
   readonly contextLength: number;
-  /** Most tokens of one pass. */
+  /** Maximum tokens of a pass. */
   readonly batchTokens: number;
-  /** Working buffers by region; undefined for regions that no layer and no head is in. */
+  /** Working buffers by region; undefined for regions without a layer, the embedding or the head. */
   readonly work: readonly (WorkBuffers | undefined)[];
-  /** A row for each token whose logits a pass may give. */
+  /** [rows, vocabulary], one row for each token whose logits a pass gives. */
   readonly logits: LogitsBuffer;
-  /** Largest logit and sum of each such row, {f64, f64}, in the same region. */
-  readonly softmaxTotals: Place;
-  /** {lower, upper} f32 of each block of rows of a screened head, for each such row; in the same region. */
-  readonly screenBlocks: Place;
+  /** [rows] {f64 maximum, f64 sum}, as `logits` and in the same region. */
+  readonly softmaxTotals: Location;
+  /** [rows, screenBlockCount(vocabulary)] {f32 lower, f32 upper}, as `logits` and in the same region. */
+  readonly screenBlocks: Location;
 }
 
-/** Rows of an output head that are screened together; a power of two, as the kernel has it. */
+/** Rows of an output head that are screened together: a power of two, as in the kernel. */
 export const screenBlockRows = 64;
 
-/** Blocks of a head of so many rows. */
+/** Blocks of a head of `rows` rows. */
 export function screenBlockCount(rows: number): number {
   return Math.ceil(rows / screenBlockRows);
 }
 
-/** The bytes of one row's largest logit and sum. */
+/** Bytes of one row of `softmaxTotals`. */
 export const softmaxTotalsBytes = 16;
 
+/** Logits [rows, cols]. */
 export interface LogitsBuffer extends Buffer {
+  /** Maximum rows of a pass. */
   readonly rows: number;
 }
 
-/** Activations, one set per region; those of one pass at a time. */
+/** The activations of one pass in one region. */
 export interface WorkBuffers {
   /** The residual stream [tokens, width]. */
   readonly x: Buffer;
+  /** [tokens, heads · headSize] */
   readonly query: Buffer;
+  /** [tokens, kvHeads · headSize] */
   readonly key: Buffer;
+  /** [tokens, kvHeads · headSize] */
   readonly value: Buffer;
+  /** Attention's output [tokens, heads · headSize]. */
   readonly attended: Buffer;
-  /** The same four for heads of whole vectors, where the model's are not. */
+  /** Undefined unless heads are padded. */
   readonly padded: PaddedHeads | undefined;
+  /** [tokens, feedForward] */
   readonly gate: Buffer;
+  /** [tokens, feedForward] */
   readonly up: Buffer;
-  /** What a projection gives that is normalized before it is added to x; no columns where no projection is. */
+  /** [tokens, width], for outputs that are normalized before they are added to x; [tokens, 0] without such norms. */
   readonly projected: Buffer;
-  /** Inputs of a projection, written by the team together: normed f32 and quantized rows, and their records. */
+  /** Inputs of a projection [tokens, maximum input], written by all workers together. */
   readonly shared: ProjectionInput;
-  /** The same for each member's own use, for few tokens. */
+  /** For each worker inputs [ownTokens, maximum input] for itself. */
   readonly own: readonly ProjectionInput[];
-  /** Each member's lists of what is not zero, and sums (graph/sparse-products). */
-  readonly sparse: readonly Place[];
-  /** Each member's scratch for attention: four heads' queries and scores. */
-  readonly attention: readonly Place[];
+  /** For each worker `sparseScratchBytes`: a u32 list [feedForward] of non-zeros, and sums [width]. */
+  readonly sparse: readonly Location[];
+  /** For each worker scratch of attention: queries [4, paddedHeadSize] and scores [4, contextLength]. */
+  readonly attention: readonly Location[];
 }
 
-/** Heads filled up with zeros. */
+/** Heads padded with zeros to whole vectors. */
 export interface PaddedHeads {
+  /** [tokens, heads · paddedHeadSize] */
   readonly query: Buffer;
+  /** [tokens, kvHeads · paddedHeadSize] */
   readonly key: Buffer;
+  /** [tokens, kvHeads · paddedHeadSize] */
   readonly value: Buffer;
+  /** [tokens, heads · paddedHeadSize] */
   readonly attended: Buffer;
 }
 
-/** Rows of a projection's input as kernels want them. */
+/** Addresses of rows of a projection's input. */
 export interface ProjectionInput {
-  /** f32 rows, `cols · 4` bytes apart. */
+  /** f32 [tokens, cols], rows `cols · 4` bytes apart. */
   readonly normed: number;
-  /** The same rows in every quantized form that a matrix of the model wants. */
+  /** The same rows in each input format of the model's matrices. */
   readonly quantized: QuantizedInput;
-  /** What a call of a product wants for its own; each member uses that of its own input. */
+  /** `matmulScratchBytes`, in a worker's own input for its matmuls. */
   readonly scratch: number;
 }
 
-/** Tokens for which every member normalizes and quantizes on its own rather than share the work and wait for one another. */
-const ownTokens = 4;
+/** A worker's view of the input of a projection. */
+export interface InputView {
+  readonly input: ProjectionInput;
+  /** Whether the worker has the input for itself and computes all of it. */
+  readonly alone: boolean;
+}
 
-/** The input of a projection of so many rows, as a member sees it; each member's own is the same where it has its own. */
-export function inputOf(
-  work: WorkBuffers,
-  rows: number,
-  member: number,
-): { readonly input: ProjectionInput; readonly alone: boolean } {
+/** The input of a projection of `rows` rows for one worker. */
+export function inputOf(work: WorkBuffers, rows: number, worker: number): InputView {
   const alone = rows <= ownTokens;
-  const input = alone ? work.own[member] : work.shared;
-  if (input === undefined) throw new RangeError("more members than there are buffers for");
+  const input = alone ? work.own[worker] : work.shared;
+  if (input === undefined) throw new RangeError("more workers than there are buffers for");
   return { input, alone };
 }
 
-/** What of a model decides how much memory its passes take, and where. */
-export interface WorkModel extends Pick<Model, "sizes" | "headRegion" | "embeddingRegion" | "inputForms"> {
-  /** Whatever there is of a screen of the head. */
+/** The parts of a model that decide the bytes and the regions of its buffers. */
+export interface WorkModel extends Pick<Model, "sizes" | "headRegion" | "embeddingRegion"> {
+  /** Undefined unless the head is screened. */
   readonly screen: object | undefined;
   readonly layers: readonly {
     readonly region: number;
@@ -116,28 +129,29 @@ export interface WorkModel extends Pick<Model, "sizes" | "headRegion" | "embeddi
   }[];
 }
 
+export interface WorkOptions {
+  readonly id: number;
+  /** Positions of the longest sequence, at least 1. */
+  readonly contextLength: number;
+  /** Number of workers. */
+  readonly workers: number;
+  /** The input formats of the model's matrices. */
+  readonly inputFormats: Iterable<InputFormat>;
+  /** Maximum tokens of a pass. Default: 64, or `contextLength` if that is less. */
+  readonly tokens?: number | undefined;
+  /** Maximum tokens of a pass whose logits it gives. Default: as many as fit 16 MiB, at most `tokens`. */
+  readonly logitRows?: number | undefined;
+}
+
 /**
- * Takes memory to compute passes in.
+ * Allocates the buffers of passes.
  *
- * @param options.members threads of the team.
- * @param options.tokens most tokens of one pass; left out, what is usual.
- * @param options.logitRows most tokens whose logits a pass gives; left out, as many as fit a buffer of a usual size.
- * @throws BitNetError OUT_OF_MEMORY if it does not fit; nothing stays taken then.
+ * @throws BitNetError OUT_OF_MEMORY if they do not fit; nothing stays allocated then.
  */
-export function allocateWork(
-  memories: Allocator,
-  model: WorkModel,
-  options: {
-    readonly id: number;
-    readonly contextLength: number;
-    readonly members: number;
-    readonly tokens?: number | undefined;
-    readonly logitRows?: number | undefined;
-  },
-): WorkPlan {
-  const { id, contextLength, members } = options;
-  const { width, feedForward, heads, kvHeads, headSize, vocabSize } = model.sizes;
-  const taken: Place[] = [];
+export function allocateWork(memories: Allocator, model: WorkModel, options: WorkOptions): WorkPlan {
+  const { id, contextLength } = options;
+  const { vocabSize } = model.sizes;
+  const taken: Location[] = [];
   const take = (region: number, bytes: number, purpose = "working buffers"): number => {
     const address = memories.allocate(region, bytes, purpose);
     taken.push({ region, address });
@@ -146,54 +160,16 @@ export function allocateWork(
   const tokens = options.tokens ?? Math.min(batchTokens, contextLength);
   const fitting = Math.max(1, Math.min(tokens, Math.floor(logitsBytes / (vocabSize * 4))));
   const logitRows = options.logitRows ?? fitting;
-  const hasOutputNorms = model.layers.some(({ output, down }) => output.outputNorm ?? down.outputNorm);
-  const padded = paddedHeadSize(model.sizes);
-  const widest = Math.max(width, heads * headSize, feedForward);
-  const input = (region: number, count: number): ProjectionInput => ({
-    normed: take(region, count * widest * 4),
-    quantized: allocateQuantized(model.inputForms, count, widest, (bytes) => take(region, bytes)),
-    scratch: take(region, productScratchBytes),
-  });
-  const workBuffers = (region: number): WorkBuffers => {
-    const buffer = (cols: number): Buffer => ({ region, cols, address: take(region, tokens * cols * 4) });
-    return {
-      x: buffer(width),
-      query: buffer(heads * headSize),
-      key: buffer(kvHeads * headSize),
-      value: buffer(kvHeads * headSize),
-      attended: buffer(heads * headSize),
-      padded:
-        padded === headSize
-          ? undefined
-          : {
-              query: buffer(heads * padded),
-              key: buffer(kvHeads * padded),
-              value: buffer(kvHeads * padded),
-              attended: buffer(heads * padded),
-            },
-      gate: buffer(feedForward),
-      up: buffer(feedForward),
-      projected: buffer(hasOutputNorms ? width : 0),
-      shared: input(region, tokens),
-      own: Array.from({ length: members }, () => input(region, Math.min(ownTokens, tokens))),
-      sparse: Array.from({ length: members }, () => ({
-        region,
-        address: take(region, sparseScratchBytes(width, feedForward), "working buffers"),
-      })),
-      attention: Array.from({ length: members }, () => ({
-        region,
-        address: take(region, attentionScratchBytes(padded, attentionPositions(contextLength))),
-      })),
-    };
-  };
+  const regions = new Set([
+    ...model.layers.map((layer) => layer.region),
+    model.headRegion,
+    model.embeddingRegion,
+  ]);
   try {
-    const regions = new Set([
-      ...model.layers.map((layer) => layer.region),
-      model.headRegion,
-      model.embeddingRegion,
-    ]);
-    const work = memories.regions.map((region) =>
-      regions.has(region.index) ? workBuffers(region.index) : undefined,
+    const work = memories.regions.map(({ index }) =>
+      regions.has(index)
+        ? workBuffers(model, { ...options, tokens, region: index }, (bytes) => take(index, bytes))
+        : undefined,
     );
     const region = model.headRegion;
     const address = take(region, logitRows * vocabSize * 4, "logits");
@@ -203,17 +179,68 @@ export function allocateWork(
     const screenBlocks = { region, address: take(region, logitRows * blockBytes, "logits") };
     return { id, contextLength, batchTokens: tokens, work, logits, softmaxTotals, screenBlocks };
   } catch (error) {
-    for (const place of taken) memories.free(place.region, place.address);
+    for (const { region, address } of taken) memories.free(region, address);
     throw error;
   }
 }
 
-/** Gives back everything that a plan holds. */
+/** Allocates one region's buffers. */
+function workBuffers(
+  model: WorkModel,
+  options: WorkOptions & { readonly tokens: number; readonly region: number },
+  take: (bytes: number) => number,
+): WorkBuffers {
+  const { tokens, region, contextLength, inputFormats } = options;
+  const { width, feedForward, heads, kvHeads, headSize } = model.sizes;
+  const padded = paddedHeadSize(model.sizes);
+  const hasOutputNorms = model.layers.some(({ output, down }) => output.outputNorm ?? down.outputNorm);
+  const maxInput = Math.max(width, heads * headSize, feedForward);
+  const buffer = (cols: number): Buffer => ({ region, cols, address: take(tokens * cols * 4) });
+  const input = (rows: number): ProjectionInput => ({
+    normed: take(rows * maxInput * 4),
+    quantized: allocateQuantized(inputFormats, { tokens: rows, cols: maxInput }, take),
+    scratch: take(matmulScratchBytes),
+  });
+  const forEachWorker = <T>(make: () => T): readonly T[] => Array.from({ length: options.workers }, make);
+  return {
+    x: buffer(width),
+    query: buffer(heads * headSize),
+    key: buffer(kvHeads * headSize),
+    value: buffer(kvHeads * headSize),
+    attended: buffer(heads * headSize),
+    padded:
+      padded === headSize
+        ? undefined
+        : {
+            query: buffer(heads * padded),
+            key: buffer(kvHeads * padded),
+            value: buffer(kvHeads * padded),
+            attended: buffer(heads * padded),
+          },
+    gate: buffer(feedForward),
+    up: buffer(feedForward),
+    projected: buffer(hasOutputNorms ? width : 0),
+    shared: input(tokens),
+    own: forEachWorker(() => input(Math.min(ownTokens, tokens))),
+    sparse: forEachWorker(() => ({ region, address: take(sparseScratchBytes(width, feedForward)) })),
+    attention: forEachWorker(() => ({
+      region,
+      address: take(attentionScratchBytes(padded, attentionPositions(contextLength))),
+    })),
+  };
+}
+
+/** Bytes for a list of rows or columns, and for the sums of the rows of `down`. */
+function sparseScratchBytes(width: number, feedForward: number): number {
+  return feedForward * 4 + 16 + width * 6;
+}
+
+/** Frees everything that a plan holds. */
 export function freeWork(memories: Memories, plan: WorkPlan): void {
-  const places: Place[] = [plan.logits, plan.softmaxTotals, plan.screenBlocks];
+  const locations: Location[] = [plan.logits, plan.softmaxTotals, plan.screenBlocks];
   plan.work.forEach((work, region) => {
     if (work === undefined) return;
-    places.push(
+    locations.push(
       work.x,
       work.query,
       work.key,
@@ -228,13 +255,13 @@ export function freeWork(memories: Memories, plan: WorkPlan): void {
     );
     for (const input of [work.shared, ...work.own]) {
       const quantized = Object.values(input.quantized).flatMap(({ values, records }) => [values, records]);
-      for (const address of [input.normed, ...quantized, input.scratch]) places.push({ region, address });
+      for (const address of [input.normed, ...quantized, input.scratch]) locations.push({ region, address });
     }
   });
-  for (const place of places) memories.free(place.region, place.address);
+  for (const { region, address } of locations) memories.free(region, address);
 }
 
-/** The working buffers of a region that a plan has buffers in. */
+/** The working buffers of a region. @throws BitNetError WORKER_FAILED if the plan has none there. */
 export function workOf(plan: WorkPlan, region: number): WorkBuffers {
   const work = plan.work[region];
   if (work === undefined) throw new BitNetError("WORKER_FAILED", `A pass has no buffers in memory ${region}`);

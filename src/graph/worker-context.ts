@@ -1,35 +1,27 @@
-import type { GroupSize, Kernels, MatmulTernaryGroups, TernaryForm } from "../wasm/kernels.js";
+import type { MatmulKernels } from "../packing/layouts/layout.js";
+import type { Kernels } from "../wasm/kernels.js";
 
-/** What one thread of the team is and has. */
-export interface Member {
+/** A worker's share of the team, and its kernels. */
+export interface WorkerContext extends MatmulKernels {
   /** 0 … count − 1. */
   readonly index: number;
   readonly count: number;
-  /** This thread's kernels over a region. */
-  kernels(region: number): Kernels;
-  /** The ternary product over a region, in the form that is fastest here. */
-  ternaryProduct(region: number): Kernels["matmul_ternary_i8_plain"];
-  /** The same for weights in groups. */
-  ternaryGroupsProduct(region: number, size: GroupSize): MatmulTernaryGroups;
-  /** The kernels to take products of lists of rows from, and the form of the product that is fastest here. */
-  sparseKernels(region: number): Kernels;
-  readonly form: TernaryForm;
-  /** The kernels to take attention from. */
+  /** The kernels that run attention. */
   attentionKernels(region: number): Kernels;
-  /** The bytes of a region, for moving rows between regions. */
+  /** The bytes of a region. */
   bytes(region: number): Uint8Array;
-  /** Returns when all members have called it. @throws if the team is broken. */
+  /** Returns when all workers have called it. @throws Error if a worker of the team has failed. */
   barrier(): void;
 }
 
-/** [begin, end) of `count` things for a member, in multiples of `granule`; ranges follow one another without gaps. */
+/** A worker's range [begin, end) of `count` items, in multiples of `granule`. The workers' ranges have no gaps. */
 export function share(
   count: number,
-  member: { readonly index: number; readonly count: number },
+  worker: { readonly index: number; readonly count: number },
   granule = 1,
 ): [number, number] {
   const granules = Math.ceil(count / granule);
-  const begin = Math.floor((granules * member.index) / member.count) * granule;
-  const end = Math.floor((granules * (member.index + 1)) / member.count) * granule;
+  const begin = Math.floor((granules * worker.index) / worker.count) * granule;
+  const end = Math.floor((granules * (worker.index + 1)) / worker.count) * granule;
   return [Math.min(begin, count), Math.min(end, count)];
 }

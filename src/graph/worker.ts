@@ -1,239 +1,161 @@
-// What each thread of a model's team runs: it keeps copies of the model and of where passes compute, and runs `forward` when told.
+// The script of each worker of a model's team. It keeps copies of the model and of the plans of passes, and runs jobs.
 import { isMainThread, parentPort } from "node:worker_threads";
-import type { PackHalvesWork } from "../packing/screen.js";
-import { instantiateKernels } from "../wasm/kernel-build.js";
-import { type Kernels, ternaryGroupsKernel, ternaryKernel } from "../wasm/kernels.js";
-import { type MemberAnswer, type MemberRegion, type MemberStart, waitForTeam } from "../wasm/team.js";
-import { type CacheCopy, copyPositions } from "./copy-kv-cache.js";
-import type { CachePlan } from "./kv-cache.js";
-import { type Batch, forward, type Segment } from "./forward.js";
-import type { Model } from "../model/model.js";
-import type { CachedSegment } from "./attention.js";
-import { type Member, share } from "./worker-context.js";
-import { createOperations, type Operations } from "./operations.js";
-import { createZeroCount, type Profile, type ProfiledOperations, profileOperations } from "./profile.js";
 import { weightRanges } from "../model/bytes-per-token.js";
+import type { Model } from "../model/model.js";
+import { waitForJob, type WorkerAnswer, type WorkerStart } from "../wasm/team.js";
+import type { CachedSegment, Segment } from "./batch.js";
+import { copyPositions } from "./copy-kv-cache.js";
+import { forward } from "./forward.js";
+import type { CachePlan } from "./kv-cache.js";
+import { createOperations, type Operations } from "./operations.js";
+import { type Profile, type ProfiledOperations, profileOperations } from "./profile.js";
 import type { WorkPlan } from "./work-plan.js";
+import { share } from "./worker-context.js";
+import { createWorkerKernels, type WorkerKernels } from "./worker-kernels.js";
+import type {
+  CopyCacheJob,
+  ForwardJob,
+  PackHalvesJob,
+  ReadWeightsJob,
+  WorkerJob,
+  WorkerMessage,
+} from "./worker-messages.js";
 
-/** What the owner of a team tells its members, besides the team's own messages. */
-export type MemberMessage =
-  | MemberStart
-  | MemberRegion
-  | { readonly kind: "model"; readonly model: Model }
-  | { readonly kind: "work"; readonly plan: WorkPlan }
-  | { readonly kind: "cache"; readonly plan: CachePlan }
-  | { readonly kind: "forget"; readonly what: "work" | "cache"; readonly id: number }
-  | MeetJob
-  | PackHalvesJob
-  | ReadWeightsJob
-  | CopyCacheJob
-  | ForwardJob;
-
-/** A piece of the output head to pack, by rows. */
-export interface PackHalvesJob {
-  readonly kind: "packHalves";
-  readonly job: number;
-  readonly work: PackHalvesWork;
-}
-
-/** Done when every member has started and knows the memories: the first pass then pays for nothing but itself. */
-export interface MeetJob {
-  readonly kind: "meet";
-  readonly job: number;
-}
-
-/** Reads the weights of a generated token, `times` times: for measuring. */
-export interface ReadWeightsJob {
-  readonly kind: "readWeights";
-  readonly job: number;
-  readonly times: number;
-}
-
-/** Part of a sequence to copy into another's cache. */
-export interface CopyCacheJob {
-  readonly kind: "copyCache";
-  readonly job: number;
-  readonly copy: CacheCopy;
-}
-
-/** One pass over a batch. */
-export interface ForwardJob {
-  readonly kind: "forward";
-  readonly job: number;
-  /** Id of the buffers to compute in. */
-  readonly work: number;
-  readonly batch: Batch;
+/** A worker after its start. */
+interface Worker {
+  receive(message: Exclude<WorkerMessage, WorkerStart>): void;
 }
 
 if (!isMainThread && parentPort !== null) listen(parentPort);
 
 function listen(port: NonNullable<typeof parentPort>): void {
-  const memories: WebAssembly.Memory[] = [];
-  const instances: (Kernels | undefined)[] = [];
-  const wideInstances: (Kernels | undefined)[] = [];
-  const plans = { work: new Map<number, WorkPlan>(), cache: new Map<number, CachePlan>() };
-  let start: MemberStart | undefined;
-  let model: Model | undefined;
-  let ops: Operations | undefined;
-  let profiled: ProfiledOperations | undefined;
-
-  const answer = (message: MemberAnswer<Profile>): void => port.postMessage(message);
-
-  function kernelsOf(region: number): Kernels {
-    const memory = memories[region];
-    if (start === undefined || memory === undefined) throw new Error(`memory ${region} is not known here`);
-    return (instances[region] ??= instantiateKernels(start.module, memory));
-  }
-
-  /** The kernels of the copy that runs 256 bits wide, where there is one: for what was tested in it. */
-  function wideKernelsOf(region: number): Kernels {
-    const memory = memories[region];
-    const wide = start?.product.wideModule;
-    if (wide === undefined || memory === undefined) return kernelsOf(region);
-    return (wideInstances[region] ??= instantiateKernels(wide, memory));
-  }
-
-  function memberOf(own: MemberStart): Member {
-    const { index, count, product } = own;
-    return {
-      index,
-      count,
-      kernels: kernelsOf,
-      ternaryProduct: (region) => ternaryKernel(wideKernelsOf(region), product.form),
-      sparseKernels: wideKernelsOf,
-      form: product.form,
-      ternaryGroupsProduct: (region, size) => ternaryGroupsKernel(wideKernelsOf(region), product.form, size),
-      attentionKernels: product.wideAttention ? wideKernelsOf : kernelsOf,
-      bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
-      barrier(): void {
-        waitForTeam(kernelsOf(0), own);
-      },
-    };
-  }
-
-  function meet({ job }: MeetJob): void {
-    if (start === undefined) throw new Error("told to meet before being started");
-    for (const region of memories.keys()) {
-      kernelsOf(region);
-      wideKernelsOf(region);
-    }
-    memberOf(start).barrier();
-    if (start.index === 0) answer({ kind: "done", job });
-  }
-
-  function packHalves({ job, work }: PackHalvesJob): void {
-    if (start === undefined) throw new Error("told to pack before being started");
-    const member = memberOf(start);
-    const [begin, end] = share(work.rows, member);
-    const scratch = work.scratch[member.index] ?? 0;
-    const { halves, cols, output, records, bounds } = work;
-    const largest = kernelsOf(work.region).pack_halves_i8(
-      halves,
-      cols,
-      begin,
-      end,
-      scratch,
-      output,
-      records,
-      bounds,
-    );
-    new Float32Array(member.bytes(work.region).buffer, scratch, 1)[0] = largest;
-    member.barrier();
-    if (member.index === 0) answer({ kind: "done", job });
-  }
-
-  function cacheOf(id: number): CachePlan {
-    const cache = plans.cache.get(id);
-    if (cache === undefined) throw new Error("told to work on a sequence that is not known here");
-    return cache;
-  }
-
-  function copyCache({ job, copy }: CopyCacheJob): void {
-    if (start === undefined || model === undefined) throw new Error("told to copy before being set up");
-    const member = memberOf(start);
-    copyPositions(member, model.sizes, cacheOf(copy.from), cacheOf(copy.to), copy);
-    member.barrier();
-    if (member.index === 0) answer({ kind: "done", job });
-  }
-
-  function cached(segment: Segment): CachedSegment {
-    return { ...segment, cache: cacheOf(segment.cache) };
-  }
-
-  function readWeights({ job, times }: ReadWeightsJob): void {
-    if (start === undefined || model === undefined) throw new Error("told to read before being set up");
-    const member = memberOf(start);
-    for (let i = 0; i < times; i += 1) {
-      for (const { region, address, bytes } of weightRanges(model)) {
-        const [begin, end] = share(Math.floor(bytes / 64), member);
-        kernelsOf(region).sum_words(address + begin * 64, (end - begin) * 64);
-      }
-    }
-    member.barrier();
-    if (member.index === 0) answer({ kind: "done", job });
-  }
-
-  function run({ job, work, batch }: ForwardJob): void {
-    const plan = plans.work.get(work);
-    if (start === undefined || model === undefined || ops === undefined || plan === undefined)
-      throw new Error("told to work before being set up");
-    ops.begin(plan, batch.segments.map(cached));
-    waitForTeam(kernelsOf(0), start, true);
-    forward(model, plan, batch, ops);
-    if (start.index === 0) answer({ kind: "done", job, ...(profiled && { profile: profiled.take() }) });
-  }
-
-  function receive(message: MemberMessage): void {
-    switch (message.kind) {
-      case "start":
-        start = message;
-        return;
-      case "region":
-        memories[message.index] = message.memory;
-        return;
-      case "model":
-        if (start === undefined) throw new Error("given a model before being started");
-        ({ model } = message);
-        // Without a squared relu there are none to leave out.
-        const counts = start.profile && start.index === 0 && model.gate === "relu2";
-        const zeros = counts ? createZeroCount() : undefined;
-        ops = createOperations(model, memberOf(start), zeros);
-        if (start.profile) {
-          profiled = profileOperations(ops, zeros);
-          ops = profiled.operations;
-        }
-        return;
-      case "work":
-        plans.work.set(message.plan.id, message.plan);
-        return;
-      case "cache":
-        plans.cache.set(message.plan.id, message.plan);
-        return;
-      case "forget":
-        plans[message.what].delete(message.id);
-        return;
-      case "meet":
-        meet(message);
-        return;
-      case "packHalves":
-        packHalves(message);
-        return;
-      case "readWeights":
-        readWeights(message);
-        return;
-      case "copyCache":
-        copyCache(message);
-        return;
-      case "forward":
-        run(message);
-    }
-  }
-
-  port.on("message", (message: MemberMessage) => {
+  const answer = (message: WorkerAnswer<Profile>): void => port.postMessage(message);
+  let worker: Worker | undefined;
+  port.on("message", (message: WorkerMessage) => {
     try {
-      receive(message);
+      if (message.kind === "start") worker = createWorker(message, answer);
+      else if (worker === undefined) throw new Error(`received "${message.kind}" before "start"`);
+      else worker.receive(message);
     } catch (error) {
       answer({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
     }
   });
+}
+
+function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile>) => void): Worker {
+  const kernels = createWorkerKernels(start);
+  const { context } = kernels;
+  const plans = { work: new Map<number, WorkPlan>(), cache: new Map<number, CachePlan>() };
+  let loaded: { readonly model: Model; readonly operations: Operations } | undefined;
+  let profiled: ProfiledOperations | undefined;
+
+  function setModel(model: Model): void {
+    let operations = createOperations(model, context);
+    if (start.profile) {
+      // Only a squared relu has zeros to skip.
+      profiled = profileOperations(operations, context, { countZeros: model.gate === "relu2" });
+      ({ operations } = profiled);
+    }
+    loaded = { model, operations };
+  }
+
+  function requireLoaded(): { readonly model: Model; readonly operations: Operations } {
+    if (loaded === undefined) throw new Error("received a job before the model");
+    return loaded;
+  }
+
+  function planOf<P>(known: ReadonlyMap<number, P>, id: number): P {
+    const plan = known.get(id);
+    if (plan === undefined) throw new Error(`received a job with an unknown plan (${id})`);
+    return plan;
+  }
+
+  function runForward({ work, batch }: ForwardJob): void {
+    const { model, operations } = requireLoaded();
+    const plan = planOf(plans.work, work);
+    const cached = (segment: Segment): CachedSegment => ({
+      ...segment,
+      cache: planOf(plans.cache, segment.cache),
+    });
+    operations.begin(plan, batch.segments.map(cached));
+    waitForJob(context.kernels(0), start);
+    forward(model, plan, batch, operations);
+  }
+
+  function run(job: WorkerJob): void {
+    switch (job.kind) {
+      case "meet":
+        kernels.instantiateAll();
+        context.barrier();
+        return;
+      case "packHalves":
+        packHalves(kernels, job);
+        return;
+      case "readWeights":
+        readWeights(kernels, requireLoaded().model, job);
+        return;
+      case "copyCache":
+        copyCache(job);
+        return;
+      case "forward":
+        runForward(job);
+    }
+  }
+
+  function copyCache({ copy }: CopyCacheJob): void {
+    const [from, to] = [planOf(plans.cache, copy.from), planOf(plans.cache, copy.to)];
+    copyPositions(context, requireLoaded().model.sizes, { ...copy, from, to });
+    context.barrier();
+  }
+
+  return {
+    receive(message): void {
+      switch (message.kind) {
+        case "region":
+          kernels.addRegion(message.index, message.memory);
+          return;
+        case "model":
+          setModel(message.model);
+          return;
+        case "work":
+          plans.work.set(message.plan.id, message.plan);
+          return;
+        case "cache":
+          plans.cache.set(message.plan.id, message.plan);
+          return;
+        case "forget":
+          plans[message.what].delete(message.id);
+          return;
+        default: {
+          const { job } = message;
+          run(message);
+          if (start.index !== 0) return;
+          const profile = message.kind === "forward" ? profiled?.take() : undefined;
+          answer({ kind: "done", job, ...(profile && { profile }) });
+        }
+      }
+    },
+  };
+}
+
+/** Packs the worker's rows of a piece of the output head. */
+function packHalves({ context }: WorkerKernels, { work }: PackHalvesJob): void {
+  const { region, halves, cols, output, records, bounds } = work;
+  const [begin, end] = share(work.rows, context);
+  const scratch = work.scratch[context.index] ?? 0;
+  const kernels = context.kernels(region);
+  const largest = kernels.pack_halves_i8(halves, cols, begin, end, scratch, output, records, bounds);
+  new Float32Array(context.bytes(region).buffer, scratch, 1)[0] = largest;
+  context.barrier();
+}
+
+/** Reads the worker's share of the weights, cache line by cache line. */
+function readWeights({ context }: WorkerKernels, model: Model, { times }: ReadWeightsJob): void {
+  for (let i = 0; i < times; i += 1) {
+    for (const { region, address, bytes } of weightRanges(model)) {
+      const [begin, end] = share(Math.floor(bytes / 64), context);
+      context.kernels(region).sum_words(address + begin * 64, (end - begin) * 64);
+    }
+  }
+  context.barrier();
 }

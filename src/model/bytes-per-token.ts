@@ -1,29 +1,30 @@
-import { layouts, type PackedMatrix, type PackedVector } from "../packing/packed.js";
-import type { Place } from "../wasm/memory.js";
+import { layoutOf } from "../packing/layouts/index.js";
+import type { PackedMatrix, PackedVector } from "../packing/packed.js";
+import type { Location } from "../wasm/memory.js";
 import { kvBytesPerToken } from "./context-length.js";
-import type { Layer, Model, Projection } from "./model.js";
+import { type Layer, type Model, projectionsOf } from "./model.js";
 
 /**
- * What the team reads from memory to generate one token: what bounds its speed, since each weight is used once.
+ * Bytes that the team reads from memory to generate one token. They bound the speed, since each weight is used once.
  *
- * Left out are activations and logits, which stay in caches, the token's row of the embedding, and the few rows of the file
- * that a screened head scores: together below a thousandth.
+ * Activations and logits do not count, because they stay in caches. The token's row of the embedding and the few rows of the
+ * file that a screened head scores do not count either: they are less than 0.1 %.
  */
 export interface TokenBytes {
   /** Matrices and norms of all layers, and the norm after them. */
   readonly layers: number;
   /** The output head, or its screen. */
   readonly head: number;
-  /** Keys and values, for each position that is attended to. */
+  /** Keys and values of one attended position. */
   readonly kvCachePerPosition: number;
 }
 
-/** A stretch of wasm memory. */
-export interface ByteRange extends Place {
+/** A range of wasm memory. */
+export interface ByteRange extends Location {
   readonly bytes: number;
 }
 
-/** Where the weights lie that a generated token reads. */
+/** The weights that a generated token reads. */
 export function weightRanges(model: Model): readonly ByteRange[] {
   return [...bodyRanges(model), ...headRanges(model)];
 }
@@ -36,18 +37,12 @@ export function tokenBytes(model: Model): TokenBytes {
   };
 }
 
-/** The linear layers of a block, in the order in which they are used. */
-export function layerProjections(layer: Layer): readonly Projection[] {
-  const { query, key, value, output, gate, up, down } = layer;
-  return [query, key, value, output, gate, up, down];
-}
-
 function bodyRanges({ layers, outputNorm }: Model): readonly ByteRange[] {
   return [...layers.flatMap(layerRanges), vectorRange(outputNorm)];
 }
 
 function layerRanges(layer: Layer): readonly ByteRange[] {
-  const projections = layerProjections(layer);
+  const projections = projectionsOf(layer);
   const { attentionNorm, feedForwardNorm, queryNorm, keyNorm } = layer;
   const vectors = [
     ...[attentionNorm, feedForwardNorm, queryNorm, keyNorm],
@@ -60,15 +55,16 @@ function layerRanges(layer: Layer): readonly ByteRange[] {
 }
 
 function headRanges({ screen, head }: Model): readonly ByteRange[] {
-  // Generation goes by the screen wherever there is one.
+  // Generation uses the screen if there is one.
   if (screen === undefined) return head === undefined ? [] : matrixRanges(head);
   const { matrix, boundsAddress } = screen;
   const bounds = { region: matrix.region, address: boundsAddress, bytes: matrix.rows * 8 };
   return [...matrixRanges(matrix), bounds];
 }
 
-function matrixRanges({ region, address, layout, rows, cols, records }: PackedMatrix): readonly ByteRange[] {
-  const { weightBytes, recordBytes } = layouts[layout];
+function matrixRanges(matrix: PackedMatrix): readonly ByteRange[] {
+  const { region, address, rows, cols, records } = matrix;
+  const { weightBytes, recordBytes } = layoutOf(matrix);
   const weights = { region, address, bytes: rows * weightBytes(cols) };
   const bytes = rows * recordBytes(cols);
   return bytes === 0 ? [weights] : [weights, { region, address: records, bytes }];

@@ -1,32 +1,34 @@
-import type { ModelSizes } from "../architectures/index.js";
+import type { ModelSizes } from "../architectures/description.js";
 import { BitNetError } from "../errors.js";
 
-/** Of the memory that is free, the part that a KV cache may be planned for. */
+/** The part of the free memory that a KV cache may be planned for. */
 const usableFraction = 0.9;
-/** A context worth having: below this, loading fails instead of shrinking further. */
-const leastContextLength = 256;
+/** The minimum useful context: loading fails instead of shrinking it further. */
+const minContextLength = 256;
 
-/** Bytes of KV cache per position: a key and a value vector of halves in every layer. */
+/** Bytes of KV cache per position: a key and a value vector of IEEE halves in every layer. */
 export function kvBytesPerToken(sizes: ModelSizes): number {
   return sizes.layers * 2 * sizes.kvHeads * paddedHeadSize(sizes) * 2;
 }
 
-/** What a head takes in the cache and where it is turned and attended to: kernels have it in steps of eight. */
+/** Elements of a head in the KV cache and in attention: a multiple of eight, as kernels need it. */
 export function paddedHeadSize({ headSize }: { readonly headSize: number }): number {
   return Math.ceil(headSize / 8) * 8;
 }
 
 /**
- * Bytes per position of all that grows with the context: the KV cache, the rotary table, and each thread's scratch for the
- * scores of four heads.
+ * Bytes per position that grow with the context: the KV cache, the rotary table, and each worker's scratch for the scores of
+ * four heads.
  */
 function contextBytesPerToken(sizes: ModelSizes, threads: number): number {
   return kvBytesPerToken(sizes) + paddedHeadSize(sizes) * 4 + threads * 16;
 }
 
 /**
- * How many positions to prepare for: what was asked for, or else the model's own as far as memory allows.
+ * Chooses the positions to prepare for: `options.contextLength`, or by default the model's own as far as memory allows.
  *
+ * @param name of the file, for error messages.
+ * @param options.freeBytes bytes that the host can give.
  * @throws BitNetError INVALID_ARGUMENT above the model's own, OUT_OF_MEMORY where weights and cache do not fit.
  */
 export function chooseContextLength(
@@ -56,17 +58,17 @@ export function chooseContextLength(
   }
   const room = Math.max(0, (freeBytes - weightBytes) * usableFraction);
   const perToken = contextBytesPerToken(sizes, options.threads);
-  const most = Math.floor(room / perToken);
-  const least = Math.min(sizes.contextLength, wanted ?? leastContextLength);
-  if (least > most) {
+  const max = Math.floor(room / perToken);
+  const min = Math.min(sizes.contextLength, wanted ?? minContextLength);
+  if (min > max) {
     throw new BitNetError(
       "OUT_OF_MEMORY",
-      `Cannot fit a context of ${least} tokens: the KV cache and its tables need ${gib(least * perToken)} and ${gib(room)} are free` +
-        (most > 0 ? `; choose a context of ${most} or less` : ""),
-      { details: { contextLength: least, bytes: least * perToken, availableBytes: room } },
+      `Cannot fit a context of ${min} tokens: the KV cache and its tables need ${gib(min * perToken)} and ${gib(room)} are free` +
+        (max > 0 ? `; choose a context of ${max} or less` : ""),
+      { details: { contextLength: min, bytes: min * perToken, availableBytes: room } },
     );
   }
-  return wanted ?? Math.min(sizes.contextLength, most);
+  return wanted ?? Math.min(sizes.contextLength, max);
 }
 
 function gib(bytes: number): string {

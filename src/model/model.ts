@@ -1,13 +1,14 @@
 import type { Gate, ModelSizes, RopeDescription } from "../architectures/description.js";
-import type { HeadScreen } from "../packing/screen.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
-import type { Place } from "../wasm/memory.js";
-import type { InputForm } from "../packing/input-forms.js";
-import type { Sparsity } from "../graph/sparse-products.js";
+import type { HeadScreen } from "../packing/screen.js";
+import type { Location } from "../wasm/memory.js";
+
+/** When matmuls skip zeros: where that is measured to be faster, always, or never. */
+export type Sparsity = "auto" | "on" | "off";
 
 /**
- * A loaded model: immutable, and plain data, so that every thread of the team gets the same copy. All weights are addresses
- * in the shared memories.
+ * A loaded model: immutable plain data, so that every worker gets the same copy. All weights are addresses in the shared
+ * memories.
  */
 export interface Model {
   readonly sizes: ModelSizes;
@@ -16,47 +17,56 @@ export interface Model {
   readonly epsilon: number;
   readonly attentionScale: number;
   readonly embeddingScale: number;
-  /** Undefined while the output head is screened: the caller then fills the residual stream from rows of the file. */
+  /** [vocabulary, width]. Undefined while the output head is screened: the caller then reads rows from the file. */
   readonly embedding: PackedMatrix | undefined;
-  /** Where rows of the embedding go. */
+  /** Region of the residual stream that embedding rows are written to. */
   readonly embeddingRegion: number;
   readonly layers: readonly Layer[];
+  /** [width] */
   readonly outputNorm: PackedVector;
-  /** The exact output head; undefined while only its screen is in memory. */
+  /** The exact output head [vocabulary, width]. Undefined while only its screen is in memory. */
   readonly head: PackedMatrix | undefined;
-  /** Where the output norm, the head and its screen lie. */
+  /** Region of the output norm, the head and its screen. */
   readonly headRegion: number;
   readonly screen: HeadScreen | undefined;
-  /** For each of `ropes` the cosines and sines of every position up to `contextLength`: a table in each region of its layers. */
-  readonly ropeTables: readonly (readonly Place[])[];
+  /**
+   * Cosines and sines of every position below `contextLength` (packing/rope-table): for each of `ropes` a table in each
+   * region of its layers.
+   */
+  readonly ropeTables: readonly (readonly Location[])[];
   readonly sparsity: Sparsity;
-  /** The forms of input that its matrices want. */
-  readonly inputForms: ReadonlySet<InputForm>;
-  /** Positions for which the tables were made: no session is longer. */
+  /** Positions that the tables have: the maximum context of a session. */
   readonly contextLength: number;
 }
 
-/** One block's weights, all in one region; what a model does not have is undefined. */
-export interface Layer {
+/** The projections of a block, in order of use. */
+export interface LayerProjections<P> {
+  readonly query: P;
+  readonly key: P;
+  readonly value: P;
+  readonly output: P;
+  readonly gate: P;
+  readonly up: P;
+  readonly down: P;
+}
+
+/** One block's weights, all in one region; undefined for parts that a model does not have. */
+export interface Layer extends LayerProjections<Projection> {
   readonly region: number;
+  /** [width] */
   readonly attentionNorm: PackedVector;
-  readonly query: Projection;
-  readonly key: Projection;
-  readonly value: Projection;
-  /** Norms of each head. */
+  /** Norm of each head of queries [headSize]. */
   readonly queryNorm: PackedVector | undefined;
+  /** Norm of each head of keys [headSize]. */
   readonly keyNorm: PackedVector | undefined;
   /** Index into the model's `ropes` and `ropeTables`. */
   readonly rope: number;
-  /** How many positions a token sees, its own the last. */
+  /** Positions that a token attends to, its own the last. Undefined for all up to its own. */
   readonly window: number | undefined;
-  readonly output: Projection;
+  /** [width] */
   readonly feedForwardNorm: PackedVector;
-  readonly gate: Projection;
-  readonly up: Projection;
-  readonly down: Projection;
-  /** `down` once more, by columns (assembly/kernels/sparse), where its zero inputs are to be left out. */
-  readonly downColumns: Place | undefined;
+  /** A copy of `down` by columns, for skipping zero inputs. */
+  readonly downColumns: Location | undefined;
 }
 
 /** A linear layer: outputNorm(W · inputNorm(x) + bias). */
@@ -67,12 +77,14 @@ export interface Projection {
   readonly outputNorm: PackedVector | undefined;
 }
 
-/** Every matrix that products are taken with. */
-export function* matricesOf(
-  layers: readonly Layer[],
-  heads: readonly (PackedMatrix | undefined)[],
-): Iterable<PackedMatrix> {
-  for (const { query, key, value, output, gate, up, down } of layers)
-    yield* [query, key, value, output, gate, up, down].map(({ matrix }) => matrix);
-  for (const head of heads) if (head !== undefined) yield head;
+/** The projections of a block as a list, in order of use. */
+export function projectionsOf<P>(layer: LayerProjections<P>): readonly P[] {
+  const { query, key, value, output, gate, up, down } = layer;
+  return [query, key, value, output, gate, up, down];
+}
+
+/** Every matrix of a model's matmuls, with the head or its screen or both. */
+export function matricesOf({ layers, head, screen }: Model): readonly PackedMatrix[] {
+  const heads = [head, screen?.matrix].filter((matrix) => matrix !== undefined);
+  return [...layers.flatMap((layer) => projectionsOf(layer)).map(({ matrix }) => matrix), ...heads];
 }

@@ -1,12 +1,12 @@
 import type { MatrixRole } from "../architectures/description.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { TensorInfo } from "../files/model-file.js";
-import type { PackedMatrix } from "./packed.js";
-import { corrupt, type Packer, type Packing } from "./packing.js";
+import type { Packer, PackedParts } from "./layouts/layout.js";
+import { corrupt, type Packing } from "./packing.js";
 
 /**
- * Quantizations that are not ternary are decoded into f32 rows: right to the last bit and without haste, so that an ordinary
- * model opens and can be set beside a ternary one. They take four bytes a weight.
+ * Quantizations other than ternary ones are decoded into f32 rows of four bytes a weight: exact and slow. So an ordinary
+ * model opens and can be compared with a ternary one.
  */
 export const decodedPackers: Readonly<Record<string, Packer>> = Object.fromEntries(
   ["Q4_0", "Q5_0", "Q8_0", "Q4_K", "Q6_K"].map((name) => [
@@ -42,7 +42,7 @@ async function packDecoded(
   tensor: TensorInfo,
   { rows, cols }: MatrixRole,
   region: number,
-): Promise<PackedMatrix> {
+): Promise<PackedParts> {
   const { memories, signal } = packing;
   const rowBytes = tensor.bytes / rows;
   const pieceRows = Math.max(1, Math.floor(pieceElements / cols));
@@ -53,11 +53,11 @@ async function packDecoded(
     const begin = row * rowBytes;
     const bytes = await tensor.source.read(tensor.offset + begin, count * rowBytes);
     const values = decode(packing, tensor, begin, bytes, count * cols);
-    const place = { region, address: address + row * cols * 4 };
+    const location = { region, address: address + row * cols * 4 };
     memories
-      .view(place, values.byteLength)
+      .view(location, values.byteLength)
       .set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     packing.onBytes(bytes.length);
   }
-  return { region, address, layout: "f32-rows", rows, cols, scale: 1, records: 0 };
+  return { address };
 }

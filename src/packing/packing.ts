@@ -1,29 +1,20 @@
-import type { MatrixRole } from "../architectures/description.js";
-import { BitNetError } from "../errors.js";
+import { BitNetError, throwIfAborted } from "../errors.js";
 import type { ModelFile, TensorInfo } from "../files/model-file.js";
 import type { Kernels } from "../wasm/kernels.js";
 import type { Memories } from "../wasm/memory.js";
-import type { PackedMatrix } from "./packed.js";
 
-/** Bytes read before the event loop gets a turn: a few milliseconds of work. A multiple of every size of a number. */
+/** Bytes read before the event loop gets a turn: a few ms of work. A multiple of the size of every number type. */
 export const pieceBytes: number = 4 << 20;
 
-/** What packing needs to know and to tell. */
+/** The file, the memories and the kernels that packing works with. */
 export interface Packing {
   readonly file: ModelFile;
   readonly memories: Memories;
   /** The calling thread's kernels of a region. */
   kernels(region: number): Kernels;
-  /** Called with the number of bytes of the file just dealt with. */
+  /** Called with the number of bytes of the file that were just packed. */
   onBytes(count: number): void;
   readonly signal: AbortSignal | undefined;
-}
-
-/** One way from a disk format to a layout. */
-export interface Packer {
-  /** Bytes the packed matrix takes, all its parts together. */
-  packedBytes(rows: number, cols: number): number;
-  pack(packing: Packing, tensor: TensorInfo, role: MatrixRole, region: number): Promise<PackedMatrix>;
 }
 
 /** @param begin byte of the tensor where it is damaged. */
@@ -34,4 +25,38 @@ export function corrupt(packing: Packing, tensor: TensorInfo, begin: number, pro
     `Cannot load "${packing.file.source.name}": tensor "${tensor.name}" is damaged at byte ${offset}: ${problem}`,
     { details: { offset, tensor: tensor.name } },
   );
+}
+
+/** A piece of a tensor in wasm memory. */
+export interface Piece {
+  readonly address: number;
+  readonly bytes: number;
+  /** First byte of the piece in the tensor. */
+  readonly begin: number;
+}
+
+/**
+ * Allocates `bytes` and reads the tensor's first `bytes` bytes there, piece by piece.
+ * @returns the address.
+ */
+export async function readIntoMemory(
+  packing: Packing,
+  tensor: TensorInfo,
+  { region, bytes }: { readonly region: number; readonly bytes: number },
+  onPiece: (piece: Piece) => void,
+): Promise<number> {
+  const { memories } = packing;
+  const first = memories.allocate(region, bytes, `tensor "${tensor.name}"`);
+  for (let begin = 0; begin < bytes; begin += pieceBytes) {
+    throwIfAborted(packing.signal);
+    const piece = { address: first + begin, bytes: Math.min(pieceBytes, bytes - begin), begin };
+    await tensor.source.readInto(
+      tensor.offset + begin,
+      memories.view({ region, address: piece.address }, piece.bytes),
+    );
+    onPiece(piece);
+    packing.onBytes(piece.bytes);
+  }
+  packing.onBytes(tensor.bytes - bytes);
+  return first;
 }

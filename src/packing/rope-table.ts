@@ -1,34 +1,35 @@
-import type { RopeDescription } from "../architectures/index.js";
+import type { RopeDescription } from "../architectures/description.js";
 import { throwIfAborted } from "../errors.js";
-import type { Place } from "../wasm/memory.js";
-import { type Packing, packVector } from "./pack.js";
+import type { Location } from "../wasm/memory.js";
+import { packVector } from "./pack.js";
+import type { Packing } from "./packing.js";
 
 /** Positions made before the event loop gets a turn: about 2 ms for heads of 128. */
 const piecePositions = 256;
 
-/** Bytes of the table of so many positions. */
+/** Bytes of a table of `contextLength` positions. */
 export function ropeTableBytes(rope: RopeDescription, contextLength: number): number {
-  return contextLength * turnedDimensions(rope) * 4;
+  return contextLength * rotatedDimensions(rope) * 4;
 }
 
-/** Elements of a head that kernels turn: whole vectors of pairs, the last of which may not turn at all. */
-export function turnedDimensions({ dimensions }: RopeDescription): number {
+/** Elements of a head that kernels rotate: whole vectors of pairs. The last pairs may have the angle 0. */
+export function rotatedDimensions({ dimensions }: RopeDescription): number {
   return Math.ceil(dimensions / 8) * 8;
 }
 
 /**
- * Makes the cosines and sines of every position, [contextLength][2][turned dimensions / 2] f32: one table in each of the
- * regions, because kernels read it from the memory they work in. All mathematics is in wasm, so they have the same bits
- * everywhere.
+ * Makes the cosines and sines of every position, [contextLength][2][rotatedDimensions / 2] f32. Each of the regions gets a
+ * table, because kernels read it from the memory they work in. All mathematics is in wasm: the bits are the same on every
+ * host.
  */
 export async function packRopeTables(
   packing: Packing,
   rope: RopeDescription,
   regions: Iterable<number>,
   contextLength: number,
-): Promise<readonly Place[]> {
-  const tables: Place[] = [];
-  const dimensions = turnedDimensions(rope);
+): Promise<readonly Location[]> {
+  const tables: Location[] = [];
+  const dimensions = rotatedDimensions(rope);
   const tableBytes = ropeTableBytes(rope, contextLength);
   for (const region of regions) {
     const address = packing.memories.allocate(region, tableBytes, "the rotary embedding's table");
@@ -52,12 +53,12 @@ export async function packRopeTables(
   return tables;
 }
 
-/** What each pair's angle grows by from one position to the next, [turned dimensions / 2] f64; 0 for pairs that fill up. */
-async function packFrequencies(packing: Packing, rope: RopeDescription, region: number): Promise<Place> {
+/** The step of each pair's angle per position, [rotatedDimensions / 2] f64; 0 for padding pairs. */
+async function packFrequencies(packing: Packing, rope: RopeDescription, region: number): Promise<Location> {
   const { memories } = packing;
   const { dimensions, base, scale, yarn } = rope;
   const factors = rope.factors && (await packVector(packing, rope.factors, region));
-  const bytes = turnedDimensions(rope) * 4;
+  const bytes = rotatedDimensions(rope) * 4;
   const address = memories.allocate(region, bytes, "the rotary embedding's frequencies");
   memories.view({ region, address }, bytes).fill(0);
   // prettier-ignore
@@ -69,7 +70,7 @@ async function packFrequencies(packing: Packing, rope: RopeDescription, region: 
   return { region, address };
 }
 
-/** YaRN strengthens attention as it stretches; without extrapolation it is linear scaling, which does not (llama.cpp). */
+/** YaRN raises attention's magnitude. Without extrapolation it is linear scaling, which does not (as in llama.cpp). */
 function magnitudeOf(packing: Packing, rope: RopeDescription, region: number): number {
   const { magnitude, yarn, scale } = rope;
   if (yarn === undefined || yarn.extrapolation === 0) return magnitude;

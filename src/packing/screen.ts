@@ -1,37 +1,45 @@
-import type { MatrixRole } from "../architectures/index.js";
+import type { MatrixRole } from "../architectures/description.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { TensorInfo } from "../files/model-file.js";
-import type { Place } from "../wasm/memory.js";
-import type { Packing } from "./pack.js";
+import type { Location } from "../wasm/memory.js";
+import { matrixBytes } from "./layouts/index.js";
+import { int8Rows } from "./layouts/int8-rows.js";
 import type { PackedMatrix } from "./packed.js";
+import type { Packing } from "./packing.js";
 
 /**
- * A compact int8 copy of an F16 output head, and for each row how far it may be from the truth: enough to tell which few rows
- * of the file can hold the largest logits. The rows themselves stay in the file.
+ * A compact int8 copy of an F16 output head with an error bound per row. It suffices to find the few rows that can hold the
+ * largest logits; those rows are then read from the file.
  */
 export interface HeadScreen {
   readonly matrix: PackedMatrix;
-  /** Per row two f32: at least ‖w − ŵ‖₂ and at least ‖w‖₂. In the matrix's region. */
+  /** Address of [rows] {f32 ≥ ‖w − ŵ‖₂, f32 ≥ ‖w‖₂}, in the matrix's region. */
   readonly boundsAddress: number;
 }
 
-/** One piece of the work, for a team to share by rows. Addresses are in `region`. */
+/** One piece of a head for a team to pack by rows. Addresses are in `region`. */
 export interface PackHalvesWork {
   readonly region: number;
+  /** IEEE halves [rows, cols]. */
   readonly halves: number;
   readonly rows: number;
   readonly cols: number;
+  /** int8 [rows, cols]. */
   readonly output: number;
+  /** [rows] {f32 scale, i32 sum}. */
   readonly records: number;
+  /** [rows] {f32, f32}, as `HeadScreen.boundsAddress`. */
   readonly bounds: number;
-  /** For each member: [cols] f32, where the member also leaves the largest magnitude that it has seen. */
+  /** For each worker f32 [cols]. The worker leaves the largest magnitude of its rows in the first element. */
   readonly scratch: readonly number[];
 }
 
-/** Bytes of the file that are packed while the next are read; two such buffers exist while a head is packed. */
+/** Bytes of a piece. Two buffers of this size exist meanwhile: the team packs one while the other is read. */
 const pieceBytes = 8 << 20;
-/** Above this, a half has no rebiased form (assembly/simd/half), and single rows could not be scored as the whole head is. */
-const largestWeight = 128;
+/** Halves from here on have no raised exponent (assembly/simd/half): single rows could not be scored as a whole head is. */
+const weightLimit = 128;
+/** Bytes of a row's two bounds. */
+const boundsBytes = 8;
 
 /** Whether a matrix can be screened: F16, with columns that the kernels take. */
 export function canScreen(tensor: TensorInfo | undefined, role: MatrixRole): boolean {
@@ -42,22 +50,26 @@ export function canScreen(tensor: TensorInfo | undefined, role: MatrixRole): boo
 
 /** Bytes of wasm memory that a screen takes. */
 export function screenBytes({ rows, cols }: MatrixRole): number {
-  return rows * (cols + 16);
+  return matrixBytes({ layout: int8Rows.name, rows, cols }) + rows * boundsBytes;
 }
 
 /**
  * Reads an F16 matrix once and keeps its screen.
  *
- * @param share has the team do one piece of work.
- * @returns undefined if the matrix holds a value that cannot be screened; nothing stays taken then.
+ * @param options.workers number of workers that share the work.
+ * @param options.share runs one piece of work on the team.
+ * @returns undefined if the matrix holds a value that cannot be screened; nothing stays allocated then.
  */
 export async function packScreen(
   packing: Packing,
   role: MatrixRole,
-  region: number,
-  members: number,
-  share: (work: PackHalvesWork) => Promise<void>,
+  options: {
+    readonly region: number;
+    readonly workers: number;
+    readonly share: (work: PackHalvesWork) => Promise<void>;
+  },
 ): Promise<HeadScreen | undefined> {
+  const { region, workers, share } = options;
   const { memories, file } = packing;
   const tensor = file.tensors.get(role.tensor);
   if (tensor === undefined) throw new BitNetError("MODEL_INVALID", `tensor "${role.tensor}" is missing`);
@@ -65,10 +77,10 @@ export async function packScreen(
   const take = (bytes: number): number => memories.allocate(region, bytes, "the output head");
   const address = take(rows * cols);
   const records = take(rows * 8);
-  const bounds = take(rows * 8);
+  const bounds = take(rows * boundsBytes);
   const pieceRows = Math.max(1, Math.min(rows, Math.floor(pieceBytes / (cols * 2))));
   const staging = [take(pieceRows * cols * 2), take(pieceRows * cols * 2)] as const;
-  const scratch = Array.from({ length: members }, () => take(cols * 4));
+  const scratch = Array.from({ length: workers }, () => take(cols * 4));
 
   let largest = 0;
   let sharing: Promise<void> = Promise.resolve();
@@ -82,7 +94,7 @@ export async function packScreen(
         memories.view({ region, address: halves }, count * cols * 2),
       );
       await sharing;
-      // Members pack this piece while the next one is read into the other buffer.
+      // Workers pack this piece while the next one is read into the other buffer.
       sharing = share({
         region,
         halves,
@@ -90,12 +102,12 @@ export async function packScreen(
         cols,
         output: address + row * cols,
         records: records + row * 8,
-        bounds: bounds + row * 8,
+        bounds: bounds + row * boundsBytes,
         scratch,
       }).then(() => {
         for (const at of scratch) largest = Math.max(largest, readFloat(packing, { region, address: at }));
       });
-      // It is awaited one piece later; a failure until then must not count as unhandled.
+      // Awaited one piece later: a failure before that must not count as unhandled.
       sharing.catch(() => undefined);
       packing.onBytes(count * cols * 2);
     }
@@ -104,18 +116,18 @@ export async function packScreen(
     await sharing.catch(() => undefined);
     for (const at of [...staging, ...scratch]) memories.free(region, at);
   }
-  if (largest >= largestWeight) {
+  if (largest >= weightLimit) {
     for (const at of [address, records, bounds]) memories.free(region, at);
     packing.onBytes(-rows * cols * 2);
     return undefined;
   }
   return {
-    matrix: { region, address, layout: "int8-rows", rows, cols, scale: 1, records },
+    matrix: { region, address, layout: int8Rows.name, rows, cols, scale: 1, records },
     boundsAddress: bounds,
   };
 }
 
-function readFloat(packing: Packing, place: Place): number {
-  const bytes = packing.memories.view(place, 4);
+function readFloat(packing: Packing, location: Location): number {
+  const bytes = packing.memories.view(location, 4);
   return new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0, true);
 }

@@ -2,27 +2,28 @@ import type { MatrixRole } from "../architectures/description.js";
 import { throwIfAborted } from "../errors.js";
 import type { TensorInfo } from "../files/model-file.js";
 import { i2S } from "../weight-formats/i2-s.js";
-import { groupCodeBytes, type PackedMatrix, wholeBlocks } from "./packed.js";
-import { corrupt, type Packer, type Packing } from "./packing.js";
+import type { Packer, PackedParts } from "./layouts/layout.js";
+import { corrupt, type Packing } from "./packing.js";
+import { codeRowBytes, wholeBlocks } from "./ternary-blocks.js";
 
-/** Masters of checkpoints that were made ternary and whose rows are no runs of 128, so that no file has them as I2_S. */
+/** A checkpoint's ternarized masters with rows of other lengths than multiples of 128: no file has them as I2_S. */
 export const ternaryFloatPackers: Readonly<Record<string, Packer>> = {
-  "ternary F32": { packedBytes: (rows, cols) => rows * groupCodeBytes(cols), pack: packTernaryFloats },
+  "ternary F32": { packedBytes: (rows, cols) => rows * codeRowBytes(cols), pack: packTernaryFloats },
 };
 
 /** Weights encoded before the event loop gets a turn. */
 const pieceElements = 1 << 20;
 
-/** Rows are filled up with zero weights to whole blocks; their input is filled up with zeros, too. */
+/** Fills rows up with zero weights to whole blocks of 128; their input is filled up with zeros, too. */
 async function packTernaryFloats(
   packing: Packing,
   tensor: TensorInfo,
   { rows, cols }: MatrixRole,
   region: number,
-): Promise<PackedMatrix> {
+): Promise<PackedParts> {
   const { memories, signal } = packing;
   const whole = wholeBlocks(cols);
-  const rowBytes = groupCodeBytes(cols);
+  const rowBytes = codeRowBytes(cols);
   const pieceRows = Math.max(1, Math.floor(pieceElements / whole));
   const address = memories.allocate(region, rows * rowBytes, `tensor "${tensor.name}"`);
   let scale = 0;
@@ -41,5 +42,5 @@ async function packTernaryFloats(
     memories.view({ region, address: address + row * rowBytes }, codes.length).set(codes);
     packing.onBytes(bytes.length);
   }
-  return { region, address, layout: "ternary-rows", rows, cols, scale, records: 0 };
+  return { address, scale };
 }

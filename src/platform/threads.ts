@@ -3,8 +3,10 @@ import { Worker } from "node:worker_threads";
 /** A worker thread of the host: it receives messages, answers with messages, and can fail as a whole. */
 export interface Thread {
   post(message: unknown): void;
-  /** Whether the thread keeps the process alive. */
-  hold(keep: boolean): void;
+  /** Keeps the process alive while the thread runs. */
+  ref(): void;
+  /** Lets the process end while the thread runs. */
+  unref(): void;
   stop(): Promise<void>;
 }
 
@@ -28,7 +30,8 @@ export function startThread(
   worker.on("exit", (code: number) => fail(new Error(`the thread ended by itself with code ${code}`)));
   return {
     post: (message) => worker.postMessage(message),
-    hold: (keep) => (keep ? worker.ref() : worker.unref()),
+    ref: () => worker.ref(),
+    unref: () => worker.unref(),
     async stop() {
       ended = true;
       await worker.terminate();

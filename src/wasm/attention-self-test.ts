@@ -1,22 +1,23 @@
 import { attentionPositions, attentionScratchBytes, type Kernels } from "./kernels.js";
+import { bestTime, createOperandNumbers } from "./matmul-self-test.js";
 import type { Memories } from "./memory.js";
 
-/** Runs attention on operands of its own: do two copies of the kernels agree, and how fast is one? */
-export interface AttentionTrial {
-  /** Whether both give the same bits, for groups of four heads, two and one, and whole and broken blocks of positions. */
+/** Runs attention on operands of its own, to compare two copies of the kernels and to time one. */
+export interface AttentionSelfTest {
+  /** Whether both give the same bits, for groups of 4, 2 and 1 heads, and for whole and partial blocks of positions. */
   agree(one: Kernels, other: Kernels): boolean;
-  /** Milliseconds of one call: the best seen in about so many, while the engine optimises the function. */
+  /** Shortest time of one call in ms, while the engine optimises it for about `forMilliseconds`. */
   time(kernels: Kernels, forMilliseconds: number): number;
   free(): void;
 }
 
 const heads = 7;
 const headSize = 128;
-/** More than one block of values (assembly/kernels/attention), and no multiple of anything. */
+/** More than one block of values (assembly/kernels/attention), and a multiple of no vector size. */
 const positions = 301;
 
 /** Takes 200 kB of region 0 until `free`. */
-export function createAttentionTrial(memories: Memories): AttentionTrial {
+export function createAttentionSelfTest(memories: Memories): AttentionSelfTest {
   const region = 0;
   const take = (bytes: number): number => memories.allocate(region, bytes, "the self-test");
   const view = (address: number, bytes: number): Uint8Array<SharedArrayBuffer> =>
@@ -28,17 +29,16 @@ export function createAttentionTrial(memories: Memories): AttentionTrial {
   const scratchPositions = attentionPositions(positions);
   const scratch = take(attentionScratchBytes(headSize, scratchPositions));
 
-  // Halves of 0.5 to 2 with either sign, and queries that make scores of either size.
-  let state = 20_240_229;
-  const next = (): number => (state = (state * 48_271) % 2_147_483_647);
+  // Halves of ±0.5 to ±2, and queries that make scores both small and large.
+  const next = createOperandNumbers();
   for (const address of [keys, values]) {
     const bytes = view(address, cacheBytes);
     const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, cacheBytes / 2);
-    for (let i = 0; i < halves.length; i += 1) halves[i] = 0x3800 + (next() % 0x800) + (next() % 2) * 0x8000;
+    for (let i = 0; i < halves.length; i += 1) halves[i] = 0x3800 + next(0x800) + next(2) * 0x8000;
   }
   const queryBytes = view(query, rowBytes);
   const queries = new Float32Array(queryBytes.buffer, queryBytes.byteOffset, heads * headSize);
-  for (let i = 0; i < queries.length; i += 1) queries[i] = (next() % 4096) / 2048 - 1;
+  for (let i = 0; i < queries.length; i += 1) queries[i] = next(4096) / 2048 - 1;
 
   function attend(kernels: Kernels, headCount: number, position: number): void {
     // prettier-ignore
@@ -61,15 +61,7 @@ export function createAttentionTrial(memories: Memories): AttentionTrial {
         return result(other, position).every((byte, i) => byte === expected[i]);
       }),
     time(kernels, forMilliseconds): number {
-      const started = performance.now();
-      let best = Infinity;
-      for (let now = started; now - started < forMilliseconds;) {
-        attend(kernels, 4, positions - 1);
-        const after = performance.now();
-        best = Math.min(best, after - now);
-        now = after;
-      }
-      return best;
+      return bestTime(forMilliseconds, () => attend(kernels, 4, positions - 1));
     },
     free(): void {
       for (const address of [query, output, keys, values, scratch]) memories.free(region, address);

@@ -1,18 +1,19 @@
-import { groupScratchBytes, type GroupSize, ternaryGroupsKernel } from "./kernels.js";
+import { ternaryGroupsKernel } from "./dot-forms.js";
+import { groupScratchBytes, type GroupSize } from "./kernels.js";
+import { bestTime, createOperandNumbers, type FormSelfTest, weightAt } from "./matmul-self-test.js";
 import type { Memories } from "./memory.js";
-import { bestTime, createOperandNumbers, type FormTrials } from "./matmul-self-test.js";
 
-/** More groups than are scaled at a time, not all of a vector's, and every path: leftovers of rows and of tokens. */
+/** More groups than a kernel scales at once, a partly filled vector of them, and leftovers of rows and of tokens. */
 const rows = 7;
 const cols = 4480;
 const tokens = 3;
 
-/** Shapes of the timed product: a few hundred kilobytes, so that it runs from the second-level cache. */
+/** Shape of the timed matmul: a few hundred kilobytes, so that it runs from the second-level cache. */
 const timedRows = 252;
 const timedCols = 2560;
 
-/** As createProductTrial, for ternary weights in groups. Takes half a megabyte of region 0 until `free`. */
-export function createGroupsTrial(memories: Memories, size: GroupSize): FormTrials {
+/** As createMatmulSelfTest, for ternary weights in groups. Takes half a megabyte of region 0 until `free`. */
+export function createGroupsSelfTest(memories: Memories, size: GroupSize): FormSelfTest {
   const region = 0;
   const takeView = (bytes: number): Uint8Array<SharedArrayBuffer> => {
     const address = memories.allocate(region, bytes, "the self-test");
@@ -33,9 +34,9 @@ export function createGroupsTrial(memories: Memories, size: GroupSize): FormTria
 
   const next = createOperandNumbers();
   for (let i = 0; i < codes.length; i += 1) codes[i] = next(256);
-  // The extremes first: they are where an instruction that saturates or wraps would show.
+  // The extremes first: an instruction that saturates or wraps shows there.
   for (let i = 0; i < x.length; i += 1) x[i] = i < 128 ? 0x81 : i < 256 ? 0x7f : 1 + next(255) - 128;
-  // Powers of two, so that no order of the sums makes a difference and the expected ones are exact.
+  // Powers of two, so that sums are exact in any order.
   for (let i = 0; i < scales.length; i += 1) scales[i] = [0.5, 1, 2][next(3)] ?? 1;
   const sums = new Int32Array(records.buffer, records.byteOffset, records.length);
   const signed = (t: number, k: number): number => ((x[t * cols + k] ?? 0) << 24) >> 24;
@@ -51,11 +52,12 @@ export function createGroupsTrial(memories: Memories, size: GroupSize): FormTria
   function expected(t: number, r: number): number {
     let sum = 0;
     for (let k = 0; k < cols; k += 1) {
-      const within = k % 128;
-      const byte = codes[(r * cols) / 4 + Math.floor(k / 128) * 32 + (within % 32)] ?? 0;
-      const weight = ((byte >> (6 - 2 * Math.floor(within / 32))) & 3) - 1;
       const g = Math.floor(k / size);
-      sum += weight * signed(t, k) * (scales[r * stride + g] ?? 0) * (records[t * stride * 2 + g] ?? 0);
+      sum +=
+        weightAt(codes, (r * cols) / 4, k) *
+        signed(t, k) *
+        (scales[r * stride + g] ?? 0) *
+        (records[t * stride * 2 + g] ?? 0);
     }
     return sum;
   }

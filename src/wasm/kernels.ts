@@ -325,8 +325,8 @@ export const transposeScratchBytes = 4608;
 /** The same for the product in groups. */
 export const groupScratchBytes = 6144;
 
-/** Enough for any product. */
-export const productScratchBytes: number = Math.max(ternaryScratchBytes, groupScratchBytes);
+/** Bytes of scratch that suffice for any ternary matmul. */
+export const matmulScratchBytes: number = Math.max(ternaryScratchBytes, groupScratchBytes);
 
 /** Bytes of scratch that a call of attention wants for its own. */
 export function attentionScratchBytes(headSize: number, scratchPositions: number): number {
@@ -338,31 +338,5 @@ export function attentionPositions(positions: number): number {
   return Math.ceil(positions / 8) * 8;
 }
 
-/** The forms of the ternary product (assembly/simd/dot): same integers, different instructions. */
-export const ternaryForms = ["plain", "narrow", "wide"] as const;
-export type TernaryForm = (typeof ternaryForms)[number];
-
-/** The ternary product of a kernel module in one of its forms. */
-export function ternaryKernel(kernels: Kernels, form: TernaryForm): Kernels["matmul_ternary_i8_plain"] {
-  return kernels[`matmul_ternary_i8_${form}`];
-}
-
-/** The same for the rows of a list. */
-export function listedTernaryKernel(
-  kernels: Kernels,
-  form: TernaryForm,
-): Kernels["matmul_ternary_listed_i8_plain"] {
-  return kernels[`matmul_ternary_listed_i8_${form}`];
-}
-
-/** Weights that may share a scale in ternary-groups. */
+/** Weights that may share a scale in ternary groups. */
 export type GroupSize = 64 | 128;
-
-/** The same for weights in groups with scales of their own. */
-export function ternaryGroupsKernel(
-  kernels: Kernels,
-  form: TernaryForm,
-  size: GroupSize,
-): MatmulTernaryGroups {
-  return kernels[`matmul_ternary_groups${size}_i8_${form}`];
-}

@@ -1,41 +1,35 @@
-import {
-  type Kernels,
-  listedTernaryKernel,
-  transposeScratchBytes,
-  type TernaryForm,
-  ternaryKernel,
-  ternaryScratchBytes,
-} from "./kernels.js";
+import { type DotForm, listedTernaryKernel, ternaryKernel } from "./dot-forms.js";
+import { type Kernels, ternaryScratchBytes, transposeScratchBytes } from "./kernels.js";
 import type { Memories } from "./memory.js";
 
-/** Runs a product on operands of its own: is it right, and how fast is it? */
-export interface FormTrials {
+/** Runs a matmul on operands of its own, to check it and to time it. */
+export interface FormSelfTest {
   /** Whether known sums come out, for one token and for several. */
-  correct(kernels: Kernels, form: TernaryForm): boolean;
-  /** Milliseconds of one product: the best seen in about so many, while the engine optimises the function. */
-  time(kernels: Kernels, form: TernaryForm, forMilliseconds: number): number;
+  correct(kernels: Kernels, form: DotForm): boolean;
+  /** Shortest time of one matmul in ms, while the engine optimises it for about `forMilliseconds`. */
+  time(kernels: Kernels, form: DotForm, forMilliseconds: number): number;
   free(): void;
 }
 
-/** The same for the ternary product, of which rows may be listed and columns left out. */
-export interface ProductTrial extends FormTrials {
-  /** Whether the product by columns gives the same bits as the product by rows. */
-  columnsCorrect(kernels: Kernels, form: TernaryForm): boolean;
-  /** Milliseconds of one product of listed rows, all of them, as `time`. */
-  timeListed(kernels: Kernels, form: TernaryForm, forMilliseconds: number): number;
+/** The self-test of ternary rows, whose rows may be listed and whose columns may be skipped. */
+export interface MatmulSelfTest extends FormSelfTest {
+  /** Whether the matmul by columns gives the same bits as the matmul by rows. */
+  columnsCorrect(kernels: Kernels, form: DotForm): boolean;
+  /** As `time`, for a matmul of listed rows: all of them. */
+  timeListed(kernels: Kernels, form: DotForm, forMilliseconds: number): number;
 }
 
-/** A product small enough to check by hand and large enough to reach every path: leftovers of rows and of tokens. */
+/** Small enough to check in plain code, large enough to reach every path: leftovers of rows and of tokens. */
 const rows = 11;
 const cols = 1280;
 const tokens = 5;
 
-/** Shapes of the timed product: a few hundred kilobytes, so that it runs from the second-level cache. */
+/** Shape of the timed matmul: a few hundred kilobytes, so that it runs from the second-level cache. */
 const timedRows = 256;
 const timedCols = 2560;
 
 /** Takes half a megabyte of region 0 until `free`. */
-export function createProductTrial(memories: Memories): ProductTrial {
+export function createMatmulSelfTest(memories: Memories): MatmulSelfTest {
   const region = 0;
   const take = (bytes: number): number => memories.allocate(region, bytes, "the self-test");
   const view = (address: number, bytes: number): Uint8Array<SharedArrayBuffer> =>
@@ -62,11 +56,7 @@ export function createProductTrial(memories: Memories): ProductTrial {
 
   function expected(t: number, r: number): number {
     let sum = 0;
-    for (let k = 0; k < cols; k += 1) {
-      const within = k % 128;
-      const byte = codes[(r * cols) / 4 + Math.floor(k / 128) * 32 + (within % 32)] ?? 0;
-      sum += (((byte >> (6 - 2 * Math.floor(within / 32))) & 3) - 1) * signed(t * cols + k);
-    }
+    for (let k = 0; k < cols; k += 1) sum += weightAt(codes, (r * cols) / 4, k) * signed(t * cols + k);
     return sum;
   }
 
@@ -77,7 +67,7 @@ export function createProductTrial(memories: Memories): ProductTrial {
     Array.from({ length: timedRows }, (_, r) => r),
   );
 
-  /** Whether `run` leaves the sums of so many tokens in `output`. */
+  /** Whether `run` leaves the sums of `count` tokens in `output`. */
   function givesSums(count: number, run: () => void): boolean {
     const bytes = count * rows * 4;
     const result = view(output, bytes);
@@ -99,21 +89,8 @@ export function createProductTrial(memories: Memories): ProductTrial {
       return (
         [tokens, 1].every((count) =>
           givesSums(count, () =>
-            multiply(
-              weights,
-              cols,
-              0,
-              rows,
-              activations,
-              cols,
-              records,
-              count,
-              output,
-              rows * 4,
-              scratch,
-              1,
-              0,
-            ),
+            // prettier-ignore
+            multiply(weights, cols, 0, rows, activations, cols, records, count, output, rows * 4, scratch, 1, 0),
           ),
         ) &&
         givesSums(1, () =>
@@ -124,33 +101,20 @@ export function createProductTrial(memories: Memories): ProductTrial {
     columnsCorrect(kernels, form): boolean {
       const [n, k] = [timedRows, cols];
       const columns = take((n * k) / 4);
-      const turning = take(Math.max(transposeScratchBytes, 16 + n * 6));
+      const workspace = take(Math.max(transposeScratchBytes, 16 + n * 6));
       const outputBytes = (): Uint8Array => new Uint8Array(view(output, n * 4));
       try {
-        ternaryKernel(kernels, form)(
-          weights,
-          k,
-          0,
-          n,
-          activations,
-          k,
-          records,
-          1,
-          output,
-          n * 4,
-          scratch,
-          1,
-          0,
-        );
+        // prettier-ignore
+        ternaryKernel(kernels, form)(weights, k, 0, n, activations, k, records, 1, output, n * 4, scratch, 1, 0);
         const byRows = outputBytes();
-        kernels.transpose_ternary(weights, n, k, 0, n, columns, turning);
+        kernels.transpose_ternary(weights, n, k, 0, n, columns, workspace);
         const listed = kernels.list_nonzero(activations, k, nonzero);
         // prettier-ignore
-        kernels.matmul_ternary_columns_i8(columns, n, 0, n, activations, nonzero, listed, records, output, turning, 1, 0);
+        kernels.matmul_ternary_columns_i8(columns, n, 0, n, activations, nonzero, listed, records, output, workspace, 1, 0);
         const byColumns = outputBytes();
         return byRows.every((byte, i) => byte === byColumns[i]);
       } finally {
-        for (const address of [columns, turning]) memories.free(region, address);
+        for (const address of [columns, workspace]) memories.free(region, address);
       }
     },
     timeListed(kernels, form, forMilliseconds): number {
@@ -174,7 +138,7 @@ export function createProductTrial(memories: Memories): ProductTrial {
   };
 }
 
-/** The least milliseconds that a call takes, seen in about so many. */
+/** Shortest time of a call in ms, among the calls of about `forMilliseconds`. */
 export function bestTime(forMilliseconds: number, call: () => void): number {
   const started = performance.now();
   let best = Infinity;
@@ -187,17 +151,24 @@ export function bestTime(forMilliseconds: number, call: () => void): number {
   return best;
 }
 
-/** Several trials as one: correct if all are; their times together, each measured for so long. */
-export function allTrials(trials: readonly FormTrials[]): FormTrials {
+/** Several self-tests as one: correct if all are; the sum of their times, each measured for `forMilliseconds`. */
+export function allSelfTests(selfTests: readonly FormSelfTest[]): FormSelfTest {
   return {
-    correct: (kernels, form) => trials.every((trial) => trial.correct(kernels, form)),
+    correct: (kernels, form) => selfTests.every((test) => test.correct(kernels, form)),
     time: (kernels, form, forMilliseconds) =>
-      trials.reduce((sum, trial) => sum + trial.time(kernels, form, forMilliseconds), 0),
-    free: () => trials.forEach((trial) => trial.free()),
+      selfTests.reduce((sum, test) => sum + test.time(kernels, form, forMilliseconds), 0),
+    free: () => selfTests.forEach((test) => test.free()),
   };
 }
 
-/** Whole numbers below a bound, the same on every host: a small generator (Lehmer, 31 bits). */
+/** The weight of column k in a row of two-bit codes that begins at byte `rowBegin` (weight-formats/i2-s). */
+export function weightAt(codes: Uint8Array, rowBegin: number, k: number): number {
+  const inBlock = k % 128;
+  const byte = codes[rowBegin + Math.floor(k / 128) * 32 + (inBlock % 32)] ?? 0;
+  return ((byte >> (6 - 2 * Math.floor(inBlock / 32))) & 3) - 1;
+}
+
+/** A generator of whole numbers below a bound, the same on every host (Lehmer, 31 bits). */
 export function createOperandNumbers(): (bound: number) => number {
   let state = 20_240_229;
   return (bound) => {
@@ -210,6 +181,6 @@ function fillOperands(codes: Uint8Array, x: Uint8Array): void {
   const next = createOperandNumbers();
   for (let i = 0; i < codes.length; i += 1)
     codes[i] = next(3) | (next(3) << 2) | (next(3) << 4) | (next(3) << 6);
-  // The extremes first: they are where an instruction that saturates or wraps would show.
+  // The extremes first: an instruction that saturates or wraps shows there.
   for (let i = 0; i < x.length; i += 1) x[i] = i < 128 ? 0x80 : i < 256 ? 0x7f : next(256);
 }

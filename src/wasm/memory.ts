@@ -4,54 +4,58 @@ import { BitNetError } from "../errors.js";
 export const pageBytes = 65536;
 /** A wasm32 memory can be no larger. */
 export const largestRegionBytes: number = 65536 * pageBytes;
-/** Never handed out: a block that ended at 4 GiB would have the end address 0, and a kernel that walks up to it would do nothing. */
+/**
+ * End of the bytes that blocks may use. A block that ended at 4 GiB would have the end address 0, and a kernel that
+ * walks up to its end would do nothing.
+ */
 const lastUsableByte = largestRegionBytes - 64;
 /** The first page belongs to the modules' static data (asconfig.json: lowMemoryLimit). */
 const firstFreeByte = pageBytes;
 
-/** Where something lies: a region's number and a byte address in it. Plain data, so that it can be sent to threads. */
-export interface Place {
+/** A region's index and a byte address in it. Plain data, so that it can be sent to threads. */
+export interface Location {
   readonly region: number;
   readonly address: number;
 }
 
-/** One shared WebAssembly memory and what is in use of it. It grows as needed and never shrinks; freed space is used again. */
+/** One shared WebAssembly memory and its use. It grows as needed and never shrinks; freed space is used again. */
 export interface Region {
   readonly index: number;
   readonly memory: WebAssembly.Memory;
-  /** Bytes handed out and not given back. */
+  /** Bytes allocated and not freed. */
   readonly usedBytes: number;
 }
 
 /**
- * The memories of one model. A kernel works inside one memory, so things that meet in a kernel are put in one region; a
- * model too large for one wasm32 memory takes several.
+ * The memories of one model. A kernel works inside one memory, so all operands of a kernel lie in one region. A model too
+ * large for one wasm32 memory takes several.
  */
 export interface Memories {
   readonly regions: readonly Region[];
   /** Adds a memory. */
   addRegion(): Region;
   /**
-   * Takes `bytes` (0 … 4 GiB) in a region, aligned to 64 and zero when never used before.
+   * Allocates `bytes` (0 … 4 GiB) in a region, aligned to 64. Memory that was never used before is zero.
+   * @param purpose for the error message: "tensor …".
    * @throws BitNetError OUT_OF_MEMORY if the region or the host has no room.
    */
   allocate(region: number, bytes: number, purpose: string): number;
   /** Whether `allocate` could find room within the region's limit; the host may still refuse. */
   fits(region: number, bytes: number): boolean;
-  /** Gives back what `allocate` returned. */
+  /** Frees the block that `allocate` returned; does nothing for another address. */
   free(region: number, address: number): void;
-  /** Lets go of every memory; nothing may be used any more. */
+  /** Releases every memory; nothing in them may be used any more. */
   dispose(): void;
-  /** The bytes at a place, as they are now in shared memory. */
-  view(place: Place, bytes: number): Uint8Array<SharedArrayBuffer>;
+  /** The shared bytes at a location. */
+  view(location: Location, bytes: number): Uint8Array<SharedArrayBuffer>;
 }
 
-/** As much of `Memories` as taking and giving back needs: real ones, or ones that only count. */
+/** The part of `Memories` that allocates and frees: real, or only counting. */
 export interface Allocator extends Pick<Memories, "allocate" | "free"> {
   readonly regions: readonly Pick<Region, "index">[];
 }
 
-/** Regions that hold nothing and count what is taken, for saying what something would take. */
+/** Regions without memory that count the allocated bytes, to estimate them. */
 export function createCountingAllocator(regions: number): Allocator & { takenBytes(): number } {
   let taken = 0;
   return {
@@ -74,15 +78,14 @@ interface RegionState {
   readonly index: number;
   readonly memory: WebAssembly.Memory;
   usedBytes: number;
-  /** Everything below has been handed out at some time. */
+  /** End of the blocks and gaps. */
   top: number;
-  /** Given back, by ascending address, neighbours merged. */
+  /** Freed blocks by ascending address, neighbours merged. */
   readonly gaps: Block[];
   readonly taken: Map<number, Block>;
 }
 
-/** @param regionBytes most bytes a region may grow to: a multiple of 64 KiB up to 4 GiB.
- */
+/** @param regionBytes maximum bytes of a region: a multiple of 64 KiB, at most 4 GiB. Default: 4 GiB. */
 export function createMemories(regionBytes: number = largestRegionBytes): Memories {
   const maximum = Math.min(regionBytes, largestRegionBytes) / pageBytes;
   const limit = Math.min(regionBytes, lastUsableByte);
@@ -163,19 +166,23 @@ export function createMemories(regionBytes: number = largestRegionBytes): Memori
       if (block === undefined) return;
       region.taken.delete(address);
       region.usedBytes -= block.bytes;
-      giveBack(region, block);
+      addGap(region, block);
     },
     dispose(): void {
       regions.length = 0;
     },
-    view(place: Place, bytes: number): Uint8Array<SharedArrayBuffer> {
-      return new Uint8Array(state(place.region).memory.buffer as SharedArrayBuffer, place.address, bytes);
+    view(location: Location, bytes: number): Uint8Array<SharedArrayBuffer> {
+      return new Uint8Array(
+        state(location.region).memory.buffer as SharedArrayBuffer,
+        location.address,
+        bytes,
+      );
     },
   };
 }
 
-/** Adds a block to the gaps, merging neighbours; a gap at the top lowers the top. */
-function giveBack(region: RegionState, block: Block): void {
+/** Adds a block to the gaps and merges neighbours; a gap at the top lowers the top. */
+function addGap(region: RegionState, block: Block): void {
   const { gaps } = region;
   let at = gaps.findIndex((gap) => gap.address > block.address);
   if (at < 0) at = gaps.length;

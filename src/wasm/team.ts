@@ -1,73 +1,75 @@
 import { BitNetError } from "../errors.js";
 import { availableParallelism } from "../platform/node.js";
 import { startThread, type Thread } from "../platform/threads.js";
-import { type CompiledKernels, instantiateKernels } from "./kernel-build.js";
-import type { ProductChoice } from "./choose-matmul.js";
+import type { MatmulChoice } from "./choose-matmul.js";
+import { instantiateKernels } from "./kernel-build.js";
 import type { Kernels } from "./kernels.js";
 import type { Memories } from "./memory.js";
 
-/** What every member gets at its start. */
-export interface MemberStart {
+/** The first message to every worker. */
+export interface WorkerStart {
   readonly kind: "start";
+  /** 0 … count − 1. */
   readonly index: number;
   readonly count: number;
   readonly module: WebAssembly.Module;
-  readonly product: ProductChoice;
-  /** Where the team's barrier keeps its state: address in region 0. */
+  readonly matmul: MatmulChoice;
+  /** Address of the barrier's state in region 0. */
   readonly barrierAddress: number;
-  /** How often a member looks for the others before it sleeps. */
+  /** How often a worker polls the barrier before it sleeps. */
   readonly spins: number;
   /** Whether to measure each operation of a pass. */
   readonly profile: boolean;
 }
 
-/** A memory that members may meet from now on. */
-export interface MemberRegion {
+/** A memory that workers may use from now on. */
+export interface WorkerRegion {
   readonly kind: "region";
   readonly index: number;
   readonly memory: WebAssembly.Memory;
 }
 
-/** What members answer. Member 0 speaks for all when a job is done; any member may fail. `P` is what a pass's profile holds. */
-export type MemberAnswer<P extends object> =
+/** A worker's answer. Worker 0 answers for all when a job is done; any worker may fail. `P` is a pass's profile. */
+export type WorkerAnswer<P extends object> =
   | {
       readonly kind: "done";
       readonly job: number;
-      /** Where the team measures. */
+      /** Present if the team measures. */
       readonly profile?: P;
     }
   | { readonly kind: "failed"; readonly message: string };
 
 /**
- * Threads that run the same jobs in step over shared memory. The caller's thread only posts and waits for messages, so its
- * event loop stays free; members synchronise among themselves inside wasm (assembly/kernels/team).
+ * Threads that run the same jobs in step over shared memory. The caller's thread only posts and receives messages, so its
+ * event loop stays free. Workers synchronise among themselves inside wasm (assembly/kernels/team).
  */
 export interface Team {
-  readonly members: number;
-  /** Tells all members something; what they make of it is up to the script they run. */
-  tell(message: object): void;
+  /** Number of workers. */
+  readonly workers: number;
+  /** Posts a message to all workers; their script defines its meaning. */
+  post(message: object): void;
   /**
-   * Has all members do a job, one after another in the order of calls.
-   * @throws BitNetError WORKER_FAILED if a member dies, now and on every later call; DISPOSED after stop.
+   * Runs a job on all workers. Jobs run one after another in the order of calls.
+   * @throws BitNetError WORKER_FAILED once a worker has died; DISPOSED after stop.
    */
   run(job: object): Promise<void>;
-  /** Settles with WORKER_FAILED when a member has died; never, if none does. */
+  /** Resolves to WORKER_FAILED when a worker has died; stays pending otherwise. */
   readonly failure: Promise<BitNetError>;
-  /** Ends the threads; jobs under way are rejected with DISPOSED. Idempotent. */
+  /** Ends the threads; unfinished jobs are rejected with DISPOSED. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** Bytes of the barrier's state, a cache line of its own. */
+/** Bytes of the barrier's state: a cache line of its own. */
 export const barrierBytes = 64;
 
 /**
- * While each member has a core, waits are imbalances of microseconds, and whoever sleeps is woken 25 µs late. About 10, 50 and
- * 200 µs of spinning gave a 2B4T token 29.7, 28.2 and 29.2 ms: a core that spins for long is one that the system
- * does not move the other member to, where both were woken on one. Members without a core of their own wait for one that
+ * With a core for each worker, waits are imbalances of microseconds, and a worker that sleeps wakes up 25 µs late. About
+ * 10, 50 and 200 µs of spinning gave a 2B4T token 29.7, 28.2 and 29.2 ms: where two workers woke up on one core, the
+ * system does not move one of them away while the core spins for long. Workers that share a core wait for one that
  * cannot run while they spin.
  */
 const spins = { ownCore: 100_000, sharedCore: 4_000 };
-/** At the start of a job, threads may be woken on one core: about 10 µs, and then the first makes way for the others. */
+/** About 10 µs. At the start of a job two workers may wake up on one core, and the first has to yield to the second. */
 const firstSpins = 20_000;
 
 interface PendingJob {
@@ -76,48 +78,53 @@ interface PendingJob {
 }
 
 /**
- * @param options.onProfile called after each pass with what member 0 measured in it.
- * @param script what members run: a module that answers the messages above and the caller's own.
+ * Starts the threads of a team.
+ *
+ * @param options.script the module that workers run: it answers the messages above and the caller's own.
+ * @param options.workers number of threads, at least 1.
+ * @param options.barrierAddress address of `barrierBytes` zeros in region 0.
+ * @param options.onProfile called after each pass with the measurements of worker 0.
  */
-export function startTeam(
-  script: URL,
-  members: number,
-  kernels: CompiledKernels,
-  memories: Memories,
-  product: ProductChoice,
-  barrierAddress: number,
-  options: { readonly onProfile?: ((profile: object) => void) | undefined } = {},
-): Team {
+export function startTeam(options: {
+  readonly script: URL;
+  readonly workers: number;
+  readonly module: WebAssembly.Module;
+  readonly matmul: MatmulChoice;
+  readonly memories: Memories;
+  readonly barrierAddress: number;
+  readonly onProfile?: ((profile: object) => void) | undefined;
+}): Team {
+  const { script, workers, module, matmul, memories, barrierAddress, onProfile } = options;
   const pending = new Map<number, PendingJob>();
   let lastJob = 0;
   let ended: BitNetError | undefined;
-  let tellFailure: (failure: BitNetError) => void = () => undefined;
+  let reportFailure: (failure: BitNetError) => void = () => undefined;
   const failure = new Promise<BitNetError>((resolve) => {
-    tellFailure = resolve;
+    reportFailure = resolve;
   });
 
   function end(error: BitNetError): void {
     if (ended !== undefined) return;
     ended = error;
     const home = memories.regions[0];
-    // Members that wait for one that will not come would wait for ever.
-    if (home !== undefined) instantiateKernels(kernels.module, home.memory).team_break(barrierAddress);
+    // Otherwise workers would wait for ever for one that has ended.
+    if (home !== undefined) instantiateKernels(module, home.memory).team_break(barrierAddress);
     for (const job of pending.values()) job.reject(error);
     pending.clear();
-    hold(false);
-    if (error.code === "WORKER_FAILED") tellFailure(error);
+    unrefAll();
+    if (error.code === "WORKER_FAILED") reportFailure(error);
   }
 
   function receive(message: unknown): void {
-    const answer = message as MemberAnswer<object>;
+    const answer = message as WorkerAnswer<object>;
     if (answer.kind === "failed") {
       fail(new Error(answer.message));
       return;
     }
     const job = pending.get(answer.job);
     pending.delete(answer.job);
-    if (answer.profile !== undefined) options.onProfile?.(answer.profile);
-    if (pending.size === 0) hold(false);
+    if (answer.profile !== undefined) onProfile?.(answer.profile);
+    if (pending.size === 0) unrefAll();
     job?.resolve();
   }
 
@@ -128,31 +135,31 @@ export function startTeam(
   }
 
   const threads: Thread[] = [];
-  /** Threads keep the process alive only while they have something to do. */
-  function hold(keep: boolean): void {
-    for (const thread of threads) thread.hold(keep);
+  /** Threads keep the process alive only while a job is under way. */
+  function unrefAll(): void {
+    for (const thread of threads) thread.unref();
   }
-  for (let index = 0; index < members; index += 1) {
+  for (let index = 0; index < workers; index += 1) {
     const thread = startThread(script, `bitnet-${index}`, receive, fail);
     threads.push(thread);
-    thread.hold(false);
-    const start: MemberStart = {
+    thread.unref();
+    const start: WorkerStart = {
       kind: "start",
       index,
-      count: members,
-      module: kernels.module,
-      product,
+      count: workers,
+      module,
+      matmul,
       barrierAddress,
-      spins: members <= availableParallelism() ? spins.ownCore : spins.sharedCore,
-      profile: options.onProfile !== undefined,
+      spins: workers <= availableParallelism() ? spins.ownCore : spins.sharedCore,
+      profile: onProfile !== undefined,
     };
     thread.post(start);
   }
 
   return {
-    members,
+    workers,
     failure,
-    tell(message): void {
+    post(message): void {
       for (const thread of threads) thread.post(message);
     },
     run(job): Promise<void> {
@@ -161,7 +168,7 @@ export function startTeam(
       if (ended !== undefined) return Promise.reject(ended);
       lastJob += 1;
       const id = lastJob;
-      hold(true);
+      for (const thread of threads) thread.ref();
       return new Promise((resolve, reject) => {
         pending.set(id, { resolve, reject });
         for (const thread of threads) thread.post({ ...job, job: id });
@@ -175,16 +182,20 @@ export function startTeam(
 }
 
 /**
- * A member's side of the barrier: returns when all members have come.
- * @param first whether the job has only begun, so that others may not even be awake.
- * @throws Error if the team was broken meanwhile.
+ * A worker's side of the barrier: returns when all workers have called it.
+ * @throws Error if a worker of the team has failed.
  */
-export function waitForTeam(
-  kernels: Kernels,
-  { barrierAddress, count, spins }: MemberStart,
-  first = false,
-): void {
+export function waitForTeam(kernels: Kernels, start: WorkerStart): void {
+  meet(kernels, start, start.spins);
+}
+
+/** As waitForTeam, for the first barrier of a job, when other workers may still be asleep. */
+export function waitForJob(kernels: Kernels, start: WorkerStart): void {
+  meet(kernels, start, Math.min(start.spins, firstSpins));
+}
+
+function meet(kernels: Kernels, { barrierAddress, count }: WorkerStart, spins: number): void {
   if (count === 1) return;
-  if (kernels.team_barrier(barrierAddress, count, first ? Math.min(spins, firstSpins) : spins) !== 0)
-    throw new Error("another member of the team failed");
+  if (kernels.team_barrier(barrierAddress, count, spins) !== 0)
+    throw new Error("another worker of the team failed");
 }

@@ -70,7 +70,7 @@ describe("bitnet run", () => {
       ["--threads", "2"],
       ["--threads", "3"],
       ["--kernel-build", "simd128"],
-      ["--ternary-form", "plain"],
+      ["--ternary-form", "i8"],
     ]) {
       expect((await runJson([...args, ...more])).tokenIds).toEqual(first.tokenIds);
     }

@@ -16,11 +16,11 @@ import { rowOf } from "./intermediates.js";
 const ids: readonly number[] = Array.from({ length: 83 }, (_, i) => (i * 89 + 7) % 256);
 
 const computations: readonly LoadOptions[] = [
-  { kernelBuild: "simd128", ternaryForm: "plain", threads: 2 },
-  { kernelBuild: "simd128", ternaryForm: "plain", threads: 3 },
-  { kernelBuild: "relaxed", ternaryForm: "narrow", threads: 1 },
-  { kernelBuild: "relaxed", ternaryForm: "wide", threads: 2 },
-  { kernelBuild: "relaxed", ternaryForm: "narrow", threads: 5 },
+  { kernelBuild: "simd128", ternaryForm: "i8", threads: 2 },
+  { kernelBuild: "simd128", ternaryForm: "i8", threads: 3 },
+  { kernelBuild: "relaxed", ternaryForm: "i16", threads: 1 },
+  { kernelBuild: "relaxed", ternaryForm: "i32", threads: 2 },
+  { kernelBuild: "relaxed", ternaryForm: "i16", threads: 5 },
 ];
 
 const chosen = architectureCases.filter(({ name }) =>

@@ -16,7 +16,7 @@ it.for([1, 2, 3])(
     using session = reference.createSession();
     const logits = await session.evaluate(ids, { logits: "all" });
 
-    const wide = { kernelBuild: "relaxed", ternaryForm: "wide", threads } as const;
+    const wide = { kernelBuild: "relaxed", ternaryForm: "i32", threads } as const;
     await using model = await loadOrSkip(starterPath, wide, context);
     using atOnce = model.createSession();
     requireSameBits(await atOnce.evaluate(ids, { logits: "all" }), logits, "all at once");

@@ -8,7 +8,7 @@ import { rowOf } from "./intermediates.js";
 
 export const plainest = {
   kernelBuild: "simd128",
-  ternaryForm: "plain",
+  ternaryForm: "i8",
   threads: 1,
   sparsity: "off",
 } as const;

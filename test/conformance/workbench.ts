@@ -1,18 +1,16 @@
 import { openModelFile } from "#dist/files/index.js";
 import type { ModelFile } from "#dist/files/model-file.js";
-import { packMatrix, packVector, type Packing, readRow } from "#dist/packing/pack.js";
+import { readRow } from "#dist/packing/layouts/index.js";
+import { packMatrix, packVector } from "#dist/packing/pack.js";
+import type { Packing } from "#dist/packing/packing.js";
 import type { PackedMatrix } from "#dist/packing/packed.js";
 import { openFileSource } from "#dist/platform/node.js";
 import { compileKernels, instantiateKernels, type KernelBuild } from "#dist/wasm/kernel-build.js";
-import {
-  attentionPositions,
-  attentionScratchBytes,
-  ternaryKernel,
-  ternaryScratchBytes,
-} from "#dist/wasm/kernels.js";
+import { ternaryKernel } from "#dist/wasm/dot-forms.js";
+import { attentionPositions, attentionScratchBytes, ternaryScratchBytes } from "#dist/wasm/kernels.js";
 import { createMemories } from "#dist/wasm/memory.js";
 import { chooseForm } from "#dist/wasm/choose-matmul.js";
-import { createProductTrial } from "#dist/wasm/matmul-self-test.js";
+import { createMatmulSelfTest } from "#dist/wasm/matmul-self-test.js";
 
 /** Rows of f32, one per token. */
 export type Rows = Float32Array;
@@ -54,7 +52,7 @@ export async function openWorkbench(path: string, build: KernelBuild): Promise<W
   const kernels = instantiateKernels(module, region.memory);
   const multiplyTernary = ternaryKernel(
     kernels,
-    chooseForm(build, kernels, createProductTrial(memories)).form,
+    chooseForm(build, kernels, createMatmulSelfTest(memories)).form,
   );
   const packing: Packing = {
     file,

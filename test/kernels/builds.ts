@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { enableRelaxedSimd } from "#dist/platform/engine-flags.js";
 import { instantiateKernels } from "#dist/wasm/kernel-build.js";
-import type { Kernels, TernaryForm } from "#dist/wasm/kernels.js";
+import type { DotForm } from "#dist/wasm/dot-forms.js";
+import type { Kernels } from "#dist/wasm/kernels.js";
 import { createMemories } from "#dist/wasm/memory.js";
 import { chooseForm } from "#dist/wasm/choose-matmul.js";
-import { createProductTrial } from "#dist/wasm/matmul-self-test.js";
+import { createMatmulSelfTest } from "#dist/wasm/matmul-self-test.js";
 
 /** Every build of the kernels. "debug" is not shipped: it is unoptimised and has its assertions, so it is the plainest reading of the source. */
 export const buildNames = ["debug", "simd128", "relaxed"] as const;
@@ -30,11 +31,11 @@ export async function compileBuilds(): Promise<readonly Build[]> {
  * Whether this engine computes a relaxed form correctly as it is now. One that does not is what the library's self-test is
  * there to refuse (Node 20's baseline compiler doubles the 32-bit relaxed dot product), so its twin test is skipped.
  */
-export function formWorks(build: Build, form: TernaryForm): boolean {
+export function formWorks(build: Build, form: DotForm): boolean {
   const memories = createMemories(4 << 20);
   const { memory } = memories.addRegion();
   try {
-    chooseForm("relaxed", instantiateKernels(build.module, memory), createProductTrial(memories), form);
+    chooseForm("relaxed", instantiateKernels(build.module, memory), createMatmulSelfTest(memories), form);
     return true;
   } catch {
     return false;

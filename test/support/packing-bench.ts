@@ -1,5 +1,6 @@
 import type { ModelFile, TensorInfo } from "#dist/files/model-file.js";
-import { packedBytes, packMatrix, readRow } from "#dist/packing/pack.js";
+import { readRow } from "#dist/packing/layouts/index.js";
+import { packedBytes, packMatrix } from "#dist/packing/pack.js";
 import type { PackedMatrix } from "#dist/packing/packed.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { type CompiledKernels, instantiateKernels } from "#dist/wasm/kernel-build.js";

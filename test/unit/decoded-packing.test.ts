@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "#dist/index.js";
-import { matrixBytes } from "#dist/packing/packed.js";
+import { matrixBytes } from "#dist/packing/layouts/index.js";
 import { type CompiledKernels, compileKernels } from "#dist/wasm/kernel-build.js";
 import { starterPath } from "../support/golden-path.js";
 import { modelFamilies } from "../conformance/model-families.js";

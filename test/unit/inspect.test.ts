@@ -15,6 +15,7 @@ import { writeDummyModel } from "#dist/tools/dummy/dummy.js";
 import { inspectModel, type Inspection, type InspectOptions } from "#dist/tools/inspect.js";
 import { createCountingAllocator, createMemories } from "#dist/wasm/memory.js";
 import { weightFormatByName, type WeightFormat } from "#dist/weight-formats/index.js";
+import { i14Input, i8Input } from "#dist/packing/input-formats.js";
 import {
   arrayOf,
   entry,
@@ -163,10 +164,9 @@ describe("inspectModel's estimates", () => {
       })),
       headRegion: 1,
       embeddingRegion: 1,
-      inputForms: new Set(["i8", "i14"] as const),
       screen: {},
     };
-    const options = { id: 1, contextLength: 300, members: 3 };
+    const options = { id: 1, contextLength: 300, workers: 3, inputFormats: [i8Input, i14Input] };
     const counting = createCountingAllocator(2);
     allocateWork(counting, model, options);
     const memories = createMemories();

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { matrixBytes } from "#dist/packing/packed.js";
+import { matrixBytes } from "#dist/packing/layouts/index.js";
 import { type CompiledKernels, compileKernels } from "#dist/wasm/kernel-build.js";
 import { firstByte, type Packed, packOne } from "../support/packing-bench.js";
 import { formatOf } from "../support/reformatted-model.js";

@@ -3,7 +3,7 @@ import { describeModel, type ModelDescription } from "#dist/architectures/index.
 import { openModelFile } from "#dist/files/index.js";
 import { loadModel } from "#dist/language-model.js";
 import { estimateMemory } from "#dist/engine/memory-estimate.js";
-import { planWeights, type WeightPlan } from "#dist/model/load-model.js";
+import { planWeights, type WeightPlan } from "#dist/model/weight-plan.js";
 import { packedBytes } from "#dist/packing/pack.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { createConvertWorkbench } from "../support/convert-workbench.js";

@@ -1,7 +1,8 @@
 import { engineOf, type LanguageModel } from "../../language-model.js";
-import type { Model } from "../../model/model.js";
-import { layerProjections, tokenBytes } from "../../model/bytes-per-token.js";
-import { layouts, type PackedMatrix } from "../../packing/packed.js";
+import { type Model, projectionsOf } from "../../model/model.js";
+import { tokenBytes } from "../../model/bytes-per-token.js";
+import { layoutOf } from "../../packing/layouts/index.js";
+import type { PackedMatrix } from "../../packing/packed.js";
 import type { EnergyMeter, NoEnergyMeter } from "../../platform/energy-counters.js";
 import {
   type ArithmeticEnergy,
@@ -134,13 +135,13 @@ export async function measureTest(
 export function countModel({ layers, head, screen, sizes }: Model): CountedModel {
   const output = head ?? screen?.matrix;
   return {
-    matrices: layers.flatMap(layerProjections).map(({ matrix }) => countMatrix(matrix)),
+    matrices: layers.flatMap((layer) => projectionsOf(layer)).map(({ matrix }) => countMatrix(matrix)),
     head: output && countMatrix(output),
     layers: sizes.layers,
     queryWidth: sizes.heads * sizes.headSize,
   };
 }
 
-function countMatrix({ rows, cols, layout }: PackedMatrix): CountedMatrix {
-  return { rows, cols, ternary: layouts[layout].ternary };
+function countMatrix(matrix: PackedMatrix): CountedMatrix {
+  return { rows: matrix.rows, cols: matrix.cols, ternary: layoutOf(matrix).ternary };
 }

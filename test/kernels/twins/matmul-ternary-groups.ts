@@ -1,9 +1,5 @@
-import {
-  groupScratchBytes,
-  type GroupSize,
-  type TernaryForm,
-  ternaryGroupsKernel,
-} from "#dist/wasm/kernels.js";
+import { type DotForm, ternaryGroupsKernel } from "#dist/wasm/dot-forms.js";
+import { groupScratchBytes, type GroupSize } from "#dist/wasm/kernels.js";
 import { f32 } from "../../reference/float32.js";
 import {
   groupedOutput,
@@ -37,13 +33,13 @@ interface Product {
 
 const groupSizes = [64, 128] as const;
 
-export function ternaryGroupsTwin(form: TernaryForm, groupSize: GroupSize): KernelTwin {
+export function ternaryGroupsTwin(form: DotForm, groupSize: GroupSize): KernelTwin {
   return {
     *cases(): Iterable<KernelCase> {
       const numbers = createNumbers(4321);
       for (const product of products(groupSize)) yield productCase(form, groupSize, product, numbers);
     },
-    onlyInRelaxed: form !== "plain",
+    onlyInRelaxed: form !== "i8",
   };
 }
 
@@ -64,7 +60,7 @@ function* products(groupSize: number): Iterable<Product> {
 }
 
 function productCase(
-  form: TernaryForm,
+  form: DotForm,
   groupSize: GroupSize,
   { rows, cols, tokens, extreme }: Product,
   numbers: Numbers,

@@ -1,4 +1,5 @@
-import { type TernaryForm, ternaryKernel, ternaryScratchBytes } from "#dist/wasm/kernels.js";
+import { type DotForm, ternaryKernel } from "#dist/wasm/dot-forms.js";
+import { ternaryScratchBytes } from "#dist/wasm/kernels.js";
 import { packTernaryRows, ternaryOutput } from "../../reference/ternary.js";
 import { f32 } from "../../reference/float32.js";
 import {
@@ -21,11 +22,11 @@ interface Product {
   readonly extreme?: { readonly weight: number; readonly activation: number };
 }
 
-export function ternaryTwin(form: TernaryForm): KernelTwin {
-  return { cases: () => cases(form), onlyInRelaxed: form !== "plain" };
+export function ternaryTwin(form: DotForm): KernelTwin {
+  return { cases: () => cases(form), onlyInRelaxed: form !== "i8" };
 }
 
-function* cases(form: TernaryForm): Iterable<KernelCase> {
+function* cases(form: DotForm): Iterable<KernelCase> {
   const numbers = createNumbers(1234);
   for (const product of products()) yield ternaryCase(form, product, numbers);
 }
@@ -45,11 +46,7 @@ function* products(): Iterable<Product> {
   }
 }
 
-function ternaryCase(
-  form: TernaryForm,
-  { rows, cols, tokens, extreme }: Product,
-  numbers: Numbers,
-): KernelCase {
+function ternaryCase(form: DotForm, { rows, cols, tokens, extreme }: Product, numbers: Numbers): KernelCase {
   // One row before and one behind the range, which must be left alone.
   const allRows = rows + 2;
   const weights = extreme

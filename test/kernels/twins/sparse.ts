@@ -1,9 +1,5 @@
-import {
-  listedTernaryKernel,
-  type TernaryForm,
-  ternaryScratchBytes,
-  transposeScratchBytes,
-} from "#dist/wasm/kernels.js";
+import { type DotForm, listedTernaryKernel } from "#dist/wasm/dot-forms.js";
+import { ternaryScratchBytes, transposeScratchBytes } from "#dist/wasm/kernels.js";
 import { at as valueAt, f32 } from "../../reference/float32.js";
 import { relu2Gate } from "../../reference/gates.js";
 import { packTernaryRows, ternaryOutput } from "../../reference/ternary.js";
@@ -235,9 +231,9 @@ function columnsCase(middle: Int8Array, values: Int8Array, numbers: Numbers, nam
   };
 }
 
-export function listedTwin(form: TernaryForm): KernelTwin {
+export function listedTwin(form: DotForm): KernelTwin {
   return {
-    onlyInRelaxed: form !== "plain",
+    onlyInRelaxed: form !== "i8",
     *cases(): Iterable<KernelCase> {
       const numbers = createNumbers(10);
       for (const cols of [128, 1152, 6912]) {
@@ -248,7 +244,7 @@ export function listedTwin(form: TernaryForm): KernelTwin {
   };
 }
 
-function listedCase(form: TernaryForm, cols: number, list: readonly number[], numbers: Numbers): KernelCase {
+function listedCase(form: DotForm, cols: number, list: readonly number[], numbers: Numbers): KernelCase {
   const rows = 37;
   const weights = numbers.ternary(rows * cols);
   const values = numbers.bytes(cols);

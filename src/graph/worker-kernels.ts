@@ -1,0 +1,53 @@
+import { instantiateKernels } from "../wasm/kernel-build.js";
+import type { Kernels } from "../wasm/kernels.js";
+import { waitForTeam, type WorkerStart } from "../wasm/team.js";
+import type { WorkerContext } from "./worker-context.js";
+
+/** A worker's memories, and its instances of the kernels over them. */
+export interface WorkerKernels {
+  readonly context: WorkerContext;
+  addRegion(index: number, memory: WebAssembly.Memory): void;
+  /** Makes the instances of all regions now. */
+  instantiateAll(): void;
+}
+
+export function createWorkerKernels(start: WorkerStart): WorkerKernels {
+  const { index, count, module, matmul } = start;
+  const { module256 } = matmul;
+  const memories: WebAssembly.Memory[] = [];
+
+  function instances(of: WebAssembly.Module): (region: number) => Kernels {
+    const made: (Kernels | undefined)[] = [];
+    return (region) => {
+      const known = made[region];
+      if (known !== undefined) return known;
+      const memory = memories[region];
+      if (memory === undefined) throw new Error(`memory ${region} is not known here`);
+      return (made[region] = instantiateKernels(of, memory));
+    };
+  }
+  const kernels = instances(module);
+  const kernels256 = module256 === undefined ? kernels : instances(module256);
+
+  return {
+    context: {
+      index,
+      count,
+      form: matmul.form,
+      kernels,
+      kernels256,
+      attentionKernels: matmul.attention256 ? kernels256 : kernels,
+      bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
+      barrier: () => waitForTeam(kernels(0), start),
+    },
+    addRegion(region, memory): void {
+      memories[region] = memory;
+    },
+    instantiateAll(): void {
+      for (const region of memories.keys()) {
+        kernels(region);
+        kernels256(region);
+      }
+    },
+  };
+}

@@ -1,0 +1,88 @@
+import type { MatrixRole } from "../../architectures/description.js";
+import type { TensorInfo } from "../../files/model-file.js";
+import { listedTernaryKernel, ternaryKernel } from "../../wasm/dot-forms.js";
+import { transposeScratchBytes } from "../../wasm/kernels.js";
+import { i8Input, quantizedRows } from "../input-formats.js";
+import { corrupt, type Packing, readIntoMemory } from "../packing.js";
+import { codeRowBytes, wholeBlocks } from "../ternary-blocks.js";
+import { ternaryFloatPackers } from "../ternary-floats.js";
+import type { Layout, PackedParts, SparseMatmuls } from "./layout.js";
+
+/** Rows and columns of a copy by columns come in blocks of this. */
+const block = 128;
+
+/**
+ * Ternary weights with one scale per matrix: two-bit codes in blocks of 128, as in I2_S (weight-formats/i2-s), rows filled
+ * up with zero weights to whole blocks. `chooseMatmul` always runs its self-test, which decides the dot form.
+ */
+export const ternaryRows: Layout = {
+  name: "ternary-rows",
+  ternary: true,
+  weightBytes: codeRowBytes,
+  recordBytes: () => 0,
+  inputFormat: i8Input,
+  packers: {
+    I2_S: { packedBytes: (rows, cols) => (rows * cols) / 4, pack: packI2s },
+    ...ternaryFloatPackers,
+  },
+  readRow: (kernels, { address, cols, scale }, row, outputAddress) =>
+    kernels.row_ternary(address, cols, row, scale, outputAddress),
+  multiply(worker, { region, address, cols, scale }, { quantized, tokens }, output) {
+    const { values, records } = quantizedRows(quantized, i8Input);
+    const { begin, end, address: y, stride, scratch } = output;
+    const whole = wholeBlocks(cols);
+    const accumulate = output.accumulate ? 1 : 0;
+    const kernel = ternaryKernel(worker.kernels256(region), worker.form);
+    kernel(address, whole, begin, end, values, whole, records, tokens, y, stride, scratch, scale, accumulate);
+  },
+  sparse: sparseTernary(),
+};
+
+function sparseTernary(): SparseMatmuls {
+  return {
+    rowGranule: block,
+    takesListed: ({ cols }) => cols % block === 0,
+    takesColumns: ({ rows, cols }) => rows % block === 0 && cols % block === 0,
+    columnBytes: ({ rows, cols }) => (rows * cols) / 4,
+    transpose({ memories, kernels }, { region, address, rows, cols }) {
+      const columns = memories.allocate(region, (rows * cols) / 4, "a matrix by columns");
+      const scratch = memories.allocate(region, transposeScratchBytes, "transposing a matrix");
+      kernels(region).transpose_ternary(address, rows, cols, 0, rows, columns, scratch);
+      memories.free(region, scratch);
+      return { region, address: columns };
+    },
+    multiplyListed(worker, { region, address, cols, scale }, { list, listed, input, output, scratch }) {
+      const kernel = listedTernaryKernel(worker.kernels256(region), worker.form);
+      kernel(address, cols, list, listed, input.values, input.records, output, scratch, scale);
+    },
+    addColumns(
+      worker,
+      { region, rows, scale },
+      { columns, begin, end, list, listed, input, output, scratch },
+    ) {
+      // prettier-ignore
+      worker.kernels256(region).matmul_ternary_columns_i8(
+        columns.address, rows, begin, end, input.values, list, listed, input.records, output, scratch, scale, 1,
+      );
+    },
+  };
+}
+
+async function packI2s(
+  packing: Packing,
+  tensor: TensorInfo,
+  { rows, cols }: MatrixRole,
+  region: number,
+): Promise<PackedParts> {
+  const codeBytes = (rows * cols) / 4;
+  const tail = await tensor.source.read(tensor.offset + codeBytes, 4);
+  const scale = new DataView(tail.buffer, tail.byteOffset).getFloat32(0, true);
+  if (!Number.isFinite(scale)) throw corrupt(packing, tensor, codeBytes, `its scale is ${scale}`);
+  const address = await readIntoMemory(packing, tensor, { region, bytes: codeBytes }, (piece) => {
+    const bad = packing.kernels(region).check_ternary(piece.address, piece.bytes);
+    if (bad === 0) return;
+    const problem = "it holds a code 3, which stands for no ternary weight";
+    throw corrupt(packing, tensor, piece.begin + (bad - 1) * 32, problem);
+  });
+  return { address, scale };
+}

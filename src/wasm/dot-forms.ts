@@ -1,0 +1,52 @@
+import type { GroupSize, Kernels } from "./kernels.js";
+
+/**
+ * Dot forms of ternary matmuls (assembly/simd/dot): the integer width that sums accumulate in. All give the same integers.
+ * Only i8 exists in the simd128 build.
+ */
+export const dotForms = ["i8", "i16", "i32"] as const;
+export type DotForm = (typeof dotForms)[number];
+
+/** Names of the kernels of each form. */
+const kernelNames = {
+  i8: {
+    rows: "matmul_ternary_i8_plain",
+    listed: "matmul_ternary_listed_i8_plain",
+    64: "matmul_ternary_groups64_i8_plain",
+    128: "matmul_ternary_groups128_i8_plain",
+  },
+  i16: {
+    rows: "matmul_ternary_i8_narrow",
+    listed: "matmul_ternary_listed_i8_narrow",
+    64: "matmul_ternary_groups64_i8_narrow",
+    128: "matmul_ternary_groups128_i8_narrow",
+  },
+  i32: {
+    rows: "matmul_ternary_i8_wide",
+    listed: "matmul_ternary_listed_i8_wide",
+    64: "matmul_ternary_groups64_i8_wide",
+    128: "matmul_ternary_groups128_i8_wide",
+  },
+} as const satisfies Record<DotForm, Record<"rows" | "listed" | GroupSize, keyof Kernels>>;
+
+/** The matmul of ternary rows in one form. */
+export function ternaryKernel(kernels: Kernels, form: DotForm): Kernels["matmul_ternary_i8_plain"] {
+  return kernels[kernelNames[form].rows];
+}
+
+/** The matmul of listed ternary rows in one form. */
+export function listedTernaryKernel(
+  kernels: Kernels,
+  form: DotForm,
+): Kernels["matmul_ternary_listed_i8_plain"] {
+  return kernels[kernelNames[form].listed];
+}
+
+/** The matmul of ternary weights in groups of `size`, in one form. */
+export function ternaryGroupsKernel(
+  kernels: Kernels,
+  form: DotForm,
+  size: GroupSize,
+): Kernels["matmul_ternary_groups64_i8_plain"] {
+  return kernels[kernelNames[form][size]];
+}

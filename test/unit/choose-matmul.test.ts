@@ -1,0 +1,80 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { chooseForm } from "#dist/wasm/choose-matmul.js";
+import { createGroupsSelfTest } from "#dist/wasm/groups-self-test.js";
+import { type CompiledKernels, compileKernels, instantiateKernels } from "#dist/wasm/kernel-build.js";
+import type { DotForm } from "#dist/wasm/dot-forms.js";
+import type { Kernels } from "#dist/wasm/kernels.js";
+import { createMemories } from "#dist/wasm/memory.js";
+import { allSelfTests, createMatmulSelfTest, type FormSelfTest } from "#dist/wasm/matmul-self-test.js";
+
+type MatmulName = Extract<keyof Kernels, `matmul_ternary_${string}`>;
+
+/** Index of the output address among the arguments of a matmul. */
+const outputArgument = 8;
+
+let compiled: CompiledKernels;
+beforeAll(async () => {
+  compiled = await compileKernels();
+});
+
+/** Runs with kernels of which some matmuls write 2 instead of their first result, and a self-test of all matmuls. */
+function withBroken<T>(
+  broken: readonly MatmulName[],
+  use: (kernels: Kernels, selfTest: FormSelfTest) => T,
+): { readonly result: T; readonly usedBytes: number } {
+  const memories = createMemories(8 << 20);
+  const { memory } = memories.addRegion();
+  const kernels = { ...instantiateKernels(compiled.module, memory) };
+  for (const name of broken) {
+    const multiply: (...args: number[]) => void = kernels[name];
+    Object.assign(kernels, {
+      [name]: (...args: number[]) => {
+        multiply(...args);
+        new Float32Array(memory.buffer, args[outputArgument], 1)[0] = 2;
+      },
+    });
+  }
+  const selfTest = allSelfTests([
+    createMatmulSelfTest(memories),
+    createGroupsSelfTest(memories, 64),
+    createGroupsSelfTest(memories, 128),
+  ]);
+  const result = use(kernels, selfTest);
+  selfTest.free();
+  return { result, usedBytes: memories.regions[0]?.usedBytes ?? NaN };
+}
+
+const matmuls = ["matmul_ternary_i8", "matmul_ternary_groups64_i8", "matmul_ternary_groups128_i8"] as const;
+
+describe.each(matmuls)("the self-test of %s", (matmul) => {
+  it("refuses every form that computes wrong sums", () => {
+    const forms = ["narrow", "wide"] as const;
+    const choose = (kernels: Kernels, selfTest: FormSelfTest): DotForm =>
+      chooseForm(compiled.build, kernels, selfTest).form;
+    expect(
+      withBroken(
+        forms.map((form) => `${matmul}_${form}` as const),
+        choose,
+      ).result,
+    ).toBe("i8");
+  });
+
+  it("fails where no form is right, and gives its memory back", () => {
+    const choose = (kernels: Kernels, selfTest: FormSelfTest): unknown => {
+      try {
+        return chooseForm(compiled.build, kernels, selfTest, "i8");
+      } catch (error) {
+        return error;
+      }
+    };
+    expect(withBroken([`${matmul}_plain`], choose)).toMatchObject({
+      result: { code: "SELF_TEST_FAILED" },
+      usedBytes: 0,
+    });
+  });
+
+  it("takes what is right", () => {
+    const correct = (kernels: Kernels, selfTest: FormSelfTest): boolean => selfTest.correct(kernels, "i8");
+    expect(withBroken([], correct)).toEqual({ result: true, usedBytes: 0 });
+  });
+});
