@@ -1,4 +1,5 @@
 import type { ByteSource } from "../platform/byte-source.js";
+import { i2sTailBytes } from "../weight-formats/i2-s.js";
 import { madeSource } from "./made-source.js";
 import type { RowOrder } from "./row-order.js";
 
@@ -16,8 +17,6 @@ export interface TernaryMatrix {
   load(begin: number, end: number): Promise<(row: number, target: Uint8Array) => void>;
 }
 
-/** The scale and what other writers repeat after it. */
-const TAIL_BYTES = 32;
 /** Rows are loaded together as far as they are no more weights than this. */
 const LOADED_WEIGHTS = 2 ** 20;
 
@@ -47,9 +46,9 @@ export function ternarySource(matrix: TernaryMatrix, order: RowOrder): ByteSourc
       }
     },
     tail: {
-      bytes: TAIL_BYTES,
+      bytes: i2sTailBytes,
       async make() {
-        const tail = new Float32Array(TAIL_BYTES / 4);
+        const tail = new Float32Array(i2sTailBytes / 4);
         tail.fill(await matrix.scale());
         return new Uint8Array(tail.buffer);
       },

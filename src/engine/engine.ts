@@ -36,7 +36,9 @@ export interface Engine {
   readonly memoryBytes: { readonly weights: number; readonly head: number };
   /** Resolves to WORKER_FAILED when a worker thread has died; stays pending otherwise. */
   readonly failure: Promise<BitNetError>;
-  /** Reads the weights of a generated token `times` times and uses none of them, to measure memory bandwidth. */
+  /**
+   * Reads the weights of a generated token `times` times and uses none of them, to measure memory bandwidth.
+   */
   readWeights(times: number): Promise<void>;
   /**
    * @param contextLength positions, 1 to the model's `contextLength`.
@@ -63,8 +65,8 @@ export interface EngineChoices {
   /** Use this form of the ternary product, or fail. */
   readonly ternaryForm?: DotForm | undefined;
   /**
-   * False keeps to 128-bit code. Otherwise, where V8's experimental revectorizer can make the ternary product 256 bits wide,
-   * that is used if it proves correct and faster at load. The tokens are the same.
+   * False keeps to 128-bit code. Otherwise, where V8's experimental revectorizer can make the ternary product
+   * 256 bits wide, that is used if it proves correct and faster at load. The tokens are the same.
    */
   readonly wide256?: boolean | undefined;
   /** Measures where the time of each pass goes and reports it. */
@@ -72,15 +74,16 @@ export interface EngineChoices {
   /** Most bytes of one WebAssembly memory; a larger model takes several. A multiple of 64 KiB. */
   readonly regionBytes?: number | undefined;
   /**
-   * "whole" keeps the output head in memory as the file has it. "screened" keeps an int8 copy, which tells which few rows of
-   * the file to score: the same logits where they matter, from half the bytes. "auto" (default) screens F16 heads of 64 MiB
-   * and more.
+   * "whole" keeps the output head in memory as the file has it. "screened" keeps an int8 copy, which tells
+   * which few rows of the file to score: the same logits where they matter, from half the bytes. "auto"
+   * (default) screens F16 heads of 64 MiB and more.
    */
   readonly head?: "auto" | "whole" | "screened" | undefined;
   /**
-   * In models with a squared relu, most of a token's feed-forward activations may be zero, and what they would multiply can be
-   * left out without changing a bit. "auto" (default) does so where it is measured to be faster while the model runs, "on"
-   * always, "off" never, which saves the memory of a second copy of `down`.
+   * In models with a squared relu, most of a token's feed-forward activations may be zero, and what they
+   * would multiply can be left out without changing a bit. "auto" (default) does so where it is measured to
+   * be faster while the model runs, "on" always, "off" never, which saves the memory of a second copy of
+   * `down`.
    */
   readonly sparsity?: Sparsity | undefined;
 }
@@ -114,9 +117,11 @@ export interface Cache extends Disposable {
 const workerScript = new URL("../graph/worker.js", import.meta.url);
 
 /**
- * Loads a file's weights and starts the threads. The caller closes the file: at once, or after `dispose` if `readsFile`.
+ * Loads a file's weights and starts the threads. The caller closes the file: at once, or after `dispose` if
+ * `readsFile`.
  *
- * @throws BitNetError as loadModelWeights; UNSUPPORTED_RUNTIME, SELF_TEST_FAILED, WORKER_FAILED; and `signal.reason`.
+ * @throws BitNetError as loadModelWeights; UNSUPPORTED_RUNTIME, SELF_TEST_FAILED, WORKER_FAILED; and
+ *   `signal.reason`.
  */
 export async function startEngine(file: ModelFile, options: EngineOptions): Promise<Engine> {
   const kernels = await compileKernels(options.kernelBuild);

@@ -21,7 +21,8 @@ export interface Continuation {
 export interface LogitRows {
   /**
    * A row without a copy. Logits that were not needed may be −Infinity. May be called once for each row.
-   * @throws BitNetError DISPOSED after the model's disposal; FILE_READ if rows of the head cannot be read from the file.
+   * @throws BitNetError DISPOSED after the model's disposal; FILE_READ if rows of the head cannot be read
+   *   from the file.
    */
   at(row: number): Promise<Logits>;
   /** The totals of a row's first `softmaxCols` logits. */
@@ -36,8 +37,8 @@ export interface SoftmaxTotals {
 }
 
 /**
- * Buffers for passes, one pass at a time. Rows of a pass are independent: every sequence gets the same bits as alone
- * (docs/NUMERICS.md).
+ * Buffers for passes, one pass at a time. Rows of a pass are independent: every sequence gets the same bits
+ * as alone (docs/NUMERICS.md).
  */
 export interface Evaluator extends Disposable {
   /** Maximum tokens of a pass, of all sequences together. */
@@ -45,8 +46,8 @@ export interface Evaluator extends Disposable {
   /** Maximum rows of logits of a pass. */
   readonly logitRows: number;
   /**
-   * Runs one pass, which also writes the tokens' keys and values into the caches. The caller ensures that ids are tokens and
-   * fit caches and buffers.
+   * Runs one pass, which also writes the tokens' keys and values into the caches. The caller ensures that ids
+   * are tokens and fit caches and buffers.
    * @param softmaxCols number of each row's first logits to sum for `softmaxTotals`. Default: 0, for none.
    * @throws BitNetError as `Session.evaluate`; and `signal.reason` before the pass begins.
    */

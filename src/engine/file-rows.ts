@@ -1,6 +1,7 @@
 import type { TensorInfo } from "../files/model-file.js";
 import type { Kernels } from "../wasm/kernels.js";
 import type { Memories } from "../wasm/memory.js";
+import { createCallQueue } from "./call-queue.js";
 
 /** An F16 matrix [rows, cols] whose rows are read from the file when they are needed, a few at a time. */
 export interface FileRows {
@@ -47,17 +48,12 @@ export function createFileRows(parts: {
     }
   }
 
-  /** The staging buffer holds one batch, so calls run one after another. */
-  let last: Promise<unknown> = Promise.resolve();
-  function inTurn<T>(call: () => Promise<T>): Promise<T> {
-    const result = last.then(call);
-    last = result.catch(() => undefined);
-    return result;
-  }
+  // The staging buffer holds one batch, so calls run one after another.
+  const queue = createCallQueue();
 
   return {
     widen: (ids, outputAddress) =>
-      inTurn(async () => {
+      queue.run(async () => {
         for (let begin = 0; begin < ids.length; begin += batchRows) {
           const batch = ids.slice(begin, begin + batchRows);
           await read(batch);
@@ -65,7 +61,7 @@ export function createFileRows(parts: {
         }
       }),
     multiply: (ids, inputAddress) =>
-      inTurn(async () => {
+      queue.run(async () => {
         const dots = new Float32Array(ids.length);
         for (let begin = 0; begin < ids.length; begin += batchRows) {
           const batch = ids.slice(begin, begin + batchRows);

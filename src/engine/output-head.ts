@@ -16,8 +16,8 @@ import {
 import { inputOf, screenBlockCount, workOf, type WorkPlan } from "../graph/work-plan.js";
 
 /**
- * Embeddings and logits on the caller's thread while the output head is screened. For a head that is whole in memory from
- * the start, these methods do nothing.
+ * Embeddings and logits on the caller's thread while the output head is screened. For a head that is whole in
+ * memory from the start, these methods do nothing.
  */
 export interface OutputHead {
   /** Whether the screen suffices for the logits needed. */
@@ -25,7 +25,8 @@ export interface OutputHead {
   /** Fills the residual stream [tokens, width] with embeddings, unless the embedding is in memory. */
   embed(plan: WorkPlan, tokens: readonly number[]): Promise<void>;
   /**
-   * Exact logits of the tokens that matter, −Infinity for others. To be called once for each row of a screened pass.
+   * Exact logits of the tokens that matter, −Infinity for others. To be called once for each row of a
+   * screened pass.
    * @param row index of the row, below `rows`.
    * @param rows number of rows of logits that the pass gave.
    */

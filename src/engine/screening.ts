@@ -17,23 +17,26 @@ export interface LargestLogits {
 export interface Logits {
   /** [vocabSize] */
   readonly values: Float32Array;
-  /** The tokens that have logits, ascending; all others have −Infinity. Undefined if all tokens have logits. */
+  /**
+   * The tokens that have logits, ascending; all others have −Infinity. Undefined if all tokens have logits.
+   */
   readonly among?: readonly number[] | undefined;
 }
 
 /**
  * Exact logits of the tokens that can be among the largest, from approximate ones with proven bounds.
  *
- * With ŵ the int8 row, x̂ the 14-bit input, and a = Σ ŵ·x̂ the approximation, the Cauchy–Schwarz inequality bounds the exact
- * kernel's result for all numbers (safe screening):
+ * With ŵ the int8 row, x̂ the 14-bit input, and a = Σ ŵ·x̂ the approximation, the Cauchy–Schwarz inequality
+ * bounds the exact kernel's result for all numbers (safe screening):
  *
  *   |w·x − a| ≤ ‖w − ŵ‖·‖x‖ + ‖ŵ‖·‖x − x̂‖ + γ·‖w‖·‖x‖
  *
- * where γ covers the f32 roundings of the exact kernel. The k-th largest lower bound is a floor for the k-th largest logit;
- * only rows whose upper bound reaches it are scored. docs/NUMERICS.md has the derivation.
+ * where γ covers the f32 roundings of the exact kernel. The k-th largest lower bound is a floor for the k-th
+ * largest logit; only rows whose upper bound reaches it are scored. docs/NUMERICS.md has the derivation.
  *
- * Each worker computes the bounds of its rows while they are in its cache, and the bounds of blocks of rows (`screenErrors`,
- * the kernel screen_rows). The caller's thread only looks at the blocks, which takes microseconds.
+ * Each worker computes the bounds of its rows while they are in its cache, and the bounds of blocks of rows
+ * (`screenErrors`, the kernel screen_rows). The caller's thread only looks at the blocks, which takes
+ * microseconds.
  */
 export interface Screening {
   /**
@@ -53,7 +56,10 @@ export interface Screening {
   ): Promise<Logits>;
 }
 
-/** Whether screening finds the `count` largest logits of a head of `rows` rows. For more, the whole head is faster. */
+/**
+ * Whether screening finds the `count` largest logits of a head of `rows` rows. For more, the whole head is
+ * faster.
+ */
 export function screensLargest(rows: number, count: number): boolean {
   return count <= Math.min(maxCandidates, screenBlockCount(rows) / 2);
 }
@@ -98,7 +104,8 @@ export function createScreening(memories: Memories, vocabSize: number, rows: Fil
     async exact(pass, row, bounds, hidden, need): Promise<Logits> {
       const count = Math.min(vocabSize, need.below ?? vocabSize);
       const blocks = floats(bounds.blocks, 2 * screenBlockCount(count));
-      // The k-th largest lower bound of blocks is at most that of all rows, and close to it if there are many blocks.
+      // The k-th largest lower bound of blocks is at most that of all rows, and close to it if there are many
+      // blocks.
       const floor = largestAt(blocks, need.count);
       const wanted = new Set(collect(floats(bounds.upper, count), blocks, count, floor));
       for (const id of need.always) if (id < count) wanted.add(id);
@@ -115,7 +122,9 @@ export function createScreening(memories: Memories, vocabSize: number, rows: Fil
   };
 }
 
-/** The k-th largest lower bound of some blocks; −Infinity for fewer than k blocks. Uses a min-heap of size k. */
+/**
+ * The k-th largest lower bound of some blocks; −Infinity for fewer than k blocks. Uses a min-heap of size k.
+ */
 function largestAt(blocks: Float32Array, k: number): number {
   const heap = new Float64Array(k).fill(-Infinity);
   for (let i = 0; i < blocks.length; i += 2) {

@@ -1,5 +1,6 @@
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { CachePlan } from "../graph/kv-cache.js";
+import { createCallQueue } from "./call-queue.js";
 import type { Evaluator, LogitRows, SoftmaxTotals } from "./evaluator.js";
 import type { LogitsNeed } from "./screening.js";
 
@@ -13,8 +14,8 @@ export interface EvaluateOptions {
 }
 
 /**
- * A KV cache and a position in it. Calls on one session run one after another. Sessions of one model may be used at the same
- * time and take turns.
+ * A KV cache and a position in it. Calls on one session run one after another. Sessions of one model may be
+ * used at the same time and take turns.
  */
 export interface Session extends Disposable {
   /** Maximum tokens of the session. */
@@ -26,8 +27,8 @@ export interface Session extends Disposable {
    *
    * @param ids token ids, at least one, each from 0 to vocabSize − 1.
    * @returns unnormalised logits: [vocabSize], or [ids.length, vocabSize] row by row.
-   * @throws BitNetError CONTEXT_FULL if the tokens do not fit; INVALID_ARGUMENT for other numbers than token ids; DISPOSED.
-   *   Rejects with `signal.reason` after an abort. The position stays where it was.
+   * @throws BitNetError CONTEXT_FULL if the tokens do not fit; INVALID_ARGUMENT for other numbers than token
+   *   ids; DISPOSED. Rejects with `signal.reason` after an abort. The position stays where it was.
    */
   evaluate(ids: readonly number[], options?: EvaluateOptions): Promise<Float32Array<ArrayBuffer>>;
   /**
@@ -44,8 +45,8 @@ export interface InnerSession extends Session {
   /** Maximum tokens of a draft. */
   readonly longestDraft: number;
   /**
-   * As `evaluate` with "last", for callers that may need only the largest logits: all others may be −Infinity. The next call
-   * overwrites the result.
+   * As `evaluate` with "last", for callers that may need only the largest logits: all others may be
+   * −Infinity. The next call overwrites the result.
    */
   evaluateInPlace(
     ids: readonly number[],
@@ -53,8 +54,8 @@ export interface InnerSession extends Session {
     signal: AbortSignal | undefined,
   ): Promise<Float32Array>;
   /**
-   * As `evaluateInPlace`, and in the same pass also evaluates a draft of the next tokens. The position moves past the ids
-   * alone. `keep` moves it past the draft's correct tokens; the next call forgets the others.
+   * As `evaluateInPlace`, and in the same pass also evaluates a draft of the next tokens. The position moves
+   * past the ids alone. `keep` moves it past the draft's correct tokens; the next call forgets the others.
    *
    * @param draft at most `longestDraft` tokens within the context.
    * @param needs the logits needed after the ids, and after each token of the draft.
@@ -69,12 +70,12 @@ export interface InnerSession extends Session {
   /** Moves past the next token of the last draft. @throws BitNetError DISPOSED. */
   keep(): void;
   /**
-   * Evaluates tokens and visits the logits after each of the last `rows` tokens, without a copy. Memory holds the rows of one
-   * pass only.
+   * Evaluates tokens and visits the logits after each of the last `rows` tokens, without a copy. Memory holds
+   * the rows of one pass only.
    *
    * @param options.cols logits of a row that belong to tokens, at most vocabSize: some heads are padded.
-   * @param visit called for row 0 … rows − 1 in order, with logits [cols] that are valid until it returns. An error that it
-   *   throws ends the evaluation.
+   * @param visit called for row 0 … rows − 1 in order, with logits [cols] that are valid until it returns. An
+   *   error that it throws ends the evaluation.
    */
   visitLogits(
     ids: readonly number[],
@@ -98,19 +99,7 @@ export function createSession(parts: {
   /** Tokens of a draft that are in the cache past the position. */
   let drafted = 0;
   let disposed = false;
-  /** The last call of the queue; never rejects. */
-  let last: Promise<unknown> = Promise.resolve();
-  /** Number of calls that have not ended. */
-  let unfinished = 0;
-
-  function inTurn<T>(call: () => Promise<T>): Promise<T> {
-    unfinished += 1;
-    const result = last.then(call).finally(() => {
-      unfinished -= 1;
-    });
-    last = result.catch(() => undefined);
-    return result;
-  }
+  const queue = createCallQueue();
 
   function requireAlive(): void {
     if (disposed) throw new BitNetError("DISPOSED", "The session has been disposed");
@@ -123,8 +112,8 @@ export function createSession(parts: {
   }
 
   /**
-   * Evaluates the ids in passes of as many tokens as the evaluator takes. A failure between passes leaves the position where
-   * it was.
+   * Evaluates the ids in passes of as many tokens as the evaluator takes. A failure between passes leaves the
+   * position where it was.
    * @param needs the logits needed after each of the last `needs.length` ids.
    * @param onPass called with a pass's rows for needs `first` … `first + count − 1`.
    */
@@ -176,14 +165,10 @@ export function createSession(parts: {
     },
     evaluate(ids, options = {}): Promise<Float32Array<ArrayBuffer>> {
       const { logits = "last", signal } = options;
-      if (logits !== "last" && logits !== "all") {
-        const given = String(logits);
-        return Promise.reject(
-          new BitNetError("INVALID_ARGUMENT", `Invalid option logits: "${given}" (expected "last" or "all")`),
-        );
-      }
+      const problem = logitsProblem(logits);
+      if (problem !== undefined) return Promise.reject(problem);
       const wanted = Array.from(ids);
-      return inTurn(async () => {
+      return queue.run(async () => {
         if (logits === "last") {
           const rows = await lastRows(wanted, ["all"], signal);
           return new Float32Array((await rows.at(0)).values);
@@ -205,18 +190,16 @@ export function createSession(parts: {
           visit((await given.at(row)).values.subarray(0, cols), first + row, given.softmaxTotals(row));
         }
       };
-      return inTurn(() => passes(ids, needs, signal, show, cols));
+      return queue.run(() => passes(ids, needs, signal, show, cols));
     },
     evaluateInPlace(ids, need, signal): Promise<Float32Array> {
-      return inTurn(async () => (await (await lastRows(ids, [need], signal)).at(0)).values);
+      return queue.run(async () => (await (await lastRows(ids, [need], signal)).at(0)).values);
     },
     evaluateDraft(ids, draft, needs, signal): Promise<LogitRows> {
       const all = [...ids, ...draft];
-      if (draft.length > 0 && (draft.length > longestDraft || all.length > batchTokens))
-        throw new RangeError(
-          `a draft of ${draft.length} tokens after ${ids.length} takes more than one pass`,
-        );
-      return inTurn(async () => {
+      if (draft.length > longestDraft || (draft.length > 0 && all.length > batchTokens))
+        throw new RangeError(`a draft of ${draft.length} tokens after ${ids.length} needs several passes`);
+      return queue.run(async () => {
         const rows = await lastRows(all, needs, signal);
         position -= draft.length;
         drafted = draft.length;
@@ -231,13 +214,7 @@ export function createSession(parts: {
     },
     truncate(length): void {
       requireAlive();
-      // The evaluation would set the position when it ends, and the truncation would be lost.
-      if (unfinished > 0) {
-        throw new BitNetError(
-          "INVALID_ARGUMENT",
-          "Cannot truncate while tokens are being evaluated: await evaluate first",
-        );
-      }
+      requireIdle(queue.unfinished);
       requireLength(length, position);
       position = length;
       drafted = 0;
@@ -245,13 +222,20 @@ export function createSession(parts: {
     dispose(): void {
       if (disposed) return;
       disposed = true;
-      void last.then(parts.release);
+      void queue.idle().then(parts.release);
     },
     [Symbol.dispose](): void {
       session.dispose();
     },
   };
   return session;
+}
+
+/** The error for a value of the option `logits` that JavaScript users may pass. */
+function logitsProblem(logits: unknown): BitNetError | undefined {
+  if (logits === "last" || logits === "all") return undefined;
+  const given = String(logits);
+  return new BitNetError("INVALID_ARGUMENT", `Invalid option logits: "${given}" (expected "last" or "all")`);
 }
 
 /** @throws BitNetError INVALID_ARGUMENT unless there is at least one id, and all are tokens. */
@@ -273,6 +257,18 @@ function requireRoom(tokens: number, position: number, contextLength: number): v
     `Cannot evaluate ${tokens} tokens at position ${position}: the context holds ${contextLength}; ` +
       "shorten the text, or use a longer context where the model has one",
     { details: { position, tokens, contextLength } },
+  );
+}
+
+/**
+ * A call of `evaluate` sets the position when it ends, and would undo a truncation.
+ * @throws BitNetError INVALID_ARGUMENT unless all calls have ended.
+ */
+function requireIdle(unfinished: number): void {
+  if (unfinished === 0) return;
+  throw new BitNetError(
+    "INVALID_ARGUMENT",
+    "Cannot truncate while tokens are being evaluated: await evaluate first",
   );
 }
 

@@ -7,18 +7,21 @@ import { type WorkerContext, share } from "./worker-context.js";
 import type { Model } from "../model/model.js";
 import { type Buffer, workOf } from "./work-plan.js";
 
-/** The operations between the projections to queries, keys and values, and the projection of attention's output. */
+/**
+ * The operations between the projections to queries, keys and values, and the projection of attention's
+ * output.
+ */
 export interface AttentionOperations {
   /** Normalizes each head by itself; does nothing without a norm. */
   normHeads(norm: PackedVector | undefined, heads: Buffer): void;
   /**
-   * Rotates queries and keys by the angles of their positions, in place. Then writes keys and values into their sequence's
-   * cache of the layer, rounded to halves.
+   * Rotates queries and keys by the angles of their positions, in place. Then writes keys and values into
+   * their sequence's cache of the layer, rounded to halves.
    */
   rotateAndCache(layer: number, query: Buffer, key: Buffer, value: Buffer): void;
   /**
-   * Causal attention of every query head over its group's keys and values, in its sequence's cache of the layer and within
-   * the layer's window.
+   * Causal attention of every query head over its group's keys and values, in its sequence's cache of the
+   * layer and within the layer's window.
    */
   attend(layer: number, query: Buffer, out: Buffer): void;
 }
@@ -34,7 +37,8 @@ export function createAttention(model: Model, worker: WorkerContext, pass: () =>
     const padded = paddedHeadSize(model.sizes);
     const isPadded = from.cols > to.cols;
     const [fromSize, toSize] = isPadded ? [padded, headSize] : [headSize, padded];
-    // A pair may be half of a head apart, and must then be half of the padded head apart: copy the halves by themselves.
+    // A pair may be half of a head apart, and must then be half of the padded head apart: copy the halves by
+    // themselves.
     const rope = model.ropes[model.layers[layer]?.rope ?? 0];
     const parts = rope?.pairing === "halves" && rope.dimensions === headSize ? 2 : 1;
     const [begin, end] = share(from.cols / fromSize, worker);
@@ -130,7 +134,10 @@ export function createAttention(model: Model, worker: WorkerContext, pass: () =>
         const { keys, values } = cache.layers[layer] ?? {};
         if (keys === undefined || values === undefined)
           throw new RangeError(`a cache without layer ${layer}`);
-        /** Attends `count` query heads from `head` that share a key and value head, for `tokenCount` tokens from `first`. */
+        /**
+         * Attends `count` query heads from `head` that share a key and value head, for `tokenCount` tokens
+         * from `first`.
+         */
         const attendHeads = (head: number, count: number, first: number, tokenCount: number): void => {
           const cacheOffset = Math.floor(head / group) * cache.contextLength * headSize * 2;
           const at = (firstRow + first) * stride + head * headSize * 4;
@@ -150,7 +157,8 @@ export function createAttention(model: Model, worker: WorkerContext, pass: () =>
             head += count;
           }
         } else {
-          // Shares (group, token) pairs, groups outermost: a worker reads few caches, and ranges are even to a token.
+          // Shares (group, token) pairs, groups outermost: a worker reads few caches, and ranges are even to
+          // a token.
           const [begin, end] = share(kvHeads * length, worker);
           for (let unit = begin; unit < end;) {
             const first = unit % length;

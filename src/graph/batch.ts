@@ -10,13 +10,18 @@ export interface Batch {
   readonly logitRows: readonly number[];
   /** Exact logits, bounds of them by the head's screen, or the normed hidden states that go into the head. */
   readonly head: "exact" | "screen" | "hidden";
-  /** For the head's screen: a row's first logits that belong to tokens; one number for each of `logitRows`. */
+  /**
+   * For the head's screen: a row's first logits that belong to tokens; one number for each of `logitRows`.
+   */
   readonly screenCols: readonly number[];
   /** A row's first logits to sum to probabilities; 0 for none. */
   readonly softmaxCols: number;
 }
 
-/** Neighbouring tokens of a batch that continue one sequence. No two segments of a batch continue the same sequence. */
+/**
+ * Neighbouring tokens of a batch that continue one sequence. No two segments of a batch continue the same
+ * sequence.
+ */
 export interface Segment {
   /** Id of the sequence's KV cache. */
   readonly cache: number;

@@ -14,8 +14,8 @@ export interface CacheCopy {
 }
 
 /**
- * Copies this worker's share: heads of layers. Keys and values depend on their token and the tokens before it alone, so a
- * copy is exact.
+ * Copies this worker's share: heads of layers. Keys and values depend on their token and the tokens before it
+ * alone, so a copy is exact.
  */
 export function copyPositions(
   worker: WorkerContext,

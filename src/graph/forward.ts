@@ -4,11 +4,12 @@ import type { Operations } from "./operations.js";
 import type { WorkPlan } from "./work-plan.js";
 
 /**
- * Runs the model over a batch: fills the KV caches at [position, position + tokens) of each segment, and the logits buffer.
+ * Runs the model over a batch: fills the KV caches at [position, position + tokens) of each segment, and the
+ * logits buffer.
  *
- * Every worker of the team runs this function at the same time. Each operation does the worker's share of the work, and
- * returns when all workers see its result (graph/operations.ts). Sizes in brackets are [tokens, elements]. Only attention
- * knows sequences: all other operations work on rows.
+ * Every worker of the team runs this function at the same time. Each operation does the worker's share of the
+ * work, and returns when all workers see its result (graph/operations.ts). Sizes in brackets are [tokens,
+ * elements]. Only attention knows sequences: all other operations work on rows.
  */
 export function forward(model: Model, plan: WorkPlan, batch: Batch, ops: Operations): void {
   let { x } = ops.buffers(plan, model.embeddingRegion);

@@ -27,7 +27,9 @@ export interface Matmuls {
   ): void;
   /** out (+)= W · input + bias */
   multiply(projection: Projection, input: PreparedInput, out: Buffer, mode: OutputMode): void;
-  /** out = W · norm(x) + bias for projections that share an input; each may normalize it once more for itself. */
+  /**
+   * out = W · norm(x) + bias for projections that share an input; each may normalize it once more for itself.
+   */
   multiplyAll(x: InputRows, norm: PackedVector, projections: readonly ProjectionTo[]): void;
   /** Address of the worker's own scratch for a matmul. */
   scratchOf(region: number): number;

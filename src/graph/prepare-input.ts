@@ -27,8 +27,9 @@ export interface PreparedInput extends MatmulInput {
 }
 
 /**
- * Normalizes rows by one norm after another, and quantizes them for some matrices. For few tokens every worker does all of
- * it for itself, which costs a microsecond and saves a barrier. For many tokens the workers share the rows and wait.
+ * Normalizes rows by one norm after another, and quantizes them for some matrices. For few tokens every
+ * worker does all of it for itself, which costs a microsecond and saves a barrier. For many tokens the
+ * workers share the rows and wait.
  */
 export type PrepareInput = (
   x: InputRows,

@@ -27,7 +27,10 @@ export interface ProfiledOperations {
   take(): Profile;
 }
 
-/** Wraps operations with a clock, which costs about 0.1 µs per operation, and on request with a count of zeros. */
+/**
+ * Wraps operations with a clock, which costs about 0.1 µs per operation, and on request with a count of
+ * zeros.
+ */
 export function profileOperations(
   operations: Operations,
   worker: WorkerContext,

@@ -1,4 +1,4 @@
-/** Factors of a row's norms in the error bound of its logit: ‖w − ŵ‖ · fromLost + ‖w‖ · fromSize. */
+/** Factors of a row's norms in its logit's error bound: ‖w − ŵ‖ · fromLost + ‖w‖ · fromSize. */
 export interface ScreenErrors {
   readonly fromLost: number;
   readonly fromSize: number;
@@ -19,9 +19,10 @@ export function screenErrors(hidden: Float32Array): ScreenErrors {
     largest = Math.max(largest, Math.abs(value));
   }
   const norm = Math.sqrt(squares) * (1 + 1e-6);
-  // x̂ is within half a step of x, and a step is largest / 8128. One percent more covers the rounding of x · s.
+  // x̂ is within half a step of x; a step is largest / 8128. One percent more covers the rounding of x · s.
   const inputError = Math.sqrt(hidden.length) * (largest / 8128) * 0.51;
-  // Eight series of length/8 products and sums, and the sums of the eight: each step rounds by half an ulp at most.
+  // Eight series of length/8 products and sums, and the sums of the eight. Each step rounds by at most half an
+  // ulp.
   const gamma = (hidden.length / 8 + 8) * 2 ** -24;
   return { fromLost: norm + inputError, fromSize: inputError + gamma * norm };
 }

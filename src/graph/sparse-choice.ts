@@ -18,8 +18,8 @@ const growth = 1.01;
 const overhead = 16;
 
 /**
- * Learns the cost of a dense and of a listed element on this thread, from the shortest times of calls. Its decision changes
- * the time of a result, never the result.
+ * Learns the cost of a dense and of a listed element on this thread, from the shortest times of calls. Its
+ * decision changes the time of a result, never the result.
  */
 export function createSparseChoice(sparsity: Sparsity): SparseChoice {
   let denseCost = 0;

@@ -10,7 +10,10 @@ import { createSparseChoice } from "./sparse-choice.js";
 import { type Buffer, workOf } from "./work-plan.js";
 import { share, type WorkerContext } from "./worker-context.js";
 
-/** Matmuls of a feed-forward block with a squared relu, whose zeros may be skipped. The bits are those of dense matmuls. */
+/**
+ * Matmuls of a feed-forward block with a squared relu, whose zeros may be skipped. The bits are those of
+ * dense matmuls.
+ */
 export interface FeedForwardMatmuls {
   /**
    * up = U · input for the worker's rows [begin, end), all of them or only those with a positive gate.
@@ -36,7 +39,9 @@ export function createFeedForwardMatmuls(
   const [rowChoice, columnChoice] = [createSparseChoice(model.sparsity), createSparseChoice(model.sparsity)];
   const enabled = model.gate === "relu2" && model.sparsity !== "off";
 
-  /** The sparse matmuls of a matrix; undefined for more than one token, and where there are no zeros to skip. */
+  /**
+   * The sparse matmuls of a matrix; undefined for more than one token, and where there are no zeros to skip.
+   */
   function sparseOf(matrix: PackedMatrix, input: PreparedInput): SparseMatmuls | undefined {
     if (!enabled || input.tokens !== 1) return undefined;
     const { sparse } = layoutOf(matrix);

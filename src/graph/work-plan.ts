@@ -7,7 +7,9 @@ import type { Allocator, Location, Memories } from "../wasm/memory.js";
 
 /** Default tokens of a pass: enough to make prompts cheap, few enough to stay in the second-level cache. */
 export const batchTokens = 64;
-/** Default bytes of the logits buffer: a pass that gives the logits of all its tokens takes no more than fit. */
+/**
+ * Default bytes of the logits buffer: a pass that gives the logits of all its tokens takes no more than fit.
+ */
 const logitsBytes = 16 << 20;
 /** Up to this many tokens, every worker normalizes and quantizes for itself, without a barrier. */
 const ownTokens = 4;
@@ -69,7 +71,10 @@ export interface WorkBuffers {
   readonly gate: Buffer;
   /** [tokens, feedForward] */
   readonly up: Buffer;
-  /** [tokens, width], for outputs that are normalized before they are added to x; [tokens, 0] without such norms. */
+  /**
+   * [tokens, width], for outputs that are normalized before they are added to x; [tokens, 0] without such
+   * norms.
+   */
   readonly projected: Buffer;
   /** Inputs of a projection [tokens, maximum input], written by all workers together. */
   readonly shared: ProjectionInput;

@@ -14,7 +14,10 @@ export interface WorkerContext extends MatmulKernels {
   barrier(): void;
 }
 
-/** A worker's range [begin, end) of `count` items, in multiples of `granule`. The workers' ranges have no gaps. */
+/**
+ * A worker's range [begin, end) of `count` items, in multiples of `granule`. The workers' ranges have no
+ * gaps.
+ */
 export function share(
   count: number,
   worker: { readonly index: number; readonly count: number },

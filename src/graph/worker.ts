@@ -1,4 +1,5 @@
-// The script of each worker of a model's team. It keeps copies of the model and of the plans of passes, and runs jobs.
+// The script of each worker of a model's team. It keeps copies of the model and of the plans of passes, and
+// runs jobs.
 import { isMainThread, parentPort } from "node:worker_threads";
 import { weightRanges } from "../model/bytes-per-token.js";
 import type { Model } from "../model/model.js";
@@ -108,8 +109,19 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
     context.barrier();
   }
 
+  function answerJob(message: WorkerJob & { readonly job: number }): void {
+    run(message);
+    if (start.index !== 0) return;
+    const profile = message.kind === "forward" ? profiled?.take() : undefined;
+    answer({ kind: "done", job: message.job, ...(profile && { profile }) });
+  }
+
   return {
     receive(message): void {
+      if ("job" in message) {
+        answerJob(message);
+        return;
+      }
       switch (message.kind) {
         case "region":
           kernels.addRegion(message.index, message.memory);
@@ -125,14 +137,6 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
           return;
         case "forget":
           plans[message.what].delete(message.id);
-          return;
-        default: {
-          const { job } = message;
-          run(message);
-          if (start.index !== 0) return;
-          const profile = message.kind === "forward" ? profiled?.take() : undefined;
-          answer({ kind: "done", job, ...(profile && { profile }) });
-        }
       }
     },
   };

@@ -5,10 +5,11 @@ import { kvBytesPerToken } from "./context-length.js";
 import { type Layer, type Model, projectionsOf } from "./model.js";
 
 /**
- * Bytes that the team reads from memory to generate one token. They bound the speed, since each weight is used once.
+ * Bytes that the team reads from memory to generate one token. They bound the speed, since each weight is
+ * used once.
  *
- * Activations and logits do not count, because they stay in caches. The token's row of the embedding and the few rows of the
- * file that a screened head scores do not count either: they are less than 0.1 %.
+ * Activations and logits do not count, because they stay in caches. The token's row of the embedding and the
+ * few rows of the file that a screened head scores do not count either: they are less than 0.1 %.
  */
 export interface TokenBytes {
   /** Matrices and norms of all layers, and the norm after them. */

@@ -17,19 +17,21 @@ export function paddedHeadSize({ headSize }: { readonly headSize: number }): num
 }
 
 /**
- * Bytes per position that grow with the context: the KV cache, the rotary table, and each worker's scratch for the scores of
- * four heads.
+ * Bytes per position that grow with the context: the KV cache, the rotary table, and each worker's scratch
+ * for the scores of four heads.
  */
 function contextBytesPerToken(sizes: ModelSizes, threads: number): number {
   return kvBytesPerToken(sizes) + paddedHeadSize(sizes) * 4 + threads * 16;
 }
 
 /**
- * Chooses the positions to prepare for: `options.contextLength`, or by default the model's own as far as memory allows.
+ * Chooses the positions to prepare for: `options.contextLength`, or by default the model's own as far as
+ * memory allows.
  *
  * @param name of the file, for error messages.
  * @param options.freeBytes bytes that the host can give.
- * @throws BitNetError INVALID_ARGUMENT above the model's own, OUT_OF_MEMORY where weights and cache do not fit.
+ * @throws BitNetError INVALID_ARGUMENT above the model's own, OUT_OF_MEMORY where weights and cache do not
+ *   fit.
  */
 export function chooseContextLength(
   name: string,

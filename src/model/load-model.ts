@@ -139,8 +139,8 @@ async function packEnds(
 }
 
 /**
- * LongRoPE has factors for short contexts and others for long ones. The context asked for decides, not the context that
- * fits: the same file and options must give the same text on a machine with less memory.
+ * LongRoPE has factors for short contexts and others for long ones. The context asked for decides, not the
+ * context that fits: the same file and options must give the same text on a machine with less memory.
  */
 function ropeFor(rope: RopeDescription, contextLength: number): RopeDescription {
   const { longFactors } = rope;

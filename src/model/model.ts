@@ -7,8 +7,8 @@ import type { Location } from "../wasm/memory.js";
 export type Sparsity = "auto" | "on" | "off";
 
 /**
- * A loaded model: immutable plain data, so that every worker gets the same copy. All weights are addresses in the shared
- * memories.
+ * A loaded model: immutable plain data, so that every worker gets the same copy. All weights are addresses in
+ * the shared memories.
  */
 export interface Model {
   readonly sizes: ModelSizes;
@@ -17,7 +17,10 @@ export interface Model {
   readonly epsilon: number;
   readonly attentionScale: number;
   readonly embeddingScale: number;
-  /** [vocabulary, width]. Undefined while the output head is screened: the caller then reads rows from the file. */
+  /**
+   * [vocabulary, width]. Undefined while the output head is screened: the caller then reads rows from the
+   * file.
+   */
   readonly embedding: PackedMatrix | undefined;
   /** Region of the residual stream that embedding rows are written to. */
   readonly embeddingRegion: number;
@@ -30,8 +33,8 @@ export interface Model {
   readonly headRegion: number;
   readonly screen: HeadScreen | undefined;
   /**
-   * Cosines and sines of every position below `contextLength` (packing/rope-table): for each of `ropes` a table in each
-   * region of its layers.
+   * Cosines and sines of every position below `contextLength` (packing/rope-table): for each of `ropes` a
+   * table in each region of its layers.
    */
   readonly ropeTables: readonly (readonly Location[])[];
   readonly sparsity: Sparsity;

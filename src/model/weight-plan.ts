@@ -18,8 +18,8 @@ export interface WeightWishes {
 export interface WeightPlan {
   readonly layerBytes: readonly number[];
   /**
-   * The part of `layerBytes` for copies by columns (graph/sparse-matmuls). A matrix in a format of groups gets its copy only
-   * if all its groups have one scale.
+   * The part of `layerBytes` for copies by columns (graph/sparse-matmuls). A matrix in a format of groups
+   * gets its copy only if all its groups have one scale.
    */
   readonly columnBytes: readonly number[];
   /** The output head, or its screen. */
@@ -32,9 +32,15 @@ export interface WeightPlan {
   readonly bytes: number;
 }
 
-/** The part of a memory that may be planned for weights and one KV cache. Tables and working buffers get the rest. */
+/**
+ * The part of a memory that may be planned for weights and one KV cache. Tables and working buffers get the
+ * rest.
+ */
 const plannedFraction = 0.9;
-/** "auto" screens heads from this size: smaller ones are quick to read whole, and reading single rows costs more. */
+/**
+ * "auto" screens heads from this size: smaller ones are quick to read whole, and reading single rows costs
+ * more.
+ */
 const screenedHeadBytes = 64 << 20;
 
 /** @param bytesOf bytes of a matrix in its layout. */
@@ -60,7 +66,9 @@ export function planWeights(
   return { layerBytes, columnBytes, headBytes, screened, tied, embeddingBytes, bytes };
 }
 
-/** The matmuls over a matrix's columns; undefined if it cannot have a copy by columns, or has no use for it. */
+/**
+ * The matmuls over a matrix's columns; undefined if it cannot have a copy by columns, or has no use for it.
+ */
 function columnMatmuls(
   file: ModelFile,
   { gate }: ModelDescription,

@@ -5,8 +5,8 @@ import type { Packer, PackedParts } from "./layouts/layout.js";
 import { corrupt, type Packing } from "./packing.js";
 
 /**
- * Quantizations other than ternary ones are decoded into f32 rows of four bytes a weight: exact and slow. So an ordinary
- * model opens and can be compared with a ternary one.
+ * Quantizations other than ternary ones are decoded into f32 rows of four bytes a weight: exact and slow. So
+ * an ordinary model opens and can be compared with a ternary one.
  */
 export const decodedPackers: Readonly<Record<string, Packer>> = Object.fromEntries(
   ["Q4_0", "Q5_0", "Q8_0", "Q4_K", "Q6_K"].map((name) => [

@@ -31,14 +31,18 @@ for (const layout of layouts) {
 }
 
 /**
- * Bytes of wasm memory that a matrix will take. An F16 matrix with values of 128 and above turns out to need twice that.
+ * Bytes of wasm memory that a matrix will take. An F16 matrix with values of 128 and above turns out to need
+ * twice that.
  * @throws BitNetError UNSUPPORTED_TENSOR_TYPE if no layout has a packer for its weight format.
  */
 export function packedBytes(file: ModelFile, role: MatrixRole): number {
   return findWay(file, role.tensor).packer.packedBytes(role.rows, role.cols);
 }
 
-/** Reads a matrix into wasm memory piece by piece, in the layout that kernels read. Nothing of it stays in JavaScript. */
+/**
+ * Reads a matrix into wasm memory piece by piece, in the layout that kernels read. Nothing of it stays in
+ * JavaScript.
+ */
 export async function packMatrix(packing: Packing, role: MatrixRole, region: number): Promise<PackedMatrix> {
   const { packer, layout, tensor } = findWay(packing.file, role.tensor);
   const packed = await packer.pack(packing, tensor, role, region);

@@ -6,7 +6,10 @@ export interface PackedMatrix extends Location {
   readonly layout: string;
   readonly rows: number;
   readonly cols: number;
-  /** f32 factor of the matmul: the scale d of a ternary matrix, else 1, times the file's `.scale` if it has one. */
+  /**
+   * f32 factor of the matmul: the scale d of a ternary matrix, else 1, times the file's `.scale` if it has
+   * one.
+   */
   readonly scale: number;
   /** Address of the layout's records: scales of rows or of groups. 0 for layouts without records. */
   readonly records: number;

@@ -3,7 +3,10 @@ import type { ModelFile, TensorInfo } from "../files/model-file.js";
 import type { Kernels } from "../wasm/kernels.js";
 import type { Memories } from "../wasm/memory.js";
 
-/** Bytes read before the event loop gets a turn: a few ms of work. A multiple of the size of every number type. */
+/**
+ * Bytes read before the event loop gets a turn: a few ms of work. A multiple of the size of every number
+ * type.
+ */
 export const pieceBytes: number = 4 << 20;
 
 /** The file, the memories and the kernels that packing works with. */

@@ -18,9 +18,9 @@ export function rotatedDimensions({ dimensions }: RopeDescription): number {
 }
 
 /**
- * Makes the cosines and sines of every position, [contextLength][2][rotatedDimensions / 2] f32. Each of the regions gets a
- * table, because kernels read it from the memory they work in. All mathematics is in wasm: the bits are the same on every
- * host.
+ * Makes the cosines and sines of every position, [contextLength][2][rotatedDimensions / 2] f32. Each of the
+ * regions gets a table, because kernels read it from the memory they work in. All mathematics is in wasm: the
+ * bits are the same on every host.
  */
 export async function packRopeTables(
   packing: Packing,
@@ -70,7 +70,10 @@ async function packFrequencies(packing: Packing, rope: RopeDescription, region: 
   return { region, address };
 }
 
-/** YaRN raises attention's magnitude. Without extrapolation it is linear scaling, which does not (as in llama.cpp). */
+/**
+ * YaRN raises attention's magnitude. Without extrapolation it is linear scaling, which does not (as in
+ * llama.cpp).
+ */
 function magnitudeOf(packing: Packing, rope: RopeDescription, region: number): number {
   const { magnitude, yarn, scale } = rope;
   if (yarn === undefined || yarn.extrapolation === 0) return magnitude;

@@ -8,8 +8,8 @@ import type { PackedMatrix } from "./packed.js";
 import type { Packing } from "./packing.js";
 
 /**
- * A compact int8 copy of an F16 output head with an error bound per row. It suffices to find the few rows that can hold the
- * largest logits; those rows are then read from the file.
+ * A compact int8 copy of an F16 output head with an error bound per row. It suffices to find the few rows
+ * that can hold the largest logits; those rows are then read from the file.
  */
 export interface HeadScreen {
   readonly matrix: PackedMatrix;
@@ -36,7 +36,10 @@ export interface PackHalvesWork {
 
 /** Bytes of a piece. Two buffers of this size exist meanwhile: the team packs one while the other is read. */
 const pieceBytes = 8 << 20;
-/** Halves from here on have no raised exponent (assembly/simd/half): single rows could not be scored as a whole head is. */
+/**
+ * Halves from here on have no raised exponent (assembly/simd/half): single rows could not be scored as a
+ * whole head is.
+ */
 const weightLimit = 128;
 /** Bytes of a row's two bounds. */
 const boundsBytes = 8;

@@ -6,7 +6,10 @@ import type { Packer, PackedParts } from "./layouts/layout.js";
 import { corrupt, type Packing } from "./packing.js";
 import { codeRowBytes, wholeBlocks } from "./ternary-blocks.js";
 
-/** A checkpoint's ternarized masters with rows of other lengths than multiples of 128: no file has them as I2_S. */
+/**
+ * A checkpoint's ternarized masters with rows of other lengths than multiples of 128: no file has them as
+ * I2_S.
+ */
 export const ternaryFloatPackers: Readonly<Record<string, Packer>> = {
   "ternary F32": { packedBytes: (rows, cols) => rows * codeRowBytes(cols), pack: packTernaryFloats },
 };

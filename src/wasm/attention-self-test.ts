@@ -4,7 +4,10 @@ import type { Memories } from "./memory.js";
 
 /** Runs attention on operands of its own, to compare two copies of the kernels and to time one. */
 export interface AttentionSelfTest {
-  /** Whether both give the same bits, for groups of 4, 2 and 1 heads, and for whole and partial blocks of positions. */
+  /**
+   * Whether both give the same bits, for groups of 4, 2 and 1 heads, and for whole and partial blocks of
+   * positions.
+   */
   agree(one: Kernels, other: Kernels): boolean;
   /** Shortest time of one call in ms, while the engine optimises it for about `forMilliseconds`. */
   time(kernels: Kernels, forMilliseconds: number): number;

@@ -15,7 +15,9 @@ import type { Memories } from "./memory.js";
 /** How this host runs ternary matmuls. Plain data for every worker. */
 export interface MatmulChoice {
   readonly form: DotForm;
-  /** A copy of the kernels with 256-bit matmuls; undefined where the host has none, or where it is not faster. */
+  /**
+   * A copy of the kernels with 256-bit matmuls; undefined where the host has none, or where it is not faster.
+   */
   readonly module256: WebAssembly.Module | undefined;
   /** Whether the matmul by columns (assembly/kernels/sparse) works here. */
   readonly columns: boolean;
@@ -48,8 +50,8 @@ const worthwhile = 0.85;
 /**
  * Chooses the fastest form of the ternary matmul that computes known sums correctly on this host.
  *
- * Engines have shipped wrong code for these instructions: Node 20's baseline compiler doubles one relaxed dot product
- * until the function is optimised. So this process tests every form before it uses one.
+ * Engines have shipped wrong code for these instructions: Node 20's baseline compiler doubles one relaxed dot
+ * product until the function is optimised. So this process tests every form before it uses one.
  *
  * @throws BitNetError SELF_TEST_FAILED if no form works, or the wanted form does not.
  */
@@ -113,13 +115,15 @@ function makeCopy256(
   const { matmul, all, form, milliseconds } = chosen;
   const attention = createAttentionSelfTest(memories);
   try {
-    // The engine keeps code that it optimises while the revectorizer is on: time the 128-bit attention before.
+    // The engine keeps code that it optimises while the revectorizer is on: time the 128-bit attention
+    // before.
     const attentionMilliseconds = attention.time(kernels128, formMilliseconds);
     return withRevectorizer(() => {
       const module = compileCopy(compiled);
       const kernels256 = instantiateKernels(module, memory);
       if (!becomesFaster((limit) => all.time(kernels256, form, limit), milliseconds)) return undefined;
-      // Runs the matmul of listed rows until it is optimised. The dense matmul's time is a fair guess of its time then.
+      // Runs the matmul of listed rows until it is optimised. The dense matmul's time is a fair guess of its
+      // time then.
       becomesFaster((limit) => matmul.timeListed(kernels256, form, limit), milliseconds);
       if (!all.correct(kernels256, form)) return undefined;
       const faster = becomesFaster((limit) => attention.time(kernels256, limit), attentionMilliseconds);
@@ -130,7 +134,10 @@ function makeCopy256(
   }
 }
 
-/** Runs a function until the engine has optimised it, and says whether it then takes well below `milliseconds`. */
+/**
+ * Runs a function until the engine has optimised it, and says whether it then takes well below
+ * `milliseconds`.
+ */
 function becomesFaster(time: (forMilliseconds: number) => number, milliseconds: number): boolean {
   const piece = formMilliseconds / 2;
   for (let spent = 0; spent < waitMilliseconds256; spent += piece) {

@@ -1,8 +1,8 @@
 import type { GroupSize, Kernels } from "./kernels.js";
 
 /**
- * Dot forms of ternary matmuls (assembly/simd/dot): the integer width that sums accumulate in. All give the same integers.
- * Only i8 exists in the simd128 build.
+ * Dot forms of ternary matmuls (assembly/simd/dot): the integer width that sums accumulate in. All give the
+ * same integers. Only i8 exists in the simd128 build.
  */
 export const dotForms = ["i8", "i16", "i32"] as const;
 export type DotForm = (typeof dotForms)[number];

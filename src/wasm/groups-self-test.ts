@@ -3,7 +3,10 @@ import { groupScratchBytes, type GroupSize } from "./kernels.js";
 import { bestTime, createOperandNumbers, type FormSelfTest, weightAt } from "./matmul-self-test.js";
 import type { Memories } from "./memory.js";
 
-/** More groups than a kernel scales at once, a partly filled vector of them, and leftovers of rows and of tokens. */
+/**
+ * More groups than a kernel scales at once, a partly filled vector of them, and leftovers of rows and of
+ * tokens.
+ */
 const rows = 7;
 const cols = 4480;
 const tokens = 3;

@@ -151,7 +151,9 @@ export function bestTime(forMilliseconds: number, call: () => void): number {
   return best;
 }
 
-/** Several self-tests as one: correct if all are; the sum of their times, each measured for `forMilliseconds`. */
+/**
+ * Several self-tests as one: correct if all are; the sum of their times, each measured for `forMilliseconds`.
+ */
 export function allSelfTests(selfTests: readonly FormSelfTest[]): FormSelfTest {
   return {
     correct: (kernels, form) => selfTests.every((test) => test.correct(kernels, form)),

@@ -5,8 +5,8 @@ export const pageBytes = 65536;
 /** A wasm32 memory can be no larger. */
 export const largestRegionBytes: number = 65536 * pageBytes;
 /**
- * End of the bytes that blocks may use. A block that ended at 4 GiB would have the end address 0, and a kernel that
- * walks up to its end would do nothing.
+ * End of the bytes that blocks may use. A block that ended at 4 GiB would have the end address 0, and a
+ * kernel that walks up to its end would do nothing.
  */
 const lastUsableByte = largestRegionBytes - 64;
 /** The first page belongs to the modules' static data (asconfig.json: lowMemoryLimit). */
@@ -18,7 +18,9 @@ export interface Location {
   readonly address: number;
 }
 
-/** One shared WebAssembly memory and its use. It grows as needed and never shrinks; freed space is used again. */
+/**
+ * One shared WebAssembly memory and its use. It grows as needed and never shrinks; freed space is used again.
+ */
 export interface Region {
   readonly index: number;
   readonly memory: WebAssembly.Memory;
@@ -27,8 +29,8 @@ export interface Region {
 }
 
 /**
- * The memories of one model. A kernel works inside one memory, so all operands of a kernel lie in one region. A model too
- * large for one wasm32 memory takes several.
+ * The memories of one model. A kernel works inside one memory, so all operands of a kernel lie in one region.
+ * A model too large for one wasm32 memory takes several.
  */
 export interface Memories {
   readonly regions: readonly Region[];

@@ -29,7 +29,10 @@ export interface WorkerRegion {
   readonly memory: WebAssembly.Memory;
 }
 
-/** A worker's answer. Worker 0 answers for all when a job is done; any worker may fail. `P` is a pass's profile. */
+/**
+ * A worker's answer. Worker 0 answers for all when a job is done; any worker may fail. `P` is a pass's
+ * profile.
+ */
 export type WorkerAnswer<P extends object> =
   | {
       readonly kind: "done";
@@ -40,8 +43,9 @@ export type WorkerAnswer<P extends object> =
   | { readonly kind: "failed"; readonly message: string };
 
 /**
- * Threads that run the same jobs in step over shared memory. The caller's thread only posts and receives messages, so its
- * event loop stays free. Workers synchronise among themselves inside wasm (assembly/kernels/team).
+ * Threads that run the same jobs in step over shared memory. The caller's thread only posts and receives
+ * messages, so its event loop stays free. Workers synchronise among themselves inside wasm
+ * (assembly/kernels/team).
  */
 export interface Team {
   /** Number of workers. */
@@ -63,13 +67,16 @@ export interface Team {
 export const barrierBytes = 64;
 
 /**
- * With a core for each worker, waits are imbalances of microseconds, and a worker that sleeps wakes up 25 µs late. About
- * 10, 50 and 200 µs of spinning gave a 2B4T token 29.7, 28.2 and 29.2 ms: where two workers woke up on one core, the
- * system does not move one of them away while the core spins for long. Workers that share a core wait for one that
- * cannot run while they spin.
+ * With a core for each worker, waits are imbalances of microseconds, and a worker that sleeps wakes up 25 µs
+ * late. About 10, 50 and 200 µs of spinning gave a 2B4T token 29.7, 28.2 and 29.2 ms: where two workers woke
+ * up on one core, the system does not move one of them away while the core spins for long. Workers that share
+ * a core wait for one that cannot run while they spin.
  */
 const spins = { ownCore: 100_000, sharedCore: 4_000 };
-/** About 10 µs. At the start of a job two workers may wake up on one core, and the first has to yield to the second. */
+/**
+ * About 10 µs. At the start of a job two workers may wake up on one core, and the first has to yield to the
+ * second.
+ */
 const firstSpins = 20_000;
 
 interface PendingJob {

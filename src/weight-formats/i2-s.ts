@@ -5,8 +5,8 @@ import type { WeightFormat } from "./weight-format.js";
 
 const BLOCK_ELEMENTS = 128;
 const BLOCK_BYTES = 32;
-/** The per-tensor scale d as f32, and 28 bytes that writers fill with repeats of d, zeros or junk: never read. */
-const TAIL_BYTES = 32;
+/** The per-tensor scale d as f32, and 28 bytes that are never read: writers fill them with d, zeros or junk. */
+export const i2sTailBytes = 32;
 
 /**
  * Ternary weights at 2 bits each with one scale per tensor: w = d · (code − 1), code 0, 1 or 2.
@@ -22,7 +22,7 @@ export const i2S: WeightFormat = {
   id: 36,
   blockElements: BLOCK_ELEMENTS,
   ternary: true,
-  tensorBytes: (elements) => elements / 4 + TAIL_BYTES,
+  tensorBytes: (elements) => elements / 4 + i2sTailBytes,
 
   decode(bytes, elements) {
     requireTensorBytes(i2S, bytes, elements);
@@ -49,7 +49,7 @@ export const i2S: WeightFormat = {
     // Where all are 0, any scale would do.
     const scale = ternaryScale(i2S.name, values, 0) || 1;
     const codeBytes = values.length / 4;
-    const bytes = new Uint8Array(codeBytes + TAIL_BYTES);
+    const bytes = new Uint8Array(codeBytes + i2sTailBytes);
     for (let index = 0; index < values.length; index++) {
       const code = Math.sign(values[index] as number) + 1;
       const inBlock = index % BLOCK_ELEMENTS;

@@ -9,19 +9,19 @@ import { loadOrSkip, plainest, promptIds, requireSameBits, requireSamePieces } f
 if (process.versions.v8 !== undefined) v8.setFlagsFromString("--no-liftoff");
 
 it.for([1, 2, 3])(
-  "optimised code of the wide form has the same bits as the plainest, %i threads",
+  "optimised code of the i32 form has the same bits as the plainest, %i threads",
   async (threads, context) => {
     await using reference: LanguageModel = await loadModel(starterPath, plainest);
     const ids = promptIds(reference);
     using session = reference.createSession();
     const logits = await session.evaluate(ids, { logits: "all" });
 
-    const wide = { kernelBuild: "relaxed", ternaryForm: "i32", threads } as const;
-    await using model = await loadOrSkip(starterPath, wide, context);
+    const optimised = { kernelBuild: "relaxed", ternaryForm: "i32", threads } as const;
+    await using model = await loadOrSkip(starterPath, optimised, context);
     using atOnce = model.createSession();
     requireSameBits(await atOnce.evaluate(ids, { logits: "all" }), logits, "all at once");
     await requireSamePieces(model, ids, logits, [1]);
     await requireSamePieces(model, ids, logits, [3, 1, 7, 5, 64, 2]);
-    expect(model.info.kernelBuild).toMatch(/^relaxed\/wide(\/256)?$/);
+    expect(model.info.kernelBuild).toMatch(/^relaxed\/i32(\/256)?$/);
   },
 );

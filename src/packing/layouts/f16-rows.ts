@@ -36,7 +36,10 @@ async function packF16(
   return { address: await packAsF32(packing, tensor, rows * cols, region), layout: f32Rows };
 }
 
-/** Rare: a weight of 128 or more has no half with a raised exponent. Reads the tensor again; progress has counted it once. */
+/**
+ * Rare: a weight of 128 or more has no half with a raised exponent. Reads the tensor again; progress has
+ * counted it once.
+ */
 async function packAsF32(
   packing: Packing,
   tensor: TensorInfo,

@@ -8,7 +8,10 @@ import type { InputFormat, QuantizedInput, QuantizedRows } from "../input-format
 import type { PackedMatrix } from "../packed.js";
 import type { Packing } from "../packing.js";
 
-/** How a matrix lies in wasm memory, and everything that depends on it. A new layout is one file and one line in index.ts. */
+/**
+ * How a matrix lies in wasm memory, and everything that depends on it. A new layout is one file and one line
+ * in index.ts.
+ */
 export interface Layout {
   /** The name in `PackedMatrix.layout`. */
   readonly name: string;
@@ -56,7 +59,10 @@ export interface PackedParts {
 /** The kernels of one thread. */
 export interface MatmulKernels {
   kernels(region: number): Kernels;
-  /** Kernels of the 256-bit module, or the same where there is none. Only for kernels that were self-tested in it. */
+  /**
+   * Kernels of the 256-bit module, or the same where there is none. Only for kernels that were self-tested in
+   * it.
+   */
   kernels256(region: number): Kernels;
   /** The fastest dot form of ternary matmuls on this host. */
   readonly form: DotForm;

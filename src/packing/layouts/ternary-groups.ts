@@ -62,9 +62,9 @@ function groupsPacker(size: GroupSize, repack: Repack): Packer {
 }
 
 /**
- * A matrix whose groups all have one scale is what BitNet trains, stored in a format of groups. It becomes ternary rows, to
- * be multiplied as in training: by activations with one scale per token. Likewise groups of 64 become groups of 128 where
- * both halves have one scale.
+ * A matrix whose groups all have one scale is what BitNet trains, stored in a format of groups. It becomes
+ * ternary rows, to be multiplied as in training: by activations with one scale per token. Likewise groups of
+ * 64 become groups of 128 where both halves have one scale.
  */
 async function packGroups(
   packing: Packing,

@@ -12,8 +12,9 @@ import type { Layout, PackedParts, SparseMatmuls } from "./layout.js";
 const block = 128;
 
 /**
- * Ternary weights with one scale per matrix: two-bit codes in blocks of 128, as in I2_S (weight-formats/i2-s), rows filled
- * up with zero weights to whole blocks. `chooseMatmul` always runs its self-test, which decides the dot form.
+ * Ternary weights with one scale per matrix: two-bit codes in blocks of 128, as in I2_S
+ * (weight-formats/i2-s), rows filled up with zero weights to whole blocks. `chooseMatmul` always runs its
+ * self-test, which decides the dot form.
  */
 export const ternaryRows: Layout = {
   name: "ternary-rows",

@@ -1,6 +1,7 @@
 import { BitNetError, throwIfAborted } from "../../errors.js";
 import type { TensorInfo } from "../../files/model-file.js";
 import { float16ToNumber, numberToFloat16 } from "../../weight-formats/float16.js";
+import { i2sTailBytes } from "../../weight-formats/i2-s.js";
 import type { WeightFormat } from "../../weight-formats/index.js";
 import type { ConvertStep } from "./plan.js";
 
@@ -8,7 +9,6 @@ import type { ConvertStep } from "./plan.js";
 const PIECE_ELEMENTS = 2 ** 20;
 /** Bytes that are copied at once where nothing is converted. */
 const PIECE_BYTES = 4 * 2 ** 20;
-const I2_S_TAIL = 32;
 /** The largest finite half. */
 const LARGEST_HALF = 65_504;
 
@@ -110,7 +110,7 @@ function createEncoder(step: ConvertStep): Encoder {
     piece(values, begin) {
       const magnitude = values.find((value) => value !== 0);
       if (magnitude !== undefined) scale.see(Math.abs(magnitude), begin);
-      return encode(values, begin).subarray(0, -I2_S_TAIL);
+      return encode(values, begin).subarray(0, -i2sTailBytes);
     },
     tail: () => scale.tail(),
   };
@@ -193,7 +193,7 @@ async function i2sToTq2(
       { details: { tensor: tensor.name } },
     );
   }
-  const codeBytes = tensor.bytes - I2_S_TAIL;
+  const codeBytes = tensor.bytes - i2sTailBytes;
   const pieceBytes = PIECE_ELEMENTS / 4;
   for (let begin = 0; begin < codeBytes; begin += pieceBytes) {
     throwIfAborted(signal);
@@ -238,10 +238,10 @@ async function tq2ToI2s(step: ConvertStep, write: Write, signal: AbortSignal | u
 }
 
 async function readTail(tensor: TensorInfo): Promise<Uint8Array> {
-  const tail = await tensor.source.read(tensor.offset + tensor.bytes - I2_S_TAIL, I2_S_TAIL);
+  const tail = await tensor.source.read(tensor.offset + tensor.bytes - i2sTailBytes, i2sTailBytes);
   const d = scaleOf(tail);
   if (Number.isFinite(d)) return tail;
-  throw damaged(tensor, tensor.bytes - I2_S_TAIL, `its scale is ${d}`);
+  throw damaged(tensor, tensor.bytes - i2sTailBytes, `its scale is ${d}`);
 }
 
 function scaleOf(tail: Uint8Array): number {
@@ -250,7 +250,7 @@ function scaleOf(tail: Uint8Array): number {
 
 /** The scale eight times, as the native engine writes it. */
 function tailOf(d: number): Uint8Array {
-  return new Uint8Array(new Float32Array(I2_S_TAIL / 4).fill(d).buffer);
+  return new Uint8Array(new Float32Array(i2sTailBytes / 4).fill(d).buffer);
 }
 
 function elementsOf({ shape }: TensorInfo): number {
