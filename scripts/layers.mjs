@@ -7,7 +7,7 @@ const src = fileURLToPath(new URL("../src", import.meta.url));
 
 /** From the bottom up. A part may import parts of its own and lower lines. */
 const layers = [
-  ["errors", "platform"],
+  ["errors", "platform", "options"],
   ["weight-formats", "files", "hub"],
   ["architectures", "wasm", "text"],
   ["packing", "checkpoints", "grammar"],
