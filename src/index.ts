@@ -3,10 +3,10 @@
 export { BitNetError, type BitNetErrorCode, type ErrorDetails } from "./errors.js";
 export type { Chat } from "./generation/chat.js";
 export type { EmbedOptions } from "./generation/embed-options.js";
-export type { FinishReason, GeneratePiece, TokenLogprob, Usage } from "./generation/generated-piece.js";
+export type { FinishReason, GeneratedPiece, TokenLogprob, Usage } from "./generation/generated-piece.js";
 export type { RecommendedSampling } from "./generation/recommended-sampling.js";
-export type { GenerateOptions, Speculation, SpeculationCounts } from "./generation/sampling-options.js";
-export type { Scheduler, SchedulerOptions, SchedulerStats } from "./generation/scheduler.js";
+export type { GenerateOptions, Speculation, SpeculationCounts } from "./generation/resolve-options.js";
+export type { Scheduler, SchedulerOptions, SchedulerStats } from "./generation/scheduling/scheduler.js";
 export {
   embeddedModelUrl,
   type LanguageModel,

@@ -3,15 +3,15 @@ import { BitNetError, throwIfAborted } from "./errors.js";
 import { fileModel, findModel, type OpenableModel } from "./checkpoints/openable-model.js";
 import type { ModelFile } from "./files/model-file.js";
 import { generate } from "./generation/generate.js";
-import type { GeneratePiece } from "./generation/generated-piece.js";
+import type { GeneratedPiece } from "./generation/generated-piece.js";
 import { embed } from "./generation/embed.js";
 import { type EmbedOptions, resolveEmbedOptions } from "./generation/embed-options.js";
 import { type Chat, createChat } from "./generation/chat.js";
-import { createPassCosts } from "./generation/pass-costs.js";
+import { createPassCosts } from "./generation/speculation/pass-costs.js";
 import { promptTokens } from "./generation/prompt.js";
-import { type GenerateOptions, resolveGenerateOptions } from "./generation/sampling-options.js";
+import { type GenerateOptions, resolveGenerateOptions } from "./generation/resolve-options.js";
 import { readRecommendedSampling, type RecommendedSampling } from "./generation/recommended-sampling.js";
-import { createScheduler, type Scheduler, type SchedulerOptions } from "./generation/scheduler.js";
+import { createScheduler, type Scheduler, type SchedulerOptions } from "./generation/scheduling/scheduler.js";
 import { isRemoteName } from "./hub/model-name.js";
 import { kvBytesPerToken } from "./model/context-length.js";
 import { type Engine, type EngineChoices, startEngine } from "./engine/engine.js";
@@ -84,7 +84,7 @@ export interface LanguageModel extends AsyncDisposable {
    * }
    * @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL, OUT_OF_MEMORY, DISPOSED; rejects with `signal.reason`.
    */
-  generate(prompt: string, options?: GenerateOptions): AsyncGenerator<GeneratePiece, void, void>;
+  generate(prompt: string, options?: GenerateOptions): AsyncGenerator<GeneratedPiece, void, void>;
   /** As `generate`, for the whole text at once. A CONTEXT_FULL error carries the text so far in `details.text`. */
   complete(prompt: string, options?: GenerateOptions): Promise<string>;
   /**
@@ -249,7 +249,7 @@ function createLanguageModel(
     if (disposed) throw new BitNetError("DISPOSED", "The model has been disposed");
   }
 
-  async function* run(prompt: string, options?: GenerateOptions): AsyncGenerator<GeneratePiece, void, void> {
+  async function* run(prompt: string, options?: GenerateOptions): AsyncGenerator<GeneratedPiece, void, void> {
     alive();
     const resolved = resolveGenerateOptions(options, info.sampling);
     throwIfAborted(resolved.signal);

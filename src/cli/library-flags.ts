@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { EmbedOptions } from "../generation/embed-options.js";
-import { type GenerateOptions, speculations } from "../generation/sampling-options.js";
+import { type GenerateOptions, speculations } from "../generation/resolve-options.js";
 import type { LoadOptions } from "../language-model.js";
 import { kernelBuilds } from "../wasm/kernel-build.js";
 import type { EvaluateTaskOptions } from "../tools/evaluation/evaluate-task.js";

@@ -1,4 +1,4 @@
-import type { FinishReason, GeneratePiece } from "../generation/generated-piece.js";
+import type { FinishReason, GeneratedPiece } from "../generation/generated-piece.js";
 
 /** What `run --json` prints. */
 export interface RunResult {
@@ -22,7 +22,7 @@ export interface RunResult {
 
 /** Keeps what a run produced and when. */
 export interface RunRecord {
-  add(piece: GeneratePiece): void;
+  add(piece: GeneratedPiece): void;
   /** What there is so far; a text that nothing has ended yet was ended by its `otherwise`. */
   result(otherwise: FinishReason): RunResult;
 }

@@ -3,10 +3,10 @@ import type { InnerSession } from "../engine/session.js";
 import type { ChatMessage, ChatTemplate } from "../text/chat-template.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import { generate } from "./generate.js";
-import type { GeneratePiece } from "./generated-piece.js";
-import type { PassCosts } from "./pass-costs.js";
+import type { GeneratedPiece } from "./generated-piece.js";
+import type { PassCosts } from "./speculation/pass-costs.js";
 import type { RecommendedSampling } from "./recommended-sampling.js";
-import { type GenerateOptions, resolveGenerateOptions } from "./sampling-options.js";
+import { type GenerateOptions, resolveGenerateOptions } from "./resolve-options.js";
 
 /** A conversation with a model. */
 export interface Chat extends Disposable {
@@ -23,7 +23,7 @@ export interface Chat extends Disposable {
    * @throws BitNetError CONTEXT_FULL if even the last message alone does not fit: it is then not part of the conversation;
    *   INVALID_ARGUMENT while another answer is being written; and as `model.generate`.
    */
-  send(text: string, options?: GenerateOptions): AsyncGenerator<GeneratePiece, void, void>;
+  send(text: string, options?: GenerateOptions): AsyncGenerator<GeneratedPiece, void, void>;
   /** Goes on from other messages, as from a saved conversation. */
   restart(messages: readonly ChatMessage[]): void;
   /** Frees the KV cache. Idempotent. */
@@ -81,7 +81,7 @@ export function createChat(parts: {
     }
   }
 
-  async function* send(text: string, options?: GenerateOptions): AsyncGenerator<GeneratePiece, void, void> {
+  async function* send(text: string, options?: GenerateOptions): AsyncGenerator<GeneratedPiece, void, void> {
     if (disposed) throw new BitNetError("DISPOSED", "The chat has been disposed");
     if (typeof text !== "string")
       throw new BitNetError("INVALID_ARGUMENT", `Cannot send ${typeof text}: expected a string`);

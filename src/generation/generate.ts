@@ -1,10 +1,10 @@
 import { abortReason } from "../errors.js";
 import type { InnerSession } from "../engine/session.js";
 import type { Tokenizer } from "../text/tokenizer.js";
-import { createDecoder } from "./decoder.js";
-import type { GeneratePiece } from "./generated-piece.js";
-import { createPassCosts, type PassCosts } from "./pass-costs.js";
-import type { ResolvedGenerateOptions } from "./sampling-options.js";
+import { createGenerationLoop } from "./generation-loop.js";
+import type { GeneratedPiece } from "./generated-piece.js";
+import { createPassCosts, type PassCosts } from "./speculation/pass-costs.js";
+import type { ResolvedGenerateOptions } from "./resolve-options.js";
 import { createTextWriter, type Written } from "./text-writer.js";
 
 /**
@@ -24,15 +24,15 @@ export async function* generate(
   prompt: readonly number[],
   options: ResolvedGenerateOptions,
   costs: PassCosts = createPassCosts(),
-): AsyncGenerator<GeneratePiece, void, void> {
+): AsyncGenerator<GeneratedPiece, void, void> {
   const { signal } = options;
   const writer = createTextWriter(tokenizer, prompt, options);
-  const decoder = createDecoder(session, writer, options, costs);
+  const loop = createGenerationLoop(session, writer, options, costs);
   try {
     for (;;) {
       let written: Written;
       try {
-        written = await decoder.next();
+        written = await loop.next();
       } catch (error) {
         if (signal?.aborted !== true) throw error;
         yield writer.abort();
@@ -43,6 +43,6 @@ export async function* generate(
       if (written.then === "full") throw writer.contextFull(session.contextLength);
     }
   } finally {
-    decoder.report();
+    loop.report();
   }
 }

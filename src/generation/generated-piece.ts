@@ -16,7 +16,7 @@ export interface TokenLogprob {
 }
 
 /** One step of a text as it is written. */
-export interface GeneratePiece {
+export interface GeneratedPiece {
   /** What is certain of the text by now; may be empty while a character or a possible stop string is incomplete. */
   readonly text: string;
   /** The token that was written; on a piece that only says "abort", once more the last of the text, or of the prompt. */

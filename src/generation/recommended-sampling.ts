@@ -1,6 +1,6 @@
 import { BitNetError } from "../errors.js";
 import type { MetadataValue } from "../files/model-file.js";
-import type { GenerateOptions } from "./sampling-options.js";
+import type { GenerateOptions } from "./resolve-options.js";
 
 /** What whoever made a model recommends. Options that a caller leaves out are these, where the file has them. */
 export type RecommendedSampling = Pick<

@@ -2,9 +2,9 @@ import { BitNetError } from "../errors.js";
 import type { Logits, LogitsNeed } from "../engine/screening.js";
 import { createTextStream } from "../text/text-stream.js";
 import type { Tokenizer } from "../text/tokenizer.js";
-import type { FinishReason, GeneratePiece } from "./generated-piece.js";
-import { createSampler } from "./sampler.js";
-import type { ResolvedGenerateOptions } from "./sampling-options.js";
+import type { FinishReason, GeneratedPiece } from "./generated-piece.js";
+import { createSampler } from "./sampling/sampler.js";
+import type { ResolvedGenerateOptions } from "./resolve-options.js";
 import { createStopMatcher } from "./stop-rules.js";
 
 /** Turns logits into a text, token by token: sampling, spelling, and the rules by which a text ends. Runs no model. */
@@ -22,13 +22,13 @@ export interface TextWriter {
    */
   write(logits: Logits, full: boolean): Written;
   /** The last piece of a text whose signal has fired. */
-  abort(): GeneratePiece;
+  abort(): GeneratedPiece;
   /** What is thrown after a piece at which the context is "full". */
   contextFull(contextLength: number): BitNetError;
 }
 
 export interface Written {
-  readonly piece: GeneratePiece;
+  readonly piece: GeneratedPiece;
   /** "ended" with this piece, or the context is "full" although more was asked for. */
   readonly then: "more" | "ended" | "full";
 }
@@ -48,7 +48,7 @@ export function createTextWriter(
   const history = [...prompt];
   let generatedTokens = 0;
 
-  const finish = (finishReason: FinishReason): Pick<GeneratePiece, "finishReason" | "usage"> => ({
+  const finish = (finishReason: FinishReason): Pick<GeneratedPiece, "finishReason" | "usage"> => ({
     finishReason,
     usage: { promptTokens: prompt.length, generatedTokens },
   });

@@ -3,7 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { BitNetError } from "../errors.js";
 import { engineOf, type InnerLanguageModel, type LanguageModel } from "../language-model.js";
-import type { SchedulerStats } from "../generation/scheduler.js";
+import type { SchedulerStats } from "../generation/scheduling/scheduler.js";
 import { type ChatTemplate, createChatTemplate } from "../text/chat-template.js";
 import { keyCheck, originCheck } from "./access.js";
 import { describeFailure, failureResponse } from "./failures.js";

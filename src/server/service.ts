@@ -1,4 +1,4 @@
-import type { Scheduler } from "../generation/scheduler.js";
+import type { Scheduler } from "../generation/scheduling/scheduler.js";
 import type { InnerLanguageModel } from "../language-model.js";
 import type { ChatTemplate } from "../text/chat-template.js";
 import type { Watch } from "./watch.js";

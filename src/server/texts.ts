@@ -1,6 +1,6 @@
 import type { Context } from "hono";
-import type { GeneratePiece } from "../generation/generated-piece.js";
-import type { GenerateOptions, InnerGenerateOptions } from "../generation/sampling-options.js";
+import type { GeneratedPiece } from "../generation/generated-piece.js";
+import type { GenerateOptions, InnerGenerateOptions } from "../generation/resolve-options.js";
 import { badRequest } from "./failures.js";
 import type { Service } from "./service.js";
 import type { Work } from "./watch.js";
@@ -14,7 +14,7 @@ export interface TextJob {
 /** A piece of one of a request's texts. */
 export interface IndexedPiece {
   readonly index: number;
-  readonly piece: GeneratePiece;
+  readonly piece: GeneratedPiece;
 }
 
 /** Texts on their way. */
@@ -49,11 +49,11 @@ export async function startTexts(
     () => jobs.map(({ prompt }) => model.detokenize(prompt)),
   );
 
-  const waiting = new Map<number, Promise<{ index: number; result: IteratorResult<GeneratePiece, void> }>>();
+  const waiting = new Map<number, Promise<{ index: number; result: IteratorResult<GeneratedPiece, void> }>>();
   const readers = jobs.map(({ prompt, options }) =>
     scheduler.generate(prompt, { ...options, ...fitting(prompt, options, model.info.contextLength), signal }),
   );
-  const ask = (index: number, reader: AsyncGenerator<GeneratePiece, void, void>): void => {
+  const ask = (index: number, reader: AsyncGenerator<GeneratedPiece, void, void>): void => {
     const next = reader.next().then((result) => ({ index, result }));
     // It is looked at later, and only one failure is reported.
     next.catch(() => undefined);

@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { BitNetError } from "../errors.js";
-import type { SchedulerStats } from "../generation/scheduler.js";
+import type { SchedulerStats } from "../generation/scheduling/scheduler.js";
 import { createHistogram } from "./histogram.js";
 import type { RequestRecord } from "./request-log.js";
 

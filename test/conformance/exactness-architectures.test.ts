@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModelFile } from "#dist/files/index.js";
-import type { GeneratePiece } from "#dist/index.js";
+import type { GeneratedPiece } from "#dist/index.js";
 import { type LanguageModel, loadModel, type LoadOptions } from "#dist/language-model.js";
 import { startEngine } from "#dist/engine/engine.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
@@ -73,7 +73,7 @@ it("heads that are no whole vectors are copied from cache to cache whole", async
   const { bytes } = await makeTinyModel(metadata, tensors, formats, 11);
   await using model = await loadModel(bytes, plainest);
   const prompt = "Once upon a time there was a fox who had seen the whole of the valley from the hill.";
-  const logprobsOf = async (pieces: AsyncIterable<GeneratePiece>): Promise<unknown[]> => {
+  const logprobsOf = async (pieces: AsyncIterable<GeneratedPiece>): Promise<unknown[]> => {
     const all = [];
     for await (const { tokenId, logprob } of pieces) all.push([tokenId, logprob]);
     return all;

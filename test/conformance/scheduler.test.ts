@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModelFile } from "#dist/files/index.js";
 import { generate } from "#dist/generation/generate.js";
 import { promptTokens } from "#dist/generation/prompt.js";
-import { resolveGenerateOptions } from "#dist/generation/sampling-options.js";
-import { createScheduler, type Scheduler } from "#dist/generation/scheduler.js";
-import { BitNetError, type GenerateOptions, type GeneratePiece } from "#dist/index.js";
+import { resolveGenerateOptions } from "#dist/generation/resolve-options.js";
+import { createScheduler, type Scheduler } from "#dist/generation/scheduling/scheduler.js";
+import { BitNetError, type GenerateOptions, type GeneratedPiece } from "#dist/index.js";
 import { type Engine, type EngineChoices, startEngine } from "#dist/engine/engine.js";
 import { openFileSource } from "#dist/platform/node.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
@@ -19,7 +19,7 @@ const contextLength = 80;
 const queueLimit = 1000;
 
 interface Outcome {
-  readonly pieces: readonly GeneratePiece[];
+  readonly pieces: readonly GeneratedPiece[];
   readonly error: unknown;
 }
 
@@ -72,8 +72,8 @@ const sameStory: Request = {
   delay: 0,
 };
 
-async function collect(pieces: AsyncIterable<GeneratePiece>): Promise<Outcome> {
-  const all: GeneratePiece[] = [];
+async function collect(pieces: AsyncIterable<GeneratedPiece>): Promise<Outcome> {
+  const all: GeneratedPiece[] = [];
   try {
     for await (const piece of pieces) all.push(piece);
   } catch (error) {
@@ -110,7 +110,7 @@ async function load(choices: EngineChoices & { readonly threads: number }): Prom
 async function carryOut(scheduler: Scheduler, { prompt, options, delay, leave }: Request): Promise<Outcome> {
   for (let i = 0; i < delay; i += 1) await turn();
   const controller = new AbortController();
-  async function* read(): AsyncGenerator<GeneratePiece, void, void> {
+  async function* read(): AsyncGenerator<GeneratedPiece, void, void> {
     let count = 0;
     if (leave?.after === 0 && leave.how === "break") return;
     if (leave?.after === 0) setImmediate(() => controller.abort("enough"));

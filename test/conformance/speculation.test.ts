@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModelFile } from "#dist/files/index.js";
 import { generate } from "#dist/generation/generate.js";
-import { resolveGenerateOptions } from "#dist/generation/sampling-options.js";
-import { BitNetError, type GenerateOptions, type GeneratePiece } from "#dist/index.js";
+import { resolveGenerateOptions } from "#dist/generation/resolve-options.js";
+import { BitNetError, type GenerateOptions, type GeneratedPiece } from "#dist/index.js";
 import { type Engine, type EngineChoices, startEngine } from "#dist/engine/engine.js";
 import { openFileSource } from "#dist/platform/node.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
@@ -20,7 +20,7 @@ const contextLength = 96;
 
 /** Everything that a user can see of a text being written. */
 interface Outcome {
-  readonly pieces: readonly GeneratePiece[];
+  readonly pieces: readonly GeneratedPiece[];
   /** The session's position after each piece. */
   readonly positions: readonly number[];
   readonly error: unknown;
@@ -111,7 +111,7 @@ describe.each(models)("speculation on $name", ({ path, choices }) => {
     });
     const ids = tokenizer.encode(prompt);
     using session = engine.openSession(contextLength);
-    const pieces: GeneratePiece[] = [];
+    const pieces: GeneratedPiece[] = [];
     const positions: number[] = [];
     let error: unknown;
     try {

@@ -1,4 +1,4 @@
-import type { SamplerOptions } from "#dist/generation/sampling-options.js";
+import type { SamplerOptions } from "#dist/generation/resolve-options.js";
 
 interface Token {
   readonly id: number;

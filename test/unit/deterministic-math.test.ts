@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { exp, log } from "#dist/generation/deterministic-math.js";
-import { createRandom, randomSeed } from "#dist/generation/random.js";
+import { exp, log } from "#dist/generation/sampling/deterministic-math.js";
+import { createRandom, randomSeed } from "#dist/generation/sampling/random.js";
 
 const view = new DataView(new ArrayBuffer(8));
 

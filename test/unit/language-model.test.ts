@@ -7,7 +7,7 @@ import {
   BitNetError,
   embeddedModelUrl,
   type GenerateOptions,
-  type GeneratePiece,
+  type GeneratedPiece,
   type LanguageModel,
   loadModel,
   type LoadOptions,
@@ -18,8 +18,8 @@ import { starterPath } from "../support/golden-path.js";
 
 const greedy = { temperature: 0, maxTokens: 24 } as const;
 
-async function collect(pieces: AsyncIterable<GeneratePiece>): Promise<GeneratePiece[]> {
-  const all: GeneratePiece[] = [];
+async function collect(pieces: AsyncIterable<GeneratedPiece>): Promise<GeneratedPiece[]> {
+  const all: GeneratedPiece[] = [];
   for await (const piece of pieces) all.push(piece);
   return all;
 }
@@ -113,7 +113,7 @@ describe("a loaded model", () => {
 
   it("gives a last piece and then the signal's reason when aborted", async () => {
     const controller = new AbortController();
-    const pieces: GeneratePiece[] = [];
+    const pieces: GeneratedPiece[] = [];
     const reason = new Error("enough");
     const run = (async () => {
       for await (const piece of model.generate("Once", { maxTokens: 200, signal: controller.signal })) {
@@ -131,7 +131,7 @@ describe("a loaded model", () => {
   });
 
   it("throws when the context fills before maxTokens, after giving out the text that fits", async () => {
-    const pieces: GeneratePiece[] = [];
+    const pieces: GeneratedPiece[] = [];
     const noEnd = new Map([...Array(16).keys()].map((i) => [4095 - i, -Infinity] as const));
     const options = { maxTokens: 1000, temperature: 0, logitBias: noEnd };
     const run = (async () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { logSoftmax, softmaxTotals } from "#dist/generation/log-softmax.js";
+import { logSoftmax, softmaxTotals } from "#dist/generation/sampling/log-softmax.js";
 
 /** The definition, in whatever the host computes. */
 function slowLogSoftmax(logits: readonly number[], tokenId: number): number {

@@ -8,7 +8,7 @@ import {
   type PerplexityOptions,
   type PerplexityResult,
 } from "#dist/index.js";
-import { softmaxTotals } from "#dist/generation/log-softmax.js";
+import { softmaxTotals } from "#dist/generation/sampling/log-softmax.js";
 import type { InnerSession } from "#dist/engine/session.js";
 import { starterPath } from "../support/golden-path.js";
 import { slowLogProbabilities } from "../reference/log-likelihood.js";

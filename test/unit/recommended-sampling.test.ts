@@ -4,7 +4,7 @@ import { BitNetError, loadModel } from "#dist/index.js";
 import { readSampling } from "#dist/checkpoints/sampling.js";
 import { memoryFolder } from "#dist/platform/memory-source.js";
 import { readRecommendedSampling } from "#dist/generation/recommended-sampling.js";
-import { resolveGenerateOptions } from "#dist/generation/sampling-options.js";
+import { resolveGenerateOptions } from "#dist/generation/resolve-options.js";
 import { starterPath } from "../support/golden-path.js";
 import { rewriteModel } from "../support/rewritten-model.js";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { findRepeat, type Repeat } from "#dist/generation/repeats.js";
+import { findRepeat, type Repeat } from "#dist/generation/speculation/repeats.js";
 
 /** Of all earlier places, by definition: the longest common ending, and the latest of those. */
 function findSlowly(tokens: readonly number[], longest: number): Repeat {

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createRandom } from "#dist/generation/random.js";
-import { createSampler } from "#dist/generation/sampler.js";
+import { createRandom } from "#dist/generation/sampling/random.js";
+import { createSampler } from "#dist/generation/sampling/sampler.js";
 import {
   resolveGenerateOptions,
   type GenerateOptions,
   type SamplerOptions,
-} from "#dist/generation/sampling-options.js";
+} from "#dist/generation/resolve-options.js";
 import { sampleByDefinition } from "../reference/sampler.js";
 
 const resolve = (options: GenerateOptions): SamplerOptions => resolveGenerateOptions(options);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BitNetError } from "#dist/errors.js";
-import { createSlots, type Slot, type Slots } from "#dist/generation/slots.js";
+import { createSlots, type Slot, type Slots } from "#dist/generation/scheduling/slots.js";
 import type { Cache } from "#dist/engine/engine.js";
 
 interface Memory {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createPassCosts, type PassCosts } from "#dist/generation/pass-costs.js";
-import { createSpeculator } from "#dist/generation/speculation.js";
+import { createPassCosts, type PassCosts } from "#dist/generation/speculation/pass-costs.js";
+import { createSpeculator } from "#dist/generation/speculation/speculator.js";
 
 /** Passes that cost what a function says. */
 function fixedCosts(of: (tokens: number) => number): PassCosts {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { commonPrefix, planStep } from "#dist/generation/step-plan.js";
+import { commonPrefix, planStep } from "#dist/generation/scheduling/step-plan.js";
 
 /** A sequence of tokens of its own kind, of which so many are evaluated. */
 function sequence(kind: number, length: number, position: number): { history: number[]; position: number } {

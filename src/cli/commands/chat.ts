@@ -3,7 +3,7 @@ import { createInterface, type Interface } from "node:readline";
 import type { Command } from "commander";
 import { BitNetError } from "../../errors.js";
 import type { Chat } from "../../generation/chat.js";
-import { type GenerateOptions, resolveGenerateOptions } from "../../generation/sampling-options.js";
+import { type GenerateOptions, resolveGenerateOptions } from "../../generation/resolve-options.js";
 import type { LanguageModel } from "../../language-model.js";
 import type { ChatMessage } from "../../text/chat-template.js";
 import type { CliCommand } from "../command.js";

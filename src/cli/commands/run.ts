@@ -1,12 +1,12 @@
 import { type Command, Option } from "commander";
 import { BitNetError } from "../../errors.js";
 import type { FinishReason } from "../../generation/generated-piece.js";
-import { randomSeed } from "../../generation/random.js";
+import { randomSeed } from "../../generation/sampling/random.js";
 import {
   type GenerateOptions,
   resolveGenerateOptions,
   type SpeculationCounts,
-} from "../../generation/sampling-options.js";
+} from "../../generation/resolve-options.js";
 import type { LanguageModel } from "../../language-model.js";
 import type { CliCommand } from "../command.js";
 import { parseNumber } from "../flag-values.js";

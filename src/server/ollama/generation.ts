@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import type { Grammar } from "../../grammar/grammar.js";
-import type { GenerateOptions } from "../../generation/sampling-options.js";
+import type { GenerateOptions } from "../../generation/resolve-options.js";
 import type { ToolCall } from "../../text/chat-template.js";
 import { checkBody, optional } from "../body.js";
 import { describeFailure, failureBody } from "../failures.js";

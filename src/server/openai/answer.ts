@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import type { GeneratePiece, Usage } from "../../generation/generated-piece.js";
+import type { GeneratedPiece, Usage } from "../../generation/generated-piece.js";
 import type { Grammar } from "../../grammar/grammar.js";
 import type { ToolCall } from "../../text/chat-template.js";
 import { checkBody, optional } from "../body.js";
@@ -78,7 +78,7 @@ export async function answer(
     const texts = choices.map(() => ({
       text: "",
       calls: [] as NumberedCall[],
-      pieces: [] as GeneratePiece[],
+      pieces: [] as GeneratedPiece[],
     }));
     for await (const { index, piece } of pieces) {
       const [choice, whole] = [choices[index], texts[index]];
@@ -145,7 +145,7 @@ export async function answer(
 
 interface Choice {
   /** What a piece adds to it. */
-  read(piece: GeneratePiece): { readonly text: string; readonly calls: readonly NumberedCall[] };
+  read(piece: GeneratedPiece): { readonly text: string; readonly calls: readonly NumberedCall[] };
   /** Undefined until it has ended. */
   readonly finishReason: OpenAiFinishReason | undefined;
   readonly usage: Usage;

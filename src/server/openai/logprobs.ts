@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { GeneratePiece } from "../../generation/generated-piece.js";
-import type { GenerateOptions } from "../../generation/sampling-options.js";
+import type { GeneratedPiece } from "../../generation/generated-piece.js";
+import type { GenerateOptions } from "../../generation/resolve-options.js";
 import type { Tokenizer } from "../../text/tokenizer.js";
 import { checkBody, optional } from "../body.js";
 import { badRequest } from "../failures.js";
@@ -10,7 +10,7 @@ export interface LogprobShape {
   /** What a request asks for; nothing if it does not. */
   readonly read: (body: unknown) => Pick<GenerateOptions, "logprobs" | "topLogprobs">;
   /** @param begin how many characters of the text came before. */
-  readonly describe: (tokenizer: Tokenizer, pieces: readonly GeneratePiece[], begin: number) => object;
+  readonly describe: (tokenizer: Tokenizer, pieces: readonly GeneratedPiece[], begin: number) => object;
 }
 
 const chatSchema = z.object({
@@ -62,8 +62,8 @@ export const textLogprobs: LogprobShape = {
 /** The pieces that stand for tokens of the text: the mark that ends one is none. */
 export function textPieces(
   { endOfGenerationIds }: Tokenizer,
-  pieces: readonly GeneratePiece[],
-): GeneratePiece[] {
+  pieces: readonly GeneratedPiece[],
+): GeneratedPiece[] {
   return pieces.filter(
     ({ tokenId, finishReason }) => finishReason !== "abort" && !endOfGenerationIds.has(tokenId),
   );

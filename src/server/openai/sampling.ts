@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { randomSeed } from "../../generation/random.js";
-import type { GenerateOptions, InnerGenerateOptions } from "../../generation/sampling-options.js";
+import { randomSeed } from "../../generation/sampling/random.js";
+import type { GenerateOptions, InnerGenerateOptions } from "../../generation/resolve-options.js";
 import { checkBody, optional } from "../body.js";
 
 const penalty = optional(z.number().min(-2).max(2));

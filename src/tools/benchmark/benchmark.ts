@@ -1,5 +1,5 @@
 import { BitNetError } from "../../errors.js";
-import { createRandom } from "../../generation/random.js";
+import { createRandom } from "../../generation/sampling/random.js";
 import type { InnerSession, Session } from "../../engine/session.js";
 import { spreadOf } from "./statistics.js";
 

@@ -1,5 +1,5 @@
 import { throwIfAborted } from "../../errors.js";
-import type { GeneratePiece } from "../../generation/generated-piece.js";
+import type { GeneratedPiece } from "../../generation/generated-piece.js";
 import { type Spread, spreadOf } from "./statistics.js";
 
 /** The part of a language model that is measured. */
@@ -12,7 +12,7 @@ export interface FirstTokenSubject {
       readonly temperature: number;
       readonly signal?: AbortSignal | undefined;
     },
-  ): AsyncGenerator<GeneratePiece, void, void>;
+  ): AsyncGenerator<GeneratedPiece, void, void>;
 }
 
 /** Milliseconds from giving a prompt to having the first token of the answer. */

@@ -1,5 +1,5 @@
 import { BitNetError } from "../../errors.js";
-import { logSoftmax } from "../../generation/log-softmax.js";
+import { logSoftmax } from "../../generation/sampling/log-softmax.js";
 import type { InnerSession } from "../../engine/session.js";
 
 /** A session and how many of the logits are of tokens: some heads are padded to a round number of rows. */

@@ -1,5 +1,5 @@
 import { BitNetError, throwIfAborted } from "../../errors.js";
-import { exp } from "../../generation/deterministic-math.js";
+import { exp } from "../../generation/sampling/deterministic-math.js";
 import { encodeOpenText } from "../../generation/prompt.js";
 import { checkWhole, type InnerLanguageModel, type LanguageModel } from "../../language-model.js";
 import { logLikelihoods } from "./log-likelihood.js";

@@ -1,6 +1,6 @@
 import { BitNetError } from "../../errors.js";
 import { generate } from "../../generation/generate.js";
-import { resolveGenerateOptions } from "../../generation/sampling-options.js";
+import { resolveGenerateOptions } from "../../generation/resolve-options.js";
 import type { InnerLanguageModel } from "../../language-model.js";
 import type { InnerSession } from "../../engine/session.js";
 import { logLikelihoods } from "./log-likelihood.js";

@@ -1,16 +1,16 @@
-import type { GeneratePiece } from "./generated-piece.js";
+import type { GeneratedPiece } from "../generated-piece.js";
 
 /** Pieces on their way from who writes them to who reads them. The writer does not wait: a context bounds how many there are. */
 export interface PieceQueue {
-  push(piece: GeneratePiece): void;
+  push(piece: GeneratedPiece): void;
   /** No more will come; an error is thrown after the last piece. What comes later is ignored. */
   end(failure?: { readonly error: unknown }): void;
   /** The next piece; undefined after the last. For one reader, who waits for each. */
-  take(): Promise<GeneratePiece | undefined>;
+  take(): Promise<GeneratedPiece | undefined>;
 }
 
 export function createPieceQueue(): PieceQueue {
-  const pieces: GeneratePiece[] = [];
+  const pieces: GeneratedPiece[] = [];
   let ended = false;
   let failure: { readonly error: unknown } | undefined;
   let wake: (() => void) | undefined;
@@ -27,7 +27,7 @@ export function createPieceQueue(): PieceQueue {
       failure = error;
       wake?.();
     },
-    async take(): Promise<GeneratePiece | undefined> {
+    async take(): Promise<GeneratedPiece | undefined> {
       if (pieces.length === 0 && !ended) {
         await new Promise<void>((resolve) => {
           wake = resolve;

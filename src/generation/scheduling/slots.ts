@@ -1,5 +1,5 @@
-import { BitNetError } from "../errors.js";
-import type { Cache } from "../engine/engine.js";
+import { BitNetError } from "../../errors.js";
+import type { Cache } from "../../engine/engine.js";
 import { commonPrefix } from "./step-plan.js";
 
 /** A place for one sequence at a time. What the last one left in its cache stays, for those that begin alike. */

@@ -1,13 +1,13 @@
 import { throwIfAborted } from "../errors.js";
 import type { LogitRows } from "../engine/evaluator.js";
 import type { InnerSession } from "../engine/session.js";
-import type { PassCosts } from "./pass-costs.js";
-import type { ResolvedGenerateOptions } from "./sampling-options.js";
-import { createSpeculator, type Speculator } from "./speculation.js";
+import type { PassCosts } from "./speculation/pass-costs.js";
+import type { ResolvedGenerateOptions } from "./resolve-options.js";
+import { createSpeculator, type Speculator } from "./speculation/speculator.js";
 import type { TextWriter, Written } from "./text-writer.js";
 
 /** Has a session compute what a writer writes. */
-export interface Decoder {
+export interface GenerationLoop {
   /**
    * Writes the next token.
    * @throws what `evaluate` throws; nothing is written then.
@@ -22,12 +22,12 @@ export interface Decoder {
  * if all drafted tokens before it are what the writer wrote: so the writer meets the same logits and history as without
  * drafts, and the session is at every moment where it would be.
  */
-export function createDecoder(
+export function createGenerationLoop(
   session: InnerSession,
   writer: TextWriter,
   options: ResolvedGenerateOptions,
   costs: PassCosts,
-): Decoder {
+): GenerationLoop {
   const { signal } = options;
   const { history } = writer;
   const speculator = wantedSpeculator(options, costs);

@@ -1,10 +1,10 @@
-import { BitNetError } from "../errors.js";
+import { BitNetError } from "../../errors.js";
 import { bounded, Candidates } from "./candidates.js";
 import { exp } from "./deterministic-math.js";
 import { logSoftmax } from "./log-softmax.js";
 import { createRandom } from "./random.js";
-import type { TokenLogprob } from "./generated-piece.js";
-import type { SamplerOptions } from "./sampling-options.js";
+import type { TokenLogprob } from "../generated-piece.js";
+import type { SamplerOptions } from "../resolve-options.js";
 
 export interface Sample {
   readonly tokenId: number;

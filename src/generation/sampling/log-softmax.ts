@@ -1,5 +1,5 @@
-import { BitNetError } from "../errors.js";
-import type { SoftmaxTotals } from "../engine/evaluator.js";
+import { BitNetError } from "../../errors.js";
+import type { SoftmaxTotals } from "../../engine/evaluator.js";
 import { bounded } from "./candidates.js";
 import { exp, log } from "./deterministic-math.js";
 

@@ -1,20 +1,20 @@
-import { abortReason, BitNetError, throwIfAborted } from "../errors.js";
-import type { Engine } from "../engine/engine.js";
-import type { Continuation, Evaluator, LogitRows } from "../engine/evaluator.js";
-import { batchTokens } from "../graph/work-plan.js";
-import type { Tokenizer } from "../text/tokenizer.js";
-import type { GeneratePiece } from "./generated-piece.js";
+import { abortReason, BitNetError, throwIfAborted } from "../../errors.js";
+import type { Engine } from "../../engine/engine.js";
+import type { Continuation, Evaluator, LogitRows } from "../../engine/evaluator.js";
+import { batchTokens } from "../../graph/work-plan.js";
+import type { Tokenizer } from "../../text/tokenizer.js";
+import type { GeneratedPiece } from "../generated-piece.js";
 import { createPieceQueue, type PieceQueue } from "./piece-queue.js";
-import { promptTokens } from "./prompt.js";
-import type { RecommendedSampling } from "./recommended-sampling.js";
+import { promptTokens } from "../prompt.js";
+import type { RecommendedSampling } from "../recommended-sampling.js";
 import {
   type GenerateOptions,
   type ResolvedGenerateOptions,
   resolveGenerateOptions,
-} from "./sampling-options.js";
+} from "../resolve-options.js";
 import { createSlots, type Slot } from "./slots.js";
 import { commonPrefix, planStep, type StepPart, type Unfinished } from "./step-plan.js";
-import { createTextWriter, type TextWriter } from "./text-writer.js";
+import { createTextWriter, type TextWriter } from "../text-writer.js";
 
 export interface SchedulerOptions {
   /** Most texts that are written at the same time, 1 to 256. Default 4. Each takes a KV cache of its own once it is needed. */
@@ -59,7 +59,7 @@ export interface Scheduler extends AsyncDisposable {
   generate(
     prompt: string | readonly number[],
     options?: GenerateOptions,
-  ): AsyncGenerator<GeneratePiece, void, void>;
+  ): AsyncGenerator<GeneratedPiece, void, void>;
   readonly stats: SchedulerStats;
   /** Frees the memory; requests under way are rejected with DISPOSED. Idempotent. */
   dispose(): Promise<void>;
@@ -294,7 +294,7 @@ export function createScheduler(
   }
 
   return {
-    async *generate(prompt, options): AsyncGenerator<GeneratePiece, void, void> {
+    async *generate(prompt, options): AsyncGenerator<GeneratedPiece, void, void> {
       if (broken !== undefined) throw broken.error;
       const resolved = resolveGenerateOptions(options, sampling);
       throwIfAborted(resolved.signal);

@@ -1,7 +1,7 @@
 import { BitNetError } from "../errors.js";
 import type { Grammar } from "../grammar/grammar.js";
 import { jsonGrammar } from "../grammar/json-grammar.js";
-import { randomSeed } from "./random.js";
+import { randomSeed } from "./sampling/random.js";
 import type { RecommendedSampling } from "./recommended-sampling.js";
 
 /**
