@@ -10,6 +10,7 @@ const checks = [
   ["types of tests", [bin("typescript/bin/tsc"), "-p", "tsconfig.test.json"]],
   ["lint", [bin("eslint/bin/eslint.js"), "--max-warnings", "0", "."]],
   ["layers", [join(root, "scripts", "layers.mjs")]],
+  ["option docs", [join(root, "scripts", "option-docs.mjs"), "--check"]],
   ["package", [join(root, "scripts", "check-package.mjs")]],
 ];
 const failed = checks.filter(([name, args]) => {

@@ -4,8 +4,12 @@ export { BitNetError, type BitNetErrorCode, type ErrorDetails } from "./errors.j
 export type { Chat } from "./generation/chat.js";
 export type { EmbedOptions } from "./generation/embed-options.js";
 export type { FinishReason, GeneratedPiece, TokenLogprob, Usage } from "./generation/generated-piece.js";
-export type { RecommendedSampling } from "./generation/recommended-sampling.js";
-export type { GenerateOptions, Speculation, SpeculationCounts } from "./generation/resolve-options.js";
+export type {
+  GenerateOptions,
+  RecommendedSampling,
+  Speculation,
+  SpeculationCounts,
+} from "./options/generate-options.js";
 export type { Scheduler, SchedulerOptions, SchedulerStats } from "./generation/scheduling/scheduler.js";
 export {
   embeddedModelUrl,

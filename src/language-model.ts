@@ -9,13 +9,15 @@ import { type EmbedOptions, resolveEmbedOptions } from "./generation/embed-optio
 import { type Chat, createChat } from "./generation/chat.js";
 import { createPassCosts } from "./generation/speculation/pass-costs.js";
 import { promptTokens } from "./generation/prompt.js";
-import { type GenerateOptions, resolveGenerateOptions } from "./generation/resolve-options.js";
-import { readRecommendedSampling, type RecommendedSampling } from "./generation/recommended-sampling.js";
+import { resolveGenerateOptions } from "./generation/resolve-options.js";
+import type { GenerateOptions, RecommendedSampling } from "./options/generate-options.js";
+import { readRecommendedSampling } from "./generation/recommended-sampling.js";
 import { createScheduler, type Scheduler, type SchedulerOptions } from "./generation/scheduling/scheduler.js";
 import { isRemoteName } from "./hub/model-name.js";
 import { kvBytesPerToken } from "./model/context-length.js";
 import { type Engine, type EngineChoices, startEngine } from "./engine/engine.js";
 import type { InnerSession, Session } from "./engine/session.js";
+import { checkWhole } from "./options/checks.js";
 import { blobSource, bytesSource } from "./platform/memory-source.js";
 import { availableParallelism, freeMemoryBytes } from "./platform/node.js";
 import { type ChatTemplate, createChatTemplate } from "./text/chat-template.js";
@@ -421,18 +423,6 @@ function checkChoices({ kernelBuild, ternaryForm, head, sparsity, regionBytes }:
       { details: { option: "regionBytes", value: regionBytes } },
     );
   }
-}
-
-/** @throws BitNetError INVALID_ARGUMENT unless `value` is a whole number from `least` to `most`. */
-export function checkWhole(name: string, value: number, least: number, most: number): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new BitNetError(
-    "INVALID_ARGUMENT",
-    `Invalid ${name}: ${value} (expected a whole number from ${least} to ${most})`,
-    {
-      details: { option: name, value },
-    },
-  );
 }
 
 function sum(values: readonly number[]): number {

@@ -1,35 +1,58 @@
+import { readFileSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
+import { isWhole, wholeRange } from "../options/checks.js";
 
-/** A number in decimal; its range is for the library to check. */
+/** A number in decimal; the library checks its range. */
 export function parseNumber(text: string): number {
   const value = Number(text);
   if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(value)) return value;
   throw new InvalidArgumentError("Expected a number.");
 }
 
-/** For numbers that no library option stands behind: a whole number of at least `least`. */
-export function parseCount(least: number): (text: string) => number {
+/** A whole number of at least `min`, for flags without a library option. */
+export function parseCount(min: number): (text: string) => number {
   return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-    throw new InvalidArgumentError(`Expected a whole number from ${least}.`);
+    const value = /^\d+$/.test(text) ? Number(text) : undefined;
+    if (isWhole(value, min)) return value;
+    throw new InvalidArgumentError(`Expected ${wholeRange(min)}.`);
   };
 }
 
-/** A list such as "1,2,4": whole numbers of at least `least`. */
-export function parseList(least: number): (text: string) => readonly number[] {
-  const parse = parseCount(least);
+/** A list such as "1,2,4": whole numbers of at least `min`. */
+export function parseList(min: number): (text: string) => readonly number[] {
+  const parse = parseCount(min);
   return (text) => {
     try {
       return text.split(",").map((part) => parse(part.trim()));
     } catch (cause) {
       if (!(cause instanceof InvalidArgumentError)) throw cause;
-      throw new InvalidArgumentError(`Expected whole numbers from ${least}, separated by commas.`);
+      throw new InvalidArgumentError(`Expected whole numbers from ${min}, separated by commas.`);
     }
   };
 }
 
 /** For a flag that may be given several times. */
-export function collect(text: string, previous: readonly string[] | undefined): readonly string[] {
-  return [...(previous ?? []), text];
+export function collect(text: string, previous: unknown): readonly string[] {
+  return [...(Array.isArray(previous) ? (previous as string[]) : []), text];
+}
+
+/** For --logit-bias, which may be given several times: "42=-1.5"; "-inf" forbids the token. */
+export function collectBias(text: string, previous: unknown): ReadonlyMap<number, number> {
+  const [, id, bias = ""] = /^(\d+)=(.+)$/.exec(text) ?? [];
+  if (id === undefined) {
+    throw new InvalidArgumentError("Expected a token id and a number, such as 42=-1.5 or 42=-inf.");
+  }
+  const biases = previous instanceof Map ? (previous as ReadonlyMap<number, number>) : [];
+  return new Map([...biases, [Number(id), /^-inf(inity)?$/i.test(bias) ? -Infinity : parseNumber(bias)]]);
+}
+
+/** JSON as typed, or the path of a file that holds it. */
+export function parseJsonOrFile(text: string): unknown {
+  const isTyped = /^\s*(\{|true\s*$|false\s*$)/.test(text);
+  try {
+    return JSON.parse(isTyped ? text : readFileSync(text, "utf8")) as unknown;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new InvalidArgumentError(`Expected JSON, or a file that holds it: ${why}.`);
+  }
 }

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { EmbedOptions } from "../generation/embed-options.js";
-import { type GenerateOptions, speculations } from "../generation/resolve-options.js";
+import type { GenerateOptions } from "../options/generate-options.js";
 import type { LoadOptions } from "../language-model.js";
 import { kernelBuilds } from "../wasm/kernel-build.js";
 import type { EvaluateTaskOptions } from "../tools/evaluation/evaluate-task.js";
@@ -8,21 +8,31 @@ import { taskFormats } from "../tools/evaluation/formats/index.js";
 import type { ReadTaskOptions } from "../tools/evaluation/read-task.js";
 import type { PerplexityOptions } from "../tools/evaluation/perplexity.js";
 import { dotForms } from "../wasm/dot-forms.js";
-import { collect, parseNumber } from "./flag-values.js";
+import { defaultText } from "../options/ranges.js";
+import { type SamplingOption, samplingTable } from "../options/sampling-table.js";
+import { collect, collectBias, parseJsonOrFile, parseNumber } from "./flag-values.js";
 
 /** A flag that sets one option of the library; the library checks its range and has its default. */
 interface LibraryFlag<Options> {
   readonly option: keyof Options & string;
   readonly flags: string;
   readonly about: string;
-  /** Numbers by default. */
-  readonly parse?: (text: string, previous: readonly string[] | undefined) => readonly string[];
-  /** The value is a text as it is. */
+  /** Default: a number, or true for a flag without a value. */
+  readonly parse?: (text: string, previous: unknown) => unknown;
+  /** The value is the text as typed. */
   readonly text?: true;
-  readonly choices?: readonly string[];
-  /** Left out of the help: for experiments. */
+  readonly choices?: readonly string[] | undefined;
+  /** Not in the help: for experiments. */
   readonly hidden?: true;
 }
+
+/** Parsers of flags by kind of option; the other kinds need none. */
+const samplingParsers: Readonly<Partial<Record<SamplingOption["kind"], Pick<LibraryFlag<never>, "parse">>>> =
+  {
+    strings: { parse: collect },
+    biases: { parse: collectBias },
+    schema: { parse: parseJsonOrFile },
+  };
 
 /** How a model is loaded. */
 export const loadFlags: readonly LibraryFlag<LoadOptions>[] = [
@@ -34,7 +44,7 @@ export const loadFlags: readonly LibraryFlag<LoadOptions>[] = [
   },
 ];
 
-/** What chooses between equals, or is measured; hidden, as the defaults are chosen by asking the host. */
+/** Flags for experiments, hidden from --help: the defaults come from probing the host. */
 export const expertFlags: readonly LibraryFlag<LoadOptions>[] = [
   {
     option: "kernelBuild",
@@ -46,7 +56,7 @@ export const expertFlags: readonly LibraryFlag<LoadOptions>[] = [
   {
     option: "ternaryForm",
     flags: "--ternary-form <form>",
-    about: "ternary product",
+    about: "dot form of the ternary matmul",
     choices: dotForms,
     hidden: true,
   },
@@ -60,72 +70,42 @@ export const expertFlags: readonly LibraryFlag<LoadOptions>[] = [
   {
     option: "sparsity",
     flags: "--sparsity <when>",
-    about: "leaving out what zeros make useless",
+    about: "skip columns whose activations are zero",
     choices: ["auto", "on", "off"],
     hidden: true,
   },
 ];
 
-/** How a text is written. */
-export const generateFlags: readonly LibraryFlag<GenerateOptions>[] = [
-  {
-    option: "temperature",
-    flags: "--temp <number>",
-    about: "chance: 0 always takes the likeliest token (default: the model's, else 0.8)",
-  },
-  {
-    option: "topK",
-    flags: "--top-k <count>",
-    about: "draw from the likeliest tokens only; 0 is off (default: the model's, else 40)",
-  },
-  {
-    option: "topP",
-    flags: "--top-p <share>",
-    about: "draw from the fewest that make up this share; 1 is off (default: the model's, else 0.95)",
-  },
-  {
-    option: "minP",
-    flags: "--min-p <share>",
-    about: "leave out tokens below this share of the likeliest (default: the model's, else 0.05)",
-  },
-  {
-    option: "repeatPenalty",
-    flags: "--repeat-penalty <factor>",
-    about: "discourage recent tokens; 1 is off (default: the model's, else 1)",
-  },
-  {
-    option: "repeatLastN",
-    flags: "--repeat-last-n <tokens>",
-    about: "how far penalties look back; -1 is all (default: the model's, else 64)",
-  },
-  {
-    option: "presencePenalty",
-    flags: "--presence-penalty <number>",
-    about: "discourage tokens that occurred (default: 0)",
-  },
-  {
-    option: "frequencyPenalty",
-    flags: "--frequency-penalty <number>",
-    about: "discourage by occurrences (default: 0)",
-  },
-  {
-    option: "seed",
-    flags: "--seed <number>",
-    about: "same seed, same text (default: by chance, printed at the end)",
-  },
-  {
-    option: "stop",
-    flags: "--stop <text>",
-    about: "end before this text; may be given several times",
-    parse: collect,
-  },
-  {
-    option: "speculation",
-    flags: "--speculation <mode>",
-    about: "check repetitions several tokens at a time; the text is the same (default: auto, greedy only)",
-    choices: speculations,
-  },
-];
+/** Flags of the sampling table; help texts are its sentences. `run` and `chat` define -n, with defaults of their own. */
+export const generateFlags: readonly LibraryFlag<GenerateOptions>[] = samplingFlags(
+  ({ name }) => name !== "maxTokens" && !isLogprobOption(name),
+);
+
+/** For `run --json`, the only place that prints log-probabilities. */
+export const logprobFlags: readonly LibraryFlag<GenerateOptions>[] = samplingFlags(({ name }) =>
+  isLogprobOption(name),
+);
+
+function isLogprobOption(name: string): boolean {
+  return name === "logprobs" || name === "topLogprobs";
+}
+
+function samplingFlags(
+  isWanted: (option: SamplingOption) => boolean,
+): readonly LibraryFlag<GenerateOptions>[] {
+  return samplingTable.filter(isWanted).flatMap((option) => {
+    const { name, flags, about, kind } = option;
+    if (flags === undefined) return [];
+    const sentence = `${about.charAt(0).toLowerCase()}${about.slice(1, -1)}`;
+    return {
+      option: name,
+      flags,
+      about: `${sentence}${kind === "boolean" ? "" : ` (default: ${defaultText(option)})`}`,
+      ...(kind === "choice" && { choices: option.choices }),
+      ...samplingParsers[kind],
+    };
+  });
+}
 
 /** How a text is cut for measuring perplexity. */
 export const perplexityFlags: readonly LibraryFlag<PerplexityOptions>[] = [
@@ -142,7 +122,7 @@ export const perplexityFlags: readonly LibraryFlag<PerplexityOptions>[] = [
   },
 ];
 
-/** What of a benchmark is asked, and how. */
+/** Which questions of a benchmark to ask, and how. */
 export const evaluateFlags: readonly LibraryFlag<EvaluateTaskOptions & ReadTaskOptions>[] = [
   {
     option: "task",
@@ -159,7 +139,7 @@ export const evaluateFlags: readonly LibraryFlag<EvaluateTaskOptions & ReadTaskO
   {
     option: "maxTokens",
     flags: "-n, --max-tokens <count>",
-    about: "most tokens of a written answer (default: 256)",
+    about: "maximum tokens of a written answer (default: 256)",
   },
 ];
 
@@ -187,14 +167,13 @@ export const embedFlags: readonly LibraryFlag<EmbedOptions>[] = [
 
 /** The long flag of each library option, for messages. */
 export const flagNames: ReadonlyMap<string, string> = new Map<string, string>([
-  ["maxTokens", "--max-tokens"],
   ["type", "--type"],
   ["headType", "--head-type"],
   ["output", "--output"],
   ...[
     ...loadFlags,
     ...expertFlags,
-    ...generateFlags,
+    ...samplingFlags(() => true),
     ...embedFlags,
     ...perplexityFlags,
     ...evaluateFlags,
@@ -206,12 +185,12 @@ export function addFlags<Options>(command: Command, table: readonly LibraryFlag<
     const option = new Option(flags, about).hideHelp(hidden === true);
     if (choices !== undefined) option.choices(choices);
     else if (parse !== undefined) option.argParser(parse);
-    else if (text !== true) option.argParser(parseNumber);
+    else if (text !== true && !option.isBoolean()) option.argParser(parseNumber);
     command.addOption(option);
   }
 }
 
-/** The library's options out of what commander parsed; those not given are left out. */
+/** The library's options from commander's values, without the flags that were not given. */
 export function readFlags<Options>(
   parsed: Readonly<Record<string, unknown>>,
   table: readonly LibraryFlag<Options>[],

@@ -1,33 +1,38 @@
 import type { FinishReason, GeneratedPiece } from "../generation/generated-piece.js";
 
-/** What `run --json` prints. */
+/** The object that `run --json` prints. */
 export interface RunResult {
-  /** What the model wrote; the prompt is not repeated. */
+  /** The text of the model, without the prompt. */
   readonly text: string;
-  /** The tokens it wrote, the one that ended the text included. */
+  /** The tokens of the model, with the token that ended the text. */
   readonly tokenIds: readonly number[];
+  /** One entry per token; only with `logprobs`. */
+  readonly logprobs?: readonly TokenLogprobs[];
   readonly promptTokens: number;
   readonly generatedTokens: number;
   readonly finishReason: FinishReason;
   readonly timings: {
     readonly loadMs: number;
-    /** Until the first token was there. */
+    /** Time to the first token. */
     readonly promptMs: number;
     /** From the first token to the last. */
     readonly generationMs: number;
-    /** Of the tokens after the first; 0 where there is none. */
+    /** Of the tokens after the first; 0 if there is only one. */
     readonly tokensPerSecond: number;
   };
 }
 
-/** Keeps what a run produced and when. */
+/** Log-probability of a token, and the likeliest tokens if `topLogprobs` asks for them. */
+export type TokenLogprobs = Pick<GeneratedPiece, "tokenId" | "logprob" | "topLogprobs">;
+
+/** Collects pieces and their times. */
 export interface RunRecord {
   add(piece: GeneratedPiece): void;
-  /** What there is so far; a text that nothing has ended yet was ended by its `otherwise`. */
+  /** @param otherwise finish reason of a text that no piece has ended. */
   result(otherwise: FinishReason): RunResult;
 }
 
-/** To be made just before the prompt is evaluated. */
+/** Starts the clock: call it just before the prompt is evaluated. */
 export function createRunRecord(promptTokens: number, loadMs: number): RunRecord {
   const startedMs = performance.now();
   let firstMs: number | undefined;
@@ -35,13 +40,16 @@ export function createRunRecord(promptTokens: number, loadMs: number): RunRecord
   let text = "";
   let finishReason: FinishReason | undefined;
   const tokenIds: number[] = [];
+  const logprobs: TokenLogprobs[] = [];
   return {
     add(piece): void {
       text += piece.text;
       finishReason = piece.finishReason;
       // The piece that reports an abort repeats the token before it.
       if (finishReason === "abort") return;
-      tokenIds.push(piece.tokenId);
+      const { tokenId, logprob, topLogprobs } = piece;
+      tokenIds.push(tokenId);
+      if (logprob !== undefined) logprobs.push({ tokenId, logprob, ...(topLogprobs && { topLogprobs }) });
       lastMs = performance.now();
       firstMs ??= lastMs;
     },
@@ -51,6 +59,7 @@ export function createRunRecord(promptTokens: number, loadMs: number): RunRecord
       return {
         text,
         tokenIds,
+        ...(logprobs.length > 0 && { logprobs }),
         promptTokens,
         generatedTokens: tokenIds.length,
         finishReason: finishReason ?? otherwise,

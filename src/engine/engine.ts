@@ -1,5 +1,6 @@
 import type { ModelDescription } from "../architectures/index.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
+import { invalidOption, isWhole, wholeRange } from "../options/checks.js";
 import { inputFormatsOf } from "../packing/layouts/index.js";
 import { selfTestsOf } from "../packing/pack.js";
 import type { Packing } from "../packing/packing.js";
@@ -211,12 +212,10 @@ function createEngine(parts: {
 
   function check(contextLength: number): void {
     alive();
-    if (Number.isInteger(contextLength) && contextLength >= 1 && contextLength <= model.contextLength) return;
-    throw new BitNetError(
-      "INVALID_ARGUMENT",
-      `Invalid contextLength: ${contextLength} (expected a whole number from 1 to ${model.contextLength}, what the model was loaded for)`,
-      { details: { option: "contextLength", value: contextLength } },
-    );
+    const range = [1, model.contextLength] as const;
+    if (isWhole(contextLength, ...range)) return;
+    const expected = `${wholeRange(...range)}, the context length of the loaded model`;
+    throw invalidOption("contextLength", contextLength, expected);
   }
 
   /** Frees a plan's memory once, and lets the workers forget the plan. */

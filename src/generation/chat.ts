@@ -5,8 +5,8 @@ import type { Tokenizer } from "../text/tokenizer.js";
 import { generate } from "./generate.js";
 import type { GeneratedPiece } from "./generated-piece.js";
 import type { PassCosts } from "./speculation/pass-costs.js";
-import type { RecommendedSampling } from "./recommended-sampling.js";
-import { type GenerateOptions, resolveGenerateOptions } from "./resolve-options.js";
+import type { GenerateOptions, RecommendedSampling } from "../options/generate-options.js";
+import { resolveGenerateOptions } from "./resolve-options.js";
 
 /** A conversation with a model. */
 export interface Chat extends Disposable {

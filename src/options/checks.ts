@@ -23,7 +23,7 @@ export function isWhole(value: unknown, min: number, max: number = Number.MAX_SA
 
 /** Such as "a whole number from 1 to 256". */
 export function wholeRange(min: number, max: number = Number.MAX_SAFE_INTEGER): string {
-  return `a whole number from ${min} to ${max === Number.MAX_SAFE_INTEGER ? "2^53 − 1" : max}`;
+  return `a whole number from ${min}${max === Number.MAX_SAFE_INTEGER ? "" : ` to ${max}`}`;
 }
 
 /** An INVALID_ARGUMENT that names an option, its value and the expected values. */

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { GeneratedPiece } from "../generation/generated-piece.js";
-import type { GenerateOptions, InnerGenerateOptions } from "../generation/resolve-options.js";
+import type { InnerGenerateOptions } from "../generation/resolve-options.js";
+import type { GenerateOptions } from "../options/generate-options.js";
 import { badRequest } from "./failures.js";
 import type { Service } from "./service.js";
 import type { Work } from "./watch.js";

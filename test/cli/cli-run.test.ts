@@ -9,6 +9,12 @@ import { finishCli, runCli, startCli } from "../support/run-cli.js";
 const prompt = "Once upon a time";
 const greedy = ["run", starterPath, "-p", prompt, "--temp", "0"] as const;
 
+interface TokenEntry {
+  readonly tokenId: number;
+  readonly logprob: number;
+  readonly topLogprobs?: readonly { readonly tokenId: number; readonly logprob: number }[];
+}
+
 interface RunJson {
   readonly text: string;
   readonly tokenIds: readonly number[];
@@ -16,6 +22,7 @@ interface RunJson {
   readonly generatedTokens: number;
   readonly finishReason: string;
   readonly timings: Readonly<Record<string, number>>;
+  readonly logprobs?: readonly TokenEntry[];
 }
 
 async function runJson(args: readonly string[], input = ""): Promise<RunJson> {
@@ -129,6 +136,59 @@ describe("bitnet run", () => {
     expect(json.status).toBe(1);
     expect(JSON.parse(json.stdout)).toMatchObject({ generatedTokens: 6, finishReason: "length" });
     expect(json.stderr).toMatch(/^bitnet: CONTEXT_FULL: [^\n]+\n$/);
+  });
+});
+
+describe("bitnet run, options by token and by schema", () => {
+  const args = ["-p", prompt, "--temp", "0"];
+
+  it("--logit-bias moves single tokens, and may be given several times", async () => {
+    const [first] = (await runJson([...args, "-n", "1"])).tokenIds;
+    const biases = ["--logit-bias", `${first}=-inf`, "--logit-bias", "300=1e3"];
+    expect((await runJson([...args, "-n", "3", ...biases])).tokenIds).toEqual([300, 300, 300]);
+    const forbidden = await runJson([...args, "-n", "8", "--logit-bias", `${first}=-inf`]);
+    expect(forbidden.tokenIds).not.toContain(first);
+  });
+
+  it("--logprobs and --top-logprobs add one entry per token to --json", async () => {
+    const { tokenIds, logprobs = [] } = await runJson([...args, "-n", "4", "--top-logprobs", "2"]);
+    expect(logprobs.map(({ tokenId }) => tokenId)).toEqual(tokenIds);
+    for (const { tokenId, logprob, topLogprobs = [] } of logprobs) {
+      expect(logprob).toBeLessThan(0);
+      // Greedy: the token is the likeliest.
+      expect(topLogprobs).toHaveLength(2);
+      expect(topLogprobs[0]).toEqual({ tokenId, logprob });
+    }
+    const plain = await runJson([...args, "-n", "4", "--logprobs"]);
+    expect(plain.logprobs).toEqual(logprobs.map(({ tokenId, logprob }) => ({ tokenId, logprob })));
+  });
+
+  it("--json-schema takes a schema as typed or from a file", async () => {
+    const schema = {
+      type: "object",
+      properties: { animal: { enum: ["fox", "king"] } },
+      required: ["animal"],
+    };
+    const typed = await runJson([...args, "--json-schema", JSON.stringify(schema)]);
+    expect(["fox", "king"]).toContain((JSON.parse(typed.text) as { animal: string }).animal);
+    const file = join(folder, "schema.json");
+    await writeFile(file, JSON.stringify(schema));
+    expect((await runJson([...args, "--json-schema", file])).tokenIds).toEqual(typed.tokenIds);
+  });
+
+  it.each([
+    [["--logprobs"], "--logprobs and --top-logprobs need --json"],
+    [["--json", "--top-logprobs", "21"], "Invalid --top-logprobs: 21 (expected a whole number from 0 to 20)"],
+    [["--logit-bias", "fox=1"], "Expected a token id and a number"],
+    [["--logit-bias", "7=much"], "Expected a number"],
+    [["--json-schema", "{"], "Expected JSON"],
+    [["--json-schema", "no-such-schema.json"], "no-such-schema.json"],
+    [["--json-schema", "false"], "no text fits"],
+    [["--min-p", "2"], "Invalid --min-p: 2 (expected a number from 0 to 1)"],
+  ])("refuses %j with one line and status 2", async (flags, message) => {
+    const { stdout, stderr, status } = await runCli(["run", ...args, ...flags]);
+    expect([stdout, status]).toEqual(["", 2]);
+    expect(stderr).toContain(message);
   });
 });
 

@@ -2,11 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createRandom } from "#dist/generation/sampling/random.js";
 import { createSampler } from "#dist/generation/sampling/sampler.js";
-import {
-  resolveGenerateOptions,
-  type GenerateOptions,
-  type SamplerOptions,
-} from "#dist/generation/resolve-options.js";
+import { resolveGenerateOptions, type SamplerOptions } from "#dist/generation/resolve-options.js";
+import type { GenerateOptions } from "#dist/options/generate-options.js";
 import { sampleByDefinition } from "../reference/sampler.js";
 
 const resolve = (options: GenerateOptions): SamplerOptions => resolveGenerateOptions(options);
@@ -223,7 +220,23 @@ describe("resolveGenerateOptions", () => {
     ["seed", [-1, 0.5, NaN, 2 ** 53, "1"]],
     ["stop", ["", ["a", ""], [5], 5, "x".repeat(5000), new Array(65).fill("x"), "\ud83d"]],
     ["logprobs", [1, "yes"]],
-    ["logitBias", [{ 1: 2 }, new Map([[-1, 0]]), new Map([[1, NaN]]), new Map([[1, Infinity]])]],
+    [
+      "logitBias",
+      [
+        { one: 2 },
+        { "-1": 2 },
+        { 1: "2" },
+        [2],
+        new Set([1]),
+        5,
+        new Map([[-1, 0]]),
+        new Map([[1, NaN]]),
+        new Map([[1, Infinity]]),
+      ],
+    ],
+    ["topLogprobs", [-1, 21, 0.5]],
+    ["speculation", ["always", 1]],
+    ["onSpeculation", [1, {}]],
     ["signal", [{}, "stop"]],
   ];
   test.each(wrong.flatMap(([name, values]) => values.map((value) => [name, value] as const)))(

@@ -2,15 +2,19 @@ import { type Command, Option } from "commander";
 import { BitNetError } from "../../errors.js";
 import type { FinishReason } from "../../generation/generated-piece.js";
 import { randomSeed } from "../../generation/sampling/random.js";
-import {
-  type GenerateOptions,
-  resolveGenerateOptions,
-  type SpeculationCounts,
-} from "../../generation/resolve-options.js";
+import { resolveGenerateOptions } from "../../generation/resolve-options.js";
+import type { GenerateOptions, SpeculationCounts } from "../../options/generate-options.js";
 import type { LanguageModel } from "../../language-model.js";
 import type { CliCommand } from "../command.js";
 import { parseNumber } from "../flag-values.js";
-import { addFlags, expertFlags, generateFlags, loadFlags, readFlags } from "../library-flags.js";
+import {
+  addFlags,
+  expertFlags,
+  generateFlags,
+  loadFlags,
+  logprobFlags,
+  readFlags,
+} from "../library-flags.js";
 import { openModel } from "../open-model.js";
 import { type PromptFlags, readPrompt } from "../prompt.js";
 import { createRunRecord, type RunResult } from "../run-record.js";
@@ -29,8 +33,9 @@ const untilFull = -1;
 
 const help = `
 Prints the prompt and what the model writes after it, as one text; speed and seed go to standard error.
---json prints { text, tokenIds, promptTokens, generatedTokens, finishReason, timings } instead, where text and
-tokenIds are what the model wrote. Without -p and -f, the prompt is read from standard input.
+--json prints { text, tokenIds, promptTokens, generatedTokens, finishReason, timings } instead; text and tokenIds
+do not repeat the prompt. With --logprobs, logprobs has one entry per token.
+Without -p and -f, the prompt is read from standard input.
 
 Examples:
   bitnet run -p "Once upon a time" -n 200 --seed 7
@@ -53,7 +58,8 @@ export const run: CliCommand = {
         `most tokens to write; ${untilFull} is until the context is full (default: ${defaultMaxTokens}, or what fits)`,
         parseNumber,
       );
-    for (const table of [generateFlags, loadFlags, expertFlags]) addFlags(command, table);
+    for (const table of [generateFlags, logprobFlags]) addFlags(command, table);
+    for (const table of [loadFlags, expertFlags]) addFlags(command, table);
     command
       .option("--no-echo", "print only what the model writes")
       .option("--json", "print one JSON object at the end")
@@ -63,7 +69,17 @@ export const run: CliCommand = {
 };
 
 async function runModel(path: string | undefined, flags: RunFlags, terminal: Terminal): Promise<void> {
-  const given: GenerateOptions = { seed: randomSeed(), ...readFlags(flags, generateFlags) };
+  const logprobs = readFlags(flags, logprobFlags);
+  if (flags.json !== true && Object.keys(logprobs).length > 0) {
+    throw new BitNetError("INVALID_ARGUMENT", "--logprobs and --top-logprobs need --json, which prints them");
+  }
+  const given: GenerateOptions = {
+    seed: randomSeed(),
+    ...readFlags(flags, generateFlags),
+    // The flag for the likeliest tokens asks for log-probabilities.
+    ...(logprobs.topLogprobs !== undefined && { logprobs: true }),
+    ...logprobs,
+  };
   const maxTokens = flags.maxTokens === untilFull ? undefined : flags.maxTokens;
   // Also checked by the library, but only once the model is there, which can take long.
   resolveGenerateOptions({ ...given, maxTokens });

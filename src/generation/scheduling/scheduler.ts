@@ -6,12 +6,8 @@ import type { Tokenizer } from "../../text/tokenizer.js";
 import type { GeneratedPiece } from "../generated-piece.js";
 import { createPieceQueue, type PieceQueue } from "./piece-queue.js";
 import { promptTokens } from "../prompt.js";
-import type { RecommendedSampling } from "../recommended-sampling.js";
-import {
-  type GenerateOptions,
-  type ResolvedGenerateOptions,
-  resolveGenerateOptions,
-} from "../resolve-options.js";
+import type { GenerateOptions, RecommendedSampling } from "../../options/generate-options.js";
+import { type ResolvedGenerateOptions, resolveGenerateOptions } from "../resolve-options.js";
 import { createSlots, type Slot } from "./slots.js";
 import { commonPrefix, planStep, type StepPart, type Unfinished } from "./step-plan.js";
 import { createTextWriter, type TextWriter } from "../text-writer.js";

@@ -1,62 +1,42 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import type { Grammar } from "../../grammar/grammar.js";
-import type { GenerateOptions } from "../../generation/resolve-options.js";
+import type { GenerateOptions } from "../../options/generate-options.js";
 import type { ToolCall } from "../../text/chat-template.js";
 import { checkBody, optional } from "../body.js";
 import { describeFailure, failureBody } from "../failures.js";
+import { optionFields } from "../option-fields.js";
 import type { Service } from "../service.js";
 import { streamed } from "../streamed.js";
 import { startTexts } from "../texts.js";
 import { createPlainReader, type Reading, type ToolReader } from "../tool-reader.js";
 
+const fields = optionFields(({ ollama }) => ollama);
 const schema = z.object({
   stream: optional(z.boolean()),
-  options: optional(
-    z.object({
-      temperature: optional(z.number().min(0)),
-      top_k: optional(z.int().min(0)),
-      top_p: optional(z.number().min(0).max(1)),
-      min_p: optional(z.number().min(0).max(1)),
-      seed: optional(z.int()),
-      num_predict: optional(z.int().min(-2)),
-      stop: optional(z.union([z.string().min(1), z.array(z.string().min(1)).max(64)])),
-      repeat_penalty: optional(z.number().positive()),
-      repeat_last_n: optional(z.int().min(-1)),
-      presence_penalty: optional(z.number().min(-2).max(2)),
-      frequency_penalty: optional(z.number().min(-2).max(2)),
-    }),
-  ),
+  options: optional(z.object(fields.shape)),
 });
 
-function readOptions({ options }: z.infer<typeof schema>): GenerateOptions {
-  const { num_predict: most = -1, seed = -1 } = options ?? {};
+/** Ollama writes a negative seed for a random one, and 0 or a negative `num_predict` for no limit. */
+function readOptions({ options = {} }: z.infer<typeof schema>): GenerateOptions {
+  const { seed = -1, maxTokens = -1, ...rest } = fields.read(options);
   return {
-    temperature: options?.temperature,
-    topK: options?.top_k,
-    topP: options?.top_p,
-    minP: options?.min_p,
-    // Ollama's −1 is by chance.
+    ...rest,
     seed: seed < 0 ? undefined : seed,
-    maxTokens: most <= 0 ? undefined : most,
-    stop: options?.stop,
-    repeatPenalty: options?.repeat_penalty,
-    repeatLastN: options?.repeat_last_n,
-    presencePenalty: options?.presence_penalty,
-    frequencyPenalty: options?.frequency_penalty,
+    maxTokens: maxTokens <= 0 ? undefined : maxTokens,
   };
 }
 
-/** What is to be answered, and how. */
+/** A request to answer. */
 export interface OllamaQuestion {
   readonly prompt: readonly number[];
   readonly grammar: Grammar | undefined;
   readonly openReader?: (() => ToolReader) | undefined;
-  /** The fields that carry a text. */
+  /** The fields of the answer that carry a text. */
   readonly content: (text: string, calls: readonly ToolCall[]) => object;
 }
 
-/** Writes one text as Ollama does: lines of JSON, or one object. */
+/** Writes one text in Ollama's form: lines of JSON, or one object. */
 export async function ollamaAnswer(
   service: Service,
   context: Context,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { GeneratedPiece } from "../../generation/generated-piece.js";
-import type { GenerateOptions } from "../../generation/resolve-options.js";
+import type { GenerateOptions } from "../../options/generate-options.js";
 import type { Tokenizer } from "../../text/tokenizer.js";
 import { checkBody, optional } from "../body.js";
 import { badRequest } from "../failures.js";

@@ -1,52 +1,36 @@
 import { z } from "zod";
 import { randomSeed } from "../../generation/sampling/random.js";
-import type { GenerateOptions, InnerGenerateOptions } from "../../generation/resolve-options.js";
-import { checkBody, optional } from "../body.js";
+import type { InnerGenerateOptions } from "../../generation/resolve-options.js";
+import type { GenerateOptions } from "../../options/generate-options.js";
+import { checkBody } from "../body.js";
+import { optionFields } from "../option-fields.js";
 
-const penalty = optional(z.number().min(-2).max(2));
-const share = optional(z.number().min(0).max(1));
-const schema = z.object({
-  temperature: optional(z.number().min(0).max(2)),
-  top_p: share,
-  seed: optional(z.int()),
-  presence_penalty: penalty,
-  frequency_penalty: penalty,
-  stop: optional(z.union([z.string().min(1), z.array(z.string().min(1)).max(64)])),
-  max_tokens: optional(z.int().min(1)),
-  max_completion_tokens: optional(z.int().min(1)),
-  logit_bias: optional(z.record(z.string().regex(/^\d+$/), z.number().min(-100).max(100))),
-  // Not OpenAI's, but what servers of local models take besides.
-  top_k: optional(z.int().min(0)),
-  min_p: share,
-  repeat_penalty: optional(z.number().positive()),
-});
+const fields = optionFields(({ openai }) => openai);
+const schema = z.object(fields.shape);
 
-/** How OpenAI's routes want texts to be written. What is left out is as in the library. */
+/** The options of a request on OpenAI's routes. Absent fields have the library's defaults. */
 export function readSampling(body: unknown): GenerateOptions {
-  const fields = checkBody(schema, body);
+  const options = fields.read(checkBody(schema, body));
+  const { seed, logitBias } = options;
   return {
-    temperature: fields.temperature,
-    topP: fields.top_p,
-    topK: fields.top_k,
-    minP: fields.min_p,
-    repeatPenalty: fields.repeat_penalty,
-    presencePenalty: fields.presence_penalty,
-    frequencyPenalty: fields.frequency_penalty,
-    // Negative ones are counted from the largest down.
-    seed: fields.seed === undefined ? undefined : seedPlus(fields.seed, 0),
-    stop: fields.stop,
-    maxTokens: fields.max_completion_tokens ?? fields.max_tokens,
-    // −100 is OpenAI's way to forbid a token.
-    logitBias: new Map(
-      Object.entries(fields.logit_bias ?? {}).map(([id, bias]) => [
-        Number(id),
-        bias === -100 ? -Infinity : bias,
-      ]),
-    ),
+    ...options,
+    // A negative seed counts down from the largest.
+    seed: seed === undefined ? undefined : seedPlus(seed, 0),
+    logitBias: logitBias === undefined ? undefined : forbidding(logitBias),
   };
 }
 
-/** Options of each of several texts from one prompt: the same seed would write the same text. */
+/** OpenAI writes −100 to forbid a token. */
+function forbidding(biases: NonNullable<GenerateOptions["logitBias"]>): ReadonlyMap<number, number> {
+  return new Map(
+    Object.entries(biases).map(([id, bias]: [string, number]) => [
+      Number(id),
+      bias === -100 ? -Infinity : bias,
+    ]),
+  );
+}
+
+/** Options of each of several texts from one prompt. Seeds differ, or all texts would be the same. */
 export function severalTimes(options: InnerGenerateOptions, count: number): InnerGenerateOptions[] {
   const seed = options.seed ?? randomSeed();
   return Array.from({ length: count }, (_, index) => ({
@@ -55,9 +39,9 @@ export function severalTimes(options: InnerGenerateOptions, count: number): Inne
   }));
 }
 
-/** A seed so many further, from 0 to 2^53 − 1 and around. */
+/** The sum of a seed and a count, modulo 2^53. */
 function seedPlus(seed: number, count: number): number {
-  const most = Number.MAX_SAFE_INTEGER;
-  if (seed < 0) return seedPlus(most + seed + 1, count);
-  return seed <= most - count ? seed + count : seed - (most - count) - 1;
+  const max = Number.MAX_SAFE_INTEGER;
+  if (seed < 0) return seedPlus(max + seed + 1, count);
+  return seed <= max - count ? seed + count : seed - (max - count) - 1;
 }

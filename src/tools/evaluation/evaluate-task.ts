@@ -1,5 +1,6 @@
 import { BitNetError, throwIfAborted } from "../../errors.js";
-import { checkWhole, type InnerLanguageModel, type LanguageModel } from "../../language-model.js";
+import type { InnerLanguageModel, LanguageModel } from "../../language-model.js";
+import { checkWhole } from "../../options/checks.js";
 import { askQuestion, type QuestionOutcome } from "./ask-question.js";
 import { type MetricName, type MetricResult, summarize } from "./metrics.js";
 import { createPromptSession } from "./prompt-session.js";

@@ -1,7 +1,8 @@
 import { BitNetError, throwIfAborted } from "../../errors.js";
 import { exp } from "../../generation/sampling/deterministic-math.js";
 import { encodeOpenText } from "../../generation/prompt.js";
-import { checkWhole, type InnerLanguageModel, type LanguageModel } from "../../language-model.js";
+import type { InnerLanguageModel, LanguageModel } from "../../language-model.js";
+import { checkWhole } from "../../options/checks.js";
 import { logLikelihoods } from "./log-likelihood.js";
 
 export interface PerplexityOptions {
