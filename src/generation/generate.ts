@@ -8,15 +8,14 @@ import type { ResolvedGenerateOptions } from "./resolve-options.js";
 import { createTextWriter, type Written } from "./text-writer.js";
 
 /**
- * Writes on from a prompt, one piece per token.
+ * Continues a prompt, one piece per token.
  *
- * The last piece says why the text ended. Where the context is full before that, CONTEXT_FULL is thrown if `maxTokens` asked
- * for more; without `maxTokens` the text ends there with "length". When the signal fires, a piece with "abort" comes last, and
- * then `signal.reason` is thrown.
+ * The last piece has the finish reason. If the context is full before `maxTokens`, CONTEXT_FULL is thrown; without
+ * `maxTokens` the text ends with "length". When the signal fires, the last piece has "abort", and `signal.reason` is thrown.
  *
- * @param session empty, or holding the tokens before the prompt; it holds the prompt and the text afterwards.
+ * @param session empty, or with the tokens before the prompt. Afterwards it also holds the prompt and the text.
  * @param prompt token ids, at least one.
- * @param costs what passes of the model have cost so far, for speculation; to be kept with the model.
+ * @param costs measured costs of the model's passes, for speculation. Keep them with the model.
  */
 export async function* generate(
   session: InnerSession,

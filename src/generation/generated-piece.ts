@@ -1,32 +1,32 @@
-/** Why a text ended: the model or a stop string ended it, it reached its greatest length, or a signal stopped it. */
+/** Why a text ended: "stop" by the model or a stop string, "length" by a limit, "abort" by a signal. */
 export type FinishReason = "stop" | "length" | "abort";
 
-/** How many tokens went in and came out. */
+/** Numbers of tokens. */
 export interface Usage {
   /** Tokens of the prompt, BOS included. */
   readonly promptTokens: number;
-  /** Tokens that the model wrote, the one that ended the text included. */
+  /** Tokens of the text, with the token that ended it. */
   readonly generatedTokens: number;
 }
 
-/** A token that could have been written, and the natural logarithm of its probability. */
+/** A candidate token and the natural logarithm of its probability. */
 export interface TokenLogprob {
   readonly tokenId: number;
   readonly logprob: number;
 }
 
-/** One step of a text as it is written. */
+/** One piece of a generated text, for one token. */
 export interface GeneratedPiece {
-  /** What is certain of the text by now; may be empty while a character or a possible stop string is incomplete. */
+  /** New text. Empty while a character or a possible stop string is incomplete. */
   readonly text: string;
-  /** The token that was written; on a piece that only says "abort", once more the last of the text, or of the prompt. */
+  /** The token of this piece. On an "abort" piece: the last token of the text, or of the prompt. */
   readonly tokenId: number;
-  /** Natural logarithm of the token's probability before any sampling option; only where `logprobs` asks for it. */
+  /** Natural logarithm of the token's probability before any sampling option; only with `logprobs`. */
   readonly logprob?: number;
-  /** The likeliest tokens at this place, likeliest first; only where `topLogprobs` asks for some. */
+  /** The likeliest tokens at this position, likeliest first; only with `topLogprobs`. */
   readonly topLogprobs?: readonly TokenLogprob[];
-  /** Set on the last piece. */
+  /** Only on the last piece. */
   readonly finishReason?: FinishReason;
-  /** Set on the last piece. */
+  /** Only on the last piece. */
   readonly usage?: Usage;
 }

@@ -6,21 +6,20 @@ import type { ResolvedGenerateOptions } from "./resolve-options.js";
 import { createSpeculator, type Speculator } from "./speculation/speculator.js";
 import type { TextWriter, Written } from "./text-writer.js";
 
-/** Has a session compute what a writer writes. */
+/** The loop of generation: evaluates tokens in a session and writes the next one from their logits. */
 export interface GenerationLoop {
   /**
    * Writes the next token.
-   * @throws what `evaluate` throws; nothing is written then.
+   * @throws the errors of `session.evaluate`; then nothing is written.
    */
   next(): Promise<Written>;
-  /** Tells `onSpeculation` what became of drafts, if there were any. */
+  /** Calls `onSpeculation` if anything was drafted. */
   report(): void;
 }
 
 /**
- * A draft of what comes next is evaluated with the token before it. Its rows of logits are then used one by one, each only
- * if all drafted tokens before it are what the writer wrote: so the writer meets the same logits and history as without
- * drafts, and the session is at every moment where it would be.
+ * A draft is evaluated in one pass with the token before it. The writer uses its rows of logits one by one, each only if
+ * it wrote all drafted tokens before that row. So logits, history and session position are the same as without drafts.
  */
 export function createGenerationLoop(
   session: InnerSession,
@@ -35,12 +34,12 @@ export function createGenerationLoop(
   const last: [number] = [0];
   let rows: LogitRows | undefined;
   let draft: readonly number[] = [];
-  /** Tokens of the draft that have been kept. */
+  /** Accepted tokens of the draft. */
   let kept = 0;
   let draftedTokens = 0;
   let acceptedTokens = 0;
 
-  /** Evaluates what has been written, and a draft. */
+  /** Evaluates the last token, or at first the prompt, and a draft. */
   async function evaluate(): Promise<LogitRows> {
     if (prompt !== undefined) {
       const first = await session.evaluateDraft(prompt, [], writer.needs([]), signal);
@@ -49,8 +48,8 @@ export function createGenerationLoop(
     }
     last[0] = history.at(-1) ?? 0;
     const room = session.contextLength - session.position - 1;
-    const most = Math.min(room, writer.remaining - 1, session.longestDraft);
-    draft = speculator?.draft(history, most) ?? [];
+    const maxTokens = Math.min(room, writer.remaining - 1, session.longestDraft);
+    draft = speculator?.draft(history, maxTokens) ?? [];
     kept = 0;
     draftedTokens += draft.length;
     return session.evaluateDraft(last, draft, writer.needs(draft), signal);
@@ -69,7 +68,7 @@ export function createGenerationLoop(
         rows = await evaluate();
       }
       const logits = await rows.at(kept);
-      const written = writer.write(logits, session.position === session.contextLength);
+      const written = writer.write(logits, { isFull: session.position === session.contextLength });
       const { tokenId } = written.piece;
       if (draft[kept] === tokenId) acceptedTokens += 1;
       speculator?.learn(history, tokenId);
@@ -83,7 +82,7 @@ export function createGenerationLoop(
 }
 
 function wantedSpeculator(options: ResolvedGenerateOptions, costs: PassCosts): Speculator | undefined {
-  // Drafts know nothing of the grammar, and each of their rows would need every logit.
+  // Drafts ignore the grammar, and each of their rows would need every logit.
   if (options.grammar !== undefined) return undefined;
   switch (options.speculation) {
     case "off":
@@ -91,7 +90,7 @@ function wantedSpeculator(options: ResolvedGenerateOptions, costs: PassCosts): S
     case "prompt-lookup":
       return createSpeculator("always", costs);
     case "auto":
-      // Chance makes most drafts wrong, and log-probabilities want every logit of every row.
+      // Sampling rejects most drafts, and log-probabilities need every logit of every row.
       return options.temperature === 0 && !options.logprobs ? createSpeculator("auto", costs) : undefined;
   }
 }

@@ -2,9 +2,9 @@ import { BitNetError } from "../errors.js";
 import type { EncodeOptions, Tokenizer } from "../text/tokenizer.js";
 
 /**
- * The tokens of a text that is to go on.
+ * The tokens of a prompt.
  *
- * @throws BitNetError INVALID_ARGUMENT for a prompt without tokens, or an id that is none; CONTEXT_FULL if it does not fit.
+ * @throws BitNetError INVALID_ARGUMENT for a prompt without tokens or an unknown token id; CONTEXT_FULL if it does not fit.
  */
 export function promptTokens(
   tokenizer: Tokenizer,
@@ -15,14 +15,14 @@ export function promptTokens(
   if (ids.length > contextLength) {
     throw new BitNetError(
       "CONTEXT_FULL",
-      `The prompt has ${ids.length} tokens and the context holds ${contextLength}: shorten the prompt, or load the model with a longer context where it has one`,
+      `The prompt has ${ids.length} tokens and the context holds ${contextLength}: shorten the prompt, or load the model with a longer context if it has one`,
       { details: { promptTokens: ids.length, contextLength } },
     );
   }
   return ids;
 }
 
-/** Token ids of a text that goes on: with BOS as the model wants it, and without EOS, for it has not ended. */
+/** Token ids of an unfinished text: with BOS if the model wants it, and without EOS. */
 export function encodeOpenText(tokenizer: Tokenizer, text: string, options: EncodeOptions = {}): number[] {
   const ids = tokenizer.encode(text, options);
   if (tokenizer.addsEos && options.addSpecial !== false) ids.pop();

@@ -7,29 +7,29 @@ import { createSampler } from "./sampling/sampler.js";
 import type { ResolvedGenerateOptions } from "./resolve-options.js";
 import { createStopMatcher } from "./stop-rules.js";
 
-/** Turns logits into a text, token by token: sampling, spelling, and the rules by which a text ends. Runs no model. */
+/** Turns logits into a text, token by token: samples, detokenizes, and ends the text. Does not run the model. */
 export interface TextWriter {
   /** The tokens so far: prompt and text. */
   readonly history: readonly number[];
-  /** Tokens that may still be written; Infinity where the context alone is the limit. */
+  /** Maximum number of tokens still to write; Infinity if only the context limits the text. */
   readonly remaining: number;
-  /** Which logits decide the next token, and those that would come next if it and its followers were `draft`. */
+  /** The logits that decide the next token, and those after each token of `draft`. */
   needs(draft: readonly number[]): readonly LogitsNeed[];
   /**
    * Writes the next token.
-   * @param logits what follows the history; rows past the vocabulary are left out.
-   * @param full whether the context holds no further token.
+   * @param logits of the token after the history. Rows past the vocabulary are ignored.
+   * @param context `isFull` if the context holds no further token.
    */
-  write(logits: Logits, full: boolean): Written;
-  /** The last piece of a text whose signal has fired. */
+  write(logits: Logits, context: { readonly isFull: boolean }): Written;
+  /** The last piece of an aborted text. */
   abort(): GeneratedPiece;
-  /** What is thrown after a piece at which the context is "full". */
+  /** The error after a piece at which the context is "full". */
   contextFull(contextLength: number): BitNetError;
 }
 
 export interface Written {
   readonly piece: GeneratedPiece;
-  /** "ended" with this piece, or the context is "full" although more was asked for. */
+  /** "ended": this is the last piece. "full": the context is full before `maxTokens`. */
   readonly then: "more" | "ended" | "full";
 }
 
@@ -52,7 +52,7 @@ export function createTextWriter(
     finishReason,
     usage: { promptTokens: prompt.length, generatedTokens },
   });
-  /** What was held back, once nothing more can come. */
+  /** Text held back for an incomplete character or stop string, at the end of the text. */
   const rest = (): string => stops.push(stream.flush()).text + stops.flush();
 
   return {
@@ -69,8 +69,8 @@ export function createTextWriter(
       history.length -= draft.length;
       return needs;
     },
-    write(logits, full): Written {
-      // Some heads are padded to a round number of rows: what lies past the vocabulary is no token.
+    write(logits, { isFull }): Written {
+      // Some output heads are padded to a round number of rows. Rows past the vocabulary are no tokens.
       const { tokenId, logprob, topLogprobs } = sampler.sample(
         logits.values.subarray(0, vocabSize),
         history,
@@ -88,12 +88,12 @@ export function createTextWriter(
         return { piece: { text: rest(), ...token, ...finish("stop") }, then: "ended" };
       const { text, stopped } = stops.push(stream.push(tokenId));
       if (stopped) return { piece: { text, ...token, ...finish("stop") }, then: "ended" };
-      // The model need not say that it has ended where nothing can follow.
+      // The grammar allows no further token.
       if (guide?.accept(tokenId) === true)
         return { piece: { text: text + rest(), ...token, ...finish("stop") }, then: "ended" };
-      if (generatedTokens >= maxTokens || (full && maxTokens === Infinity))
+      if (generatedTokens >= maxTokens || (isFull && maxTokens === Infinity))
         return { piece: { text: text + rest(), ...token, ...finish("length") }, then: "ended" };
-      if (full) return { piece: { text: text + rest(), ...token }, then: "full" };
+      if (isFull) return { piece: { text: text + rest(), ...token }, then: "full" };
       return { piece: { text, ...token }, then: "more" };
     },
     abort: () => ({ text: stops.flush(), tokenId: history.at(-1) ?? 0, ...finish("abort") }),
@@ -101,16 +101,15 @@ export function createTextWriter(
       new BitNetError(
         "CONTEXT_FULL",
         `The context of ${contextLength} tokens is full after ${generatedTokens} of ${maxTokens} tokens: ` +
-          "ask for fewer, shorten the prompt, or load the model with a longer context where it has one",
+          "ask for fewer, shorten the prompt, or load the model with a longer context if it has one",
         { details: { contextLength, promptTokens: prompt.length, generatedTokens } },
       ),
   };
 }
 
 /**
- * Which logits decide the next token. Greedy decoding looks at the largest, top-k at the k largest, and neither needs the
- * rest; penalties and biases change single logits, which must then be known. Log-probabilities, grammars, and sampling from
- * all tokens need all.
+ * The logits that decide the next token. Greedy decoding needs the largest, top-k the k largest. Penalties and biases
+ * change single logits, so these are needed too. Log-probabilities, grammars, and sampling without top-k need all.
  */
 function logitsNeed(
   options: ResolvedGenerateOptions,
@@ -119,13 +118,13 @@ function logitsNeed(
 ): LogitsNeed {
   const { temperature, topK, logprobs, logitBias, repeatLastN, grammar } = options;
   const count = temperature === 0 ? 1 : topK;
-  // Which tokens a grammar lets through has nothing to do with how likely they are.
+  // A grammar may allow unlikely tokens only.
   if (logprobs || count === 0 || grammar !== undefined) return "all";
   const { repeatPenalty, presencePenalty, frequencyPenalty } = options;
   const penalized = repeatPenalty !== 1 || presencePenalty !== 0 || frequencyPenalty !== 0;
   const recent =
     !penalized || repeatLastN === 0 ? [] : repeatLastN < 0 ? history : history.slice(-repeatLastN);
-  // A changed logit may leave the largest: as many more must be known.
+  // Each changed logit may drop out of the largest, so one more is needed for each.
   const changed = new Set([...recent, ...logitBias.keys()]);
   return { count: count + changed.size, always: changed, below: vocabSize };
 }

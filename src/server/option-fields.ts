@@ -34,9 +34,7 @@ export function optionFields(fieldOf: (option: SamplingOption) => RequestField |
     ),
     // Each value passed the schema of its option.
     read: (fields) =>
-      Object.fromEntries(
-        rows.map(({ name, field, alias }) => [name, fields[alias] ?? fields[field]]),
-      ),
+      Object.fromEntries(rows.map(({ name, field, alias }) => [name, fields[alias] ?? fields[field]])),
   };
 }
 

@@ -1,11 +1,11 @@
 import type { GeneratedPiece } from "../generated-piece.js";
 
-/** Pieces on their way from who writes them to who reads them. The writer does not wait: a context bounds how many there are. */
+/** Pieces on their way from the scheduler to a reader. The writer does not wait: the context bounds the number of pieces. */
 export interface PieceQueue {
   push(piece: GeneratedPiece): void;
-  /** No more will come; an error is thrown after the last piece. What comes later is ignored. */
+  /** Ends the queue. The reader gets the error after the last piece. Later calls are ignored. */
   end(failure?: { readonly error: unknown }): void;
-  /** The next piece; undefined after the last. For one reader, who waits for each. */
+  /** The next piece; undefined after the last. For one reader, one call at a time. */
   take(): Promise<GeneratedPiece | undefined>;
 }
 

@@ -1,89 +1,71 @@
-import { abortReason, BitNetError, throwIfAborted } from "../../errors.js";
+import { BitNetError, throwIfAborted } from "../../errors.js";
 import type { Engine } from "../../engine/engine.js";
-import type { Continuation, Evaluator, LogitRows } from "../../engine/evaluator.js";
+import type { Evaluator } from "../../engine/evaluator.js";
 import { batchTokens } from "../../graph/work-plan.js";
+import type { GenerateOptions, RecommendedSampling } from "../../options/generate-options.js";
 import type { Tokenizer } from "../../text/tokenizer.js";
 import type { GeneratedPiece } from "../generated-piece.js";
-import { createPieceQueue, type PieceQueue } from "./piece-queue.js";
 import { promptTokens } from "../prompt.js";
-import type { GenerateOptions, RecommendedSampling } from "../../options/generate-options.js";
 import { type ResolvedGenerateOptions, resolveGenerateOptions } from "../resolve-options.js";
+import { createTextWriter } from "../text-writer.js";
+import { copyPrefix, runPass } from "./pass.js";
+import { createSequence, type Failure, type RunningSequence, type Sequence } from "./sequence.js";
 import { createSlots, type Slot } from "./slots.js";
-import { commonPrefix, planStep, type StepPart, type Unfinished } from "./step-plan.js";
-import { createTextWriter, type TextWriter } from "../text-writer.js";
+import { planStep } from "./step-plan.js";
 
 export interface SchedulerOptions {
-  /** Most texts that are written at the same time, 1 to 256. Default 4. Each takes a KV cache of its own once it is needed. */
+  /** Maximum number of texts written at the same time, 1 to 256. Each needs a KV cache, allocated at first use. Default: 4. */
   readonly parallel?: number | undefined;
-  /** Most requests that wait for a place, from 0. Default 256. One more is refused with QUEUE_FULL. */
+  /** Maximum number of waiting requests, 0 to 2^20. One more is refused with QUEUE_FULL. Default: 256. */
   readonly queueLimit?: number | undefined;
-  /** Positions that each text may hold, prompt included. Default: the model's. */
+  /** Positions of each text, prompt included, from 1. Default and maximum: the model's context length. */
   readonly contextLength?: number | undefined;
 }
 
-/** What a scheduler does and has done. */
+/** Metrics of a scheduler. */
 export interface SchedulerStats {
-  /** Requests that wait for a place. */
+  /** Requests that wait for a slot. */
   readonly queued: number;
-  /** Requests that are being worked on. */
+  /** Requests with a slot. */
   readonly active: number;
-  /** Requests that have been given a place so far, and their tokens. */
+  /** Requests that have had a slot so far. */
   readonly requests: number;
+  /** Prompt tokens of those requests. */
   readonly promptTokens: number;
-  /** Of the tokens of prompts, those that were cached already. */
+  /** Prompt tokens that were in a KV cache already. */
   readonly cachedTokens: number;
-  /** Requests of whose prompts more than the first token was cached. */
+  /** Requests with more than their first prompt token in a KV cache. */
   readonly cacheHits: number;
   readonly generatedTokens: number;
-  /** Passes over the model; between them, requests come and go. */
+  /** Passes over the model. Requests join and leave between passes. */
   readonly passes: number;
 }
 
 /**
- * Writes many texts at the same time: each pass over the weights serves all of them. Requests join and leave between passes,
- * and long prompts are taken in pieces, so that nobody waits for more than a pass. What a text becomes does not depend on who
- * else is there: it is the text that `model.generate` gives for the same prompt and options.
+ * Writes many texts at the same time: each pass over the weights serves all of them. Requests join and leave between
+ * passes. Long prompts are split over several passes, so no request waits for longer than a pass. Other requests do not
+ * change a text: it is the text of `model.generate` for the same prompt and options.
  */
 export interface Scheduler extends AsyncDisposable {
   /**
-   * As `model.generate`; the request is made when the first piece is asked for. The text is written on while the reader is
-   * slow. `speculation` makes no difference.
+   * As `model.generate`. The request starts when the first piece is read. Generation does not wait for a slow reader.
+   * `speculation` has no effect.
    *
-   * @param prompt a text, or token ids as they are.
-   * @throws BitNetError QUEUE_FULL, WORKER_FAILED, and what `model.generate` throws; rejects with `signal.reason`.
+   * @param prompt a text, or token ids, which are taken as they are.
+   * @throws BitNetError QUEUE_FULL, WORKER_FAILED, and the errors of `model.generate`; rejects with `signal.reason`.
    */
   generate(
     prompt: string | readonly number[],
     options?: GenerateOptions,
   ): AsyncGenerator<GeneratedPiece, void, void>;
   readonly stats: SchedulerStats;
-  /** Frees the memory; requests under way are rejected with DISPOSED. Idempotent. */
+  /** Frees the memory. Current requests are rejected with DISPOSED. Idempotent. */
   dispose(): Promise<void>;
-}
-
-/** A request. */
-interface Sequence extends Unfinished {
-  readonly writer: TextWriter;
-  readonly pieces: PieceQueue;
-  /** Positions it may fill. */
-  readonly capacity: number;
-  /** Undefined while it waits. */
-  slot: Slot | undefined;
-  cachedTokens: number;
-  /** Nothing more is to be done for it; its place is free after the pass under way. */
-  over: boolean;
-  /** Forgets the signal. */
-  detach: () => void;
-}
-
-/** A sequence that has a place. */
-interface Placed extends Sequence {
-  readonly slot: Slot;
 }
 
 /** Checked options. */
 export interface ResolvedSchedulerOptions {
-  /** The model's own defaults. */
+  /** Defaults of the model's file. */
   readonly sampling?: RecommendedSampling | undefined;
   readonly parallel: number;
   readonly queueLimit: number;
@@ -98,10 +80,10 @@ export function createScheduler(
   const slots = createSlots(parallel, () => engine.openCache(contextLength));
   let evaluator: Evaluator | undefined;
   const waiting: Sequence[] = [];
-  /** Those that have a place, by whose prompt it is the turn of. */
-  let active: Placed[] = [];
-  /** Why nothing more can be done. */
-  let broken: { readonly error: unknown } | undefined;
+  /** Running requests, next prompt to serve first. */
+  let active: RunningSequence[] = [];
+  /** Set once the scheduler cannot go on. */
+  let broken: Failure | undefined;
   let working: Promise<void> | undefined;
   let disposing: Promise<void> | undefined;
   const totals = {
@@ -113,65 +95,38 @@ export function createScheduler(
     passes: 0,
   };
 
-  const running = (): number => active.filter((sequence) => !sequence.over).length;
+  const running = (): number => active.filter((sequence) => !sequence.isOver).length;
 
   function enqueue(prompt: readonly number[], options: ResolvedGenerateOptions): Sequence {
     if (running() + waiting.length >= parallel + queueLimit) {
       throw new BitNetError(
         "QUEUE_FULL",
-        `Cannot take another request: ${running()} are being worked on and ${waiting.length} wait, of ${queueLimit} that may; try again later`,
+        `Cannot take another request: ${running()} are running and ${waiting.length} of at most ${queueLimit} wait; try again later`,
         { details: { active: running(), queued: waiting.length, queueLimit } },
       );
     }
-    const { signal } = options;
     const writer = createTextWriter(tokenizer, prompt, options);
-    const sequence: Sequence = {
-      writer,
-      history: writer.history,
-      get position() {
-        return sequence.slot?.tokens.length ?? 0;
-      },
-      pieces: createPieceQueue(),
-      // The last token of a text is never evaluated, so one place fewer than prompt and text is enough.
-      capacity: Math.min(contextLength, prompt.length + options.maxTokens - 1),
-      slot: undefined,
-      cachedTokens: 0,
-      over: false,
-      detach: () => undefined,
-    };
-    if (signal !== undefined) {
-      const abort = (): void => {
-        sequence.pieces.push(writer.abort());
-        finish(sequence, { error: abortReason(signal) });
-      };
-      signal.addEventListener("abort", abort, { once: true });
-      sequence.detach = () => signal.removeEventListener("abort", abort);
-    }
+    // The last token of a text is never evaluated, so it needs no position.
+    const capacity = Math.min(contextLength, prompt.length + options.maxTokens - 1);
+    const sequence = createSequence(writer, capacity, options.signal, (finished) => {
+      const at = waiting.indexOf(finished);
+      if (at >= 0) waiting.splice(at, 1);
+    });
     waiting.push(sequence);
     return sequence;
   }
 
-  /** Ends a request: at once for whoever reads it, and for its place after the pass under way. */
-  function finish(sequence: Sequence, failure?: { readonly error: unknown }): void {
-    if (sequence.over) return;
-    sequence.over = true;
-    sequence.detach();
-    sequence.pieces.end(failure);
-    const at = waiting.indexOf(sequence);
-    if (at >= 0) waiting.splice(at, 1);
+  function finishAll(failure: Failure): void {
+    for (const sequence of [...waiting, ...active]) sequence.finish(failure);
   }
 
-  function finishAll(failure: { readonly error: unknown }): void {
-    for (const sequence of [...waiting, ...active]) finish(sequence, failure);
-  }
-
-  /** Frees the places of requests that are over. */
+  /** Releases the slots of finished requests. */
   function retire(): void {
-    for (const sequence of active) if (sequence.over) slots.release(sequence.slot);
-    active = active.filter((sequence) => !sequence.over);
+    for (const sequence of active) if (sequence.isOver) slots.release(sequence.slot);
+    active = active.filter((sequence) => !sequence.isOver);
   }
 
-  /** Gives places to those who wait, first come, first served. */
+  /** Gives free slots to waiting requests, first come, first served. */
   function admit(): void {
     for (let sequence = waiting[0]; sequence !== undefined; sequence = waiting[0]) {
       const { history } = sequence;
@@ -181,12 +136,12 @@ export function createScheduler(
         evaluator ??= engine.openEvaluator({ contextLength, tokens, logitRows: parallel });
         slot = slots.take(history);
       } catch (error) {
-        finish(sequence, { error });
+        sequence.finish({ error });
         continue;
       }
       if (slot === undefined) return;
       waiting.shift();
-      active.push(Object.assign(sequence, { slot }));
+      active.push(sequence.start(slot));
       totals.requests += 1;
       totals.promptTokens += history.length;
       countCached(sequence, slot.tokens.length);
@@ -197,81 +152,25 @@ export function createScheduler(
     const before = sequence.cachedTokens;
     sequence.cachedTokens += tokens;
     totals.cachedTokens += tokens;
-    // The first token is BOS for everybody.
+    // The first token does not count: it is BOS in every prompt.
     if (before <= 1 && sequence.cachedTokens > 1) totals.cacheHits += 1;
   }
 
-  /** Copies what a prompt would compute next from where it is cached. */
-  async function copyPrefix(sequence: Placed): Promise<void> {
-    const { slot, history } = sequence;
-    const begin = sequence.position;
-    let end = begin;
-    let source: Slot | undefined;
-    for (const other of slots.open) {
-      if (other === slot || other.tokens.length <= end) continue;
-      const shared = commonPrefix(history, other.tokens, history.length - 1);
-      if (shared > end) [end, source] = [shared, other];
-    }
-    if (source === undefined) return;
-    await engine.copyCache({ from: source.cache.plan.id, to: slot.cache.plan.id, begin, end });
-    for (let at = begin; at < end; at += 1) slot.tokens.push(history[at] ?? 0);
-    countCached(sequence, end - begin);
-  }
-
-  /** One pass over the model for everybody whose turn it is. */
+  /** One pass over the model, for as many requests as fit. */
   async function step(): Promise<void> {
-    for (const sequence of active) if (!sequence.over) await copyPrefix(sequence);
+    for (const sequence of active) {
+      if (!sequence.isOver) countCached(sequence, await copyPrefix(engine, sequence, slots.open));
+    }
     retire();
     if (evaluator === undefined || active.length === 0) return;
     const parts = planStep(active, evaluator.batchTokens);
-    // Whoever has had a turn comes after those who have not.
+    // Served requests go to the end of the line.
     const served = new Set(parts.map(({ sequence }) => sequence));
     active = [...active.filter((sequence) => !served.has(sequence)), ...served];
-    await pass(evaluator, parts);
+    await runPass(evaluator, parts, totals);
   }
 
-  async function pass(passes: Evaluator, parts: readonly StepPart<Placed>[]): Promise<void> {
-    let rows: LogitRows;
-    try {
-      rows = await passes.evaluate(parts.map(continuation), undefined);
-    } catch (error) {
-      if (isFatal(error)) throw error;
-      // Such as a file that cannot be read, for the logits that one of them wants: the others must not suffer from it.
-      if (parts.length > 1) for (const part of parts) await pass(passes, [part]);
-      else for (const { sequence } of parts) finish(sequence, { error });
-      return;
-    }
-    totals.passes += 1;
-    let row = 0;
-    for (const { sequence, tokens } of parts) {
-      const { position, history, slot } = sequence;
-      slot.tokens.push(...history.slice(position, position + tokens));
-      if (sequence.position < history.length) continue;
-      await write(sequence, rows, row);
-      row += 1;
-    }
-  }
-
-  /** The next token of a text, whose logits are there. */
-  async function write(sequence: Placed, rows: LogitRows, row: number): Promise<void> {
-    const { writer, pieces, capacity } = sequence;
-    if (sequence.over) return;
-    try {
-      const logits = await rows.at(row);
-      // It may have been aborted while rows of the head were read.
-      if (sequence.over) return;
-      const { piece, then } = writer.write(logits, sequence.position === capacity);
-      totals.generatedTokens += 1;
-      pieces.push(piece);
-      if (then === "ended") finish(sequence);
-      if (then === "full") finish(sequence, { error: writer.contextFull(capacity) });
-    } catch (error) {
-      if (isFatal(error)) throw error;
-      finish(sequence, { error });
-    }
-  }
-
-  /** Works until nothing is left to do. */
+  /** Runs passes until no request is left. */
   async function work(): Promise<void> {
     try {
       for (;;) {
@@ -289,19 +188,28 @@ export function createScheduler(
     }
   }
 
-  return {
+  async function dispose(): Promise<void> {
+    broken = { error: new BitNetError("DISPOSED", "The scheduler has been disposed") };
+    finishAll(broken);
+    // The memory is in use until the current pass is done.
+    await working;
+    evaluator?.dispose();
+    slots.dispose();
+  }
+
+  const scheduler: Scheduler = {
     async *generate(prompt, options): AsyncGenerator<GeneratedPiece, void, void> {
       if (broken !== undefined) throw broken.error;
       const resolved = resolveGenerateOptions(options, sampling);
       throwIfAborted(resolved.signal);
       const sequence = enqueue(promptTokens(tokenizer, prompt, contextLength), resolved);
-      // Not before the requests that are made in the same moment are there.
+      // Starts a moment later, so that requests of the same moment share the first pass.
       working ??= Promise.resolve().then(work);
       try {
         for (let piece = await sequence.pieces.take(); piece; piece = await sequence.pieces.take())
           yield piece;
       } finally {
-        finish(sequence);
+        sequence.finish();
       }
     },
     get stats(): SchedulerStats {
@@ -311,34 +219,7 @@ export function createScheduler(
       disposing ??= dispose();
       return disposing;
     },
-    [Symbol.asyncDispose](): Promise<void> {
-      disposing ??= dispose();
-      return disposing;
-    },
+    [Symbol.asyncDispose]: () => scheduler.dispose(),
   };
-
-  async function dispose(): Promise<void> {
-    broken = { error: new BitNetError("DISPOSED", "The scheduler has been disposed") };
-    finishAll(broken);
-    // A pass that has begun is finished before its memory is given back.
-    await working;
-    evaluator?.dispose();
-    slots.dispose();
-  }
-}
-
-function continuation({ sequence, tokens }: StepPart<Placed>): Continuation {
-  const { writer, history, position, slot } = sequence;
-  const end = position + tokens;
-  return {
-    cache: slot.cache.plan,
-    position,
-    tokens: history.slice(position, end),
-    needs: end === history.length ? writer.needs([]) : [],
-  };
-}
-
-/** Errors after which the model is gone. */
-function isFatal(error: unknown): boolean {
-  return error instanceof BitNetError && (error.code === "WORKER_FAILED" || error.code === "DISPOSED");
+  return scheduler;
 }

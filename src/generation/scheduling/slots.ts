@@ -2,87 +2,91 @@ import { BitNetError } from "../../errors.js";
 import type { Cache } from "../../engine/engine.js";
 import { commonPrefix } from "./step-plan.js";
 
-/** A place for one sequence at a time. What the last one left in its cache stays, for those that begin alike. */
+/** A KV cache for one sequence at a time. It keeps the tokens of its last sequence, for sequences with the same beginning. */
 export interface Slot {
   readonly cache: Cache;
-  /** The tokens that are in the cache, from its beginning. */
+  /** The tokens in the cache, from its beginning. */
   readonly tokens: number[];
 }
 
-/** The places of a scheduler; each takes memory when it is first needed. */
+/** The slots of a scheduler. The memory of a slot is allocated at its first use. */
 export interface Slots {
-  /** Those that have memory, taken or free. */
+  /** Slots with memory, taken or free. */
   readonly open: readonly Slot[];
   /**
-   * Takes a place for a sequence; its `tokens` are cut to what it has in common with the sequence.
+   * Takes a slot for a sequence and cuts the slot's `tokens` to the prefix that both share.
    *
-   * @param history at least one token; the last will be evaluated in any case.
-   * @returns undefined if all are taken.
-   * @throws BitNetError OUT_OF_MEMORY if there is no memory for even one; DISPOSED.
+   * @param history at least one token; the last one is evaluated in any case.
+   * @returns undefined if all slots are taken.
+   * @throws BitNetError OUT_OF_MEMORY if not even one slot fits memory; DISPOSED.
    */
   take(history: readonly number[]): Slot | undefined;
   release(slot: Slot): void;
   dispose(): void;
 }
 
-interface Place extends Slot {
+interface OpenSlot extends Slot {
   taken: boolean;
-  /** Grows from use to use. */
+  /** Number of the last use; later uses have larger numbers. */
   lastUse: number;
 }
 
-/** @param openCache takes the memory of a place. */
-export function createSlots(count: number, openCache: () => Cache): Slots {
-  const places: Place[] = [];
+/**
+ * @param maxSlots maximum number of slots.
+ * @param openCache allocates the memory of a slot.
+ */
+export function createSlots(maxSlots: number, openCache: () => Cache): Slots {
+  const slots: OpenSlot[] = [];
   let uses = 0;
 
-  function openPlace(): Place | undefined {
-    if (places.length >= count) return undefined;
+  function openSlot(): OpenSlot | undefined {
+    if (slots.length >= maxSlots) return undefined;
     try {
-      const place = { cache: openCache(), tokens: [], taken: false, lastUse: 0 };
-      places.push(place);
-      return place;
+      const slot = { cache: openCache(), tokens: [], taken: false, lastUse: 0 };
+      slots.push(slot);
+      return slot;
     } catch (error) {
-      const full = error instanceof BitNetError && error.code === "OUT_OF_MEMORY";
-      if (!full || places.length === 0) throw error;
-      // Those that there are must do.
+      const isFull = error instanceof BitNetError && error.code === "OUT_OF_MEMORY";
+      if (!isFull || slots.length === 0) throw error;
+      // The scheduler goes on with the slots that exist.
       return undefined;
     }
   }
 
   /**
-   * The free place that is least missed: one whose tokens the sequence begins with, if that is most of what it has and no
-   * other place has more; else a new one, else the one that has not been used for longest.
+   * Picks a free slot. First choice is the slot with the longest shared prefix, if no taken slot shares more and the
+   * prefix is at least half of the slot's tokens. Else a new slot, else the least recently used one.
    */
-  function choose(history: readonly number[]): Place | undefined {
-    const shared = (place: Place): number => commonPrefix(history, place.tokens, history.length - 1);
-    const free = places.filter((place) => !place.taken);
-    const longest = Math.max(0, ...places.map(shared));
-    const continued = free.find((place) => longest > 0 && shared(place) === longest);
+  function choose(history: readonly number[]): OpenSlot | undefined {
+    const shared = (slot: Slot): number => commonPrefix(history, slot.tokens, history.length - 1);
+    const free = slots.filter((slot) => !slot.taken);
+    const longest = Math.max(0, ...slots.map(shared));
+    const continued = free.find((slot) => longest > 0 && shared(slot) === longest);
     if (continued !== undefined && 2 * longest >= continued.tokens.length) return continued;
-    // What it has in common with others can be copied; so the one to copy from goes last.
-    const others = free.filter((place) => place !== continued).sort((a, b) => a.lastUse - b.lastUse);
-    return openPlace() ?? others[0] ?? continued;
+    // The prefix can be copied into another slot, so the slot that holds it is the last choice.
+    const others = free.filter((slot) => slot !== continued).sort((a, b) => a.lastUse - b.lastUse);
+    return openSlot() ?? others[0] ?? continued;
   }
 
   return {
-    open: places,
+    open: slots,
     take(history): Slot | undefined {
-      const place = choose(history);
-      if (place === undefined) return undefined;
-      place.tokens.length = commonPrefix(history, place.tokens, history.length - 1);
-      place.taken = true;
-      return place;
+      const slot = choose(history);
+      if (slot === undefined) return undefined;
+      slot.tokens.length = commonPrefix(history, slot.tokens, history.length - 1);
+      slot.taken = true;
+      return slot;
     },
-    release(slot): void {
-      const place = places.find((known) => known === slot);
-      if (place === undefined) return;
-      place.taken = false;
-      place.lastUse = uses += 1;
+    release(released): void {
+      const slot = slots.find((known) => known === released);
+      if (slot === undefined) return;
+      slot.taken = false;
+      uses += 1;
+      slot.lastUse = uses;
     },
     dispose(): void {
-      for (const { cache } of places) cache.dispose();
-      places.length = 0;
+      for (const { cache } of slots) cache.dispose();
+      slots.length = 0;
     },
   };
 }

@@ -1,30 +1,30 @@
-/** What planning looks at in a sequence. */
+/** The part of a sequence that planning reads. */
 export interface Unfinished {
   /** Prompt and text. */
   readonly history: readonly number[];
-  /** Tokens of them that are evaluated; at least one is not. */
+  /** Number of evaluated tokens; at least one token is not. */
   readonly position: number;
 }
 
-/** How many of its next tokens a sequence has evaluated in a pass. */
+/** Number of a sequence's next tokens in a pass. */
 export interface StepPart<S extends Unfinished> {
   readonly sequence: S;
   readonly tokens: number;
 }
 
 /**
- * Tokens of prompts that go along with texts being written. More make prompts quicker, and every text waits longer for its
- * next token: a pass of the 2B4T shape takes about ten times as long with sixteen tokens as with one, on two cores.
+ * Maximum number of prompt tokens in a pass that also decodes. More make prompts faster and delay every text's next
+ * token: a pass of the 2B4T shape takes about ten times as long with sixteen tokens as with one, on two cores.
  */
 const promptTokensBeside = 16;
 
 /**
- * What the next pass takes of each sequence: every text its next token, and prompts what room there is, in the order given.
+ * The parts of the next pass: one token of each text in decode, then tokens of prompts in the given order, while they fit.
  *
- * A prompt that begins like another in the same pass waits for it if that is worth it, to copy what it would else compute.
+ * A prompt waits if another prompt in the pass computes at least half of its tokens: it copies their KV cache later.
  *
- * @param sequences whose turn it is first comes first.
- * @param batchTokens most tokens of a pass, more than there are sequences.
+ * @param sequences next to serve first.
+ * @param batchTokens maximum number of tokens of a pass, more than the number of sequences.
  */
 export function planStep<S extends Unfinished>(
   sequences: readonly S[],
@@ -47,7 +47,7 @@ export function planStep<S extends Unfinished>(
   return [...parts, ...prompts];
 }
 
-/** How many of a sequence's next tokens a part of the pass computes, too. */
+/** Number of a sequence's next tokens that a part of the pass computes for another sequence. */
 function computedBy(part: StepPart<Unfinished>, { history, position }: Unfinished): number {
   const other = part.sequence;
   const end = other.position + part.tokens;
@@ -55,9 +55,9 @@ function computedBy(part: StepPart<Unfinished>, { history, position }: Unfinishe
   return Math.max(0, commonPrefix(history, other.history, Math.min(end, history.length - 1)) - position);
 }
 
-/** How many tokens two sequences have in common at their beginnings, at most `most`. */
-export function commonPrefix(a: readonly number[], b: readonly number[], most: number): number {
-  const end = Math.min(a.length, b.length, most);
+/** Length of the prefix that two sequences share, at most `max`. */
+export function commonPrefix(a: readonly number[], b: readonly number[], max: number): number {
+  const end = Math.min(a.length, b.length, max);
   let length = 0;
   while (length < end && a[length] === b[length]) length += 1;
   return length;
