@@ -4,44 +4,45 @@ import type { ChatMessage, ChatTemplate } from "../text/chat-template.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import { generate } from "./generate.js";
 import type { GeneratedPiece } from "./generated-piece.js";
+import { commonPrefix } from "./scheduling/step-plan.js";
 import type { PassCosts } from "./speculation/pass-costs.js";
 import type { GenerateOptions, RecommendedSampling } from "../options/generate-options.js";
 import { resolveGenerateOptions } from "./resolve-options.js";
 
 /** A conversation with a model. */
 export interface Chat extends Disposable {
-  /** What has been said, oldest first; turns that were dropped to make room are not in it. */
+  /** The messages, oldest first, without the dropped turns. */
   readonly messages: readonly ChatMessage[];
-  /** How many messages have been dropped because the context was full. */
+  /** Number of messages dropped because the context was full. */
   readonly droppedMessages: number;
   /**
-   * Says something and gives the answer, piece by piece. Only what is new is evaluated. Leaving the loop stops the answer;
-   * what had been written stays in the conversation.
+   * Sends a message and gives the answer, piece by piece. Only new tokens are evaluated. Leaving the loop stops the
+   * answer; its text so far stays in the conversation.
    *
-   * When the conversation outgrows the context, the oldest turns are dropped whole; the system message stays.
+   * When the conversation outgrows the context, the oldest turns are dropped whole. The system message stays.
    *
-   * @throws BitNetError CONTEXT_FULL if even the last message alone does not fit: it is then not part of the conversation;
-   *   INVALID_ARGUMENT while another answer is being written; and as `model.generate`.
+   * @throws BitNetError CONTEXT_FULL if even the last message alone does not fit (it does not join the conversation);
+   *   INVALID_ARGUMENT during another answer; and the errors of `model.generate`.
    */
   send(text: string, options?: GenerateOptions): AsyncGenerator<GeneratedPiece, void, void>;
-  /** Goes on from other messages, as from a saved conversation. */
+  /** Replaces the messages, for example by a saved conversation. */
   restart(messages: readonly ChatMessage[]): void;
   /** Frees the KV cache. Idempotent. */
   dispose(): void;
 }
 
-/** Tokens kept free for an answer, where the caller names no other number: a quarter of the context at most. */
+/** Tokens kept free for an answer, unless `maxTokens` is lower; at most a quarter of the context. */
 const answerTokens = 512;
 
 export function createChat(parts: {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
-  /** An empty one. */
+  /** Opens an empty session. */
   readonly openSession: () => InnerSession;
   readonly contextLength: number;
   readonly passCosts: PassCosts;
   readonly system: string | undefined;
-  /** The model's own defaults. */
+  /** Defaults of the model's file. */
   readonly sampling?: RecommendedSampling | undefined;
 }): Chat {
   const { tokenizer, template, contextLength } = parts;
@@ -50,12 +51,12 @@ export function createChat(parts: {
   let messages: ChatMessage[] = [...opening];
   let dropped = 0;
   let session: InnerSession | undefined;
-  /** Ids that the session holds. */
+  /** Token ids in the session's KV cache. */
   let held: readonly number[] = [];
   let busy = false;
   let disposed = false;
 
-  /** The conversation's tokens, after dropping as many of its oldest turns as it takes to leave room. */
+  /** The conversation's tokens, without its oldest turns as far as `room` tokens for the answer require. */
   function fit(
     candidate: readonly ChatMessage[],
     room: number,
@@ -72,7 +73,7 @@ export function createChat(parts: {
         if (ids.length < contextLength) return { kept, ids, lost };
         throw new BitNetError(
           "CONTEXT_FULL",
-          `The message does not fit: with what must stay it is ${ids.length} tokens, and the context holds ${contextLength}`,
+          `The message does not fit: with the messages that stay it is ${ids.length} tokens, and the context holds ${contextLength}`,
           { details: { promptTokens: ids.length, contextLength } },
         );
       }
@@ -86,10 +87,7 @@ export function createChat(parts: {
     if (typeof text !== "string")
       throw new BitNetError("INVALID_ARGUMENT", `Cannot send ${typeof text}: expected a string`);
     if (busy)
-      throw new BitNetError(
-        "INVALID_ARGUMENT",
-        "Cannot send while an answer is being written: wait for its end",
-      );
+      throw new BitNetError("INVALID_ARGUMENT", "Cannot send during another answer: wait for its end");
     const resolved = resolveGenerateOptions(options, parts.sampling);
     const room = Math.min(resolved.maxTokens, answerTokens, Math.floor(contextLength / 4));
     const { kept, ids, lost } = fit([...messages, { role: "user", content: text }], room);
@@ -99,9 +97,7 @@ export function createChat(parts: {
     let started = false;
     try {
       session ??= parts.openSession();
-      let common = 0;
-      const most = Math.min(held.length, session.position, ids.length - 1);
-      while (common < most && held[common] === ids[common]) common += 1;
+      const common = commonPrefix(held, ids, Math.min(session.position, ids.length - 1));
       session.truncate(common);
       const fitting = Math.min(resolved.maxTokens, contextLength - ids.length + 1);
       const pieces = generate(
@@ -137,10 +133,7 @@ export function createChat(parts: {
     send,
     restart(others): void {
       if (busy)
-        throw new BitNetError(
-          "INVALID_ARGUMENT",
-          "Cannot restart while an answer is being written: wait for its end",
-        );
+        throw new BitNetError("INVALID_ARGUMENT", "Cannot restart during an answer: wait for its end");
       messages = [...others];
       dropped = 0;
     },

@@ -1,47 +1,50 @@
 import type { ModelDescription, Pooling } from "../architectures/index.js";
-import { BitNetError } from "../errors.js";
+import { invalidOption } from "../options/checks.js";
+import { refuseUnknownOptions } from "../options/known-options.js";
 
-/** How texts are to be embedded. Every option may be left out. */
+/** Options of `model.embed`. Every option is optional. */
 export interface EmbedOptions {
   /**
-   * "query" puts the instruction in front of each text that the model was trained to find documents with; "document" (default)
-   * takes texts as they are. Models that were not trained so make no difference between them.
+   * "query" puts the instruction of the model's training in front of each text; "document" takes texts as they are. The
+   * two are the same for models that were trained without instructions. Default: "document".
    */
   readonly kind?: "query" | "document" | undefined;
-  /** What the queries are for, in one sentence, where it is not finding passages that answer them. Only with `kind: "query"`. */
+  /** The task of the queries, in one sentence. Only with `kind: "query"`. Default: finding passages that answer them. */
   readonly instruction?: string | undefined;
-  /** "last" or "mean": which hidden states make the vector. Default: what the file says, else the mean. */
+  /** The vector is the "last" hidden state, or the "mean" of all. Default: the model file's, else "mean". */
   readonly pooling?: Pooling | undefined;
+  /** Stops the work when it fires. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Checked options, defaults filled in. */
+/** Checked options, with defaults. */
 export interface ResolvedEmbedOptions {
-  /** Put in front of every text. */
+  /** Text in front of every text. */
   readonly prefix: string;
   readonly pooling: Pooling;
   readonly signal: AbortSignal | undefined;
 }
 
-/** What Qwen3-Embedding's and E5's model cards use for web search, and BitNet's embedding models, which come from E5. */
+/** The instruction for web search in the model cards of Qwen3-Embedding and E5. BitNet's embedding models derive from E5. */
 const defaultInstruction = "Given a web search query, retrieve relevant passages that answer the query";
 
 /**
- * Checks every option and fills in the model's defaults.
- * @throws `INVALID_ARGUMENT` naming the option, its value and what it may be.
+ * Checks all options and fills in the model's defaults.
+ *
+ * @throws BitNetError INVALID_ARGUMENT naming the option, its value and the expected values.
  */
 export function resolveEmbedOptions(
   options: EmbedOptions | undefined,
   model: ModelDescription,
 ): ResolvedEmbedOptions {
-  if (typeof (options ?? {}) !== "object") throw invalid("options", options, "an object");
+  refuseUnknownOptions("embed", options, ["kind", "instruction", "pooling", "signal"]);
   const { kind = "document", instruction, pooling, signal } = options ?? {};
-  if (kind !== "query" && kind !== "document") throw invalid("kind", kind, '"query" or "document"');
+  if (kind !== "query" && kind !== "document") throw invalidOption("kind", kind, '"query" or "document"');
   if (pooling !== undefined && pooling !== "last" && pooling !== "mean") {
-    throw invalid("pooling", pooling, '"last" or "mean"');
+    throw invalidOption("pooling", pooling, '"last" or "mean"');
   }
   if (instruction !== undefined && (typeof instruction !== "string" || kind !== "query")) {
-    throw invalid("instruction", instruction, 'a text, and kind "query"');
+    throw invalidOption("instruction", instruction, 'a text, and kind "query"');
   }
   return {
     prefix: kind === "query" ? queryPrefix(model, instruction) : "",
@@ -51,8 +54,8 @@ export function resolveEmbedOptions(
 }
 
 /**
- * The models' cards have the same words and differ in a space: E5, and with it BitNet's embedding models (known by a norm
- * before each projection), "Query: text", Qwen3-Embedding "Query:text". Others were trained without instructions.
+ * The model cards have the same words and differ in one space: "Query: text" for E5 and BitNet's embedding models (which
+ * have a norm before each projection), "Query:text" for Qwen3-Embedding. Other models were trained without instructions.
  */
 function queryPrefix(model: ModelDescription, instruction: string | undefined): string {
   const fromE5 = model.layers[0]?.query.inputNorm !== undefined;
@@ -60,12 +63,4 @@ function queryPrefix(model: ModelDescription, instruction: string | undefined): 
   if (!fromE5 && !fromQwen && instruction === undefined) return "";
   const space = fromQwen && !fromE5 ? "" : " ";
   return `Instruct: ${instruction ?? defaultInstruction}\nQuery:${space}`;
-}
-
-function invalid(option: string, value: unknown, expected: string): BitNetError {
-  return new BitNetError(
-    "INVALID_ARGUMENT",
-    `Invalid ${option}: ${typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : String(value)} (expected ${expected})`,
-    { details: { option, value } },
-  );
 }

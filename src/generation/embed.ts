@@ -1,22 +1,22 @@
 import type { Pooling } from "../architectures/index.js";
 import type { Cache, Engine } from "../engine/engine.js";
 
-/** A text on its way through the model. */
+/** A text and its state between passes. */
 interface Sequence {
   readonly ids: readonly number[];
   readonly cache: Cache;
-  /** Tokens that have been evaluated. */
+  /** Number of evaluated tokens. */
   position: number;
-  /** Hidden states so far, as they are pooled, [width]. */
+  /** The pooled hidden states so far, [width]. */
   readonly pooled: Float64Array;
 }
 
 /**
- * Embeds texts: hidden states after the last norm, of the last token or the mean of them all, brought to length 1.
+ * Embeds texts: the hidden state of the last token, or the mean of all, after the last norm, scaled to length 1.
  *
- * Short texts share passes over the weights, long ones take several; a text's vector does not depend on the texts beside it.
+ * Short texts share passes over the weights, long texts take several. A text's vector does not depend on the other texts.
  *
- * @param texts token ids of each: at least one, and no more than the model's context holds.
+ * @param texts token ids of each: at least one, at most the model's context length.
  * @returns vectors of the model's width, in the order of the texts.
  * @throws BitNetError OUT_OF_MEMORY, DISPOSED; rejects with `signal.reason`.
  */
@@ -29,13 +29,13 @@ export async function embed(
   const vectors: Float32Array<ArrayBuffer>[] = [];
   if (texts.length === 0) return vectors;
   const { width } = engine.model.sizes;
-  const contextLength = texts.reduce((most, ids) => Math.max(most, ids.length), 1);
+  const contextLength = texts.reduce((max, ids) => Math.max(max, ids.length), 1);
   using evaluator = engine.openEvaluator({ contextLength, logitRows: 1 });
   const caches: Cache[] = [];
   let next = 0;
   let cut: Sequence | undefined;
 
-  /** The text that the last pass cut, or the next one. */
+  /** The text that the last pass did not finish, or else the next one. */
   function take(): Sequence | undefined {
     const ids = texts[next];
     if (cut !== undefined || ids === undefined) return cut;
@@ -79,14 +79,14 @@ export async function embed(
   }
 }
 
-/** Adds rows to a sum of all rows, or keeps the last. */
+/** Adds rows to the sum, or keeps the last row. */
 function pool(pooled: Float64Array, rows: Float32Array, pooling: Pooling): void {
   const width = pooled.length;
   if (pooling === "last") pooled.set(rows.subarray(rows.length - width));
   else for (const [at, value] of rows.entries()) pooled[at % width] = (pooled[at % width] ?? 0) + value;
 }
 
-/** A vector's direction; what a mean is divided by makes no difference to it. */
+/** The vector scaled to length 1, so a sum of rows gives the same result as their mean. */
 function unit(vector: Float64Array): Float32Array<ArrayBuffer> {
   const length = Math.sqrt(vector.reduce((squares, value) => squares + value * value, 0));
   return Float32Array.from(vector, (value) => (length === 0 ? 0 : value / length));

@@ -1,24 +1,25 @@
 /** Finds stop strings in a text that comes in pieces. */
 export interface StopMatcher {
   /**
-   * @returns the text that certainly stands before every stop string, and whether one has been found; after that,
-   * nothing more comes out.
+   * @returns the text that is certainly before every stop string, and whether one was found. After that, the text is
+   *   always empty.
    */
   push(text: string): { readonly text: string; readonly stopped: boolean };
-  /** Ends the text. @returns what was held back because it could have begun a stop string. */
+  /** Ends the text. @returns the text held back as a possible beginning of a stop string. */
   flush(): string;
 }
 
 /**
- * A matcher for several stop strings at once. Where the stop string that is complete first ends, the text stops: it is
- * cut where that string begins, or where the longest begins if several end there. How the text was cut into pieces
- * makes no difference, and no part of a stop string ever comes out.
- * @param stops - each not empty; none at all lets everything through.
+ * A matcher for several stop strings at once. The text ends with the stop string that is complete first. It is cut at
+ * the beginning of that string, or of the longest if several end there. The division into pieces does not matter, and no
+ * part of a stop string is ever emitted.
+ *
+ * @param stops none of them empty; without any, all text passes.
  */
 export function createStopMatcher(stops: readonly string[]): StopMatcher {
   const root = buildAutomaton(stops);
   let node = root;
-  // Text not yet given out. Its last `node.depth` units are the longest end of the text that begins a stop string.
+  // Text not yet emitted. Its last `node.depth` units are the longest suffix that begins a stop string.
   let held = "";
   let stopped = false;
 
@@ -28,7 +29,7 @@ export function createStopMatcher(stops: readonly string[]): StopMatcher {
       if (stops.length === 0) return { text, stopped };
       const before = held.length;
       held += text;
-      for (let at = 0; at < text.length; at++) {
+      for (let at = 0; at < text.length; at += 1) {
         node = step(root, node, text.charCodeAt(at));
         if (node.matchLength > 0) {
           stopped = true;
@@ -47,11 +48,11 @@ export function createStopMatcher(stops: readonly string[]): StopMatcher {
   }
 }
 
-/** A state of Aho and Corasick's automaton: the longest end of the text so far that begins a stop string. */
+/** A state of the Aho–Corasick automaton: the longest suffix of the text that begins a stop string. */
 interface State {
   readonly depth: number;
   readonly children: Map<number, State>;
-  /** The state of the next shorter end that begins a stop string; the root's is itself. */
+  /** The state of the next shorter such suffix; the root's is the root. */
   fallback: State;
   /** Length of the longest stop string that ends here, or 0. */
   matchLength: number;
@@ -71,7 +72,7 @@ function buildAutomaton(stops: readonly string[]): State {
   const root = createRoot();
   for (const stop of stops) {
     let state = root;
-    for (let at = 0; at < stop.length; at++) {
+    for (let at = 0; at < stop.length; at += 1) {
       const unit = stop.charCodeAt(at);
       let child = state.children.get(unit);
       if (child === undefined) {
@@ -86,7 +87,7 @@ function buildAutomaton(stops: readonly string[]): State {
   for (const state of queue) {
     for (const [unit, child] of state.children) {
       child.fallback = state === root ? root : step(root, state.fallback, unit);
-      // Where the whole path is no stop string, a shorter end of it may be.
+      // If the whole path is no stop string, a suffix of it may be one.
       if (child.matchLength === 0) child.matchLength = child.fallback.matchLength;
       queue.push(child);
     }

@@ -1,14 +1,13 @@
-/** The largest float32. */
-const LARGEST = 3.4028234663852886e38;
+const largestFloat32 = 3.4028234663852886e38;
 
-/** +Infinity, which only a broken model gives, would make NaN of every difference; it becomes the largest float32. */
+/** Replaces +Infinity, which only a broken model gives, by the largest float32. Differences would be NaN. */
 export function bounded(logit: number): number {
-  return logit > LARGEST ? LARGEST : logit;
+  return logit > largestFloat32 ? largestFloat32 : logit;
 }
 
 /**
- * The likeliest tokens of a vocabulary, likeliest first; of equal logits the lower id comes first. Tokens whose logit is
- * −Infinity or NaN are no candidates. Buffers are kept from one token to the next.
+ * The likeliest tokens of a vocabulary, likeliest first; of equal logits the lower id comes first. Tokens with a logit of
+ * −Infinity or NaN are no candidates. Buffers are reused from one token to the next.
  */
 export class Candidates {
   #ids = new Int32Array(0);
@@ -34,45 +33,53 @@ export class Candidates {
     if (count < this.#count) this.#count = count;
   }
 
-  /** Keeps the first `limit` of those that are allowed. */
+  /** Keeps the first `limit` allowed candidates. */
   filter(allows: (id: number) => boolean, limit: number): void {
     let kept = 0;
-    for (let index = 0; index < this.#count && kept < limit; index++) {
-      if (allows(this.id(index))) this.#move(index, kept++);
+    for (let index = 0; index < this.#count && kept < limit; index += 1) {
+      if (!allows(this.id(index))) continue;
+      this.#move(index, kept);
+      kept += 1;
     }
     this.#count = kept;
   }
 
-  /** Takes every token, in the order of the ids instead: for drawing, any order does, and sorting all would be slow. */
+  /** Takes every token, in the order of the ids. A draw works in any order, and sorting all would be slow. */
   takeAll(logits: Float32Array): void {
     this.#reserve(logits.length);
-    for (let id = 0; id < logits.length; id++) {
+    for (let id = 0; id < logits.length; id += 1) {
       const logit = bounded(logits[id] ?? 0);
-      if (logit > -Infinity) this.#set(this.#count++, id, logit);
+      if (!(logit > -Infinity)) continue;
+      this.#set(this.#count, id, logit);
+      this.#count += 1;
     }
   }
 
-  /** Takes the `limit` likeliest tokens, without sorting the rest: a heap of `limit`, its worst on top, meets all or those `among`. */
+  /**
+   * Takes the `limit` likeliest tokens of all, or of `among`, without sorting the rest: tokens pass through a heap of
+   * `limit` candidates with the worst on top.
+   */
   takeLikeliest(logits: Float32Array, limit: number, among?: readonly number[]): void {
     const size = Math.min(limit, logits.length);
     this.#reserve(size);
     let worst = -Infinity;
     const count = among?.length ?? logits.length;
-    for (let index = 0; index < count; index++) {
+    for (let index = 0; index < count; index += 1) {
       const id = among?.[index] ?? index;
       const logit = bounded(logits[id] ?? 0);
       if (this.#count < size) {
         if (!(logit > -Infinity)) continue;
-        this.#siftUp(this.#count++, id, logit);
+        this.#siftUp(this.#count, id, logit);
+        this.#count += 1;
         if (this.#count === size) worst = this.logit(0);
       } else if (logit > worst) {
-        // An equal logit has a higher id than all in the heap, so it would be last.
+        // A token of equal logit has a higher id than the heap's, so it would be last.
         this.#siftDown(id, logit, size);
         worst = this.logit(0);
       }
     }
     // Heap sort: the worst moves to the end, again and again.
-    for (let end = this.#count - 1; end > 0; end--) {
+    for (let end = this.#count - 1; end > 0; end -= 1) {
       const id = this.id(end);
       const logit = this.logit(end);
       this.#move(0, end);
@@ -115,11 +122,11 @@ export class Candidates {
     this.#set(at, id, logit);
   }
 
-  /** Puts a token at the top of the heap of `size` in place of the one there. */
+  /** Replaces the token at the top of the heap of `size`. */
   #siftDown(id: number, logit: number, size: number): void {
     let at = 0;
     for (let child = 1; child < size; child = 2 * at + 1) {
-      if (child + 1 < size && this.#isWorse(child + 1, this.id(child), this.logit(child))) child++;
+      if (child + 1 < size && this.#isWorse(child + 1, this.id(child), this.logit(child))) child += 1;
       if (!this.#isWorse(child, id, logit)) break;
       this.#move(child, at);
       at = child;

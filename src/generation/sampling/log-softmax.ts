@@ -4,12 +4,12 @@ import { bounded } from "./candidates.js";
 import { exp, log } from "./deterministic-math.js";
 
 /**
- * Log-probabilities of the tokens that a row of logits is about: natural logarithms, in double arithmetic whose order is
- * fixed, so that every runtime gives the same bits. Tokens whose logit is NaN have none of the probability.
+ * Log-probabilities by a row of logits: natural logarithms, in double arithmetic of a fixed order, so that every runtime
+ * gives the same bits. A token with a logit of NaN has probability 0.
  *
- * @param totals of the same logits, where they are known: a pass can have the team compute them.
- * @returns what gives a token's log-probability; it looks into `logits` again.
- * @throws `MODEL_INVALID` if no logit is a number above −Infinity.
+ * @param totals of the same logits, if known: the team can compute them in the pass.
+ * @returns a function from token ids to log-probabilities; it reads `logits` again.
+ * @throws BitNetError MODEL_INVALID if no logit is a number above −Infinity.
  */
 export function logSoftmax(
   logits: Float32Array,
@@ -17,27 +17,27 @@ export function logSoftmax(
 ): (tokenId: number) => number {
   const { largest, total } = totals;
   if (largest === -Infinity) {
-    throw new BitNetError("MODEL_INVALID", "Cannot tell probabilities: the model gave no finite logit");
+    throw new BitNetError("MODEL_INVALID", "Cannot compute probabilities: the model gave no finite logit");
   }
   const logTotal = log(total);
   return (tokenId) => {
     const logit = bounded(logits[tokenId] ?? 0);
-    // The difference of two f32 is nearly always exact in f64; the logarithm's is then the only rounding.
+    // The difference of two f32 is nearly always exact in f64, so only the logarithm rounds.
     return logit > -Infinity ? logit - largest - logTotal : -Infinity;
   };
 }
 
-/** What is this far below the largest is nothing beside it: e^−700 is 1e-304. */
-const leastDifference = -700;
+/** Logits further below the largest count as 0: e^−700 is 1e-304. */
+const minDifference = -700;
 
-/** The kernel of this name, for logits that no pass has summed: the same sums in the same order, bit for bit. */
+/** Twin of the kernel softmax_totals, for logits that no pass has summed: same sums, same order, same bits. */
 export function softmaxTotals(logits: Float32Array): SoftmaxTotals {
   let largest = -Infinity;
   for (const logit of logits) if (logit > largest) largest = logit;
   largest = bounded(largest);
   const weight = (index: number): number => {
     const difference = bounded(logits[index] ?? 0) - largest;
-    return difference >= leastDifference ? exp(difference) : 0;
+    return difference >= minDifference ? exp(difference) : 0;
   };
 
   const inSeries = logits.length - (logits.length % 8);

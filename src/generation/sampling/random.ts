@@ -12,10 +12,10 @@ export interface Random {
 export function createRandom(seed: number): Random {
   // The low half of the seed can be had back from s0, and the high half from s1 and s0: no two seeds share a state.
   // Each word also depends on the ones before it, because the first number drawn is a function of s1 alone.
-  let s0 = mix((seed >>> 0) + GOLDEN);
-  let s1 = mix(Math.floor(seed / 2 ** 32) + s0 + 2 * GOLDEN);
-  let s2 = mix(s1 + 3 * GOLDEN);
-  let s3 = mix(s2 + 4 * GOLDEN) | 1;
+  let s0 = mix((seed >>> 0) + goldenRatio);
+  let s1 = mix(Math.floor(seed / 2 ** 32) + s0 + 2 * goldenRatio);
+  let s2 = mix(s1 + 3 * goldenRatio);
+  let s3 = mix(s2 + 4 * goldenRatio) | 1;
 
   const nextWord = (): number => {
     const result = Math.imul(rotateLeft(Math.imul(s1, 5), 7), 9) >>> 0;
@@ -37,15 +37,15 @@ export function createRandom(seed: number): Random {
   };
 }
 
-/** @returns a seed that the host's cryptographic source picked, from 0 to 2^53 − 1. */
+/** A seed from the host's cryptographic source, from 0 to 2^53 − 1. */
 export function randomSeed(): number {
   const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
   return (high >>> 11) * 2 ** 32 + low;
 }
 
-const GOLDEN = 0x9e3779b9;
+const goldenRatio = 0x9e3779b9;
 
-/** The finalizer of MurmurHash3: every bit of the word comes to depend on every other, and no two words meet. */
+/** The finalizer of MurmurHash3: every bit depends on every other, and no two words have the same result. */
 function mix(word: number): number {
   let mixed = word | 0;
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);

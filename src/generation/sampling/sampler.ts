@@ -8,21 +8,20 @@ import type { SamplerOptions } from "../resolve-options.js";
 
 export interface Sample {
   readonly tokenId: number;
-  /** log-softmax of the logits as they were given, at the token; undefined unless `logprobs` is set. */
+  /** Log-probability of the token by the unchanged logits; undefined unless `logprobs` is set. */
   readonly logprob: number | undefined;
-  /** The likeliest tokens by the logits as they were given; undefined unless `topLogprobs` is above 0. */
+  /** The likeliest tokens by the unchanged logits; undefined unless `topLogprobs` is above 0. */
   readonly topLogprobs: readonly TokenLogprob[] | undefined;
 }
 
-/** Picks tokens, one after the other; every pick by chance takes one random number. */
+/** Picks tokens, one after the other. Every random pick takes one random number. */
 export interface Sampler {
   /**
-   * @param logits - one per token of the vocabulary; not written to.
-   * @param history - the tokens so far, prompt included; only the last `repeatLastN` are looked at.
-   * @param among - the only tokens with logits above −Infinity, ascending, where they are known; the same tokens are picked
-   *   without it, later.
-   * @param guide - says which tokens may be picked.
-   * @throws `MODEL_INVALID` if no logit is a number above −Infinity.
+   * @param logits one per token of the vocabulary; read only.
+   * @param history the tokens so far, prompt included; only the last `repeatLastN` count.
+   * @param among the only tokens with logits above −Infinity, ascending, if known. It saves time and changes no pick.
+   * @param guide restricts the tokens.
+   * @throws BitNetError MODEL_INVALID if no logit is a number above −Infinity.
    */
   sample(
     logits: Float32Array,
@@ -32,25 +31,26 @@ export interface Sampler {
   ): Sample;
 }
 
-/** Which tokens may be picked: one by one, which is slow for all of them, or all at once, which is slow where it is new. */
+/** Restricts the tokens: one by one (slow for a whole vocabulary), or all at once (slow in a new state). */
 export interface TokenGuide {
   readonly allows: (tokenId: number) => boolean;
-  /** Sets the logits of all others to −Infinity. */
+  /** Sets the logits of all other tokens to −Infinity. */
   readonly restrict: (logits: Float32Array) => void;
-  /** Whether `restrict` has nothing left to find out. */
+  /** Whether `restrict` is fast now: the allowed tokens are known. */
   readonly isKnown: () => boolean;
 }
 
 /**
  * Makes a sampler.
  *
- * The steps are llama.cpp's, in its order: biases, penalties, top-k, top-p, min-p, temperature, draw. Top-p and min-p
- * thus look at the model's own probabilities, before temperature. At temperature 0 the likeliest token after biases
- * and penalties is taken. Of equal logits the lower id counts as likelier, in every step.
+ * The steps are llama.cpp's, in its order: biases, penalties, top-k, top-p, min-p, temperature, draw. So top-p and
+ * min-p use the model's own probabilities, before temperature. Temperature 0 is greedy after biases and penalties. Of
+ * equal logits the lower id counts as likelier, in every step.
  *
  * Equal options, seed, logits and history give the same tokens on every runtime: the arithmetic is that of
- * deterministic-math.ts, in an order fixed by the candidates alone.
- * @param seed - a whole number from 0 to 2^53 − 1.
+ * deterministic-math.ts, in an order that depends on the candidates only.
+ *
+ * @param seed a whole number from 0 to 2^53 − 1.
  */
 export function createSampler(options: SamplerOptions, seed: number): Sampler {
   const { temperature, topK, topP, minP } = options;
@@ -88,8 +88,8 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
   }
 
   /**
-   * Where enough of the likeliest tokens are allowed, the others make no difference. That is so inside of strings, where most
-   * of a vocabulary may follow, and walking through all of it would take longer than the model does.
+   * If enough of the likeliest tokens are allowed, the other tokens do not matter. This is common inside of strings, where
+   * most of a vocabulary is allowed and walking through all of it would take longer than the model.
    */
   function pickGuided(logits: Float32Array, guide: TokenGuide): number {
     const limit = temperature === 0 ? 1 : topK;
@@ -104,7 +104,7 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
     return pick(restricted);
   }
 
-  /** From the candidates, which are the likeliest, sorted. */
+  /** Draws from the candidates: the likeliest tokens, sorted. */
   function drawLikeliest(): number {
     if (topP < 1) candidates.truncate(nucleusLength(candidates, totalWeight(candidates), topP));
     return drawWeighted();
@@ -124,7 +124,7 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
     return drawWeighted();
   }
 
-  /** Top-p over the whole vocabulary: takes ever more of the likeliest tokens until they have the probability. */
+  /** Top-p over the whole vocabulary: takes more and more of the likeliest tokens until they have the probability. */
   function takeNucleus(logits: Float32Array): void {
     candidates.takeAll(logits);
     const total = totalWeight(candidates);
@@ -132,9 +132,9 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
     for (let limit = 64; ; limit *= 8) {
       candidates.takeLikeliest(logits, limit);
       const length = nucleusLength(candidates, total, topP);
-      const least = candidates.logit(candidates.count - 1);
-      // Once min-p leaves the last one out, it leaves out all that would come after it.
-      const minPEnds = minP > 0 && exp(least - candidates.logit(0)) < minP;
+      const lowest = candidates.logit(candidates.count - 1);
+      // If min-p drops the last candidate, it drops all less likely tokens too.
+      const minPEnds = minP > 0 && exp(lowest - candidates.logit(0)) < minP;
       if (length < limit || minPEnds || candidates.count >= all) {
         candidates.truncate(length);
         return;
@@ -148,7 +148,7 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
     if (weights.length < count) weights = new Float64Array(count);
     const max = highestLogit(candidates);
     let total = 0;
-    for (let index = 0; index < count; index++) {
+    for (let index = 0; index < count; index += 1) {
       const difference = candidates.logit(index) - max;
       const kept = minP === 0 || exp(difference) >= minP;
       const weight = kept ? exp(difference / temperature) : 0;
@@ -158,24 +158,24 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
     const drawn = random.next() * total;
     let sum = 0;
     let last = 0;
-    for (let index = 0; index < count; index++) {
+    for (let index = 0; index < count; index += 1) {
       const weight = weights[index] ?? 0;
       if (weight === 0) continue;
       sum += weight;
       last = index;
       if (sum > drawn) break;
     }
-    // Were the product rounded up to the total, the last one possible would be it.
+    // If rounding makes `drawn` equal to the total, the last candidate is drawn.
     return candidates.id(last);
   }
 }
 
-/** @returns how many of the sorted candidates it takes to reach `share` of `total`; at least one. */
+/** The number of sorted candidates that together reach `share` of `total`; at least one. */
 function nucleusLength(candidates: Candidates, total: number, share: number): number {
   const max = candidates.logit(0);
   const target = share * total;
   let sum = 0;
-  for (let index = 0; index < candidates.count; index++) {
+  for (let index = 0; index < candidates.count; index += 1) {
     sum += exp(candidates.logit(index) - max);
     if (sum >= target) return index + 1;
   }
@@ -185,13 +185,13 @@ function nucleusLength(candidates: Candidates, total: number, share: number): nu
 function totalWeight(candidates: Candidates): number {
   const max = highestLogit(candidates);
   let total = 0;
-  for (let index = 0; index < candidates.count; index++) total += exp(candidates.logit(index) - max);
+  for (let index = 0; index < candidates.count; index += 1) total += exp(candidates.logit(index) - max);
   return total;
 }
 
 function highestLogit(candidates: Candidates): number {
   let max = -Infinity;
-  for (let index = 0; index < candidates.count; index++) {
+  for (let index = 0; index < candidates.count; index += 1) {
     const logit = candidates.logit(index);
     if (logit > max) max = logit;
   }
@@ -202,7 +202,7 @@ function likeliest(logits: Float32Array, among?: readonly number[]): number {
   let best = -1;
   let max = -Infinity;
   const count = among?.length ?? logits.length;
-  for (let index = 0; index < count; index++) {
+  for (let index = 0; index < count; index += 1) {
     const id = among?.[index] ?? index;
     const logit = bounded(logits[id] ?? 0);
     if (logit > max) {
@@ -214,7 +214,7 @@ function likeliest(logits: Float32Array, among?: readonly number[]): number {
   return best;
 }
 
-/** Biases and penalties; without any, the logits themselves. */
+/** Applies biases and penalties. Without any, it returns the given logits. */
 function createLogitAdjustment(
   options: SamplerOptions,
 ): (logits: Float32Array, history: ArrayLike<number>) => Float32Array {
@@ -224,7 +224,7 @@ function createLogitAdjustment(
   if (!penalizes && logitBias.size === 0) return (logits) => logits;
 
   let adjusted = new Float32Array(0);
-  // How often each token is in the recent text; all zero between calls.
+  // Occurrences of each token in the recent text; all zero between calls.
   let counts = new Int32Array(0);
   return (logits, history) => {
     if (adjusted.length !== logits.length) {
@@ -237,11 +237,11 @@ function createLogitAdjustment(
     }
     if (!penalizes) return adjusted;
     const begin = repeatLastN === -1 ? 0 : Math.max(0, history.length - repeatLastN);
-    for (let index = begin; index < history.length; index++) {
+    for (let index = begin; index < history.length; index += 1) {
       const id = history[index] ?? 0;
       counts[id] = (counts[id] ?? 0) + 1;
     }
-    for (let index = begin; index < history.length; index++) {
+    for (let index = begin; index < history.length; index += 1) {
       const id = history[index] ?? 0;
       const count = counts[id] ?? 0;
       if (count === 0) continue;

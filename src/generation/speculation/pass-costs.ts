@@ -1,21 +1,21 @@
-/** What passes of several tokens have cost of late, in passes of one token. Says how to compute, never what. */
+/** Recent times of passes of several tokens, relative to a pass of one token. They affect speed, never results. */
 export interface PassCosts {
-  /** A pass over so many tokens, at least 1; a guess until one has been seen. */
+  /** Cost of a pass of `tokens` tokens, at least 1; a guess until one is measured. */
   of(tokens: number): number;
   record(tokens: number, milliseconds: number): void;
 }
 
 /**
- * Passes are limited by the memory that weights are read from, where more tokens cost little, or by arithmetic, where they
- * cost as much as passes of their own. The guess is at the hopeful end, so that it is put to the test.
+ * If memory bandwidth limits a pass, more tokens cost little; if arithmetic limits it, they cost as much as separate
+ * passes. The guess is optimistic, so that such passes are tried and measured.
  */
 function guess(tokens: number): number {
   return 1 + (tokens - 1) * 0.4;
 }
 
-/** Of a new measurement, the part that counts. */
+/** Weight of a new measurement in the moving average. */
 const weight = 0.25;
-/** How fast an old measurement becomes a guess again, per pass: a busy moment of the machine is forgotten after some hundred. */
+/** Decay of a measurement towards the guess, per pass: some hundred passes forget a busy moment of the machine. */
 const forgetting = 0.003;
 
 export function createPassCosts(): PassCosts {

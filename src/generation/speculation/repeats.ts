@@ -1,17 +1,18 @@
-/** Where a text has been before: its end, up to `at`, is also how it ended at the time. */
+/** An earlier occurrence, up to `at`, of a text's last tokens. */
 export interface Repeat {
   /** Index of the last token of the earlier occurrence. */
   at: number;
-  /** How many tokens the two ends share; 0 for none. */
+  /** Number of matching tokens; 0 if there is no occurrence. */
   length: number;
 }
 
 /**
- * Finds the latest earlier place where a text ends as it does now, for as many tokens as possible.
+ * Finds the longest, and of these the latest, earlier occurrence of a text's last tokens.
  *
- * Every earlier place is looked at, which takes a microsecond per thousand tokens: an index would take as long to keep.
- * @param longest tokens after which a longer match makes no difference.
- * @param repeat where the result goes.
+ * It looks at every position, which takes a microsecond per thousand tokens. An index would take as long to maintain.
+ *
+ * @param longest maximum length of a match, in tokens.
+ * @param repeat receives the result.
  */
 export function findRepeat(tokens: readonly number[], longest: number, repeat: Repeat): void {
   const end = tokens.length - 1;

@@ -1,41 +1,39 @@
 import type { PassCosts } from "./pass-costs.js";
 import { findRepeat, type Repeat } from "./repeats.js";
 
-/** Guesses how a text goes on, where it repeats itself, so that several tokens can be checked in one pass. */
+/** Drafts the next tokens of a text that repeats itself, so that one pass checks several tokens. */
 export interface Speculator {
-  /**
-   * The tokens that are likely to come next and worth checking: at most `most`, often none. Overwritten by the next call.
-   */
-  draft(history: readonly number[], most: number): readonly number[];
-  /** To be told every token that is written: how drafts would have fared is learnt from all. */
+  /** A draft of the next tokens: at most `maxTokens`, often none. The next call overwrites it. */
+  draft(history: readonly number[], maxTokens: number): readonly number[];
+  /** Learns from every token of the text, drafted or not. */
   learn(history: readonly number[], tokenId: number): void;
 }
 
-/** Matches of this many tokens and more are taken for equally reliable: beyond it, acceptance no longer grows. */
+/** Longer matches count as this long: acceptance no longer grows beyond it. */
 const longestMatch = 10;
-/** Sizes of passes that are considered: few, so that the cost of each is soon known; kernels like multiples of four. */
+/** Pass sizes to consider. Few, so that the cost of each is soon known; kernels are fastest at multiples of four. */
 const passTokens = [2, 4, 8, 16] as const;
-/** A pass must promise this many times the tokens per time of plain decoding: estimates are not better than that. */
+/** A draft must promise this speedup over plain decode: estimates are no more exact than that. */
 const worthwhile = 1.1;
-/** Drafted tokens in a pass whatever it costs. */
+/** Draft length in the mode "always". */
 const fixedDraft = 7;
-/** How many tokens the first guess of a chance counts for, and how fast older ones are forgotten. */
+/** Weight of the first estimate of a probability, in tokens, and decay of older tokens. */
 const guessWeight = 3;
 const forgetting = 0.96;
 
 /**
- * Prompt lookup: where the last tokens have occurred before, what came then is the draft.
+ * Prompt lookup: finds an earlier occurrence of the last tokens, and drafts the tokens that followed it.
  *
- * How likely a drafted token is right depends on how many tokens match before it: measured on the embedded model's greedy
- * text, 0.43 after one token, 0.65 after two, 0.8 after three, 0.9 from four on; on human prose 0.1, 0.2, 0.4 and 0.5. So
- * the chances are learnt by length of the match, also from tokens that were not drafted.
+ * The probability that a drafted token is right grows with the number of matching tokens before it. Measured on the
+ * embedded model's greedy text: 0.43 after one token, 0.65 after two, 0.8 after three, 0.9 from four on; on human prose
+ * 0.1, 0.2, 0.4 and 0.5. So probabilities are learnt by length of the match, also from tokens that were not drafted.
  *
- * @param mode "auto" drafts what promises to be faster than one token after another; "always", whatever it costs.
+ * @param mode "auto" drafts if that promises to be faster than plain decode; "always" drafts at any cost.
  */
 export function createSpeculator(mode: "auto" | "always", costs: PassCosts): Speculator {
   const drafted: number[] = [];
   const repeat: Repeat = { at: 0, length: 0 };
-  /** By tokens that match: how often the next was the same, and how often it could have been. */
+  /** By length of the match: how often the next token was the same, and how often there was one. */
   const right = new Float64Array(longestMatch + 1);
   const seen = new Float64Array(longestMatch + 1);
   for (let length = 1; length <= longestMatch; length += 1) {
@@ -48,15 +46,15 @@ export function createSpeculator(mode: "auto" | "always", costs: PassCosts): Spe
     return (right[length] ?? 0) / (seen[length] ?? 1);
   }
 
-  /** The most profitable number of tokens to draft, each likely only if those before it are right. */
-  function profitableDraft(most: number): number {
+  /** The most profitable draft length. A drafted token is right only if all drafted tokens before it are. */
+  function profitableDraft(maxTokens: number): number {
     let best = 0;
     let bestGain = worthwhile;
     let expected = 1;
     let likely = 1;
     let count = 0;
     for (const tokens of passTokens) {
-      if (tokens - 1 > most) break;
+      if (tokens - 1 > maxTokens) break;
       for (; count < tokens - 1; count += 1) {
         likely *= chance(repeat.length + count);
         expected += likely;
@@ -68,13 +66,13 @@ export function createSpeculator(mode: "auto" | "always", costs: PassCosts): Spe
   }
 
   return {
-    draft(history, most): readonly number[] {
+    draft(history, maxTokens): readonly number[] {
       drafted.length = 0;
       findRepeat(history, longestMatch, repeat);
-      if (repeat.length === 0 || most <= 0) return drafted;
-      const count = mode === "always" ? Math.min(most, fixedDraft) : profitableDraft(most);
+      if (repeat.length === 0 || maxTokens <= 0) return drafted;
+      const count = mode === "always" ? Math.min(maxTokens, fixedDraft) : profitableDraft(maxTokens);
       for (let from = repeat.at + 1; drafted.length < count; from += 1) {
-        // Where the match runs into the end of the text, the text goes round.
+        // A match that reaches the end of the text continues with the draft itself.
         drafted.push((from < history.length ? history[from] : drafted[from - history.length]) ?? 0);
       }
       return drafted;
