@@ -1,6 +1,6 @@
 import type { Program } from "./program.js";
 
-/** How far a text has come. */
+/** A state of a text that is read byte by byte. */
 export interface State {
   /** Whether the text may end here. */
   readonly accepting: boolean;
@@ -11,11 +11,11 @@ export interface State {
 /** Reads a text byte by byte. */
 export interface Automaton {
   readonly start: State;
-  /** @returns undefined if no text that fits goes on by that byte. */
+  /** @returns undefined if that byte cannot follow. */
   next(state: State, byte: number): State | undefined;
 }
 
-/** Where to go on after returns. */
+/** A stack frame: `next` is the instruction after the return. */
 interface Frame {
   readonly id: number;
   readonly next: number;
@@ -23,7 +23,7 @@ interface Frame {
   readonly callees: Map<number, Frame>;
 }
 
-/** One of the ways to read a text so far: it waits at an instruction that takes a byte. */
+/** One way to read the text so far. It waits at an instruction that takes a byte. */
 interface Thread {
   readonly at: number;
   readonly frame: Frame;
@@ -31,24 +31,24 @@ interface Thread {
 
 interface InnerState extends State {
   readonly threads: readonly Thread[];
-  /** The state after a byte of each class: null where there is none, undefined where nobody has asked. */
+  /** The state after a byte of each class: null if there is none, undefined until it is needed. */
   readonly after: (InnerState | null | undefined)[];
 }
 
 /**
- * A text can often be read in several ways, and a schema that is made for it has twice as many after each byte. Those past
- * this number are given up: what is left still fits, only not everything that fits is left.
+ * Limit of the ways to read one text. A hostile schema can double them with each byte. Further ways are dropped: the text
+ * still fits the grammar, but not every text that fits remains possible.
  */
-const mostThreads = 2048;
-const mostSteps = 1 << 16;
-/** States and frames that are kept, for whoever comes there again. */
-const mostKept = 1 << 14;
+const maxThreads = 2048;
+const maxSteps = 1 << 16;
+/** Limit of the cached states and frames. */
+const maxKept = 1 << 14;
 
-/** Runs a program over all ways to read a text at once. States are made when they are first met. */
+/** Follows all ways to read a text at once. States are built at their first use. */
 export function createAutomaton({ code, start }: Program): Automaton {
   const { classOf, classes } = byteClasses(code);
   let states = new Map<string, InnerState>();
-  /** Never used twice: threads with old frames live on beside new ones. */
+  /** Ids are never reused: threads with old frames coexist with new ones. */
   let lastId = 0;
   let kept = 0;
   const root: Frame = { id: lastId, next: -1, caller: undefined, callees: new Map() };
@@ -64,19 +64,19 @@ export function createAutomaton({ code, start }: Program): Automaton {
     return callee;
   }
 
-  /** Follows everything that takes no byte. */
+  /** Follows all instructions that take no byte. */
   function settle(threads: Thread[]): InnerState | null {
     const waiting = new Map<number, Thread>();
     const seen = new Set<number>();
     let accepting = false;
-    // A stack: the ways that are listed first are followed first, and are kept if it comes to that.
+    // A stack: the first listed ways are followed first, so the limit drops the last ones.
     const open = threads.reverse();
     for (let thread = open.pop(); thread !== undefined; thread = open.pop()) {
       const { at, frame } = thread;
       const key = frame.id * code.length + at;
       if (seen.has(key)) continue;
       seen.add(key);
-      if (waiting.size >= mostThreads || seen.size > mostSteps) break;
+      if (waiting.size >= maxThreads || seen.size > maxSteps) break;
       const instruction = code[at];
       if (instruction === undefined) continue;
       if (instruction.op === "byte") waiting.set(key, thread);
@@ -88,15 +88,16 @@ export function createAutomaton({ code, start }: Program): Automaton {
       else open.push({ at: frame.next, frame: frame.caller });
     }
     if (waiting.size === 0 && !accepting) return null;
-    return intern([...waiting.keys()].sort((a, b) => a - b).join(), accepting, [...waiting.values()]);
+    const key = `${[...waiting.keys()].sort((a, b) => a - b).join()}/${accepting}`;
+    return states.get(key) ?? addState(key, { accepting, threads: [...waiting.values()] });
   }
 
-  function intern(waiting: string, accepting: boolean, threads: readonly Thread[]): InnerState {
-    const key = `${waiting}/${accepting}`;
-    const known = states.get(key);
-    if (known !== undefined) return known;
-    if (states.size >= mostKept || kept >= 4 * mostKept) {
-      // Those in use stay with whoever uses them.
+  function addState(
+    key: string,
+    { accepting, threads }: Pick<InnerState, "accepting" | "threads">,
+  ): InnerState {
+    if (states.size >= maxKept || kept >= 4 * maxKept) {
+      // Guides keep their current states; only the cache is emptied.
       states = new Map();
       root.callees.clear();
       kept = 0;
@@ -108,7 +109,7 @@ export function createAutomaton({ code, start }: Program): Automaton {
   }
 
   const startState = settle([{ at: start, frame: root }]);
-  if (startState === null) throw new RangeError("a program that nothing fits");
+  if (startState === null) throw new RangeError("no text fits the program");
 
   return {
     start: startState,
@@ -132,7 +133,7 @@ export function createAutomaton({ code, start }: Program): Automaton {
   };
 }
 
-/** Bytes that no instruction tells apart are of one class. */
+/** Classes of bytes that no instruction distinguishes. */
 function byteClasses(code: Program["code"]): { readonly classOf: Uint8Array; readonly classes: number } {
   const begins = new Uint8Array(257);
   for (const instruction of code) {

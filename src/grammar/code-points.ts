@@ -1,11 +1,11 @@
 import { byteOf, type ByteRange, choice, type Expression, sequence } from "./expression.js";
 
-/** Characters by their code points; both ends belong to a range. */
+/** Ranges of code points, both ends included. */
 export type CodePoints = readonly ByteRange[];
 
 export const lastCodePoint = 0x10ffff;
 
-/** Where encodings grow by a byte, and the halves of characters, which have no encoding. */
+/** Ranges of equal length in UTF-8, without surrogates, which have no encoding. */
 const encodedAlike: CodePoints = [
   [0, 0x7f],
   [0x80, 0x7ff],
@@ -14,7 +14,7 @@ const encodedAlike: CodePoints = [
   [0x10000, lastCodePoint],
 ];
 
-/** One character of those, as its UTF-8 bytes. */
+/** One of these characters, as UTF-8. */
 export function utf8(points: CodePoints): Expression {
   const options: Expression[] = [];
   for (const [first, last] of points) {
@@ -26,12 +26,12 @@ export function utf8(points: CodePoints): Expression {
   return choice(...options);
 }
 
-/** Byte strings of equal length between two of them, both included, where all but the first byte run from 0x80 to 0xbf. */
+/** Byte strings from `low` to `high`, of equal length. All bytes but the first run from 0x80 to 0xbf. */
 function byteRuns(low: readonly number[], high: readonly number[]): Expression[] {
   const [lowByte = 0, ...lowRest] = low;
   const [highByte = 0, ...highRest] = high;
   if (lowRest.length === 0) return [byteOf([lowByte, highByte])];
-  const [least, most] = [lowRest.map(() => 0x80), highRest.map(() => 0xbf)];
+  const [min, max] = [lowRest.map(() => 0x80), highRest.map(() => 0xbf)];
   const runs = (byte: number, from: readonly number[], to: readonly number[]): Expression =>
     sequence(byteOf([byte, byte]), choice(...byteRuns(from, to)));
   if (lowByte === highByte) return [runs(lowByte, lowRest, highRest)];
@@ -39,9 +39,9 @@ function byteRuns(low: readonly number[], high: readonly number[]): Expression[]
   const wholeHigh = highRest.every((byte) => byte === 0xbf);
   const [first, last] = [wholeLow ? lowByte : lowByte + 1, wholeHigh ? highByte : highByte - 1];
   return [
-    ...(wholeLow ? [] : [runs(lowByte, lowRest, most)]),
-    ...(first <= last ? [sequence(byteOf([first, last]), choice(...byteRuns(least, most)))] : []),
-    ...(wholeHigh ? [] : [runs(highByte, least, highRest)]),
+    ...(wholeLow ? [] : [runs(lowByte, lowRest, max)]),
+    ...(first <= last ? [sequence(byteOf([first, last]), choice(...byteRuns(min, max)))] : []),
+    ...(wholeHigh ? [] : [runs(highByte, min, highRest)]),
   ];
 }
 
@@ -49,7 +49,7 @@ function encode(point: number): readonly number[] {
   return [...new TextEncoder().encode(String.fromCodePoint(point))];
 }
 
-/** What is in one of two sets, sorted and without overlaps. */
+/** The union of sets, sorted and without overlaps. */
 export function union(...sets: readonly CodePoints[]): CodePoints {
   const joined: [number, number][] = [];
   for (const [first, last] of sets.flat().toSorted(([a], [b]) => a - b)) {

@@ -1,19 +1,19 @@
-/** What texts may be, byte by byte: an expression with rules that may refer to each other, and to themselves. */
+/** A set of texts, byte by byte. Rules may refer to each other and to themselves. */
 export type Expression =
-  /** One byte, in any of the ranges; both ends belong to them. */
+  /** One byte in any of the ranges, both ends included. */
   | { readonly kind: "byte"; readonly ranges: readonly ByteRange[] }
   | { readonly kind: "text"; readonly bytes: Uint8Array }
   | { readonly kind: "sequence"; readonly parts: readonly Expression[] }
-  /** Any of them; with none, nothing at all fits. */
+  /** Any of the options; without options, no text fits. */
   | { readonly kind: "choice"; readonly options: readonly Expression[] }
-  | { readonly kind: "repeat"; readonly body: Expression; readonly least: number; readonly most: number }
+  | { readonly kind: "repeat"; readonly body: Expression; readonly min: number; readonly max: number }
   | { readonly kind: "rule"; readonly rule: Rule };
 
 export type ByteRange = readonly [first: number, last: number];
 
-/** An expression that has a name's worth: it is there once, however often it is used. */
+/** A shared expression: it is compiled once, for all its uses. */
 export interface Rule {
-  /** Set once, after whatever refers to it. */
+  /** Set once; expressions may refer to the rule before. */
   body: Expression;
 }
 
@@ -44,12 +44,12 @@ export function optional(body: Expression): Expression {
   return choice(body, empty);
 }
 
-/** `most` may be Infinity. */
-export function repeat(body: Expression, least: number, most: number): Expression {
-  return { kind: "repeat", body, least, most };
+/** `max` may be Infinity. */
+export function repeat(body: Expression, min: number, max: number): Expression {
+  return { kind: "repeat", body, min, max };
 }
 
-/** A rule whose body comes later: until then, nothing fits it. */
+/** A rule whose body is set later. Until then, no text fits it. */
 export function openRule(): Rule {
   return { body: nothing };
 }
@@ -62,22 +62,19 @@ export function asRule(body: Expression): Expression {
   return use({ body });
 }
 
-/**
- * Any of several texts. What they have in common at their beginnings is there once, so that a thousand of them cost no more
- * at a time than the few that still fit.
- */
+/** Any of several texts. Shared prefixes occur once, so the cost depends on the texts that still fit, not on all. */
 export function anyText(values: readonly string[]): Expression {
   const sorted = [...new Set(values)].map((value) => encoder.encode(value)).sort(compareBytes);
   return sharedPrefix(sorted, 0);
 }
 
-/** @param texts sorted, all different, alike before `from`. */
+/** @param texts sorted and distinct, with equal bytes before `from`. */
 function sharedPrefix(texts: readonly Uint8Array[], from: number): Expression {
   const [first] = texts;
   const last = texts.at(-1);
   if (first === undefined || last === undefined) return nothing;
   let end = from;
-  // What the first and the last of a sorted list share, all do.
+  // A prefix of the first and the last of a sorted list is a prefix of all.
   while (end < first.length && end < last.length && first[end] === last[end]) end += 1;
   const prefix: Expression = { kind: "text", bytes: first.subarray(from, end) };
   if (texts.length === 1) return { kind: "text", bytes: first.subarray(from) };

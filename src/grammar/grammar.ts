@@ -5,9 +5,9 @@ import type { Expression } from "./expression.js";
 import { compileExpression } from "./program.js";
 import { markTokens, tokenOrder } from "./token-order.js";
 
-/** What a text must be, byte by byte. */
+/** Restricts a text, byte by byte. */
 export interface Grammar {
-  /** Begins a text. */
+  /** Starts a text. */
   start(tokenizer: Tokenizer): TextGuide;
 }
 
@@ -17,17 +17,17 @@ export interface TextGuide {
   allows(tokenId: number): boolean;
   /**
    * Sets the logits of tokens that cannot come next to −Infinity.
-   * @throws BitNetError MODEL_INVALID if none can: the vocabulary has no token for what must follow.
+   * @throws BitNetError MODEL_INVALID if no token of the vocabulary can come next.
    */
   restrict(logits: Float32Array): void;
-  /** Whether `restrict` knows them already. */
+  /** Whether `restrict` is fast: the allowed tokens are cached. */
   isKnown(): boolean;
-  /** Goes on by a token that may come next. @returns whether nothing can follow it. */
+  /** Continues with an allowed token. @returns whether the text is complete: nothing can follow. */
   accept(tokenId: number): boolean;
 }
 
-/** Marks of a vocabulary are a few KiB; a text within strings of bounded length has some of its own after each token. */
-const mostMarks = 256;
+/** Limit of cached marks, a few KiB each. In a string of bounded length, every token leads to a new state. */
+const maxMarks = 256;
 
 /** @throws BitNetError INVALID_ARGUMENT if no text fits, or if the expression is too large. */
 export function createGrammar(expression: Expression): Grammar {
@@ -36,7 +36,7 @@ export function createGrammar(expression: Expression): Grammar {
     throw new BitNetError("INVALID_ARGUMENT", "Cannot keep to the grammar or schema: no text fits it");
   }
   const automaton = createAutomaton(program);
-  /** Which tokens may follow a state, by tokenizer: texts come to the same states again and again. */
+  /** The tokens that may follow a state, by tokenizer. Texts reach the same states again and again. */
   const marks = new WeakMap<Tokenizer, Map<State, Int32Array>>();
 
   function marksAfter(state: State, tokenizer: Tokenizer): Int32Array {
@@ -53,7 +53,7 @@ export function createGrammar(expression: Expression): Grammar {
         );
       }
       if (state.accepting) for (const id of tokenizer.endOfGenerationIds) setBit(bits, id);
-      const oldest = known.size >= mostMarks ? known.keys().next().value : undefined;
+      const oldest = known.size >= maxMarks ? known.keys().next().value : undefined;
       if (oldest !== undefined) known.delete(oldest);
       known.set(state, bits);
     }
@@ -80,7 +80,7 @@ export function createGrammar(expression: Expression): Grammar {
         },
         accept(tokenId): boolean {
           for (const byte of tokenizer.tokenBytes(tokenId)) {
-            // What was not restricted is not kept to.
+            // Only tokens that `restrict` allowed may be accepted.
             const next = automaton.next(state, byte);
             if (next === undefined) throw new RangeError(`token ${tokenId} does not fit`);
             state = next;

@@ -14,8 +14,8 @@ import {
 } from "./expression.js";
 
 /**
- * Between the parts of a value: nothing, a space, or a line with its indentation. JSON allows any amount, and there are
- * models that would not stop.
+ * Whitespace between the parts of a value: none, a space, or a line break with indentation. JSON allows any amount, but
+ * some models would never stop.
  */
 export const space: Expression = asRule(
   choice(empty, text(" "), sequence(text("\n"), repeat(choice(text(" "), text("\t")), 0, 20))),
@@ -23,7 +23,7 @@ export const space: Expression = asRule(
 
 const hex = byteOf([0x30, 0x39], [0x41, 0x46], [0x61, 0x66]);
 const letterD = byteOf([0x44, 0x44], [0x64, 0x64]);
-/** \uXXXX, and two of them for a character past U+FFFF: halves of characters alone are no text. */
+/** \uXXXX, twice for a character past U+FFFF: a lone surrogate is no text. */
 const escapedUnit = sequence(
   text("u"),
   choice(
@@ -40,7 +40,7 @@ const escapedUnit = sequence(
     ),
   ),
 );
-/** What stands in a string as it is. */
+/** Characters that need no escape in a string. */
 const plain: CodePoints = [
   [0x20, 0x21],
   [0x23, 0x5b],
@@ -51,7 +51,7 @@ export const character: Expression = asRule(
   choice(utf8(plain), sequence(text("\\"), choice(...Array.from('"\\/bfnrt', text), escapedUnit))),
 );
 
-/** One character of those in a string, in the spelling that `JSON.stringify` gives it. */
+/** One of these characters in a string, spelled as by `JSON.stringify`. */
 export function characterOf(points: CodePoints): Expression {
   const escaped = intersection(points, [
     [0, 0x1f],
@@ -65,24 +65,24 @@ export function characterOf(points: CodePoints): Expression {
   return choice(utf8(intersection(points, plain)), ...escaped);
 }
 
-/** @param length in characters. */
-export function stringOf(least: number, most: number): Expression {
-  return sequence(text('"'), repeat(character, least, most), text('"'));
+/** A string of `min` to `max` characters. */
+export function stringOf(min: number, max: number): Expression {
+  return sequence(text('"'), repeat(character, min, max), text('"'));
 }
 
 const digit = byteOf([0x30, 0x39]);
-/** As many digits as a double keeps exactly; numbers that become Infinity are no JSON numbers to most validators. */
-export const mostDigits = 15;
-const whole = choice(text("0"), sequence(byteOf([0x31, 0x39]), repeat(digit, 0, mostDigits - 1)));
+/** A double keeps this many digits exactly. Most validators refuse numbers that overflow to Infinity. */
+export const maxDigits = 15;
+const whole = choice(text("0"), sequence(byteOf([0x31, 0x39]), repeat(digit, 0, maxDigits - 1)));
 
 export const integer: Expression = asRule(
-  choice(text("0"), sequence(optional(text("-")), byteOf([0x31, 0x39]), repeat(digit, 0, mostDigits - 1))),
+  choice(text("0"), sequence(optional(text("-")), byteOf([0x31, 0x39]), repeat(digit, 0, maxDigits - 1))),
 );
 export const number: Expression = asRule(
   sequence(
     optional(text("-")),
     whole,
-    optional(sequence(text("."), repeat(digit, 1, mostDigits))),
+    optional(sequence(text("."), repeat(digit, 1, maxDigits))),
     optional(
       sequence(
         byteOf([0x45, 0x45], [0x65, 0x65]),
@@ -96,23 +96,23 @@ export const boolean: Expression = choice(text("true"), text("false"));
 const none: Expression = text("null");
 export { none as null };
 
-/** An array of at least `least` and at most `most` items. */
-export function arrayOf(item: Expression, least: number, most: number): Expression {
+/** An array of `min` to `max` items. */
+export function arrayOf(item: Expression, min: number, max: number): Expression {
   const none = sequence(text("["), space, text("]"));
-  if (most === 0) return least === 0 ? none : choice();
-  const more = repeat(asRule(sequence(text(","), space, item)), Math.max(0, least - 1), most - 1);
+  if (max === 0) return min === 0 ? none : choice();
+  const more = repeat(asRule(sequence(text(","), space, item)), Math.max(0, min - 1), max - 1);
   const some = sequence(text("["), space, item, more, space, text("]"));
-  return least === 0 ? choice(none, some) : some;
+  return min === 0 ? choice(none, some) : some;
 }
 
-/** An object whose members' names may be anything. */
-export function objectOf(value: Expression, least: number, most: number): Expression {
+/** An object with any member names. */
+export function objectOf(value: Expression, min: number, max: number): Expression {
   const member = asRule(sequence(stringOf(0, Infinity), text(":"), space, value));
   const none = sequence(text("{"), space, text("}"));
-  if (most === 0) return least === 0 ? none : choice();
-  const more = repeat(asRule(sequence(text(","), space, member)), Math.max(0, least - 1), most - 1);
+  if (max === 0) return min === 0 ? none : choice();
+  const more = repeat(asRule(sequence(text(","), space, member)), Math.max(0, min - 1), max - 1);
   const some = sequence(text("{"), space, member, more, space, text("}"));
-  return least === 0 ? choice(none, some) : some;
+  return min === 0 ? choice(none, some) : some;
 }
 
 const anyValue = openRule();

@@ -9,18 +9,18 @@ export interface Program {
 
 export type Instruction =
   | { readonly op: "byte"; readonly ranges: readonly ByteRange[]; readonly next: number }
-  /** Goes on at all of them. */
+  /** Continues at all targets. */
   | { readonly op: "fork"; readonly targets: readonly number[] }
-  /** Goes on at `target`, and from its return at `next`. */
+  /** Continues at `target`, and after its return at `next`. */
   | { readonly op: "call"; readonly target: number; readonly next: number }
   | { readonly op: "return" };
 
-/** Many times what schemas come to that people write. */
-const mostInstructions = 1 << 18;
+/** Many times the size of any realistic schema. */
+const maxInstructions = 1 << 18;
 const returns = 0;
 
 /**
- * Compiles an expression, without the parts that no finite text fits: a text can be completed wherever it has come to.
+ * Compiles an expression, without the parts that no finite text fits. So every state can still be completed.
  *
  * @returns undefined if no text fits at all.
  * @throws BitNetError INVALID_ARGUMENT if it is too large.
@@ -36,7 +36,7 @@ export function compileExpression(root: Expression): Program | undefined {
   const queue: Rule[] = [];
 
   function add(instruction: Instruction): number {
-    if (code.length >= mostInstructions) {
+    if (code.length >= maxInstructions) {
       throw new BitNetError("INVALID_ARGUMENT", "Cannot keep to the grammar: it is too large");
     }
     return code.push(instruction) - 1;
@@ -48,26 +48,26 @@ export function compileExpression(root: Expression): Program | undefined {
       queue.push(rule);
     }
     const at = add({ op: "return" });
-    // What would return at once after a call needs no place to return to.
+    // A tail call needs no return address.
     unresolved.push({ at, rule, next: next === returns ? undefined : next });
     return at;
   }
 
-  function emitRepeat(body: Expression, least: number, most: number, next: number): number {
+  function emitRepeat(body: Expression, min: number, max: number, next: number): number {
     if (!fits(body)) return next;
-    const copies = most === Infinity ? least + 1 : most;
+    const copies = max === Infinity ? min + 1 : max;
     const once: Expression = copies > 1 && body.kind !== "rule" ? { kind: "rule", rule: ruleOf(body) } : body;
     let entry = next;
-    if (most === Infinity) {
+    if (max === Infinity) {
       const fork = add({ op: "return" });
       code[fork] = { op: "fork", targets: [emit(once, fork), next] };
       entry = fork;
     } else {
-      for (let count = least; count < most; count += 1) {
+      for (let count = min; count < max; count += 1) {
         entry = add({ op: "fork", targets: [emit(once, entry), next] });
       }
     }
-    for (let count = 0; count < least; count += 1) entry = emit(once, entry);
+    for (let count = 0; count < min; count += 1) entry = emit(once, entry);
     return entry;
   }
 
@@ -80,7 +80,7 @@ export function compileExpression(root: Expression): Program | undefined {
     return rule;
   }
 
-  /** @returns where an expression begins that goes on at `next`. */
+  /** @returns the first instruction of an expression that continues at `next`. */
   function emit(expression: Expression, next: number): number {
     switch (expression.kind) {
       case "byte":
@@ -98,7 +98,7 @@ export function compileExpression(root: Expression): Program | undefined {
           targets: expression.options.filter(fits).map((option) => emit(option, next)),
         });
       case "repeat":
-        return emitRepeat(expression.body, expression.least, expression.most, next);
+        return emitRepeat(expression.body, expression.min, expression.max, next);
       case "rule":
         return emitRule(expression.rule, next);
     }
@@ -113,11 +113,11 @@ export function compileExpression(root: Expression): Program | undefined {
   return { code, start };
 }
 
-/** The rules that some finite text fits. */
+/** The rules that at least one finite text fits. */
 function findFitting(root: Expression): ReadonlySet<Rule> {
   const users = new Map<Rule, Rule[]>();
   const rules = new Set(rulesIn(root));
-  // What is added while it is walked through comes, too.
+  // The loop also visits rules that it adds.
   for (const rule of rules) {
     for (const used of rulesIn(rule.body)) {
       rules.add(used);
@@ -146,15 +146,13 @@ function canFit(expression: Expression, fitting: ReadonlySet<Rule>): boolean {
     case "choice":
       return expression.options.some((option) => canFit(option, fitting));
     case "repeat":
-      return (
-        expression.most >= expression.least && (expression.least === 0 || canFit(expression.body, fitting))
-      );
+      return expression.max >= expression.min && (expression.min === 0 || canFit(expression.body, fitting));
     case "rule":
       return fitting.has(expression.rule);
   }
 }
 
-/** The rules that an expression names, each as often as it does. */
+/** The rules that an expression uses, once for each use. */
 function* rulesIn(expression: Expression): Generator<Rule, void, void> {
   if (expression.kind === "rule") yield expression.rule;
   else if (expression.kind === "sequence") for (const part of expression.parts) yield* rulesIn(part);

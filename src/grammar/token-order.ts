@@ -1,17 +1,17 @@
 import type { Tokenizer } from "../text/tokenizer.js";
 import type { Automaton, State } from "./automaton.js";
 
-/** A vocabulary's tokens in the order of their bytes: tokens that begin alike are neighbours. */
+/** A vocabulary's tokens in the order of their bytes: tokens with a shared prefix are neighbours. */
 export interface TokenOrder {
   readonly ids: Int32Array;
   readonly bytes: readonly Uint8Array[];
-  /** How many bytes each shares with the one before it. */
+  /** Length of the prefix that each token shares with the one before it, in bytes. */
   readonly shared: Uint16Array;
 }
 
 const orders = new WeakMap<Tokenizer, TokenOrder>();
 
-/** Tokens that stand for bytes; those that are marks or end texts are not among them. Made once for a tokenizer. */
+/** The tokens with bytes, without control tokens and ends of generation. Computed once for each tokenizer. */
 export function tokenOrder(tokenizer: Tokenizer): TokenOrder {
   const known = orders.get(tokenizer);
   if (known !== undefined) return known;
@@ -19,7 +19,7 @@ export function tokenOrder(tokenizer: Tokenizer): TokenOrder {
   for (let id = 0; id < tokenizer.vocabSize; id += 1) {
     const bytes = tokenizer.tokenBytes(id);
     if (bytes.length === 0 || tokenizer.endOfGenerationIds.has(id)) continue;
-    // Strings with a letter a byte: engines sort them ten times as fast as arrays by a function.
+    // One letter for each byte: engines sort strings ten times as fast as arrays with a comparison function.
     const letters = String.fromCharCode(...bytes);
     const known = idsOf.get(letters);
     if (known === undefined) idsOf.set(letters, [id]);
@@ -33,19 +33,19 @@ export function tokenOrder(tokenizer: Tokenizer): TokenOrder {
   return order;
 }
 
-/** Sets a bit for every token that may follow a state. @returns how many there are. */
+/** Sets a bit for every token that may follow a state. @returns the number of these tokens. */
 export function markTokens(
   { ids, bytes, shared }: TokenOrder,
   automaton: Automaton,
   state: State,
   bits: Int32Array,
 ): number {
-  /** The states after the bytes of the token before, as far as they fit. */
+  /** The states after the bytes of the previous token, as far as these fit. */
   const path: State[] = [state];
   let count = 0;
   for (let index = 0; index < ids.length; index += 1) {
     const length = shared[index] ?? 0;
-    // Where the one before did not fit by a byte that they share, this one does not either.
+    // The previous token failed at a byte that both share, so this token fails too.
     if (length >= path.length) continue;
     path.length = length + 1;
     const token = bytes[index] ?? noBytes;

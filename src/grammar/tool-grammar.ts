@@ -2,7 +2,7 @@ import { BitNetError } from "../errors.js";
 import type { Tool, ToolSyntax } from "../text/chat-template.js";
 import { choice, type Expression, sequence, text } from "./expression.js";
 import { createGrammar, type Grammar } from "./grammar.js";
-import { jsonSchemaExpression } from "./json-schema.js";
+import { jsonSchemaExpression } from "./json-schema/json-schema.js";
 
 const spellings: Readonly<
   Record<ToolSyntax, { readonly begin: string; readonly given: string; readonly end: string }>
@@ -11,7 +11,7 @@ const spellings: Readonly<
   json: { begin: '{"name": ', given: "parameters", end: "}" },
 };
 
-/** One call of one of several tools, as a model writes it. */
+/** One call of any of the tools, in the model's syntax. */
 export function toolCallGrammar(syntax: ToolSyntax, tools: readonly Tool[]): Grammar {
   const { begin, given, end } = spellings[syntax];
   const calls = tools.map(({ function: { name, parameters } }) =>
@@ -20,7 +20,7 @@ export function toolCallGrammar(syntax: ToolSyntax, tools: readonly Tool[]): Gra
   return createGrammar(sequence(text(begin), choice(...calls), text(end)));
 }
 
-/** Tools are described with schemas of all kinds: where one cannot be kept to, its arguments are at least an object. */
+/** The arguments by the tool's schema. If the schema is unsupported, any object. */
 function argumentsOf(parameters: unknown): Expression {
   const any = { type: "object" };
   try {

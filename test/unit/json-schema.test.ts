@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BitNetError } from "#dist/index.js";
 import { type Automaton, createAutomaton, type State } from "#dist/grammar/automaton.js";
-import { jsonSchemaExpression } from "#dist/grammar/json-schema.js";
+import { jsonSchemaExpression } from "#dist/grammar/json-schema/json-schema.js";
 import { compileExpression } from "#dist/grammar/program.js";
 
 const ajv = new Ajv2020({ strict: false, ownProperties: true });

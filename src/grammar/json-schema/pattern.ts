@@ -1,6 +1,6 @@
-import { type CodePoints, complement, lastCodePoint, union } from "./code-points.js";
-import { choice, type Expression, repeat, sequence } from "./expression.js";
-import { characterOf } from "./json-text.js";
+import { type CodePoints, complement, lastCodePoint, union } from "../code-points.js";
+import { choice, type Expression, repeat, sequence } from "../expression.js";
+import { characterOf } from "../json-text.js";
 
 const all: CodePoints = [[0, lastCodePoint]];
 const digits: CodePoints = [[0x30, 0x39]];
@@ -37,26 +37,17 @@ const classEscapes: Readonly<Record<string, CodePoints>> = {
 };
 const characterEscapes: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, "0": 0 };
 
-const mostRepetitions = 4096;
-const deepest = 100;
+const maxRepetitions = 4096;
+const maxDepth = 100;
 
 /**
- * The inside of a JSON string that a regular expression matches, as JSON Schema's `pattern` means it: somewhere, unless it
- * has anchors at its ends.
+ * The characters of a JSON string that a regular expression matches. As in JSON Schema's `pattern`, it may match anywhere
+ * unless it has anchors at its ends.
  *
- * @throws Error saying what is not supported: looking around, references to groups, word boundaries, `\p`, anchors elsewhere.
+ * @throws Error naming the unsupported part: lookaround, references to groups, word boundaries, `\p`, anchors elsewhere.
  */
 export function patternCharacters(pattern: string): Expression {
-  try {
-    new RegExp(pattern, "u");
-  } catch (error) {
-    throw new Error(
-      `it is no regular expression (${error instanceof Error ? error.message : String(error)})`,
-      {
-        cause: error,
-      },
-    );
-  }
+  checkSyntax(pattern);
   const units = Array.from(pattern);
   let at = 0;
   const any = repeat(characterOf(all), 0, Infinity);
@@ -68,7 +59,7 @@ export function patternCharacters(pattern: string): Expression {
   }
 
   function alternatives(depth: number): Expression {
-    if (depth > deepest) throw new Error("its groups are too deep");
+    if (depth > maxDepth) throw new Error("its groups are too deep");
     const options: Expression[] = [];
     do {
       const parts: Expression[] = [];
@@ -87,10 +78,10 @@ export function patternCharacters(pattern: string): Expression {
 
   function quantified(depth: number): Expression {
     const body = atom(depth);
-    const [least, most] = quantifier() ?? [1, 1];
-    if (least > mostRepetitions) throw new Error(`it repeats something more than ${mostRepetitions} times`);
-    if (least === 1 && most === 1) return body;
-    return repeat(body, least, most === Infinity ? most : Math.max(least, Math.min(most, mostRepetitions)));
+    const [min, max] = quantifier() ?? [1, 1];
+    if (min > maxRepetitions) throw new Error(`it repeats something more than ${maxRepetitions} times`);
+    if (min === 1 && max === 1) return body;
+    return repeat(body, min, max === Infinity ? max : Math.max(min, Math.min(max, maxRepetitions)));
   }
 
   function quantifier(): readonly [number, number] | undefined {
@@ -103,11 +94,11 @@ export function patternCharacters(pattern: string): Expression {
     } else if (unit === "{") {
       const counts = /^\{(\d+)(,?)(\d*)\}/.exec(units.slice(at, at + 40).join(""));
       if (counts === null) throw new Error("it has a brace that is no quantifier");
-      const [whole, least, comma, most] = counts;
+      const [whole, min, comma, max] = counts;
       at += whole.length;
-      range = [Number(least), comma === "" ? Number(least) : most === "" ? Infinity : Number(most)];
+      range = [Number(min), comma === "" ? Number(min) : max === "" ? Infinity : Number(max)];
     }
-    // Reluctant ones match the same texts.
+    // A lazy quantifier matches the same texts.
     if (range !== undefined) take("?");
     return range;
   }
@@ -165,7 +156,7 @@ export function patternCharacters(pattern: string): Expression {
     const unit = units[at] ?? "";
     at += 1;
     if (unit !== "\\") return single(unit.codePointAt(0) ?? 0);
-    // A backspace, in a class.
+    // In a class, \b is a backspace.
     return take("b") ? single(8) : escape();
   }
 
@@ -176,7 +167,11 @@ export function patternCharacters(pattern: string): Expression {
     if (set !== undefined) return set;
     const known = characterEscapes[unit];
     if (known !== undefined) return single(known);
-    if (unit === "c") return single(((units[at++] ?? "").codePointAt(0) ?? 0) % 32);
+    if (unit === "c") {
+      const letter = units[at] ?? "";
+      at += 1;
+      return single((letter.codePointAt(0) ?? 0) % 32);
+    }
     if (unit === "x" || unit === "u") return single(hexEscape(unit));
     if (/[a-zA-Z0-9]/.test(unit)) throw new Error(`it has \\${unit}`);
     return single(unit.codePointAt(0) ?? 0);
@@ -199,6 +194,15 @@ export function patternCharacters(pattern: string): Expression {
   }
 
   return alternatives(0);
+}
+
+function checkSyntax(pattern: string): void {
+  try {
+    new RegExp(pattern, "u");
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`it is no regular expression (${why})`, { cause });
+  }
 }
 
 function single(point: number): CodePoints {

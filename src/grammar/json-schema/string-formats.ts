@@ -4,7 +4,7 @@ const time = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-]([0
 const label = "[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?";
 const byteNumber = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
 
-/** Strings of JSON Schema's formats: as regular expressions, of texts that every validator takes, and not of all that some take. */
+/** JSON Schema's formats as regular expressions. They match only strings that every validator accepts. */
 export const stringFormats: Readonly<Record<string, string>> = {
   date: `^${date}$`,
   time: `^${time}$`,

@@ -1,31 +1,30 @@
-import { byteOf, choice, type Expression, nothing, repeat, sequence, text } from "./expression.js";
-import { mostDigits } from "./json-text.js";
+import { byteOf, choice, type Expression, nothing, repeat, sequence, text } from "../expression.js";
+import { maxDigits } from "../json-text.js";
 
-const largest = 10 ** mostDigits - 1;
+const largest = 10 ** maxDigits - 1;
 
-/** Whole numbers in a range, both ends included; beyond 15 digits there are none. */
-export function integersBetween(least: number, most: number): Expression {
-  return scaledBetween(Math.max(Math.ceil(least), -largest), Math.min(Math.floor(most), largest), 0);
+/** Whole numbers in a range, both ends included, of at most 15 digits. */
+export function integersBetween(min: number, max: number): Expression {
+  return scaledBetween(Math.max(Math.ceil(min), -largest), Math.min(Math.floor(max), largest), 0);
 }
 
-/** Numbers with exactly `decimals` decimals, given as multiples of the last of them. */
-export function scaledBetween(least: number, most: number, decimals: number): Expression {
+/** Numbers with exactly `decimals` decimals. The bounds are in units of the last decimal. */
+export function scaledBetween(min: number, max: number, decimals: number): Expression {
   const options: Expression[] = [];
-  if (most >= 0 && most >= least) options.push(magnitudes(Math.max(0, least), most, decimals));
-  // Zero has no minus here.
-  if (least < 0 && most >= least)
-    options.push(sequence(text("-"), magnitudes(Math.max(1, -most), -least, decimals)));
+  if (max >= 0 && max >= min) options.push(magnitudes(Math.max(0, min), max, decimals));
+  // Zero is never negative.
+  if (min < 0 && max >= min) options.push(sequence(text("-"), magnitudes(Math.max(1, -max), -min, decimals)));
   return options.length === 0 ? nothing : choice(...options);
 }
 
-/** @param least from 0. */
-function magnitudes(least: number, most: number, decimals: number): Expression {
+/** @param min from 0. */
+function magnitudes(min: number, max: number, decimals: number): Expression {
   const shortest = decimals + 1;
   const options: Expression[] = [];
-  for (let length = shortest; length <= String(most).length || length === shortest; length += 1) {
-    // Only a single digit before the point may be a zero.
-    const low = Math.max(least, length === shortest ? 0 : 10 ** (length - 1));
-    const high = Math.min(most, 10 ** length - 1);
+  for (let length = shortest; length <= String(max).length || length === shortest; length += 1) {
+    // A number begins with 0 only if it has one digit before the point.
+    const low = Math.max(min, length === shortest ? 0 : 10 ** (length - 1));
+    const high = Math.min(max, 10 ** length - 1);
     if (low > high) continue;
     const pad = (value: number): string => String(value).padStart(length, "0");
     options.push(alike(pad(low), pad(high), decimals));
@@ -33,7 +32,7 @@ function magnitudes(least: number, most: number, decimals: number): Expression {
   return choice(...options);
 }
 
-/** Digits between two rows of as many digits. @param decimals how many of them come after the point. */
+/** Strings of digits from `low` to `high`, of equal length. @param decimals number of digits after the point. */
 function alike(low: string, high: string, decimals: number): Expression {
   if (low === "") return sequence();
   const point = low.length === decimals ? text(".") : sequence();
@@ -62,7 +61,7 @@ function free(length: number, decimals: number): Expression {
   const before = Math.max(0, length - decimals);
   const after = length - before;
   const any = digits(0, 9);
-  // The point has been written where all that is left comes after it.
+  // If fewer digits remain than decimals, the point is already written.
   const point = after > 0 && after === decimals ? text(".") : sequence();
   return sequence(repeat(any, before, before), point, repeat(any, after, after));
 }
