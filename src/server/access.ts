@@ -1,51 +1,39 @@
 import type { MiddlewareHandler } from "hono";
 import { timingSafeEqual } from "hono/utils/buffer";
-import { failureResponse } from "./failures.js";
+import { Failure } from "./failures.js";
 
-/** Lets requests pass that bring the key. */
+/** Refuses requests without the API key. */
 export function keyCheck(apiKey: string): MiddlewareHandler {
   return async ({ req }, next) => {
     const given = /^Bearer +(\S+)\s*$/i.exec(req.header("Authorization") ?? "")?.[1] ?? "";
-    // It compares digests: how long it takes says nothing of how much is right.
-    if (await timingSafeEqual(given, apiKey)) {
-      await next();
-      return undefined;
+    // It compares SHA-256 digests, so its time does not show how much of the key is right.
+    if (!(await timingSafeEqual(given, apiKey))) {
+      throw new Failure(
+        401,
+        "invalid_api_key",
+        "This server wants its API key as a bearer token, and did not get it",
+      );
     }
-    return failureResponse(
-      {
-        status: 401,
-        message: "This server wants its API key as a bearer token, and did not get it",
-        type: "authentication_error",
-        param: null,
-        code: "invalid_api_key",
-      },
-      req.path,
-    );
+    await next();
   };
 }
 
 /**
- * Refuses pages of other origins. A browser sends simple requests for any page, and without this only hides the answers:
- * whatever is open in a tab could keep the machine busy.
+ * Refuses pages of other origins. Without it, a browser would send simple requests of any page and only hide
+ * the answers: every open tab could keep the machine busy.
  */
 export function originCheck(allowed: readonly string[]): MiddlewareHandler {
   return async ({ req }, next) => {
     const origin = req.header("Origin");
-    const own = origin === undefined || hostOf(origin) === (req.header("Host") ?? new URL(req.url).host);
-    if (own || allowed.includes("*") || allowed.includes(origin)) {
-      await next();
-      return undefined;
+    const isOwn = origin === undefined || hostOf(origin) === (req.header("Host") ?? new URL(req.url).host);
+    if (!isOwn && !allowed.includes("*") && !allowed.includes(origin)) {
+      throw new Failure(
+        403,
+        "origin_not_allowed",
+        `Pages of ${origin} may not use this server: start it with --cors ${origin} to allow it`,
+      );
     }
-    return failureResponse(
-      {
-        status: 403,
-        message: `Pages of ${origin} may not use this server: start it with --cors ${origin} to allow it`,
-        type: "permission_error",
-        param: null,
-        code: "origin_not_allowed",
-      },
-      req.path,
-    );
+    await next();
   };
 }
 

@@ -6,55 +6,64 @@ import { engineOf, type InnerLanguageModel, type LanguageModel } from "../langua
 import type { SchedulerStats } from "../generation/scheduling/scheduler.js";
 import { type ChatTemplate, createChatTemplate } from "../text/chat-template.js";
 import { keyCheck, originCheck } from "./access.js";
-import { describeFailure, failureResponse } from "./failures.js";
-import { addOllama } from "./ollama/routes.js";
-import { addOpenAi } from "./openai/routes.js";
+import { createEmbeddingQueue } from "./embedding-queue.js";
+import { Failure, failureOf } from "./failures.js";
+import { createMetrics } from "./metrics.js";
 import { chatPage, chatPagePolicy } from "./page.js";
-import { createPromptLimit } from "./prompt-limit.js";
-import type { RequestRecord } from "./request-log.js";
+import { failureResponse, protocols } from "./protocols.js";
+import { createRequestLog, type RequestRecord } from "./request-log.js";
+import { createRequestTracker, type TrackerOptions } from "./request-tracker.js";
+import { createPromptLimit } from "./requests/prompt-limit.js";
 import type { Service } from "./service.js";
-import { addTools } from "./tools.js";
-import { createWatch } from "./watch.js";
+import { addTokenRoutes } from "./token-routes.js";
 
 export interface ServerOptions {
-  /** What clients call the model. Default: the model's own name. */
+  /** The model's name for clients. Default: the model's own name. */
   readonly modelName?: string | undefined;
-  /** Most texts that are written at the same time, 1 to 256. Default 4. */
+  /** Maximum number of texts that are written at the same time, 1 to 256. Default: 4. */
   readonly parallel?: number | undefined;
-  /** Most requests that wait for a place, from 0. Default 32. One more is answered with 429. */
+  /**
+   * Maximum number of requests that wait for a slot, from 0. A further request is answered with 429. Default:
+   * 32.
+   */
   readonly queueLimit?: number | undefined;
-  /** Required as `Authorization: Bearer …` by every route but `/health` and the chat page. Default: none. */
+  /**
+   * Every route but `/health` and the chat page requires it as `Authorization: Bearer …`. Default: no key.
+   */
   readonly apiKey?: string | undefined;
   /** Origins whose pages may use the server from a browser; "*" is all. Default: only the server's own. */
   readonly cors?: string | readonly string[] | undefined;
-  /** Largest body of a request, in bytes. Default 4 MiB. */
+  /** Maximum size of a request's body, in bytes. Default: 4 MiB. */
   readonly maxBodyBytes?: number | undefined;
-  /** Longest time for a request, its waiting included, in milliseconds; then it is answered with 504, or its stream ends. Default 600000, ten minutes. */
+  /**
+   * Maximum time of a request, its wait included, in milliseconds. After it, the answer is 504, or the stream
+   * ends with an error. Default: 600000, ten minutes.
+   */
   readonly timeoutMs?: number | undefined;
-  /** Told of every request when it is over, but for those to /health and /metrics. */
+  /** Receives every finished request, except those to `/health` and `/metrics`. */
   readonly onRequest?: ((record: RequestRecord) => void) | undefined;
-  /** Whether `onRequest` is told prompts and texts, too. Default false. */
+  /** Whether `onRequest` also receives prompts and texts. Default: false. */
   readonly logPrompts?: boolean | undefined;
   /**
-   * Told once when a worker of the model has died: every request fails from then on, /health says so, and the model must be
-   * loaded again for a new server.
+   * Receives the error when a worker of the model dies, once. From then on every request fails and `/health`
+   * says so. Load the model again, for a new server.
    */
   readonly onModelFailed?: ((error: unknown) => void) | undefined;
-  /** Told of failures that are the server's and not the client's. */
+  /** Receives failures of the server itself, but not those that a client causes. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-/** A model behind HTTP, to be mounted wherever requests come in. */
+/** A model behind HTTP. `fetch` can be mounted in any server that takes a fetch handler. */
 export interface Server extends AsyncDisposable {
   readonly fetch: (request: Request) => Response | Promise<Response>;
-  /** What the texts of this server come to. */
+  /** Numbers about the texts of this server. */
   readonly stats: SchedulerStats;
-  /** Ends requests under way and frees their memory; the model stays. Idempotent. */
+  /** Ends running requests and frees their memory; the model stays loaded. Idempotent. */
   dispose(): Promise<void>;
 }
 
 /**
- * Serves a model by OpenAI's interface and others (docs/guide/server.md).
+ * Serves a model in the protocols of OpenAI and Ollama (docs/guide/server.md).
  *
  * @example
  * const server = createServer(model, { parallel: 4 });
@@ -62,50 +71,29 @@ export interface Server extends AsyncDisposable {
  * @throws BitNetError INVALID_ARGUMENT, DISPOSED.
  */
 export function createServer(model: LanguageModel, options: ServerOptions = {}): Server {
-  const { maxBodyBytes = 4 << 20, apiKey, onError, parallel = 4, queueLimit = 32 } = options;
+  const { maxBodyBytes = 4 << 20, apiKey, onError } = options;
   checkOptions(options);
-  // Refuses what was not made by loadModel; all that was has a tokenizer.
+  // It throws unless loadModel made the model, so the cast in createService is safe.
   const engine = engineOf(model);
   let modelFailed = false;
   void engine.failure.then((error) => {
     modelFailed = true;
     options.onModelFailed?.(error);
   });
-  const inner = model as InnerLanguageModel;
-  const { timeoutMs = 600_000, onRequest, logPrompts = false } = options;
-  const watch = createWatch({ timeoutMs, onRequest, logPrompts, routes: () => routes });
-  const scheduler = model.createScheduler({ parallel, queueLimit });
-  let template: ChatTemplate | undefined;
-  const service: Service = {
-    model: inner,
-    name: options.modelName ?? (model.info.name === "" ? "bitnet" : model.info.name),
-    startedAt: new Date(),
-    scheduler,
-    watch,
-    checkTexts: createPromptLimit(inner),
-    places: parallel + queueLimit,
-    template: () => (template ??= createChatTemplate(inner.tokenizer)),
-  };
+  const metrics = createMetrics();
+  const service = createService(model as InnerLanguageModel, options, { metrics, routes: () => routes });
+  const { scheduler, tracker } = service;
   const allowed = options.cors === undefined ? [] : [options.cors].flat();
 
   const app = new Hono();
-  app.use(watch.middleware);
+  app.use(tracker.middleware);
   app.onError((error, { req }) => {
-    const failure = describeFailure(error);
+    const failure = failureOf(error);
     if (failure.status >= 500 && failure.code !== "timeout") onError?.(error);
     return failureResponse(failure, req.path);
   });
-  app.notFound(({ req }) =>
-    failureResponse(
-      {
-        status: 404,
-        message: `There is no ${req.method} ${req.path}`,
-        type: "invalid_request_error",
-        param: null,
-        code: "not_found",
-      },
-      req.path,
-    ),
+  app.notFound(({ req: { method, path } }) =>
+    failureResponse(new Failure(404, "not_found", `There is no ${method} ${path}`), path),
   );
   if (allowed.length > 0) app.use(cors({ origin: allowed.includes("*") ? "*" : allowed }));
   app.use(originCheck(allowed));
@@ -113,28 +101,16 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
     modelFailed ? context.json({ status: "failed" }, 503) : context.json({ status: "ok" }),
   );
   app.get("/", (context) => context.html(chatPage, 200, { "Content-Security-Policy": chatPagePolicy }));
-  // Browsers ask for it by themselves.
+  // Browsers request it with every page.
   app.get("/favicon.ico", (context) => context.body(null, 204));
   if (apiKey !== undefined) app.use(keyCheck(apiKey));
-  app.use(
-    bodyLimit({
-      maxSize: maxBodyBytes,
-      onError: ({ req }) =>
-        failureResponse(
-          {
-            status: 413,
-            message: `The request's body is too long: at most ${maxBodyBytes} bytes are taken`,
-            type: "invalid_request_error",
-            param: null,
-            code: "body_too_long",
-          },
-          req.path,
-        ),
-    }),
-  );
-  addOpenAi(app, service);
-  addOllama(app, service);
-  addTools(app, service);
+  app.use(bodyLimit({ maxSize: maxBodyBytes, onError: () => refuseBody(maxBodyBytes) }));
+  for (const addRoute of protocols.flatMap((protocol) => protocol.routes)) addRoute(app, service);
+  addTokenRoutes(app, service);
+  app.get("/metrics", (context) => {
+    context.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    return context.body(metrics.render(scheduler.stats));
+  });
   const routes = new Set(app.routes.map(({ path }) => path));
 
   return {
@@ -147,7 +123,36 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   };
 }
 
-/** What the scheduler does not check. */
+function createService(
+  model: InnerLanguageModel,
+  options: ServerOptions,
+  watched: Pick<TrackerOptions, "metrics" | "routes">,
+): Service {
+  const { parallel = 4, queueLimit = 32, timeoutMs = 600_000, logPrompts = false } = options;
+  const log = createRequestLog(options.onRequest);
+  const tracker = createRequestTracker({ ...watched, timeoutMs, log, logPrompts });
+  const checkPromptSize = createPromptLimit(model);
+  const capacity = parallel + queueLimit;
+  let template: ChatTemplate | undefined;
+  return {
+    model,
+    name: options.modelName ?? (model.info.name === "" ? "bitnet" : model.info.name),
+    startedAt: new Date(),
+    scheduler: model.createScheduler({ parallel, queueLimit }),
+    embed: createEmbeddingQueue({ model, tracker, checkPromptSize, capacity }),
+    tracker,
+    checkPromptSize,
+    capacity,
+    template: () => (template ??= createChatTemplate(model.tokenizer)),
+  };
+}
+
+function refuseBody(maxBytes: number): never {
+  const message = `The request's body is too long: at most ${maxBytes} bytes are taken`;
+  throw new Failure(413, "body_too_long", message);
+}
+
+/** Checks the options that the scheduler does not. */
 function checkOptions({ apiKey, maxBodyBytes = 1, timeoutMs = 1 }: ServerOptions): void {
   if (apiKey === "") {
     throw new BitNetError(
@@ -158,7 +163,7 @@ function checkOptions({ apiKey, maxBodyBytes = 1, timeoutMs = 1 }: ServerOptions
       },
     );
   }
-  // Timers know no more.
+  // setTimeout overflows above 2^31 − 1 ms.
   if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 1 || timeoutMs >= 2 ** 31) {
     throw new BitNetError(
       "INVALID_ARGUMENT",

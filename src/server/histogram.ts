@@ -1,21 +1,21 @@
-/** Labels of a figure, such as { route: "/v1/models" }. */
+/** Labels of a metric, such as { route: "/v1/models" }. */
 export type Labels = Readonly<Record<string, string | number>>;
 
-/** How often something took how long, for Prometheus. */
+/** A histogram of durations, for Prometheus. */
 export interface Histogram {
   observe(seconds: number, labels?: Labels): void;
-  /** Prometheus' text format, with help and type. */
+  /** Writes Prometheus' text format, with help and type. */
   render(): string;
 }
 
 interface Series {
   readonly labels: Labels;
-  /** Observations by the first bound that they do not pass; the last is for those above all. */
+  /** Observations per bucket. The last bucket has no upper bound. */
   readonly counts: number[];
   sum: number;
 }
 
-/** @param bounds upper ends of the buckets, rising, in seconds. */
+/** @param bounds upper bounds of the buckets, in seconds, ascending. */
 export function createHistogram(name: string, help: string, bounds: readonly number[]): Histogram {
   const all = new Map<string, Series>();
   return {

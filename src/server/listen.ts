@@ -4,32 +4,35 @@ import { BitNetError } from "../errors.js";
 import type { Server } from "./create-server.js";
 
 /**
- * How long a connection is kept for a next request. Longer than proxies and clients keep theirs, which is a minute at most: a request
- * sent at the moment at which the server closes is lost.
+ * How long an idle connection stays open for a next request. Proxies and clients close theirs after at most a
+ * minute. The server must be later: it loses a request that is sent while it closes the connection.
  */
 const keepAliveMs = 75_000;
 
 /** A server at an address. */
 export interface Listening {
   readonly url: string;
-  /** Takes no more requests, waits for those under way as long as that, then ends them and the server. */
+  /** Takes no new requests, gives running ones `limitMs` milliseconds, then ends them and the server. */
   close(limitMs: number): Promise<void>;
 }
 
-/** Where to listen, and how. */
+/** Where and how to listen. */
 export interface Address {
   readonly host: string;
   readonly port: number;
-  /** Closes connections on which nothing has moved for so long, such as those of readers that stopped before a last byte. Default 0, never. */
+  /**
+   * Closes connections without traffic after this many milliseconds, such as those of clients that stopped
+   * reading. 0 is never. Default: 0.
+   */
   readonly idleMs?: number;
 }
 
-/** @throws BitNetError INVALID_ARGUMENT if the address is taken or not this machine's. */
+/** @throws BitNetError INVALID_ARGUMENT if the address is taken, or not an address of this machine. */
 export async function listen(
   server: Pick<Server, "fetch" | "dispose">,
   { host, port, idleMs = 0 }: Address,
 ): Promise<Listening> {
-  // Those who mount `fetch` elsewhere do not load it.
+  // Loaded only here: programs that mount `fetch` elsewhere do not need it.
   const { createAdaptorServer } = await import("@hono/node-server");
   const http = createAdaptorServer({ fetch: (request) => server.fetch(request) }) as HttpServer;
   http.keepAliveTimeout = keepAliveMs;
@@ -50,7 +53,7 @@ export async function listen(
 
   async function close(limitMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => http.close(() => resolve()));
-    // Connections that are kept for a next request would keep the server; those in use become such ones.
+    // Idle connections would keep the server open. Connections in use become idle when their request ends.
     const closing = setInterval(() => http.closeIdleConnections(), 50);
     http.closeIdleConnections();
     let timer: NodeJS.Timeout | undefined;

@@ -1,19 +1,16 @@
 import type { Server } from "./create-server.js";
-import { failureResponse } from "./failures.js";
+import { Failure } from "./failures.js";
+import { failureResponse } from "./protocols.js";
 
-/** What answers while the model is being loaded: probes learn that there is someone, and clients that they are early. */
+/**
+ * Answers while the model is being loaded: probes see a live server, and clients learn that they can retry.
+ */
 export const loadingServer: Pick<Server, "fetch" | "dispose"> = {
   fetch(request): Response {
     const { pathname } = new URL(request.url);
     if (pathname === "/health") return Response.json({ status: "loading" }, { status: 503 });
     return failureResponse(
-      {
-        status: 503,
-        message: "The model is still being loaded: try again in a moment",
-        type: "server_error",
-        param: null,
-        code: "loading",
-      },
+      new Failure(503, "loading", "The model is still being loaded: try again in a moment"),
       pathname,
     );
   },

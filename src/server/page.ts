@@ -1,4 +1,4 @@
-/** The chat page: one document that loads nothing else. */
+/** The chat page: one document without further resources. */
 export const chatPage = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -97,7 +97,7 @@ export const chatPage = `<!doctype html>
     log.scrollTop = log.scrollHeight;
     return article;
   }
-  /** Screen readers hear whole sentences, not every token. */
+  /** Gives screen readers whole sentences instead of single tokens. */
   function speaker() {
     let said = 0;
     return (answer, whole) => {
@@ -169,7 +169,7 @@ export const chatPage = `<!doctype html>
         speak(answer, false);
         const seconds = (performance.now() - startedMs) / 1000;
         if (pieces > 0 && status.textContent !== "Writing") tell("Writing");
-        // Not a part of the status: a screen reader would read out every change.
+        // Outside the status element: a screen reader would read every change aloud.
         if (pieces > 4) speed.textContent = (pieces / seconds).toFixed(1) + " tokens/s";
       }
       if (!done) throw new Error("The connection ended before the answer did");
@@ -183,14 +183,14 @@ export const chatPage = `<!doctype html>
       const tokens = usage?.completion_tokens ?? pieces;
       const seconds = (performance.now() - startedMs) / 1000;
       const speed = tokens > 1 && seconds > 0 ? ", " + ((tokens - 1) / seconds).toFixed(1) + " tokens/s" : "";
-      const figures = document.createElement("small");
-      figures.textContent = tokens + (tokens === 1 ? " token" : " tokens") + speed + (ended && !failed ? ", stopped" : "");
-      article.append(figures);
+      const summary = document.createElement("small");
+      summary.textContent = tokens + (tokens === 1 ? " token" : " tokens") + speed + (ended && !failed ? ", stopped" : "");
+      article.append(summary);
       speak(answer, true);
       conversation.push({ role: "assistant", content: answer });
-      tell(failed ? ended : figures.textContent, failed);
+      tell(failed ? ended : summary.textContent, failed);
     } else {
-      // Nothing was said: the question is given back.
+      // There is no answer, so the question goes back into the text field.
       conversation.pop();
       article.remove();
       if (failed && conversation === messages) { asked.remove(); text.value ||= question; }
@@ -205,6 +205,6 @@ export const chatPage = `<!doctype html>
 </html>
 `;
 
-/** What the page may do: run its own script and talk to its own server. */
+/** The page's Content-Security-Policy: it can run its own script and reach its own server. */
 export const chatPagePolicy =
   "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

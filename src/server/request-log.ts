@@ -1,21 +1,52 @@
-/** A request that is over: what it was and what became of it. What it said is left out unless it is asked for. */
+/** A finished request. It contains no prompts or texts unless `logPrompts` asks for them. */
 export interface RequestRecord {
-  /** When it came, ISO 8601. */
+  /** When the request arrived, in ISO 8601. */
   readonly time: string;
   readonly id: string;
   readonly method: string;
   readonly path: string;
-  /** What the client was answered; 499 where it had gone by then. */
+  /** HTTP status of the answer; 499 if the client was gone. */
   readonly status: number;
-  /** How its texts ended, where it had any: all written, left by the client, out of time, or failed. */
+  /**
+   * How the request's work ended: complete, left by the client, over its timeout, or failed. Absent without
+   * work.
+   */
   readonly outcome?: "written" | "left" | "overdue" | "failed";
   readonly durationMs: number;
-  /** Until the first token was there. */
+  /** Time to the first token. */
   readonly firstTokenMs?: number;
   readonly promptTokens?: number;
   readonly generatedTokens?: number;
-  /** The code of a failure. */
+  /** Code of the failure, such as "WORKER_FAILED". */
   readonly error?: string;
   readonly prompts?: readonly string[];
   readonly texts?: readonly string[];
+}
+
+/** The facts that a request collects while it runs. */
+export type RequestFacts = {
+  -readonly [
+    K in keyof Omit<RequestRecord, "time" | "id" | "method" | "path" | "status" | "durationMs">
+  ]: RequestRecord[K];
+};
+
+/** Probes arrive every few seconds and would fill the log. */
+const unlogged = new Set(["/health", "/metrics"]);
+
+/** Writes the record of a finished request. */
+export type RequestLog = (
+  request: Pick<RequestRecord, "method" | "path" | "status"> & RequestFacts,
+  durationMs: number,
+) => void;
+
+export function createRequestLog(onRequest: ((record: RequestRecord) => void) | undefined): RequestLog {
+  return (request, durationMs) => {
+    if (unlogged.has(request.path)) return;
+    onRequest?.({
+      time: new Date(Date.now() - durationMs).toISOString(),
+      id: crypto.randomUUID(),
+      ...request,
+      durationMs: Math.round(durationMs),
+    });
+  };
 }

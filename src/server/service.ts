@@ -1,22 +1,25 @@
 import type { Scheduler } from "../generation/scheduling/scheduler.js";
 import type { InnerLanguageModel } from "../language-model.js";
 import type { ChatTemplate } from "../text/chat-template.js";
-import type { Watch } from "./watch.js";
+import type { EmbedTexts } from "./embedding-queue.js";
+import type { RequestTracker } from "./request-tracker.js";
 
-/** What every route works with. */
+/** The means of every route. */
 export interface Service {
   readonly model: InnerLanguageModel;
-  /** What clients call the model. */
+  /** The model's name for clients. */
   readonly name: string;
   readonly startedAt: Date;
-  /** All texts are written by this one, so that they share passes over the weights. */
+  /** Writes all texts, so that they share passes over the weights. */
   readonly scheduler: Scheduler;
+  /** Embeds a request's texts. */
+  readonly embed: EmbedTexts;
   /** Counts, times and limits requests. */
-  readonly watch: Watch;
-  /** Refuses a request's texts if they cannot fit the context. @throws BitNetError CONTEXT_FULL. */
-  readonly checkTexts: (texts: readonly string[]) => void;
-  /** Requests that can be there at the same time, being written or waiting. */
-  readonly places: number;
-  /** @throws BitNetError MODEL_INVALID if the model's chat template cannot be read. */
+  readonly tracker: RequestTracker;
+  /** Checks that a request's texts can fit the context. @throws BitNetError CONTEXT_FULL. */
+  readonly checkPromptSize: (texts: readonly string[]) => void;
+  /** Maximum number of texts, running and waiting. */
+  readonly capacity: number;
+  /** The model's chat template. @throws BitNetError MODEL_INVALID if it cannot be parsed. */
   readonly template: () => ChatTemplate;
 }

@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LanguageModel, loadModel } from "#dist/index.js";
-import { eventStream } from "#dist/server/openai/events.js";
+import { eventStream } from "#dist/server/openai/event-stream.js";
 import { openServer, type OpenServer, until } from "./open-server.js";
 
 let model: LanguageModel;
@@ -35,7 +35,7 @@ describe("logprobs", () => {
     expect(content.map(({ token }) => token).join("")).toBe(choices[0]?.message.content);
     for (const { token, logprob, bytes, top_logprobs: top } of content) {
       expect(Buffer.from(bytes ?? []).toString()).toBe(token);
-      // Greedy decoding takes the likeliest.
+      // Greedy decoding takes the likeliest token.
       expect(top.map((each) => each.logprob)).toEqual(top.map((each) => each.logprob).sort((a, b) => b - a));
       expect(top).toHaveLength(3);
       expect(top[0]).toMatchObject({ token, logprob });
@@ -134,7 +134,7 @@ describe("a stream", () => {
     expect(waiting.status).toBe(200);
     const ollama = await server.post("/api/generate", { prompt: "A", options: { num_predict: 1 } });
     expect(ollama.status).toBe(200);
-    // Both are there before they have been given a place, unless the first was very quick.
+    // Both responses began while the first text had the only slot, unless it was very quick.
     const { requests, queued } = server.server.stats;
     expect(requests + queued).toBeGreaterThan(queued);
     await Promise.all([busy.text(), waiting.text(), ollama.text()]);
@@ -147,9 +147,7 @@ describe("a stream", () => {
       await new Promise((resolve) => setTimeout(resolve, 80));
       yield { b: 2 };
     }
-    const never = new AbortController().signal;
-    const none = (): void => undefined;
-    const work = { signal: never, overdue: never, begun: none, wrote: none, end: none, leave: none };
+    const work = { timedOut: new AbortController().signal, leave: (): void => undefined };
     const text = await eventStream(objects(), work, 10).text();
     expect(text.replaceAll(": waiting\n\n", "")).toBe('data: {"a":1}\n\ndata: {"b":2}\n\ndata: [DONE]\n\n');
     expect(text).toContain(": waiting\n\n");

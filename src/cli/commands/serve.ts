@@ -66,13 +66,13 @@ export const serve: CliCommand = {
 async function serveModel(path: string | undefined, flags: ServeFlags, terminal: Terminal): Promise<void> {
   const { signal } = terminal;
   // Other commands do not pay for loading it.
-  const [{ createServer }, { listen }, { createRecoveringServer }] = await Promise.all([
+  const [{ createServer }, { listen }, { createSelfHealingServer }] = await Promise.all([
     import("../../server/create-server.js"),
     import("../../server/listen.js"),
-    import("../../server/recovering.js"),
+    import("../../server/self-healing.js"),
   ]);
   const loadOptions = readFlags(flags, [...loadFlags, ...expertFlags]);
-  const server = createRecoveringServer({
+  const server = createSelfHealingServer({
     load: async () => (await openModel(path, loadOptions, terminal)).model,
     serve: (model, onModelFailed) =>
       createServer(model, { ...serverOptions(flags, terminal), onModelFailed }),

@@ -1,179 +1,176 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import type { GeneratedPiece, Usage } from "../../generation/generated-piece.js";
-import type { Grammar } from "../../grammar/grammar.js";
-import type { ToolCall } from "../../text/chat-template.js";
-import { checkBody, optional } from "../body.js";
+import type { GeneratedPiece } from "../../generation/generated-piece.js";
+import type { InnerGenerateOptions } from "../../generation/resolve-options.js";
+import type { Tokenizer } from "../../text/tokenizer.js";
+import { type IndexedPiece, startJobs } from "../jobs.js";
+import { optional, type RequestPart, requestPart } from "../requests/body.js";
+import { createTextParser, type ToolCallParser } from "../requests/tool-call-parser.js";
 import type { Service } from "../service.js";
-import { startTexts, type TextJob } from "../texts.js";
-import { createPlainReader, type ToolReader } from "../tool-reader.js";
-import { eventStream } from "./events.js";
-import { type LogprobShape, textPieces } from "./logprobs.js";
-import { readSampling, severalTimes } from "./sampling.js";
+import { type Choice, createChoice, type NumberedCall, type OpenAiFinishReason } from "./choice.js";
+import { eventStream } from "./event-stream.js";
+import { type DescribeLogprobs, textPieces } from "./logprobs.js";
+import { severalTimes } from "./sampling.js";
 import { sumUsage } from "./usage.js";
 
-export type OpenAiFinishReason = "stop" | "length" | "tool_calls";
-
-/** A call and its number among the calls of an answer. */
-export interface NumberedCall extends ToolCall {
-  readonly index: number;
-  readonly id: string;
-}
-
-/** In what chat completions and completions differ. */
+/** The differences between answers of chat completions and of completions. */
 export interface AnswerShape {
   readonly idPrefix: string;
   readonly object: string;
   readonly chunkObject: string;
-  /** A choice of a whole answer, but for its index. */
+  /** A choice of a whole answer, without its index. */
   readonly choice: (text: string, finishReason: OpenAiFinishReason, calls: readonly NumberedCall[]) => object;
-  /** A choice of a chunk, but for its index: with text and calls, or at the end with its reason. */
+  /** A choice of a chunk, without its index. A chunk has text and calls, or a finish reason. */
   readonly chunkChoice: (
     text: string,
     finishReason: OpenAiFinishReason | null,
     calls: readonly NumberedCall[],
   ) => object;
-  /** What comes before a choice's first text. */
+  /** The choice of a chunk that comes before any text. */
   readonly firstChoice?: object;
-  readonly logprobs: LogprobShape;
+  readonly describeLogprobs: DescribeLogprobs;
 }
 
-/** What is to be answered. */
+/** The content of an answer. */
 export interface Question {
   readonly prompts: readonly (readonly number[])[];
-  readonly grammar?: Grammar | undefined;
-  readonly openReader?: (() => ToolReader) | undefined;
+  readonly options: InnerGenerateOptions;
+  /** Default: the answer contains no calls. */
+  readonly createParser?: (() => ToolCallParser) | undefined;
+  readonly delivery: Delivery;
+  readonly shape: AnswerShape;
 }
 
-const schema = z.object({
-  n: optional(z.int().min(1).max(16)),
-  stream: optional(z.boolean()),
-  stream_options: optional(z.object({ include_usage: optional(z.boolean()) })),
-});
+/** The number of texts and how they are sent. */
+export interface Delivery {
+  readonly textsPerPrompt: number;
+  readonly stream: boolean;
+  /** Whether a stream ends with the numbers of tokens. */
+  readonly withUsage: boolean;
+}
 
-/** Writes what a request asks for, as a whole or as a stream. */
+export const deliveryPart: RequestPart<Delivery> = requestPart(
+  {
+    n: optional(z.int().min(1).max(16)),
+    stream: optional(z.boolean()),
+    stream_options: optional(z.object({ include_usage: optional(z.boolean()) })),
+  },
+  ({ n = 1, stream = false, stream_options: options }) => ({
+    textsPerPrompt: n,
+    stream,
+    withUsage: options?.include_usage === true,
+  }),
+);
+
+/** An answer being written. */
+interface Answer {
+  /** The fields of the whole answer and of each chunk. */
+  readonly head: { readonly id: string; readonly created: number; readonly model: string };
+  readonly pieces: AsyncIterable<IndexedPiece>;
+  readonly choices: readonly Choice[];
+  readonly textsPerPrompt: number;
+  readonly shape: AnswerShape;
+  /** Undefined if the request does not ask for log-probabilities. */
+  readonly logprobTokenizer: Tokenizer | undefined;
+}
+
+/** Writes the texts of a request, as a whole or as a stream of chunks. */
 export async function answer(
   service: Service,
   context: Context,
-  body: unknown,
-  { prompts, grammar, openReader = createPlainReader }: Question,
-  shape: AnswerShape,
+  { prompts, options, createParser = createTextParser, delivery, shape }: Question,
 ): Promise<Response> {
-  const { n = 1, stream = false, stream_options: streamOptions } = checkBody(schema, body);
-  const wanted = shape.logprobs.read(body);
-  const options = { ...readSampling(body), ...wanted, grammar };
-  const jobs: TextJob[] = prompts.flatMap((prompt) =>
-    severalTimes(options, n).map((each) => ({ prompt, options: each })),
+  const { textsPerPrompt, stream, withUsage } = delivery;
+  const jobs = prompts.flatMap((prompt) =>
+    severalTimes(options, textsPerPrompt).map((each) => ({ prompt, options: each })),
   );
-  const { pieces, work } = await startTexts(service, context, jobs, { stream });
-  const head = {
-    id: `${shape.idPrefix}-${crypto.randomUUID().replaceAll("-", "")}`,
-    created: Math.floor(Date.now() / 1000),
-    model: service.name,
+  const { pieces, work } = await startJobs(service, context, jobs, { stream });
+  const written: Answer = {
+    head: {
+      id: `${shape.idPrefix}-${crypto.randomUUID().replaceAll("-", "")}`,
+      created: Math.floor(Date.now() / 1000),
+      model: service.name,
+    },
+    pieces,
+    choices: jobs.map(() => createChoice(createParser())),
+    textsPerPrompt,
+    shape,
+    logprobTokenizer: options.logprobs === true ? service.model.tokenizer : undefined,
   };
-  const { tokenizer } = service.model;
-  const choices = jobs.map(() => createChoice(openReader()));
-
-  if (!stream) {
-    const texts = choices.map(() => ({
-      text: "",
-      calls: [] as NumberedCall[],
-      pieces: [] as GeneratedPiece[],
-    }));
-    for await (const { index, piece } of pieces) {
-      const [choice, whole] = [choices[index], texts[index]];
-      if (choice === undefined || whole === undefined) continue;
-      const { text, calls } = choice.read(piece);
-      whole.text += text;
-      whole.calls.push(...calls);
-      if (wanted.logprobs === true) whole.pieces.push(piece);
-    }
-    return Response.json({
-      ...head,
-      object: shape.object,
-      choices: texts.map((whole, index) => ({
-        index,
-        ...shape.choice(whole.text, choices[index]?.finishReason ?? "stop", whole.calls),
-        logprobs:
-          wanted.logprobs === true
-            ? shape.logprobs.describe(tokenizer, textPieces(tokenizer, whole.pieces), 0)
-            : null,
-      })),
-      usage: sumUsage(
-        choices.map(({ usage }) => usage),
-        n,
-      ),
-    });
-  }
-
-  const withUsage = streamOptions?.include_usage === true;
-  async function* chunks(): AsyncGenerator<object, void, void> {
-    const chunk = (index: number, choice: object, logprobs: object | null = null): object => ({
-      ...head,
-      object: shape.chunkObject,
-      choices: [{ index, ...choice, logprobs }],
-      // All others have null where the last has it.
-      ...(withUsage ? { usage: null } : {}),
-    });
-    if (shape.firstChoice !== undefined) {
-      for (const index of jobs.keys()) yield chunk(index, shape.firstChoice);
-    }
-    const written = choices.map(() => 0);
-    for await (const { index, piece } of pieces) {
-      const choice = choices[index];
-      if (choice === undefined) continue;
-      const { text, calls } = choice.read(piece);
-      const tokens = wanted.logprobs === true ? textPieces(tokenizer, [piece]) : [];
-      const logprobs =
-        tokens.length > 0 ? shape.logprobs.describe(tokenizer, tokens, written[index] ?? 0) : null;
-      written[index] = (written[index] ?? 0) + text.length;
-      if (text !== "" || calls.length > 0 || logprobs !== null)
-        yield chunk(index, shape.chunkChoice(text, null, calls), logprobs);
-      if (choice.finishReason !== undefined)
-        yield chunk(index, shape.chunkChoice("", choice.finishReason, []));
-    }
-    if (withUsage) {
-      const usage = sumUsage(
-        choices.map((choice) => choice.usage),
-        n,
-      );
-      yield { ...head, object: shape.chunkObject, choices: [], usage };
-    }
-  }
-  return eventStream(chunks(), work);
+  if (!stream) return Response.json(await collect(written));
+  return eventStream(chunks(written, { withUsage }), work);
 }
 
-interface Choice {
-  /** What a piece adds to it. */
-  read(piece: GeneratedPiece): { readonly text: string; readonly calls: readonly NumberedCall[] };
-  /** Undefined until it has ended. */
-  readonly finishReason: OpenAiFinishReason | undefined;
-  readonly usage: Usage;
-}
-
-function createChoice(reader: ToolReader): Choice {
-  let finishReason: OpenAiFinishReason | undefined;
-  let usage: Usage = { promptTokens: 0, generatedTokens: 0 };
-  let called = 0;
+/** The whole answer, when all pieces are there. */
+async function collect(answer: Answer): Promise<object> {
+  const { head, pieces, choices, textsPerPrompt, shape, logprobTokenizer: tokenizer } = answer;
+  const texts = choices.map(() => ({
+    text: "",
+    calls: [] as NumberedCall[],
+    pieces: [] as GeneratedPiece[],
+  }));
+  for await (const { index, piece } of pieces) {
+    const [choice, whole] = [choices[index], texts[index]];
+    if (choice === undefined || whole === undefined) continue;
+    const { text, calls } = choice.push(piece);
+    whole.text += text;
+    whole.calls.push(...calls);
+    if (tokenizer !== undefined) whole.pieces.push(piece);
+  }
   return {
-    read(piece): { readonly text: string; readonly calls: readonly NumberedCall[] } {
-      const readings = [reader.push(piece.text)];
-      const ended = piece.finishReason !== undefined && piece.finishReason !== "abort";
-      if (ended) readings.push(reader.end());
-      const calls = readings
-        .flatMap((reading) => reading.calls)
-        .map((call) => ({ ...call, index: called++, id: `call_${crypto.randomUUID().replaceAll("-", "")}` }));
-      if (piece.usage !== undefined) ({ usage } = piece);
-      if (ended) {
-        finishReason = called > 0 ? "tool_calls" : piece.finishReason === "length" ? "length" : "stop";
-      }
-      return { text: readings.map(({ text }) => text).join(""), calls };
-    },
-    get finishReason() {
-      return finishReason;
-    },
-    get usage() {
-      return usage;
-    },
+    ...head,
+    object: shape.object,
+    choices: texts.map((whole, index) => ({
+      index,
+      ...shape.choice(whole.text, choices[index]?.finishReason ?? "stop", whole.calls),
+      logprobs:
+        tokenizer === undefined
+          ? null
+          : shape.describeLogprobs(tokenizer, textPieces(tokenizer, whole.pieces), 0),
+    })),
+    usage: usageOf(choices, textsPerPrompt),
   };
+}
+
+/** The answer as OpenAI's chunks, one or two per piece. */
+async function* chunks(
+  { head, pieces, choices, textsPerPrompt, shape, logprobTokenizer: tokenizer }: Answer,
+  { withUsage }: { readonly withUsage: boolean },
+): AsyncGenerator<object, void, void> {
+  const chunk = (index: number, choice: object, logprobs: object | null = null): object => ({
+    ...head,
+    object: shape.chunkObject,
+    choices: [{ index, ...choice, logprobs }],
+    // OpenAI sends `usage: null` in every chunk but the last.
+    ...(withUsage ? { usage: null } : {}),
+  });
+  if (shape.firstChoice !== undefined) {
+    for (const index of choices.keys()) yield chunk(index, shape.firstChoice);
+  }
+  /** Characters so far, by choice. */
+  const lengths = choices.map(() => 0);
+  for await (const { index, piece } of pieces) {
+    const choice = choices[index];
+    if (choice === undefined) continue;
+    const { text, calls } = choice.push(piece);
+    const begin = lengths[index] ?? 0;
+    const tokens = tokenizer === undefined ? [] : textPieces(tokenizer, [piece]);
+    const logprobs =
+      tokenizer === undefined || tokens.length === 0
+        ? null
+        : shape.describeLogprobs(tokenizer, tokens, begin);
+    lengths[index] = begin + text.length;
+    if (text !== "" || calls.length > 0 || logprobs !== null)
+      yield chunk(index, shape.chunkChoice(text, null, calls), logprobs);
+    if (choice.finishReason !== undefined) yield chunk(index, shape.chunkChoice("", choice.finishReason, []));
+  }
+  if (!withUsage) return;
+  yield { ...head, object: shape.chunkObject, choices: [], usage: usageOf(choices, textsPerPrompt) };
+}
+
+function usageOf(choices: readonly Choice[], textsPerPrompt: number): object {
+  return sumUsage(
+    choices.map(({ usage }) => usage),
+    textsPerPrompt,
+  );
 }

@@ -1,16 +1,14 @@
-import { z } from "zod";
-import { randomSeed } from "../../generation/sampling/random.js";
 import type { InnerGenerateOptions } from "../../generation/resolve-options.js";
+import { randomSeed } from "../../generation/sampling/random.js";
 import type { GenerateOptions } from "../../options/generate-options.js";
-import { checkBody } from "../body.js";
-import { optionFields } from "../option-fields.js";
+import { type RequestPart, requestPart } from "../requests/body.js";
+import { optionFields } from "../requests/option-fields.js";
 
 const fields = optionFields(({ openai }) => openai);
-const schema = z.object(fields.shape);
 
-/** The options of a request on OpenAI's routes. Absent fields have the library's defaults. */
-export function readSampling(body: unknown): GenerateOptions {
-  const options = fields.read(checkBody(schema, body));
+/** The sampling options of a request. Absent fields have the library's defaults. */
+export const samplingPart: RequestPart<GenerateOptions> = requestPart(fields.shape, (body) => {
+  const options = fields.read(body);
   const { seed, logitBias } = options;
   return {
     ...options,
@@ -18,7 +16,7 @@ export function readSampling(body: unknown): GenerateOptions {
     seed: seed === undefined ? undefined : seedPlus(seed, 0),
     logitBias: logitBias === undefined ? undefined : forbidding(logitBias),
   };
-}
+});
 
 /** OpenAI writes −100 to forbid a token. */
 function forbidding(biases: NonNullable<GenerateOptions["logitBias"]>): ReadonlyMap<number, number> {
@@ -41,7 +39,7 @@ export function severalTimes(options: InnerGenerateOptions, count: number): Inne
 
 /** The sum of a seed and a count, modulo 2^53. */
 function seedPlus(seed: number, count: number): number {
-  const max = Number.MAX_SAFE_INTEGER;
-  if (seed < 0) return seedPlus(max + seed + 1, count);
-  return seed <= max - count ? seed + count : seed - (max - count) - 1;
+  const most = Number.MAX_SAFE_INTEGER;
+  if (seed < 0) return seedPlus(most + seed + 1, count);
+  return seed <= most - count ? seed + count : seed - (most - count) - 1;
 }

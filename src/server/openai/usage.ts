@@ -6,7 +6,7 @@ export interface OpenAiUsage {
   readonly total_tokens: number;
 }
 
-/** @param textsPerPrompt how many texts go on from each prompt, which is counted once. */
+/** @param textsPerPrompt number of texts per prompt (`n`). A prompt is counted once. */
 export function sumUsage(usages: readonly Usage[], textsPerPrompt: number): OpenAiUsage {
   const prompt = usages
     .filter((_, index) => index % textsPerPrompt === 0)

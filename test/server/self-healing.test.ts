@@ -2,17 +2,17 @@ import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createServer, loadModel } from "#dist/index.js";
 import { listen, type Listening } from "#dist/server/listen.js";
-import { createRecoveringServer, type RecoveringServer } from "#dist/server/recovering.js";
+import { createSelfHealingServer, type SelfHealingServer } from "#dist/server/self-healing.js";
 import { until } from "./open-server.js";
 
-/** Threads that have been told something: those of models. */
+/** Threads that received a message: the workers of models. */
 const workers = new Set<Worker>();
 const post = Worker.prototype.postMessage;
-let server: RecoveringServer;
+let server: SelfHealingServer;
 let listening: Listening;
 let failures: unknown[];
 let loads: number;
-/** How often loading fails from now on. */
+/** Number of loads that fail from now on. */
 let refusals: number;
 
 beforeEach(async () => {
@@ -22,7 +22,7 @@ beforeEach(async () => {
     post.apply(this, message);
   };
   [failures, loads, refusals] = [[], 0, 0];
-  server = createRecoveringServer({
+  server = createSelfHealingServer({
     load: () => {
       loads += 1;
       if (refusals > 0) {

@@ -4,10 +4,10 @@ import type { InnerGenerateOptions } from "../generation/resolve-options.js";
 import type { GenerateOptions } from "../options/generate-options.js";
 import { badRequest } from "./failures.js";
 import type { Service } from "./service.js";
-import type { Work } from "./watch.js";
+import type { Work } from "./request-tracker.js";
 
-/** A text to be written. */
-export interface TextJob {
+/** A text to write. */
+export interface Job {
   readonly prompt: readonly number[];
   readonly options: InnerGenerateOptions;
 }
@@ -18,34 +18,36 @@ export interface IndexedPiece {
   readonly piece: GeneratedPiece;
 }
 
-/** Texts on their way. */
-export interface StartedTexts {
-  /** Pieces of all of them, as they come. */
+/** Texts being written. */
+export interface StartedJobs {
+  /** Pieces of all texts, in the order in which they are written. */
   readonly pieces: AsyncGenerator<IndexedPiece, void, void>;
   /** The request's work, which ends with the last piece. */
   readonly work: Work;
 }
 
 /**
- * Has texts written, all of them or none, and waits for the first piece: until then a failure has a status of its own. Those
- * that are streamed only wait until the queue has taken them: clients want to know that they are heard. A client that goes
- * away stops its texts.
+ * Starts a request's texts, all or none. A client that leaves stops its texts.
+ *
+ * It waits for the first piece, so that a failure before it still has an HTTP status of its own. With
+ * `stream` it waits only until the queue has accepted the texts, so that a client in the queue already gets
+ * the response's head.
  */
-export async function startTexts(
-  { scheduler, model, places, watch }: Service,
+export async function startJobs(
+  { scheduler, model, capacity, tracker }: Service,
   context: Context,
-  jobs: readonly TextJob[],
+  jobs: readonly Job[],
   { stream }: { readonly stream: boolean },
-): Promise<StartedTexts> {
-  if (jobs.length > places) {
+): Promise<StartedJobs> {
+  if (jobs.length > capacity) {
     throw badRequest(
       "n",
-      `The request asks for ${jobs.length} texts at once, and this server takes ${places}`,
+      `The request asks for ${jobs.length} texts at once, and this server takes ${capacity}`,
     );
   }
-  const work = watch.begin(context);
+  const work = tracker.begin(context);
   const { signal } = work;
-  work.begun(
+  work.started(
     jobs.reduce((sum, { prompt }) => sum + prompt.length, 0),
     () => jobs.map(({ prompt }) => model.detokenize(prompt)),
   );
@@ -56,7 +58,7 @@ export async function startTexts(
   );
   const ask = (index: number, reader: AsyncGenerator<GeneratedPiece, void, void>): void => {
     const next = reader.next().then((result) => ({ index, result }));
-    // It is looked at later, and only one failure is reported.
+    // pieces() reports the first failure. The others must not count as unhandled.
     next.catch(() => undefined);
     waiting.delete(index);
     waiting.set(index, next);
@@ -86,7 +88,7 @@ export async function startTexts(
 
   try {
     const first: Promise<unknown>[] = [...waiting.values()];
-    // Requests that the queue does not take are refused in this same moment.
+    // A full queue rejects at once, so the next task of the event loop is late enough.
     if (stream) first.push(new Promise((resolve) => setTimeout(resolve)));
     await Promise.race(first);
   } catch (error) {
@@ -96,7 +98,7 @@ export async function startTexts(
   return { pieces: pieces(), work };
 }
 
-/** A text that fills the context is one that reached its length. */
+/** Limits `maxTokens` to the context, so that a text that fills it ends with "length". */
 function fitting(
   prompt: readonly number[],
   { maxTokens = Infinity }: GenerateOptions,

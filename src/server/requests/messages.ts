@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ToolCall, ToolMessage } from "../../text/chat-template.js";
-import { checkBody, optional } from "../body.js";
 import { badRequest } from "../failures.js";
+import { optional, type RequestPart, requestPart } from "./body.js";
 
 const part = z.object({
   type: z.literal("text", { error: 'expected "text": this server takes no other kind of content' }),
@@ -11,40 +11,48 @@ const call = z.object({
   id: optional(z.string()),
   function: z.object({
     name: z.string(),
-    // A text with OpenAI, an object with Ollama.
+    // OpenAI sends JSON text, Ollama an object.
     arguments: optional(z.union([z.string(), z.record(z.string(), z.unknown())])),
   }),
 });
-const schema = z.object({
-  messages: z
-    .array(
-      z.object({
-        role: z.enum(["system", "developer", "user", "assistant", "tool"]),
-        // Not a union: its message would not say which part is wrong.
-        content: z.preprocess(
-          (content) => (typeof content === "string" ? [{ type: "text", text: content }] : content),
-          z.array(part).nullish(),
-        ),
-        tool_calls: optional(z.array(call)),
-        tool_call_id: optional(z.string()),
-        // Ollama's name of it.
-        tool_name: optional(z.string()),
-        name: optional(z.string()),
-      }),
-    )
-    .min(1),
-});
 
-/** The conversation of a request. */
-export function readMessages(body: unknown): ToolMessage[] {
-  return checkBody(schema, body).messages.map((message, index) => {
+/** Messages in the common form of OpenAI and Ollama. */
+const list = z.array(
+  z.object({
+    role: z.enum(["system", "developer", "user", "assistant", "tool"]),
+    // A union of text and parts could not say which part is wrong.
+    content: z.preprocess(
+      (content) => (typeof content === "string" ? [{ type: "text", text: content }] : content),
+      z.array(part).nullish(),
+    ),
+    tool_calls: optional(z.array(call)),
+    tool_call_id: optional(z.string()),
+    // Ollama's name for `name`.
+    tool_name: optional(z.string()),
+    name: optional(z.string()),
+  }),
+);
+
+/** A conversation of at least one message. */
+export const messagesPart: RequestPart<ToolMessage[]> = requestPart(
+  { messages: list.min(1) },
+  ({ messages }) => readMessages(messages),
+);
+/** A conversation that may be empty or absent. */
+export const optionalMessagesPart: RequestPart<ToolMessage[]> = requestPart(
+  { messages: list.optional() },
+  ({ messages = [] }) => readMessages(messages),
+);
+
+function readMessages(messages: z.infer<typeof list>): ToolMessage[] {
+  return messages.map((message, index) => {
     const { role, content, tool_calls: calls } = message;
     if (!content && (calls ?? []).length === 0) {
       const param = `messages.${index}.content`;
       throw badRequest(param, `Invalid ${param}: expected a string, or an array of parts`);
     }
     return {
-      // What was "system" is "developer" for OpenAI's newer models.
+      // OpenAI's newer models call the system role "developer".
       role: role === "developer" ? "system" : role,
       content: (content ?? []).map(({ text }) => text).join(""),
       ...(calls !== undefined && {

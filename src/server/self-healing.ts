@@ -2,32 +2,34 @@ import type { LanguageModel } from "../language-model.js";
 import type { Server } from "./create-server.js";
 import { loadingServer } from "./loading.js";
 
-/** A server that loads its model, and again when a worker of the model has died. */
-export interface RecoveringServer extends Pick<Server, "fetch" | "dispose"> {
-  /** Loads the model for the first time. To be called once. */
+/** A server that loads its model, and loads it again when a worker of the model dies. */
+export interface SelfHealingServer extends Pick<Server, "fetch" | "dispose"> {
+  /** Loads the model for the first time. Call it once. */
   start(): Promise<void>;
 }
 
-export interface RecoveryParts {
+export interface SelfHealingOptions {
   readonly load: () => Promise<LanguageModel>;
-  /** Serves a model; to be told when the model has failed for good. */
+  /** Serves a model. It calls `onModelFailed` when the model has failed for good. */
   readonly serve: (model: LanguageModel, onModelFailed: (error: unknown) => void) => Server;
-  /** Told why the model is loaded again, or could not be. */
+  /** Receives the reason for each reload, and for each failed one. */
   readonly onFailure: (error: unknown) => void;
-  /** How long to wait after the first time that loading fails; twice as long each time after. Default 1000. */
+  /**
+   * Wait after the first failed reload, in milliseconds. It doubles after each further one. Default: 1000.
+   */
   readonly retryMs?: number;
 }
 
-const longestRetryMs = 60_000;
+const maxRetryMs = 60_000;
 
-/** Whoever asks while there is no model is told that it is being loaded. */
-export function createRecoveringServer(parts: RecoveryParts): RecoveringServer {
-  const { load, serve, onFailure, retryMs = 1000 } = parts;
+/** While there is no model, requests are answered with 503 and the code "loading". */
+export function createSelfHealingServer(options: SelfHealingOptions): SelfHealingServer {
+  const { load, serve, onFailure, retryMs = 1000 } = options;
   let serving: Pick<Server, "fetch" | "dispose"> = loadingServer;
   let model: LanguageModel | undefined;
   let disposed = false;
   let endWait: (() => void) | undefined;
-  let recovery: Promise<void> | undefined;
+  let healing: Promise<void> | undefined;
 
   async function start(): Promise<void> {
     const loaded = await load();
@@ -37,20 +39,20 @@ export function createRecoveringServer(parts: RecoveryParts): RecoveringServer {
     }
     model = loaded;
     serving = serve(loaded, (error) => {
-      recovery ??= recover(error).finally(() => (recovery = undefined));
+      healing ??= heal(error).finally(() => (healing = undefined));
     });
   }
 
-  async function recover(error: unknown): Promise<void> {
+  async function heal(error: unknown): Promise<void> {
     const broken = serving;
     serving = loadingServer;
     onFailure(error);
-    // Whoever is being answered is told what happened, and not that the server ends.
+    // Running requests fail with the error of the worker first. Disposing would hide it.
     await new Promise((resolve) => setTimeout(resolve));
     await broken.dispose();
     await model?.dispose();
     model = undefined;
-    for (let waitMs = retryMs; !disposed; waitMs = Math.min(2 * waitMs, longestRetryMs)) {
+    for (let waitMs = retryMs; !disposed; waitMs = Math.min(2 * waitMs, maxRetryMs)) {
       try {
         await start();
         return;
@@ -76,7 +78,7 @@ export function createRecoveringServer(parts: RecoveryParts): RecoveringServer {
       disposed = true;
       endWait?.();
       await first?.catch(() => undefined);
-      await recovery;
+      await healing;
       await serving.dispose();
       await model?.dispose();
     },

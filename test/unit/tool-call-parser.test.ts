@@ -1,26 +1,26 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createToolReader, type Reading } from "#dist/server/tool-reader.js";
+import { createToolCallParser, type ParsedPart } from "#dist/server/requests/tool-call-parser.js";
 import type { ToolSyntax } from "#dist/text/chat-template.js";
 
 const names = ["weather", "time"];
 
-/** Reads a text in pieces cut at those places. */
-function read(syntax: ToolSyntax, text: string, cuts: readonly number[] = []): Reading {
-  const reader = createToolReader(syntax, names);
-  const places = [...cuts.map((cut) => cut % (text.length + 1)), 0, text.length].sort((a, b) => a - b);
-  const pieces = places.slice(1).map((end, index) => text.slice(places[index], end));
-  const readings = [...pieces.map((piece) => reader.push(piece)), reader.end()];
+/** Parses a text in pieces that are cut at these offsets. */
+function parse(syntax: ToolSyntax, text: string, cuts: readonly number[] = []): ParsedPart {
+  const parser = createToolCallParser(syntax, names);
+  const offsets = [...cuts.map((cut) => cut % (text.length + 1)), 0, text.length].sort((a, b) => a - b);
+  const pieces = offsets.slice(1).map((end, index) => text.slice(offsets[index], end));
+  const parts = [...pieces.map((piece) => parser.push(piece)), parser.end()];
   return {
-    text: readings.map((reading) => reading.text).join(""),
-    calls: readings.flatMap((reading) => reading.calls),
+    text: parts.map((part) => part.text).join(""),
+    calls: parts.flatMap((part) => part.calls),
   };
 }
 
 const call = '{"name": "weather", "arguments": {"city": "Ulm", "days": [1, 2]}}';
 const weather = { name: "weather", arguments: { city: "Ulm", days: [1, 2] } };
 
-describe("a reader of tagged calls", () => {
+describe("a parser of tagged calls", () => {
   it.each([
     ["no call, just < and <tool", "no call, just < and <tool", []],
     [`<tool_call>\n${call}\n</tool_call>`, "", [weather]],
@@ -35,7 +35,7 @@ describe("a reader of tagged calls", () => {
       "",
       [{ name: "weather", arguments: { city: "Ulm" } }],
     ],
-    // An answer that ends instead of the call.
+    // An answer that ends without the closing tag.
     [`<tool_call>${call}`, "", [weather]],
     ["<tool_call>{nonsense</tool_call> x", "<tool_call>{nonsense</tool_call> x", []],
     ['<tool_call>{"name":"other"}</tool_call>', '<tool_call>{"name":"other"}</tool_call>', []],
@@ -49,20 +49,20 @@ describe("a reader of tagged calls", () => {
   ])("finds what is in %j, however it is cut", (text, expected, calls) => {
     fc.assert(
       fc.property(fc.array(fc.nat(200), { maxLength: 8 }), (cuts) => {
-        expect(read("tagged", text, cuts)).toEqual({ text: expected, calls });
+        expect(parse("tagged", text, cuts)).toEqual({ text: expected, calls });
       }),
     );
   });
 
   it("holds nothing back that is certain", () => {
-    const reader = createToolReader("tagged", names);
-    expect(reader.push("Once upon").text).toBe("Once upon");
-    expect(reader.push(" a time <").text).toBe(" a time");
-    expect(reader.push("b>").text).toBe(" <b>");
+    const parser = createToolCallParser("tagged", names);
+    expect(parser.push("Once upon").text).toBe("Once upon");
+    expect(parser.push(" a time <").text).toBe(" a time");
+    expect(parser.push("b>").text).toBe(" <b>");
   });
 });
 
-describe("a reader of calls that are the whole answer", () => {
+describe("a parser of calls that are the whole answer", () => {
   it.each([
     ["A tale { }", "A tale { }", []],
     [
@@ -83,7 +83,7 @@ describe("a reader of calls that are the whole answer", () => {
   ])("finds what is in %j, however it is cut", (text, expected, calls) => {
     fc.assert(
       fc.property(fc.array(fc.nat(200), { maxLength: 8 }), (cuts) => {
-        expect(read("json", text, cuts)).toEqual({ text: expected, calls });
+        expect(parse("json", text, cuts)).toEqual({ text: expected, calls });
       }),
     );
   });

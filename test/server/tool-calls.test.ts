@@ -43,7 +43,7 @@ const messages: OpenAI.ChatCompletionMessageParam[] = [
 
 async function withTemplate(template: string | undefined): Promise<LanguageModel> {
   const bytes = await rewriteModel(fileURLToPath(embeddedModelUrl), ({ metadata }) => {
-    // Tools take a lot of this vocabulary's tokens; what is written so far out need make no sense.
+    // Tools take many tokens of this vocabulary. The text at such positions need not make sense.
     for (const [key, entry] of metadata)
       if (key.endsWith(".context_length")) metadata.set(key, { ...entry, value: 2048 });
     if (template !== undefined) metadata.set("tokenizer.chat_template", { type: "string", value: template });
@@ -181,7 +181,7 @@ describe.each([
     };
     const { message } = await ollama.chat({ ...request, stream: false });
     expect(typeof message.content).toBe("string");
-    // Ollama has no way to demand a call: the template's is taken for it.
+    // Ollama's protocol cannot demand a call: tool_choice has no effect.
     const response = await server.post("/api/chat", { ...request, tool_choice: "required", stream: false });
     expect(response.status).toBe(200);
   });

@@ -1,28 +1,28 @@
-import type { Work } from "./watch.js";
+import type { Work } from "./request-tracker.js";
 
-/** How long a reader whose time is over may take to read that it is. */
-const lastWordMs = 1000;
+/** How long a client may take to read the timeout error before the connection is cut. */
+const lastReadMs = 1000;
 
 /**
- * A response that is sent as it comes into being, no faster than it is read. A reader that leaves stops it; one that has
- * stopped reading is not waited for when the time is over.
+ * A response that is sent while it is written, and written no faster than it is read. A client that leaves
+ * ends the work. After a timeout, a client that does not read is cut off.
  *
- * @param chunks must not throw: a response that has begun has its status.
+ * @param chunks must not throw: the status has been sent already.
  */
-export function streamed(
+export function streamingResponse(
   chunks: AsyncGenerator<string, void, void>,
   contentType: string,
-  work: Work,
+  work: Pick<Work, "timedOut" | "leave">,
 ): Response {
   const encoder = new TextEncoder();
-  let timer: NodeJS.Timeout | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const body = new ReadableStream<Uint8Array>({
     start(controller): void {
-      work.overdue.addEventListener("abort", () => {
+      work.timedOut.addEventListener("abort", () => {
         timer = setTimeout(() => {
-          controller.error(work.overdue.reason);
+          controller.error(work.timedOut.reason);
           void chunks.return();
-        }, lastWordMs);
+        }, lastReadMs);
       });
     },
     async pull(controller): Promise<void> {
@@ -38,7 +38,7 @@ export function streamed(
       await chunks.return();
     },
   });
-  // Proxies that collect a response before they pass it on make a stream pointless.
+  // X-Accel-Buffering: nginx and others would otherwise collect the whole response before they send it on.
   return new Response(body, {
     headers: { "Content-Type": contentType, "Cache-Control": "no-cache", "X-Accel-Buffering": "no" },
   });

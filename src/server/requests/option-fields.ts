@@ -1,12 +1,12 @@
 import { z } from "zod";
-import type { GenerateOptions } from "../options/generate-options.js";
-import { isNumberOption, maxStops } from "../options/ranges.js";
+import type { GenerateOptions } from "../../options/generate-options.js";
+import { isNumberOption, maxStops } from "../../options/ranges.js";
 import {
   type NumberRange,
   type RequestField,
   type SamplingOption,
   samplingTable,
-} from "../options/sampling-table.js";
+} from "../../options/sampling-table.js";
 import { optional } from "./body.js";
 
 /** The fields of one protocol that carry sampling options. */

@@ -1,0 +1,103 @@
+import type { Context } from "hono";
+import { z } from "zod";
+import type { InnerGenerateOptions } from "../../generation/resolve-options.js";
+import type { ToolCall } from "../../text/chat-template.js";
+import { failureOf } from "../failures.js";
+import { startJobs, type StartedJobs } from "../jobs.js";
+import { optional, type RequestPart, requestPart } from "../requests/body.js";
+import { createTextParser, type ParsedPart, type ToolCallParser } from "../requests/tool-call-parser.js";
+import type { Service } from "../service.js";
+import { streamingResponse } from "../streaming-response.js";
+import { failureBody } from "./failure-body.js";
+
+/** The content of an answer. */
+export interface Question {
+  readonly prompt: readonly number[];
+  readonly options: InnerGenerateOptions;
+  /** Default: the answer contains no calls. */
+  readonly createParser?: (() => ToolCallParser) | undefined;
+  /** The fields that carry text and calls. */
+  readonly content: (text: string, calls: readonly ToolCall[]) => object;
+  readonly stream: boolean;
+}
+
+/** Whether the answer is sent as a stream. */
+export const streamPart: RequestPart<boolean> = requestPart(
+  { stream: optional(z.boolean()) },
+  ({ stream = true }) => stream,
+);
+
+/** A part of an answer. The last part has `end`, the fields about the whole. */
+interface AnswerPart extends ParsedPart {
+  readonly end?: object;
+}
+
+/** Writes one text: as lines of JSON, or as one object. */
+export async function answer(
+  service: Service,
+  context: Context,
+  { prompt, options, createParser = createTextParser, content, stream }: Question,
+): Promise<Response> {
+  const startedMs = performance.now();
+  const started = await startJobs(service, context, [{ prompt, options }], { stream });
+  const parts = parseParts(started, createParser(), startedMs);
+  const describe = ({ text, calls, end = { done: false } }: AnswerPart): object => ({
+    model: service.name,
+    created_at: new Date().toISOString(),
+    ...content(text, calls),
+    ...end,
+  });
+
+  if (!stream) {
+    let whole: AnswerPart = { text: "", calls: [] };
+    for await (const { text, calls, ...rest } of parts) {
+      whole = { text: whole.text + text, calls: [...whole.calls, ...calls], ...rest };
+    }
+    return Response.json(describe(whole));
+  }
+  async function* lines(): AsyncGenerator<string, void, void> {
+    try {
+      for await (const part of parts) yield `${JSON.stringify(describe(part))}\n`;
+    } catch (error) {
+      yield `${JSON.stringify(failureBody(failureOf(error)))}\n`;
+    }
+  }
+  return streamingResponse(lines(), "application/x-ndjson", started.work);
+}
+
+async function* parseParts(
+  { pieces }: StartedJobs,
+  parser: ToolCallParser,
+  startedMs: number,
+): AsyncGenerator<AnswerPart, void, void> {
+  let firstMs: number | undefined;
+  for await (const { piece } of pieces) {
+    const { text, finishReason, usage } = piece;
+    firstMs ??= performance.now();
+    const part = parser.push(text);
+    if (!isEmpty(part)) yield part;
+    if (finishReason === undefined || finishReason === "abort") continue;
+    const rest = parser.end();
+    if (!isEmpty(rest)) yield rest;
+    const nowMs = performance.now();
+    const end = {
+      done: true,
+      done_reason: finishReason,
+      total_duration: nanoseconds(nowMs - startedMs),
+      load_duration: 0,
+      prompt_eval_count: usage?.promptTokens,
+      prompt_eval_duration: nanoseconds(firstMs - startedMs),
+      eval_count: usage?.generatedTokens,
+      eval_duration: nanoseconds(nowMs - firstMs),
+    };
+    yield { text: "", calls: [], end };
+  }
+}
+
+function isEmpty({ text, calls }: ParsedPart): boolean {
+  return text === "" && calls.length === 0;
+}
+
+function nanoseconds(ms: number): number {
+  return Math.round(ms * 1e6);
+}

@@ -1,0 +1,46 @@
+import type { Hono } from "hono";
+import { requestReader } from "../requests/body.js";
+import { optionalMessagesPart } from "../requests/messages.js";
+import { toolsPart, useTools } from "../requests/tool-calls.js";
+import type { Service } from "../service.js";
+import { answer, streamPart } from "./answer.js";
+import { formatPart } from "./format.js";
+import { modelLoaded } from "./model-loaded.js";
+import { refusedFields } from "./refused-fields.js";
+import { samplingPart } from "./sampling.js";
+
+const readRequest = requestReader(
+  {
+    messages: optionalMessagesPart,
+    tools: toolsPart,
+    format: formatPart,
+    sampling: samplingPart,
+    stream: streamPart,
+  },
+  refusedFields,
+);
+
+/** `/api/chat`. */
+export function addChat(app: Hono, service: Service): void {
+  app.post("/api/chat", async (context) => {
+    const { messages, format, sampling, stream, ...request } = await readRequest(context);
+    if (messages.length === 0) return modelLoaded(service, { message: { role: "assistant", content: "" } });
+    service.checkPromptSize(messages.map(({ content }) => content));
+    const { tools, createParser } = useTools(request.tools, messages, service.template);
+    return answer(service, context, {
+      prompt: service.template().encode(messages, tools),
+      options: { ...sampling, grammar: format },
+      createParser,
+      stream,
+      content: (content, calls) => ({
+        message: {
+          role: "assistant",
+          content,
+          ...(calls.length > 0 && {
+            tool_calls: calls.map((call) => ({ function: { name: call.name, arguments: call.arguments } })),
+          }),
+        },
+      }),
+    });
+  });
+}

@@ -1,0 +1,52 @@
+import type { GeneratedPiece, Usage } from "../../generation/generated-piece.js";
+import type { ToolCall } from "../../text/chat-template.js";
+import type { ToolCallParser } from "../requests/tool-call-parser.js";
+
+export type OpenAiFinishReason = "stop" | "length" | "tool_calls";
+
+/** A tool call and its number within the answer. */
+export interface NumberedCall extends ToolCall {
+  readonly index: number;
+  readonly id: string;
+}
+
+/** One text of an answer. */
+export interface Choice {
+  /** Adds a piece. @returns the text and the calls that it completes. */
+  push(piece: GeneratedPiece): { readonly text: string; readonly calls: readonly NumberedCall[] };
+  /** Undefined until the text has ended. */
+  readonly finishReason: OpenAiFinishReason | undefined;
+  readonly usage: Usage;
+}
+
+export function createChoice(parser: ToolCallParser): Choice {
+  let finishReason: OpenAiFinishReason | undefined;
+  let usage: Usage = { promptTokens: 0, generatedTokens: 0 };
+  let callCount = 0;
+  return {
+    push(piece): { readonly text: string; readonly calls: readonly NumberedCall[] } {
+      const parts = [parser.push(piece.text)];
+      const ended = piece.finishReason !== undefined && piece.finishReason !== "abort";
+      if (ended) parts.push(parser.end());
+      const calls = parts
+        .flatMap((part) => part.calls)
+        .map((call, at) => ({
+          ...call,
+          index: callCount + at,
+          id: `call_${crypto.randomUUID().replaceAll("-", "")}`,
+        }));
+      callCount += calls.length;
+      if (piece.usage !== undefined) ({ usage } = piece);
+      if (ended) {
+        finishReason = callCount > 0 ? "tool_calls" : piece.finishReason === "length" ? "length" : "stop";
+      }
+      return { text: parts.map(({ text }) => text).join(""), calls };
+    },
+    get finishReason() {
+      return finishReason;
+    },
+    get usage() {
+      return usage;
+    },
+  };
+}

@@ -1,0 +1,96 @@
+import { z } from "zod";
+import type { Grammar } from "../../grammar/grammar.js";
+import { toolCallGrammar } from "../../grammar/tool-grammar.js";
+import type { ChatTemplate, Tool, ToolMessage } from "../../text/chat-template.js";
+import { badRequest } from "../failures.js";
+import { optional, type RequestPart, requestPart } from "./body.js";
+import { createToolCallParser, type ToolCallParser } from "./tool-call-parser.js";
+
+/** The tools of a request, before the model is asked whether it knows tools. */
+export interface ToolRequest {
+  readonly tools: readonly Tool[];
+  readonly choice: "none" | "auto" | "required" | { readonly name: string };
+}
+
+/** The fields about tools, in the common form of OpenAI and Ollama. */
+export const toolsPart: RequestPart<ToolRequest> = requestPart(
+  {
+    tools: optional(
+      z
+        .array(
+          z.object({
+            type: z.literal("function", { error: 'expected "function": there is no other kind of tool' }),
+            function: z.object({
+              name: z
+                .string()
+                .regex(/^[\w.-]{1,128}$/, { error: "expected 1 to 128 letters, digits, _, - or ." }),
+              description: optional(z.string()),
+              parameters: optional(z.record(z.string(), z.unknown())),
+            }),
+          }),
+        )
+        .max(128),
+    ),
+    tool_choice: optional(
+      z.union(
+        [
+          z.enum(["none", "auto", "required"]),
+          z.object({ type: z.literal("function"), function: z.object({ name: z.string() }) }),
+        ],
+        { error: 'expected "none", "auto", "required" or { type: "function", function: { name } }' },
+      ),
+    ),
+  },
+  ({ tools = [], tool_choice: choice = "auto" }) => ({
+    tools,
+    choice: typeof choice === "object" ? choice.function : choice,
+  }),
+);
+
+/** How one request uses tools. */
+export interface ToolUse {
+  /** The tools for the chat template. */
+  readonly tools: readonly Tool[];
+  /** Makes the parser of an answer; undefined if the answer cannot contain calls. */
+  readonly createParser: (() => ToolCallParser) | undefined;
+  /** The grammar of an answer that must be a call. */
+  readonly grammar: Grammar | undefined;
+}
+
+const noTools: ToolUse = { tools: [], createParser: undefined, grammar: undefined };
+
+/**
+ * Decides how a request uses its tools. A Failure with status 400 says that the model's template cannot
+ * describe tools, or that the choice names none of them.
+ *
+ * @param template called only if the request uses tools.
+ */
+export function useTools(
+  { tools, choice }: ToolRequest,
+  messages: readonly ToolMessage[],
+  template: () => ChatTemplate,
+): ToolUse {
+  const named = typeof choice === "object" ? choice.name : undefined;
+  const allowed = tools.filter((tool) => named === undefined || tool.function.name === named);
+  if (allowed.length === 0 && choice !== "auto" && choice !== "none")
+    throw badRequest("tool_choice", `Invalid tool_choice: there is no such tool among tools`);
+  const callOrResult = messages.findIndex(
+    ({ role, toolCalls = [] }) => role === "tool" || toolCalls.length > 0,
+  );
+  const used = tools.length > 0 && choice !== "none";
+  if (!used && callOrResult === -1) return noTools;
+  const { toolSyntax } = template();
+  if (toolSyntax === undefined) {
+    throw badRequest(
+      used ? "tools" : `messages.${callOrResult}.role`,
+      "This model cannot be told of tools: its chat template has no place for them, or asks for them in a way that this server does not know",
+    );
+  }
+  if (!used) return noTools;
+  const names = tools.map((tool) => tool.function.name);
+  return {
+    tools,
+    createParser: () => createToolCallParser(toolSyntax, names),
+    grammar: choice === "auto" ? undefined : toolCallGrammar(toolSyntax, allowed),
+  };
+}
