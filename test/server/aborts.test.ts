@@ -26,10 +26,10 @@ const chat = (): { model: string; messages: typeof messages; logit_bias: Record<
   messages,
   logit_bias: endless(model),
 });
-// At this temperature greedy text goes round in circles, and has not been seen to end.
+// Greedy text repeats itself and was never seen to end.
 const options = { temperature: 0, num_predict: patientContext };
 
-/** Reads a stream, until it is left. */
+/** Reads a stream to its end, or until `leave` returns true. */
 async function drain(stream: AsyncIterable<unknown>, leave = (): boolean => false): Promise<void> {
   const reader = stream[Symbol.asyncIterator]();
   for (let part = await reader.next(); part.done !== true; part = await reader.next())
@@ -41,7 +41,7 @@ function whenAborted(signal: AbortSignal, leave: () => void): void {
   else signal.addEventListener("abort", leave);
 }
 
-/** Each writes until its signal, and leaves in a way that its client has. */
+/** Each starts a long text. At the signal it leaves, in one of the ways that its client offers. */
 const ways: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
   "openai, a chat completion": (signal) => openai.chat.completions.create(chat(), { signal }),
   "openai, a streamed chat completion": async (signal) => {
@@ -82,7 +82,7 @@ it.each(Object.keys(ways))("%s: leaving frees the place at once", async (name) =
   expect(server.server.stats.active).toBe(1);
   controller.abort();
   await until(() => server.server.stats.active + server.server.stats.queued === 0);
-  // Had it been written to its end, it would be twice as long at least.
+  // A complete text would be at least twice as long.
   expect(server.server.stats.generatedTokens - before).toBeLessThan(patientContext / 2);
   await left;
 });

@@ -11,7 +11,7 @@ const messages: ModelMessage[] = [
   { role: "system", content: "Be brief." },
   { role: "user", content: [{ type: "text", text: "Once upon a time" }] },
 ];
-/** Every value of it is short. */
+/** All of its values are short. */
 const animal = z.object({ kind: z.enum(["fox", "king"]), legs: z.int().min(0).max(8), tame: z.boolean() });
 let model: LanguageModel;
 let server: OpenServer;
@@ -78,7 +78,7 @@ it("an aborted request frees its place, streamed or whole", async () => {
     const reading = async (): Promise<string> => {
       if (!streaming) return (await generateText(long)).text;
       let text = "";
-      // Its stream ends at an abort, without an error.
+      // The SDK ends an aborted stream without an error.
       for await (const part of streamText(long).textStream) {
         text += part;
         controller.abort();

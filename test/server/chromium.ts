@@ -4,7 +4,7 @@ import { chromium, type Browser } from "playwright-core";
 
 const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/** A Chromium of this machine: the one that CHROMIUM names, or the first in the PATH; undefined if there is none. */
+/** The path in CHROMIUM, or the first Chromium in PATH; undefined if there is none. */
 export function findChromium(): string | undefined {
   const named = process.env.CHROMIUM;
   if (named !== undefined && named !== "") return named;
@@ -22,7 +22,7 @@ function isProgram(path: string): boolean {
 }
 
 export function startChromium(executablePath: string): Promise<Browser> {
-  // Its sandbox refuses to work for root, as which containers run.
+  // Containers run as root, and the sandbox refuses to work for root.
   const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
   return chromium.launch({ executablePath, args });
 }

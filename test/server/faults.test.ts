@@ -34,11 +34,11 @@ async function expectGoodAnswer(from = server): Promise<void> {
 afterEach(async () => {
   await expectGoodAnswer();
   expect(server.server.stats).toMatchObject({ active: 0, queued: 0 });
-  // Nothing of what clients do may look like the server's own failure.
+  // A client's mistake must never count as a failure of the server.
   expect(failures).toEqual([]);
 });
 
-/** Writes bytes as they are, and reads what comes until the server closes the connection or `until` is there. */
+/** Sends raw bytes. Reads until the answer contains `mark`, or the server closes the connection. */
 function raw(text: string, mark = "\0"): Promise<string> {
   return new Promise((resolve) => {
     let answer = "";
@@ -66,7 +66,7 @@ it("a body that is too long is refused, announced or not", async () => {
   const body = JSON.stringify({ prompt: "x".repeat(maxBodyBytes) });
   const announced = await server.post("/v1/completions", body);
   expect(announced.status).toBe(413);
-  // Otherwise a client's next request might meet the end of a connection on which the rest of this body is still under way.
+  // The rest of the body is still under way, so the connection cannot carry another request.
   expect(announced.headers.get("connection")).toBe("close");
   const chunk = `${(1000).toString(16)}\r\n${"x".repeat(1000)}\r\n`;
   const answer = await raw(
@@ -74,7 +74,7 @@ it("a body that is too long is refused, announced or not", async () => {
     "body_too_long",
   );
   expect(answer).toMatch(/^HTTP\/1\.1 413 /);
-  // Its length alone is enough: what is announced is not waited for.
+  // The announced length alone is enough: the server does not wait for the body.
   const lie = await raw(head("/v1/completions", { "Content-Length": 1e12 }), "body_too_long");
   expect(lie).toMatch(/^HTTP\/1\.1 413 /);
 });
@@ -146,14 +146,14 @@ it("a stream is made no faster than it is read", async () => {
   const reader = response.body?.getReader();
   const { value } = (await reader?.read()) ?? {};
   await until(() => server.server.stats.active === 0);
-  // All has been written by the model, and still each read brings one event.
+  // The model has written all of it, and still each read returns one event.
   expect(new TextDecoder().decode(value)).toMatch(/^data: .*\n\n$/);
   const { value: next } = (await reader?.read()) ?? {};
   expect(new TextDecoder().decode(next)).toMatch(/^data: .*\n\n$/);
   await reader?.cancel();
 });
 
-/** Values that a client's mistake, or its author's fancy, may put anywhere. */
+/** Wrong values for any field. */
 const odd = fc.oneof(
   fc.constantFrom(null, true, "", "x", -1, 0, 1.5, 1e308, 2 ** 53, [], {}, [[]], [null], { type: "x" }),
   fc.jsonValue({ maxDepth: 3 }),
@@ -176,7 +176,7 @@ const fields =
     " ",
   );
 const paths = Object.keys(valid);
-/** A good request with fields replaced; a text that is nearly JSON; or JSON that is nothing of the kind. */
+/** A good request with fields replaced, a text that is almost JSON, or any other JSON. */
 const malformed = fc.oneof(
   fc
     .tuple(
@@ -193,7 +193,7 @@ const malformed = fc.oneof(
 );
 
 it("200 malformed requests: each is refused or answered, and so is the good one after it", async () => {
-  // What is taken after all ends soon here.
+  // The small context ends texts of accepted requests soon.
   await using small = await loadModel(undefined, { threads: 1, contextLength: 24 });
   const open = await openServer(small, { onError: (error) => failures.push(error) });
   const statuses = new Map<number, number>();
@@ -216,6 +216,6 @@ it("200 malformed requests: each is refused or answered, and so is the good one 
   } finally {
     await open.close();
   }
-  // Otherwise they were not what they are called.
+  // Most of the requests must really be malformed.
   expect(statuses.get(400)).toBeGreaterThan(100);
 });

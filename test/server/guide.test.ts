@@ -8,7 +8,7 @@ import { openServer, type OpenServer, until } from "./open-server.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const guide = readFileSync(`${root}/docs/guide/clients.md`, "utf8");
-/** The programs of the guide, by the headings that they stand under. */
+/** The programs of the guide, by heading. */
 const programs = guide
   .split(/^## /m)
   .flatMap((section) =>
@@ -44,7 +44,7 @@ describe("docs/guide/clients.md", () => {
 });
 
 function runModule(code: string): Promise<CliResult> {
-  // From the repository, so that its packages are found.
+  // In the repository, so that Node.js finds its packages.
   const child = spawn(process.execPath, ["--input-type=module", "--eval", code], { cwd: root });
   child.stdin.end();
   return finishCli(child);

@@ -25,7 +25,7 @@ afterAll(async () => {
 const ajv = new Ajv2020({ strict: false, ownProperties: true });
 formats.default(ajv);
 const name = { type: "string", minLength: 1, maxLength: 10 };
-/** Ten schemas whose values all fit the storyteller's 256 tokens. */
+/** Ten schemas. All of their values fit the storyteller's 256 tokens. */
 const schemas: readonly Record<string, unknown>[] = [
   {
     type: "object",
@@ -88,7 +88,7 @@ const drawn = (seed: number): object => ({ seed, temperature: 1 + (seed % 3) / 4
 
 const schemaAt = (index: number): Record<string, unknown> => schemas[index % schemas.length] ?? {};
 
-/** Words in any order: nothing that has to do with JSON. */
+/** Words in any order, without any relation to JSON. */
 function prompt(seed: number): string {
   const words = "once upon a time there was king who had three sons the fox and crow said he would go".split(
     " ",
@@ -235,7 +235,7 @@ describe("the library", () => {
     let same = "";
     for await (const piece of scheduler.generate("The fox", options)) same += piece.text;
     expect(same).toBe(text);
-    // Greedy decoding goes by other logits where nothing restricts it.
+    // Without a grammar, greedy decoding takes other tokens.
     const greedy = await model.complete("The fox", {
       jsonSchema: schemaAt(1),
       temperature: 0,

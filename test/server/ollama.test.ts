@@ -121,7 +121,7 @@ it("has a chat page without a key, whose script can be read and which loads noth
   const page = await response.text();
   const script = /<script type="module">([\s\S]*)<\/script>/.exec(page)?.[1] ?? "";
   expect(script).not.toBe("");
-  // Throws SyntaxError where the page's script would.
+  // It throws the SyntaxError that the page's script would.
   expect(() => new Script(script)).not.toThrow();
   expect(page).not.toMatch(/(?:src|href)=/);
 });

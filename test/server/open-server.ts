@@ -6,7 +6,7 @@ export interface OpenServer {
   readonly url: string;
   readonly server: Server;
   readonly close: () => Promise<void>;
-  /** Posts a text or JSON. */
+  /** Posts a string as it is, and anything else as JSON. */
   readonly post: (path: string, body: unknown, headers?: Record<string, string>) => Promise<Response>;
 }
 
@@ -26,7 +26,7 @@ export async function openServer(model: LanguageModel, options?: ServerOptions):
   };
 }
 
-/** Waits for something that another process or connection does; the test's own limit ends it. */
+/** Waits until a condition holds. The timeout of the test limits the wait. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
 }

@@ -11,14 +11,14 @@ const chat = {
   ...greedy,
   messages: [{ role: "user" as const, content: "Once upon a time" }],
 };
-/** As much as the context holds, which takes long enough to be interrupted. */
+/** A text that fills the context: long enough to be interrupted. */
 const long = { model: "any", prompt: "Once upon a time", logit_bias: {} as Record<string, number> };
 
 beforeAll(async () => {
   model = await loadModel(undefined, { threads: 1 });
   server = await openServer(model, { parallel: 2, queueLimit: 1, maxBodyBytes: 100_000 });
   client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "none", maxRetries: 0 });
-  // Without an end, a text goes on until it is stopped.
+  // Without end tokens, a text continues until it is stopped.
   const { tokenizer } = model as unknown as { tokenizer: { endOfGenerationIds: Set<number> } };
   for (const id of tokenizer.endOfGenerationIds) long.logit_bias[String(id)] = -100;
 });
@@ -222,7 +222,7 @@ describe("a full server", () => {
       client.completions.create({ ...long, stream: true }, { signal }),
     );
     streams.forEach((stream) => void stream.catch(() => undefined));
-    // The third waits for a place, and with it for its first piece.
+    // The third waits for a slot.
     await Promise.all(streams.slice(0, 2));
     const response = await server.post("/v1/completions", { ...greedy, prompt: "A" });
     expect(response.status).toBe(429);

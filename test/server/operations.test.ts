@@ -112,7 +112,7 @@ describe("/metrics", () => {
       expect(text).toContain(`${duration} 2\n`);
       expect(text).toContain('bitnet_request_duration_seconds_count{route="other",status="404"} 1\n');
       expect(text).not.toContain("made-up");
-      // Buckets add up: the last holds all.
+      // Buckets are cumulative: the last one counts all.
       expect(text).toContain('bitnet_first_token_seconds_bucket{le="+Inf"} 2\n');
     });
   });
@@ -149,7 +149,7 @@ describe("a request that takes too long", () => {
       const response = await server.fetch(request);
       const reader = response.body?.getReader();
       await reader?.read();
-      // Usually because all has been written; on a busy machine because its time was over by then.
+      // Usually all is written by now. On a busy machine the timeout came first.
       await until(() => server.stats.active === 0);
       await expect(reader?.closed).rejects.toMatchObject({ code: "ABORTED" });
     });
@@ -259,7 +259,7 @@ describe("closing", () => {
 
   it("does not wait for a connection whose reader has stopped for good", async () => {
     const { listen } = await import("#dist/server/listen.js");
-    // More than a connection holds by itself.
+    // More than the connection's buffers hold.
     const { url, close } = await listen(
       { fetch: () => new Response("x".repeat(50_000_000)), dispose: () => Promise.resolve() },
       { host: "127.0.0.1", port: 0, idleMs: 100 },
@@ -270,7 +270,7 @@ describe("closing", () => {
     await new Promise((resolve) => socket.once("readable", resolve));
     const startedMs = performance.now();
     await close(50_000);
-    // Not that it is fast: that it came before the end of its patience.
+    // It must end before its limit; speed does not matter.
     expect(performance.now() - startedMs).toBeLessThan(40_000);
     socket.destroy();
   });

@@ -8,11 +8,11 @@ import { endless, loadPatientModel } from "./patient-model.js";
 
 const executable = findChromium();
 const apiKey = "a-key";
-/** A question that is answered in this many tokens; others are answered without end. */
+/** A question with a short answer, in tokens. All other answers are endless. */
 const shortQuestion = "Be short.";
 const shortTokens = 12;
 
-// Said where whoever runs the tests sees it, rather than left out in silence.
+// A visible note, so that nobody takes the skipped tests for passed ones.
 const subject =
   executable === undefined
     ? "the page (SKIPPED: no Chromium in the PATH and none named by CHROMIUM; on Debian: apt-get install chromium)"
@@ -59,7 +59,7 @@ describe.skipIf(executable === undefined)(subject, () => {
   });
   afterEach(() => {
     expect(complaints).toEqual([]);
-    // Its own server, and nothing else in the world.
+    // The page may reach its own server only.
     const others = requests.filter((url) => !url.startsWith(listening.url) && !url.startsWith("data:"));
     expect(others).toEqual([]);
   });
@@ -101,7 +101,7 @@ describe.skipIf(executable === undefined)(subject, () => {
     expect(await status.textContent()).toMatch(/^\d+ tokens, \d+\.\d tokens\/s, stopped$/);
     expect(await answer.getAttribute("aria-busy")).toBeNull();
     expect(await stop().isDisabled()).toBe(true);
-    // What screen readers are told in sentences is the answer.
+    // The sentences for screen readers add up to the answer.
     expect(await answer.textContent()).toContain(await page.locator("#spoken").textContent());
   });
 
@@ -150,7 +150,7 @@ describe.skipIf(executable === undefined)(subject, () => {
     expect(await status.textContent()).toMatch(/fetch/);
     await page.unroute("**/v1/chat/completions");
     await page.getByLabel(/^Message/).fill("");
-    // The browser's own word for it, not the page's.
+    // The browser's own message, not one of the page.
     complaints.splice(0, Infinity, ...complaints.filter((text) => !text.includes("ERR_FAILED")));
   });
 
@@ -175,7 +175,7 @@ describe.skipIf(executable === undefined)(subject, () => {
 const namelessControls = `[...document.querySelectorAll("button, input, textarea")]
   .filter((each) => !(each.labels?.[0] ?? each).textContent.trim()).map(({ id }) => id)`;
 
-/** Runs in the page: relative luminance, as WCAG defines it, of texts and of what is behind them. */
+/** Runs in the page: WCAG relative luminance of texts and of their backgrounds. */
 const luminances = `(() => {
   const luminance = (color) => {
     const linear = color.match(/[\\d.]+/g).slice(0, 3).map((text) => {
@@ -194,7 +194,7 @@ const luminances = `(() => {
   });
 })()`;
 
-/** The server, but that its texts are the same each time, and slow enough to be watched. */
+/** The server with fixed texts, slow enough to be observed. */
 async function forPage(server: Server, model: LanguageModel, request: Request): Promise<Response> {
   if (!request.url.endsWith("/chat/completions")) return server.fetch(request);
   const body = (await request.json()) as { readonly messages: readonly { readonly content: string }[] };

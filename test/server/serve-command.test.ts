@@ -2,10 +2,10 @@ import { afterEach, expect, it } from "vitest";
 import { finishCli, startCli, type CliResult } from "../support/run-cli.js";
 import { until } from "./open-server.js";
 
-/** A `bitnet serve` under way. */
+/** A running `bitnet serve`. */
 interface Serving {
   readonly url: string;
-  /** What it answered to /health from when it said where until it said that it listens. */
+  /** Answers of /health between the address on stderr and "Listening" on stdout. */
   readonly early: ReadonlySet<string>;
   readonly stop: (signal: NodeJS.Signals) => void;
   readonly finished: Promise<CliResult>;
@@ -61,7 +61,7 @@ it("logs prompts where asked to, and ends at once when it is stopped twice", asy
   await (await complete(url, { max_tokens: 2 })).text();
   const response = await complete(url, { stream: true });
   stop("SIGINT");
-  // The first must have been seen, so that the second is one.
+  // The first signal must have arrived, or the second would count as the first.
   await until(async () => {
     try {
       await fetch(`${url}/health`, { headers: { Connection: "close" } });
