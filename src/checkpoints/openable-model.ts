@@ -1,9 +1,9 @@
-import { join } from "node:path";
 import { openModelFile } from "../files/index.js";
 import type { ModelFile } from "../files/model-file.js";
 import type { ByteSource } from "../platform/byte-source.js";
 import type { Folder } from "../platform/folder.js";
 import { isFolder, openFileSource, openFolder } from "../platform/node.js";
+import { join } from "../platform/node-paths.js";
 import { type CheckpointOptions, openCheckpoint } from "./open-checkpoint.js";
 
 /** A model that has been found and not yet looked into. */

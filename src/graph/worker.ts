@@ -1,6 +1,6 @@
 // The script of each worker of a model's team. It keeps copies of the model and of the plans of passes, and
 // runs jobs.
-import { isMainThread, parentPort } from "node:worker_threads";
+import { type WorkerPort, workerPort } from "../platform/worker-thread.js";
 import { weightRanges } from "../model/bytes-per-token.js";
 import type { Model } from "../model/model.js";
 import { waitForJob, type WorkerAnswer, type WorkerStart } from "../wasm/team.js";
@@ -27,13 +27,15 @@ interface Worker {
   receive(message: Exclude<WorkerMessage, WorkerStart>): void;
 }
 
-if (!isMainThread && parentPort !== null) listen(parentPort);
+const ownPort = workerPort();
+if (ownPort !== undefined) listen(ownPort);
 
-function listen(port: NonNullable<typeof parentPort>): void {
-  const answer = (message: WorkerAnswer<Profile>): void => port.postMessage(message);
+function listen(port: WorkerPort): void {
+  const answer = (message: WorkerAnswer<Profile>): void => port.post(message);
   let worker: Worker | undefined;
-  port.on("message", (message: WorkerMessage) => {
+  port.onMessage((received) => {
     try {
+      const message = received as WorkerMessage;
       if (message.kind === "start") worker = createWorker(message, answer);
       else if (worker === undefined) throw new Error(`received "${message.kind}" before "start"`);
       else worker.receive(message);

@@ -1,5 +1,6 @@
-import { join } from "node:path";
-import { linkFile, pathStatus, readSmallText, replaceText, sha256Hex } from "../platform/node-folders.js";
+import { sha256Hex } from "../platform/node-checksums.js";
+import { linkFile, pathStatus, readSmallText, replaceText } from "../platform/node-folders.js";
+import { join } from "../platform/node-paths.js";
 import { type RemoteName, revisionProblem } from "./model-name.js";
 import { isCommit } from "./remote-file.js";
 import type { HubSettings } from "./settings.js";

@@ -1,5 +1,5 @@
-import { join } from "node:path";
 import { folderNames, pathStatus, readSmallText } from "../platform/node-folders.js";
+import { join } from "../platform/node-paths.js";
 import { blobPath, isPartial, refPath, repoOfFolder, snapshotPath, urlFilePath } from "./cache-layout.js";
 import { type SnapshotFile, snapshotFiles } from "./cached-model.js";
 import { parseRemoteName, revisionProblem } from "./model-name.js";

@@ -1,8 +1,8 @@
-import { dirname } from "node:path";
 import { BitNetError } from "../errors.js";
 import { type FileLock, seekFileLock } from "../platform/node-lock-file.js";
 import { makeFolder, pathStatus, removePath } from "../platform/node-folders.js";
 import { openPartialFile } from "../platform/node-partial-file.js";
+import { dirname } from "../platform/node-paths.js";
 import type { PartialFile } from "../platform/partial-file.js";
 import { lockPath, partialPath } from "./cache-layout.js";
 import type { Http, Reply } from "./http.js";

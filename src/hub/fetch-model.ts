@@ -1,5 +1,5 @@
-import { dirname, join } from "node:path";
 import { BitNetError, throwIfAborted } from "../errors.js";
+import { type Environment, hostEnvironment } from "../platform/node-environment.js";
 import {
   folderNames,
   freeDiskBytes,
@@ -8,6 +8,7 @@ import {
   removePath,
   replaceText,
 } from "../platform/node-folders.js";
+import { dirname, join } from "../platform/node-paths.js";
 import {
   blobPath,
   linkSnapshot,
@@ -31,7 +32,7 @@ import {
 } from "./model-name.js";
 import { explainHubRefusal, explainUrlRefusal } from "./refusals.js";
 import type { RemoteFile } from "./remote-file.js";
-import { type Environment, type HubSettings, readSettings } from "./settings.js";
+import { type HubSettings, readSettings } from "./settings.js";
 import { type Timing, usualTiming } from "./timing.js";
 import { findUrlFile } from "./url-file.js";
 
@@ -40,7 +41,7 @@ export interface FetchOptions {
   readonly refresh?: boolean;
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Default: `process.env`. */
+  /** Default: the variables of this process. */
   readonly environment?: Environment;
   readonly timing?: Timing;
 }
@@ -71,7 +72,7 @@ export interface FetchedModel {
  * `signal.reason`.
  */
 export async function fetchModel(text: string, options: FetchOptions = {}): Promise<FetchedModel> {
-  const settings = readSettings(options.environment ?? process.env);
+  const settings = readSettings(options.environment ?? hostEnvironment());
   const name = parseRemoteName(text, settings.endpoint);
   throwIfAborted(options.signal);
   if (options.refresh !== true) {

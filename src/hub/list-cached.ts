@@ -1,9 +1,10 @@
+import { type Environment, hostEnvironment } from "../platform/node-environment.js";
 import { snapshotPath } from "./cache-layout.js";
 import { isComplete } from "./cached-model.js";
 import { type CachedRepo, readCache, type Snapshot } from "./cached-repo.js";
 import { chooseModel, isGguf } from "./choose-files.js";
 import { defaultRevision, formatRemoteName } from "./model-name.js";
-import { type Environment, readSettings } from "./settings.js";
+import { readSettings } from "./settings.js";
 
 /** A model in the cache, or what has come of one. */
 export interface ListedModel {
@@ -27,7 +28,9 @@ export interface ListedModel {
 }
 
 /** Models in the cache, by name. What is there of other kinds of repositories is left out. */
-export async function listCached(environment: Environment = process.env): Promise<readonly ListedModel[]> {
+export async function listCached(
+  environment: Environment = hostEnvironment(),
+): Promise<readonly ListedModel[]> {
   const repos = await readCache(readSettings(environment));
   const models: ListedModel[] = [];
   for (const repo of repos) {

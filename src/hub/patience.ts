@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { Timing } from "./timing.js";
 
@@ -51,10 +50,15 @@ export function createPatience(tries: number, timing: Timing, signal: AbortSigna
 
 /** @throws `signal.reason` */
 export async function pauseFor(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(ms, undefined, signal === undefined ? {} : { signal });
-  } finally {
-    // The timer rejects with an error of its own.
-    throwIfAborted(signal);
-  }
+  throwIfAborted(signal);
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(end, ms);
+    function end(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    }
+    signal?.addEventListener("abort", end);
+  });
+  throwIfAborted(signal);
 }

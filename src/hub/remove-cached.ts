@@ -1,12 +1,13 @@
-import { dirname, join } from "node:path";
 import { BitNetError } from "../errors.js";
 import { lockHolder } from "../platform/node-lock-file.js";
+import { type Environment, hostEnvironment } from "../platform/node-environment.js";
 import { folderNames, linkTarget, pathStatus, removePath } from "../platform/node-folders.js";
+import { dirname, join } from "../platform/node-paths.js";
 import { isLock, refPath, repoFolder, snapshotPath } from "./cache-layout.js";
 import { type CachedRepo, readRepo, type Snapshot } from "./cached-repo.js";
 import type { SnapshotFile } from "./cached-model.js";
 import { defaultRevision, formatRemoteName, parseRemoteName, type RemoteName } from "./model-name.js";
-import { type Environment, readSettings } from "./settings.js";
+import { readSettings } from "./settings.js";
 
 /** What removing a model removes; nothing has happened yet. */
 export interface Removal {
@@ -26,7 +27,10 @@ const liveLockMs = 10_000;
  *
  * @throws BitNetError FILE_NOT_FOUND where there is nothing of it; FILE_WRITE while it is being downloaded.
  */
-export async function planRemoval(text: string, environment: Environment = process.env): Promise<Removal> {
+export async function planRemoval(
+  text: string,
+  environment: Environment = hostEnvironment(),
+): Promise<Removal> {
   const settings = readSettings(environment);
   const parsed = parseRemoteName(text, settings.endpoint);
   const folder = repoFolder(settings, parsed);

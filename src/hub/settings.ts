@@ -1,9 +1,6 @@
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
 import { BitNetError } from "../errors.js";
-
-/** Environment variables, as `process.env` has them. */
-export type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from "../platform/node-environment.js";
+import { absolutePath, join } from "../platform/node-paths.js";
 
 /** What the environment says about the hub; the variables are those of Hugging Face's own tools. */
 export interface HubSettings {
@@ -27,13 +24,13 @@ export function readSettings(environment: Environment): HubSettings {
     const text = environment[name]?.trim();
     return text === "" ? undefined : text;
   };
-  const home = expandHome(
+  const home = absolutePath(
     value("HF_HOME") ?? join(value("XDG_CACHE_HOME") ?? join("~", ".cache"), "huggingface"),
   );
   return {
     endpoint: parseEndpoint(value("HF_ENDPOINT") ?? publicHub),
     token: parseToken(value("HF_TOKEN")),
-    hubFolder: expandHome(value("HF_HUB_CACHE") ?? value("HUGGINGFACE_HUB_CACHE") ?? join(home, "hub")),
+    hubFolder: absolutePath(value("HF_HUB_CACHE") ?? value("HUGGINGFACE_HUB_CACHE") ?? join(home, "hub")),
     urlFolder: join(home, "bitnet-wasm"),
     offline: ["1", "true", "yes", "on"].includes((value("HF_HUB_OFFLINE") ?? "").toLowerCase()),
   };
@@ -63,8 +60,4 @@ function parseToken(text: string | undefined): string | undefined {
     "INVALID_ARGUMENT",
     "Invalid HF_TOKEN: expected an access token such as hf_…, without spaces or line breaks in it",
   );
-}
-
-function expandHome(path: string): string {
-  return resolve(path.replace(/^~(?=$|[/\\])/, homedir()));
 }

@@ -1,6 +1,5 @@
-import { randomUUID } from "node:crypto";
 import { BitNetError } from "../errors.js";
-import { sha256Hex } from "../platform/node-folders.js";
+import { sha256Hex } from "../platform/node-checksums.js";
 import type { Http } from "./http.js";
 import { fileProblem, formatRemoteName, type UrlName } from "./model-name.js";
 import { normalizeEtag, parseLength, type RemoteFile, type RemoteRevision } from "./remote-file.js";
@@ -20,7 +19,7 @@ export async function findUrlFile(http: Http, name: UrlName): Promise<RemoteRevi
   const etag = headers.get("etag");
   const modified = headers.get("last-modified");
   // What has no name of its own is another version each time it is asked for.
-  const version = sha256Hex(etag ?? modified ?? randomUUID());
+  const version = sha256Hex(etag ?? modified ?? crypto.randomUUID());
   return {
     commit: version.slice(0, 40),
     files: {

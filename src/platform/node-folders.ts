@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import {
   link,
   lstat,
@@ -138,8 +138,4 @@ export async function freeDiskBytes(folder: string): Promise<number | undefined>
   } catch {
     return undefined;
   }
-}
-
-export function sha256Hex(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }

@@ -24,6 +24,15 @@ export function freeMemoryBytes(): number {
   return Math.max(0, Math.min(available, ...cgroupFolders().map(cgroupFreeMemory)));
 }
 
+/**
+ * The most bytes of RAM that this process ever had. It never falls: in a process that measures several models, it
+ * belongs to the first one alone.
+ */
+export function peakRssBytes(): number {
+  // maxRSS is in kibibytes on Node, Deno and Bun alike, and may lag behind the present size.
+  return Math.max(process.resourceUsage().maxRSS * 1024, process.memoryUsage().rss);
+}
+
 function memAvailable(): number | undefined {
   const match = /^MemAvailable:\s+(\d+) kB$/m.exec(readText("/proc/meminfo"));
   return match ? Number(match[1]) * 1024 : undefined;

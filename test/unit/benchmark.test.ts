@@ -1,12 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { BitNetError, loadModel } from "#dist/index.js";
 import type { InnerSession, Session } from "#dist/engine/session.js";
-import {
-  type BenchmarkSubject,
-  measure,
-  peakRssBytes,
-  requireFits,
-} from "#dist/tools/benchmark/benchmark.js";
+import { peakRssBytes } from "#dist/platform/node-host.js";
+import { type BenchmarkSubject, measure, requireFits } from "#dist/tools/benchmark/benchmark.js";
 
 /** A model that counts what it is asked to evaluate, each call taking a little. */
 function countingModel(): {

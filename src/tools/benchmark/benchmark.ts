@@ -104,12 +104,3 @@ export async function measure(
     total: { ms: times.reduce((sum, ms) => sum + ms, 0), tokens: test.tokens * repetitions },
   };
 }
-
-/**
- * The most memory that this process has ever had in RAM, in bytes; it never goes down, so that only the first model
- * measured in a process has it to itself.
- */
-export function peakRssBytes(): number {
-  // In kibibytes on Node, Deno and Bun alike; read a moment before what is used now, which may be more.
-  return Math.max(process.resourceUsage().maxRSS * 1024, process.memoryUsage().rss);
-}

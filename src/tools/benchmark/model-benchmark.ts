@@ -4,6 +4,7 @@ import { tokenBytes } from "../../model/bytes-per-token.js";
 import { layoutOf } from "../../packing/layouts/index.js";
 import type { PackedMatrix } from "../../packing/packed.js";
 import type { EnergyMeter, NoEnergyMeter } from "../../platform/energy-counters.js";
+import { peakRssBytes } from "../../platform/node-host.js";
 import {
   type ArithmeticEnergy,
   type CountedMatrix,
@@ -13,7 +14,7 @@ import {
   type ProcessNode,
 } from "./arithmetic-energy.js";
 import { fasterOf, measureReadBandwidth, type ReadBandwidth } from "./bandwidth.js";
-import { type BenchmarkTest, measure, type Measurement, peakRssBytes } from "./benchmark.js";
+import { type BenchmarkTest, measure, type Measurement } from "./benchmark.js";
 import { type DecodeLimit, decodeLimit, meanBytesPerToken } from "./decode-limit.js";
 import { watchEnergy } from "./energy.js";
 import { type FirstToken, firstTokenPrompt, measureFirstToken } from "./first-token.js";

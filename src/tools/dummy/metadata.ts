@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { openGguf } from "../../files/gguf.js";
 import type { GgufValue } from "../../files/gguf-writer.js";
 import { openFileSource } from "../../platform/node.js";
@@ -45,9 +44,7 @@ export async function dummyMetadata(
 }
 
 async function loadVocabulary(vocabSize: number): Promise<ReturnType<typeof extendVocabulary>> {
-  const source = await openFileSource(
-    fileURLToPath(new URL("../../../models/storyteller.gguf", import.meta.url)),
-  );
+  const source = await openFileSource(new URL("../../../models/storyteller.gguf", import.meta.url));
   try {
     return extendVocabulary((await openGguf(source)).metadata, vocabSize);
   } finally {
