@@ -1,9 +1,13 @@
-// Refuses imports that go up, and wasm calls outside the few places that may make them (docs/ARCHITECTURE.md).
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+// Refuses what would tie the parts of the repository together: `node scripts/layers.mjs [root]` (docs/ARCHITECTURE.md).
+// Imports that go up, circles of files, hosts' modules outside the platform, and kernel calls outside the few files
+// that may make them.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import ts from "typescript";
 
-const src = fileURLToPath(new URL("../src", import.meta.url));
+const root = process.argv[2] ?? fileURLToPath(new URL("..", import.meta.url));
 
 /** From the bottom up. A part may import parts of its own and lower lines. */
 const layers = [
@@ -19,52 +23,237 @@ const layers = [
   ["server"],
   ["index", "cli"],
 ];
-/** Pairs of one line, or of two, that must not know each other at all. */
+/** Parts whose layers allow an import, and that must not know each other. */
 const strangers = [
   ["model", "text"],
   ["graph", "text"],
   ["engine", "text"],
-  ["text", "wasm"],
+  ["wasm", "text"],
   ["architectures", "text"],
   ["packing", "text"],
 ];
-/** The kernels' names, from the table of what a module exports. */
-const kernels = [
-  ...readFileSync(join(src, "wasm", "kernels.ts"), "utf8").matchAll(
-    /^  (?:readonly )?([a-z0-9]+_[a-z0-9_]+)[:(]/gm,
-  ),
-].map(([, name]) => name);
-const kernelCall = new RegExp(`\\.(?:${kernels.join("|")})\\b`, "g");
-/** Only here may they be called: each call is a crossing into wasm. */
-const crossings =
-  /^(wasm\/|packing\/|graph\/(operations|output-operations|prepare-input|matmuls|attention|sparse-matmuls|worker)\.ts$|engine\/(file-rows|screening)\.ts$)/;
+/** Only these files may use modules and globals of Node.js: a browser has none of them. */
+const hostFiles = /^src\/(platform\/|cli\/|server\/listen\.ts$)/;
+const hostGlobals = new Set(["Buffer", "process", "global", "require", "__dirname", "__filename", "NodeJS"]);
+/** Only these files may call kernels: each call is a crossing into wasm. */
+const kernelFiles = /^src\/(wasm|packing|graph)\/|^src\/engine\/(file-rows|screening)\.ts$/;
+/** Folders whose files must not form circles. */
+const folders = ["src", "test", "bench", "scripts", "training"];
 
 const rank = new Map(layers.flatMap((names, height) => names.map((name) => [name, height])));
-const partOf = (file) => relative(src, file).split("/")[0].replace(/\.ts$/, "");
+const kernels = kernelNames();
 const problems = [];
 
-for (const entry of readdirSync(src, { recursive: true, withFileTypes: true })) {
-  const file = join(entry.parentPath ?? entry.path, entry.name);
-  if (!entry.isFile() || !file.endsWith(".ts") || file.includes("generated")) continue;
-  const text = readFileSync(file, "utf8");
-  const name = relative(src, file);
-  const part = partOf(file);
-  if (!rank.has(part)) problems.push(`${name}: "${part}" has no place in scripts/layers.mjs`);
-  for (const [, target] of text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)) {
-    const other = partOf(resolve(dirname(file), target.replace(/\.js$/, ".ts")));
-    if (other === part) continue;
-    if (rank.get(other) > rank.get(part)) problems.push(`${name}: imports "${target}", which lies above it`);
-    if (strangers.some((pair) => pair.includes(part) && pair.includes(other))) {
-      problems.push(`${name}: "${part}" and "${other}" must not know each other`);
+/** The imports of every file, as paths from the root. */
+const graph = new Map();
+for (const name of folders.flatMap(sourceFiles)) {
+  const text = readFileSync(join(root, name), "utf8");
+  if (name.endsWith(".py")) {
+    graph.set(name, pythonImports(name, text));
+    continue;
+  }
+  const tree = ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
+  const targets = importTargets(tree);
+  graph.set(
+    name,
+    targets.filter((target) => target.startsWith(".")).map((target) => resolveImport(name, target)),
+  );
+  if (!name.startsWith("src/")) continue;
+  checkLayers(name);
+  if (!hostFiles.test(name)) checkHost(name, tree, targets);
+  checkKernels(name, tree);
+}
+for (const circle of findCircles(graph)) {
+  problems.push(`${circle[0]}: a circle of files: ${[...circle, circle[0]].join(" → ")}`);
+}
+if (kernels.size === 0) problems.push("src/wasm: no names of kernels found");
+
+for (const problem of problems.sort()) console.error(problem);
+console.log(`layers: ${problems.length} problems`);
+process.exit(problems.length === 0 ? 0 : 1);
+
+function sourceFiles(folder) {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(ts|mjs|py)$/.test(entry.name))
+    .map((entry) =>
+      relative(root, join(entry.parentPath ?? entry.path, entry.name))
+        .split(sep)
+        .join("/"),
+    )
+    .filter((name) => !/\/(generated|node_modules|\.venv|results|out)\//.test(name));
+}
+
+/** Snake-case members of src/wasm/kernels.ts, and of the table that the build generates from the kernels. */
+function kernelNames() {
+  const names = ["src/wasm/kernels.ts", "src/wasm/generated/kernels.d.ts", "src/wasm/generated/kernels.ts"];
+  const found = new Set();
+  for (const path of names.map((name) => join(root, name)).filter((path) => existsSync(path))) {
+    for (const node of nodesOf(
+      ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.Latest),
+    )) {
+      const declares =
+        ts.isMethodSignature(node) || ts.isPropertySignature(node) || ts.isFunctionDeclaration(node);
+      if (declares && /^[a-z0-9]+(_[a-z0-9]+)+$/.test(node.name?.text ?? "")) found.add(node.name.text);
     }
   }
-  if (!crossings.test(name)) {
-    for (const [call] of text.matchAll(kernelCall)) {
-      problems.push(`${name}: uses a kernel (${call})`);
+  return found;
+}
+
+function* nodesOf(node) {
+  yield node;
+  const children = [];
+  ts.forEachChild(node, (child) => void children.push(child));
+  for (const child of children) yield* nodesOf(child);
+}
+
+/** Modules that a file names in imports of any kind: types, values, `export … from`, `import()`. */
+function importTargets(tree) {
+  const targets = [];
+  for (const node of nodesOf(tree)) {
+    const target =
+      ts.isImportDeclaration(node) || ts.isExportDeclaration(node)
+        ? node.moduleSpecifier
+        : ts.isImportTypeNode(node)
+          ? node.argument.literal
+          : ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword
+            ? node.arguments[0]
+            : undefined;
+    if (target !== undefined && ts.isStringLiteralLike(target)) targets.push(target.text);
+  }
+  return targets;
+}
+
+function resolveImport(name, target) {
+  const path = relative(root, resolve(root, dirname(name), target))
+    .split(sep)
+    .join("/");
+  const source = path.replace(/\.js$/, ".ts");
+  return existsSync(join(root, source)) ? source : path;
+}
+
+function pythonImports(name, text) {
+  return [...text.matchAll(/^ *(?:from|import) (\w+)/gm)]
+    .map(([, target]) => `${dirname(name)}/${target}.py`)
+    .filter((path) => existsSync(join(root, path)));
+}
+
+function checkLayers(name) {
+  const part = partOf(name);
+  if (!rank.has(part)) problems.push(`${name}: "${part}" has no line in scripts/layers.mjs`);
+  for (const target of graph.get(name)) {
+    const other = partOf(target);
+    if (rank.get(other) > rank.get(part)) problems.push(`${name}: imports ${target}, which lies above it`);
+    if (other !== part && strangers.some((pair) => pair.includes(part) && pair.includes(other))) {
+      problems.push(`${name}: imports ${target}: "${part}" and "${other}" must not know each other`);
+    }
+    const [protocol, otherProtocol] = [protocolOf(name), protocolOf(target)];
+    if (
+      protocol !== undefined &&
+      otherProtocol !== undefined &&
+      otherProtocol !== "requests" &&
+      protocol !== otherProtocol
+    ) {
+      problems.push(`${name}: imports ${target}: protocols of the server must not know each other`);
     }
   }
 }
 
-for (const problem of problems) console.error(problem);
-console.log(`layers: ${problems.length} problems`);
-process.exit(problems.length === 0 ? 0 : 1);
+function partOf(name) {
+  return name.split("/")[1].replace(/\.ts$/, "");
+}
+
+/** The server's folders are its protocols, and what they share: "requests". */
+function protocolOf(name) {
+  return /^src\/server\/([^/]+)\//.exec(name)?.[1];
+}
+
+function checkHost(name, tree, targets) {
+  for (const target of targets.filter(isBuiltin))
+    problems.push(`${name}: imports "${target}"; only the platform may`);
+  const own = new Set(
+    [...nodesOf(tree)]
+      .filter((node) => node.name !== undefined && isDeclaration(node))
+      .map((node) => node.name.text),
+  );
+  for (const node of nodesOf(tree)) {
+    if (!ts.isIdentifier(node) || !hostGlobals.has(node.text) || own.has(node.text)) continue;
+    if (ts.isPropertyAccessExpression(node.parent) && node.parent.name === node) continue;
+    problems.push(`${name}:${lineOf(tree, node)}: uses "${node.text}"; only the platform may`);
+  }
+}
+
+function isDeclaration(node) {
+  return (
+    ts.isImportSpecifier(node) ||
+    ts.isInterfaceDeclaration(node) ||
+    ts.isTypeAliasDeclaration(node) ||
+    ts.isVariableDeclaration(node) ||
+    ts.isFunctionDeclaration(node) ||
+    ts.isMethodDeclaration(node) ||
+    ts.isParameter(node) ||
+    ts.isPropertySignature(node)
+  );
+}
+
+function checkKernels(name, tree) {
+  const mayCall = kernelFiles.test(name);
+  for (const node of nodesOf(tree)) {
+    const at = `${name}:${lineOf(tree, node)}`;
+    if (isComposedName(node)) {
+      problems.push(
+        `${at}: composes the name of a kernel ("${node.text}…"); take it from a table, so that it is found`,
+      );
+    }
+    if (mayCall) continue;
+    if (ts.isIdentifier(node) && kernels.has(node.text)) problems.push(`${at}: uses a kernel (${node.text})`);
+    if (!ts.isElementAccessExpression(node)) continue;
+    const index = node.argumentExpression;
+    if (
+      ts.isStringLiteralLike(index) ? kernels.has(index.text) : /kernels/i.test(node.expression.getText(tree))
+    ) {
+      problems.push(`${at}: uses a kernel by a computed name (${node.getText(tree)})`);
+    }
+  }
+}
+
+/** Whether a template, or a string that ends with an underscore, begins as names of kernels do. */
+function isComposedName(node) {
+  const begins =
+    node.kind === ts.SyntaxKind.TemplateHead || (ts.isStringLiteralLike(node) && node.text.endsWith("_"));
+  return begins && node.text.includes("_") && [...kernels].some((kernel) => kernel.startsWith(node.text));
+}
+
+function lineOf(tree, node) {
+  return tree.getLineAndCharacterOfPosition(node.getStart(tree)).line + 1;
+}
+
+/** One circle of each set of files that reach each other, from its first name. */
+function findCircles(imports) {
+  const circles = [];
+  const seen = new Set();
+  for (const start of [...imports.keys()].sort()) {
+    if (seen.has(start)) continue;
+    const circle = shortestWay(imports, start);
+    if (circle === undefined) continue;
+    circles.push(circle);
+    for (const name of circle) seen.add(name);
+  }
+  return circles;
+}
+
+/** The shortest way of imports from a file back to itself. */
+function shortestWay(imports, start) {
+  const cameFrom = new Map([[start, undefined]]);
+  for (const name of cameFrom.keys()) {
+    for (const target of imports.get(name) ?? []) {
+      if (target === start) {
+        const way = [];
+        for (let at = name; at !== undefined; at = cameFrom.get(at)) way.unshift(at);
+        return way;
+      }
+      if (!cameFrom.has(target)) cameFrom.set(target, name);
+    }
+  }
+  return undefined;
+}

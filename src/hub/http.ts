@@ -142,7 +142,7 @@ function openConnection(options: HttpOptions): Connection {
   signal?.addEventListener("abort", stop, { once: true });
   const seconds = Math.round(timing.silenceMs / 1000);
   const silence = new Error(`nothing came for ${seconds} seconds`);
-  let timer: NodeJS.Timeout | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   function listen(): void {
     clearTimeout(timer);
     timer = setTimeout(() => controller.abort(silence), timing.silenceMs);
