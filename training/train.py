@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from tokenizers import Tokenizer
-from torch import Tensor
 
 import data
+from compare import compare_steps
 from evaluate import perplexity
 from export import engine_perplexity, write_gguf
 from fast import FastStep, keep_memory, load_kernels
 from model import BitNet
+from plain import PlainStep
 from plot import plot_losses
 from runs import build_model
 
@@ -32,8 +32,6 @@ def main() -> None:
     arguments = read_arguments()
     config = tomllib.loads(arguments.config.read_text(encoding="utf-8"))
     if arguments.smoke:
-        from test_fast import compare as compare_steps
-
         print(compare_steps(), flush=True)
         shrink(config)
     torch.manual_seed(config["seed"])
@@ -63,11 +61,11 @@ def main() -> None:
     plot_losses(out / "log.jsonl", out / "loss.svg")
     gguf = write_gguf(model, tokenizer, out, config)
     print(f"{gguf}: {gguf.stat().st_size:,} bytes")
-    compare(model, tokenizer, validation, gguf)
+    compare_perplexities(model, tokenizer, validation, gguf)
 
 
-def compare(model: BitNet, tokenizer: Tokenizer, validation: dict[str, Path], gguf: Path) -> None:
-    """Perplexities of the books held out, by this trainer in float32 and by the engine from the file: they are one model."""
+def compare_perplexities(model: BitNet, tokenizer: Tokenizer, validation: dict[str, Path], gguf: Path) -> None:
+    """Ends the program if trainer and engine disagree by more than 1 % on a validation book: the file must be the model."""
     for title, path in validation.items():
         ours = perplexity(model, tokenizer, path.read_text(encoding="utf-8"))
         engine = engine_perplexity(gguf, path, model.shape.context)
@@ -107,35 +105,6 @@ def write_validation(corpus: data.Corpus, out: Path) -> dict[str, Path]:
         paths[title] = out / f"validation-{title.lower().replace(' ', '-')}.txt"
         paths[title].write_text("\n\n".join(story.text for story in stories) + "\n", encoding="utf-8")
     return paths
-
-
-class PlainStep:
-    """Loss and gradients by PyTorch's own means."""
-
-    def __init__(self, model: BitNet, compile: bool):
-        self.model = model
-        self.loss = torch.compile(self.plain_loss) if compile else self.plain_loss
-
-    def begin(self) -> None:
-        """After every change of the parameters: gradients are zero again."""
-        self.model.zero_grad()
-
-    def __call__(self, inputs: Tensor, targets: Tensor, learned: int) -> float:
-        """
-        Adds the gradient of the mean of −ln p.
-
-        :param inputs: ids [B, T].
-        :param targets: ids [B, T], −100 where there is nothing to learn.
-        :param learned: how many targets the update has, in all its parts.
-        :returns: the sum of −ln p over targets that count.
-        """
-        loss = self.loss(inputs, targets)
-        (loss / learned).backward()
-        return loss.item()
-
-    def plain_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        logits = self.model(inputs, torch.bfloat16)
-        return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=-100, reduction="sum")
 
 
 @dataclass

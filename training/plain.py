@@ -1,0 +1,36 @@
+"""Loss and gradients by PyTorch's autograd: the definition that fast.py is compared with."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model import BitNet
+
+
+class PlainStep:
+    """Loss and gradients by PyTorch's own means."""
+
+    def __init__(self, model: BitNet, compile: bool):
+        self.model = model
+        self.loss = torch.compile(self.plain_loss) if compile else self.plain_loss
+
+    def begin(self) -> None:
+        """After every change of the parameters: gradients are zero again."""
+        self.model.zero_grad()
+
+    def __call__(self, inputs: Tensor, targets: Tensor, learned: int) -> float:
+        """
+        Adds the gradient of the mean of −ln p.
+
+        :param inputs: ids [B, T].
+        :param targets: ids [B, T], −100 where there is nothing to learn.
+        :param learned: how many targets the update has, in all its parts.
+        :returns: the sum of −ln p over targets that count.
+        """
+        loss = self.loss(inputs, targets)
+        (loss / learned).backward()
+        return loss.item()
+
+    def plain_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        logits = self.model(inputs, torch.bfloat16)
+        return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=-100, reduction="sum")
