@@ -67,7 +67,7 @@ console.log(
 );
 for (const [name, read] of Object.entries(readers)) {
   const times = [];
-  for (let run = 0; run < repetitions; run++) {
+  for (let run = 0; run < repetitions; run += 1) {
     const start = performance.now();
     if ((await read()) !== MERGES) throw new Error(`${name} read another number of merges`);
     times.push(performance.now() - start);

@@ -67,18 +67,20 @@ function chartOf(record) {
   const { machine, options, sides } = record;
   const perSecond = mostRead(record);
   const rival = sides.find(({ id }) => id === rivalId);
-  const barsOf = (test, hasLimit) =>
+  const barsOf = (test, limitPerSecond) =>
     sides.map(({ id, bytesPerToken }) => {
       const samples = test.samples[id];
       if (!(samples?.length > 0)) return undefined;
-      const limit = hasLimit && perSecond > 0 && bytesPerToken > 0 ? perSecond / bytesPerToken : undefined;
+      const limit = limitPerSecond > 0 && bytesPerToken > 0 ? limitPerSecond / bytesPerToken : undefined;
       return { ...spreadOf(samples), limit };
     });
   const [decode, prompt] = [longest(record, "tg"), longest(record, "pp")];
   const panels = [
-    ...(decode ? [{ title: `Writing (${decode.name}), tokens per second`, bars: barsOf(decode, true) }] : []),
+    ...(decode
+      ? [{ title: `Writing (${decode.name}), tokens per second`, bars: barsOf(decode, perSecond) }]
+      : []),
     ...(prompt
-      ? [{ title: `Reading (${prompt.name}), tokens per second`, bars: barsOf(prompt, false) }]
+      ? [{ title: `Reading (${prompt.name}), tokens per second`, bars: barsOf(prompt, undefined) }]
       : []),
   ];
   const cpu = `${machine.cpu}, ${machine.cores} cores, ${machine.platform} ${machine.arch}`;

@@ -189,7 +189,7 @@ async function compare(options) {
   const results = options.results ?? join(root, "bench", "results");
   for (const path of [folder, results]) mkdirSync(path, { recursive: true });
   const found = findRuntimes(options);
-  const models = await makeModels(folder, options.size, options.rival);
+  const models = await makeModels(folder, options.size, { rival: options.rival });
   const contextLength = Math.min(mostContext, dummyShapes.get(options.size).contextLength);
   const fits = ({ tokens, position }) => Math.max(position, 2) + tokens + 1 <= contextLength;
   const tests = (options.quick ? quickTests : fullTests).filter((test) => {

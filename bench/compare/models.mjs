@@ -16,7 +16,7 @@ const reversed = Uint8Array.from(
 );
 
 /** Writes what is missing. */
-export async function makeModels(folder, size, withRival) {
+export async function makeModels(folder, size, { rival: withRival }) {
   const ours = join(folder, `${size}-i2_s.gguf`);
   if (!existsSync(ours)) {
     console.error(`writing ${ours}`);
@@ -72,10 +72,10 @@ async function writeTq2(from, to) {
       const codeBytes = tensor.bytes - 32;
       const scale = numberToFloat16(new DataView(i2s.buffer, i2s.byteOffset + codeBytes).getFloat32(0, true));
       const blocks = new Uint8Array(plan.bytes);
-      for (let block = 0, at = 0; block < codeBytes; block += 64) {
-        for (let i = 0; i < 64; i += 1) blocks[at++] = reversed[i2s[block + i]];
-        blocks[at++] = scale & 255;
-        blocks[at++] = scale >> 8;
+      for (let block = 0, at = 0; block < codeBytes; block += 64, at += 66) {
+        for (let i = 0; i < 64; i += 1) blocks[at + i] = reversed[i2s[block + i]];
+        blocks[at + 64] = scale & 255;
+        blocks[at + 65] = scale >> 8;
       }
       await write(plan.name, blocks);
     }

@@ -52,7 +52,7 @@ const promptTokens = 256;
 
 const cache = join(root, ".cache", "models");
 mkdirSync(cache, { recursive: true });
-const model = values.model ?? (await makeModels(cache, "2B4T", false)).ours;
+const model = values.model ?? (await makeModels(cache, "2B4T", { rival: false })).ours;
 const most = Math.max(...counts);
 const served = await startServed({
   model,
@@ -61,7 +61,7 @@ const served = await startServed({
 });
 const { url } = served;
 
-async function idsOf(content, parseSpecial = false) {
+async function idsOf(content, { parseSpecial = false } = {}) {
   const response = await post(url, "/tokenize", { content, parse_special: parseSpecial });
   return (await response.json()).tokens;
 }
@@ -69,7 +69,7 @@ async function idsOf(content, parseSpecial = false) {
 // Without an end, each text has the length that is asked for.
 const bias = {};
 for (const name of ["<|end_of_text|>", "<|eot_id|>", "<|endoftext|>", "</s>"]) {
-  const ids = await idsOf(name, true);
+  const ids = await idsOf(name, { parseSpecial: true });
   if (ids.length === 1) bias[ids[0]] = -100;
 }
 

@@ -112,7 +112,7 @@ export function describeDecoder(
 
 /** GGUF's numbers: 0 is none, 1 the mean, 3 the last; 2 and 4 are the first token's and a ranking head's. */
 function readPooling(keys: ArchitectureKeys): Pooling | undefined {
-  const value = keys.count("pooling_type", { least: 0, most: 255, fallback: 0 });
+  const value = keys.count("pooling_type", { min: 0, max: 255, fallback: 0 });
   const pooling =
     ([undefined, "mean", "refused", "last"] as const)[value] ?? (value === 0 ? undefined : "refused");
   if (pooling !== "refused") return pooling;

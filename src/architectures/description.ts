@@ -168,7 +168,7 @@ export interface ArchitectureKeys {
   /** A whole number within limits. @throws BitNetError MODEL_INVALID */
   count(
     key: string,
-    range: { readonly least: number; readonly most: number; readonly fallback?: number },
+    range: { readonly min: number; readonly max: number; readonly fallback?: number },
   ): number;
   /** A text, or the fallback. @throws BitNetError MODEL_INVALID */
   text(key: string, fallback: string): string;

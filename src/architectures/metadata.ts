@@ -16,7 +16,7 @@ export function readText(file: ModelFile, key: string): string {
 export function readCount(
   file: ModelFile,
   key: string,
-  range: { readonly least: number; readonly most: number; readonly fallback?: number },
+  range: { readonly min: number; readonly max: number; readonly fallback?: number },
 ): number {
   let value: unknown = file.metadata.get(key);
   if (value === undefined && range.fallback !== undefined) return range.fallback;
@@ -28,11 +28,11 @@ export function readCount(
       throw unsupported(file, `metadata "${key}" differs between layers, which has no graph here`, { key });
     }
   }
-  if (typeof value === "number" && Number.isInteger(value) && value >= range.least && value <= range.most)
+  if (typeof value === "number" && Number.isInteger(value) && value >= range.min && value <= range.max)
     return value;
   throw invalid(
     file,
-    `metadata "${key}" ${describeValue(value)}, not a whole number from ${range.least} to ${range.most}`,
+    `metadata "${key}" ${describeValue(value)}, not a whole number from ${range.min} to ${range.max}`,
     {
       key,
     },

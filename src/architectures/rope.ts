@@ -19,8 +19,8 @@ export function readRope(
   tensors: TensorRoles,
 ): RopeDescription {
   const dimensions = keys.count("rope.dimension_count", {
-    least: 8,
-    most: sizes.headSize,
+    min: 8,
+    max: sizes.headSize,
     fallback: sizes.headSize,
   });
   const scaling = keys.text("rope.scaling.type", "linear");
@@ -35,8 +35,8 @@ export function readRope(
   const vector = (tensor: string): VectorRole | undefined =>
     tensors.has(tensor) ? tensors.vector(tensor, dimensions / 2) : undefined;
   const originalContextLength = keys.count("rope.scaling.original_context_length", {
-    least: 1,
-    most: 1 << 26,
+    min: 1,
+    max: 1 << 26,
     fallback: sizes.contextLength,
   });
   const long = scaling === "longrope" ? vector("rope_factors_long.weight") : undefined;
@@ -89,7 +89,7 @@ export function readAttention(
   const rope = readRope(keys, sizes, traits, tensors);
   const everywhere = { rope: 0, window: undefined };
   const window = keys.has("attention.sliding_window")
-    ? keys.count("attention.sliding_window", { least: 0, most: 1 << 26 })
+    ? keys.count("attention.sliding_window", { min: 0, max: 1 << 26 })
     : 0;
   if (traits.slidingWindow === undefined || window === 0) {
     return { ropes: [rope], layers: Array.from({ length: sizes.layers }, () => everywhere) };
@@ -118,6 +118,6 @@ function readPattern(keys: ArchitectureKeys, sizes: ModelSizes, period: number):
     if (flags.length === sizes.layers) return flags;
     throw keys.unsupported(`metadata "${key}" has ${flags.length} entries for ${sizes.layers} layers`);
   }
-  const every = keys.count(key, { least: 1, most: 4096, fallback: period });
+  const every = keys.count(key, { min: 1, max: 4096, fallback: period });
   return Array.from({ length: sizes.layers }, (_, layer) => layer % every < every - 1);
 }

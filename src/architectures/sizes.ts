@@ -4,26 +4,26 @@ import { invalid } from "./metadata.js";
 
 /** Reads and checks a decoder's sizes. Limits are far above any published model, and keep products of sizes exact. */
 export function readSizes(file: ModelFile, keys: ArchitectureKeys): ModelSizes {
-  const heads = keys.count("attention.head_count", { least: 1, most: 4096 });
-  const kvHeads = keys.count("attention.head_count_kv", { least: 1, most: 4096, fallback: heads });
-  const width = keys.count("embedding_length", { least: 32, most: 1 << 20 });
+  const heads = keys.count("attention.head_count", { min: 1, max: 4096 });
+  const kvHeads = keys.count("attention.head_count_kv", { min: 1, max: 4096, fallback: heads });
+  const width = keys.count("embedding_length", { min: 32, max: 1 << 20 });
   // Heads need not share the width among them: Falcon3's and Gemma's are wider, and files say so.
   const headSize = keys.count("attention.key_length", {
-    least: 4,
-    most: 4096,
+    min: 4,
+    max: 4096,
     fallback: Math.floor(width / heads),
   });
-  const valueSize = keys.count("attention.value_length", { least: 4, most: 4096, fallback: headSize });
+  const valueSize = keys.count("attention.value_length", { min: 4, max: 4096, fallback: headSize });
   const embedding = file.tensors.get("token_embd.weight");
   const sizes: ModelSizes = {
-    layers: keys.count("block_count", { least: 1, most: 4096 }),
+    layers: keys.count("block_count", { min: 1, max: 4096 }),
     width,
-    feedForward: keys.count("feed_forward_length", { least: 32, most: 1 << 22 }),
+    feedForward: keys.count("feed_forward_length", { min: 32, max: 1 << 22 }),
     heads,
     kvHeads,
     headSize,
-    vocabSize: keys.count("vocab_size", { least: 1, most: 1 << 24, fallback: embedding?.shape[1] ?? 0 }),
-    contextLength: keys.count("context_length", { least: 1, most: 1 << 26 }),
+    vocabSize: keys.count("vocab_size", { min: 1, max: 1 << 24, fallback: embedding?.shape[1] ?? 0 }),
+    contextLength: keys.count("context_length", { min: 1, max: 1 << 26 }),
   };
   if (heads % kvHeads !== 0) {
     throw invalid(file, `${heads} query heads cannot share ${kvHeads} key and value heads evenly`, {

@@ -44,8 +44,8 @@ export class Config {
     throw this.wrong(key, "a positive number");
   }
 
-  flag(key: string, fallback: boolean): boolean {
-    const value = this.get(key) ?? fallback;
+  flag(key: string, absent: { readonly default: boolean }): boolean {
+    const value = this.get(key) ?? absent.default;
     if (typeof value === "boolean") return value;
     throw this.wrong(key, "true or false");
   }
@@ -111,9 +111,9 @@ export function isObject(value: unknown): value is JsonObject {
 export async function readConfig(
   folder: Folder,
   file: string,
-  mostBytes: number,
+  maxBytes: number,
 ): Promise<Config | undefined> {
-  const text = await readText(folder, file, mostBytes);
+  const text = await readText(folder, file, maxBytes);
   if (text === undefined) return undefined;
   let value: unknown;
   try {
@@ -127,12 +127,12 @@ export async function readConfig(
 }
 
 /** @returns the text of a file of the folder; undefined where there is none. */
-export async function readText(folder: Folder, file: string, mostBytes: number): Promise<string | undefined> {
+export async function readText(folder: Folder, file: string, maxBytes: number): Promise<string | undefined> {
   if (!folder.files.has(file)) return undefined;
   const source = await folder.open(file);
   try {
-    if (source.size > mostBytes) {
-      throw damaged(folder, file, `it has ${source.size} bytes, more than the ${mostBytes} accepted`);
+    if (source.size > maxBytes) {
+      throw damaged(folder, file, `it has ${source.size} bytes, more than the ${maxBytes} accepted`);
     }
     const bytes = await source.read(0, source.size);
     try {

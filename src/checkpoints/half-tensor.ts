@@ -72,14 +72,14 @@ function fromPatterns(patterns: Uint16Array): Uint16Array {
   ));
   const halves = new Uint16Array(patterns.length);
   // By index, here and below: calls for each weight take ten times as long.
-  for (let index = 0; index < halves.length; index++)
+  for (let index = 0; index < halves.length; index += 1)
     halves[index] = table[patterns[index] as number] as number;
   return halves;
 }
 
 /** The first that is infinite or no number. */
 function firstBeyond(halves: Uint16Array): number | undefined {
-  for (let index = 0; index < halves.length; index++) {
+  for (let index = 0; index < halves.length; index += 1) {
     if (((halves[index] as number) & 0x7c00) === 0x7c00) return index;
   }
   return undefined;

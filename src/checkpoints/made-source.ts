@@ -14,7 +14,7 @@ export interface Making {
 }
 
 /** Bytes made at a time: enough that calls cost nothing, little enough to be no matter of memory. */
-const STEP_BYTES = 2 ** 20;
+const stepBytes = 2 ** 20;
 
 /**
  * A tensor in another form than its file has it in, made as it is read. Units that a read wants whole are made in place;
@@ -23,7 +23,7 @@ const STEP_BYTES = 2 ** 20;
 export function madeSource({ name, units, unitBytes, make, tail }: Making): ByteSource {
   const bodyBytes = units * unitBytes;
   const size = bodyBytes + (tail?.bytes ?? 0);
-  const unitsPerStep = Math.max(1, Math.floor(STEP_BYTES / unitBytes));
+  const unitsPerStep = Math.max(1, Math.floor(stepBytes / unitBytes));
   let kept: { readonly unit: number; readonly bytes: Uint8Array } | undefined;
 
   async function wholeUnit(unit: number): Promise<Uint8Array> {

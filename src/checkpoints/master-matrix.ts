@@ -5,13 +5,13 @@ import { bfloat16ToNumber } from "../weight-formats/bf16.js";
 import { f32 } from "../weight-formats/f32.js";
 import { float16ToNumber } from "../weight-formats/float16.js";
 import { weightFormatByName, type WeightFormat } from "../weight-formats/index.js";
-import { SMALLEST_TERNARY_SCALE, ternaryOf } from "../weight-formats/ternarize.js";
+import { smallestTernaryScale, ternaryOf } from "../weight-formats/ternarize.js";
 import { madeSource } from "./made-source.js";
 import type { RowOrder } from "./row-order.js";
 import type { TernaryMatrix } from "./ternary-source.js";
 
 /** Bytes of master weights that are looked at together. */
-const PIECE_BYTES = 4 * 2 ** 20;
+const pieceBytes = 4 * 2 ** 20;
 
 /** How the numbers of a dtype are read: as bit patterns that have a table, or as themselves. */
 interface Masters {
@@ -72,7 +72,7 @@ export function masterMatrix(tensor: SafetensorsTensor): TernaryMatrix {
 /** Codes of float weights. */
 function codesOf(values: Uint16Array | Float32Array, d: number): Uint8Array {
   const codes = new Uint8Array(values.length);
-  for (let index = 0; index < values.length; index++)
+  for (let index = 0; index < values.length; index += 1)
     codes[index] = ternaryOf(values[index] as number, d) + 1;
   return codes;
 }
@@ -100,7 +100,7 @@ export function ternaryFloatSource(
       const count = target.length / (cols * 4);
       const bytes = await tensor.source.read(tensor.offset + begin * rowBytes, count * rowBytes);
       const values = format.decode(bytes, count * cols).map((value) => d * ternaryOf(value, d));
-      for (let row = 0; row < count; row++) {
+      for (let row = 0; row < count; row += 1) {
         const from = order.inputRow(begin + row) - begin;
         const floats = values.subarray(from * cols, (from + 1) * cols);
         target.set(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength), row * cols * 4);
@@ -116,7 +116,7 @@ function writeRow(
   begin: number,
   codeOf: Uint8Array,
 ): void {
-  for (let index = 0; index < target.length; index++) {
+  for (let index = 0; index < target.length; index += 1) {
     const at = begin + 128 * (index >>> 5) + (index & 31);
     target[index] =
       ((codeOf[patterns[at] as number] as number) << 6) |
@@ -130,26 +130,26 @@ function writeRow(
 async function readScale(tensor: SafetensorsTensor, kind: Masters): Promise<number> {
   const magnitudes = kind.table?.().map(Math.abs);
   let sum = 0;
-  for (let done = 0; done < tensor.bytes; done += PIECE_BYTES) {
-    const bytes = await tensor.source.read(tensor.offset + done, Math.min(PIECE_BYTES, tensor.bytes - done));
+  for (let done = 0; done < tensor.bytes; done += pieceBytes) {
+    const bytes = await tensor.source.read(tensor.offset + done, Math.min(pieceBytes, tensor.bytes - done));
     const values = kind.array(bytes);
     sum = magnitudes === undefined ? addMagnitudes(sum, values) : addFromTable(sum, values, magnitudes);
     if (!Number.isFinite(sum)) throw notFinite(tensor, done, values, magnitudes, kind.bytes);
   }
-  return Math.fround(Math.max(sum / (tensor.bytes / kind.bytes), SMALLEST_TERNARY_SCALE));
+  return Math.fround(Math.max(sum / (tensor.bytes / kind.bytes), smallestTernaryScale));
 }
 
 // By index: V8 takes 2.4 times as long over these with for-of, and they see every weight of a model.
 
 function addMagnitudes(sum: number, values: Uint16Array | Float32Array): number {
   // eslint-disable-next-line @typescript-eslint/prefer-for-of -- see above
-  for (let index = 0; index < values.length; index++) sum += Math.abs(values[index] as number);
+  for (let index = 0; index < values.length; index += 1) sum += Math.abs(values[index] as number);
   return sum;
 }
 
 function addFromTable(sum: number, patterns: Uint16Array | Float32Array, magnitudes: Float32Array): number {
   // eslint-disable-next-line @typescript-eslint/prefer-for-of -- see above
-  for (let index = 0; index < patterns.length; index++) {
+  for (let index = 0; index < patterns.length; index += 1) {
     sum += magnitudes[patterns[index] as number] as number;
   }
   return sum;

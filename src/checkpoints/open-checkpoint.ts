@@ -13,9 +13,9 @@ import { readSampling } from "./sampling.js";
 import { computedTensor, placeTensors } from "./tensors.js";
 import { readTokenizer } from "./tokenizer.js";
 
-const MAX_CONFIG_BYTES = 4 * 2 ** 20;
+const maxConfigBytes = 4 * 2 ** 20;
 /** Far above any published model. */
-const MAX_HEAD_SIZE = 65_536;
+const maxHeadSize = 65_536;
 
 /** Sizes that config.json names and GGUF has under the architecture's name. */
 const sizeKeys = [
@@ -43,7 +43,7 @@ export interface CheckpointOptions {
  *   UNSUPPORTED_ARCHITECTURE, UNSUPPORTED_TENSOR_TYPE, UNSUPPORTED_TOKENIZER; the signal's reason.
  */
 export async function openCheckpoint(folder: Folder, options: CheckpointOptions = {}): Promise<ModelFile> {
-  const config = await readConfig(folder, "config.json", MAX_CONFIG_BYTES);
+  const config = await readConfig(folder, "config.json", maxConfigBytes);
   if (config === undefined) throw notACheckpoint(folder);
   const family = findFamily(config);
   const stored = await openSafetensorsSet(folder, options);
@@ -51,14 +51,14 @@ export async function openCheckpoint(folder: Folder, options: CheckpointOptions 
     const heads = config.count("num_attention_heads");
     const headSize = config.count("head_dim", family.headSize ?? sizeOfHeads(config, heads));
     // Tables are made by it before anything compares it with tensors.
-    if (headSize > MAX_HEAD_SIZE) throw config.wrong("head_dim", `at most ${MAX_HEAD_SIZE}`);
+    if (headSize > maxHeadSize) throw config.wrong("head_dim", `at most ${maxHeadSize}`);
     const rope = planRope(config, headSize, family.ropeBase ?? 10_000);
     const tensors = placeTensors(stored.tensors, {
       config,
       family,
       quantization: planQuantization(config, family.ternary === true),
       headSize,
-      tied: config.flag("tie_word_embeddings", family.tied),
+      tied: config.flag("tie_word_embeddings", { default: family.tied }),
     });
     const computed = rope.tensors.map(([name, divisors]) => computedTensor(name, divisors));
     const placed = options.storedTables === true ? tensors : withHalfTables(tensors);

@@ -2,7 +2,7 @@ import { BitNetError } from "../errors.js";
 import type { SafetensorsTensor } from "../files/safetensors.js";
 import type { TernaryMatrix } from "./ternary-source.js";
 
-const FIELDS = 0x0303_0303;
+const fields = 0x0303_0303;
 
 /**
  * Ternary weights as transformers packs them: uint8 [rows / 4, cols], see weight-formats/hf-packed.ts.
@@ -36,13 +36,13 @@ export function packedMatrix(tensor: SafetensorsTensor, scale: () => Promise<num
         const begin = (row % packedRows) * words;
         // Both sides have a row in runs of 128 weights. A word holds the fields of four of them, 32 apart in I2_S.
         for (let at = 0; at < words; at += 32) {
-          for (let word = 0; word < 8; word++) {
+          for (let word = 0; word < 8; word += 1) {
             const from = begin + at + word;
             const made =
-              ((((packed[from] as number) >>> shift) & FIELDS) << 6) |
-              ((((packed[from + 8] as number) >>> shift) & FIELDS) << 4) |
-              ((((packed[from + 16] as number) >>> shift) & FIELDS) << 2) |
-              (((packed[from + 24] as number) >>> shift) & FIELDS);
+              ((((packed[from] as number) >>> shift) & fields) << 6) |
+              ((((packed[from + 8] as number) >>> shift) & fields) << 4) |
+              ((((packed[from + 16] as number) >>> shift) & fields) << 2) |
+              (((packed[from + 24] as number) >>> shift) & fields);
             const to = at + 4 * word;
             target[to] = made;
             target[to + 1] = made >>> 8;

@@ -27,13 +27,13 @@ export function scoresOfMerges(
     if (!isText(merged)) continue;
     // Not −0, which is another float.
     if (!scores.has(merged)) scores.set(merged, scores.size === 0 ? 0 : -scores.size);
-    if (isText(left) && isText(right)) listed++;
+    if (isText(left) && isText(right)) listed += 1;
   }
   let cuts = 0;
   for (const token of tokens) {
     if (others.has(token)) continue;
-    for (let cut = 1; cut < token.length; cut++) {
-      if (isText(token.slice(0, cut)) && isText(token.slice(cut))) cuts++;
+    for (let cut = 1; cut < token.length; cut += 1) {
+      if (isText(token.slice(0, cut)) && isText(token.slice(cut))) cuts += 1;
     }
   }
   if (listed === cuts) return scores;

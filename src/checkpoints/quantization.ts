@@ -18,7 +18,7 @@ export type QuantizationRule =
   | { readonly kind: "dense" };
 
 /** `rms_norm_eps` of norms before projections where quantization_config does not say. */
-const DEFAULT_NORM_EPSILON = 1e-6;
+const defaultNormEpsilon = 1e-6;
 
 /** What `quantization_config` asks for. */
 export interface QuantizationPlan {
@@ -56,8 +56,11 @@ export function planQuantization(config: Config, ternary: boolean): Quantization
   const mode = quantization.text("quantization_mode", "offline");
   const rule = ruleOf(quantization, linear, mode);
   // One epsilon is all that GGUF has for a model.
-  const ownNormEpsilon = quantization.positive("rms_norm_eps", DEFAULT_NORM_EPSILON);
-  if (quantization.flag("use_rms_norm", false) && ownNormEpsilon !== config.positive("rms_norm_eps")) {
+  const ownNormEpsilon = quantization.positive("rms_norm_eps", defaultNormEpsilon);
+  if (
+    quantization.flag("use_rms_norm", { default: false }) &&
+    ownNormEpsilon !== config.positive("rms_norm_eps")
+  ) {
     throw quantization.unsupported(
       "UNSUPPORTED_ARCHITECTURE",
       `norms before projections with an epsilon of ${ownNormEpsilon.toPrecision(6)}, another than the model's, have no graph here`,

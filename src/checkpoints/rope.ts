@@ -80,7 +80,7 @@ function yarnKeys(scaling: Config, { contextLength }: Rope): readonly MetadataEn
       throw scaling.unsupported("UNSUPPORTED_ARCHITECTURE", `"${key}" of YaRN has no graph here`);
     }
   }
-  if (!scaling.flag("truncate", true)) {
+  if (!scaling.flag("truncate", { default: true })) {
     throw scaling.unsupported("UNSUPPORTED_ARCHITECTURE", "YaRN without rounded bounds has no graph here");
   }
   const factor = scaling.positive("factor");

@@ -5,12 +5,12 @@ import type { Config } from "./config.js";
 const contractionSpellings = ["(?i:'s|'t|'re|'ve|'m|'ll|'d)", "'(?i:[sdmt]|ll|ve|re)"] as const;
 
 /** HF's Punctuation: Unicode's, and what of ASCII's is none there. */
-const PUNCTUATION = "[\\p{P}\\$\\+<=>\\^~\\|`]";
+const punctuation = "[\\p{P}\\$\\+<=>\\^~\\|`]";
 
 /** Lists of steps that llama.cpp's converter knows under a name though the name's own expressions are others. */
 const aliases: readonly { readonly name: string; readonly splits: readonly string[] }[] = [
   // The digits that this isolates first are cut in threes by what follows, but for a space that stays before one or two.
-  { name: "falcon", splits: [`${PUNCTUATION}+`, GPT_2, "\\p{N}+", "[0-9][0-9][0-9]"] },
+  { name: "falcon", splits: [`${punctuation}+`, GPT_2, "\\p{N}+", "[0-9][0-9][0-9]"] },
 ];
 
 /**
@@ -44,16 +44,16 @@ function splitsOf(step: Config): readonly string[] {
     case "Sequence":
       return step.list("pretokenizers").flatMap((_, index) => splitsOf(step.element("pretokenizers", index)));
     case "ByteLevel":
-      if (step.flag("add_prefix_space", true)) {
+      if (step.flag("add_prefix_space", { default: true })) {
         throw step.unsupported("UNSUPPORTED_TOKENIZER", "a space before every text is not known here");
       }
-      return step.flag("use_regex", true) ? [GPT_2] : [];
+      return step.flag("use_regex", { default: true }) ? [GPT_2] : [];
     case "Split":
       return [splitOf(step)];
     case "Digits":
-      return [step.flag("individual_digits", false) ? "\\p{N}" : "\\p{N}+"];
+      return [step.flag("individual_digits", { default: false }) ? "\\p{N}" : "\\p{N}+"];
     case "Punctuation":
-      return [step.text("behavior", "Isolated") === "Contiguous" ? `${PUNCTUATION}+` : PUNCTUATION];
+      return [step.text("behavior", "Isolated") === "Contiguous" ? `${punctuation}+` : punctuation];
     default:
       throw step.unsupported(
         "UNSUPPORTED_TOKENIZER",
@@ -65,7 +65,7 @@ function splitsOf(step: Config): readonly string[] {
 function splitOf(step: Config): string {
   const expression = step.object("pattern")?.get("Regex");
   const behavior = step.text("behavior");
-  const invert = step.flag("invert", false);
+  const invert = step.flag("invert", { default: false });
   // Where matches cover the text, as those of all splitters here do, leaving out what is between them changes nothing.
   const isolates = (behavior === "Isolated" && !invert) || (behavior === "Removed" && invert);
   if (typeof expression === "string" && isolates) return expression;

@@ -17,7 +17,7 @@ const outside: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** A norm of its own before a projection, by the names of transformers' BitLinear and of GGUF. */
-const OWN_NORM = "rms_norm";
+const ownNorm = "rms_norm";
 
 /**
  * GGUF's name for a tensor of a checkpoint. Base models, which embeddings are made with, leave the "model." out.
@@ -33,7 +33,7 @@ export function nameTensor(name: string, family: CheckpointFamily): TensorName |
   const [, layer, path = ""] = /^layers\.(0|[1-9]\d{0,4})\.(.+)$/.exec(module) ?? [];
   if (layer === undefined) return undefined;
   const steps = path.split(".");
-  const hasOwnNorm = steps.at(-1) === OWN_NORM;
+  const hasOwnNorm = steps.at(-1) === ownNorm;
   const part = hasOwnNorm ? steps.slice(0, -1).join(".") : path;
   const block = family.layerParts.get(part);
   if (block === undefined) return undefined;

@@ -29,9 +29,9 @@ interface Placed {
   readonly order: RowOrder;
 }
 
-const SCALE = "_scale";
+const scaleSuffix = "_scale";
 /** Rows of I2_S are whole runs of so many weights. */
-const I2_S_RUN = 128;
+const i2SRun = 128;
 
 /**
  * The checkpoint's tensors by GGUF's names, in GGUF's order, types and orders of rows. Linear layers that the
@@ -48,10 +48,10 @@ export function placeTensors(
   const scales = new Map<string, SafetensorsTensor>();
   const placed = new Map<string, TensorInfo>();
   for (const [name, tensor] of stored) {
-    if (name.endsWith(`.weight${SCALE}`)) scales.set(name.slice(0, -SCALE.length), tensor);
+    if (name.endsWith(`.weight${scaleSuffix}`)) scales.set(name.slice(0, -scaleSuffix.length), tensor);
   }
   for (const [name, tensor] of stored) {
-    if (isComputed(name) || scales.has(name.slice(0, -SCALE.length))) continue;
+    if (isComputed(name) || scales.has(name.slice(0, -scaleSuffix.length))) continue;
     const found = nameTensor(name, family);
     if (found === undefined) {
       throw config.unsupported(
@@ -124,17 +124,17 @@ function placePacked(
   { config, quantization }: TensorPlan,
 ): TensorInfo {
   if (tensor.dtype !== "U8" || scale === undefined) {
-    const has = tensor.dtype === "U8" ? `no ${tensor.name}${SCALE}` : `dtype ${tensor.dtype}`;
+    const has = tensor.dtype === "U8" ? `no ${tensor.name}${scaleSuffix}` : `dtype ${tensor.dtype}`;
     throw config.invalid(
       `${quantization.reason}, which means packed weights (U8 with a weight_scale), and ${what(tensor)} has ${has}`,
       { tensor: tensor.name },
     );
   }
   const matrix = packedMatrix(tensor, scaleReader(scale, convention, config));
-  if (matrix.cols % I2_S_RUN === 0) return placeTernary(name, matrix, order);
+  if (matrix.cols % i2SRun === 0) return placeTernary(name, matrix, order);
   throw config.unsupported(
     "UNSUPPORTED_TENSOR_TYPE",
-    `${what(tensor)} has rows of ${matrix.cols} packed weights, and only multiples of ${I2_S_RUN} are read`,
+    `${what(tensor)} has rows of ${matrix.cols} packed weights, and only multiples of ${i2SRun} are read`,
     { tensor: tensor.name },
   );
 }
@@ -145,7 +145,7 @@ function placeMasters(
   { config, quantization }: TensorPlan,
 ): TensorInfo {
   if (!masterDtypes.includes(tensor.dtype) || scale !== undefined) {
-    const has = scale === undefined ? `dtype ${tensor.dtype}` : `a ${tensor.name}${SCALE}`;
+    const has = scale === undefined ? `dtype ${tensor.dtype}` : `a ${tensor.name}${scaleSuffix}`;
     throw config.invalid(
       `${quantization.reason}, which means float weights that are made ternary here, and ${what(tensor)} has ${has}`,
       { tensor: tensor.name },
@@ -153,7 +153,7 @@ function placeMasters(
   }
   const matrix = masterMatrix(tensor);
   const { rows, cols } = matrix;
-  if (cols % I2_S_RUN === 0) return placeTernary(name, matrix, order);
+  if (cols % i2SRun === 0) return placeTernary(name, matrix, order);
   return describeTensor(name.gguf, [cols, rows], ternaryFloats, ternaryFloatSource(tensor, matrix, order));
 }
 
@@ -190,7 +190,7 @@ function placeFloats(
 ): TensorInfo {
   if (scale !== undefined) {
     throw config.invalid(
-      `${quantization.reason}, which leaves ${what(tensor)} as it is, and it has a ${tensor.name}${SCALE}`,
+      `${quantization.reason}, which leaves ${what(tensor)} as it is, and it has a ${tensor.name}${scaleSuffix}`,
       { tensor: tensor.name },
     );
   }

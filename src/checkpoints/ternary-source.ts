@@ -18,14 +18,14 @@ export interface TernaryMatrix {
 }
 
 /** Rows are loaded together as far as they are no more weights than this. */
-const LOADED_WEIGHTS = 2 ** 20;
+const loadedWeights = 2 ** 20;
 
 /** The matrix as the bytes of an I2_S tensor, as weight-formats/i2-s.ts defines them; `cols` is a multiple of 128. */
 export function ternarySource(matrix: TernaryMatrix, order: RowOrder): ByteSource {
   const { name, rows, cols } = matrix;
   const { unitRows } = order;
   const rowBytes = cols / 4;
-  const loadedRows = Math.max(1, Math.floor(LOADED_WEIGHTS / cols / unitRows)) * unitRows;
+  const loadedRows = Math.max(1, Math.floor(loadedWeights / cols / unitRows)) * unitRows;
   // A target may be shared memory at any address; rows are made here and copied.
   const row = new Uint8Array(rowBytes);
 
@@ -39,7 +39,7 @@ export function ternarySource(matrix: TernaryMatrix, order: RowOrder): ByteSourc
       for (let loaded = begin; loaded < end; loaded += loadedRows) {
         const loadedEnd = Math.min(end, loaded + loadedRows);
         const write = await matrix.load(loaded, loadedEnd);
-        for (let index = loaded; index < loadedEnd; index++) {
+        for (let index = loaded; index < loadedEnd; index += 1) {
           write(order.inputRow(index), row);
           target.set(row, (index - begin) * rowBytes);
         }

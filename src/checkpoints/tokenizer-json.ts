@@ -25,7 +25,7 @@ interface Vocabulary {
 }
 
 /** Far above any published vocabulary, and low enough that a wrong number makes no huge table. */
-const MAX_TOKENS = 1 << 21;
+const maxTokens = 1 << 21;
 
 /**
  * Reads the tables of a tokenizer.json: byte-level BPE, or SentencePiece's BPE as converters write it.
@@ -48,7 +48,7 @@ export function readTokenizerJson(tokenizer: Config, vocabSize: number): Tokeniz
     if (model.get(key) === undefined || model.get(key) === "") continue;
     throw model.unsupported("UNSUPPORTED_TOKENIZER", `"${key}" is not known here`);
   }
-  if (vocabSize > MAX_TOKENS) throw tokenizer.invalid(`a vocabulary of ${vocabSize} tokens is too large`);
+  if (vocabSize > maxTokens) throw tokenizer.invalid(`a vocabulary of ${vocabSize} tokens is too large`);
   const vocabulary = readVocabulary(tokenizer, model, vocabSize);
   const idOf = new Map<string, number>();
   vocabulary.tokens.forEach((token, id) => {
@@ -90,7 +90,7 @@ function readVocabulary(tokenizer: Config, model: Config, vocabSize: number): Vo
   tokenizer.list("added_tokens").forEach((_, index) => {
     const entry = tokenizer.element("added_tokens", index);
     const content = entry.text("content");
-    const special = entry.flag("special", false) || looksSpecial(content);
+    const special = entry.flag("special", { default: false }) || looksSpecial(content);
     place(content, entry.get("id"), special ? TOKEN_TYPE.control : TOKEN_TYPE.userDefined);
     added.add(content);
   });
@@ -145,7 +145,11 @@ function byteEntries(tokenizer: Config, model: Config, vocabulary: Vocabulary): 
   });
   return [
     ["tokenizer.ggml.model", "string", "gpt2"],
-    ["tokenizer.ggml.pre", "string", splitterName(tokenizer, model.flag("ignore_merges", false))],
+    [
+      "tokenizer.ggml.pre",
+      "string",
+      splitterName(tokenizer, model.flag("ignore_merges", { default: false })),
+    ],
     ["tokenizer.ggml.tokens", "string[]", vocabulary.tokens],
     ["tokenizer.ggml.token_type", "int32[]", vocabulary.types],
     ["tokenizer.ggml.merges", "string[]", merges],
@@ -159,7 +163,7 @@ function pieceEntries(
 ): readonly MetadataEntry[] {
   const prefix = spacePrefix(tokenizer);
   const unknown = model.get("unk_token");
-  const byteFallback = model.flag("byte_fallback", false);
+  const byteFallback = model.flag("byte_fallback", { default: false });
   tokens.forEach((token, id) => {
     if (token === unknown) types[id] = TOKEN_TYPE.unknown;
     else if (byteFallback && types[id] === TOKEN_TYPE.normal && /^<0x[0-9A-F]{2}>$/.test(token)) {
@@ -209,7 +213,10 @@ function spacePrefix(tokenizer: Config): boolean {
     const type = step.get("type");
     if (type === "Metaspace" && step.text("replacement", SPACE_MARK) === SPACE_MARK) {
       replaces = true;
-      const scheme = step.text("prepend_scheme", step.flag("add_prefix_space", true) ? "always" : "never");
+      const scheme = step.text(
+        "prepend_scheme",
+        step.flag("add_prefix_space", { default: true }) ? "always" : "never",
+      );
       prepends ||= scheme !== "never";
       // After a normalizer that leaves no spaces, a split at spaces finds none.
     } else if (!(type === "Split" && patternOf(step) === " " && replaces)) throw unknownStep(step);

@@ -5,9 +5,9 @@ import type { MetadataEntry } from "./metadata-list.js";
 import { readTokenizerJson } from "./tokenizer-json.js";
 
 /** The largest published tokenizer.json has 34 MB. */
-const MAX_TOKENIZER_BYTES = 256 * 2 ** 20;
-const MAX_CONFIG_BYTES = 64 * 2 ** 20;
-const MAX_TEMPLATE_BYTES = 4 * 2 ** 20;
+const maxTokenizerBytes = 256 * 2 ** 20;
+const maxConfigBytes = 64 * 2 ** 20;
+const maxTemplateBytes = 4 * 2 ** 20;
 
 /**
  * The tokenizer of a checkpoint as metadata: tokenizer.json for the tables, and for what surrounds them
@@ -21,14 +21,14 @@ export async function readTokenizer(
   config: Config,
   vocabSize: number,
 ): Promise<readonly MetadataEntry[]> {
-  const tokenizer = await readConfig(folder, "tokenizer.json", MAX_TOKENIZER_BYTES);
+  const tokenizer = await readConfig(folder, "tokenizer.json", maxTokenizerBytes);
   if (tokenizer === undefined) throw noTokenizer(folder);
   const { entries, idOf, addsBos, addsEos } = readTokenizerJson(tokenizer, vocabSize);
   const isPieces = entries.some(([key, , value]) => key === "tokenizer.ggml.model" && value === "llama");
 
-  const settings = await readConfig(folder, "tokenizer_config.json", MAX_CONFIG_BYTES);
-  const specials = await readConfig(folder, "special_tokens_map.json", MAX_CONFIG_BYTES);
-  const generation = await readConfig(folder, "generation_config.json", MAX_CONFIG_BYTES);
+  const settings = await readConfig(folder, "tokenizer_config.json", maxConfigBytes);
+  const specials = await readConfig(folder, "special_tokens_map.json", maxConfigBytes);
+  const generation = await readConfig(folder, "generation_config.json", maxConfigBytes);
   /** The id of a special token: by its spelling, as tokenizers find it, else by config.json's number. */
   const idOfRole = (role: "bos" | "eos" | "unk" | "pad"): number | undefined => {
     for (const file of [settings, specials]) {
@@ -69,7 +69,7 @@ function spellingOf(value: unknown): string | undefined {
 }
 
 function flagOf(config: Config | undefined, key: string): boolean | undefined {
-  return config?.has(key) ? config.flag(key, false) : undefined;
+  return config?.has(key) ? config.flag(key, { default: false }) : undefined;
 }
 
 /** One id or a list of them. Negative numbers stand for none in some files. */
@@ -84,7 +84,7 @@ function idsIn(config: Config, key: string, vocabSize: number): readonly number[
 
 /** The template for conversations: a file of its own in newer checkpoints, a setting of the tokenizer in older ones. */
 async function readChatTemplate(folder: Folder, settings: Config | undefined): Promise<string | undefined> {
-  const jinja = await readText(folder, "chat_template.jinja", MAX_TEMPLATE_BYTES);
+  const jinja = await readText(folder, "chat_template.jinja", maxTemplateBytes);
   if (jinja !== undefined) return jinja;
   const stored = settings?.get("chat_template");
   // Some have several, for tools and documents; the one for plain conversations is called "default".
@@ -93,7 +93,7 @@ async function readChatTemplate(folder: Folder, settings: Config | undefined): P
     : undefined;
   const template = isObject(named) ? named.template : stored;
   if (typeof template === "string") return template;
-  const file = await readConfig(folder, "chat_template.json", MAX_TEMPLATE_BYTES);
+  const file = await readConfig(folder, "chat_template.json", maxTemplateBytes);
   return file?.has("chat_template") ? file.text("chat_template") : undefined;
 }
 

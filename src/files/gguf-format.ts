@@ -1,11 +1,11 @@
 import type { MetadataScalarType } from "./model-file.js";
 
 /** "GGUF" as a little-endian u32. */
-export const GGUF_MAGIC = 0x46554747;
+export const ggufMagic = 0x46554747;
 /** The alignment of tensor data where `general.alignment` says nothing. */
-export const DEFAULT_ALIGNMENT = 32;
-export const MAX_DIMENSIONS = 4;
-export const ARRAY_TYPE_ID = 9;
+export const defaultAlignment = 32;
+export const maxDimensions = 4;
+export const arrayTypeId = 9;
 
 /** Whether a metadata value is an alignment that files may have: a power of two from 8 to 65536. */
 export function isAlignment(value: unknown): value is number {

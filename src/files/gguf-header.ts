@@ -1,9 +1,9 @@
 import { BitNetError } from "../errors.js";
 import {
-  ARRAY_TYPE_ID,
-  DEFAULT_ALIGNMENT,
-  GGUF_MAGIC,
-  MAX_DIMENSIONS,
+  arrayTypeId,
+  defaultAlignment,
+  ggufMagic,
+  maxDimensions,
   isAlignment,
   scalarTypeIds,
 } from "./gguf-format.js";
@@ -25,7 +25,7 @@ export interface GgufHeader {
   readonly tensors: readonly TensorPlan[];
 }
 
-const VERSION = 3;
+const version = 3;
 const integerRanges: Readonly<Partial<Record<MetadataScalarType, readonly [number, number]>>> = {
   uint8: [0, 2 ** 8 - 1],
   int8: [-(2 ** 7), 2 ** 7 - 1],
@@ -43,8 +43,8 @@ export function encodeGgufHeader(header: GgufHeader): { bytes: Uint8Array; align
   const { metadata, tensors } = header;
   const alignment = alignmentOf(metadata);
   const out = new HeaderBytes();
-  out.u32(GGUF_MAGIC);
-  out.u32(VERSION);
+  out.u32(ggufMagic);
+  out.u32(version);
   out.u64(tensors.length);
   out.u64(metadata.size);
   for (const [key, value] of metadata) {
@@ -78,7 +78,7 @@ function writeValue(out: HeaderBytes, key: string, { type, value }: GgufValue): 
   const elementType = type.slice(0, -2);
   if (elementType === "array") throw invalid(`"${key}" is an array of arrays, which no model uses`);
   if (typeof value !== "object") throw invalid(`"${key}" should be an array and is a ${typeof value}`);
-  out.u32(ARRAY_TYPE_ID);
+  out.u32(arrayTypeId);
   out.u32(scalarTypeIds[elementType as MetadataScalarType]);
   out.u64(value.length);
   for (const element of value) writeScalar(out, key, elementType as MetadataScalarType, element);
@@ -121,14 +121,14 @@ function requireTensor(tensor: TensorPlan, names: ReadonlySet<string>): void {
   if (name === "" || names.has(name)) throw invalid(`tensor name "${name}" is empty or used twice`);
   const validShape =
     shape.length >= 1 &&
-    shape.length <= MAX_DIMENSIONS &&
+    shape.length <= maxDimensions &&
     shape.every((size) => Number.isSafeInteger(size) && size >= 1);
   if (!validShape) throw invalid(`tensor "${name}" has the impossible shape [${shape.join(", ")}]`);
   if (!Number.isSafeInteger(bytes) || bytes < 1) throw invalid(`tensor "${name}" has ${bytes} bytes`);
 }
 
 function alignmentOf(metadata: ReadonlyMap<string, GgufValue>): number {
-  const value = metadata.get("general.alignment")?.value ?? DEFAULT_ALIGNMENT;
+  const value = metadata.get("general.alignment")?.value ?? defaultAlignment;
   if (isAlignment(value)) return value;
   throw invalid(`general.alignment is ${String(value)}`);
 }

@@ -1,11 +1,11 @@
-import { ARRAY_TYPE_ID, limits, numberTypes, scalarTypeName, type NumberType } from "./gguf-format.js";
+import { arrayTypeId, limits, numberTypes, scalarTypeName, type NumberType } from "./gguf-format.js";
 import type { HeaderCursor } from "./header-cursor.js";
 import type { MetadataArray, MetadataType, MetadataValue } from "./model-file.js";
 import { decodeStrictly } from "./string-batch.js";
 
 /** The shortest metadata entry: a key of one byte, a type and a value of one byte. */
-export const MIN_ENTRY_BYTES: number = 8 + 1 + 4 + 1;
-const BIGINT_BYTES = 8;
+export const minEntryBytes: number = 8 + 1 + 4 + 1;
+const bigintBytes = 8;
 
 export interface MetadataMaps {
   readonly metadata: Map<string, MetadataValue>;
@@ -27,7 +27,7 @@ export async function readMetadata(cursor: HeaderCursor, count: number): Promise
   const offsets = new Map<string, number>();
   const budget: ArrayBudget = { values: limits.arrayValues, arrays: limits.arrays };
 
-  for (let index = 0; index < count; index++) {
+  for (let index = 0; index < count; index += 1) {
     const keyOffset = cursor.offset;
     const key = await readName(cursor, "a metadata key");
     if (metadata.has(key)) throw cursor.corrupt(`metadata key "${key}" appears twice`, keyOffset, { key });
@@ -37,7 +37,7 @@ export async function readMetadata(cursor: HeaderCursor, count: number): Promise
     const what = `the value of "${key}"`;
     await cursor.need(4, `the type of "${key}"`);
     const typeId = cursor.u32();
-    if (typeId === ARRAY_TYPE_ID) {
+    if (typeId === arrayTypeId) {
       const { value, type } = await readArray(cursor, what, 1, budget);
       metadata.set(key, value);
       metadataTypes.set(key, type);
@@ -73,7 +73,7 @@ async function readScalar(cursor: HeaderCursor, typeId: number, what: string): P
   const type = scalarTypeName(typeId);
   if (type === "string") return (await cursor.strings(1, limits.stringBytes, what))[0] as string;
   if (type === "bool") return (await readBooleans(cursor, 1, what))[0] as boolean;
-  await cursor.need(BIGINT_BYTES, what);
+  await cursor.need(bigintBytes, what);
   return type === "uint64" ? cursor.u64() : cursor.i64();
 }
 
@@ -84,7 +84,8 @@ async function readArray(
   budget: ArrayBudget,
 ): Promise<{ value: MetadataArray; type: MetadataType }> {
   const offset = cursor.offset;
-  if (--budget.arrays < 0) throw cursor.corrupt(`more than ${limits.arrays} metadata arrays`, offset);
+  budget.arrays -= 1;
+  if (budget.arrays < 0) throw cursor.corrupt(`more than ${limits.arrays} metadata arrays`, offset);
   if (depth > limits.nesting) {
     throw cursor.corrupt(`${what} nests arrays more than ${limits.nesting} deep`, offset);
   }
@@ -96,14 +97,14 @@ async function readArray(
     const count = await cursor.count(`elements of ${what}`, numberType.bytes, limits.headerBytes);
     return { value: await readNumbers(cursor, numberType, count, what), type: `${numberType.name}[]` };
   }
-  if (typeId === ARRAY_TYPE_ID) {
+  if (typeId === arrayTypeId) {
     return { value: await readNestedArrays(cursor, what, depth, budget), type: "array[]" };
   }
   const type = scalarTypeName(typeId);
   if (type === undefined) {
     throw cursor.corrupt(`${what} has elements of metadata type ${typeId}, which does not exist`, offset);
   }
-  const minBytes = type === "bool" ? 1 : BIGINT_BYTES;
+  const minBytes = type === "bool" ? 1 : bigintBytes;
   const count = await cursor.count(`elements of ${what}`, minBytes, Math.max(budget.values, 0));
   budget.values -= count;
   return { value: await readValues(cursor, type, count, what), type: `${type}[]` };
@@ -130,7 +131,7 @@ async function readValues(
 ): Promise<MetadataArray> {
   if (type === "string") return cursor.strings(count, limits.stringBytes, what);
   if (type === "bool") return readBooleans(cursor, count, what);
-  cursor.require(count * BIGINT_BYTES, what);
+  cursor.require(count * bigintBytes, what);
   const integers = type === "uint64" ? new BigUint64Array(count) : new BigInt64Array(count);
   await cursor.copyInto(new Uint8Array(integers.buffer));
   return Array.from<bigint>(integers);

@@ -95,7 +95,7 @@ class TensorData {
       // Also after the last tensor, as other writers do.
       const padding = (this.#alignment - (plan.bytes % this.#alignment)) % this.#alignment;
       if (padding > 0) writes.push(this.#sink.write(new Uint8Array(padding)));
-      this.#index++;
+      this.#index += 1;
       this.#written = 0;
     }
     await Promise.all(writes);

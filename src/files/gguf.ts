@@ -1,14 +1,14 @@
 import { BitNetError } from "../errors.js";
 import type { ByteSource } from "../platform/byte-source.js";
 import { type WeightFormat, weightFormatsById, weightTypeName } from "../weight-formats/index.js";
-import { DEFAULT_ALIGNMENT, GGUF_MAGIC, MAX_DIMENSIONS, isAlignment, limits } from "./gguf-format.js";
-import { MIN_ENTRY_BYTES, readMetadata, readName, type MetadataMaps } from "./gguf-metadata.js";
+import { defaultAlignment, ggufMagic, maxDimensions, isAlignment, limits } from "./gguf-format.js";
+import { minEntryBytes, readMetadata, readName, type MetadataMaps } from "./gguf-metadata.js";
 import { HeaderCursor } from "./header-cursor.js";
 import type { ModelFile, TensorInfo } from "./model-file.js";
 
 /** The shortest tensor entry: a name of one byte, one size, a type and a place. */
-const MIN_TENSOR_BYTES = 8 + 1 + 4 + 8 + 4 + 8;
-const MAX_VERSION = 3;
+const minTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;
+const maxVersion = 3;
 
 /** A tensor entry as the header has it; places are relative to the start of the tensor data. */
 interface TensorEntry {
@@ -40,10 +40,10 @@ export async function openGguf(
   const cursor = new HeaderCursor(source, limits.headerBytes, options.signal);
   const version = await readVersion(cursor, source);
 
-  const tensorCount = await cursor.count("tensors", MIN_TENSOR_BYTES, limits.tensors);
-  const keyCount = await cursor.count("metadata keys", MIN_ENTRY_BYTES, limits.keys);
-  const leastBytes = tensorCount * MIN_TENSOR_BYTES + keyCount * MIN_ENTRY_BYTES;
-  cursor.require(leastBytes, `${keyCount} metadata keys and ${tensorCount} tensors`);
+  const tensorCount = await cursor.count("tensors", minTensorBytes, limits.tensors);
+  const keyCount = await cursor.count("metadata keys", minEntryBytes, limits.keys);
+  const minBytes = tensorCount * minTensorBytes + keyCount * minEntryBytes;
+  cursor.require(minBytes, `${keyCount} metadata keys and ${tensorCount} tensors`);
 
   const { metadata, metadataTypes, offsets } = await readMetadata(cursor, keyCount);
   const alignment = readAlignment(cursor, { metadata, offsets });
@@ -57,9 +57,9 @@ export async function openGguf(
 
 async function readVersion(cursor: HeaderCursor, source: ByteSource): Promise<number> {
   await cursor.need(8, "the magic and version");
-  if (cursor.u32() !== GGUF_MAGIC) throw cursor.corrupt('the file does not begin with "GGUF"', 0);
+  if (cursor.u32() !== ggufMagic) throw cursor.corrupt('the file does not begin with "GGUF"', 0);
   const version = cursor.u32();
-  if (version === 2 || version === MAX_VERSION) return version;
+  if (version === 2 || version === maxVersion) return version;
   if (version === 0) throw cursor.corrupt("GGUF version 0 does not exist", 4);
 
   const why =
@@ -77,7 +77,7 @@ function readAlignment(
   cursor: HeaderCursor,
   { metadata, offsets }: Pick<MetadataMaps, "metadata" | "offsets">,
 ): number {
-  const value = metadata.get("general.alignment") ?? DEFAULT_ALIGNMENT;
+  const value = metadata.get("general.alignment") ?? defaultAlignment;
   if (isAlignment(value)) return value;
   throw cursor.corrupt(
     `general.alignment is ${describeValue(value)}; expected a power of two from 8 to 65536`,
@@ -90,9 +90,9 @@ async function readTensorEntry(cursor: HeaderCursor): Promise<TensorEntry> {
   await cursor.need(4, `the shape of tensor "${name}"`);
   const shapeField = cursor.offset;
   const dimensions = cursor.u32();
-  if (dimensions < 1 || dimensions > MAX_DIMENSIONS) {
+  if (dimensions < 1 || dimensions > maxDimensions) {
     throw cursor.corrupt(
-      `tensor "${name}" has ${dimensions} dimensions; expected 1 to ${MAX_DIMENSIONS}`,
+      `tensor "${name}" has ${dimensions} dimensions; expected 1 to ${maxDimensions}`,
       shapeField,
       { tensor: name },
     );
@@ -101,7 +101,7 @@ async function readTensorEntry(cursor: HeaderCursor): Promise<TensorEntry> {
 
   const shape: number[] = [];
   let elements = 1;
-  for (let dimension = 0; dimension < dimensions; dimension++) {
+  for (let dimension = 0; dimension < dimensions; dimension += 1) {
     const at = cursor.offset;
     const size = cursor.u64();
     elements *= Number(size);

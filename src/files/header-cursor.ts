@@ -2,8 +2,8 @@ import { BitNetError, throwIfAborted } from "../errors.js";
 import type { ByteSource } from "../platform/byte-source.js";
 import { StringBatch } from "./string-batch.js";
 
-const WINDOW_BYTES = 2 ** 20;
-const SAFE_HIGH_WORD = 2 ** 21;
+const windowBytes = 2 ** 20;
+const safeHighWord = 2 ** 21;
 
 /**
  * Reads little-endian fields front to back through a window, so that no more than the header is read and nothing is
@@ -28,7 +28,7 @@ export class HeaderCursor {
     this.#source = source;
     this.#signal = signal;
     this.#end = Math.min(source.size, maxBytes);
-    this.#window = new Uint8Array(Math.min(WINDOW_BYTES, Math.max(this.#end, 1)));
+    this.#window = new Uint8Array(Math.min(windowBytes, Math.max(this.#end, 1)));
     this.#view = new DataView(this.#window.buffer);
   }
 
@@ -65,7 +65,7 @@ export class HeaderCursor {
   u64(): number | bigint {
     const at = this.#advance(8);
     const high = this.#view.getUint32(at + 4, true);
-    if (high >= SAFE_HIGH_WORD) return this.#view.getBigUint64(at, true);
+    if (high >= safeHighWord) return this.#view.getBigUint64(at, true);
     return high * 2 ** 32 + this.#view.getUint32(at, true);
   }
 

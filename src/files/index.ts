@@ -80,7 +80,7 @@ const mistakes: readonly {
   },
 ];
 
-const HEAD_BYTES = 64;
+const headBytes = 64;
 
 /**
  * Opens a file that holds a model, whatever its container, and checks its structure; the weights are not read.
@@ -89,7 +89,7 @@ const HEAD_BYTES = 64;
  * @throws BitNetError FILE_CORRUPT, UNSUPPORTED_FILE or FILE_READ, with a message that says what the file looks like.
  */
 export async function openModelFile(source: ByteSource, options: OpenOptions = {}): Promise<ModelFile> {
-  const head = await source.read(0, Math.min(HEAD_BYTES, source.size));
+  const head = await source.read(0, Math.min(headBytes, source.size));
   const container = containers.find(({ matches }) => matches(head));
   if (container) return container.open(source, options);
 

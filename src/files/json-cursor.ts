@@ -1,7 +1,7 @@
 import { BitNetError } from "../errors.js";
 import { decodeStrictly } from "./string-batch.js";
 
-const BYTE = {
+const byteOf = {
   quote: 0x22,
   comma: 0x2c,
   colon: 0x3a,
@@ -13,12 +13,12 @@ const BYTE = {
 } as const;
 
 /** Deeper than any header; a reader that recurses by what a file says must stop somewhere. */
-const MAX_DEPTH = 32;
+const maxDepth = 32;
 /** Longer than any number that a program writes. */
-const MAX_WORD_LENGTH = 64;
+const maxWordLength = 64;
 
 /** What a backslash and a letter stand for in a JSON string. */
-const ESCAPES: ReadonlyMap<string, string> = new Map([
+const escapedCharacters: ReadonlyMap<string, string> = new Map([
   ['"', '"'],
   ["\\", "\\"],
   ["/", "/"],
@@ -59,12 +59,12 @@ export class JsonCursor {
   /** Calls `onEntry` after each key of an object; it reads the value. No key may occur twice. */
   object(what: string, onEntry: (key: string, offset: number) => void): void {
     const keys = new Set<string>();
-    this.#list(what, BYTE.openBrace, BYTE.closeBrace, () => {
+    this.#list(what, byteOf.openBrace, byteOf.closeBrace, () => {
       const offset = this.#skipSpace();
       const key = this.string(`a key of ${what}`);
       if (keys.has(key)) throw this.corrupt(`${what} has the key ${JSON.stringify(key)} twice`, offset);
       keys.add(key);
-      this.#expect(BYTE.colon, `a colon after the key ${JSON.stringify(key)}`);
+      this.#expect(byteOf.colon, `a colon after the key ${JSON.stringify(key)}`);
       onEntry(key, offset);
     });
   }
@@ -72,26 +72,29 @@ export class JsonCursor {
   /** Calls `onElement` before each element of an array; it reads the element. */
   array(what: string, onElement: (index: number) => void): void {
     let index = 0;
-    this.#list(what, BYTE.openBracket, BYTE.closeBracket, () => onElement(index++));
+    this.#list(what, byteOf.openBracket, byteOf.closeBracket, () => {
+      onElement(index);
+      index += 1;
+    });
   }
 
   string(what: string): string {
-    this.#expect(BYTE.quote, `${what}, a string`);
+    this.#expect(byteOf.quote, `${what}, a string`);
     const bytes = this.#bytes;
     const begin = this.#index;
     let escapes = false;
-    for (let at = begin; at < bytes.length; at++) {
+    for (let at = begin; at < bytes.length; at += 1) {
       const byte = bytes[at] as number;
-      if (byte === BYTE.quote) {
+      if (byte === byteOf.quote) {
         this.#index = at + 1;
         const text = decodeStrictly(bytes.subarray(begin, at));
         if (text === undefined) throw this.corrupt(`${what} is not UTF-8`, this.#begin + begin);
         return escapes ? this.#unescape(text, what, this.#begin + begin) : text;
       }
       if (byte < 0x20) throw this.corrupt(`${what} has a control character in it`, this.#begin + at);
-      if (byte === BYTE.backslash) {
+      if (byte === byteOf.backslash) {
         escapes = true;
-        at++;
+        at += 1;
       }
     }
     throw this.corrupt(`${what} does not end`, this.#begin + begin);
@@ -113,11 +116,11 @@ export class JsonCursor {
   /** Passes over a value of any kind, which must be JSON all the same. */
   skip(what: string, depth = 0): void {
     const offset = this.#skipSpace();
-    if (depth > MAX_DEPTH) throw this.corrupt(`${what} nests more than ${MAX_DEPTH} deep`, offset);
+    if (depth > maxDepth) throw this.corrupt(`${what} nests more than ${maxDepth} deep`, offset);
     const byte = this.#bytes[this.#index];
-    if (byte === BYTE.quote) return void this.string(what);
-    if (byte === BYTE.openBrace) return this.object(what, () => this.skip(what, depth + 1));
-    if (byte === BYTE.openBracket) return this.array(what, () => this.skip(what, depth + 1));
+    if (byte === byteOf.quote) return void this.string(what);
+    if (byte === byteOf.openBrace) return this.object(what, () => this.skip(what, depth + 1));
+    if (byte === byteOf.openBracket) return this.array(what, () => this.skip(what, depth + 1));
     const begin = this.#index;
     if (/^(true|false|null|-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?)$/.test(this.#word())) return;
     throw this.corrupt(`${what} should be a JSON value and is ${this.#describeNext(begin)}`, offset);
@@ -139,23 +142,23 @@ export class JsonCursor {
   }
 
   #list(what: string, open: number, close: number, onItem: () => void): void {
-    this.#expect(open, `${what}, ${open === BYTE.openBrace ? "an object" : "an array"}`);
+    this.#expect(open, `${what}, ${open === byteOf.openBrace ? "an object" : "an array"}`);
     this.#skipSpace();
     if (this.#bytes[this.#index] === close) {
-      this.#index++;
+      this.#index += 1;
       return;
     }
     for (;;) {
       onItem();
       this.#skipSpace();
       const next = this.#bytes[this.#index];
-      if (next !== BYTE.comma && next !== close) {
+      if (next !== byteOf.comma && next !== close) {
         throw this.corrupt(
           `${what} should go on with a comma or end, and there is ${this.#describeNext()}`,
           this.offset,
         );
       }
-      this.#index++;
+      this.#index += 1;
       if (next === close) return;
     }
   }
@@ -165,7 +168,7 @@ export class JsonCursor {
     if (this.#bytes[this.#index] !== byte) {
       throw this.corrupt(`expected ${what}, and there is ${this.#describeNext()}`, offset);
     }
-    this.#index++;
+    this.#index += 1;
   }
 
   /** @returns the place of what follows. */
@@ -173,14 +176,14 @@ export class JsonCursor {
     for (;;) {
       const byte = this.#bytes[this.#index];
       if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return this.offset;
-      this.#index++;
+      this.#index += 1;
     }
   }
 
   #unescape(text: string, what: string, offset: number): string {
     const plain = text.replace(/\\(?:u([0-9a-fA-F]{4})|(u?.?))/gsu, (_, code: string | undefined, letter) => {
       if (code !== undefined) return String.fromCharCode(parseInt(code, 16));
-      const character = ESCAPES.get(String(letter));
+      const character = escapedCharacters.get(String(letter));
       if (character === undefined) throw this.corrupt(`${what} has an escape that JSON has not`, offset);
       return character;
     });
@@ -192,8 +195,8 @@ export class JsonCursor {
   /** Takes a number or a bare word; no more of one than any has. */
   #word(): string {
     const begin = this.#index;
-    const end = Math.min(this.#bytes.length, begin + MAX_WORD_LENGTH);
-    while (this.#index < end && isWordPart(this.#bytes[this.#index] as number)) this.#index++;
+    const end = Math.min(this.#bytes.length, begin + maxWordLength);
+    while (this.#index < end && isWordPart(this.#bytes[this.#index] as number)) this.#index += 1;
     return String.fromCharCode(...this.#bytes.subarray(begin, this.#index));
   }
 

@@ -13,12 +13,12 @@ export interface SafetensorsSet {
 }
 
 /** What transformers looks for, in its order. */
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
+const single = "model.safetensors";
+const indexName = "model.safetensors.index.json";
 
-const MAX_INDEX_BYTES = 64 * 2 ** 20;
+const maxIndexBytes = 64 * 2 ** 20;
 /** The largest published checkpoints have a few hundred. */
-const MAX_SHARDS = 4096;
+const maxShards = 4096;
 
 /** What an index says: which shard holds a tensor, and where it says so. */
 type Index = ReadonlyMap<string, { readonly shard: string; readonly offset: number }>;
@@ -37,8 +37,8 @@ export async function openSafetensorsSet(
   folder: Folder,
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<SafetensorsSet> {
-  if (folder.files.has(SINGLE)) return openShards(folder, [SINGLE], undefined, options.signal);
-  if (!folder.files.has(INDEX)) throw noWeights(folder);
+  if (folder.files.has(single)) return openShards(folder, [single], undefined, options.signal);
+  if (!folder.files.has(indexName)) throw noWeights(folder);
 
   const index = await readIndex(folder);
   const shards = [...new Set(Array.from(index.values(), ({ shard }) => shard))];
@@ -46,7 +46,7 @@ export async function openSafetensorsSet(
   if (missing.length > 0) {
     throw new BitNetError(
       "FILE_NOT_FOUND",
-      `Cannot open "${folder.name}": ${missing.length} of ${shards.length} shards that ${INDEX} names are missing ` +
+      `Cannot open "${folder.name}": ${missing.length} of ${shards.length} shards that ${indexName} names are missing ` +
         `(the first is "${missing[0] ?? ""}"); is the download complete?`,
       { details: { path: folder.name, missing } },
     );
@@ -55,13 +55,13 @@ export async function openSafetensorsSet(
 }
 
 async function readIndex(folder: Folder): Promise<Index> {
-  const source = await folder.open(INDEX);
+  const source = await folder.open(indexName);
   try {
-    if (source.size > MAX_INDEX_BYTES) {
+    if (source.size > maxIndexBytes) {
       throw new BitNetError(
         "FILE_CORRUPT",
-        `Cannot read "${source.name}": an index of ${source.size} bytes is more than the ${MAX_INDEX_BYTES} accepted`,
-        { details: { offset: 0, file: INDEX } },
+        `Cannot read "${source.name}": an index of ${source.size} bytes is more than the ${maxIndexBytes} accepted`,
+        { details: { offset: 0, file: indexName } },
       );
     }
     return parseIndex(source.name, await source.read(0, source.size));
@@ -87,7 +87,7 @@ function parseIndex(name: string, bytes: Uint8Array): Index {
         );
       }
       shards.add(shard);
-      if (shards.size > MAX_SHARDS) throw cursor.corrupt(`it names more than ${MAX_SHARDS} shards`, offset);
+      if (shards.size > maxShards) throw cursor.corrupt(`it names more than ${maxShards} shards`, offset);
       index.set(tensor, { shard, offset });
     });
   });
@@ -140,7 +140,7 @@ function requireListed(tensor: SafetensorsTensor, shard: string, index: Index): 
   const where = listed === undefined ? "does not list" : `places in "${listed.shard}"`;
   throw new BitNetError(
     "FILE_CORRUPT",
-    `Cannot read "${tensor.source.name}": it has tensor ${JSON.stringify(tensor.name)}, which ${INDEX} ${where} (at byte ${tensor.headerOffset})`,
+    `Cannot read "${tensor.source.name}": it has tensor ${JSON.stringify(tensor.name)}, which ${indexName} ${where} (at byte ${tensor.headerOffset})`,
     { details: { offset: tensor.headerOffset, file: shard, tensor: tensor.name } },
   );
 }
@@ -148,14 +148,17 @@ function requireListed(tensor: SafetensorsTensor, shard: string, index: Index): 
 function indexWrong(folder: Folder, what: string, offset: number): BitNetError {
   return new BitNetError(
     "FILE_CORRUPT",
-    `Cannot read "${folder.name}": ${INDEX} is wrong: ${what} (at byte ${offset})`,
-    { details: { offset, file: INDEX } },
+    `Cannot read "${folder.name}": ${indexName} is wrong: ${what} (at byte ${offset})`,
+    { details: { offset, file: indexName } },
   );
 }
 
 /** Other files that hold weights, and what to do about them. */
 const otherWeights: readonly (readonly [RegExp, string])[] = [
-  [/\.safetensors$/, `it has safetensors files but neither ${SINGLE} nor ${INDEX}, which tells them apart`],
+  [
+    /\.safetensors$/,
+    `it has safetensors files but neither ${single} nor ${indexName}, which tells them apart`,
+  ],
   [/\.gguf$/, "it has GGUF files: name one of them instead of the folder"],
   [/\.(bin|pth?|ckpt)$/, "its weights are a PyTorch checkpoint; save them as safetensors first"],
   [/\.(h5|msgpack|onnx)$/, "its weights are not in safetensors"],
@@ -163,7 +166,7 @@ const otherWeights: readonly (readonly [RegExp, string])[] = [
 
 function noWeights(folder: Folder): BitNetError {
   const files = [...folder.files];
-  const [, why = `it has no ${SINGLE}`] =
+  const [, why = `it has no ${single}`] =
     otherWeights.find(([pattern]) => files.some((file) => pattern.test(file))) ?? [];
   return new BitNetError("FILE_NOT_FOUND", `Cannot open "${folder.name}" as a checkpoint: ${why}`, {
     details: { path: folder.name },

@@ -34,15 +34,15 @@ const dtypeBits: ReadonlyMap<string, number> = new Map([
   ...(["I64", "U64", "F64", "C64"] as const).map((name) => [name, 64] as const),
 ]);
 
-const LENGTH_BYTES = 8;
+const lengthBytes = 8;
 /** The reference implementation's limit; real headers have a few hundred kilobytes. */
-const MAX_HEADER_BYTES = 100_000_000;
+const maxHeaderBytes = 100_000_000;
 /** As for GGUF: a few thousand are the most that models have. */
-const MAX_TENSORS = 262_144;
-const MAX_DIMENSIONS = 8;
-const MAX_NAME_LENGTH = 65_535;
+const maxTensors = 262_144;
+const maxDimensions = 8;
+const maxNameLength = 65_535;
 /** Sizes in bits of any dtype stay exact below this many elements. */
-const MAX_ELEMENTS = 2 ** 46;
+const maxElements = 2 ** 46;
 
 /** What the header says of a tensor. */
 interface Entry {
@@ -72,11 +72,11 @@ export async function openSafetensors(
 ): Promise<SafetensorsFile> {
   throwIfAborted(options.signal);
   const headerBytes = await readHeaderLength(source);
-  const header = await source.read(LENGTH_BYTES, headerBytes);
+  const header = await source.read(lengthBytes, headerBytes);
   throwIfAborted(options.signal);
-  if (header[0] !== 0x7b) throw corrupt(source, "the header does not begin with {", LENGTH_BYTES);
+  if (header[0] !== 0x7b) throw corrupt(source, "the header does not begin with {", lengthBytes);
 
-  const cursor = new JsonCursor(source.name, header, LENGTH_BYTES);
+  const cursor = new JsonCursor(source.name, header, lengthBytes);
   const entries: Entry[] = [];
   cursor.object("the header", (name, headerOffset) => {
     if (name === "__metadata__") {
@@ -86,31 +86,31 @@ export async function openSafetensors(
       );
     }
     if (name === "") throw cursor.corrupt("a tensor's name is empty", headerOffset);
-    if (name.length > MAX_NAME_LENGTH) throw cursor.corrupt("a tensor's name is too long", headerOffset);
-    if (entries.length === MAX_TENSORS) {
-      throw cursor.corrupt(`the header has more than ${MAX_TENSORS} tensors`, headerOffset);
+    if (name.length > maxNameLength) throw cursor.corrupt("a tensor's name is too long", headerOffset);
+    if (entries.length === maxTensors) {
+      throw cursor.corrupt(`the header has more than ${maxTensors} tensors`, headerOffset);
     }
     entries.push(readEntry(cursor, name, headerOffset));
   });
   cursor.end("the header");
-  const dataOffset = LENGTH_BYTES + headerBytes;
+  const dataOffset = lengthBytes + headerBytes;
   requireGapless(source, entries, source.size - dataOffset);
   return { source, tensors: new Map(entries.map((entry) => [entry.name, place(source, entry, dataOffset)])) };
 }
 
 async function readHeaderLength(source: ByteSource): Promise<number> {
-  if (source.size < LENGTH_BYTES) {
+  if (source.size < lengthBytes) {
     throw corrupt(source, `the file has ${source.size} bytes, and 8 are the length of its header`, 0);
   }
-  const field = await source.read(0, LENGTH_BYTES);
+  const field = await source.read(0, lengthBytes);
   const length = new DataView(field.buffer, field.byteOffset).getBigUint64(0, true);
   if (length < 2n) throw corrupt(source, `a header of ${length} bytes cannot be`, 0);
-  if (length > BigInt(source.size - LENGTH_BYTES)) {
+  if (length > BigInt(source.size - lengthBytes)) {
     const what = `the header should have ${length} bytes, and the file has ${source.size}`;
     throw corrupt(source, `${what}; it is no safetensors file, or its download is not complete`, 0);
   }
-  if (length > MAX_HEADER_BYTES) {
-    throw corrupt(source, `a header of ${length} bytes is more than the ${MAX_HEADER_BYTES} accepted`, 0);
+  if (length > maxHeaderBytes) {
+    throw corrupt(source, `a header of ${length} bytes is more than the ${maxHeaderBytes} accepted`, 0);
   }
   return Number(length);
 }
@@ -126,7 +126,7 @@ function readEntry(cursor: JsonCursor, name: string, headerOffset: number): Entr
         dtype = cursor.string(`the dtype of ${what}`);
         return;
       case "shape":
-        shape = readCounts(cursor, `the shape of ${what}`, MAX_DIMENSIONS);
+        shape = readCounts(cursor, `the shape of ${what}`, maxDimensions);
         return;
       case "data_offsets":
         range = readCounts(cursor, `data_offsets of ${what}`, 2);
@@ -150,7 +150,7 @@ function readEntry(cursor: JsonCursor, name: string, headerOffset: number): Entr
   }
   // From the largest, so that a zero is found before a product grows beyond what is exact.
   const elements = shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, 1);
-  if (elements > MAX_ELEMENTS) {
+  if (elements > maxElements) {
     throw cursor.corrupt(`${what} has the impossible shape [${shape.join(", ")}]`, headerOffset);
   }
   const expected = (elements * bits) / 8;
@@ -163,10 +163,10 @@ function readEntry(cursor: JsonCursor, name: string, headerOffset: number): Entr
   return { name, dtype, shape, begin, end, headerOffset };
 }
 
-function readCounts(cursor: JsonCursor, what: string, most: number): readonly number[] {
+function readCounts(cursor: JsonCursor, what: string, max: number): readonly number[] {
   const counts: number[] = [];
   cursor.array(what, (index) => {
-    if (index === most) throw cursor.corrupt(`${what} has more than ${most} numbers`);
+    if (index === max) throw cursor.corrupt(`${what} has more than ${max} numbers`);
     counts.push(cursor.count(what));
   });
   return counts;

@@ -1,6 +1,6 @@
-const BATCH_BYTES = 2 ** 16;
-const BATCH_STRINGS = 2 ** 14;
-const LENGTH_BYTES = 8;
+const batchBytes = 2 ** 16;
+const batchStrings = 2 ** 14;
+const lengthBytes = 8;
 
 /** U+FEFF is a character of the string like any other, not a mark to strip. */
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -12,9 +12,9 @@ const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
  */
 export class StringBatch {
   readonly #output: string[];
-  readonly #bytes = new Uint8Array(BATCH_BYTES);
-  readonly #byteLengths = new Int32Array(BATCH_STRINGS);
-  readonly #utf16Lengths = new Int32Array(BATCH_STRINGS);
+  readonly #bytes = new Uint8Array(batchBytes);
+  readonly #byteLengths = new Int32Array(batchStrings);
+  readonly #utf16Lengths = new Int32Array(batchStrings);
   #strings = 0;
   #length = 0;
   /** A string begins with a continuation byte: strings that are broken apart could look whole joined. */
@@ -39,26 +39,29 @@ export class StringBatch {
     const bytes = this.#bytes;
     let at = begin;
     let wanted = total - this.count;
-    while (wanted > 0 && at + LENGTH_BYTES <= end) {
+    while (wanted > 0 && at + lengthBytes <= end) {
       const length = lengthAt(window, at);
-      if (length > Math.min(BATCH_BYTES, end - at - LENGTH_BYTES)) break;
-      if (this.#length + length > BATCH_BYTES || this.#strings === BATCH_STRINGS) this.flush();
+      if (length > Math.min(batchBytes, end - at - lengthBytes)) break;
+      if (this.#length + length > batchBytes || this.#strings === batchStrings) this.flush();
 
-      let from = at + LENGTH_BYTES;
+      let from = at + lengthBytes;
       let to = this.#length;
       let utf16Length = length;
       at = from + length;
       if (length > 0 && ((window[from] as number) & 0xc0) === 0x80) this.#broken = true;
       while (from < at) {
-        const byte = window[from++] as number;
-        bytes[to++] = byte;
+        const byte = window[from] as number;
+        bytes[to] = byte;
+        from += 1;
+        to += 1;
         // Continuation bytes add no code unit; characters of four bytes are two code units.
         if (byte >= 0x80) utf16Length += byte < 0xc0 ? -1 : byte >= 0xf0 ? 1 : 0;
       }
       this.#length = to;
       this.#byteLengths[this.#strings] = length;
-      this.#utf16Lengths[this.#strings++] = utf16Length;
-      wanted--;
+      this.#utf16Lengths[this.#strings] = utf16Length;
+      this.#strings += 1;
+      wanted -= 1;
     }
     return at - begin;
   }
@@ -72,7 +75,7 @@ export class StringBatch {
   flush(): void {
     const lengths = this.#utf16Lengths;
     const joined = this.#broken ? undefined : decodeStrictly(this.#bytes.subarray(0, this.#length));
-    for (let index = 0, begin = 0; index < this.#strings; index++) {
+    for (let index = 0, begin = 0; index < this.#strings; index += 1) {
       if (joined === undefined) {
         const end = begin + (this.#byteLengths[index] as number);
         this.#output.push(lossy.decode(this.#bytes.subarray(begin, end)));

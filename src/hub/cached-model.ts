@@ -49,7 +49,7 @@ function choose(name: RemoteName, all: readonly SnapshotFile[]): ModelChoice<Sna
 }
 
 const deepest = 16;
-const mostIndexBytes = 64 * 2 ** 20;
+const maxIndexBytes = 64 * 2 ** 20;
 
 /** Files of a snapshot whose bytes are there. */
 export async function snapshotFiles(folder: string, commit: string): Promise<readonly SnapshotFile[]> {
@@ -80,7 +80,7 @@ export async function isComplete(files: readonly SnapshotFile[]): Promise<boolea
   if (![...names].some((name) => name.startsWith("tokenizer"))) return false;
   const index = files.find(({ path }) => path.endsWith(".safetensors.index.json"));
   if (index === undefined) return ![...names].some((name) => /-\d+-of-\d+\.safetensors$/.test(name));
-  const shards = parseIndex(await readSmallText(index.location, mostIndexBytes));
+  const shards = parseIndex(await readSmallText(index.location, maxIndexBytes));
   return shards?.every((shard) => names.has(shard)) ?? false;
 }
 

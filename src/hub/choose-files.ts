@@ -49,7 +49,7 @@ export function chooseModel<File extends ListedFile>(files: readonly File[]): Mo
     : { kind: "none" };
 }
 
-const mostNamed = 20;
+const maxNamed = 20;
 
 /** @throws BitNetError INVALID_ARGUMENT that lists the names to choose from; UNSUPPORTED_FILE where there is no model. */
 export function requireChoice<File extends ListedFile>(
@@ -68,10 +68,10 @@ export function requireChoice<File extends ListedFile>(
           formatRemoteName({ ...name, file: path }) +
           (size === undefined ? "" : ` (${Math.ceil(size / 1e6)} MB)`),
       );
-      const rest = names.length > mostNamed ? `, and ${names.length - mostNamed} more` : "";
+      const rest = names.length > maxNamed ? `, and ${names.length - maxNamed} more` : "";
       throw new BitNetError(
         "INVALID_ARGUMENT",
-        `"${asked}" has ${names.length} GGUF files: name one of ${names.slice(0, mostNamed).join(", ")}${rest}`,
+        `"${asked}" has ${names.length} GGUF files: name one of ${names.slice(0, maxNamed).join(", ")}${rest}`,
         { details: { files: choice.files.map(({ path }) => path) } },
       );
     }

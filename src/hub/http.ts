@@ -51,7 +51,7 @@ export interface Http {
    * As `send`, for an answer that is short; it is asked for again where the connection breaks in its midst.
    * @throws BitNetError DOWNLOAD_FAILED also where the answer is longer than `mostBytes`.
    */
-  read(url: string, request: HttpRequest, mostBytes: number): Promise<ShortReply>;
+  read(url: string, request: HttpRequest, maxBytes: number): Promise<ShortReply>;
 }
 
 export interface ShortReply {
@@ -60,7 +60,7 @@ export interface ShortReply {
   readonly body: Blob;
 }
 
-const mostRedirects = 10;
+const maxRedirects = 10;
 
 export function createHttp(options: HttpOptions): Http {
   const { timing, signal } = options;
@@ -76,18 +76,18 @@ export function createHttp(options: HttpOptions): Http {
   }
   return {
     send: (url, request) => insist(() => sendOnce(url, request, options)),
-    read: (url, request, mostBytes) =>
-      insist(async () => readShort(await sendOnce(url, request, options), mostBytes, options)),
+    read: (url, request, maxBytes) =>
+      insist(async () => readShort(await sendOnce(url, request, options), maxBytes, options)),
   };
 }
 
-async function readShort(reply: Reply, mostBytes: number, options: HttpOptions): Promise<ShortReply> {
+async function readShort(reply: Reply, maxBytes: number, options: HttpOptions): Promise<ShortReply> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let bytes = 0;
   for await (const chunk of reply.chunks()) {
     bytes += chunk.length;
-    if (bytes > mostBytes)
-      throw failed(options, `an answer that should be short is longer than ${mostBytes} bytes`);
+    if (bytes > maxBytes)
+      throw failed(options, `an answer that should be short is longer than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   return { status: reply.status, headers: reply.headers, body: new Blob(chunks) };
@@ -97,7 +97,7 @@ async function sendOnce(url: string, request: HttpRequest, options: HttpOptions)
   const asked = new URL(url);
   let target = asked;
   let firstHeaders: Headers | undefined;
-  for (let hops = 0; hops <= mostRedirects; hops += 1) {
+  for (let hops = 0; hops <= maxRedirects; hops += 1) {
     const connection = openConnection(options);
     const response = await connection.fetch(target, request);
     firstHeaders ??= response.headers;
@@ -113,7 +113,7 @@ async function sendOnce(url: string, request: HttpRequest, options: HttpOptions)
     await reply.discard();
     target = location;
   }
-  throw failed(options, `${asked.host} redirects more than ${mostRedirects} times`);
+  throw failed(options, `${asked.host} redirects more than ${maxRedirects} times`);
 }
 
 function redirectTarget(response: Response, from: URL, options: HttpOptions): URL | undefined {

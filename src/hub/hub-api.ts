@@ -11,8 +11,8 @@ export interface HubApi {
 }
 
 /** A list of files is small; whatever is longer is not one. */
-const mostListingBytes = 64 * 2 ** 20;
-const mostEntries = 100_000;
+const maxListingBytes = 64 * 2 ** 20;
+const maxEntries = 100_000;
 
 export function createHubApi(endpoint: string, http: Http, signal: AbortSignal | undefined): HubApi {
   function fileUrl(repo: string, revision: string, file: string): string {
@@ -77,7 +77,7 @@ export function createHubApi(endpoint: string, http: Http, signal: AbortSignal |
         const entries = listFiles({ ...shared, repo: name.repo, revision: commit, recursive: true });
         let count = 0;
         for await (const entry of entries) {
-          if ((count += 1) > mostEntries) throw notAHub(name, endpoint);
+          if ((count += 1) > maxEntries) throw notAHub(name, endpoint);
           const file = readEntry(entry, (path) => fileUrl(name.repo, commit as string, path));
           if (file !== undefined) files.push(file);
         }
@@ -122,7 +122,7 @@ function libraryFetch(http: Http): typeof fetch {
   return async (input) => {
     const url = String(input instanceof Request ? input.url : input);
     const request = { method: "GET", headers: { accept: "application/json" } } as const;
-    const { status, headers, body } = await http.read(url, request, mostListingBytes);
+    const { status, headers, body } = await http.read(url, request, maxListingBytes);
     return new Response(body, { status, headers });
   };
 }

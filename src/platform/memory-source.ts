@@ -31,7 +31,7 @@ export function bytesSource(bytes: Uint8Array, name = "memory"): ByteSource {
 }
 
 /** A slice is a whole buffer in JavaScript memory, so a large read goes through pieces of this size. */
-const BLOB_PIECE_BYTES = 8 * 2 ** 20;
+const blobPieceBytes = 8 * 2 ** 20;
 
 /**
  * A Blob or File, as browsers give them and `fs.openAsBlob` does; its bytes stay where the host keeps them.
@@ -52,7 +52,7 @@ export function blobSource(blob: Blob, name: string = fileName(blob)): ByteSourc
       requireRange(name, blob.size, offset, target.length);
       for (let done = 0; done < target.length;) {
         const begin = offset + done;
-        const end = Math.min(begin + BLOB_PIECE_BYTES, offset + target.length);
+        const end = Math.min(begin + blobPieceBytes, offset + target.length);
         const piece = await readSlice(blob, name, begin, end);
         target.set(piece, done);
         done += piece.length;

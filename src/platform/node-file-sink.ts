@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { BitNetError } from "../errors.js";
 import type { FileSink } from "./file-sink.js";
 
-const PIECE_BYTES = 8 * 2 ** 20;
+const pieceBytes = 8 * 2 ** 20;
 
 /**
  * Begins a file beside `path` under a temporary name; `commit` flushes it to disk and renames it, so that `path` never
@@ -46,7 +46,7 @@ function fileSink(path: string, temporary: string, handle: FileHandle): FileSink
       position += bytes.length;
       try {
         for (let done = 0; done < bytes.length;) {
-          const length = Math.min(PIECE_BYTES, bytes.length - done);
+          const length = Math.min(pieceBytes, bytes.length - done);
           done += (await handle.write(bytes, done, length, begin + done)).bytesWritten;
         }
       } catch (cause) {

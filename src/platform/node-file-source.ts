@@ -10,7 +10,7 @@ import { allocateBytes, requireRange } from "./ranges.js";
  * One host read. Hosts refuse or cut reads of 2 GiB and more; 8 MiB keeps a slow disk from holding a pool thread for
  * long, and larger pieces measured no faster.
  */
-const PIECE_BYTES = 8 * 2 ** 20;
+const pieceBytes = 8 * 2 ** 20;
 
 /**
  * Opens a file for random access. Reads run on the host's thread pool, straight into the target: asynchronous reads
@@ -81,7 +81,7 @@ async function readPiece(
   target: Uint8Array,
   begin: number,
 ): Promise<number> {
-  const length = Math.min(PIECE_BYTES, target.length - begin);
+  const length = Math.min(pieceBytes, target.length - begin);
   let count: number;
   try {
     ({ bytesRead: count } = await handle.read(target, begin, length, position));

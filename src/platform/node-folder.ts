@@ -6,7 +6,7 @@ import type { Folder } from "./folder.js";
 import { openFileSource } from "./node-file-source.js";
 
 /** Far more than any checkpoint has; listing a home folder by mistake should end soon all the same. */
-const MAX_FILES = 100_000;
+const maxFiles = 100_000;
 
 /** Whether a path, or a `file:` URL, names a folder. False for what does not exist. */
 export async function isFolder(path: string | URL): Promise<boolean> {
@@ -39,7 +39,7 @@ export async function openFolder(path: string | URL): Promise<Folder> {
       details: { path: name },
     });
   }
-  const files = new Set(entries.slice(0, MAX_FILES));
+  const files = new Set(entries.slice(0, maxFiles));
   return {
     name,
     files,

@@ -53,9 +53,9 @@ export async function folderNames(path: string): Promise<readonly string[]> {
 }
 
 /** The beginning of a small file; undefined where there is none. */
-export async function readSmallText(path: string, mostBytes: number): Promise<string | undefined> {
+export async function readSmallText(path: string, maxBytes: number): Promise<string | undefined> {
   try {
-    if ((await stat(path)).size > mostBytes) return undefined;
+    if ((await stat(path)).size > maxBytes) return undefined;
     return await readFile(path, "utf8");
   } catch {
     return undefined;

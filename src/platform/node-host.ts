@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import * as os from "node:os";
 import { join } from "node:path";
 
-const CGROUP_ROOT = "/sys/fs/cgroup";
+const cgroupRoot = "/sys/fs/cgroup";
 
 /**
  * How many threads can run at once: the CPUs this process may use, less where a container's CPU quota allows fewer.
@@ -50,7 +50,7 @@ function cgroupFolders(): readonly string[] {
   if (!match) return [];
   const parts = (match[1] as string).split("/").filter((part) => part !== "");
   // A limit on any ancestor holds as well. Inside a container the path is often just "/".
-  return Array.from({ length: parts.length + 1 }, (_, depth) => join(CGROUP_ROOT, ...parts.slice(0, depth)));
+  return Array.from({ length: parts.length + 1 }, (_, depth) => join(cgroupRoot, ...parts.slice(0, depth)));
 }
 
 /** Memory that a control group still allows: its limit, less what it uses and could not drop. */

@@ -79,10 +79,10 @@ type Costs = Pick<
   "problem" | "estimatedMemory" | "bytesPerToken" | "kvBytesPerPosition"
 >;
 
-const LONGEST_STRING = 16_384;
-const FIRST_ELEMENTS = 8;
-const FIRST_CHARACTERS = 256;
-const KV_CACHE_ELEMENT_BYTES = 2;
+const longestString = 16_384;
+const firstElements = 8;
+const firstCharacters = 256;
+const kvCacheElementBytes = 2;
 
 /** Describes an opened file: its metadata, tensors and cost. It refuses nothing; what it cannot tell is null. */
 export function inspectModel(file: ModelFile, options: InspectOptions = {}): Inspection {
@@ -208,7 +208,7 @@ function kvBytesPerPosition(metadata: Metadata): number | undefined {
   if (layers === undefined || kvHeads === undefined || keySize === undefined || valueSize === undefined) {
     return undefined;
   }
-  return layers * kvHeads * (keySize + valueSize) * KV_CACHE_ELEMENT_BYTES;
+  return layers * kvHeads * (keySize + valueSize) * kvCacheElementBytes;
 }
 
 /** A number that the metadata gives under the architecture's name; undefined where it gives none, or one per layer. */
@@ -222,12 +222,12 @@ function describe(value: MetadataValue, type: MetadataType = "array[]"): JsonVal
   if (typeof value === "bigint") return String(value);
   if (typeof value === "boolean") return value;
   if (typeof value !== "string") return { ...abridge(value, type) };
-  if (value.length <= LONGEST_STRING) return value;
-  return { type: "string", length: value.length, first: value.slice(0, FIRST_CHARACTERS) };
+  if (value.length <= longestString) return value;
+  return { type: "string", length: value.length, first: value.slice(0, firstCharacters) };
 }
 
 function abridge(array: Exclude<MetadataValue, string | number | bigint | boolean>, type: string): Abridged {
-  const first = Array.from<MetadataValue, JsonValue>(array.slice(0, FIRST_ELEMENTS), (element) =>
+  const first = Array.from<MetadataValue, JsonValue>(array.slice(0, firstElements), (element) =>
     describe(element),
   );
   return { type, length: array.length, first };

@@ -14,7 +14,7 @@ export const bf16: WeightFormat = {
     requireTensorBytes(bf16, bytes, elements);
     const view = viewOf(bytes);
     const values = new Float32Array(elements);
-    for (let index = 0; index < elements; index++) {
+    for (let index = 0; index < elements; index += 1) {
       values[index] = bfloat16ToNumber(view.getUint16(index * 2, true));
     }
     return values;

@@ -4,7 +4,7 @@ import { float16ToNumber, numberToFloat16 } from "./float16.js";
 import type { WeightFormat } from "./weight-format.js";
 
 /** The largest finite half: every scale is one, and no weight of a model comes near it. */
-const LARGEST_VALUE = 65_504;
+const largestValue = 65_504;
 
 /** A format of blocks that each stand for themselves: how one of them is laid out. */
 export interface BlockLayout {
@@ -80,11 +80,11 @@ export function corruptBlock(name: string, what: string, offset: number): BitNet
 
 function requireEncodable(name: string, values: Float32Array): void {
   // A comparison that NaN fails, too.
-  const index = values.findIndex((value) => !(Math.abs(value) <= LARGEST_VALUE));
+  const index = values.findIndex((value) => !(Math.abs(value) <= largestValue));
   if (index < 0) return;
   throw new BitNetError(
     "INVALID_ARGUMENT",
-    `Cannot encode ${name}: value ${values[index]} at index ${index} is not a number from −${LARGEST_VALUE} to ${LARGEST_VALUE}, the range of scales`,
+    `Cannot encode ${name}: value ${values[index]} at index ${index} is not a number from −${largestValue} to ${largestValue}, the range of scales`,
     { details: { index } },
   );
 }

@@ -13,7 +13,7 @@ export const f16: WeightFormat = {
     requireTensorBytes(f16, bytes, elements);
     const view = viewOf(bytes);
     const values = new Float32Array(elements);
-    for (let index = 0; index < elements; index++) {
+    for (let index = 0; index < elements; index += 1) {
       values[index] = float16ToNumber(view.getUint16(index * 2, true));
     }
     return values;
@@ -22,7 +22,7 @@ export const f16: WeightFormat = {
     const bytes = new Uint8Array(values.length * 2);
     const view = viewOf(bytes);
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-    for (let index = 0; index < bits.length; index++) {
+    for (let index = 0; index < bits.length; index += 1) {
       view.setUint16(index * 2, float32BitsToFloat16(bits[index] as number), true);
     }
     return bytes;

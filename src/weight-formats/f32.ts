@@ -12,7 +12,7 @@ export const f32: WeightFormat = {
     requireTensorBytes(f32, bytes, elements);
     const view = viewOf(bytes);
     const values = new Float32Array(elements);
-    for (let index = 0; index < elements; index++) values[index] = view.getFloat32(index * 4, true);
+    for (let index = 0; index < elements; index += 1) values[index] = view.getFloat32(index * 4, true);
     return values;
   },
   encode(values) {

@@ -1,11 +1,11 @@
 /** 1.5 · 2^52: adding and subtracting this times `ulp` rounds a double to a multiple of `ulp`, ties to even. */
-const ROUNDER = 1.5 * 2 ** 52;
+const integerRounder = 1.5 * 2 ** 52;
 /** The largest magnitude that still rounds to a finite half; from the midpoint 65520 on, it is infinity. */
-const OVERFLOW = 65520;
-const SMALLEST_NORMAL = 2 ** -14;
-const SMALLEST_SUBNORMAL = 2 ** -24;
+const overflow = 65520;
+const smallestNormal = 2 ** -14;
+const smallestSubnormal = 2 ** -24;
 /** What a fraction of 1024…2047 is multiplied by, by exponent field. */
-const STEPS = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (exponent - 25));
+const steps = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (exponent - 25));
 
 const floats = new Float32Array(1);
 const bitsOfFloats = new Uint32Array(floats.buffer);
@@ -20,8 +20,8 @@ export function float16ToNumber(bits: number): number {
   const fraction = bits & 1023;
   const sign = bits & 0x8000 ? -1 : 1;
   if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  if (exponent === 0) return sign * fraction * SMALLEST_SUBNORMAL;
-  return sign * (1024 + fraction) * (STEPS[exponent] as number);
+  if (exponent === 0) return sign * fraction * smallestSubnormal;
+  return sign * (1024 + fraction) * (steps[exponent] as number);
 }
 
 /**
@@ -34,18 +34,18 @@ export function numberToFloat16(value: number): number {
   if (Number.isNaN(value)) return 0x7e00;
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
   const magnitude = Math.abs(value);
-  if (magnitude >= OVERFLOW) return sign | 0x7c00;
+  if (magnitude >= overflow) return sign | 0x7c00;
 
-  if (magnitude < SMALLEST_NORMAL) {
-    const rounder = ROUNDER * SMALLEST_SUBNORMAL;
+  if (magnitude < smallestNormal) {
+    const rounder = integerRounder * smallestSubnormal;
     // A carry to 1024 is the pattern of the smallest normal number: the encodings meet there.
-    return sign | ((magnitude + rounder - rounder) / SMALLEST_SUBNORMAL);
+    return sign | ((magnitude + rounder - rounder) / smallestSubnormal);
   }
   let exponent = Math.floor(Math.log2(magnitude));
   // log2 may round up to the next integer just below a power of two, and only there.
-  if (2 ** exponent > magnitude) exponent--;
+  if (2 ** exponent > magnitude) exponent -= 1;
   const ulp = 2 ** (exponent - 10);
-  const significand = (magnitude + ROUNDER * ulp - ROUNDER * ulp) / ulp;
+  const significand = (magnitude + integerRounder * ulp - integerRounder * ulp) / ulp;
   // 1024…2048: the hidden bit and a carry both add into the exponent field.
   return sign | (((exponent + 14) << 10) + significand);
 }

@@ -1,7 +1,7 @@
 import { BitNetError } from "../errors.js";
 
 /** Output rows that share a packed row, and weights in a byte. */
-const QUARTERS = 4;
+const quarters = 4;
 
 /** One of the four groups of output rows that lie in the same bytes; quarter 0 in the lowest bits. */
 export type HfQuarter = 0 | 1 | 2 | 3;
@@ -20,7 +20,7 @@ export type HfQuarter = 0 | 1 | 2 | 3;
  */
 export function hfPackedBytes(rows: number, cols: number): number {
   const whole = Number.isSafeInteger(rows) && rows >= 0 && Number.isSafeInteger(cols) && cols >= 0;
-  if (whole && rows % QUARTERS === 0) return (rows / QUARTERS) * cols;
+  if (whole && rows % quarters === 0) return (rows / quarters) * cols;
   throw new BitNetError(
     "INVALID_ARGUMENT",
     `A packed checkpoint holds four output rows per packed row; ${rows} × ${cols} is no such matrix`,
@@ -38,7 +38,7 @@ export function hfPackedBytes(rows: number, cols: number): number {
 export function unpackHfQuarter(packed: Uint8Array, quarter: HfQuarter, weights: Int8Array): void {
   requireLength("weights", weights.length, packed.length);
   const shift = 2 * quarter;
-  for (let index = 0; index < packed.length; index++) {
+  for (let index = 0; index < packed.length; index += 1) {
     const code = ((packed[index] as number) >>> shift) & 3;
     if (code === 3) throw corrupt(index);
     weights[index] = code - 1;
@@ -49,7 +49,7 @@ export function unpackHfQuarter(packed: Uint8Array, quarter: HfQuarter, weights:
 export function unpackHf(packed: Uint8Array, rows: number, cols: number): Int8Array {
   const packedBytes = hfPackedBytes(rows, cols);
   requireLength("packed bytes", packed.length, packedBytes);
-  const weights = new Int8Array(packedBytes * QUARTERS);
+  const weights = new Int8Array(packedBytes * quarters);
   for (const quarter of [0, 1, 2, 3] as const) {
     unpackHfQuarter(packed, quarter, weights.subarray(quarter * packedBytes, (quarter + 1) * packedBytes));
   }
@@ -62,9 +62,9 @@ export function unpackHf(packed: Uint8Array, rows: number, cols: number): Int8Ar
  */
 export function packHf(weights: Int8Array, rows: number, cols: number): Uint8Array {
   const packedBytes = hfPackedBytes(rows, cols);
-  requireLength("weights", weights.length, packedBytes * QUARTERS);
+  requireLength("weights", weights.length, packedBytes * quarters);
   const packed = new Uint8Array(packedBytes);
-  for (let index = 0; index < weights.length; index++) {
+  for (let index = 0; index < weights.length; index += 1) {
     const weight = weights[index] as number;
     if (weight < -1 || weight > 1) {
       throw new BitNetError(

@@ -3,9 +3,9 @@ import { requireElements, requireTensorBytes, viewOf } from "./checks.js";
 import { ternaryScale } from "./ternary-scale.js";
 import type { WeightFormat } from "./weight-format.js";
 
-const BLOCK_ELEMENTS = 128;
-const BLOCK_BYTES = 32;
-/** The per-tensor scale d as f32, and 28 bytes that are never read: writers fill them with d, zeros or junk. */
+const blockElements = 128;
+const blockBytes = 32;
+/** The per-tensor scale d as f32, and 28 bytes that writers fill with repeats of d, zeros or junk: never read. */
 export const i2sTailBytes = 32;
 
 /**
@@ -20,7 +20,7 @@ export const i2sTailBytes = 32;
 export const i2S: WeightFormat = {
   name: "I2_S",
   id: 36,
-  blockElements: BLOCK_ELEMENTS,
+  blockElements: blockElements,
   ternary: true,
   tensorBytes: (elements) => elements / 4 + i2sTailBytes,
 
@@ -31,10 +31,10 @@ export const i2S: WeightFormat = {
     if (!Number.isFinite(scale)) throw corrupt(`the scale is ${scale}`, codeBytes);
 
     const values = new Float32Array(elements);
-    for (let byteIndex = 0; byteIndex < codeBytes; byteIndex++) {
+    for (let byteIndex = 0; byteIndex < codeBytes; byteIndex += 1) {
       const byte = bytes[byteIndex] as number;
-      const first = Math.floor(byteIndex / BLOCK_BYTES) * BLOCK_ELEMENTS + (byteIndex % BLOCK_BYTES);
-      for (let group = 0; group < 4; group++) {
+      const first = Math.floor(byteIndex / blockBytes) * blockElements + (byteIndex % blockBytes);
+      for (let group = 0; group < 4; group += 1) {
         const code = (byte >>> (6 - 2 * group)) & 3;
         if (code === 3) throw corrupt("weight code 3 stands for nothing", byteIndex);
         values[first + 32 * group] = code === 1 ? 0 : scale * (code - 1);
@@ -50,10 +50,10 @@ export const i2S: WeightFormat = {
     const scale = ternaryScale(i2S.name, values, 0) || 1;
     const codeBytes = values.length / 4;
     const bytes = new Uint8Array(codeBytes + i2sTailBytes);
-    for (let index = 0; index < values.length; index++) {
+    for (let index = 0; index < values.length; index += 1) {
       const code = Math.sign(values[index] as number) + 1;
-      const inBlock = index % BLOCK_ELEMENTS;
-      const byteIndex = ((index - inBlock) / BLOCK_ELEMENTS) * BLOCK_BYTES + (inBlock % 32);
+      const inBlock = index % blockElements;
+      const byteIndex = ((index - inBlock) / blockElements) * blockBytes + (inBlock % 32);
       bytes[byteIndex] = (bytes[byteIndex] as number) | (code << (6 - 2 * Math.floor(inBlock / 32)));
     }
     viewOf(bytes).setFloat32(codeBytes, scale, true);

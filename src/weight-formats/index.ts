@@ -40,7 +40,7 @@ export const weightFormats: readonly WeightFormat[] = [
  * Names of the type ids in use that this library does not decode, so that messages can say "Q3_K" instead of "type 11".
  * Id 39 has two owners: BitNet's TL2 and upstream's MXFP4.
  */
-const OTHER_TYPE_NAMES: ReadonlyMap<number, string> = new Map([
+const otherTypeNames: ReadonlyMap<number, string> = new Map([
   [3, "Q4_1"],
   [4, "Q4_2"],
   [5, "Q4_3"],
@@ -103,7 +103,7 @@ export function weightFormatByName(name: string): WeightFormat | undefined {
 
 /** The field's name for a GGUF tensor type id, whether or not it can be decoded; "type 99" for one never assigned. */
 export function weightTypeName(id: number): string {
-  return weightFormatById(id)?.name ?? OTHER_TYPE_NAMES.get(id) ?? `type ${id}`;
+  return weightFormatById(id)?.name ?? otherTypeNames.get(id) ?? `type ${id}`;
 }
 
 /** Why a type is not read that people do have files of. */

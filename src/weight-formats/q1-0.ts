@@ -2,8 +2,8 @@ import { blockFormat, readScale } from "./block-format.js";
 import { notTernary, ternaryScale, writeTernaryScale } from "./ternary-scale.js";
 import type { WeightFormat } from "./weight-format.js";
 
-const BLOCK_ELEMENTS = 128;
-const BITS_AT = 2;
+const blockElements = 128;
+const bitsAt = 2;
 const float32 = Math.fround;
 
 /**
@@ -15,14 +15,14 @@ const float32 = Math.fround;
 export const q10: WeightFormat = blockFormat({
   name: "Q1_0",
   id: 41,
-  blockElements: BLOCK_ELEMENTS,
+  blockElements: blockElements,
   blockBytes: 18,
   ternary: true,
 
   decodeBlock(bytes, at, values) {
     const scale = readScale("Q1_0", bytes, at);
-    for (let index = 0; index < BLOCK_ELEMENTS; index++) {
-      const bit = ((bytes[at + BITS_AT + (index >>> 3)] as number) >>> (index & 7)) & 1;
+    for (let index = 0; index < blockElements; index += 1) {
+      const bit = ((bytes[at + bitsAt + (index >>> 3)] as number) >>> (index & 7)) & 1;
       values[index] = bit === 1 ? scale : -scale;
     }
   },
@@ -36,10 +36,10 @@ export const q10: WeightFormat = blockFormat({
     // The mean magnitude, as the reference takes it: the sum of equal numbers rounds where they are no halves.
     let sum = 0;
     for (const value of values) sum = float32(sum + Math.abs(value));
-    writeTernaryScale("Q1_0", bytes, at, sum / BLOCK_ELEMENTS, first);
-    for (let index = 0; index < BLOCK_ELEMENTS; index++) {
+    writeTernaryScale("Q1_0", bytes, at, sum / blockElements, first);
+    for (let index = 0; index < blockElements; index += 1) {
       if ((values[index] as number) < 0) continue;
-      const byteIndex = at + BITS_AT + (index >>> 3);
+      const byteIndex = at + bitsAt + (index >>> 3);
       bytes[byteIndex] = (bytes[byteIndex] as number) | (1 << (index & 7));
     }
   },

@@ -2,7 +2,7 @@ import { blockFormat, readScale } from "./block-format.js";
 import { ternaryScale, writeTernaryScale } from "./ternary-scale.js";
 import type { WeightFormat } from "./weight-format.js";
 
-const CODES_AT = 2;
+const codesAt = 2;
 
 /** Ternary weights in blocks of 64, at 2.25 bits each: the layout of type id 42 in GGML. */
 export const q20: WeightFormat = groupsOf(64, "Q2_0");
@@ -22,13 +22,13 @@ function groupsOf(blockElements: number, name: string): WeightFormat {
     name,
     id: 42,
     blockElements,
-    blockBytes: CODES_AT + blockElements / 4,
+    blockBytes: codesAt + blockElements / 4,
     ternary: true,
 
     decodeBlock(bytes, at, values) {
       const scale = readScale(name, bytes, at);
-      for (let index = 0; index < blockElements; index++) {
-        const code = ((bytes[at + CODES_AT + (index >>> 2)] as number) >>> (2 * (index & 3))) & 3;
+      for (let index = 0; index < blockElements; index += 1) {
+        const code = ((bytes[at + codesAt + (index >>> 2)] as number) >>> (2 * (index & 3))) & 3;
         values[index] = code === 1 ? 0 : scale * (code - 1);
       }
     },
@@ -36,9 +36,9 @@ function groupsOf(blockElements: number, name: string): WeightFormat {
     /** @throws BitNetError INVALID_ARGUMENT unless every value of a block is 0, d or −d for one d, stored as a half. */
     encodeBlock(values, bytes, at, first) {
       writeTernaryScale(name, bytes, at, ternaryScale(name, values, first), first);
-      for (let index = 0; index < blockElements; index++) {
+      for (let index = 0; index < blockElements; index += 1) {
         const code = Math.sign(values[index] as number) + 1;
-        const byteIndex = at + CODES_AT + (index >>> 2);
+        const byteIndex = at + codesAt + (index >>> 2);
         bytes[byteIndex] = (bytes[byteIndex] as number) | (code << (2 * (index & 3)));
       }
     },

@@ -2,7 +2,7 @@ import { blockFormat, readScale, writeScale } from "./block-format.js";
 import { signedMaxCodes } from "./signed-max.js";
 import type { WeightFormat } from "./weight-format.js";
 
-const CODES_AT = 2;
+const codesAt = 2;
 
 /**
  * 4.5 bits a weight: blocks of 32 with d, a half, then 16 bytes; w = d · (code − 8). Byte j holds the code of weight j in
@@ -17,8 +17,8 @@ export const q40: WeightFormat = blockFormat({
 
   decodeBlock(bytes, at, values) {
     const scale = readScale("Q4_0", bytes, at);
-    for (let index = 0; index < 16; index++) {
-      const byte = bytes[at + CODES_AT + index] as number;
+    for (let index = 0; index < 16; index += 1) {
+      const byte = bytes[at + codesAt + index] as number;
       values[index] = scale * ((byte & 15) - 8);
       values[index + 16] = scale * ((byte >>> 4) - 8);
     }
@@ -27,8 +27,8 @@ export const q40: WeightFormat = blockFormat({
   encodeBlock(values, bytes, at) {
     const { scale, codes } = signedMaxCodes(values, 8);
     writeScale(bytes, at, scale);
-    for (let index = 0; index < 16; index++) {
-      bytes[at + CODES_AT + index] = (codes[index] as number) | ((codes[index + 16] as number) << 4);
+    for (let index = 0; index < 16; index += 1) {
+      bytes[at + codesAt + index] = (codes[index] as number) | ((codes[index + 16] as number) << 4);
     }
   },
 });

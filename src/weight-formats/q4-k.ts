@@ -2,14 +2,14 @@ import { blockFormat, readScale, writeScale } from "./block-format.js";
 import { clamp, nearestInt } from "./nearest-int.js";
 import type { WeightFormat } from "./weight-format.js";
 
-const BLOCK_ELEMENTS = 256;
-const GROUP_ELEMENTS = 32;
-const GROUPS = 8;
-const MINIMUM_AT = 2;
-const FACTORS_AT = 4;
-const CODES_AT = 16;
-const MOST_CODE = 15;
-const MOST_FACTOR = 63;
+const blockElements = 256;
+const groupElements = 32;
+const groupCount = 8;
+const minimumAt = 2;
+const factorsAt = 4;
+const codesAt = 16;
+const maxCode = 15;
+const maxFactor = 63;
 const float32 = Math.fround;
 
 /** What stretches and shifts the codes of a group, w = scale · code − minimum: real, or as the 6-bit factors of a block. */
@@ -33,13 +33,13 @@ interface Affine {
 export const q4K: WeightFormat = blockFormat({
   name: "Q4_K",
   id: 12,
-  blockElements: BLOCK_ELEMENTS,
+  blockElements: blockElements,
   blockBytes: 144,
   ternary: false,
 
   decodeBlock(bytes, at, values) {
     const steps = stepsOf(bytes, at);
-    for (let index = 0; index < BLOCK_ELEMENTS; index++) {
+    for (let index = 0; index < blockElements; index += 1) {
       const { scale, minimum } = steps[index >>> 5] as Affine;
       const { byteIndex, shift } = placeOf(index);
       const code = ((bytes[at + byteIndex] as number) >>> shift) & 15;
@@ -48,16 +48,16 @@ export const q4K: WeightFormat = blockFormat({
   },
 
   encodeBlock(values, bytes, at) {
-    const codes = new Uint8Array(BLOCK_ELEMENTS);
+    const codes = new Uint8Array(blockElements);
     const groups: Affine[] = [];
-    for (let group = 0; group < GROUPS; group++) {
+    for (let group = 0; group < groupCount; group += 1) {
       groups.push(bestAffine(ofGroup(values, group), ofGroup(codes, group)));
     }
-    const mostScale = Math.max(0, ...groups.map(({ scale }) => scale));
-    const mostMinimum = Math.max(0, ...groups.map(({ minimum }) => minimum));
-    writeScale(bytes, at, float32(mostScale / MOST_FACTOR));
-    writeScale(bytes, at + MINIMUM_AT, float32(mostMinimum / MOST_FACTOR));
-    writeFactors(bytes, at + FACTORS_AT, groups, mostScale, mostMinimum);
+    const maxScale = Math.max(0, ...groups.map(({ scale }) => scale));
+    const maxMinimum = Math.max(0, ...groups.map(({ minimum }) => minimum));
+    writeScale(bytes, at, float32(maxScale / maxFactor));
+    writeScale(bytes, at + minimumAt, float32(maxMinimum / maxFactor));
+    writeFactors(bytes, at + factorsAt, groups, maxScale, maxMinimum);
 
     // Once more with the steps that a reader will see.
     stepsOf(bytes, at).forEach(({ scale, minimum }, group) => {
@@ -75,23 +75,23 @@ export const q4K: WeightFormat = blockFormat({
 });
 
 function placeOf(index: number): { readonly byteIndex: number; readonly shift: number } {
-  return { byteIndex: CODES_AT + (index >>> 6) * 32 + (index & 31), shift: 4 * ((index >>> 5) & 1) };
+  return { byteIndex: codesAt + (index >>> 6) * 32 + (index & 31), shift: 4 * ((index >>> 5) & 1) };
 }
 
 function ofGroup<T extends Float32Array | Uint8Array>(array: T, group: number): T {
-  return array.subarray(group * GROUP_ELEMENTS, (group + 1) * GROUP_ELEMENTS) as T;
+  return array.subarray(group * groupElements, (group + 1) * groupElements) as T;
 }
 
 function toCode(ratio: number): number {
-  return clamp(nearestInt(ratio), 0, MOST_CODE);
+  return clamp(nearestInt(ratio), 0, maxCode);
 }
 
 /** What a reader makes of a block's scale, minimum and factors; the products of 11 bits by 6 are exact. */
 function stepsOf(bytes: Uint8Array, at: number): readonly Affine[] {
   const scale = readScale("Q4_K", bytes, at);
-  const minimum = readScale("Q4_K", bytes, at + MINIMUM_AT);
-  return Array.from({ length: GROUPS }, (_, group) => {
-    const factors = readFactors(bytes, at + FACTORS_AT, group);
+  const minimum = readScale("Q4_K", bytes, at + minimumAt);
+  return Array.from({ length: groupCount }, (_, group) => {
+    const factors = readFactors(bytes, at + factorsAt, group);
     return { scale: scale * factors.scale, minimum: minimum * factors.minimum };
   });
 }
@@ -109,11 +109,11 @@ function writeFactors(
   bytes: Uint8Array,
   at: number,
   groups: readonly Affine[],
-  mostScale: number,
-  mostMinimum: number,
+  maxScale: number,
+  maxMinimum: number,
 ): void {
-  const perScale = mostScale > 0 ? float32(MOST_FACTOR / mostScale) : 0;
-  const perMinimum = mostMinimum > 0 ? float32(MOST_FACTOR / mostMinimum) : 0;
+  const perScale = maxScale > 0 ? float32(maxFactor / maxScale) : 0;
+  const perMinimum = maxMinimum > 0 ? float32(maxFactor / maxMinimum) : 0;
   groups.forEach(({ scale, minimum }, group) => {
     const column = group & 3;
     const s = toFactor(float32(perScale * scale));
@@ -130,7 +130,7 @@ function writeFactors(
 }
 
 function toFactor(ratio: number): number {
-  return Math.min(MOST_FACTOR, nearestInt(ratio) & 255);
+  return Math.min(maxFactor, nearestInt(ratio) & 255);
 }
 
 /**
@@ -143,26 +143,26 @@ function toFactor(ratio: number): number {
 function bestAffine(values: Float32Array, codes: Uint8Array): Affine {
   const weights = weightsOf(values);
   // Zero is always in the range: a minimum is never above it.
-  const least = Math.min(0, ...values);
-  const most = Math.max(...values);
-  if (most === least) return { scale: 0, minimum: 0 - least };
+  const min = Math.min(0, ...values);
+  const max = Math.max(...values);
+  if (max === min) return { scale: 0, minimum: 0 - min };
 
   const sums = { w: weights[0] as number, x: float32((weights[0] as number) * (values[0] as number)) };
-  for (let index = 1; index < GROUP_ELEMENTS; index++) {
+  for (let index = 1; index < groupElements; index += 1) {
     const weight = weights[index] as number;
     sums.w = float32(sums.w + weight);
     sums.x = float32(sums.x + float32(weight * (values[index] as number)));
   }
-  const inverse = float32(MOST_CODE / float32(most - least));
+  const inverse = float32(maxCode / float32(max - min));
   let scale = float32(1 / inverse);
-  let minimum = least;
-  quantize(values, inverse, least, codes);
+  let minimum = min;
+  quantize(values, inverse, min, codes);
   let bestError = errorOf(values, weights, codes, scale, minimum);
 
-  const trial = new Uint8Array(GROUP_ELEMENTS);
-  for (let step = 0; step <= 20; step++) {
-    const stretched = float32(float32(float32(float32(0.1) * step) - 1) + MOST_CODE);
-    quantize(values, float32(stretched / float32(most - minimum)), minimum, trial);
+  const trial = new Uint8Array(groupElements);
+  for (let step = 0; step <= 20; step += 1) {
+    const stretched = float32(float32(float32(float32(0.1) * step) - 1) + maxCode);
+    quantize(values, float32(stretched / float32(max - minimum)), minimum, trial);
     const fit = leastSquares(values, weights, trial, sums);
     if (fit === undefined) continue;
     const error = errorOf(values, weights, trial, fit.scale, fit.minimum);
@@ -176,13 +176,13 @@ function bestAffine(values: Float32Array, codes: Uint8Array): Affine {
 
 function weightsOf(values: Float32Array): Float32Array {
   const sumOfSquares = values.reduce((sum, value) => float32(sum + float32(value * value)), 0);
-  const deviation = float32(Math.sqrt(float32(sumOfSquares / GROUP_ELEMENTS)));
+  const deviation = float32(Math.sqrt(float32(sumOfSquares / groupElements)));
   return values.map((value) => deviation + Math.abs(value));
 }
 
-function quantize(values: Float32Array, inverse: number, least: number, codes: Uint8Array): void {
-  for (let index = 0; index < GROUP_ELEMENTS; index++) {
-    codes[index] = toCode(float32(inverse * float32((values[index] as number) - least)));
+function quantize(values: Float32Array, inverse: number, min: number, codes: Uint8Array): void {
+  for (let index = 0; index < groupElements; index += 1) {
+    codes[index] = toCode(float32(inverse * float32((values[index] as number) - min)));
   }
 }
 
@@ -194,7 +194,7 @@ function errorOf(
   minimum: number,
 ): number {
   let error = 0;
-  for (let index = 0; index < GROUP_ELEMENTS; index++) {
+  for (let index = 0; index < groupElements; index += 1) {
     const guess = float32(float32(scale * (codes[index] as number)) + minimum);
     const difference = float32(guess - (values[index] as number));
     error = float32(error + float32((weights[index] as number) * float32(difference * difference)));
@@ -212,7 +212,7 @@ function leastSquares(
   let sumL = 0;
   let sumL2 = 0;
   let sumXL = 0;
-  for (let index = 0; index < GROUP_ELEMENTS; index++) {
+  for (let index = 0; index < groupElements; index += 1) {
     const code = codes[index] as number;
     const weighted = float32((weights[index] as number) * code);
     sumL = float32(sumL + weighted);

@@ -2,8 +2,8 @@ import { blockFormat, readScale, writeScale } from "./block-format.js";
 import { signedMaxCodes } from "./signed-max.js";
 import type { WeightFormat } from "./weight-format.js";
 
-const HIGH_BITS_AT = 2;
-const LOW_BITS_AT = 6;
+const highBitsAt = 2;
+const lowBitsAt = 6;
 
 /**
  * 5.5 bits a weight: blocks of 32 with d, a half, then 4 bytes and 16; w = d · (code − 16). Bit 4 of the code of weight j
@@ -18,9 +18,9 @@ export const q50: WeightFormat = blockFormat({
 
   decodeBlock(bytes, at, values) {
     const scale = readScale("Q5_0", bytes, at);
-    for (let index = 0; index < 32; index++) {
-      const low = ((bytes[at + LOW_BITS_AT + (index & 15)] as number) >>> (4 * (index >>> 4))) & 15;
-      const high = ((bytes[at + HIGH_BITS_AT + (index >>> 3)] as number) >>> (index & 7)) & 1;
+    for (let index = 0; index < 32; index += 1) {
+      const low = ((bytes[at + lowBitsAt + (index & 15)] as number) >>> (4 * (index >>> 4))) & 15;
+      const high = ((bytes[at + highBitsAt + (index >>> 3)] as number) >>> (index & 7)) & 1;
       values[index] = scale * ((high << 4) + low - 16);
     }
   },
@@ -28,10 +28,10 @@ export const q50: WeightFormat = blockFormat({
   encodeBlock(values, bytes, at) {
     const { scale, codes } = signedMaxCodes(values, 16);
     writeScale(bytes, at, scale);
-    for (let index = 0; index < 32; index++) {
+    for (let index = 0; index < 32; index += 1) {
       const code = codes[index] as number;
-      const lowIndex = at + LOW_BITS_AT + (index & 15);
-      const highIndex = at + HIGH_BITS_AT + (index >>> 3);
+      const lowIndex = at + lowBitsAt + (index & 15);
+      const highIndex = at + highBitsAt + (index >>> 3);
       bytes[lowIndex] = (bytes[lowIndex] as number) | ((code & 15) << (4 * (index >>> 4)));
       bytes[highIndex] = (bytes[highIndex] as number) | ((code >>> 4) << (index & 7));
     }

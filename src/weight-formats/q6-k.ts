@@ -2,18 +2,18 @@ import { blockFormat, readScale, writeScale } from "./block-format.js";
 import { clamp, nearestInt } from "./nearest-int.js";
 import type { WeightFormat } from "./weight-format.js";
 
-const BLOCK_ELEMENTS = 256;
-const GROUP_ELEMENTS = 16;
-const GROUPS = 16;
-const HIGH_BITS_AT = 128;
-const GROUP_SCALES_AT = 192;
-const SCALE_AT = 208;
+const blockElements = 256;
+const groupElements = 16;
+const groups = 16;
+const highBitsAt = 128;
+const groupScalesAt = 192;
+const scaleAt = 208;
 /** Codes are 0…63, for −32…31. */
-const HALF = 32;
+const half = 32;
 /** What counts as zero: the reference's bound. */
-const SMALLEST = Math.fround(1e-15);
+const smallest = Math.fround(1e-15);
 /** In tenths, how far around −32 codes the longest value is put to. */
-const STEPS = [0, -9, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+const steps = [0, -9, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const float32 = Math.fround;
 
 /**
@@ -29,37 +29,37 @@ const float32 = Math.fround;
 export const q6K: WeightFormat = blockFormat({
   name: "Q6_K",
   id: 14,
-  blockElements: BLOCK_ELEMENTS,
+  blockElements: blockElements,
   blockBytes: 210,
   ternary: false,
 
   decodeBlock(bytes, at, values) {
-    const scale = readScale("Q6_K", bytes, at + SCALE_AT);
-    for (let index = 0; index < BLOCK_ELEMENTS; index++) {
+    const scale = readScale("Q6_K", bytes, at + scaleAt);
+    for (let index = 0; index < blockElements; index += 1) {
       const { lowIndex, lowShift, highIndex, highShift } = placeOf(index);
       const low = ((bytes[at + lowIndex] as number) >>> lowShift) & 15;
       const high = ((bytes[at + highIndex] as number) >>> highShift) & 3;
-      const group = ((bytes[at + GROUP_SCALES_AT + (index >>> 4)] as number) << 24) >> 24;
+      const group = ((bytes[at + groupScalesAt + (index >>> 4)] as number) << 24) >> 24;
       // The first product is exact: 11 bits by 7.
-      values[index] = scale * group * ((high << 4) + low - HALF);
+      values[index] = scale * group * ((high << 4) + low - half);
     }
   },
 
   encodeBlock(values, bytes, at) {
-    const codes = new Uint8Array(BLOCK_ELEMENTS);
+    const codes = new Uint8Array(blockElements);
     const groupScales: number[] = [];
-    for (let group = 0; group < GROUPS; group++) {
+    for (let group = 0; group < groups; group += 1) {
       groupScales.push(bestScale(ofGroup(values, group), ofGroup(codes, group)));
     }
-    const extreme = groupScales.reduce((most, scale) => (Math.abs(scale) > Math.abs(most) ? scale : most), 0);
+    const extreme = groupScales.reduce((max, scale) => (Math.abs(scale) > Math.abs(max) ? scale : max), 0);
     // All bytes zero, as the reference leaves them: codes −32 under a scale of 0.
-    if (Math.abs(extreme) < SMALLEST) return;
+    if (Math.abs(extreme) < smallest) return;
 
     const inverse = float32(-128 / extreme);
-    const scale = writeScale(bytes, at + SCALE_AT, float32(1 / inverse));
+    const scale = writeScale(bytes, at + scaleAt, float32(1 / inverse));
     groupScales.forEach((groupScale, group) => {
       const factor = Math.min(127, nearestInt(float32(inverse * groupScale)));
-      bytes[at + GROUP_SCALES_AT + group] = factor;
+      bytes[at + groupScalesAt + group] = factor;
       const step = float32(scale * factor);
       if (step === 0) return;
       const groupCodes = ofGroup(codes, group);
@@ -87,17 +87,17 @@ function placeOf(index: number): {
   return {
     lowIndex: part * 64 + (inPart & 63),
     lowShift: 4 * (inPart >>> 6),
-    highIndex: HIGH_BITS_AT + part * 32 + (inPart & 31),
+    highIndex: highBitsAt + part * 32 + (inPart & 31),
     highShift: 2 * (inPart >>> 5),
   };
 }
 
 function ofGroup<T extends Float32Array | Uint8Array>(array: T, group: number): T {
-  return array.subarray(group * GROUP_ELEMENTS, (group + 1) * GROUP_ELEMENTS) as T;
+  return array.subarray(group * groupElements, (group + 1) * groupElements) as T;
 }
 
 function toCode(ratio: number): number {
-  return clamp(nearestInt(ratio), -HALF, HALF - 1) + HALF;
+  return clamp(nearestInt(ratio), -half, half - 1) + half;
 }
 
 /**
@@ -106,19 +106,19 @@ function toCode(ratio: number): number {
  * order of operations without fused multiply-adds, so that the bytes are the same.
  */
 function bestScale(values: Float32Array, codes: Uint8Array): number {
-  const extreme = values.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
-  if (Math.abs(extreme) < SMALLEST) return 0;
+  const extreme = values.reduce((max, value) => (Math.abs(value) > Math.abs(max) ? value : max), 0);
+  if (Math.abs(extreme) < smallest) return 0;
 
   let scale = 0;
   let best = 0;
   // The middle comes first: of equals, the first is kept.
-  for (const step of STEPS) {
-    const inverse = float32(-float32(HALF + float32(float32(0.1) * step)) / extreme);
+  for (const step of steps) {
+    const inverse = float32(-float32(half + float32(float32(0.1) * step)) / extreme);
     let sumLX = 0;
     let sumL2 = 0;
-    for (let index = 0; index < GROUP_ELEMENTS; index++) {
+    for (let index = 0; index < groupElements; index += 1) {
       const value = values[index] as number;
-      const level = toCode(float32(inverse * value)) - HALF;
+      const level = toCode(float32(inverse * value)) - half;
       const weight = float32(value * value);
       sumLX = float32(sumLX + float32(float32(weight * value) * level));
       sumL2 = float32(sumL2 + float32(float32(weight * level) * level));
@@ -127,7 +127,7 @@ function bestScale(values: Float32Array, codes: Uint8Array): number {
     if (!better) continue;
     scale = sumL2 === 0 ? 0 : float32(sumLX / sumL2);
     best = float32(scale * sumLX);
-    for (let index = 0; index < GROUP_ELEMENTS; index++) {
+    for (let index = 0; index < groupElements; index += 1) {
       codes[index] = toCode(float32(inverse * (values[index] as number)));
     }
   }

@@ -10,13 +10,13 @@ export function signedMaxCodes(
   values: Float32Array,
   half: number,
 ): { readonly scale: number; readonly codes: Uint8Array } {
-  const extreme = values.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
+  const extreme = values.reduce((max, value) => (Math.abs(value) > Math.abs(max) ? value : max), 0);
   const scale = float32(extreme / -half);
   const inverse = float32(1 / scale);
   // Below 2^-128 and at 0 there is no inverse; the scale, as a half, is 0 then.
   const factor = Number.isFinite(inverse) ? inverse : 0;
   const codes = new Uint8Array(values.length);
-  for (let index = 0; index < values.length; index++) {
+  for (let index = 0; index < values.length; index += 1) {
     const ratio = float32((values[index] as number) * factor);
     codes[index] = Math.min(2 * half - 1, Math.trunc(float32(ratio + (half + 0.5))));
   }

@@ -1,5 +1,5 @@
 /** The least scale: where a matrix is all zeros, dividing by its mean would not be. */
-export const SMALLEST_TERNARY_SCALE = 1e-5;
+export const smallestTernaryScale = 1e-5;
 
 /**
  * Master weights to ternary ones by the rule that BitNet b1.58 trains with, per matrix and in float32:
@@ -13,7 +13,7 @@ export const SMALLEST_TERNARY_SCALE = 1e-5;
 export function ternarizeByAbsmean(values: Float32Array): Float32Array {
   let sum = 0;
   for (const value of values) sum += Math.abs(value);
-  const scale = Math.fround(Math.max(sum / Math.max(values.length, 1), SMALLEST_TERNARY_SCALE));
+  const scale = Math.fround(Math.max(sum / Math.max(values.length, 1), smallestTernaryScale));
   return values.map((value) => scale * ternaryOf(value, scale));
 }
 

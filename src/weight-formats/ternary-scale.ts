@@ -9,7 +9,7 @@ import { writeScale } from "./block-format.js";
  */
 export function ternaryScale(name: string, values: Float32Array, first: number): number {
   let scale = 0;
-  for (let index = 0; index < values.length; index++) {
+  for (let index = 0; index < values.length; index += 1) {
     const magnitude = Math.abs(values[index] as number);
     if (magnitude === 0 || magnitude === scale) continue;
     if (scale !== 0 || !Number.isFinite(magnitude)) {

@@ -8,9 +8,9 @@ const runs = [
   { at: 32, bytes: 16, digits: 5, weight: 160 },
   { at: 48, bytes: 4, digits: 4, weight: 240 },
 ] as const;
-const SCALE_AT = 52;
+const scaleAt = 52;
 /** 3^5: five base-3 digits make a number below it. */
-const NUMBERS = 243;
+const numbers = 243;
 
 /**
  * Ternary weights at 1.6875 bits each: blocks of 256 with a scale, w = d · (digit − 1).
@@ -34,11 +34,11 @@ export const tq10: WeightFormat = blockFormat({
   ternary: true,
 
   decodeBlock(bytes, at, values) {
-    const scale = readScale("TQ1_0", bytes, at + SCALE_AT);
+    const scale = readScale("TQ1_0", bytes, at + scaleAt);
     for (const run of runs) {
-      for (let byteIndex = 0; byteIndex < run.bytes; byteIndex++) {
+      for (let byteIndex = 0; byteIndex < run.bytes; byteIndex += 1) {
         let fraction = bytes[at + run.at + byteIndex] as number;
-        for (let digit = 0; digit < run.digits; digit++) {
+        for (let digit = 0; digit < run.digits; digit += 1) {
           fraction *= 3;
           const code = fraction >>> 8;
           fraction &= 255;
@@ -50,16 +50,16 @@ export const tq10: WeightFormat = blockFormat({
 
   /** @throws BitNetError INVALID_ARGUMENT unless every value of a block is 0, d or −d for one d, stored as a half. */
   encodeBlock(values, bytes, at, first) {
-    writeTernaryScale("TQ1_0", bytes, at + SCALE_AT, ternaryScale("TQ1_0", values, first), first);
+    writeTernaryScale("TQ1_0", bytes, at + scaleAt, ternaryScale("TQ1_0", values, first), first);
     for (const run of runs) {
-      for (let byteIndex = 0; byteIndex < run.bytes; byteIndex++) {
+      for (let byteIndex = 0; byteIndex < run.bytes; byteIndex += 1) {
         let number = 0;
-        for (let digit = 0; digit < 5; digit++) {
+        for (let digit = 0; digit < 5; digit += 1) {
           number *= 3;
           if (digit >= run.digits) continue;
           number += Math.sign(values[run.weight + digit * run.bytes + byteIndex] as number) + 1;
         }
-        bytes[at + run.at + byteIndex] = Math.ceil((number * 256) / NUMBERS);
+        bytes[at + run.at + byteIndex] = Math.ceil((number * 256) / numbers);
       }
     }
   },

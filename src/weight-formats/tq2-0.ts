@@ -2,7 +2,7 @@ import { blockFormat, corruptBlock, readScale } from "./block-format.js";
 import { ternaryScale, writeTernaryScale } from "./ternary-scale.js";
 import type { WeightFormat } from "./weight-format.js";
 
-const SCALE_AT = 64;
+const scaleAt = 64;
 
 /**
  * Ternary weights at 2.0625 bits each: blocks of 256 with a scale, w = d · (code − 1), code 0, 1 or 2.
@@ -18,8 +18,8 @@ export const tq20: WeightFormat = blockFormat({
   ternary: true,
 
   decodeBlock(bytes, at, values) {
-    const scale = readScale("TQ2_0", bytes, at + SCALE_AT);
-    for (let index = 0; index < 256; index++) {
+    const scale = readScale("TQ2_0", bytes, at + scaleAt);
+    for (let index = 0; index < 256; index += 1) {
       const { byteIndex, shift } = placeOf(index);
       const code = ((bytes[at + byteIndex] as number) >>> shift) & 3;
       if (code === 3) throw corruptBlock("TQ2_0", "weight code 3 stands for nothing", at + byteIndex);
@@ -29,8 +29,8 @@ export const tq20: WeightFormat = blockFormat({
 
   /** @throws BitNetError INVALID_ARGUMENT unless every value of a block is 0, d or −d for one d, stored as a half. */
   encodeBlock(values, bytes, at, first) {
-    writeTernaryScale("TQ2_0", bytes, at + SCALE_AT, ternaryScale("TQ2_0", values, first), first);
-    for (let index = 0; index < 256; index++) {
+    writeTernaryScale("TQ2_0", bytes, at + scaleAt, ternaryScale("TQ2_0", values, first), first);
+    for (let index = 0; index < 256; index += 1) {
       const { byteIndex, shift } = placeOf(index);
       const code = Math.sign(values[index] as number) + 1;
       bytes[at + byteIndex] = (bytes[at + byteIndex] as number) | (code << shift);

@@ -3,7 +3,7 @@ import type { MetadataEntry } from "../metadata-list.js";
 import { type CheckpointFamily, decoderParts, headNormParts } from "./family.js";
 
 /** Of this many layers all but the last have a window, unless the file names another pattern. */
-const DEFAULT_PERIOD = 6;
+const defaultPeriod = 6;
 
 /** Gemma 3 for text (Google), and BitNet-embedding-270M (Microsoft). */
 export const gemma3: CheckpointFamily = {
@@ -34,7 +34,7 @@ export const gemma3: CheckpointFamily = {
     for (const key of ["attn_logit_softcapping", "final_logit_softcapping"]) {
       if (config.has(key)) throw config.unsupported("UNSUPPORTED_ARCHITECTURE", `"${key}" has no graph here`);
     }
-    if (config.flag("use_bidirectional_attention", false)) {
+    if (config.flag("use_bidirectional_attention", { default: false })) {
       throw config.unsupported("UNSUPPORTED_ARCHITECTURE", "attention that looks ahead has no graph here");
     }
     const scalar = config.has("query_pre_attn_scalar") ? config.positive("query_pre_attn_scalar") : undefined;
@@ -57,10 +57,10 @@ function slidingWindowKeys(config: Config): readonly MetadataEntry[] {
     if (type === "sliding_attention" || type === "full_attention") return type === "sliding_attention";
     throw config.wrong("layer_types", '"sliding_attention" or "full_attention" for each layer');
   });
-  const period = config.count("sliding_window_pattern", DEFAULT_PERIOD);
-  if (slides.some((slide, layer) => slide !== layer % DEFAULT_PERIOD < DEFAULT_PERIOD - 1)) {
+  const period = config.count("sliding_window_pattern", defaultPeriod);
+  if (slides.some((slide, layer) => slide !== layer % defaultPeriod < defaultPeriod - 1)) {
     keys.push(["attention.sliding_window_pattern", "bool[]", slides]);
-  } else if (slides.length === 0 && period !== DEFAULT_PERIOD) {
+  } else if (slides.length === 0 && period !== defaultPeriod) {
     keys.push(["attention.sliding_window_pattern", "uint32", period]);
   }
   return keys;

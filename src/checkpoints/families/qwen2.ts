@@ -12,7 +12,7 @@ export const qwen2: CheckpointFamily = {
 };
 
 export function refuseSlidingWindows(config: Config): readonly [] {
-  if (!config.flag("use_sliding_window", false)) return [];
+  if (!config.flag("use_sliding_window", { default: false })) return [];
   throw config.unsupported(
     "UNSUPPORTED_ARCHITECTURE",
     '"use_sliding_window" is true, and such layers have no graph here',

@@ -53,7 +53,7 @@ export async function measureReadBandwidth(
   for (let ms = await msFor(times); ms < readingMs; ms = await msFor(times)) {
     times = Math.ceil(times * Math.min(16, Math.max(1.1, readingMs / Math.max(ms, 0.01))));
   }
-  let least = Infinity;
-  for (let reading = 0; reading < readings; reading += 1) least = Math.min(least, await msFor(times));
-  return { bytesPerSecond: (bytes * times * 1000) / least, bytes };
+  let min = Infinity;
+  for (let reading = 0; reading < readings; reading += 1) min = Math.min(min, await msFor(times));
+  return { bytesPerSecond: (bytes * times * 1000) / min, bytes };
 }

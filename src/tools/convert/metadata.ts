@@ -5,11 +5,11 @@ import { bitnetTemplate } from "../../text/chat-template.js";
 import type { WeightFormat } from "../../weight-formats/index.js";
 
 /** Llama 3's vocabulary, which BitNet b1.58 2B4T has, and its end of a turn in it. */
-const LLAMA_3_TOKENS = 128_256;
-const END_OF_TURN = { id: 128_009, text: "<|eot_id|>" };
+const llama3Tokens = 128_256;
+const endOfTurn = { id: 128_009, text: "<|eot_id|>" };
 
 /** What the official GGUF file of 2B4T has for a template: under it the model never stops. */
-const PLACEHOLDER = "BITNETAssistant";
+const placeholder = "BITNETAssistant";
 
 /**
  * The metadata of a converted file: what the old one says, the new type, and what some files leave out or have wrong for
@@ -27,10 +27,10 @@ export function convertedMetadata(file: ModelFile, format: WeightFormat): Readon
   const pre = metadata.get("tokenizer.ggml.pre")?.value ?? "";
   if (metadata.get("tokenizer.ggml.model")?.value === "gpt2" && pre === "") {
     // What such a file means here and to llama.cpp; but 2B4T's was left out by mistake.
-    const name = count === LLAMA_3_TOKENS ? "llama-bpe" : "default";
+    const name = count === llama3Tokens ? "llama-bpe" : "default";
     metadata.set("tokenizer.ggml.pre", { type: "string", value: name });
   }
-  if (is2B4T(file) && count === LLAMA_3_TOKENS) mend2B4T(metadata, tokens as readonly unknown[]);
+  if (is2B4T(file) && count === llama3Tokens) mend2B4T(metadata, tokens as readonly unknown[]);
   return metadata;
 }
 
@@ -40,10 +40,10 @@ function is2B4T({ metadata }: ModelFile): boolean {
 }
 
 function mend2B4T(metadata: Map<string, GgufValue>, tokens: readonly unknown[]): void {
-  if (tokens[END_OF_TURN.id] !== END_OF_TURN.text) return;
+  if (tokens[endOfTurn.id] !== endOfTurn.text) return;
   const eot = "tokenizer.ggml.eot_token_id";
-  if (!metadata.has(eot)) metadata.set(eot, { type: "uint32", value: END_OF_TURN.id });
+  if (!metadata.has(eot)) metadata.set(eot, { type: "uint32", value: endOfTurn.id });
   const template = metadata.get("tokenizer.chat_template")?.value;
-  if (typeof template === "string" && !template.includes(PLACEHOLDER)) return;
+  if (typeof template === "string" && !template.includes(placeholder)) return;
   metadata.set("tokenizer.chat_template", { type: "string", value: bitnetTemplate });
 }

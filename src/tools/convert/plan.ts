@@ -7,7 +7,7 @@ import { f32 } from "../../weight-formats/f32.js";
 import { weightFormatByName, weightFormats, type WeightFormat } from "../../weight-formats/index.js";
 
 /** Bytes read at once while a scale is looked for. */
-const MAGNITUDE_BYTES = 1 << 16;
+const magnitudeBytes = 1 << 16;
 
 /** A tensor of the new file: what is read, and what it becomes. */
 export type TensorStep = ConvertStep | ScaleStep;
@@ -91,7 +91,7 @@ export async function planConversion(file: ModelFile, choice: FormatChoice): Pro
     const change = d === undefined ? 0 : halfChange(d);
     const unscaled = change > 0 && choice.exactScales;
     if (change > 0 && !unscaled) {
-      rounded++;
+      rounded += 1;
       largestChange = Math.max(largestChange, change);
     }
     steps.push({
@@ -181,8 +181,8 @@ async function readTensorScale(tensor: TensorInfo): Promise<number | undefined> 
 
 /** The magnitude of the first weight that is not 0; 0 where all are. */
 async function readFirstMagnitude({ source, offset, bytes }: TensorInfo): Promise<number> {
-  for (let begin = 0; begin < bytes; begin += MAGNITUDE_BYTES) {
-    const piece = await source.read(offset + begin, Math.min(MAGNITUDE_BYTES, bytes - begin));
+  for (let begin = 0; begin < bytes; begin += magnitudeBytes) {
+    const piece = await source.read(offset + begin, Math.min(magnitudeBytes, bytes - begin));
     const values = new Float32Array(piece.buffer, piece.byteOffset, piece.length / 4);
     const found = values.find((value) => value !== 0);
     if (found !== undefined) return Math.abs(found);

@@ -6,11 +6,11 @@ import type { WeightFormat } from "../../weight-formats/index.js";
 import type { ConvertStep } from "./plan.js";
 
 /** Weights that are in memory at once, as floats and in both formats; a multiple of every format's block. */
-const PIECE_ELEMENTS = 2 ** 20;
+const pieceElements = 2 ** 20;
 /** Bytes that are copied at once where nothing is converted. */
-const PIECE_BYTES = 4 * 2 ** 20;
+const maxPieceBytes = 4 * 2 ** 20;
 /** The largest finite half. */
-const LARGEST_HALF = 65_504;
+const largestHalf = 65_504;
 
 /** Writes the next bytes of the tensor. */
 type Write = (chunk: Uint8Array) => Promise<void>;
@@ -42,9 +42,9 @@ export async function convertTensor(
 }
 
 async function copyTensor(tensor: TensorInfo, write: Write, signal: AbortSignal | undefined): Promise<void> {
-  for (let done = 0; done < tensor.bytes; done += PIECE_BYTES) {
+  for (let done = 0; done < tensor.bytes; done += maxPieceBytes) {
     throwIfAborted(signal);
-    const bytes = Math.min(PIECE_BYTES, tensor.bytes - done);
+    const bytes = Math.min(maxPieceBytes, tensor.bytes - done);
     await write(await tensor.source.read(tensor.offset + done, bytes));
   }
 }
@@ -54,9 +54,9 @@ async function recodeValues(step: ConvertStep, write: Write, signal: AbortSignal
   const elements = elementsOf(tensor);
   const encode = createEncoder(step);
   const tail = tensor.type === "I2_S" ? await readTail(tensor) : new Uint8Array(0);
-  for (let begin = 0; begin < elements; begin += PIECE_ELEMENTS) {
+  for (let begin = 0; begin < elements; begin += pieceElements) {
     throwIfAborted(signal);
-    const count = Math.min(PIECE_ELEMENTS, elements - begin);
+    const count = Math.min(pieceElements, elements - begin);
     const values = await readValues(tensor, begin, count, tail);
     await write(encode.piece(unscaled ? values.map(Math.sign) : values, begin));
   }
@@ -138,10 +138,10 @@ function createScaleCheck({ tensor, format, scaledBy }: ConvertStep): {
 }
 
 /** A block of TQ2_0: as many codes in as many bytes as two runs of I2_S, the pairs of bits in the other order; and d. */
-const TQ2_CODES = 64;
-const TQ2_BYTES = 66;
+const tq2Codes = 64;
+const tq2Bytes = 66;
 /** Four times code 1, the weight 0. */
-const ALL_ZEROS = 0x55;
+const allZeros = 0x55;
 
 const reversedPairs = pairTable((code) => code);
 /** The same with the signs of weights changed. */
@@ -169,11 +169,11 @@ function recodeCodes(
   offset: number,
 ): boolean {
   let isZero = true;
-  for (let index = 0; index < TQ2_CODES; index++) {
+  for (let index = 0; index < tq2Codes; index += 1) {
     const byte = from[at + index] as number;
     if ((byte & (byte >>> 1) & 0x55) !== 0)
       throw damaged(tensor, offset + at + index, "weight code 3 stands for nothing");
-    if (byte !== ALL_ZEROS) isZero = false;
+    if (byte !== allZeros) isZero = false;
     to[index] = table[byte] as number;
   }
   return isZero;
@@ -186,7 +186,7 @@ async function i2sToTq2(
 ): Promise<void> {
   const d = unscaled ? 1 : scaleOf(await readTail(tensor));
   const half = numberToFloat16(d);
-  if (!(Math.abs(d) <= LARGEST_HALF) || ((half & 0x7fff) === 0 && d !== 0)) {
+  if (!(Math.abs(d) <= largestHalf) || ((half & 0x7fff) === 0 && d !== 0)) {
     throw new BitNetError(
       "INVALID_ARGUMENT",
       `Cannot convert tensor "${tensor.name}" to TQ2_0: its scale ${d} is beyond halves, which scales are stored as`,
@@ -194,19 +194,19 @@ async function i2sToTq2(
     );
   }
   const codeBytes = tensor.bytes - i2sTailBytes;
-  const pieceBytes = PIECE_ELEMENTS / 4;
+  const pieceBytes = pieceElements / 4;
   for (let begin = 0; begin < codeBytes; begin += pieceBytes) {
     throwIfAborted(signal);
     const codes = await tensor.source.read(tensor.offset + begin, Math.min(pieceBytes, codeBytes - begin));
-    const blocks = codes.length / TQ2_CODES;
-    const result = new Uint8Array(blocks * TQ2_BYTES);
-    for (let block = 0; block < blocks; block++) {
-      const made = result.subarray(block * TQ2_BYTES, (block + 1) * TQ2_BYTES);
-      const isZero = recodeCodes(tensor, codes, block * TQ2_CODES, made, reversedPairs, begin);
+    const blocks = codes.length / tq2Codes;
+    const result = new Uint8Array(blocks * tq2Bytes);
+    for (let block = 0; block < blocks; block += 1) {
+      const made = result.subarray(block * tq2Bytes, (block + 1) * tq2Bytes);
+      const isZero = recodeCodes(tensor, codes, block * tq2Codes, made, reversedPairs, begin);
       // As the format's own encoder has it, blocks of zeros have the scale 0.
       if (isZero) continue;
-      made[TQ2_CODES] = half;
-      made[TQ2_CODES + 1] = half >>> 8;
+      made[tq2Codes] = half;
+      made[tq2Codes + 1] = half >>> 8;
     }
     await write(result);
   }
@@ -215,22 +215,22 @@ async function i2sToTq2(
 async function tq2ToI2s(step: ConvertStep, write: Write, signal: AbortSignal | undefined): Promise<void> {
   const { tensor } = step;
   const scale = createScaleCheck(step);
-  const pieceBytes = (PIECE_ELEMENTS / 256) * TQ2_BYTES;
+  const pieceBytes = (pieceElements / 256) * tq2Bytes;
   for (let begin = 0; begin < tensor.bytes; begin += pieceBytes) {
     throwIfAborted(signal);
     const length = Math.min(pieceBytes, tensor.bytes - begin);
     const stored = await tensor.source.read(tensor.offset + begin, length);
-    const blocks = stored.length / TQ2_BYTES;
-    const result = new Uint8Array(blocks * TQ2_CODES);
-    for (let block = 0; block < blocks; block++) {
-      const at = block * TQ2_BYTES;
-      const scaleAt = at + TQ2_CODES;
+    const blocks = stored.length / tq2Bytes;
+    const result = new Uint8Array(blocks * tq2Codes);
+    for (let block = 0; block < blocks; block += 1) {
+      const at = block * tq2Bytes;
+      const scaleAt = at + tq2Codes;
       const d = float16ToNumber((stored[scaleAt] as number) | ((stored[scaleAt + 1] as number) << 8));
       if (!Number.isFinite(d)) throw damaged(tensor, begin + scaleAt, `a scale is ${d}`);
       const table = d > 0 ? reversedPairs : d < 0 ? reversedNegated : zeros;
-      const made = result.subarray(block * TQ2_CODES, (block + 1) * TQ2_CODES);
+      const made = result.subarray(block * tq2Codes, (block + 1) * tq2Codes);
       const isZero = recodeCodes(tensor, stored, at, made, table, begin) || d === 0;
-      if (!isZero) scale.see(Math.abs(d), (begin / TQ2_BYTES + block) * 256);
+      if (!isZero) scale.see(Math.abs(d), (begin / tq2Bytes + block) * 256);
     }
     await write(result);
   }
@@ -259,11 +259,11 @@ function elementsOf({ shape }: TensorInfo): number {
 
 function requireHalves(tensor: TensorInfo, values: Float32Array, begin: number): void {
   // A comparison that NaN fails, too.
-  const index = values.findIndex((value) => !(Math.abs(value) <= LARGEST_HALF));
+  const index = values.findIndex((value) => !(Math.abs(value) <= largestHalf));
   if (index < 0) return;
   throw new BitNetError(
     "INVALID_ARGUMENT",
-    `Cannot convert tensor "${tensor.name}" to F16: weight ${begin + index} is ${values[index]}, beyond ${LARGEST_HALF}, where halves end; choose bf16 or f32`,
+    `Cannot convert tensor "${tensor.name}" to F16: weight ${begin + index} is ${values[index]}, beyond ${largestHalf}, where halves end; choose bf16 or f32`,
     { details: { tensor: tensor.name, index: begin + index } },
   );
 }

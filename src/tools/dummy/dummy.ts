@@ -37,9 +37,9 @@ export const dummyTypes: readonly string[] = weightFormats
   .map(({ name }) => name.toLowerCase());
 
 /** The chunks that are filled while the one before is being written. */
-const CHUNK_BYTES = 4 * 2 ** 20;
+const chunkBytes = 4 * 2 ** 20;
 /** The standard deviation of logits: enough for one token to stand out, little enough for sampling to vary. */
-const LOGIT_DEVIATION = 1.5;
+const logitDeviation = 1.5;
 
 /**
  * Writes a model of a published shape with random weights, to measure speed and memory without its real weights. It
@@ -92,7 +92,7 @@ async function fillTensors(
   seed: number,
   write: TensorWriter,
 ): Promise<void> {
-  const buffers = [new Uint16Array(CHUNK_BYTES / 2), new Uint16Array(CHUNK_BYTES / 2)] as const;
+  const buffers = [new Uint16Array(chunkBytes / 2), new Uint16Array(chunkBytes / 2)] as const;
   let turn = 0;
   let pending: Promise<void> = Promise.resolve();
   const poolOf = createPools(seed);
@@ -106,7 +106,7 @@ async function fillTensors(
     }
     const pool = poolOf(formats[role], deviationOf(role, shape, size[0] as number));
     const fill = createPoolFill(seed, stream);
-    const chunkWords = Math.floor(CHUNK_BYTES / 2 / pool.blockWords) * pool.blockWords;
+    const chunkWords = Math.floor(chunkBytes / 2 / pool.blockWords) * pool.blockWords;
     let left = (formats[role].tensorBytes(elements) - pool.tail.length) / 2;
     while (left > 0) {
       const chunk = (buffers[turn] as Uint16Array).subarray(0, Math.min(chunkWords, left));
@@ -123,7 +123,7 @@ async function fillTensors(
 }
 
 function deviationOf(role: DummyRole, shape: DummyShape, cols: number): number {
-  if (role === "embedding") return LOGIT_DEVIATION / Math.sqrt(shape.width);
+  if (role === "embedding") return logitDeviation / Math.sqrt(shape.width);
   // The variance of a sum over `cols` inputs of variance 1 is cols · deviation²: gain 1, shared where it adds up.
   const gain = role === "residual" ? 1 / Math.sqrt(2 * shape.layers) : 1;
   return gain / Math.sqrt(cols);

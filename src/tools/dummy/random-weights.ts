@@ -12,13 +12,13 @@ export interface WeightPool {
 }
 
 /** Weights of a pool: encoding more would take seconds in the slowest formats, fewer would repeat sooner. */
-const POOL_WEIGHTS = 2 ** 18;
+const poolWeights = 2 ** 18;
 /** As many blocks as 16 random bits can choose from. */
-const MOST_BLOCKS = 2 ** 16;
+const maxBlocks = 2 ** 16;
 /** A stream that no tensor has. */
-const POOL_STREAM = -1;
+const poolStream = -1;
 /** Blocks drawn with one filling of random bits. */
-const DRAWS = 4096;
+const drawCount = 4096;
 
 /**
  * Encodes random weights of mean zero and a standard deviation. Ternary weights are −d, 0 and d alike, or −d and d where
@@ -34,9 +34,9 @@ export function createWeightPool(format: WeightFormat, deviation: number, seed: 
   if (encode === undefined) {
     throw new BitNetError("INVALID_ARGUMENT", `Cannot write ${format.name}: this type is only read`);
   }
-  const blocks = Math.min(MOST_BLOCKS, POOL_WEIGHTS / blockElements);
+  const blocks = Math.min(maxBlocks, poolWeights / blockElements);
   const bits = new Uint16Array((blocks * blockElements) / 2);
-  createRandomFill(seed, POOL_STREAM)(bits);
+  createRandomFill(seed, poolStream)(bits);
   const values = new Float32Array(bits.length * 2);
   const valueOf = spread(format, deviation);
   bits.forEach((draw, index) => {
@@ -69,18 +69,19 @@ export function createPoolFill(
   stream: number,
 ): (target: Uint16Array, pool: WeightPool) => void {
   const randomFill = createRandomFill(seed, stream);
-  const draws = new Uint16Array(DRAWS);
-  let used = DRAWS;
+  const draws = new Uint16Array(drawCount);
+  let used = drawCount;
 
   return (target, { words, blockWords }) => {
     const mask = words.length / blockWords - 1;
     for (let at = 0; at < target.length; at += blockWords) {
-      if (used === DRAWS) {
+      if (used === drawCount) {
         randomFill(draws);
         used = 0;
       }
-      const from = ((draws[used++] as number) & mask) * blockWords;
-      for (let word = 0; word < blockWords; word++) target[at + word] = words[from + word] as number;
+      const from = ((draws[used] as number) & mask) * blockWords;
+      used += 1;
+      for (let word = 0; word < blockWords; word += 1) target[at + word] = words[from + word] as number;
     }
   };
 }

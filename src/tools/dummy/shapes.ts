@@ -91,7 +91,7 @@ export function dummyTensors(shape: DummyShape): readonly DummyTensor[] {
   const tensors: DummyTensor[] = [
     { name: "token_embd.weight", shape: [width, vocabSize], role: "embedding" },
   ];
-  for (let layer = 0; layer < layers; layer++) {
+  for (let layer = 0; layer < layers; layer += 1) {
     const block: readonly (readonly [string, readonly number[], DummyRole])[] = [
       ["attn_norm", [width], "norm"],
       ["ffn_down", [feedForward, width], "residual"],

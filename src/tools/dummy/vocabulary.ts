@@ -2,13 +2,13 @@ import { BitNetError } from "../../errors.js";
 import type { Metadata } from "../../files/index.js";
 
 /** GGUF token types. */
-const NORMAL = 1;
-const CONTROL = 3;
+const normalType = 1;
+const controlType = 3;
 
 /** The layout of Llama 3's vocabulary, which 2B4T shares: 256 control tokens at the end, these among them. */
-const LLAMA3_VOCAB_SIZE = 128_256;
-const LLAMA3_FIRST_CONTROL = 128_000;
-const LLAMA3_CONTROLS: Readonly<Record<number, string>> = {
+const llama3VocabSize = 128_256;
+const llama3FirstControl = 128_000;
+const llama3ControlNames: Readonly<Record<number, string>> = {
   0: "<|begin_of_text|>",
   1: "<|end_of_text|>",
   6: "<|start_header_id|>",
@@ -17,7 +17,7 @@ const LLAMA3_CONTROLS: Readonly<Record<number, string>> = {
 };
 
 /** Of vocabularies of other sizes, at the end. */
-const SMALL_CONTROLS: readonly string[] = [
+const smallControls: readonly string[] = [
   "<|begin_of_text|>",
   "<|end_of_text|>",
   "<|eot_id|>",
@@ -50,10 +50,10 @@ export function extendVocabulary(base: Metadata, vocabSize: number): DummyVocabu
   const baseTypes = base.get("tokenizer.ggml.token_type");
   const isControl = (index: number): boolean =>
     Array.isArray(baseTypes) || ArrayBuffer.isView(baseTypes)
-      ? (baseTypes as ArrayLike<unknown>)[index] === CONTROL
+      ? (baseTypes as ArrayLike<unknown>)[index] === controlType
       : false;
 
-  const controls = vocabSize === LLAMA3_VOCAB_SIZE ? llama3Controls() : SMALL_CONTROLS;
+  const controls = vocabSize === llama3VocabSize ? llama3Controls() : smallControls;
   const firstControl = vocabSize - controls.length;
   const words = baseTokens.filter((_, index) => !isControl(index)).slice(0, firstControl);
   const placeholders = Array.from(
@@ -69,7 +69,7 @@ export function extendVocabulary(base: Metadata, vocabSize: number): DummyVocabu
   };
   return {
     tokens,
-    tokenTypes: Int32Array.from(tokens, (_, index) => (index < firstControl ? NORMAL : CONTROL)),
+    tokenTypes: Int32Array.from(tokens, (_, index) => (index < firstControl ? normalType : controlType)),
     // A smaller vocabulary than the base's loses the merges whose result it lacks.
     merges: strings(base, "tokenizer.ggml.merges").filter((merge) => known.has(merge.replace(" ", ""))),
     bosId: idOf("<|begin_of_text|>"),
@@ -80,10 +80,12 @@ export function extendVocabulary(base: Metadata, vocabSize: number): DummyVocabu
 
 function llama3Controls(): readonly string[] {
   let reserved = 0;
-  return Array.from(
-    { length: LLAMA3_VOCAB_SIZE - LLAMA3_FIRST_CONTROL },
-    (_, index) => LLAMA3_CONTROLS[index] ?? `<|reserved_special_token_${reserved++}|>`,
-  );
+  return Array.from({ length: llama3VocabSize - llama3FirstControl }, (_, index) => {
+    const name = llama3ControlNames[index];
+    if (name !== undefined) return name;
+    reserved += 1;
+    return `<|reserved_special_token_${reserved - 1}|>`;
+  });
 }
 
 function strings(metadata: Metadata, key: string): readonly string[] {

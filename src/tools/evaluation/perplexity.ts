@@ -91,21 +91,21 @@ interface Window {
   readonly stride: number | undefined;
 }
 
-function planWindow(options: PerplexityOptions, most: number): Window {
+function planWindow(options: PerplexityOptions, max: number): Window {
   const { stride } = options;
-  const contextLength = options.contextLength ?? Math.min(defaultChunkTokens, most);
-  checkWhole("contextLength", contextLength, leastContextLength, most);
+  const contextLength = options.contextLength ?? Math.min(defaultChunkTokens, max);
+  checkWhole("contextLength", contextLength, leastContextLength, max);
   if (options.chunks !== undefined) checkWhole("chunks", options.chunks, 1, Number.MAX_SAFE_INTEGER);
   if (stride === undefined) {
     return { tokens: contextLength, firstRow: Math.floor(contextLength / 2), stride };
   }
   checkWhole("stride", stride, 1, 2 * (contextLength - 1));
   const tokens = contextLength + Math.floor(stride / 2);
-  if (tokens > most) {
+  if (tokens > max) {
     throw new BitNetError(
       "INVALID_ARGUMENT",
-      `Invalid stride: ${stride} makes chunks of ${tokens} tokens, ${contextLength} and half the stride, and the model's context holds ${most}; choose less of either`,
-      { details: { option: "stride", value: stride, contextLength, most } },
+      `Invalid stride: ${stride} makes chunks of ${tokens} tokens, ${contextLength} and half the stride, and the model's context holds ${max}; choose less of either`,
+      { details: { option: "stride", value: stride, contextLength, max } },
     );
   }
   return { tokens, firstRow: tokens - stride - 1, stride };
@@ -115,7 +115,7 @@ function planWindow(options: PerplexityOptions, most: number): Window {
 function planChunks(
   { tokens, stride }: Window,
   textTokens: number,
-  most: number | undefined,
+  max: number | undefined,
 ): readonly number[] {
   if (textTokens < 2 * tokens) {
     throw new BitNetError(
@@ -126,7 +126,7 @@ function planChunks(
   }
   const count =
     stride === undefined ? Math.floor(textTokens / tokens) : Math.ceil((textTokens - tokens) / stride);
-  return Array.from({ length: Math.min(count, most ?? count) }, (_, index) => index * (stride ?? tokens));
+  return Array.from({ length: Math.min(count, max ?? count) }, (_, index) => index * (stride ?? tokens));
 }
 
 /** −ln p of the tokens so far. */

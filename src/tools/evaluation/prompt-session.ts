@@ -55,9 +55,9 @@ export function createPromptSession(model: InnerLanguageModel): PromptSession {
   }
 
   /** Goes back to what `ids` have in common with what is held, at most `most` of them. @returns how many. */
-  function keepPrefix(from: InnerSession, ids: readonly number[], most: number): number {
+  function keepPrefix(from: InnerSession, ids: readonly number[], max: number): number {
     let kept = 0;
-    while (kept < most && kept < held.length && ids[kept] === held[kept]) kept += 1;
+    while (kept < max && kept < held.length && ids[kept] === held[kept]) kept += 1;
     from.truncate(kept);
     // Should the evaluation fail, this much is still there.
     held = ids.slice(0, kept);

@@ -10,7 +10,7 @@ export interface TaskLine {
   /** @throws BitNetError FILE_CORRUPT if the field is no string. */
   text(name: string): string;
   /** @throws BitNetError FILE_CORRUPT if the field is no list of strings, of at least `least`. */
-  texts(name: string, least: number): readonly string[];
+  texts(name: string, min: number): readonly string[];
   /** The object in a field, as a line of its own. @throws BitNetError FILE_CORRUPT if it is none. */
   object(name: string): TaskLine;
   /** The objects in a field. @throws BitNetError FILE_CORRUPT if it is no list of objects. */
@@ -95,10 +95,10 @@ function createLine(fields: Fields, number: number, path: string, fail: Fail): T
       const found = value(name);
       return typeof found === "string" ? found : wrong(name, "a text");
     },
-    texts(name, least): readonly string[] {
+    texts(name, min): readonly string[] {
       const found = value(name);
       const isList = Array.isArray(found) && found.every((text): text is string => typeof text === "string");
-      return isList && found.length >= least ? found : wrong(name, `a list of at least ${least} texts`);
+      return isList && found.length >= min ? found : wrong(name, `a list of at least ${min} texts`);
     },
     object(name): TaskLine {
       const found = value(name);
