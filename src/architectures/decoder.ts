@@ -17,8 +17,8 @@ import { createTensorRoles } from "./tensors.js";
 /**
  * Describes a decoder-only transformer: norm, attention, norm, gated feed-forward, each with a residual.
  *
- * Names and keys are those of GGUF (github.com/ggml-org/ggml/blob/master/docs/gguf.md). A tensor that the graph would not
- * use is an error rather than ignored: a bias left out changes every token without a trace.
+ * Names and keys are GGUF's (github.com/ggml-org/ggml/blob/master/docs/gguf.md). A tensor that the graph
+ * would not use is an error: a forgotten bias changes every token without a trace.
  */
 export function describeDecoder(
   file: ModelFile,
@@ -38,7 +38,7 @@ export function describeDecoder(
     logits: 1,
     ...traits.scales?.(keys, sizes),
   };
-  // A file has these in every layer or in none: where the first layer has one, it is required of all.
+  // A file has these in all layers or in none. If the first layer has one, every layer must.
   const projectionNorms = traits.projectionNorms === true && tensors.has("blk.0.attn_q_norm_in.weight");
 
   function layer(index: number, { rope, window }: LayerAttention): LayerDescription {
@@ -100,7 +100,8 @@ export function describeDecoder(
     attentionScale: scales.attention,
     embeddingScale: scales.embedding,
     embedding,
-    // s · (W · x) = W · (s · x): the scale of the logits is the norm's before the head, which tied heads share with nobody.
+    // s · (W · x) = W · (s · x): the scale of the logits becomes a scale of the norm before the head. A tied
+    // head does not share that norm.
     outputNorm: tensors.vector("output_norm.weight", width, scales.logits),
     head: tensors.has("output.weight") ? tensors.matrix("output.weight", vocabSize, width) : embedding,
     layers: attention.layers.map((each, index) => layer(index, each)),
@@ -110,7 +111,7 @@ export function describeDecoder(
   return description;
 }
 
-/** GGUF's numbers: 0 is none, 1 the mean, 3 the last; 2 and 4 are the first token's and a ranking head's. */
+/** GGUF's numbers: 0 no pooling, 1 the mean, 3 the last token; 2 the first token, 4 a ranking head. */
 function readPooling(keys: ArchitectureKeys): Pooling | undefined {
   const value = keys.count("pooling_type", { min: 0, max: 255, fallback: 0 });
   const pooling =
@@ -121,7 +122,7 @@ function readPooling(keys: ArchitectureKeys): Pooling | undefined {
   );
 }
 
-/** Keys that change what every token becomes, and that no graph here knows. */
+/** Keys that change every token and that no graph here supports. */
 function refuseUnknownMathematics(keys: ArchitectureKeys): void {
   for (const key of ["attn_logit_softcapping", "final_logit_softcapping"]) {
     if (keys.has(key) && keys.value(key) !== 0) throw keys.unsupported(`metadata "${key}" has no graph here`);

@@ -1,11 +1,12 @@
 import type { Architecture } from "./description.js";
 
-/** The largest Gemma 3, of 27B, scales q · k by its width for each head; the others by their heads' size. */
+/** The largest Gemma 3, of 27B, scales q · k by its width per head. The others scale by their heads' size. */
 const layersOf27B = 62;
 
 /**
- * Gemma 3 (Google), and with a norm before each projection BitNet-embedding-270M. Files hold norms with Gemma's 1 added.
- * Where a file names no sliding window, all layers see everything and turn alike, as in llama.cpp.
+ * Gemma 3 (Google), and BitNet-embedding-270M, which has a norm before each projection. GGUF files store
+ * norms with Gemma's 1 added. In a file without a sliding window, all layers see everything and rotate alike,
+ * as in llama.cpp.
  */
 export const gemma3: Architecture = {
   names: ["gemma3"],

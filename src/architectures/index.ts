@@ -13,7 +13,7 @@ import { qwen3 } from "./qwen3.js";
 
 export type * from "./description.js";
 
-/** Every family that has a graph here. A new one is a file and a line. */
+/** Every family with a graph here. A new family is a file and a line. */
 export const architectures: readonly Architecture[] = [
   bitnetB158,
   bitnet,
@@ -25,10 +25,10 @@ export const architectures: readonly Architecture[] = [
 ];
 
 /**
- * What to compute for a file: its graph's sizes and the tensors that fill it, all of them present and of the right shape.
+ * Describes the model in a file: its graph's sizes and its tensors, all present and of the right shape.
  *
- * @throws BitNetError UNSUPPORTED_ARCHITECTURE for a family, or a trait of one, that has no graph here; MODEL_INVALID where
- *   metadata and tensors contradict each other.
+ * @throws BitNetError UNSUPPORTED_ARCHITECTURE for a family, or a trait of one, without a graph here;
+ *   MODEL_INVALID if metadata and tensors contradict each other.
  */
 export function describeModel(file: ModelFile): ModelDescription {
   const name = readText(file, "general.architecture");

@@ -2,7 +2,10 @@ import { BitNetError } from "../errors.js";
 import type { ModelFile } from "../files/model-file.js";
 import type { ArchitectureKeys } from "./description.js";
 
-/** A text in the metadata. @throws BitNetError MODEL_INVALID if it is missing or something else. */
+/**
+ * A text in the metadata.
+ * @throws BitNetError MODEL_INVALID if it is missing or not a text.
+ */
 export function readText(file: ModelFile, key: string): string {
   const value = file.metadata.get(key);
   if (typeof value === "string") return value;
@@ -10,7 +13,8 @@ export function readText(file: ModelFile, key: string): string {
 }
 
 /**
- * A whole number in [least, most]. Some writers give one number per layer: an array of equal numbers counts as that number.
+ * A whole number in [min, max]. Some writers give one number per layer: an array of equal numbers counts as
+ * the number.
  * @throws BitNetError MODEL_INVALID if it is absent without a fallback, not whole, or out of range.
  */
 export function readCount(
@@ -39,7 +43,10 @@ export function readCount(
   );
 }
 
-/** A positive finite number. @throws BitNetError MODEL_INVALID if it is neither that nor absent with a fallback. */
+/**
+ * A positive finite number.
+ * @throws BitNetError MODEL_INVALID if it is something else, or absent without a fallback.
+ */
 export function readPositive(file: ModelFile, key: string, fallback?: number): number {
   const value = file.metadata.get(key);
   if (value === undefined && fallback !== undefined) return fallback;
@@ -47,7 +54,10 @@ export function readPositive(file: ModelFile, key: string, fallback?: number): n
   throw invalid(file, `metadata "${key}" ${describeValue(value)}, not a positive number`, { key });
 }
 
-/** A finite number. @throws BitNetError MODEL_INVALID if it is neither that nor absent. */
+/**
+ * A finite number.
+ * @throws BitNetError MODEL_INVALID if it is something else, unless it is absent.
+ */
 export function readNumber(file: ModelFile, key: string, fallback: number): number {
   const value = file.metadata.get(key) ?? fallback;
   if (typeof value === "number" && Number.isFinite(value)) return value;
@@ -74,7 +84,7 @@ export function keysOf(file: ModelFile, architecture: string): ArchitectureKeys 
   };
 }
 
-/** The error for a model that is sound and has no graph here. */
+/** The error for a sound model without a graph here. */
 export function unsupported(
   file: ModelFile,
   problem: string,

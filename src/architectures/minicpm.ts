@@ -1,8 +1,9 @@
 import type { Architecture } from "./description.js";
 
 /**
- * MiniCPM and BitCPM4 (OpenBMB): a Llama whose embedding, residual branches and logits are scaled. Defaults are MiniCPM's
- * own, which files from before the keys existed mean. Logits are divided by `logit_scale`, width / 256 in the checkpoints.
+ * MiniCPM and BitCPM4 (OpenBMB): a Llama with scaled embedding, residual branches and logits. Files older
+ * than these keys rely on MiniCPM's defaults. Logits are divided by `logit_scale`, width / 256 in the
+ * checkpoints.
  */
 export const minicpm: Architecture = {
   names: ["minicpm"],

@@ -8,10 +8,13 @@ import type {
 } from "./description.js";
 import type { TensorRoles } from "./tensors.js";
 
-/** The scalings of positions that files name. Where they name none but give a factor, it is linear, as for llama.cpp. */
+/** The scalings of positions that files name. A factor without a name is linear, as in llama.cpp. */
 const scalings: readonly string[] = ["none", "linear", "yarn", "longrope"];
 
-/** How the heads of a model turn, by the keys that llama.cpp reads; the meaning of the numbers is `rope_frequencies`'s. */
+/**
+ * How the heads of a model rotate, by the keys that llama.cpp reads. The numbers mean the same as in
+ * `rope_frequencies`.
+ */
 export function readRope(
   keys: ArchitectureKeys,
   sizes: ModelSizes,
@@ -24,7 +27,7 @@ export function readRope(
     fallback: sizes.headSize,
   });
   const scaling = keys.text("rope.scaling.type", "linear");
-  // A head that turns as a whole may be filled up to whole vectors; a part of one has the rest behind it.
+  // A head that rotates as a whole may be padded to whole vectors. A part of a head is followed by the rest.
   const whole = dimensions === sizes.headSize || dimensions % 8 === 0;
   if (!whole || !scalings.includes(scaling)) {
     throw keys.unsupported(
@@ -53,7 +56,7 @@ export function readRope(
   };
 }
 
-/** How often the trained context goes into the stretched one; the second key is an older name of the first. */
+/** How much the context is stretched. The second key is an older name of the first. */
 function readFactor(keys: ArchitectureKeys): number {
   return keys.positive("rope.scaling.factor", keys.positive("rope.scale_linear", 1));
 }
@@ -64,21 +67,22 @@ function readYarn(keys: ArchitectureKeys, originalContextLength: number): YarnDe
     originalContextLength,
     betaFast: keys.positive("rope.scaling.yarn_beta_fast", 32),
     betaSlow: keys.positive("rope.scaling.yarn_beta_slow", 1),
-    // llama.cpp writes −1 for "as usual".
+    // llama.cpp writes −1 for the default.
     extrapolation: extrapolation < 0 ? 1 : extrapolation,
     logMultiplier: keys.number("rope.scaling.yarn_log_multiplier", 0),
   };
 }
 
-/** Which layers see how far, and by which rope they turn. */
+/** How far each layer sees, and its rope. */
 export interface LayerAttention {
   readonly rope: number;
   readonly window: number | undefined;
 }
 
 /**
- * The ropes of a model, and each layer's. Where an architecture has sliding windows and the file names their length, the
- * layers that have them turn by a base of their own and are not stretched (llama.cpp, `rope_freq_base_swa`).
+ * The ropes of a model, and the rope of each layer. If the architecture has sliding windows and the file
+ * names their length, layers with a window rotate by a base of their own and are not stretched (llama.cpp,
+ * `rope_freq_base_swa`).
  */
 export function readAttention(
   keys: ArchitectureKeys,
@@ -109,7 +113,9 @@ export function readAttention(
   };
 }
 
-/** For each layer whether it has a window: from a flag per layer, or a period of which the last layer has none. */
+/**
+ * For each layer whether it has a window: from a flag per layer, or from a period whose last layer has none.
+ */
 function readPattern(keys: ArchitectureKeys, sizes: ModelSizes, period: number): readonly boolean[] {
   const key = "attention.sliding_window_pattern";
   const value = keys.value(key);

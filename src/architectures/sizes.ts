@@ -2,12 +2,15 @@ import type { ModelFile } from "../files/model-file.js";
 import type { ArchitectureKeys, ModelSizes } from "./description.js";
 import { invalid } from "./metadata.js";
 
-/** Reads and checks a decoder's sizes. Limits are far above any published model, and keep products of sizes exact. */
+/**
+ * Reads and checks a decoder's sizes. Limits are far above any published model, and keep products of sizes
+ * exact.
+ */
 export function readSizes(file: ModelFile, keys: ArchitectureKeys): ModelSizes {
   const heads = keys.count("attention.head_count", { min: 1, max: 4096 });
   const kvHeads = keys.count("attention.head_count_kv", { min: 1, max: 4096, fallback: heads });
   const width = keys.count("embedding_length", { min: 32, max: 1 << 20 });
-  // Heads need not share the width among them: Falcon3's and Gemma's are wider, and files say so.
+  // Heads need not divide the width: Falcon3's and Gemma's are wider, and files say so.
   const headSize = keys.count("attention.key_length", {
     min: 4,
     max: 4096,
@@ -34,7 +37,7 @@ export function readSizes(file: ModelFile, keys: ArchitectureKeys): ModelSizes {
   if (valueSize !== headSize) {
     throw keys.unsupported(`value heads of ${valueSize} beside key heads of ${headSize} have no graph here`);
   }
-  // Kernels work on whole vectors: 16 columns where activations are quantized, 4 where a head is normalized.
+  // Kernels work on whole vectors: 16 columns for quantized activations, 4 for a normalized head.
   for (const [what, size, multiple] of [
     ["width", width, 32],
     ["feed-forward length", sizes.feedForward, 32],

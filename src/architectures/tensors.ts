@@ -2,24 +2,30 @@ import type { ModelFile } from "../files/model-file.js";
 import type { MatrixRole, VectorRole } from "./description.js";
 import { invalid, unsupported } from "./metadata.js";
 
-/** Tensors that files carry and graphs do without: tables that we compute. */
+/** Tensors of files that graphs do not need: tables that we compute. */
 const unused = /(^|\.)(rope_freqs|attn_rot_embd)\.weight$/;
 
-/** Finds a file's tensors for the parts of a graph, checks their shapes, and knows in the end which were not asked for. */
+/**
+ * Finds a file's tensors for the parts of a graph, checks their shapes, and knows at the end which ones are
+ * unused.
+ */
 export interface TensorRoles {
   has(tensor: string): boolean;
   /** @throws BitNetError MODEL_INVALID if it is missing or has another shape. */
   vector(tensor: string, length: number, factor?: number): VectorRole;
-  /** A matrix, with the file's scale for it where there is one. @throws as `vector`. */
+  /**
+   * A matrix, with the file's scale for it if there is one.
+   * @throws BitNetError MODEL_INVALID as `vector`.
+   */
   matrix(tensor: string, rows: number, cols: number, factor?: number): MatrixRole;
   /**
-   * @throws BitNetError UNSUPPORTED_ARCHITECTURE if the file has a tensor that nothing asked for: a bias left out changes
+   * @throws BitNetError UNSUPPORTED_ARCHITECTURE if the file has an unused tensor: a forgotten bias changes
    *   every token without a trace.
    */
   requireAllUsed(): void;
 }
 
-/** @param what the model in messages, such as "qwen3 model of 28 layers". */
+/** @param what the model in messages, such as "qwen3 model of 28 layers" */
 export function createTensorRoles(file: ModelFile, architecture: string, what: string): TensorRoles {
   const used = new Set<string>();
 

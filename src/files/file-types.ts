@@ -1,4 +1,4 @@
-/** What a GGUF file's `general.file_type` is for a file that is mostly of a tensor type; other engines only show it. */
+/** `general.file_type` of a GGUF file by the type of most tensors. Other engines only display it. */
 const fileTypes: ReadonlyMap<string, number> = new Map([
   ["F32", 0],
   ["F16", 1],
@@ -10,14 +10,14 @@ const fileTypes: ReadonlyMap<string, number> = new Map([
   ["BF16", 32],
   ["TQ1_0", 36],
   ["TQ2_0", 37],
-  // bitnet.cpp and llama.cpp gave the same number to two types.
+  // bitnet.cpp and llama.cpp gave one number to two types.
   ["I2_S", 40],
   ["Q1_0", 40],
   ["Q2_0", 41],
   ["Q2_0_G128", 41],
 ]);
 
-/** @returns undefined for types that no number stands for. */
+/** @returns undefined for types without a number */
 export function fileTypeOf(tensorType: string): number | undefined {
   return fileTypes.get(tensorType);
 }

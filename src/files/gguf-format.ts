@@ -2,17 +2,17 @@ import type { MetadataScalarType } from "./model-file.js";
 
 /** "GGUF" as a little-endian u32. */
 export const ggufMagic = 0x46554747;
-/** The alignment of tensor data where `general.alignment` says nothing. */
+/** The alignment of tensor data without `general.alignment`. */
 export const defaultAlignment = 32;
 export const maxDimensions = 4;
 export const arrayTypeId = 9;
 
-/** Whether a metadata value is an alignment that files may have: a power of two from 8 to 65536. */
+/** Whether a metadata value is a valid alignment: a power of two from 8 to 65536. */
 export function isAlignment(value: unknown): value is number {
   return typeof value === "number" && value >= 8 && value <= 65_536 && Number.isInteger(Math.log2(value));
 }
 
-/** Number types, by their ids in the file; arrays of them are read into typed arrays. */
+/** Number types by their ids in the file. Arrays of them become typed arrays. */
 export const numberTypes: ReadonlyMap<number, NumberType> = new Map([
   [0, { name: "uint8", bytes: 1, array: Uint8Array }],
   [1, { name: "int8", bytes: 1, array: Int8Array }],
@@ -24,7 +24,7 @@ export const numberTypes: ReadonlyMap<number, NumberType> = new Map([
   [12, { name: "float64", bytes: 8, array: Float64Array }],
 ] as const);
 
-/** A number type of metadata with the typed array that holds many. */
+/** A number type of metadata, with the typed array for many numbers. */
 export interface NumberType {
   readonly name: "uint8" | "int8" | "uint16" | "int16" | "uint32" | "int32" | "float32" | "float64";
   readonly bytes: number;
@@ -61,20 +61,20 @@ const namesById: ReadonlyMap<number, MetadataScalarType> = new Map(
   Object.entries(scalarTypeIds).map(([name, id]) => [id, name as MetadataScalarType]),
 );
 
-/** The scalar type with an id; undefined for arrays and for ids that do not exist. */
+/** The scalar type of an id. Undefined for arrays and unknown ids. */
 export function scalarTypeName(id: number): MetadataScalarType | undefined {
   return namesById.get(id);
 }
 
 /**
- * What this reader takes on at most, whatever the file's size: a sparse or hostile file can be long enough to contain any
+ * Upper limits of this reader, for files of any size: a sparse or hostile file can be long enough for any
  * count. The largest real headers have about 30 MB, one million strings and a few thousand tensors.
  */
 export const limits = {
   headerBytes: 268_435_456,
   keys: 65_536,
   tensors: 262_144,
-  /** Strings, 64-bit integers and booleans, which are JavaScript values each, over all arrays of a file. */
+  /** Strings, 64-bit integers and booleans in all arrays of a file. Each becomes a JavaScript value. */
   arrayValues: 4_194_304,
   arrays: 65_536,
   nesting: 4,

@@ -10,16 +10,16 @@ import {
 import { HeaderBytes } from "./header-bytes.js";
 import type { MetadataScalarType, MetadataType, MetadataValue, TensorInfo } from "./model-file.js";
 
-/** A metadata value and the type to store it in: 5 may be a uint32, an int8 or a float32. */
+/** A metadata value and its stored type: 5 may be a uint32, an int8 or a float32. */
 export interface GgufValue {
   readonly type: MetadataType;
   readonly value: MetadataValue;
 }
 
-/** A tensor to be written: its place follows from the order. A TensorInfo of another file is one too. */
+/** A tensor to write. Its offset follows from the order. A TensorInfo of another file is one too. */
 export type TensorPlan = Pick<TensorInfo, "name" | "shape" | "typeId" | "bytes">;
 
-/** All of a GGUF file but the tensors' data. Tensors are aligned as the metadata's `general.alignment` says. */
+/** A GGUF file without the tensors' data. `general.alignment` in the metadata sets the alignment. */
 export interface GgufHeader {
   readonly metadata: ReadonlyMap<string, GgufValue>;
   readonly tensors: readonly TensorPlan[];
@@ -36,8 +36,8 @@ const integerRanges: Readonly<Partial<Record<MetadataScalarType, readonly [numbe
 };
 
 /**
- * The bytes of a header, padded to where the tensors' data begins.
- * @throws BitNetError INVALID_ARGUMENT for what a reader would refuse.
+ * The bytes of a header, padded to the offset of the tensor data.
+ * @throws BitNetError INVALID_ARGUMENT for a header that a reader would refuse.
  */
 export function encodeGgufHeader(header: GgufHeader): { bytes: Uint8Array; alignment: number } {
   const { metadata, tensors } = header;
@@ -101,7 +101,7 @@ function writeScalar(out: HeaderBytes, key: string, type: MetadataScalarType, va
     value <= range[1]
   ) {
     const bytes = Math.log2(range[1] - range[0] + 1) / 8;
-    // Two's complement: the low bytes are the same for signed and unsigned.
+    // Two's complement: signed and unsigned numbers have the same low bytes.
     return out.raw(bytesOf(Uint32Array.of(value)).subarray(0, bytes));
   }
   throw invalid(`"${key}" has the value ${String(value)}, which is not of type ${type}`);

@@ -10,17 +10,17 @@ const bigintBytes = 8;
 export interface MetadataMaps {
   readonly metadata: Map<string, MetadataValue>;
   readonly metadataTypes: Map<string, MetadataType>;
-  /** Where in the file each entry's type and value are, for messages. */
+  /** Offset of each entry's type and value in the file, for messages. */
   readonly offsets: ReadonlyMap<string, number>;
 }
 
-/** What arrays have used of the limits on a whole file. */
+/** How much of the limits on a whole file the arrays have used so far. */
 interface ArrayBudget {
   values: number;
   arrays: number;
 }
 
-/** Reads `count` entries; the caller has checked that so many can follow. */
+/** Reads `count` entries. The caller has checked that the file can hold so many. */
 export async function readMetadata(cursor: HeaderCursor, count: number): Promise<MetadataMaps> {
   const metadata = new Map<string, MetadataValue>();
   const metadataTypes = new Map<string, MetadataType>();
@@ -54,8 +54,8 @@ export async function readMetadata(cursor: HeaderCursor, count: number): Promise
 }
 
 /**
- * Reads a metadata key or a tensor name: UTF-8, not empty. Keys and names are compared, so unlike text values they are
- * refused when malformed; two that differ must stay different.
+ * Reads a metadata key or a tensor name: UTF-8, not empty. Malformed ones are refused, unlike text values:
+ * keys and names are compared, and two different ones must stay different.
  */
 export async function readName(cursor: HeaderCursor, what: string): Promise<string> {
   const offset = cursor.offset;
@@ -144,7 +144,7 @@ async function readNumbers(
   what: string,
 ): Promise<InstanceType<NumberType["array"]>> {
   cursor.require(count * type.bytes, what);
-  // GGUF's numbers and every host that runs WebAssembly are little-endian, so the bytes are the array.
+  // GGUF and every host of WebAssembly are little-endian, so the bytes are the array.
   const numbers = new type.array(count);
   await cursor.copyInto(new Uint8Array(numbers.buffer));
   return numbers;

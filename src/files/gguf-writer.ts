@@ -7,8 +7,9 @@ import type { ModelFile } from "./model-file.js";
 export type { GgufHeader, GgufValue, TensorPlan } from "./gguf-header.js";
 
 /**
- * Appends bytes to a tensor. Tensors are written in the order of the plan, each from front to back, in chunks of any
- * size. `chunk` must not change until the promise settles; a caller may prepare the next one meanwhile.
+ * Appends bytes to a tensor. Tensors are written in the order of the plan, each from front to back, in chunks
+ * of any size. `chunk` must not change until the promise settles. Meanwhile the caller may prepare the next
+ * one.
  */
 export type TensorWriter = (tensor: string, chunk: Uint8Array) => Promise<void>;
 
@@ -18,7 +19,7 @@ export function planTensor(name: string, shape: readonly number[], format: Weigh
   return { name, shape, typeId: format.id, bytes: format.tensorBytes(elements) };
 }
 
-/** The metadata of an opened file as a writer takes it, every value in the type it was stored in. */
+/** The metadata of an opened file for a writer, with the stored type of every value. */
 export function writableMetadata(file: ModelFile): ReadonlyMap<string, GgufValue> {
   const entries = Array.from(file.metadata, ([key, value]): [string, GgufValue] => [
     key,
@@ -28,13 +29,13 @@ export function writableMetadata(file: ModelFile): ReadonlyMap<string, GgufValue
 }
 
 /**
- * Writes a GGUF file, version 3, holding no more of it in memory than the header and the chunks that `fill` writes.
+ * Writes a GGUF file, version 3. Holds only the header and the chunks of `fill` in memory.
  *
- * @param sink Committed when `fill` has written every tensor whole; discarded on any failure, so that there is a whole
- *   file at the end or none.
- * @param fill Writes the data of every tensor.
- * @throws BitNetError INVALID_ARGUMENT for metadata, plans or chunks that make no valid file; FILE_WRITE if the host
- *   fails; what `fill` throws; the signal's reason.
+ * @param sink committed after `fill` has written every tensor; discarded on any failure, so that no partial
+ *   file remains
+ * @param fill writes the data of every tensor
+ * @throws BitNetError INVALID_ARGUMENT for invalid metadata, plans or chunks; FILE_WRITE if the host fails;
+ *   any error of `fill`; the signal's reason.
  */
 export async function writeGguf(
   sink: FileSink,
@@ -57,7 +58,7 @@ export async function writeGguf(
   }
 }
 
-/** The tensors in order, as they fill up. */
+/** The tensors in order, with their progress. */
 class TensorData {
   readonly #sink: FileSink;
   readonly #plans: readonly TensorPlan[];
@@ -92,7 +93,7 @@ class TensorData {
     this.#written += chunk.length;
     const writes = [this.#sink.write(chunk)];
     if (this.#written === plan.bytes) {
-      // Also after the last tensor, as other writers do.
+      // Also after the last tensor, like other writers.
       const padding = (this.#alignment - (plan.bytes % this.#alignment)) % this.#alignment;
       if (padding > 0) writes.push(this.#sink.write(new Uint8Array(padding)));
       this.#index += 1;

@@ -6,32 +6,32 @@ import { minEntryBytes, readMetadata, readName, type MetadataMaps } from "./gguf
 import { HeaderCursor } from "./header-cursor.js";
 import type { ModelFile, TensorInfo } from "./model-file.js";
 
-/** The shortest tensor entry: a name of one byte, one size, a type and a place. */
+/** The shortest tensor entry: a name of one byte, one size, a type and an offset. */
 const minTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;
 const maxVersion = 3;
 
-/** A tensor entry as the header has it; places are relative to the start of the tensor data. */
+/** A tensor entry of the header. Offsets are relative to the start of the tensor data. */
 interface TensorEntry {
   readonly name: string;
   readonly shape: readonly number[];
   readonly elements: number;
   readonly typeId: number;
   readonly relativeOffset: number;
-  /** Where in the file its sizes and its place are written, for messages. */
+  /** Where in the file its sizes and its offset stand, for messages. */
   readonly shapeField: number;
   readonly offsetField: number;
 }
 
 /**
- * Reads the header of a GGUF file, version 2 or 3, little-endian. The data of the tensors is not read.
+ * Reads the header of a GGUF file, version 2 or 3, little-endian. Tensor data is not read.
  *
- * Nothing in the file is trusted: counts, lengths, types, sizes and places are compared with the file's size and with
- * fixed limits before anything is allocated or repeated by them. Text values that are not UTF-8 are read with U+FFFD in
- * place of what cannot be decoded, since vocabularies in the wild hold raw bytes; keys and tensor names must be UTF-8.
+ * Nothing in the file is trusted. Counts, lengths, types, sizes and offsets are compared with the file's size
+ * and with fixed limits before any allocation or loop. Text values that are not UTF-8 get U+FFFD for bad
+ * bytes, because published vocabularies hold raw bytes. Keys and tensor names must be UTF-8.
  *
- * @param source Stays open, and stays the caller's to close.
- * @throws BitNetError FILE_CORRUPT with the byte's place as `details.offset`; UNSUPPORTED_FILE for version 1, versions
- *   to come and big-endian files; FILE_READ if the host fails; the signal's reason if it fires.
+ * @param source stays open; the caller closes it
+ * @throws BitNetError FILE_CORRUPT with the byte's offset as `details.offset`; UNSUPPORTED_FILE for version
+ *   1, newer versions and big-endian files; FILE_READ if the host fails; the signal's reason.
  */
 export async function openGguf(
   source: ByteSource,
@@ -105,7 +105,7 @@ async function readTensorEntry(cursor: HeaderCursor): Promise<TensorEntry> {
     const at = cursor.offset;
     const size = cursor.u64();
     elements *= Number(size);
-    // No more than 2^50 elements, so that sizes in bytes of any format stay exact.
+    // At most 2^50 elements, so that byte sizes in any format stay exact.
     if (size < 1 || elements > 2 ** 50) {
       throw cursor.corrupt(`tensor "${name}" has the impossible size ${size}`, at, { tensor: name });
     }
@@ -117,7 +117,7 @@ async function readTensorEntry(cursor: HeaderCursor): Promise<TensorEntry> {
   return { name, shape, elements, typeId, relativeOffset, shapeField, offsetField };
 }
 
-/** Checks where the tensors say they are, and finds how long those of unknown type are. */
+/** Checks the tensors' offsets, and derives the length of tensors of unknown type. */
 function placeTensors(
   cursor: HeaderCursor,
   source: ByteSource,
@@ -157,7 +157,7 @@ function placeTensors(
     const offset = dataOffset + relativeOffset;
     const end = ends.get(entry) ?? fileSize;
     const room = roomOf(entry);
-    // A type without a known size holds at least one byte.
+    // A type of unknown size holds at least one byte.
     const bytes = format?.tensorBytes(elements) ?? room;
     if (bytes > room || bytes < 1) {
       throw cursor.corrupt(whyNoRoom(entry, bytes, offset, end, fileSize), offsetField, details);
@@ -168,10 +168,12 @@ function placeTensors(
 }
 
 /**
- * The format of each type id in a file. Where several share an id, it is the first that fits every tensor of it, leaving
- * less than the alignment between it and the next; where none does, the standard one, for what is wrong to be found.
+ * The format of each type id in a file. Several formats may share an id. Then the first one counts that fits
+ * every tensor of the id, with a gap smaller than the alignment before the next tensor. If none fits, the
+ * standard format counts, and its checks report the error.
  *
- * One answer per file, because a file has one writer, and small tensors fit more than one format with their padding.
+ * One answer per file, because a file has one writer. Small tensors fit more than one format with their
+ * padding.
  */
 function chooseFormats(
   entries: readonly TensorEntry[],

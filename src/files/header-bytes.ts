@@ -2,13 +2,13 @@ import { BitNetError } from "../errors.js";
 
 const encoder = new TextEncoder();
 
-/** Little-endian fields appended to memory that grows: the writing side of HeaderCursor. */
+/** Appends little-endian fields to growing memory: the writing side of HeaderCursor. */
 export class HeaderBytes {
   #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(2 ** 16);
   #view: DataView = new DataView(this.#bytes.buffer);
   #length = 0;
 
-  /** What was appended, until the next call. */
+  /** The appended bytes, valid until the next call. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#length);
   }
@@ -33,9 +33,9 @@ export class HeaderBytes {
     this.#view.setBigInt64(at, BigInt(value), true);
   }
 
-  /** A string with its length in bytes first. */
+  /** A string after its length in bytes. */
   string(text: string): void {
-    // Three bytes for a UTF-16 unit are the most that UTF-8 takes.
+    // UTF-8 takes at most three bytes for a UTF-16 unit.
     const start = this.#append(8 + text.length * 3);
     const { written } = encoder.encodeInto(text, this.#bytes.subarray(start + 8));
     this.#view.setBigUint64(start, BigInt(written), true);
@@ -52,7 +52,10 @@ export class HeaderBytes {
     this.#bytes.fill(0, at, at + count);
   }
 
-  /** Makes room for `bytes` more; returns where they begin. It may replace the memory: call it before naming that. */
+  /**
+   * Makes room for `bytes` more and returns their position. It may replace the memory, so call it before
+   * taking a view.
+   */
   #append(bytes: number): number {
     const start = this.#length;
     this.#length += bytes;

@@ -6,20 +6,20 @@ const windowBytes = 2 ** 20;
 const safeHighWord = 2 ** 21;
 
 /**
- * Reads little-endian fields front to back through a window, so that no more than the header is read and nothing is
- * allocated by a number in the file before the number has been compared with what the file can hold.
+ * Reads little-endian fields front to back through a window. It reads the header only. No number in the file
+ * causes an allocation before it was compared with the file's size.
  *
- * Fields are read in two steps, `await need(n)` and then the getters, because awaiting each of half a million fields
+ * Fields are read in two steps, `await need(n)` and then the getters: awaiting each of half a million fields
  * costs more than reading them.
  */
 export class HeaderCursor {
   readonly #source: ByteSource;
   readonly #signal: AbortSignal | undefined;
-  /** Reading past this is refused; the smaller of the file's size and the limit on headers. */
+  /** Reading past this offset is refused: the smaller of the file's size and the limit on headers. */
   readonly #end: number;
   readonly #window: Uint8Array<ArrayBuffer>;
   readonly #view: DataView;
-  /** Place in the file of the window's first byte. */
+  /** Offset in the file of the window's first byte. */
   #windowOffset = 0;
   #windowLength = 0;
   #index = 0;
@@ -32,19 +32,19 @@ export class HeaderCursor {
     this.#view = new DataView(this.#window.buffer);
   }
 
-  /** Place in the file of the next byte. */
+  /** Offset in the file of the next byte. */
   get offset(): number {
     return this.#windowOffset + this.#index;
   }
 
-  /** Makes the next `bytes` readable by getters; a few at a time, not a bulk read. */
+  /** Makes the next few `bytes` readable by getters. Not for bulk reads. */
   async need(bytes: number, what: string): Promise<void> {
     if (this.#index + bytes <= this.#windowLength) return;
     this.require(bytes, what);
     await this.#refill();
   }
 
-  /** @throws BitNetError FILE_CORRUPT unless `bytes` more can follow. */
+  /** @throws BitNetError FILE_CORRUPT unless the file has `bytes` more. */
   require(bytes: number, what: string): void {
     if (bytes <= this.#end - this.offset) return;
     const size = this.#source.size;
@@ -61,7 +61,7 @@ export class HeaderCursor {
     return this.#view.getUint32(this.#advance(4), true);
   }
 
-  /** A number where exact, else a bigint. */
+  /** A number if exact, else a bigint. */
   u64(): number | bigint {
     const at = this.#advance(8);
     const high = this.#view.getUint32(at + 4, true);
@@ -69,7 +69,7 @@ export class HeaderCursor {
     return high * 2 ** 32 + this.#view.getUint32(at, true);
   }
 
-  /** A number where exact, else a bigint. */
+  /** A number if exact, else a bigint. */
   i64(): number | bigint {
     const value = this.#view.getBigInt64(this.#advance(8), true);
     const number = Number(value);
@@ -77,8 +77,8 @@ export class HeaderCursor {
   }
 
   /**
-   * A u64 that counts things of at least `minBytes` each, refused before anyone allocates or loops by it if the file
-   * cannot hold that many or it is more than `max`.
+   * Reads a u64 that counts things of at least `minBytes` each. It is refused above `max`, and if the file
+   * cannot hold so many, before the caller allocates or loops.
    */
   async count(what: string, minBytes: number, max: number): Promise<number> {
     await this.need(8, `the number of ${what}`);
@@ -98,7 +98,7 @@ export class HeaderCursor {
     return Number(value);
   }
 
-  /** Fills `target` with the next bytes; the caller has checked that they exist. */
+  /** Fills `target` with the next bytes. The caller has checked that they exist. */
   async copyInto(target: Uint8Array): Promise<void> {
     const ready = Math.min(target.length, this.#windowLength - this.#index);
     target.set(this.#window.subarray(this.#index, this.#index + ready));
@@ -113,15 +113,15 @@ export class HeaderCursor {
     this.#index = 0;
   }
 
-  /** Reads `count` strings; bytes that are not UTF-8 become U+FFFD. The caller has bounded `count`. */
+  /** Reads `count` strings. Bytes that are not UTF-8 become U+FFFD. The caller has checked `count`. */
   async strings(count: number, maxBytes: number, what: string): Promise<string[]> {
-    // Filled by push: `new Array(n)` of a large n makes a slower kind of array.
+    // By push: `new Array(n)` of a large n makes a slower kind of array.
     const strings: string[] = [];
     const batch = new StringBatch(strings);
     while (batch.count < count) {
       this.#index += batch.take(this.#window, this.#index, this.#windowLength, count);
       if (batch.count === count) break;
-      // The next string is not wholly in the window, or longer than a batch.
+      // The next string ends outside the window, or is longer than a batch.
       batch.flush();
       const bytes = await this.count(`bytes of ${what}`, 1, maxBytes);
       batch.add(await this.#bytes(bytes, what));
@@ -130,12 +130,12 @@ export class HeaderCursor {
     return strings;
   }
 
-  /** Reads the bytes of one string, its length first. */
+  /** Reads the bytes of one string after its length. */
   async stringBytes(maxBytes: number, what: string): Promise<Uint8Array> {
     return this.#bytes(await this.count(`bytes of ${what}`, 1, maxBytes), what);
   }
 
-  /** The error for bytes that contradict the format; `offset` is absolute and defaults to the next byte. */
+  /** The error for bytes that contradict the format. `offset` is absolute; default: the next byte. */
   corrupt(what: string, offset: number = this.offset, details: Record<string, unknown> = {}): BitNetError {
     return new BitNetError(
       "FILE_CORRUPT",

@@ -20,17 +20,17 @@ export interface OpenOptions {
 
 interface Container {
   readonly name: string;
-  /** Whether a file begins as this container does. */
+  /** Whether a file begins like this container. */
   matches(head: Uint8Array): boolean;
   open(source: ByteSource, options: OpenOptions): Promise<ModelFile>;
 }
 
-/** Every container that can be read, told apart by how files begin. */
+/** Every readable container, recognised by the first bytes of a file. */
 const containers: readonly Container[] = [
   { name: "GGUF", matches: (head) => beginsWith(head, "GGUF"), open: openGguf },
 ];
 
-/** What else people give in place of a model, and what to do about it. */
+/** Other files that people try to load, each with advice. */
 const mistakes: readonly {
   readonly matches: (head: Uint8Array) => boolean;
   readonly code: "UNSUPPORTED_FILE" | "FILE_CORRUPT";
@@ -83,10 +83,10 @@ const mistakes: readonly {
 const headBytes = 64;
 
 /**
- * Opens a file that holds a model, whatever its container, and checks its structure; the weights are not read.
+ * Opens a model file of any container and checks its structure. Weights are not read.
  *
- * @param source Stays open, and stays the caller's to close.
- * @throws BitNetError FILE_CORRUPT, UNSUPPORTED_FILE or FILE_READ, with a message that says what the file looks like.
+ * @param source stays open; the caller closes it
+ * @throws BitNetError FILE_CORRUPT, UNSUPPORTED_FILE or FILE_READ. The message says what the file looks like.
  */
 export async function openModelFile(source: ByteSource, options: OpenOptions = {}): Promise<ModelFile> {
   const head = await source.read(0, Math.min(headBytes, source.size));

@@ -12,12 +12,12 @@ const byteOf = {
   closeBrace: 0x7d,
 } as const;
 
-/** Deeper than any header; a reader that recurses by what a file says must stop somewhere. */
+/** Deeper than any header. A recursive reader must have a limit. */
 const maxDepth = 32;
 /** Longer than any number that a program writes. */
 const maxWordLength = 64;
 
-/** What a backslash and a letter stand for in a JSON string. */
+/** Characters after a backslash in a JSON string. */
 const escapedCharacters: ReadonlyMap<string, string> = new Map([
   ['"', '"'],
   ["\\", "\\"],
@@ -30,20 +30,20 @@ const escapedCharacters: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Reads JSON front to back, field by field, as a file format that is written in JSON needs it: every refusal names the
- * byte, a key that occurs twice is refused where `JSON.parse` would take the last, and keys never become properties, so
- * that "__proto__" is a name like any other.
+ * Reads JSON front to back, field by field, for file formats written in JSON. Every refusal names the byte. A
+ * repeated key is refused; `JSON.parse` would take the last one. Keys never become properties, so "__proto__"
+ * is an ordinary name.
  */
 export class JsonCursor {
   readonly #name: string;
   readonly #bytes: Uint8Array;
-  /** Place in the file of the first byte. */
+  /** Offset in the file of the first byte. */
   readonly #begin: number;
   #index = 0;
 
   /**
-   * @param name What to call the file in messages.
-   * @param begin Place in the file of the first of `bytes`.
+   * @param name name of the file for messages
+   * @param begin offset in the file of the first of `bytes`
    */
   constructor(name: string, bytes: Uint8Array, begin = 0) {
     this.#name = name;
@@ -51,7 +51,7 @@ export class JsonCursor {
     this.#begin = begin;
   }
 
-  /** Place in the file of the next byte. */
+  /** Offset in the file of the next byte. */
   get offset(): number {
     return this.#begin + this.#index;
   }
@@ -113,7 +113,7 @@ export class JsonCursor {
     );
   }
 
-  /** Passes over a value of any kind, which must be JSON all the same. */
+  /** Skips a value of any kind, which must be valid JSON. */
   skip(what: string, depth = 0): void {
     const offset = this.#skipSpace();
     if (depth > maxDepth) throw this.corrupt(`${what} nests more than ${maxDepth} deep`, offset);
@@ -126,7 +126,7 @@ export class JsonCursor {
     throw this.corrupt(`${what} should be a JSON value and is ${this.#describeNext(begin)}`, offset);
   }
 
-  /** Requires that nothing but spaces follows. */
+  /** Requires that only spaces follow. */
   end(what: string): void {
     const offset = this.#skipSpace();
     if (this.#index < this.#bytes.length) {
@@ -171,7 +171,7 @@ export class JsonCursor {
     this.#index += 1;
   }
 
-  /** @returns the place of what follows. */
+  /** @returns the offset of the next character that is not a space */
   #skipSpace(): number {
     for (;;) {
       const byte = this.#bytes[this.#index];
@@ -187,12 +187,12 @@ export class JsonCursor {
       if (character === undefined) throw this.corrupt(`${what} has an escape that JSON has not`, offset);
       return character;
     });
-    // Half a surrogate pair is no text: it could not be written as UTF-8 again.
+    // A lone surrogate is not text: UTF-8 cannot encode it.
     if (/\p{Surrogate}/u.test(plain)) throw this.corrupt(`${what} has half a surrogate pair in it`, offset);
     return plain;
   }
 
-  /** Takes a number or a bare word; no more of one than any has. */
+  /** Takes a number or a bare word, up to the length limit. */
   #word(): string {
     const begin = this.#index;
     const end = Math.min(this.#bytes.length, begin + maxWordLength);

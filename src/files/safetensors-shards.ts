@@ -4,7 +4,7 @@ import type { Folder } from "../platform/folder.js";
 import { JsonCursor } from "./json-cursor.js";
 import { openSafetensors, type SafetensorsTensor } from "./safetensors.js";
 
-/** All tensors of a checkpoint, whichever of its files they are in. */
+/** All tensors of a checkpoint, from all of its files. */
 export interface SafetensorsSet {
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
   /** The files, open. */
@@ -12,7 +12,7 @@ export interface SafetensorsSet {
   close(): Promise<void>;
 }
 
-/** What transformers looks for, in its order. */
+/** The names that transformers looks for, in its order. */
 const single = "model.safetensors";
 const indexName = "model.safetensors.index.json";
 
@@ -20,18 +20,19 @@ const maxIndexBytes = 64 * 2 ** 20;
 /** The largest published checkpoints have a few hundred. */
 const maxShards = 4096;
 
-/** What an index says: which shard holds a tensor, and where it says so. */
+/** An entry of an index: the shard of a tensor, and the entry's offset. */
 type Index = ReadonlyMap<string, { readonly shard: string; readonly offset: number }>;
 
 /**
- * Opens the safetensors files of a checkpoint folder: `model.safetensors`, or the shards that
- * `model.safetensors.index.json` names.
+ * Opens the safetensors files of a checkpoint folder: `model.safetensors`, or the shards in
+ * `model.safetensors.index.json`.
  *
- * Index and shards have to agree: every shard is there, every tensor in the shard that the index names and in no other,
- * and no shard has a tensor that the index does not list.
+ * Index and shards must agree. Every shard exists. Every tensor is in the shard that the index names, and in
+ * no other. No shard has a tensor outside the index.
  *
- * @throws BitNetError FILE_NOT_FOUND for a folder without weights and for missing shards; FILE_CORRUPT with the byte's
- *   place as `details.offset` and the file as `details.file`; FILE_READ; the signal's reason. Nothing stays open then.
+ * @throws BitNetError FILE_NOT_FOUND for a folder without weights and for missing shards; FILE_CORRUPT with
+ *   the byte's offset as `details.offset` and the file as `details.file`; FILE_READ; the signal's reason.
+ *   Nothing stays open then.
  */
 export async function openSafetensorsSet(
   folder: Folder,
@@ -153,7 +154,7 @@ function indexWrong(folder: Folder, what: string, offset: number): BitNetError {
   );
 }
 
-/** Other files that hold weights, and what to do about them. */
+/** Other files with weights, each with advice. */
 const otherWeights: readonly (readonly [RegExp, string])[] = [
   [
     /\.safetensors$/,

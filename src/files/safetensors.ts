@@ -5,19 +5,22 @@ import { JsonCursor } from "./json-cursor.js";
 /** One tensor of a safetensors file. */
 export interface SafetensorsTensor {
   readonly name: string;
-  /** As the file names it: "BF16", "U8". */
+  /** The file's name for it: "BF16", "U8". */
   readonly dtype: string;
-  /** Sizes with the slowest-varying first, as PyTorch has them: a matrix is [rows, cols]. May be empty, and may have zeros. */
+  /**
+   * Sizes with the slowest-varying first, like PyTorch: a matrix is [rows, cols]. May be empty, and may have
+   * zeros.
+   */
   readonly shape: readonly number[];
   readonly source: ByteSource;
   /** First byte in the file, absolute. */
   readonly offset: number;
   readonly bytes: number;
-  /** Where in the file its entry begins, for messages. */
+  /** Offset of its entry in the file, for messages. */
   readonly headerOffset: number;
 }
 
-/** A safetensors file whose header has been checked; the data is not read. */
+/** A safetensors file with a checked header. Its data is not read. */
 export interface SafetensorsFile {
   readonly source: ByteSource;
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
@@ -35,16 +38,16 @@ const dtypeBits: ReadonlyMap<string, number> = new Map([
 ]);
 
 const lengthBytes = 8;
-/** The reference implementation's limit; real headers have a few hundred kilobytes. */
+/** The reference implementation's limit. Real headers have a few hundred kilobytes. */
 const maxHeaderBytes = 100_000_000;
-/** As for GGUF: a few thousand are the most that models have. */
+/** As for GGUF: models have at most a few thousand. */
 const maxTensors = 262_144;
 const maxDimensions = 8;
 const maxNameLength = 65_535;
-/** Sizes in bits of any dtype stay exact below this many elements. */
+/** Below this many elements, sizes in bits of any dtype are exact. */
 const maxElements = 2 ** 46;
 
-/** What the header says of a tensor. */
+/** A tensor's entry in the header. */
 interface Entry {
   readonly name: string;
   readonly dtype: string;
@@ -55,16 +58,16 @@ interface Entry {
 }
 
 /**
- * Reads the header of a safetensors file: its length as u64, then JSON that names every tensor's dtype, shape and range
- * of the bytes that follow.
+ * Reads the header of a safetensors file: a u64 length, then JSON with every tensor's dtype, shape and byte
+ * range.
  *
- * As strict as the format's definition: tensors cover the data without overlap or hole, every range is as long as dtype
- * and shape say, no key occurs twice, and all text is UTF-8. No count or length in the file is believed before it has
- * been compared with what the file holds.
+ * As strict as the format's definition. Tensors cover the data without overlaps or gaps. The length of a
+ * range matches dtype and shape. No key occurs twice, and all text is UTF-8. Every count and length is
+ * compared with the file's size before it is used.
  *
- * @param source Stays open, and stays the caller's to close.
- * @throws BitNetError FILE_CORRUPT with the byte's place as `details.offset`; FILE_READ if the host fails; the signal's
- *   reason.
+ * @param source stays open; the caller closes it
+ * @throws BitNetError FILE_CORRUPT with the byte's offset as `details.offset`; FILE_READ if the host fails;
+ *   the signal's reason.
  */
 export async function openSafetensors(
   source: ByteSource,
@@ -148,7 +151,7 @@ function readEntry(cursor: JsonCursor, name: string, headerOffset: number): Entr
       headerOffset,
     );
   }
-  // From the largest, so that a zero is found before a product grows beyond what is exact.
+  // From the largest, so that a zero is found before a product grows beyond exact integers.
   const elements = shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, 1);
   if (elements > maxElements) {
     throw cursor.corrupt(`${what} has the impossible shape [${shape.join(", ")}]`, headerOffset);
@@ -172,7 +175,7 @@ function readCounts(cursor: JsonCursor, what: string, max: number): readonly num
   return counts;
 }
 
-/** Every byte of the data belongs to one tensor: a file with room for something else could be two files at once. */
+/** Every byte of the data must belong to one tensor. A file with spare room could be two files at once. */
 function requireGapless(source: ByteSource, entries: readonly Entry[], dataBytes: number): void {
   let covered = 0;
   for (const { name, begin, end, headerOffset } of entries.toSorted(

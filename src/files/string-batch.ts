@@ -2,13 +2,14 @@ const batchBytes = 2 ** 16;
 const batchStrings = 2 ** 14;
 const lengthBytes = 8;
 
-/** U+FEFF is a character of the string like any other, not a mark to strip. */
+/** U+FEFF is an ordinary character of a string, not a mark to strip. */
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Decodes many short strings by gathering their bytes, decoding them at once and cutting the result: a vocabulary with
- * its merges is 400,000 strings of eight bytes, and a call of TextDecoder for each took twice as long.
+ * Decodes many short strings at once: gathers their bytes, decodes them together and cuts the result. A
+ * vocabulary with its merges has 400,000 strings of eight bytes. One TextDecoder call for each took twice as
+ * long.
  */
 export class StringBatch {
   readonly #output: string[];
@@ -17,23 +18,25 @@ export class StringBatch {
   readonly #utf16Lengths = new Int32Array(batchStrings);
   #strings = 0;
   #length = 0;
-  /** A string begins with a continuation byte: strings that are broken apart could look whole joined. */
+  /**
+   * A string begins with a continuation byte. Joined with the one before it, broken strings could look valid.
+   */
   #broken = false;
 
-  /** @param output Where strings are appended. */
+  /** @param output strings are appended to it */
   constructor(output: string[]) {
     this.#output = output;
   }
 
-  /** Strings taken so far, appended or not. */
+  /** Strings taken so far, including those not appended yet. */
   get count(): number {
     return this.#output.length + this.#strings;
   }
 
   /**
-   * Takes length-prefixed strings that lie wholly in [begin, end) of `window` until `total` have been taken or one does
-   * not fit.
-   * @returns How many bytes of `window` they used.
+   * Takes length-prefixed strings that lie completely in [begin, end) of `window`. Stops after `total`
+   * strings, or at one that does not fit.
+   * @returns the bytes of `window` that they used
    */
   take(window: Uint8Array, begin: number, end: number, total: number): number {
     const bytes = this.#bytes;
@@ -54,7 +57,7 @@ export class StringBatch {
         bytes[to] = byte;
         from += 1;
         to += 1;
-        // Continuation bytes add no code unit; characters of four bytes are two code units.
+        // Continuation bytes add no code unit. Characters of four bytes are two code units.
         if (byte >= 0x80) utf16Length += byte < 0xc0 ? -1 : byte >= 0xf0 ? 1 : 0;
       }
       this.#length = to;
@@ -66,12 +69,12 @@ export class StringBatch {
     return at - begin;
   }
 
-  /** Appends one string; `flush` first. */
+  /** Appends one string. Call `flush` before it. */
   add(bytes: Uint8Array): void {
     this.#output.push(lossy.decode(bytes));
   }
 
-  /** Appends what was taken. */
+  /** Appends the taken strings. */
   flush(): void {
     const lengths = this.#utf16Lengths;
     const joined = this.#broken ? undefined : decodeStrictly(this.#bytes.subarray(0, this.#length));
@@ -92,7 +95,7 @@ export class StringBatch {
   }
 }
 
-/** The text of UTF-8 bytes; undefined if they are not UTF-8. */
+/** The text of UTF-8 bytes. Undefined for invalid UTF-8. */
 export function decodeStrictly(bytes: Uint8Array): string | undefined {
   try {
     return strict.decode(bytes);
@@ -101,7 +104,10 @@ export function decodeStrictly(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** A little-endian u64 by its low 32 bits; Infinity if the others are not zero, as no string in a window is that long. */
+/**
+ * A little-endian u64 by its low 32 bits. Infinity if the high ones are not zero: no string in a window is
+ * that long.
+ */
 function lengthAt(window: Uint8Array, at: number): number {
   const high =
     (window[at + 4] as number) |

@@ -6,14 +6,13 @@ import { isCommit } from "./remote-file.js";
 import type { HubSettings } from "./settings.js";
 
 /*
- * The layout of `huggingface_hub`, so that its files serve us and ours serve it:
+ * The layout of `huggingface_hub`, so that both programs can use the cache:
  *
- *   models--owner--repo/refs/main                   the commit that "main" was when it was last asked for
- *   models--owner--repo/snapshots/<commit>/<file>   a link to
- *   models--owner--repo/blobs/<etag>                the bytes
+ * models--owner--repo/refs/main the commit of "main" at the last request
+ * models--owner--repo/snapshots/<commit>/<file> a link to models--owner--repo/blobs/<etag> the bytes
  *
- * Beside a blob may lie what is ours alone: the part of it that has come, and the lock of who downloads it. A file that
- * is named by URL has such a folder of its own, with its URL in `url`.
+ * Beside a blob we keep two files of our own: a partial download and its lock. A file from a URL has such a
+ * folder too, with its URL in `url`.
  */
 
 const partialSuffix = ".bitnet-partial";
@@ -44,12 +43,12 @@ export function repoFolder(settings: HubSettings, name: RemoteName): string {
   );
 }
 
-/** Where the folder of a URL says whose it is. */
+/** The file that holds the URL of a URL's folder. */
 export function urlFilePath(folder: string): string {
   return join(folder, "url");
 }
 
-/** @returns "owner/repo" of a folder's name; undefined for folders of anything else. */
+/** @returns "owner/repo" of a folder's name, undefined for other folders */
 export function repoOfFolder(folderName: string): string | undefined {
   const [type, owner, repo, ...rest] = folderName.split("--");
   return type === "models" && owner !== undefined && repo !== undefined && rest.length === 0
@@ -58,7 +57,7 @@ export function repoOfFolder(folderName: string): string | undefined {
 }
 
 export function blobPath(folder: string, version: string): string {
-  // An etag comes from a server, which may not choose where we write.
+  // The etag comes from a server, which must not choose where we write.
   const safe = /^[\w-][\w.-]{0,127}$/.test(version) ? version : sha256Hex(version);
   return join(folder, "blobs", safe);
 }
@@ -71,7 +70,7 @@ export function refPath(folder: string, revision: string): string {
   return join(folder, "refs", ...revision.split("/"));
 }
 
-/** The commit that a revision was when it was last asked for; undefined where it never was. */
+/** The commit of a revision at the last request. Undefined if it was never requested. */
 export async function readRef(folder: string, revision: string): Promise<string | undefined> {
   if (isCommit(revision)) return revision;
   if (revisionProblem(revision) !== undefined) return undefined;
@@ -80,11 +79,14 @@ export async function readRef(folder: string, revision: string): Promise<string 
 }
 
 export async function writeRef(folder: string, revision: string, commit: string): Promise<void> {
-  // Not without need: a cache that may only be read can be up to date too.
+  // Only when it changed: a read-only cache may be up to date too.
   if ((await readRef(folder, revision)) !== commit) await replaceText(refPath(folder, revision), commit);
 }
 
-/** Gives a blob its name in a commit, unless it has it. @returns the path by which it is used. */
+/**
+ * Links a blob into a commit, unless the link exists.
+ * @returns the path of the link
+ */
 export async function linkSnapshot(
   folder: string,
   commit: string,

@@ -6,9 +6,9 @@ import type { HubSettings } from "./settings.js";
 
 /** A file of a snapshot. */
 export interface SnapshotFile {
-  /** In the repository. */
+  /** Path in the repository. */
   readonly path: string;
-  /** On disk. */
+  /** Path on disk. */
   readonly location: string;
   readonly size: number;
   readonly lastUsedMs: number;
@@ -24,7 +24,7 @@ export interface CachedModel {
   readonly files: readonly SnapshotFile[];
 }
 
-/** Finds what a name named when it was last asked for; undefined where not all of it is in the cache. */
+/** Finds a model as of the last request. Undefined if the cache lacks a part of it. */
 export async function findCached(settings: HubSettings, name: RemoteName): Promise<CachedModel | undefined> {
   const folder = repoFolder(settings, name);
   const commit = await readRef(folder, name.kind === "hub" ? name.revision : defaultRevision);
@@ -43,7 +43,7 @@ export async function findCached(settings: HubSettings, name: RemoteName): Promi
 
 function choose(name: RemoteName, all: readonly SnapshotFile[]): ModelChoice<SnapshotFile> {
   if (name.kind === "hub" && name.file === undefined) return chooseModel(all);
-  // Of a URL there is only one.
+  // A URL has only one.
   const file = name.kind === "url" ? all[0] : all.find(({ path }) => path === name.file);
   return file === undefined ? { kind: "none" } : { kind: "gguf", file };
 }
@@ -51,7 +51,7 @@ function choose(name: RemoteName, all: readonly SnapshotFile[]): ModelChoice<Sna
 const deepest = 16;
 const maxIndexBytes = 64 * 2 ** 20;
 
-/** Files of a snapshot whose bytes are there. */
+/** Files of a snapshot with their bytes in the cache. */
 export async function snapshotFiles(folder: string, commit: string): Promise<readonly SnapshotFile[]> {
   const found: SnapshotFile[] = [];
   async function walk(location: string, path: string, depth: number): Promise<void> {
@@ -59,7 +59,7 @@ export async function snapshotFiles(folder: string, commit: string): Promise<rea
       const inner = `${location}/${name}`;
       const shown = await pathStatus(inner, "show");
       if (shown?.kind === "folder" && depth < deepest) await walk(inner, `${path}${name}/`, depth + 1);
-      // Links to files are followed, links to folders are none of this layout and might lead in circles.
+      // Links to files are followed. Links to folders do not belong to this layout and could form a loop.
       if (shown?.kind !== "file" && shown?.kind !== "link") continue;
       const status = await pathStatus(inner, "follow");
       if (status?.kind !== "file") continue;
@@ -72,8 +72,8 @@ export async function snapshotFiles(folder: string, commit: string): Promise<rea
 }
 
 /**
- * Whether a checkpoint folder has all that its model needs: other programs may have fetched only some of its files. The
- * index names every file of weights; without one there is one such file.
+ * Whether a checkpoint folder is complete: other programs may have fetched only some files. The index names
+ * every file of weights. Without an index there is one such file.
  */
 export async function isComplete(files: readonly SnapshotFile[]): Promise<boolean> {
   const names = new Set(files.map(({ path }) => path));

@@ -6,27 +6,26 @@ import { parseRemoteName, revisionProblem } from "./model-name.js";
 import { isCommit } from "./remote-file.js";
 import type { HubSettings } from "./settings.js";
 
-/** A folder of the cache: what is there of one repository, or of one URL. */
+/** A folder of the cache: the files of one repository or of one URL. */
 export interface CachedRepo {
   readonly folder: string;
   /** "owner/repo", or the URL without its query. */
   readonly title: string;
   readonly kind: "hub" | "url";
   readonly snapshots: readonly Snapshot[];
-  /** Bytes of downloads that have not ended. */
+  /** Bytes of unfinished downloads. */
   readonly unfinishedBytes: number;
 }
 
 export interface Snapshot {
   readonly commit: string;
-  /** Branches and tags that were this commit when they were last asked for. */
+  /** Branches and tags that pointed to this commit at the last request. */
   readonly revisions: readonly string[];
   readonly files: readonly SnapshotFile[];
 }
 
 /**
- * Reads the whole cache. It is shared with other programs and may hold anything: what is not understood is left out, as
- * it is none of ours.
+ * Reads the whole cache. Other programs share it, so it may contain anything. Unknown entries are skipped.
  */
 export async function readCache(settings: HubSettings): Promise<readonly CachedRepo[]> {
   const repos: CachedRepo[] = [];
@@ -46,7 +45,7 @@ export async function readCache(settings: HubSettings): Promise<readonly CachedR
   return repos;
 }
 
-/** @returns undefined where there is no such folder; a link to one is none of this layout. */
+/** @returns undefined if there is no such folder, or only a link to one */
 export async function readRepo(
   folder: string,
   title: string,
@@ -68,7 +67,7 @@ export async function readRepo(
   return { folder, title, kind, snapshots, unfinishedBytes };
 }
 
-/** Names in a folder that is one, and not a link to a folder elsewhere: what is found may be removed. */
+/** Names in a folder. Empty for a link to a folder elsewhere: results may be removed later. */
 async function ownNames(path: string): Promise<readonly string[]> {
   return (await pathStatus(path, "show"))?.kind === "folder" ? folderNames(path) : [];
 }
@@ -91,7 +90,7 @@ async function urlTitle(folder: string): Promise<string | undefined> {
 
 const deepestRef = 8;
 
-/** The names of each commit. */
+/** The branches and tags of each commit. */
 async function readRefs(folder: string): Promise<ReadonlyMap<string, readonly string[]>> {
   const names = new Map<string, string[]>();
   async function walk(path: string, depth: number): Promise<void> {

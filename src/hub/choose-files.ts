@@ -1,21 +1,21 @@
 import { BitNetError } from "../errors.js";
 import { formatRemoteName, type HubName } from "./model-name.js";
 
-/** As much of a file as a choice needs. */
+/** The facts of a file that a choice needs. */
 export interface ListedFile {
   readonly path: string;
   readonly size?: number | undefined;
 }
 
-/** What of a repository makes a model: one GGUF file, or the files of a checkpoint folder. */
+/** The files of a repository that make a model: one GGUF file, or a checkpoint folder. */
 export type ModelChoice<File extends ListedFile> =
   | { readonly kind: "gguf"; readonly file: File }
   | { readonly kind: "checkpoint"; readonly files: readonly File[] }
-  /** Several GGUF files that nothing tells apart. */
+  /** Several GGUF files, and no rule prefers one. */
   | { readonly kind: "ambiguous"; readonly files: readonly File[] }
   | { readonly kind: "none" };
 
-/** The files of a checkpoint folder: at the repository's top, as everything below it is something else. */
+/** The files of a checkpoint folder. It lies at the top of the repository; subfolders hold other things. */
 const checkpointFiles: readonly RegExp[] = [
   /^config\.json$/,
   /^generation_config\.json$/,
@@ -32,10 +32,12 @@ export function isGguf(path: string): boolean {
   return /\.gguf$/i.test(path);
 }
 
-/** The format that ternary models are published in, and that is read fastest here. */
+/** Ternary models are published in this format, and it loads fastest here. */
 const isI2S = (path: string): boolean => /(^|[^a-z0-9])i2_s([^a-z0-9]|$)/i.test(path);
 
-/** Chooses among the files of a repository: its only GGUF file, else its only one in I2_S, else a checkpoint. */
+/**
+ * Chooses among the files of a repository: its only GGUF file, else its only I2_S file, else a checkpoint.
+ */
 export function chooseModel<File extends ListedFile>(files: readonly File[]): ModelChoice<File> {
   const ggufs = files.filter(({ path }) => isGguf(path));
   const best = ggufs.length === 1 ? ggufs : ggufs.filter(({ path }) => isI2S(path));
@@ -51,7 +53,7 @@ export function chooseModel<File extends ListedFile>(files: readonly File[]): Mo
 
 const maxNamed = 20;
 
-/** @throws BitNetError INVALID_ARGUMENT that lists the names to choose from; UNSUPPORTED_FILE where there is no model. */
+/** @throws BitNetError INVALID_ARGUMENT with the names to choose from; UNSUPPORTED_FILE without a model. */
 export function requireChoice<File extends ListedFile>(
   name: HubName,
   files: readonly File[],

@@ -12,24 +12,24 @@ import type { Timing } from "./timing.js";
 
 export interface DownloadOptions {
   readonly http: Http;
-  /** What is being done, for messages: `Cannot download "hf:…"`. */
+  /** Start of messages: `Cannot download "hf:…"`. */
   readonly attempt: string;
   readonly timing: Timing;
   readonly signal: AbortSignal | undefined;
-  /** How many bytes of the file are there; falls where it has to begin anew. */
+  /** Bytes of the file so far. Falls if the download starts again. */
   readonly onBytes: (position: number) => void;
 }
 
-/** The server has another version than was announced: what was announced must be asked for again. */
+/** The server's file is not the announced version. The version must be requested again. */
 export const versionChanged = "version changed";
 
 /**
- * Downloads a file to `blob`, which appears only when it is whole and its checksum is right. What has come stays beside it
- * when the download is stopped or fails, and the next one goes on from there, in this process or another.
+ * Downloads a file to `blob`, which appears only when it is complete and its checksum is right. A stopped or
+ * failed download keeps its bytes beside the blob. The next one continues there, in this process or another.
  *
- * @returns bytes that came over the network; 0 where the file was there, or another process brought it meanwhile.
- * @throws BitNetError DOWNLOAD_FAILED (`details.reason` is `versionChanged` in that case), ACCESS_DENIED, FILE_NOT_FOUND,
- * FILE_WRITE; `signal.reason`.
+ * @returns bytes that came over the network; 0 if the file was complete or another process completed it
+ * @throws BitNetError DOWNLOAD_FAILED (`details.reason` may be `versionChanged`), ACCESS_DENIED,
+ *   FILE_NOT_FOUND, FILE_WRITE; `signal.reason`.
  */
 export async function downloadFile(
   file: RemoteFile,
@@ -57,7 +57,7 @@ async function waitForLock(
     if (await isThere(file, blob)) return undefined;
     const lock = await seeker.tryAcquire();
     if (lock !== undefined) {
-      // It may have been finished between the two looks.
+      // It may have been completed between the two looks.
       if (!(await isThere(file, blob))) return lock;
       await lock.release();
       return undefined;
@@ -68,7 +68,7 @@ async function waitForLock(
   }
 }
 
-/** Whether the blob is there. One of another length is none of ours, or was damaged, and is removed. */
+/** Whether the blob is complete. A blob of another length is damaged or foreign, and is removed. */
 async function isThere({ size }: RemoteFile, blob: string): Promise<boolean> {
   const status = await pathStatus(blob, "follow");
   if (status === undefined) return false;
@@ -104,12 +104,12 @@ async function fillAndCommit(file: RemoteFile, blob: string, options: DownloadOp
   }
 }
 
-/** Requests what is missing until nothing is. */
+/** Requests the missing bytes until the file is complete. */
 async function fill(file: RemoteFile, partial: PartialFile, options: DownloadOptions): Promise<number> {
   const { timing, signal, onBytes } = options;
   const patience = createPatience(timing.downloadTries, timing, signal);
   let transferred = 0;
-  // A server that begins anew each time makes no progress by repeating what has been there.
+  // A server that starts again each time makes no progress by repeating bytes.
   let furthest = partial.position;
   onBytes(partial.position);
 
@@ -140,7 +140,7 @@ async function fill(file: RemoteFile, partial: PartialFile, options: DownloadOpt
   return transferred;
 }
 
-/** Asks for the rest of the file, and makes the partial file ready for what the answer brings. */
+/** Requests the rest of the file and prepares the partial file for the answer. */
 async function request(
   file: RemoteFile,
   partial: PartialFile,
@@ -165,7 +165,7 @@ async function request(
       await partial.restart();
       onBytes(0);
     } else if (problem !== undefined) {
-      // Not again from here: what is kept does not fit what the server has.
+      // The kept bytes do not fit the server's file.
       await partial.restart();
       onBytes(0);
       throw passingFailure(`${attempt}: ${problem}`, { status: reply.status });
@@ -180,7 +180,7 @@ async function request(
 function requireVersion({ announced, path }: RemoteFile, reply: Reply, attempt: string): void {
   if (announced === undefined) return;
   const { header, value } = announced;
-  // The hub's own header is on its redirect, the others are of the server that has the bytes.
+  // The hub's own header is on its redirect. The other headers are from the server with the bytes.
   const got = (header === "x-linked-etag" ? reply.firstHeaders : reply.headers).get(header);
   if (got === null || normalizeEtag(got) === value) return;
   throw new BitNetError(
@@ -190,7 +190,9 @@ function requireVersion({ announced, path }: RemoteFile, reply: Reply, attempt: 
   );
 }
 
-/** What is wrong with an answer to a request for the bytes from `begin`; "ignored" where it has all bytes instead. */
+/**
+ * The problem with an answer to a request for the bytes from `begin`. "ignored" if the answer has all bytes.
+ */
 function rangeProblem({ size }: RemoteFile, { status, headers }: Reply, begin: number): string | undefined {
   if (status === 416) return `the server has nothing after byte ${begin}`;
   if (status !== 206) return begin === 0 ? undefined : "ignored";
@@ -201,7 +203,7 @@ function rangeProblem({ size }: RemoteFile, { status, headers }: Reply, begin: n
   return `the server has ${sent} bytes, where ${size} were announced`;
 }
 
-/** Where an answer ends, for a file whose length nobody announced. */
+/** The end of an answer, for a file of unknown length. */
 function announcedEnd({ status, headers }: Reply): number | undefined {
   if (headers.get("content-encoding") !== null) return undefined;
   if (status === 206) return parseLength(headers.get("content-range")?.split("/")[1]);
@@ -215,7 +217,7 @@ function tooLong(file: RemoteFile, whole: number, { attempt }: DownloadOptions):
   );
 }
 
-/** A full disk is the one failure that deleting something else cures. */
+/** Only a full disk is cured by deleting something else. */
 function withRoomHint(error: unknown, position: number): unknown {
   const code = ((error as { cause?: unknown } | undefined)?.cause as { code?: unknown } | undefined)?.code;
   if (!(error instanceof BitNetError) || (code !== "ENOSPC" && code !== "EDQUOT")) return error;

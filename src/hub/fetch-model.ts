@@ -37,7 +37,7 @@ import { type Timing, usualTiming } from "./timing.js";
 import { findUrlFile } from "./url-file.js";
 
 export interface FetchOptions {
-  /** Ask the hub also where the cache has an answer. */
+  /** Ask the hub even if the cache has the model. */
   readonly refresh?: boolean;
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -51,25 +51,25 @@ export interface FetchProgress {
   readonly totalBytes: number;
 }
 
-/** A model of the hub, or of a URL, that is on this disk. */
+/** A model of the hub or of a URL on this disk. */
 export interface FetchedModel {
-  /** As `formatRemoteName` writes it, with the file that was chosen. */
+  /** As `formatRemoteName` writes it, with the chosen file. */
   readonly name: string;
-  /** A GGUF file, or the folder of a checkpoint. */
+  /** A GGUF file, or a checkpoint folder. */
   readonly path: string;
   readonly commit: string;
   readonly bytes: number;
-  /** Bytes that came over the network now; 0 where all was there. */
+  /** Bytes that came over the network in this call. 0 if the cache had all. */
   readonly transferredBytes: number;
   readonly files: readonly { readonly file: string; readonly path: string; readonly bytes: number }[];
 }
 
 /**
- * Makes a local file or folder of a name: from the cache without a single request where that has it, else by downloading.
+ * Turns a name into a local file or folder. A cached model needs no request; others are downloaded.
  *
  * @param text `hf:owner/repo[/file][@revision]` or `https://…`
- * @throws BitNetError INVALID_ARGUMENT, FILE_NOT_FOUND, ACCESS_DENIED, DOWNLOAD_FAILED, FILE_WRITE, UNSUPPORTED_FILE;
- * `signal.reason`.
+ * @throws BitNetError INVALID_ARGUMENT, FILE_NOT_FOUND, ACCESS_DENIED, DOWNLOAD_FAILED, FILE_WRITE,
+ *   UNSUPPORTED_FILE; `signal.reason`.
  */
 export async function fetchModel(text: string, options: FetchOptions = {}): Promise<FetchedModel> {
   const settings = readSettings(options.environment ?? hostEnvironment());
@@ -90,7 +90,7 @@ export async function fetchModel(text: string, options: FetchOptions = {}): Prom
     try {
       return await download(await findRemote(task), task);
     } catch (error) {
-      // Changed between asking what there is and getting it: what is there now is as good.
+      // The version changed between the two requests. The new version is as good.
       const changed = error instanceof BitNetError && error.details.reason === versionChanged;
       if (!changed || changes === 2) throw error;
     }
@@ -110,7 +110,7 @@ function describeCached(name: RemoteName, { kind, path, commit, files }: CachedM
   };
 }
 
-/** What one call of `fetchModel` needs everywhere. */
+/** Everything that the steps of one `fetchModel` call share. */
 interface Task {
   readonly name: RemoteName;
   readonly settings: HubSettings;
@@ -138,7 +138,7 @@ function createTask(name: RemoteName, settings: HubSettings, options: FetchOptio
   return { name, settings, folder: repoFolder(settings, name), attempt, http, timing, signal, onProgress };
 }
 
-/** What is to be downloaded. */
+/** The files to download. */
 interface RemoteModel {
   readonly name: RemoteName;
   readonly commit: string;
@@ -165,7 +165,10 @@ async function findRemote({ name, settings, http, signal }: Task): Promise<Remot
   return { name: { ...name, file: choice.file.path }, commit, kind: "gguf", files: [choice.file] };
 }
 
-/** A file that is not there was probably misspelt: the error says what is there, if the hub will say it. */
+/**
+ * A missing file was probably misspelt. The error lists the GGUF files of the repository, if the hub names
+ * them.
+ */
 async function nameOthers(error: unknown, name: HubName, api: HubApi): Promise<never> {
   if (!(error instanceof BitNetError) || error.details.missing !== "file") throw error;
   const listed = await api.listFiles({ ...name, file: undefined }).catch(() => undefined);
@@ -182,7 +185,7 @@ async function download(model: RemoteModel, task: Task): Promise<FetchedModel> {
   const { commit, files } = model;
   await makeFolder(folder);
   await requireRoom(model, task);
-  // First of all, so that what is left of an interrupted download can be listed.
+  // First, so that an interrupted download can be listed.
   if (name.kind === "url") await replaceText(urlFilePath(folder), formatRemoteName(name));
 
   const loaded = files.map(() => 0);
@@ -218,17 +221,17 @@ async function download(model: RemoteModel, task: Task): Promise<FetchedModel> {
   };
 }
 
-/** Whether a commit's file is there already, and whole. On hosts without links it may be there without its blob. */
+/** Whether a commit's file is there and complete. On hosts without links it may be there without its blob. */
 async function isLinked({ size }: RemoteFile, path: string): Promise<boolean> {
   const status = await pathStatus(path, "follow");
   return size !== undefined && status?.kind === "file" && status.bytes === size;
 }
 
-/** Only now does the name mean the new files: until they are whole, the old ones serve. */
+/** Points the name to the new files. Until they are complete, the old ones serve. */
 async function finish({ commit, files }: RemoteModel, { name, folder }: Task): Promise<void> {
   if (name.kind === "hub") return writeRef(folder, name.revision, commit);
   await writeRef(folder, defaultRevision, commit);
-  // Nothing names an earlier version any more. Hosts may refuse to remove a file that is in use.
+  // No name points to an earlier version now. Hosts may refuse to remove a file in use.
   const blobs = files.map(({ version }) => blobPath(folder, version));
   for (const path of [
     ...(await pathsIn(join(folder, "snapshots"))),
@@ -243,7 +246,7 @@ async function pathsIn(folder: string): Promise<readonly string[]> {
   return (await folderNames(folder)).map((name) => join(folder, name));
 }
 
-/** @throws BitNetError FILE_WRITE where the disk has less room than the files still need. */
+/** @throws BitNetError FILE_WRITE if the disk has less room than the files need. */
 async function requireRoom({ commit, files }: RemoteModel, { folder, attempt }: Task): Promise<void> {
   const missing = await Promise.all(
     files.map(async (file) => {

@@ -3,11 +3,11 @@ import { createPatience, passingFailure } from "./patience.js";
 import type { Timing } from "./timing.js";
 
 export interface HttpOptions {
-  /** What is being done, for messages: `Cannot download "hf:…"`. */
+  /** Start of messages: `Cannot download "hf:…"`. */
   readonly attempt: string;
-  /** Sent to this origin, and to no other that it redirects to. */
+  /** The token goes to this origin only, never to the target of a redirect. */
   readonly credentials: { readonly origin: string; readonly token: string } | undefined;
-  /** Makes an error of an answer that is a refusal and will not pass. */
+  /** Turns a final refusal into an error. */
   readonly explain: (refusal: Refusal) => Promise<BitNetError>;
   readonly timing: Timing;
   readonly signal: AbortSignal | undefined;
@@ -16,40 +16,41 @@ export interface HttpOptions {
 export interface Refusal {
   readonly status: number;
   readonly headers: Headers;
-  /** Whether it comes from the origin that was asked, and not from one that it redirected to. */
+  /** Whether it comes from the requested origin, not from a redirect's target. */
   readonly fromAsked: boolean;
 }
 
 export interface HttpRequest {
   readonly method: "GET" | "HEAD";
   readonly headers?: Readonly<Record<string, string>>;
-  /** Statuses besides success to return and not to fail on. */
+  /** Statuses to return like success, instead of failing. */
   readonly alsoAccept?: readonly number[];
-  /** Whether an answer that redirects to another origin says enough itself. */
+  /** Return a cross-origin redirect instead of following it: its headers are all we need. */
   readonly stopAtRedirect?: (headers: Headers) => boolean;
 }
 
 /** An answer. Its chunks must be read to their end, or discarded. */
 export interface Reply {
   readonly status: number;
-  /** Of the answer itself, and of the first answer, which may have been a redirect to it. */
+  /** Headers of the answer, and of the first answer, which may be a redirect. */
   readonly headers: Headers;
   readonly firstHeaders: Headers;
   readonly redirected: boolean;
-  /** @throws BitNetError DOWNLOAD_FAILED, passing, where the connection breaks; `signal.reason`. */
+  /** @throws BitNetError DOWNLOAD_FAILED, passing, if the connection breaks; `signal.reason`. */
   chunks(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void>;
   discard(): Promise<void>;
 }
 
-/** Sends requests, over lost connections and busy servers, until they are answered. */
+/** Sends requests until they are answered. Lost connections and busy servers are retried. */
 export interface Http {
   /**
-   * @throws BitNetError DOWNLOAD_FAILED where no answer can be had; what `explain` makes of a refusal; `signal.reason`.
+   * @throws BitNetError DOWNLOAD_FAILED without an answer; the error of `explain` for a refusal;
+   *   `signal.reason`.
    */
   send(url: string, request: HttpRequest): Promise<Reply>;
   /**
-   * As `send`, for an answer that is short; it is asked for again where the connection breaks in its midst.
-   * @throws BitNetError DOWNLOAD_FAILED also where the answer is longer than `mostBytes`.
+   * Sends a request for a short answer. Repeats it if the connection breaks before the end.
+   * @throws BitNetError DOWNLOAD_FAILED also if the answer is longer than `maxBytes`.
    */
   read(url: string, request: HttpRequest, maxBytes: number): Promise<ShortReply>;
 }
@@ -127,7 +128,7 @@ function redirectTarget(response: Response, from: URL, options: HttpOptions): UR
 
 type BodyReader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
 
-/** One request and its answer, which end when the signal fires or nothing comes for too long. */
+/** One request and its answer. Ends when the signal fires, or when no byte arrives for too long. */
 interface Connection {
   fetch(url: URL, request: HttpRequest): Promise<Response>;
   read(reader: BodyReader): ReturnType<BodyReader["read"]>;
@@ -156,7 +157,7 @@ function openConnection(options: HttpOptions): Connection {
         const response = await fetch(url, {
           method,
           headers: {
-            // The length and the place of every byte must be those of the file itself.
+            // Length and offset of every byte must be those of the file itself.
             "accept-encoding": "identity",
             "user-agent": "bitnet-wasm",
             ...headers,
@@ -175,7 +176,7 @@ function openConnection(options: HttpOptions): Connection {
     async read(reader) {
       listen();
       const result = await reader.read();
-      // What is done with the bytes may take as long as it takes.
+      // The consumer may take as long as it needs.
       clearTimeout(timer);
       return result;
     },
@@ -270,7 +271,7 @@ function failed({ attempt }: HttpOptions, why: string): BitNetError {
   return new BitNetError("DOWNLOAD_FAILED", `${attempt}: ${why}`);
 }
 
-/** `fetch` says "fetch failed", and why in a chain of causes. */
+/** `fetch` says only "fetch failed". The reason is in a chain of causes. */
 function reasonOf(error: unknown): string {
   const { code, cause, errors, message } = error as {
     readonly code?: unknown;

@@ -10,7 +10,7 @@ export interface HubApi {
   listFiles(name: HubName): Promise<RemoteRevision>;
 }
 
-/** A list of files is small; whatever is longer is not one. */
+/** A list of files is small. A longer answer is something else. */
 const maxListingBytes = 64 * 2 ** 20;
 const maxEntries = 100_000;
 
@@ -25,7 +25,7 @@ export function createHubApi(endpoint: string, http: Http, signal: AbortSignal |
       const url = fileUrl(name.repo, name.revision, name.file);
       const reply = await http.send(url, {
         method: "HEAD",
-        // The hub says everything about a large file when it sends the reader on to where the bytes are.
+        // For a large file, the redirect's headers carry all facts.
         stopAtRedirect: (headers) => headers.has("x-repo-commit"),
       });
       await reply.discard();
@@ -40,14 +40,14 @@ export function createHubApi(endpoint: string, http: Http, signal: AbortSignal |
         commit,
         files: {
           path: name.file,
-          // Of the commit, so that a file and its checksum cannot part ways.
+          // From the commit, so that a file and its checksum belong together.
           url: fileUrl(name.repo, commit, name.file),
-          // The length of a redirect is its own.
+          // The length of a redirect is not the file's.
           size: parseLength(
             headers.get("x-linked-size") ?? (isRedirect ? null : headers.get("content-length")),
           ),
           version: etag,
-          // Other etags are only names: the git hash on the hub itself, something else on some mirrors.
+          // Other etags are only names: a git hash on the hub, something else on some mirrors.
           checksum: isSha256 ? { algorithm: "sha256", expected: etag } : undefined,
           announced:
             linked === null && isRedirect
@@ -60,7 +60,7 @@ export function createHubApi(endpoint: string, http: Http, signal: AbortSignal |
     },
 
     async listFiles(name): Promise<RemoteRevision> {
-      // Loaded only here: most models are named with their file, or are in the cache.
+      // Imported only here: most models are named with their file, or cached.
       const { listFiles, modelInfo } = await import("@huggingface/hub");
       const shared = { hubUrl: endpoint, fetch: libraryFetch(http) };
       const files: RemoteFile[] = [];
@@ -83,7 +83,7 @@ export function createHubApi(endpoint: string, http: Http, signal: AbortSignal |
         }
         return { commit, files };
       } catch (cause) {
-        // Ours pass through the library; what is its own comes of an answer that is not what it should be.
+        // Our own errors pass through the library. Its own errors mean a malformed answer.
         throwIfAborted(signal);
         if (cause instanceof BitNetError) throw cause;
         throw notAHub(name, endpoint, cause);
@@ -92,12 +92,12 @@ export function createHubApi(endpoint: string, http: Http, signal: AbortSignal |
   };
 }
 
-/** An entry of the hub's list as it should be; it comes from the network, so each field is looked at. */
+/** An entry of the hub's list, as expected. It comes from the network, so each field is checked. */
 type ListEntry = Partial<Record<"type" | "path" | "size" | "oid" | "lfs", unknown>> | null;
 
 function readEntry(entry: unknown, fileUrl: (path: string) => string): RemoteFile | undefined {
   const { type, path, size, oid, lfs } = (entry as ListEntry) ?? {};
-  // A path that would leave the cache is no path of a model.
+  // A path that leaves the cache is not a model's path.
   if (type !== "file" || typeof path !== "string" || fileProblem(path) !== undefined) return undefined;
   const large = lfs as { readonly oid?: unknown; readonly size?: unknown } | null | undefined;
   const version = large?.oid ?? oid;
@@ -117,7 +117,9 @@ function readEntry(entry: unknown, fileUrl: (path: string) => string): RemoteFil
   };
 }
 
-/** The library's requests over our connection: with its retries, its abort, its messages, and its care for the token. */
+/**
+ * Sends the library's requests over our connection, with its retries, abort, messages and care for the token.
+ */
 function libraryFetch(http: Http): typeof fetch {
   return async (input) => {
     const url = String(input instanceof Request ? input.url : input);

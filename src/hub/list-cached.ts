@@ -6,28 +6,28 @@ import { chooseModel, isGguf } from "./choose-files.js";
 import { defaultRevision, formatRemoteName } from "./model-name.js";
 import { readSettings } from "./settings.js";
 
-/** A model in the cache, or what has come of one. */
+/** A model in the cache, complete or not. */
 export interface ListedModel {
-  /** What a command takes to load it. */
+  /** The name that commands load it by. */
   readonly name: string;
-  /** "owner/repo"; null for a file that was named by URL. */
+  /** "owner/repo". Null for a file from a URL. */
   readonly repo: string | null;
-  /** In the repository; null for a checkpoint folder and for downloads that have not ended. */
+  /** Path in the repository. Null for checkpoint folders and unfinished downloads. */
   readonly file: string | null;
-  /** The branch or tag that it was when it was last asked for; null where none is this commit any more. */
+  /** A branch or tag of this commit at the last request. Null if none points to it. */
   readonly revision: string | null;
   readonly commit: string | null;
   readonly bytes: number;
-  /** A GGUF file, or a checkpoint folder; the cache's folder for a download that has not ended. */
+  /** A GGUF file, or a checkpoint folder. For an unfinished download, the cache's folder. */
   readonly path: string;
-  /** In ISO 8601. */
+  /** ISO 8601. */
   readonly lastUsed: string | null;
-  /** Only a part of it has come. */
+  /** Only a part of it was downloaded. */
   readonly unfinished: boolean;
   readonly files: readonly { readonly file: string; readonly bytes: number }[];
 }
 
-/** Models in the cache, by name. What is there of other kinds of repositories is left out. */
+/** Models in the cache, by name. Repositories of other kinds are skipped. */
 export async function listCached(
   environment: Environment = hostEnvironment(),
 ): Promise<readonly ListedModel[]> {

@@ -2,16 +2,16 @@ import { BitNetError } from "../errors.js";
 import { publicHub } from "./settings.js";
 
 /**
- * A model on the hub: `hf:owner/repo`, `hf:owner/repo/file`, and either with `@revision` at its end.
+ * A model on the hub: `hf:owner/repo`, `hf:owner/repo/file`, both optionally with `@revision` at the end.
  *
- * What follows the last `@` is the revision, which may contain slashes (`@refs/pr/1`): a file whose own name has an `@`
- * is named with its revision (`hf:owner/repo/a@b.gguf@main`).
+ * The revision begins after the last `@` and may contain slashes (`@refs/pr/1`). A file with an `@` in its
+ * name needs a revision: `hf:owner/repo/a@b.gguf@main`.
  */
 export interface HubName {
   readonly kind: "hub";
   /** "owner/repo" */
   readonly repo: string;
-  /** A path inside the repository; undefined for whatever model the repository holds. */
+  /** A path in the repository. Undefined for the repository's only model. */
   readonly file: string | undefined;
   /** A branch, a tag or a commit. */
   readonly revision: string;
@@ -29,23 +29,26 @@ export const defaultRevision = "main";
 
 const longestName = 1024;
 
-/** Whether a text names something to download, and not a local path. */
+/** Whether a text names a download, not a local path. */
 export function isRemoteName(text: string): boolean {
   return /^(hf:|https?:\/\/)/i.test(text);
 }
 
 /**
- * Parses `hf:…` and `https://…`. Addresses of the hub's own pages and files, as a browser shows them, are names on the hub.
+ * Parses `hf:…` and `https://…`. URLs of the hub's own pages and files, as a browser shows them, become names
+ * on the hub.
  *
- * @param endpoint the hub's URL, for telling its pages from other URLs.
- * @throws BitNetError INVALID_ARGUMENT that says which part is wrong.
+ * @param endpoint the hub's URL, to recognise its pages
+ * @throws BitNetError INVALID_ARGUMENT with the wrong part.
  */
 export function parseRemoteName(text: string, endpoint: string = publicHub): RemoteName {
   if (text.length > longestName) throw invalidName(text, `it is longer than ${longestName} characters`);
   return /^hf:/i.test(text) ? parseHubName(text) : parseUrl(text, endpoint);
 }
 
-/** A name that `parseRemoteName` reads as the same; of a URL only what may be shown, without its query. */
+/**
+ * A name that `parseRemoteName` reads back. Of a URL only the part without its query, which may be secret.
+ */
 export function formatRemoteName(name: RemoteName): string {
   if (name.kind === "url") return name.url.replace(/\?.*$/s, "?…");
   const { repo, file, revision } = name;
@@ -53,13 +56,16 @@ export function formatRemoteName(name: RemoteName): string {
   return `hf:${path}${revision === defaultRevision && !path.includes("@") ? "" : `@${revision}`}`;
 }
 
-/** @returns what is wrong with a path inside a repository, which will be a path in the cache; undefined if nothing is. */
+/**
+ * @returns the problem of a path in a repository, which becomes a path in the cache; undefined without a
+ *   problem
+ */
 export function fileProblem(file: string): string | undefined {
   const bad = file.split("/").find((part) => part === "" || /^\.+$|^[a-z]:|\\|\p{Cc}/iu.test(part));
   return bad === undefined ? undefined : `"${bad}" cannot be a part of a path`;
 }
 
-/** @returns what is wrong with a revision, which will be a path below refs/; undefined if nothing is. */
+/** @returns the problem of a revision, which becomes a path below refs/; undefined without a problem */
 export function revisionProblem(revision: string): string | undefined {
   const good = /^[\p{L}\p{N}_][\p{L}\p{N}_.+#=-]*$/u;
   const bad = revision
@@ -86,7 +92,7 @@ interface NameParts {
 function checkedName(text: string, { owner, repo, file, revision }: NameParts): HubName {
   if (owner === undefined || repo === undefined) throw invalidName(text, "it has no repository");
   for (const part of [owner, repo]) {
-    // The hub's own rule; two hyphens would be the separator of folder names in the cache.
+    // The hub's own rule. Two hyphens separate folder names in the cache.
     if (/^[a-z0-9_](?:[a-z0-9._-]{0,94}[a-z0-9_])?$/i.test(part) && !/--|\.\.|\.git$/.test(part)) continue;
     throw invalidName(text, `"${part}" cannot be an owner or a repository`);
   }
@@ -110,7 +116,7 @@ function parseUrl(text: string, endpoint: string): RemoteName {
   return hubAddress(text, url, endpoint) ?? { kind: "url", url: url.href };
 }
 
-/** What the hub serves at the top of its paths besides owners. */
+/** Path prefixes of the hub that are not owners. */
 const notOwners: ReadonlySet<string> = new Set(
   "api blog collections datasets docs join kernels learn login models organizations papers posts pricing settings spaces tasks".split(
     " ",

@@ -1,18 +1,18 @@
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { Timing } from "./timing.js";
 
-/** Decides whether something that failed is tried again, and waits before it is. */
+/** Decides whether to retry a failure, and waits before the retry. */
 export interface Patience {
   /**
-   * Waits as long as it is sensible to wait before the next try.
-   * @throws the failure itself where trying again will not help or has been tried enough; `signal.reason`.
+   * Waits for a sensible time before the next try.
+   * @throws the failure itself if a retry cannot help, or after too many tries; `signal.reason`.
    */
   wait(failure: unknown): Promise<void>;
-  /** There was progress: failures are counted from here. */
+  /** Progress was made: counts failures from 0 again. */
   renew(): void;
 }
 
-/** A failure that may pass: a lost connection, a busy server. `retryAfterMs` is what the server asks for. */
+/** A failure that may pass: a lost connection, a busy server. `retryAfterMs` is the server's own wish. */
 export function passingFailure(
   message: string,
   options: { readonly cause?: unknown; readonly status?: number; readonly retryAfterMs?: number | undefined },
@@ -39,7 +39,7 @@ export function createPatience(tries: number, timing: Timing, signal: AbortSigna
       const asked = failure.details.retryAfterMs;
       if (typeof asked === "number" && asked > timing.longestRetryAfterMs) throw failure;
       const pause = Math.min(timing.longestPauseMs, timing.firstPauseMs * 2 ** (failures - 1));
-      // By chance up to half as long again, so that those whom one outage stopped do not come back all at once.
+      // Up to half as long again, at random, so that clients of one outage do not all return at once.
       await pauseFor(typeof asked === "number" ? asked : pause * (1 + Math.random() / 2), signal);
     },
     renew(): void {

@@ -5,12 +5,12 @@ import type { HubSettings } from "./settings.js";
 
 interface Explanation {
   readonly code: BitNetErrorCode;
-  /** What of a name that is otherwise right is not there. */
+  /** The missing part of an otherwise valid name. */
   readonly missing?: "file";
   readonly why: string;
 }
 
-/** What an answer of the hub means, and what to do about it. The hub's own code for it is in the header X-Error-Code. */
+/** Explains a refusal of the hub and the cure. The hub's own code is in the header X-Error-Code. */
 export function explainHubRefusal(name: HubName, settings: HubSettings, refusal: Refusal): BitNetError {
   const { code, why, missing } = hubExplanation(name, settings, refusal);
   return new BitNetError(code, `Cannot download "${formatRemoteName(name)}": ${why}`, {
@@ -75,7 +75,7 @@ function hubExplanation(
   }
 }
 
-/** What an answer of any other server means. */
+/** Explains a refusal of any other server. */
 export function explainUrlRefusal(name: UrlName, { status }: Refusal): BitNetError {
   const known: Readonly<Record<number, Explanation>> = {
     401: {
@@ -95,7 +95,7 @@ export function explainUrlRefusal(name: UrlName, { status }: Refusal): BitNetErr
   });
 }
 
-/** The hub's reason in its own words, which are not trusted to be short, plain, or free of what they were sent. */
+/** The hub's reason in its own words. They may be long, contain markup or repeat the request. */
 function hubMessage(headers: Headers, token: string | undefined): string {
   const text = headers.get("x-error-message")?.trim() ?? "";
   if (text === "") return "";

@@ -5,18 +5,18 @@ export interface RemoteFile {
   /** Its path in the repository, or its name. */
   readonly path: string;
   readonly url: string;
-  /** Bytes; undefined where the server does not say. */
+  /** Bytes. Undefined if the server does not say. */
   readonly size: number | undefined;
-  /** What the server calls this version of the file; the name of its blob in the cache. */
+  /** The server's name of this version of the file, and its blob's name in the cache. */
   readonly version: string;
-  /** Where it is known what the bytes must sum to. */
+  /** The expected checksum, if it is known. */
   readonly checksum: { readonly algorithm: ChecksumAlgorithm; readonly expected: string } | undefined;
-  /** A header that every answer with this version has, if it has that header at all. */
+  /** A header that every answer with this version has, if it has the header at all. */
   readonly announced:
     { readonly header: "x-linked-etag" | "etag" | "last-modified"; readonly value: string } | undefined;
-  /** For If-Range: the version as its server wrote it, where that is fit for it. */
+  /** The version for If-Range, as the server wrote it. Undefined if the header does not allow it. */
   readonly condition: string | undefined;
-  /** Whether a part of it can be kept for another run: only a version that has a name can be recognised. */
+  /** Whether a part can be kept for another run. Only a version with a name can be recognised. */
   readonly resumable: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface RemoteRevision<Files = readonly RemoteFile[]> {
   readonly files: Files;
 }
 
-/** `W/"abc"` and `"abc"` are `abc`, as in `huggingface_hub`, whose blobs are named so. */
+/** `W/"abc"` and `"abc"` become `abc`, as `huggingface_hub` names its blobs. */
 export function normalizeEtag(etag: string): string {
   return etag.replace(/^W\//, "").replaceAll('"', "");
 }
@@ -36,7 +36,7 @@ export function isCommit(text: string): boolean {
   return /^[0-9a-f]{40}$/.test(text);
 }
 
-/** A length in a header; undefined where it is none that a file can have. */
+/** A length in a header. Undefined if no file can have that length. */
 export function parseLength(text: string | null | undefined): number | undefined {
   if (text === null || text === undefined || !/^\d{1,16}$/.test(text)) return undefined;
   const value = Number(text);

@@ -9,23 +9,24 @@ import type { SnapshotFile } from "./cached-model.js";
 import { defaultRevision, formatRemoteName, parseRemoteName, type RemoteName } from "./model-name.js";
 import { readSettings } from "./settings.js";
 
-/** What removing a model removes; nothing has happened yet. */
+/** The plan of a removal. Nothing is removed yet. */
 export interface Removal {
   readonly name: string;
-  /** Bytes that the disk has more of afterwards. */
+  /** Bytes that the removal frees on the disk. */
   readonly freedBytes: number;
   /** All inside the folder of one repository. */
   readonly paths: readonly string[];
 }
 
-/** A lock that was touched within so long belongs to a download under way. */
+/** A lock touched within this time belongs to a running download. */
 const liveLockMs = 10_000;
 
 /**
- * Finds what of the cache a name names: a file in every commit, or with `@revision` in that one; all files of a commit; or
- * all that is there of the repository, parts of downloads too. Files that other commits share stay.
+ * Finds the cached files of a name. A file is found in every commit, or in one with `@revision`. A revision
+ * means all files of its commit. A repository alone means everything, including partial downloads. Files that
+ * other commits share stay.
  *
- * @throws BitNetError FILE_NOT_FOUND where there is nothing of it; FILE_WRITE while it is being downloaded.
+ * @throws BitNetError FILE_NOT_FOUND if the cache has nothing of it; FILE_WRITE while it is being downloaded.
  */
 export async function planRemoval(
   text: string,
@@ -49,12 +50,12 @@ export async function planRemoval(
   );
 }
 
-/** @throws BitNetError FILE_WRITE where the host refuses. */
+/** @throws BitNetError FILE_WRITE if the host refuses. */
 export async function executeRemoval({ paths }: Removal): Promise<void> {
   for (const path of paths) await removePath(path);
 }
 
-/** Which part of a repository is meant; undefined is every one. */
+/** The chosen part of a repository. Undefined means all. */
 interface Selection {
   readonly file: string | undefined;
   readonly revision: string | undefined;
@@ -63,7 +64,7 @@ interface Selection {
 function selectionOf(name: RemoteName, text: string): Selection {
   if (name.kind === "url") return { file: undefined, revision: undefined };
   const { file, revision } = name;
-  // "@main" in so many words means that revision, and no revision means all of them. Addresses of files have one.
+  // An explicit "@main" means that revision; no revision means all. URLs of files always have one.
   const isSaid = /^hf:/i.test(text) ? text.includes("@") : file !== undefined || revision !== defaultRevision;
   return { file, revision: isSaid ? revision : undefined };
 }
@@ -99,7 +100,7 @@ async function pathsOf(repo: CachedRepo, selection: Selection): Promise<Omit<Rem
     .map(({ location }) => location)
     .filter((path) => !folders.some((each) => isInside(each, path)));
   const refs = emptied.flatMap(({ revisions }) => revisions.map((each) => refPath(folder, each)));
-  // Names before bytes: stopped in between, nothing is left that names what is not there.
+  // Names before bytes: an interruption leaves no name without its bytes.
   const paths = [...refs, ...folders, ...links, ...blobs];
   return { paths, freedBytes: await fileBytes(paths, new Set(kept.map(({ identity }) => identity))) };
 }
@@ -108,7 +109,7 @@ function isInside(folder: string, path: string): boolean {
   return path.startsWith(folder) && /^[/\\]/.test(path.slice(folder.length));
 }
 
-/** The blobs behind files of snapshots: whatever their links say, only files in this repository's own folder. */
+/** The blobs of a snapshot's files. Only files in the repository's own folder count, whatever a link says. */
 async function blobsOf(folder: string, files: readonly SnapshotFile[]): Promise<Set<string>> {
   const blobs = join(folder, "blobs");
   const found = new Set<string>();
@@ -117,14 +118,16 @@ async function blobsOf(folder: string, files: readonly SnapshotFile[]): Promise<
   const linked = new Set(await Promise.all(files.map(({ location }) => linkTarget(location))));
   for (const name of await folderNames(blobs)) {
     const path = join(blobs, name);
-    // By name where there are symbolic links, by being the same file where there are hard links.
+    // Symbolic links match by name, hard links by identity.
     const identity = (await pathStatus(path, "show"))?.identity;
     if (linked.has(path) || (identity !== undefined && identities.has(identity))) found.add(path);
   }
   return found;
 }
 
-/** Bytes of the files in paths; one with several names counts once, and not at all if it has another name that stays. */
+/**
+ * Bytes of the files in paths. A file with several names counts once, or not at all if another name stays.
+ */
 async function fileBytes(paths: readonly string[], staying: ReadonlySet<string>): Promise<number> {
   const sizes = new Map<string, number>();
   async function walk(path: string): Promise<void> {

@@ -2,23 +2,23 @@ import { BitNetError } from "../errors.js";
 import type { Environment } from "../platform/node-environment.js";
 import { absolutePath, join } from "../platform/node-paths.js";
 
-/** What the environment says about the hub; the variables are those of Hugging Face's own tools. */
+/** Settings of the hub in the environment. The variables are those of Hugging Face's own tools. */
 export interface HubSettings {
-  /** Where the hub or a mirror of it is, without a slash at its end. */
+  /** URL of the hub or a mirror, without a trailing slash. */
   readonly endpoint: string;
-  /** Sent to the endpoint's origin only. */
+  /** Sent only to the endpoint's origin. */
   readonly token: string | undefined;
   /** Models of the hub, in the layout of `huggingface_hub`. */
   readonly hubFolder: string;
-  /** Files of other places, by URL. */
+  /** Files from URLs. */
   readonly urlFolder: string;
-  /** Nothing may be asked of the network. */
+  /** No network requests are allowed. */
   readonly offline: boolean;
 }
 
 export const publicHub = "https://huggingface.co";
 
-/** @throws BitNetError INVALID_ARGUMENT for a variable that makes no sense; the token is never part of a message. */
+/** @throws BitNetError INVALID_ARGUMENT for an invalid variable. The token is never part of a message. */
 export function readSettings(environment: Environment): HubSettings {
   const value = (name: string): string | undefined => {
     const text = environment[name]?.trim();
@@ -46,7 +46,7 @@ function parseEndpoint(text: string): string {
     url.search === "" &&
     url.hash === "";
   if (valid) return url.href.replace(/\/+$/, "");
-  // Not repeated: what is wrong with it may be a password in it.
+  // Not repeated: the wrong part may be a password.
   throw new BitNetError(
     "INVALID_ARGUMENT",
     `Invalid HF_ENDPOINT: expected a URL such as ${publicHub}, without user name, password or query`,
@@ -54,7 +54,7 @@ function parseEndpoint(text: string): string {
 }
 
 function parseToken(text: string | undefined): string | undefined {
-  // Anything else fails inside fetch, with the header in its message.
+  // Other characters fail inside fetch, and its message would show the header.
   if (text === undefined || /^[\x21-\x7e]+$/.test(text)) return text;
   throw new BitNetError(
     "INVALID_ARGUMENT",

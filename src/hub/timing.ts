@@ -1,19 +1,19 @@
 import type { LockTiming } from "../platform/node-lock-file.js";
 
-/** How long the network and other processes are waited for; tests are less patient. */
+/** Limits of waiting for the network and other processes. Tests use shorter ones. */
 export interface Timing {
   /** Tries of one request until it is answered. */
   readonly requestTries: number;
-  /** Tries of a download since the last byte that came: an outage of about a minute is waited out. */
+  /** Tries of a download since its last byte. They cover an outage of about a minute. */
   readonly downloadTries: number;
-  /** The pause after the first failure; it doubles with each further one. */
+  /** The pause after the first failure. It doubles with each further failure. */
   readonly firstPauseMs: number;
   readonly longestPauseMs: number;
-  /** A server that asks for more patience than this is not waited for. */
+  /** A server that asks for a longer pause is given up. */
   readonly longestRetryAfterMs: number;
-  /** Without an answer, or another byte of it, for so long, a connection counts as lost. */
+  /** A connection counts as lost after this time without an answer or a byte. */
   readonly silenceMs: number;
-  /** Between looks at a file that another process downloads. */
+  /** Pause between looks at a file that another process downloads. */
   readonly pollMs: number;
   readonly lock: LockTiming;
 }

@@ -4,9 +4,9 @@ import type { Http } from "./http.js";
 import { fileProblem, formatRemoteName, type UrlName } from "./model-name.js";
 import { normalizeEtag, parseLength, type RemoteFile, type RemoteRevision } from "./remote-file.js";
 
-/** Asks a server about a file, whatever server it is. */
+/** Asks any server about a file. */
 export async function findUrlFile(http: Http, name: UrlName): Promise<RemoteRevision<RemoteFile>> {
-  // Its first byte and not HEAD, which signed URLs refuse.
+  // A GET of the first byte, not HEAD: signed URLs refuse HEAD.
   const reply = await http.send(name.url, { method: "GET", headers: { range: "bytes=0-0" } });
   await reply.discard();
   const { status, headers } = reply;
@@ -18,7 +18,7 @@ export async function findUrlFile(http: Http, name: UrlName): Promise<RemoteRevi
   }
   const etag = headers.get("etag");
   const modified = headers.get("last-modified");
-  // What has no name of its own is another version each time it is asked for.
+  // Without etag and date, each request counts as a new version.
   const version = sha256Hex(etag ?? modified ?? crypto.randomUUID());
   return {
     commit: version.slice(0, 40),
@@ -37,7 +37,7 @@ export async function findUrlFile(http: Http, name: UrlName): Promise<RemoteRevi
           : modified !== null
             ? { header: "last-modified", value: modified }
             : undefined,
-      // A weak etag may stand for several versions of the bytes, and is not allowed there.
+      // HTTP does not allow a weak etag in If-Range: it may stand for several versions of the bytes.
       condition: etag?.startsWith('"') === true ? etag : (modified ?? undefined),
       resumable: etag !== null || modified !== null,
     },
@@ -50,7 +50,7 @@ function urlFileName(name: UrlName): string {
   try {
     text = decodeURIComponent(last);
   } catch {
-    // As it stands, then.
+    // Keep the text as it is.
   }
   return text === "" || text.includes("/") || fileProblem(text) !== undefined ? "model.gguf" : text;
 }

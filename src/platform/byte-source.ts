@@ -1,6 +1,6 @@
-/** Random access to the bytes of a file, wherever they are. No more of it is held than was asked for. */
+/** Random access to the bytes of a file or of memory. Holds no more bytes than a read asks for. */
 export interface ByteSource {
-  /** What to call it in messages: a path, a URL or "memory". */
+  /** Name for messages: a path, a URL or "memory". */
   readonly name: string;
   /** Length in bytes. */
   readonly size: number;
@@ -15,8 +15,8 @@ export interface ByteSource {
    */
   readInto(offset: number, target: Uint8Array): Promise<void>;
   /**
-   * As `readInto`, at once, where the host can: for a few kilobytes that are likely to be in its cache, which take
-   * microseconds where an asynchronous read takes fifty.
+   * Synchronous `readInto`, if the host has one. For a few kilobytes that are probably cached: they take
+   * microseconds, an asynchronous read takes fifty.
    */
   readIntoNow?(offset: number, target: Uint8Array): void;
   /** Releases the host's handle; idempotent. */

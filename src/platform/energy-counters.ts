@@ -2,28 +2,28 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * Energy that the processor's own counters report, on Linux: RAPL zones of the powercap interface, which Intel's and AMD's
- * drivers fill. They count the whole machine, whoever uses it.
+ * Energy by the processor's own counters on Linux: the RAPL zones of powercap, for Intel and AMD. They count
+ * the whole machine, including other programs.
  */
 export interface EnergyMeter {
-  /** What is counted: "package-0", "dram". */
+  /** The counted zones: "package-0", "dram". */
   readonly zones: readonly string[];
   /**
-   * Joules since the meter was opened. Counters wrap around, in minutes on a large machine, so this is to be called more
-   * often than that: once in ten seconds will do.
+   * Joules since the meter was opened. Call it every ten seconds or so: counters wrap around within minutes
+   * on a large machine.
    */
   joules(): number;
 }
 
-/** Why there is no meter, for people. */
+/** The reason why there is no meter, for people. */
 export interface NoEnergyMeter {
   readonly missing: string;
 }
 
-/** What a test replaces. */
+/** The parts of the file system that a test replaces. */
 export interface EnergyFiles {
   readonly folder: string;
-  /** @throws errors with a `code`, as the file system does. */
+  /** @throws Error with a `code`, as the file system does. */
   readonly readText: (path: string) => string;
 }
 
@@ -35,15 +35,15 @@ const systemFiles: EnergyFiles = {
 interface Zone {
   readonly name: string;
   readonly path: string;
-  /** What the counter has counted to when it begins again from 0. */
+  /** The counter wraps around to 0 at this value. */
   readonly range: number;
   /** Its last reading, in microjoules. */
   last: number;
 }
 
 /**
- * Opens the counters of packages and memory. Cores and graphics are parts of a package, and "psys" is a whole that holds
- * packages: neither may be counted twice.
+ * Opens the counters of packages and memory. Cores and graphics are parts of a package, and "psys" contains
+ * packages, so neither is counted.
  */
 export function openEnergyMeter(files: EnergyFiles = systemFiles): EnergyMeter | NoEnergyMeter {
   const { folder, readText } = files;
@@ -90,7 +90,7 @@ function createMeter(zones: readonly Zone[], read: (path: string) => number): En
   };
 }
 
-/** A counter that was there and is gone, as after unloading a driver, has counted nothing since. */
+/** Returns the last reading if the counter disappeared, for example after its driver was unloaded. */
 function readOr(last: number, read: () => number): number {
   try {
     return read();

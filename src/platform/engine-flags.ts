@@ -1,9 +1,9 @@
 import * as v8 from "node:v8";
 
 /**
- * Switches relaxed SIMD on where the engine has it behind a flag: V8 11.3 (Node.js 20). Newer engines have it on, and older
- * ones print to stderr when they meet a flag they do not know, so the version decides. Must run before the first module is
- * compiled to take effect; running it again is harmless.
+ * Switches relaxed SIMD on in V8 11.3 (Node.js 20), which has it behind a flag. Newer engines need no flag.
+ * Older ones print a warning for an unknown flag, so the version decides. Must run before the first module is
+ * compiled. Running it twice is harmless.
  */
 export function enableRelaxedSimd(): void {
   const engine = process.versions.v8 as string | undefined;
@@ -12,20 +12,20 @@ export function enableRelaxedSimd(): void {
 }
 
 /**
- * Whether the engine has V8's revectorizer, which makes one 256-bit operation of two neighbouring 128-bit ones, in a form that
- * may be switched on while running.
+ * Whether the engine has V8's revectorizer and can switch it on while running. The revectorizer joins two
+ * neighbouring 128-bit operations into one of 256 bits.
  */
 export function hasRevectorizer(): boolean {
   if (process.versions.bun !== undefined || "deno" in process.versions || process.arch !== "x64")
     return false;
   const [major = 0, minor = 0] = (process.versions.v8 as string | undefined)?.split(".").map(Number) ?? [];
-  // 13.6 is the first with a flag that may be set while running; versions not tried yet are left alone.
+  // 13.6 is the first version whose flag may be set while running. Untested versions are left alone.
   return (major === 13 && minor >= 6) || major === 14;
 }
 
 /**
- * Runs something while the revectorizer is on, where there is one. It is experimental and a flag of the whole process, so it
- * is on only for as long as the code that is meant for it takes to be optimised, and off again after.
+ * Runs `action` with the revectorizer on, if there is one. The flag is experimental and holds for the whole
+ * process. So it is on only while the code in question is optimised.
  */
 export function withRevectorizer<T>(action: () => T): T {
   if (!hasRevectorizer()) return action();

@@ -1,15 +1,15 @@
-/** A file being written from front to back, which appears under its name only when it is whole. */
+/** A file that is written from front to back and appears under its name only when it is complete. */
 export interface FileSink {
-  /** What to call it in messages. */
+  /** Name for messages. */
   readonly name: string;
   /**
-   * Appends bytes. Calls may overlap; they land in the order of the calls. `bytes` must not change until the promise
-   * settles.
+   * Appends bytes. Calls may overlap; they land in the order of the calls. `bytes` must not change until the
+   * promise settles.
    * @throws BitNetError FILE_WRITE if the host fails.
    */
   write(bytes: Uint8Array): Promise<void>;
-  /** Makes what was written durable and gives it its name, replacing what had it. */
+  /** Makes the bytes durable and gives the file its name. A file of that name is replaced. */
   commit(): Promise<void>;
-  /** Removes what was written; idempotent, and without effect after `commit`. Never rejects. */
+  /** Removes the unfinished file. Idempotent, no effect after `commit`, never rejects. */
   discard(): Promise<void>;
 }

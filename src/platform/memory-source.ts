@@ -4,9 +4,9 @@ import type { Folder } from "./folder.js";
 import { allocateBytes, requireRange } from "./ranges.js";
 
 /**
- * Bytes that are in memory already. They are not copied: changing them changes the file.
+ * A source over bytes in memory. They are not copied: changing them changes the file.
  *
- * @param name What to call it in messages.
+ * @param name name for messages
  */
 export function bytesSource(bytes: Uint8Array, name = "memory"): ByteSource {
   return {
@@ -30,13 +30,13 @@ export function bytesSource(bytes: Uint8Array, name = "memory"): ByteSource {
   };
 }
 
-/** A slice is a whole buffer in JavaScript memory, so a large read goes through pieces of this size. */
+/** A slice becomes a buffer in JavaScript memory, so a large read goes in pieces of this size. */
 const blobPieceBytes = 8 * 2 ** 20;
 
 /**
- * A Blob or File, as browsers give them and `fs.openAsBlob` does; its bytes stay where the host keeps them.
+ * A source over a Blob or File, from a browser or `fs.openAsBlob`. Its bytes stay where the host keeps them.
  *
- * @param name What to call it in messages; a File's own name where it has one.
+ * @param name name for messages, default the File's own name
  */
 export function blobSource(blob: Blob, name: string = fileName(blob)): ByteSource {
   const source: ByteSource = {
@@ -86,7 +86,7 @@ function fileName(blob: Blob): string {
   return typeof name === "string" && name !== "" ? name : "blob";
 }
 
-/** A folder of files that are in memory already. */
+/** A folder of files in memory. */
 export function memoryFolder(files: ReadonlyMap<string, Uint8Array>, name = "memory"): Folder {
   return {
     name,

@@ -8,21 +8,20 @@ import type { FileSink } from "./file-sink.js";
 const pieceBytes = 8 * 2 ** 20;
 
 /**
- * Begins a file beside `path` under a temporary name; `commit` flushes it to disk and renames it, so that `path` never
- * names half a file.
+ * Begins a file beside `path` under a temporary name. `commit` flushes and renames it, so `path` never names
+ * half a file.
  *
- * @throws BitNetError FILE_WRITE if the folder is missing or may not be written, or `path` names something other than a
- * regular file.
+ * @throws BitNetError FILE_WRITE if the folder is missing or read-only, or `path` is not a regular file.
  */
 export async function createFileSink(path: string): Promise<FileSink> {
   const existing = await stat(path).catch(() => undefined);
-  // The rename would put a file in the place of a device such as /dev/null.
+  // The rename would replace a device such as /dev/null by a file.
   if (existing && !existing.isFile()) {
     const what = existing.isDirectory() ? "it is a folder" : "it is not a regular file";
     throw writeFailed(path, new Error(what));
   }
 
-  // In the same folder, as a rename is atomic only inside one file system.
+  // In the same folder: a rename is atomic only within one file system.
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID().slice(0, 8)}.tmp`);
   const handle = await open(temporary, "wx").catch((cause: unknown) => {
     throw writeFailed(path, cause);
@@ -41,7 +40,7 @@ function fileSink(path: string, temporary: string, handle: FileHandle): FileSink
     name: path,
     async write(bytes) {
       requireOpen();
-      // Taken before the first await, so that overlapping calls keep their order.
+      // Before the first await, so that overlapping calls keep their order.
       const begin = position;
       position += bytes.length;
       try {
@@ -74,7 +73,7 @@ function fileSink(path: string, temporary: string, handle: FileHandle): FileSink
   };
 }
 
-/** Makes the rename itself durable. Best effort: Windows and some file systems cannot open or sync a folder. */
+/** Makes the rename durable. Best effort: Windows and some file systems cannot sync a folder. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r").catch(ignore);
   await handle?.sync().catch(ignore);
@@ -85,7 +84,7 @@ function ignore(): undefined {
   return undefined;
 }
 
-/** The error for a path that cannot be written, with the host's reason in words. */
+/** The error for a path that cannot be written, with the host's reason. */
 export function writeFailed(path: string, cause: unknown): BitNetError {
   return new BitNetError("FILE_WRITE", `Cannot write "${path}": ${whyUnwritable(cause)}`, {
     cause,

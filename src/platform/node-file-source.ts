@@ -7,24 +7,24 @@ import type { ByteSource } from "./byte-source.js";
 import { allocateBytes, requireRange } from "./ranges.js";
 
 /**
- * One host read. Hosts refuse or cut reads of 2 GiB and more; 8 MiB keeps a slow disk from holding a pool thread for
- * long, and larger pieces measured no faster.
+ * Bytes of one host read. Hosts refuse or cut reads of 2 GiB and more. 8 MiB keeps a slow disk from blocking
+ * a pool thread for long. Larger pieces measured no faster.
  */
 const pieceBytes = 8 * 2 ** 20;
 
 /**
- * Opens a file for random access. Reads run on the host's thread pool, straight into the target: asynchronous reads
- * into shared WebAssembly memory work on Node 20, 22 and 24, Deno 2.9 and Bun 1.4, at the speed of `readSync` and twice
- * that of a bounce buffer (docs/DEPENDENCIES.md).
+ * Opens a file for random access. Reads run on the host's thread pool, straight into the target. Asynchronous
+ * reads into shared WebAssembly memory work on Node 20, 22 and 24, Deno 2.9 and Bun 1.4. They are as fast as
+ * `readSync` and twice as fast as a bounce buffer (docs/DEPENDENCIES.md).
  *
- * @param path A path, or a `file:` URL.
- * @throws BitNetError FILE_NOT_FOUND if it names nothing, not a regular file, or a file that may not be read.
+ * @param path a path or a `file:` URL
+ * @throws BitNetError FILE_NOT_FOUND if it does not exist, is not a regular file, or may not be read.
  */
 export async function openFileSource(path: string | URL): Promise<ByteSource> {
   const name = typeof path === "string" ? path : pathOf(path);
   let handle: FileHandle | undefined;
   try {
-    // Before open, which would wait for a writer on a named pipe.
+    // Before open: opening a named pipe would wait for a writer.
     requireRegularFile(name, await stat(name));
     handle = await open(name, "r");
     const status = await handle.stat();
@@ -73,7 +73,10 @@ function fileSource(name: string, handle: FileHandle, size: number): ByteSource 
   return source;
 }
 
-/** Reads up to one piece at `position` of the file to `begin` of `target`; returns how many bytes, at least one. */
+/**
+ * Reads at most one piece at `position` of the file to `begin` of `target`. Returns the bytes read, at least
+ * one.
+ */
 async function readPiece(
   name: string,
   handle: FileHandle,

@@ -5,10 +5,10 @@ import { BitNetError } from "../errors.js";
 import type { Folder } from "./folder.js";
 import { openFileSource } from "./node-file-source.js";
 
-/** Far more than any checkpoint has; listing a home folder by mistake should end soon all the same. */
+/** Far more than any checkpoint has. Listing a home folder by mistake must still end soon. */
 const maxFiles = 100_000;
 
-/** Whether a path, or a `file:` URL, names a folder. False for what does not exist. */
+/** Whether a path or a `file:` URL names a folder. False if it does not exist. */
 export async function isFolder(path: string | URL): Promise<boolean> {
   return stat(path).then(
     (status) => status.isDirectory(),
@@ -16,16 +16,16 @@ export async function isFolder(path: string | URL): Promise<boolean> {
   );
 }
 
-/** What tells one file from all others, whatever its names; undefined where a path names nothing. */
+/** An identity of the file, the same for all its names. Undefined if the path does not exist. */
 export async function fileIdentity(path: string | URL): Promise<string | undefined> {
   const status = await stat(path, { bigint: true }).catch(() => undefined);
   return status === undefined ? undefined : `${status.dev}:${status.ino}`;
 }
 
 /**
- * Lists a folder. Files that are links are followed, as the Hugging Face cache keeps checkpoints as folders of links.
+ * Lists a folder. Links to files are followed: in the Hugging Face cache, checkpoints are folders of links.
  *
- * @throws BitNetError FILE_NOT_FOUND if it is none, or may not be read.
+ * @throws BitNetError FILE_NOT_FOUND if it is not a folder, or may not be read.
  */
 export async function openFolder(path: string | URL): Promise<Folder> {
   const name = typeof path === "string" ? path : fileURLToPath(path);
@@ -44,7 +44,7 @@ export async function openFolder(path: string | URL): Promise<Folder> {
     name,
     files,
     async open(file) {
-      // Names may come out of a file: nothing but what the listing has, so no "../" and no separator of any host.
+      // Names may come from a file, so only listed names are opened: no "../" and no separator of any host.
       if (files.has(file)) return openFileSource(join(name, file));
       throw new BitNetError("FILE_NOT_FOUND", `Cannot open "${file}": "${name}" has no such file`, {
         details: { path: join(name, file) },

@@ -17,7 +17,7 @@ import {
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { writeFailed } from "./node-file-sink.js";
 
-/** What is known of a path without opening it. */
+/** Facts about a path, without opening it. */
 export interface PathStatus {
   readonly kind: "file" | "folder" | "link" | "other";
   readonly bytes: number;
@@ -26,7 +26,7 @@ export interface PathStatus {
   readonly identity: string;
 }
 
-/** @returns undefined where there is nothing, or nothing that may be looked at. */
+/** @returns undefined if the path does not exist or may not be inspected */
 export async function pathStatus(path: string, links: "follow" | "show"): Promise<PathStatus | undefined> {
   try {
     const status = await (links === "follow" ? stat(path) : lstat(path));
@@ -47,12 +47,12 @@ export async function pathStatus(path: string, links: "follow" | "show"): Promis
   }
 }
 
-/** Names in a folder, in order; none where it cannot be read. */
+/** Sorted names in a folder. Empty if it cannot be read. */
 export async function folderNames(path: string): Promise<readonly string[]> {
   return (await readdir(path).catch(() => [])).sort();
 }
 
-/** The beginning of a small file; undefined where there is none. */
+/** The text of a small file. Undefined if it does not exist or is larger than that. */
 export async function readSmallText(path: string, maxBytes: number): Promise<string | undefined> {
   try {
     if ((await stat(path)).size > maxBytes) return undefined;
@@ -62,7 +62,7 @@ export async function readSmallText(path: string, maxBytes: number): Promise<str
   }
 }
 
-/** The path that a symbolic link names, whether or not it is there; undefined where it is no such link. */
+/** The target of a symbolic link, existing or not. Undefined if the path is not such a link. */
 export async function linkTarget(path: string): Promise<string | undefined> {
   const target = await readlink(path).catch(() => undefined);
   return target === undefined ? undefined : resolve(dirname(path), target);
@@ -76,7 +76,7 @@ export async function makeFolder(path: string): Promise<void> {
 }
 
 /**
- * Puts a text in place of what the file held; readers see the old or the new one, never a part.
+ * Replaces the text of a file. Readers see the old text or the new one, never a part.
  * @throws BitNetError FILE_WRITE
  */
 export async function replaceText(path: string, text: string): Promise<void> {
@@ -92,8 +92,8 @@ export async function replaceText(path: string, text: string): Promise<void> {
 }
 
 /**
- * Gives a file a second name, replacing what had it: a relative symbolic link; where the host allows none, as Windows
- * does without developer mode, a hard link; and where the disk has none either, the file itself is moved there.
+ * Gives a file a second name, which may replace another file. By a relative symbolic link; by a hard link if
+ * the host allows none, as Windows without developer mode; by moving the file if the disk has neither.
  * @throws BitNetError FILE_WRITE
  */
 export async function linkFile(file: string, name: string): Promise<void> {
@@ -111,7 +111,7 @@ export async function linkFile(file: string, name: string): Promise<void> {
 }
 
 /**
- * Removes a file, a link or a folder with all that is in it; links are removed and not followed.
+ * Removes a file, a link or a folder with its contents. Links are not followed.
  * @throws BitNetError FILE_WRITE
  */
 export async function removePath(path: string): Promise<void> {
@@ -120,17 +120,17 @@ export async function removePath(path: string): Promise<void> {
   });
 }
 
-/** Notes that a file was used now: disks are often mounted so that reading does not. Best effort. */
+/** Records that a file was used now: on many disks, reading does not. Best effort. */
 export async function markUsed(path: string): Promise<void> {
   try {
     const { mtime } = await stat(path);
     await utimes(path, new Date(), mtime);
   } catch {
-    // A cache that may not be written can be read all the same.
+    // A read-only cache can still be read.
   }
 }
 
-/** Bytes that may be written to the disk of a folder; undefined where the host cannot tell. */
+/** Free bytes on the disk of a folder. Undefined if the host does not say. */
 export async function freeDiskBytes(folder: string): Promise<number | undefined> {
   try {
     const { bavail, bsize } = await statfs(folder);

@@ -5,8 +5,8 @@ import { join } from "node:path";
 const cgroupRoot = "/sys/fs/cgroup";
 
 /**
- * How many threads can run at once: the CPUs this process may use, less where a container's CPU quota allows fewer.
- * Runtimes count the CPUs of the machine; a team of threads that spins past its quota is throttled as a whole.
+ * How many threads can run at once: the CPUs of this process, limited by a container's CPU quota. Runtimes
+ * count the CPUs of the machine, and a team of threads that spins past its quota is throttled as a whole.
  */
 export function availableParallelism(): number {
   // Missing from some Bun and Deno releases.
@@ -16,8 +16,8 @@ export function availableParallelism(): number {
 }
 
 /**
- * The best estimate of how many bytes can be allocated without swapping or being killed: on Linux what the kernel calls
- * available (free, and caches that can be dropped), less where a control group allows less.
+ * Estimates how many bytes can be allocated without swapping or being killed. On Linux this is the kernel's
+ * MemAvailable (free memory and droppable caches), limited by the control groups.
  */
 export function freeMemoryBytes(): number {
   const available = memAvailable() ?? hostFreeMemory();
@@ -25,8 +25,8 @@ export function freeMemoryBytes(): number {
 }
 
 /**
- * The most bytes of RAM that this process ever had. It never falls: in a process that measures several models, it
- * belongs to the first one alone.
+ * The most bytes of RAM that this process ever had. It never falls: in a process that measures several
+ * models, it belongs to the first one alone.
  */
 export function peakRssBytes(): number {
   // maxRSS is in kibibytes on Node, Deno and Bun alike, and may lag behind the present size.
@@ -39,21 +39,25 @@ function memAvailable(): number | undefined {
 }
 
 function hostFreeMemory(): number {
-  // macOS keeps memory busy with caches it gives up on demand and counts little as free: take half of all, at least.
+  // macOS fills memory with caches that it gives up on demand, and reports little as free. So at least half
+  // of all.
   if (os.platform() === "darwin") return Math.max(os.freemem(), os.totalmem() / 2);
   return os.freemem();
 }
 
-/** Folders of the control groups (version 2) this process is in, from its own up to the root; empty where there are none. */
+/**
+ * Folders of this process's control groups (version 2), from the root to its own. Empty without control
+ * groups.
+ */
 function cgroupFolders(): readonly string[] {
   const match = /^0::(\/.*)$/m.exec(readText("/proc/self/cgroup"));
   if (!match) return [];
   const parts = (match[1] as string).split("/").filter((part) => part !== "");
-  // A limit on any ancestor holds as well. Inside a container the path is often just "/".
+  // A limit on any ancestor holds too. Inside a container the path is often just "/".
   return Array.from({ length: parts.length + 1 }, (_, depth) => join(cgroupRoot, ...parts.slice(0, depth)));
 }
 
-/** Memory that a control group still allows: its limit, less what it uses and could not drop. */
+/** Memory that a control group still allows: its limit minus the used bytes that cannot be dropped. */
 function cgroupFreeMemory(folder: string): number {
   const limit = readText(join(folder, "memory.max")).trim();
   if (!/^\d+$/.test(limit)) return Infinity;
@@ -62,13 +66,13 @@ function cgroupFreeMemory(folder: string): number {
   return Number(limit) - used + Number(droppable?.[1] ?? 0);
 }
 
-/** CPUs that a control group's quota amounts to; Infinity without one. */
+/** CPUs of a control group's quota. Infinity without a quota. */
 function cpuQuota(folder: string): number {
   const match = /^(\d+) (\d+)$/.exec(readText(join(folder, "cpu.max")).trim());
   return match ? Number(match[1]) / Number(match[2]) : Infinity;
 }
 
-/** The text of a small system file; empty where there is none or it may not be read. */
+/** The text of a small system file. Empty if it cannot be read. */
 function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");

@@ -5,26 +5,26 @@ import { hostname } from "node:os";
 import { clearInterval, setInterval } from "node:timers";
 import { writeFailed } from "./node-file-sink.js";
 
-/** How often a holder shows that it lives, and how long others watch before they take a lock away. */
+/** How often a holder touches its lock, and how long others wait before they take it over. */
 export interface LockTiming {
   readonly beatMs: number;
-  /** For a lock whose process is gone from this machine, as far as can be told. */
+  /** For a lock whose process no longer exists on this machine. */
   readonly deadMs: number;
-  /** For a lock of another machine, or of a process that seems to be there. */
+  /** For a lock of another machine, or of a process that seems to exist. */
   readonly staleMs: number;
 }
 
 /** A lock that this process holds. */
 export interface FileLock {
-  /** Gives the lock back; idempotent. Never rejects. */
+  /** Releases the lock. Idempotent, never rejects. */
   release(): Promise<void>;
 }
 
-/** Who tries for a lock: it remembers what it has seen, because a lock is stale only after it was watched for a while. */
+/** Tries for a lock. It remembers earlier looks: a lock is stale only after it was watched for a while. */
 export interface LockSeeker {
   /**
-   * @returns undefined while another holds the lock.
-   * @throws BitNetError FILE_WRITE if no file can be made there.
+   * @returns undefined while another process holds the lock
+   * @throws BitNetError FILE_WRITE if the file cannot be created.
    */
   tryAcquire(): Promise<FileLock | undefined>;
 }
@@ -36,14 +36,15 @@ interface Holder {
 }
 
 /**
- * Prepares to take a lock that is a file: Node.js has no `flock`. Whoever creates the file has the lock and touches it
- * every `beatMs`. A file that is not touched any more was left by a killed process, and is taken over.
+ * Prepares to take a lock that is a file, because Node.js has no `flock`. The process that creates the file
+ * holds the lock and touches it every `beatMs`. A file that is no longer touched belongs to a killed process
+ * and is taken over.
  *
- * The lock spares work, and nothing may depend on it for correctness: a process that was stopped for longer than
- * `staleMs` and goes on believes that it still has it.
+ * The lock saves work only; correctness must not depend on it. A process that was suspended for longer than
+ * `staleMs` still believes that it holds the lock.
  */
 export function seekFileLock(path: string, timing: LockTiming): LockSeeker {
-  // Clocks of machines that share a disk differ, so age is what this clock measured between two looks at the file.
+  // Clocks of machines that share a disk differ. So age is measured here, between two looks at the file.
   let seen: { readonly text: string; readonly beat: number; readonly sinceMs: number } | undefined;
 
   return {
@@ -52,7 +53,7 @@ export function seekFileLock(path: string, timing: LockTiming): LockSeeker {
       if (lock !== undefined) return lock;
       const now = performance.now();
       const [text, status] = await Promise.all([readFile(path, "utf8"), stat(path)]).catch(() => []);
-      // Released in between: the next try will tell.
+      // Released in between: the next try gets it.
       if (text === undefined || status === undefined) return undefined;
       if (seen?.text !== text || seen.beat !== status.mtimeMs) {
         seen = { text, beat: status.mtimeMs, sinceMs: now };
@@ -65,7 +66,7 @@ export function seekFileLock(path: string, timing: LockTiming): LockSeeker {
   };
 }
 
-/** The process that has a lock and has shown so within `withinMs`; undefined where none has. */
+/** The process that holds a lock and touched it within `withinMs`. Undefined without one. */
 export async function lockHolder(path: string, withinMs: number): Promise<number | undefined> {
   try {
     const [text, { mtimeMs }] = await Promise.all([readFile(path, "utf8"), stat(path)]);
@@ -88,7 +89,7 @@ async function createLock(path: string, { beatMs }: LockTiming): Promise<FileLoc
   }
   const beat = setInterval(() => {
     const now = new Date();
-    // A lock that was taken away has a new owner's text; touching that once more does no harm.
+    // A lock that was taken over has a new owner's text. Touching it once more does no harm.
     utimes(path, now, now).catch(() => undefined);
   }, beatMs);
   beat.unref();
@@ -106,8 +107,8 @@ async function createLock(path: string, { beatMs }: LockTiming): Promise<FileLoc
 }
 
 /**
- * Removes the lock whose text was seen. Between the look and the removal another may have removed it and taken the lock
- * anew: renaming is atomic, so what was renamed can be looked at and put back.
+ * Removes the lock with the text that was seen. Meanwhile another process may have replaced it. Renaming is
+ * atomic, so the renamed file can be inspected and put back.
  */
 async function takeAway(path: string, text: string): Promise<void> {
   const aside = `${path}.${randomUUID().slice(0, 8)}`;
@@ -119,7 +120,8 @@ async function takeAway(path: string, text: string): Promise<void> {
   try {
     if ((await readFile(aside, "utf8")) !== text) await link(aside, path);
   } catch {
-    // A third has created the lock meanwhile: two believe to have it, which the lock's users must bear.
+    // A third process created the lock meanwhile. Two now believe to hold it; users of the lock must tolerate
+    // that.
   } finally {
     await rm(aside, { force: true }).catch(() => undefined);
   }
@@ -137,7 +139,7 @@ function parseHolder(text: string): Holder | undefined {
 }
 
 function isGone(holder: Holder | undefined): boolean {
-  // A killed process may have left a file without text; it is not known to be gone.
+  // A killed process may have left a file without text. Its process is unknown, so it counts as alive.
   if (holder?.host !== hostname()) return false;
   try {
     process.kill(holder.pid, 0);

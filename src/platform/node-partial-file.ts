@@ -6,7 +6,7 @@ import { syncFolder, writeFailed } from "./node-file-sink.js";
 import type { ChecksumAlgorithm, PartialFile } from "./partial-file.js";
 
 export interface PartialFileOptions {
-  /** How long the file is when it is whole; undefined where that is not known. */
+  /** Length of the complete file. Undefined if it is unknown. */
   readonly size: number | undefined;
   readonly checksum: ChecksumAlgorithm | undefined;
   /** Whether bytes of an earlier run may be kept. */
@@ -17,10 +17,9 @@ export interface PartialFileOptions {
 const pieceBytes = 4 * 2 ** 20;
 
 /**
- * Opens a partial file, or creates it. What is there from an earlier run is read once, for its checksum.
+ * Opens or creates a partial file. Bytes of an earlier run are read once, for the checksum.
  *
- * Bytes are written at their position and not appended: should two processes fill the same file, both write the same
- * bytes to the same places.
+ * Bytes are written at their position, not appended: two processes that fill one file write the same bytes.
  *
  * @throws BitNetError FILE_WRITE if it may not be written.
  */
@@ -33,7 +32,7 @@ export async function openPartialFile(path: string, options: PartialFileOptions)
 
   try {
     const existing = (await handle.stat()).size;
-    // Longer than the whole cannot be a part of it.
+    // A file longer than the complete one cannot be a part of it.
     const usable = resume && (size === undefined || existing <= size);
     if (!usable) await handle.truncate(0);
     else if (hash === undefined) position = existing;
@@ -61,14 +60,14 @@ export async function openPartialFile(path: string, options: PartialFileOptions)
       position += bytes.length;
     },
     async restart() {
-      // Not cut: where the same file comes again, another process may be reading or writing the same bytes.
+      // Not truncated: another process may be reading or writing the same bytes of the same file.
       position = 0;
       hash = startHash(algorithm, size);
     },
     checksum: () => hash?.digest("hex"),
     async commit(target) {
       try {
-        // A file whose length was not known may have been longer in an earlier run.
+        // Without a known length, the file of an earlier run may have been longer.
         await handle.truncate(position);
         await handle.sync();
         await file.close();
@@ -105,7 +104,7 @@ async function openOrCreate(path: string): Promise<FileHandle> {
 
 function startHash(algorithm: ChecksumAlgorithm | undefined, size: number | undefined): Hash | undefined {
   if (algorithm === "sha256") return createHash("sha256");
-  // Git sums a header with the length first, so without a length there is nothing to compare with.
+  // Git hashes a header with the length first. Without a length there is nothing to compare with.
   if (algorithm === "git-sha1" && size !== undefined) return createHash("sha1").update(`blob ${size}\0`);
   return undefined;
 }

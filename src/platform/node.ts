@@ -1,4 +1,4 @@
-/** What Node, Deno and Bun give, all through their `node:` modules. */
+/** The platform of Node.js, Deno and Bun, through their `node:` modules. */
 export { openFileSource } from "./node-file-source.js";
 export { createFileSink } from "./node-file-sink.js";
 export { fileIdentity, isFolder, openFolder } from "./node-folder.js";

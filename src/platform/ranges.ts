@@ -1,6 +1,8 @@
 import { BitNetError } from "../errors.js";
 
-/** @throws BitNetError FILE_READ unless `length` bytes at `offset` lie wholly inside a file of `size` bytes. */
+/**
+ * @throws BitNetError FILE_READ unless `length` bytes at `offset` lie wholly inside a file of `size` bytes.
+ */
 export function requireRange(name: string, size: number, offset: number, length: number): void {
   const valid = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
   if (valid && offset + length <= size) return;

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 
-/** A worker thread of the host: it receives messages, answers with messages, and can fail as a whole. */
+/** A worker thread of the host. It exchanges messages and can fail as a whole. */
 export interface Thread {
   post(message: unknown): void;
   /** Keeps the process alive while the thread runs. */
@@ -10,7 +10,10 @@ export interface Thread {
   stop(): Promise<void>;
 }
 
-/** Starts the script at `url` in a thread. `onFailure` is called at most once, if it ends without `stop`. */
+/**
+ * Starts the script at `url` in a thread. `onFailure` is called at most once, if the thread ends without
+ * `stop`.
+ */
 export function startThread(
   url: URL,
   name: string,

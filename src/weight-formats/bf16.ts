@@ -3,7 +3,7 @@ import type { WeightFormat } from "./weight-format.js";
 
 const scratch = new DataView(new ArrayBuffer(4));
 
-/** The upper half of a binary32: same range, 8 bits of significand, little-endian. */
+/** The upper half of a binary32, little-endian: the same range, and 8 bits of significand. */
 export const bf16: WeightFormat = {
   name: "BF16",
   id: 30,
@@ -27,17 +27,18 @@ export const bf16: WeightFormat = {
   },
 };
 
-/** The number that a bfloat16 pattern stands for; exact. */
+/** The number of a bfloat16 pattern, exact. */
 export function bfloat16ToNumber(bits: number): number {
   scratch.setUint32(0, (bits & 0xffff) * 0x10000);
   return scratch.getFloat32(0);
 }
 
-/** The bfloat16 pattern nearest to a float32, ties to even; every NaN becomes 0x7fc0. */
+/** The bfloat16 pattern nearest to a float32, ties to even. Every NaN becomes 0x7fc0. */
 export function float32ToBfloat16(value: number): number {
   if (Number.isNaN(value)) return 0x7fc0;
   scratch.setFloat32(0, value);
   const bits = scratch.getUint32(0);
-  // Half a step, less one where the kept part is even: a tie then goes to even, and a carry runs into the exponent.
+  // Adds half a step, less one if the kept part is even. So a tie goes to even, and a carry runs into the
+  // exponent.
   return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
 }

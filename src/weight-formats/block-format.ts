@@ -3,26 +3,26 @@ import { requireElements, requireTensorBytes } from "./checks.js";
 import { float16ToNumber, numberToFloat16 } from "./float16.js";
 import type { WeightFormat } from "./weight-format.js";
 
-/** The largest finite half: every scale is one, and no weight of a model comes near it. */
+/** The largest finite half. Every scale is a half, and no weight of a model comes near this limit. */
 const largestValue = 65_504;
 
-/** A format of blocks that each stand for themselves: how one of them is laid out. */
+/** A format of independent blocks: the layout of one block. */
 export interface BlockLayout {
   readonly name: string;
   readonly id: number;
   readonly blockElements: number;
   readonly blockBytes: number;
   readonly ternary: boolean;
-  /** Decodes the block at `bytes[at]` into `values`, which are as many as a block holds. */
+  /** Decodes the block at `bytes[at]` into `values`, one block long. */
   decodeBlock(bytes: Uint8Array, at: number, values: Float32Array): void;
   /**
-   * Encodes as many values as a block holds, all finite, into the block at `bytes[at]`, which is all zeros.
-   * @param first Index of the first value in the tensor, for messages.
+   * Encodes one block of finite values at `bytes[at]`, where all bytes are zero.
+   * @param first index of the first value in the tensor, for messages
    */
   encodeBlock(values: Float32Array, bytes: Uint8Array, at: number, first: number): void;
 }
 
-/** The format of tensors that are such blocks one after another. */
+/** The format of tensors that are a row of such blocks. */
 export function blockFormat(layout: BlockLayout): WeightFormat {
   const { name, id, blockElements, blockBytes, ternary } = layout;
   const format: WeightFormat = {
@@ -54,7 +54,7 @@ export function blockFormat(layout: BlockLayout): WeightFormat {
 
 /**
  * A block's scale, a little-endian half at `bytes[at]`.
- * @throws BitNetError FILE_CORRUPT for infinities and not-a-number.
+ * @throws BitNetError FILE_CORRUPT for infinities and NaN.
  */
 export function readScale(name: string, bytes: Uint8Array, at: number): number {
   const scale = float16ToNumber((bytes[at] as number) | ((bytes[at + 1] as number) << 8));
@@ -62,7 +62,7 @@ export function readScale(name: string, bytes: Uint8Array, at: number): number {
   throw corruptBlock(name, `a scale is ${scale}`, at);
 }
 
-/** Writes a scale as the nearest half, which for values in range is finite, and returns the number that it is. */
+/** Writes a scale as the nearest half and returns that number. It is finite for values in range. */
 export function writeScale(bytes: Uint8Array, at: number, scale: number): number {
   const bits = numberToFloat16(scale);
   bytes[at] = bits & 255;
@@ -79,7 +79,7 @@ export function corruptBlock(name: string, what: string, offset: number): BitNet
 }
 
 function requireEncodable(name: string, values: Float32Array): void {
-  // A comparison that NaN fails, too.
+  // Written so that NaN fails the comparison.
   const index = values.findIndex((value) => !(Math.abs(value) <= largestValue));
   if (index < 0) return;
   throw new BitNetError(

@@ -1,7 +1,9 @@
 import { BitNetError } from "../errors.js";
 import type { WeightFormat } from "./weight-format.js";
 
-/** @throws BitNetError INVALID_ARGUMENT unless `bytes` is exactly as long as `elements` numbers of `format` are. */
+/**
+ * @throws BitNetError INVALID_ARGUMENT unless `bytes` is exactly as long as `elements` numbers of `format`.
+ */
 export function requireTensorBytes(format: WeightFormat, bytes: Uint8Array, elements: number): void {
   requireElements(format, elements);
   const expected = format.tensorBytes(elements);

@@ -3,20 +3,21 @@ import { BitNetError } from "../errors.js";
 /** Output rows that share a packed row, and weights in a byte. */
 const quarters = 4;
 
-/** One of the four groups of output rows that lie in the same bytes; quarter 0 in the lowest bits. */
+/** One of the four groups of output rows in the same bytes. Quarter 0 is in the lowest bits. */
 export type HfQuarter = 0 | 1 | 2 | 3;
 
 /**
- * Ternary matrices as the transformers library packs them into safetensors: uint8 [rows / 4, cols], where bits
- * 2i … 2i + 1 of packed row r hold output row r + i · (rows / 4) as weight + 1. The scale is another tensor.
+ * Ternary matrices as the transformers library packs them into safetensors: uint8 [rows / 4, cols]. Bits 2i …
+ * 2i + 1 of packed row r hold output row r + i · (rows / 4) as weight + 1. The scale is another tensor.
  *
- * Rows that share a byte lie a quarter of the matrix apart, so that a quarter of the output rows, in order, is one pass
- * over the packed bytes, in order: `unpackHfQuarter` of any run of packed rows gives as many output rows.
+ * Rows that share a byte lie a quarter of the matrix apart. So one pass over the packed bytes gives a quarter
+ * of the output rows, both in order: `unpackHfQuarter` turns any run of packed rows into as many output rows.
  *
- * The format says nothing of row counts that are no multiples of 4: its packer leaves fields of the last quarter empty,
- * its unpacker returns rows too many. Such a matrix is refused.
+ * Row counts that are not multiples of 4 are refused. The format does not define them: its packer leaves
+ * fields of the last quarter empty, and its unpacker returns too many rows.
  *
- * @throws BitNetError INVALID_ARGUMENT unless rows and cols are whole, not negative, and rows a multiple of 4.
+ * @throws BitNetError INVALID_ARGUMENT unless rows and cols are whole and not negative, and rows a multiple
+ *   of 4.
  */
 export function hfPackedBytes(rows: number, cols: number): number {
   const whole = Number.isSafeInteger(rows) && rows >= 0 && Number.isSafeInteger(cols) && cols >= 0;
@@ -31,9 +32,9 @@ export function hfPackedBytes(rows: number, cols: number): number {
 /**
  * The weights −1, 0 and 1 of one quarter in a run of packed bytes: weights[k] comes from packed[k].
  *
- * @param packed Packed rows, as many as wanted, and whole or not.
- * @param weights As long as `packed`.
- * @throws BitNetError FILE_CORRUPT for code 3, with its place in `packed` as details.offset.
+ * @param packed packed rows, any number of bytes
+ * @param weights as long as `packed`
+ * @throws BitNetError FILE_CORRUPT for code 3, with its index in `packed` as details.offset.
  */
 export function unpackHfQuarter(packed: Uint8Array, quarter: HfQuarter, weights: Int8Array): void {
   requireLength("weights", weights.length, packed.length);

@@ -5,17 +5,21 @@ import type { WeightFormat } from "./weight-format.js";
 
 const blockElements = 128;
 const blockBytes = 32;
-/** The per-tensor scale d as f32, and 28 bytes that writers fill with repeats of d, zeros or junk: never read. */
+/**
+ * The per-tensor scale d as f32, and 28 bytes that are never read. Writers fill them with repeats of d, zeros
+ * or junk.
+ */
 export const i2sTailBytes = 32;
 
 /**
  * Ternary weights at 2 bits each with one scale per tensor: w = d · (code − 1), code 0, 1 or 2.
  *
- * Each run of 128 weights of the flattened row-major matrix is 32 bytes; byte j holds weight j in bits 7-6, 32 + j in
- * bits 5-4, 64 + j in bits 3-2 and 96 + j in bits 1-0. The scale follows the codes of the whole tensor.
+ * Each run of 128 weights of the flattened row-major matrix is 32 bytes. Byte j holds weight j in bits 7-6,
+ * 32 + j in bits 5-4, 64 + j in bits 3-2 and 96 + j in bits 1-0. The scale follows the codes of the whole
+ * tensor.
  *
- * Some ARM builds of the native engine write runs of 64 under the same type id. The bytes of the two cannot be told
- * apart, so there is no guessing: the layout read and written is the published one.
+ * Some ARM builds of the native engine write runs of 64 under the same type id. The bytes do not show which
+ * one it is. The published layout counts here, for reading and writing.
  */
 export const i2S: WeightFormat = {
   name: "I2_S",
@@ -46,7 +50,7 @@ export const i2S: WeightFormat = {
   /** @throws BitNetError INVALID_ARGUMENT unless every value is 0, d or −d for one d: ternarize first. */
   encode(values) {
     requireElements(i2S, values.length);
-    // Where all are 0, any scale would do.
+    // If all values are 0, any scale works.
     const scale = ternaryScale(i2S.name, values, 0) || 1;
     const codeBytes = values.length / 4;
     const bytes = new Uint8Array(codeBytes + i2sTailBytes);

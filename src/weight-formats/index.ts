@@ -16,8 +16,8 @@ import type { WeightFormat } from "./weight-format.js";
 export type { WeightFormat } from "./weight-format.js";
 
 /**
- * Every number format that can be read. A new one is one file and one line here; tests iterate this table.
- * Of formats that share an id the standard one comes first.
+ * Every readable number format. A new format is one file and one line here; tests iterate this table. Of
+ * formats with a shared id, the standard one comes first.
  */
 export const weightFormats: readonly WeightFormat[] = [
   f32,
@@ -37,7 +37,7 @@ export const weightFormats: readonly WeightFormat[] = [
 ];
 
 /**
- * Names of the type ids in use that this library does not decode, so that messages can say "Q3_K" instead of "type 11".
+ * Names of used type ids that this library does not decode, so that messages say "Q3_K" instead of "type 11".
  * Id 39 has two owners: BitNet's TL2 and upstream's MXFP4.
  */
 const otherTypeNames: ReadonlyMap<number, string> = new Map([
@@ -84,35 +84,35 @@ const formatsByName: ReadonlyMap<string, WeightFormat> = new Map(
 );
 
 /**
- * The formats that files write under a GGUF tensor type id, the standard one first; none where it cannot be decoded.
- * Only the byte size of a tensor tells more than one apart.
+ * The formats that files write under a GGUF tensor type id, the standard one first. Empty for an unreadable
+ * type. Only the byte size of a tensor tells them apart.
  */
 export function weightFormatsById(id: number): readonly WeightFormat[] {
   return formatsById.get(id) ?? [];
 }
 
-/** The format with a GGUF tensor type id, the standard one of several; undefined where it cannot be decoded. */
+/** The standard format of a GGUF tensor type id. Undefined for an unreadable type. */
 export function weightFormatById(id: number): WeightFormat | undefined {
   return formatsById.get(id)?.[0];
 }
 
-/** The format of a name as people type it, "i2_s" or "I2_S"; undefined where there is none. */
+/** The format of a typed name, "i2_s" or "I2_S". Undefined for other names. */
 export function weightFormatByName(name: string): WeightFormat | undefined {
   return formatsByName.get(name.toLowerCase());
 }
 
-/** The field's name for a GGUF tensor type id, whether or not it can be decoded; "type 99" for one never assigned. */
+/** The common name of a GGUF tensor type id, readable or not. An id never assigned is "type 99". */
 export function weightTypeName(id: number): string {
   return weightFormatById(id)?.name ?? otherTypeNames.get(id) ?? `type ${id}`;
 }
 
-/** Why a type is not read that people do have files of. */
+/** Why a type that occurs in published files is not read. */
 const refusals: ReadonlyMap<number, string> = new Map([
   [38, "whose layout depends on the build that wrote it: convert the model to I2_S"],
   [39, "whose layout (if it is TL2) depends on the build that wrote it: convert the model to I2_S"],
 ]);
 
-/** What messages say of a type that cannot be read or run, after "has type TL1, ". */
+/** The end of a message about an unreadable type, after "has type TL1, ". */
 export function whyUnsupported(id: number): string {
   return refusals.get(id) ?? "which is not supported";
 }

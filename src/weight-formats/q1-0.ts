@@ -7,10 +7,10 @@ const bitsAt = 2;
 const float32 = Math.fround;
 
 /**
- * Signs at 1.125 bits each: blocks of 128 with a scale, w = d where the weight's bit is 1, −d where it is 0.
+ * Signs at 1.125 bits each: blocks of 128 with a scale, w = d if the weight's bit is 1, −d if it is 0.
  *
- * A block is d, a half, and 16 bytes of bits; weight j is bit j mod 8 of byte ⌊j / 8⌋. There is no zero, but in a block
- * whose scale is 0.
+ * A block is d, a half, and 16 bytes of bits. Weight j is bit j mod 8 of byte ⌊j / 8⌋. A zero exists only in
+ * a block with scale 0.
  */
 export const q10: WeightFormat = blockFormat({
   name: "Q1_0",
@@ -27,13 +27,16 @@ export const q10: WeightFormat = blockFormat({
     }
   },
 
-  /** @throws BitNetError INVALID_ARGUMENT unless every value of a block is d or −d for one d, stored as a half. */
+  /**
+   * @throws BitNetError INVALID_ARGUMENT unless every value of a block is d or −d for one d, stored as a
+   *   half.
+   */
   encodeBlock(values, bytes, at, first) {
     const scale = ternaryScale("Q1_0", values, first);
     const zero = scale === 0 ? -1 : values.indexOf(0);
     if (zero >= 0) throw notTernary("Q1_0", 0, first + zero, `±${scale}, and the format has signs only`);
 
-    // The mean magnitude, as the reference takes it: the sum of equal numbers rounds where they are no halves.
+    // The mean magnitude, like the reference: a sum of equal numbers that are not halves may round.
     let sum = 0;
     for (const value of values) sum = float32(sum + Math.abs(value));
     writeTernaryScale("Q1_0", bytes, at, sum / blockElements, first);

@@ -8,14 +8,15 @@ const codesAt = 2;
 export const q20: WeightFormat = groupsOf(64, "Q2_0");
 
 /**
- * The same in blocks of 128, at 2.125 bits each: what the fork that published the first such models wrote under the same
- * id, before GGML settled on 64. Readers tell the two apart by the size of the tensor; converters had better write 64.
+ * The same in blocks of 128, at 2.125 bits each. A fork published the first such models in it under the same
+ * id, before GGML settled on 64. The size of a tensor tells the two apart. Converters should write 64.
  */
 export const q20Groups128: WeightFormat = groupsOf(128, "Q2_0_G128");
 
 /**
- * A block is d, a half, and its weights at two bits each, w = d · (code − 1); weight j is in bits 2(j mod 4) and the next
- * of byte ⌊j / 4⌋. Unlike in other ternary formats code 3 has a meaning, 2d, though no writer is known to make it.
+ * A block is d, a half, and its weights at two bits each, w = d · (code − 1). Weight j is in bits 2(j mod 4)
+ * and the next of byte ⌊j / 4⌋. Unlike in other ternary formats, code 3 means 2d, though no known writer
+ * makes it.
  */
 function groupsOf(blockElements: number, name: string): WeightFormat {
   return blockFormat({
@@ -33,7 +34,10 @@ function groupsOf(blockElements: number, name: string): WeightFormat {
       }
     },
 
-    /** @throws BitNetError INVALID_ARGUMENT unless every value of a block is 0, d or −d for one d, stored as a half. */
+    /**
+     * @throws BitNetError INVALID_ARGUMENT unless every value of a block is 0, d or −d for one d, stored as a
+     *   half.
+     */
     encodeBlock(values, bytes, at, first) {
       writeTernaryScale(name, bytes, at, ternaryScale(name, values, first), first);
       for (let index = 0; index < blockElements; index += 1) {

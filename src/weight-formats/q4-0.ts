@@ -5,8 +5,8 @@ import type { WeightFormat } from "./weight-format.js";
 const codesAt = 2;
 
 /**
- * 4.5 bits a weight: blocks of 32 with d, a half, then 16 bytes; w = d · (code − 8). Byte j holds the code of weight j in
- * bits 3-0 and of weight 16 + j in bits 7-4.
+ * 4.5 bits a weight: blocks of 32 with d, a half, then 16 bytes; w = d · (code − 8). Byte j holds the code of
+ * weight j in bits 3-0 and of weight 16 + j in bits 7-4.
  */
 export const q40: WeightFormat = blockFormat({
   name: "Q4_0",

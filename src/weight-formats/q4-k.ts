@@ -12,15 +12,17 @@ const maxCode = 15;
 const maxFactor = 63;
 const float32 = Math.fround;
 
-/** What stretches and shifts the codes of a group, w = scale · code − minimum: real, or as the 6-bit factors of a block. */
+/**
+ * Scale and minimum of a group, w = scale · code − minimum: real numbers, or the 6-bit factors of a block.
+ */
 interface Affine {
   readonly scale: number;
   readonly minimum: number;
 }
 
 /**
- * 4.5 bits a weight: blocks of 256 with a scale and a minimum, and 6-bit factors of both for each 32;
- * w = d · s · code − m · t.
+ * 4.5 bits a weight: blocks of 256 with a scale and a minimum, and 6-bit factors of both for each 32; w = d ·
+ * s · code − m · t.
  *
  * | bytes | hold |
  * |---|---|
@@ -59,7 +61,7 @@ export const q4K: WeightFormat = blockFormat({
     writeScale(bytes, at + minimumAt, float32(maxMinimum / maxFactor));
     writeFactors(bytes, at + factorsAt, groups, maxScale, maxMinimum);
 
-    // Once more with the steps that a reader will see.
+    // Again with the steps that a reader computes.
     stepsOf(bytes, at).forEach(({ scale, minimum }, group) => {
       if (scale === 0) return;
       const groupCodes = ofGroup(codes, group);
@@ -86,7 +88,7 @@ function toCode(ratio: number): number {
   return clamp(nearestInt(ratio), 0, maxCode);
 }
 
-/** What a reader makes of a block's scale, minimum and factors; the products of 11 bits by 6 are exact. */
+/** A reader's steps from a block's scale, minimum and factors. Products of 11 bits by 6 are exact. */
 function stepsOf(bytes: Uint8Array, at: number): readonly Affine[] {
   const scale = readScale("Q4_K", bytes, at);
   const minimum = readScale("Q4_K", bytes, at + minimumAt);
@@ -134,15 +136,14 @@ function toFactor(ratio: number): number {
 }
 
 /**
- * The scale and minimum that fit a group best, and its codes: first the group's own range, then 21 a little narrower or
- * wider, from the best minimum so far, each with what least squares gives for its codes; the one with the least error is
- * kept, larger weights weighing more.
- * The reference's search, in float32 and in its order of operations without fused multiply-adds, so that the bytes are
- * the same.
+ * The scale and minimum that fit a group best, and its codes. Candidates are the group's own range and 21
+ * slightly narrower or wider ranges, from the best minimum so far. Least squares gives scale and minimum for
+ * the codes of each. The smallest error wins; larger weights weigh more. This is the reference's search, in
+ * float32 and in its order of operations without fused multiply-adds, so the bytes are the same.
  */
 function bestAffine(values: Float32Array, codes: Uint8Array): Affine {
   const weights = weightsOf(values);
-  // Zero is always in the range: a minimum is never above it.
+  // The range includes zero: a minimum is never above it.
   const min = Math.min(0, ...values);
   const max = Math.max(...values);
   if (max === min) return { scale: 0, minimum: 0 - min };
@@ -202,7 +203,7 @@ function errorOf(
   return error;
 }
 
-/** Scale and minimum, at most 0, for given codes; undefined where they are all equal and leave the two open. */
+/** Scale and minimum, at most 0, for given codes. Undefined for equal codes, which do not determine them. */
 function leastSquares(
   values: Float32Array,
   weights: Float32Array,

@@ -6,8 +6,8 @@ const highBitsAt = 2;
 const lowBitsAt = 6;
 
 /**
- * 5.5 bits a weight: blocks of 32 with d, a half, then 4 bytes and 16; w = d · (code − 16). Bit 4 of the code of weight j
- * is bit j of the four bytes, little-endian; bits 3-0 are as in Q4_0.
+ * 5.5 bits a weight: blocks of 32 with d, a half, then 4 bytes and 16; w = d · (code − 16). Bit 4 of the code
+ * of weight j is bit j of the four bytes, little-endian. Bits 3-0 are as in Q4_0.
  */
 export const q50: WeightFormat = blockFormat({
   name: "Q5_0",

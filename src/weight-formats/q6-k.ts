@@ -10,14 +10,15 @@ const groupScalesAt = 192;
 const scaleAt = 208;
 /** Codes are 0…63, for −32…31. */
 const half = 32;
-/** What counts as zero: the reference's bound. */
+/** Smaller magnitudes count as zero: the reference's bound. */
 const smallest = Math.fround(1e-15);
-/** In tenths, how far around −32 codes the longest value is put to. */
+/** Steps around code −32 for the longest value, in tenths. */
 const steps = [0, -9, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const float32 = Math.fround;
 
 /**
- * 6.5625 bits a weight: blocks of 256 with a scale, and a signed byte that scales each 16; w = d · g · (code − 32).
+ * 6.5625 bits a weight: blocks of 256 with a scale, and a signed byte that scales each 16; w = d · g · (code
+ * − 32).
  *
  * | bytes | hold |
  * |---|---|
@@ -52,7 +53,7 @@ export const q6K: WeightFormat = blockFormat({
       groupScales.push(bestScale(ofGroup(values, group), ofGroup(codes, group)));
     }
     const extreme = groupScales.reduce((max, scale) => (Math.abs(scale) > Math.abs(max) ? scale : max), 0);
-    // All bytes zero, as the reference leaves them: codes −32 under a scale of 0.
+    // All bytes zero, like the reference: codes −32 with scale 0.
     if (Math.abs(extreme) < smallest) return;
 
     const inverse = float32(-128 / extreme);
@@ -75,7 +76,7 @@ export const q6K: WeightFormat = blockFormat({
   },
 });
 
-/** Where the low and high bits of a weight's code lie in its block. */
+/** Offsets of the low and high bits of a weight's code in its block. */
 function placeOf(index: number): {
   readonly lowIndex: number;
   readonly lowShift: number;
@@ -101,9 +102,10 @@ function toCode(ratio: number): number {
 }
 
 /**
- * The scale that fits a group best, and its codes: of 19 steps around extreme / −32, the one whose codes, with the scale
- * that least squares gives them, leave the least error weighted by x². The reference's search, in float32 and in its
- * order of operations without fused multiply-adds, so that the bytes are the same.
+ * The scale that fits a group best, and its codes. Candidates are 19 steps around extreme / −32. Least
+ * squares gives the scale for the codes of each. The smallest error, weighted by x², wins. This is the
+ * reference's search, in float32 and in its order of operations without fused multiply-adds, so the bytes are
+ * the same.
  */
 function bestScale(values: Float32Array, codes: Uint8Array): number {
   const extreme = values.reduce((max, value) => (Math.abs(value) > Math.abs(max) ? value : max), 0);
@@ -111,7 +113,7 @@ function bestScale(values: Float32Array, codes: Uint8Array): number {
 
   let scale = 0;
   let best = 0;
-  // The middle comes first: of equals, the first is kept.
+  // The middle comes first: of equal candidates, the first wins.
   for (const step of steps) {
     const inverse = float32(-float32(half + float32(float32(0.1) * step)) / extreme);
     let sumLX = 0;

@@ -20,13 +20,13 @@ export const q80: WeightFormat = blockFormat({
     }
   },
 
-  /** The largest magnitude becomes ±127; halves round away from zero. In float32, as the reference computes. */
+  /** The largest magnitude becomes ±127. Halves round away from zero, in float32, like the reference. */
   encodeBlock(values, bytes, at) {
     const largest = values.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
     const scale = float32(largest / 127);
     const inverse = float32(1 / scale);
     writeScale(bytes, at, scale);
-    // Below 2^-128 and at 0 there is no inverse; the half is 0 then.
+    // Below 2^-128 and at 0 there is no inverse. The half is 0 then.
     if (!Number.isFinite(inverse)) return;
     for (let index = 0; index < blockElements; index += 1) {
       const ratio = float32((values[index] as number) * inverse);

@@ -1,10 +1,11 @@
 const float32 = Math.fround;
 
 /**
- * Codes 0 … 2·half − 1 and a scale for a block, as Q4_0 and Q5_0 choose them, in float32: w ≈ scale · (code − half).
+ * Codes 0 … 2·half − 1 and a scale for a block, as Q4_0 and Q5_0 choose them, in float32: w ≈ scale · (code −
+ * half).
  *
- * The value of the largest magnitude, with its sign, becomes code 0: there is one code more below zero than above, and
- * so the scale has that value's sign, reversed.
+ * The value of the largest magnitude becomes code 0, because there is one more code below zero than above. So
+ * the scale has the opposite sign of that value.
  */
 export function signedMaxCodes(
   values: Float32Array,
@@ -13,7 +14,7 @@ export function signedMaxCodes(
   const extreme = values.reduce((max, value) => (Math.abs(value) > Math.abs(max) ? value : max), 0);
   const scale = float32(extreme / -half);
   const inverse = float32(1 / scale);
-  // Below 2^-128 and at 0 there is no inverse; the scale, as a half, is 0 then.
+  // Below 2^-128 and at 0 there is no inverse. The scale, as a half, is 0 then.
   const factor = Number.isFinite(inverse) ? inverse : 0;
   const codes = new Uint8Array(values.length);
   for (let index = 0; index < values.length; index += 1) {

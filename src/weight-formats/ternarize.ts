@@ -1,14 +1,14 @@
-/** The least scale: where a matrix is all zeros, dividing by its mean would not be. */
+/** The minimum scale: a matrix of zeros cannot be divided by its mean. */
 export const smallestTernaryScale = 1e-5;
 
 /**
- * Master weights to ternary ones by the rule that BitNet b1.58 trains with, per matrix and in float32:
- * d = max(mean|W|, 1e-5), w = d · clamp(round half to even (W / d), −1, 1).
+ * Makes master weights ternary by the rule of BitNet b1.58's training, per matrix and in float32: d =
+ * max(mean|W|, 1e-5), w = d · clamp(round half to even (W / d), −1, 1).
  *
- * The mean is summed in double and rounded once, which does not depend on an order of summation that frameworks
- * choose differently; d can differ from theirs in its last bit.
+ * The mean is summed in double and rounded once. So it does not depend on the order of summation, in which
+ * frameworks differ. d can differ from theirs in its last bit.
  *
- * @returns New values, each exactly −d, 0 or d, as `i2S.encode` wants them.
+ * @returns new values, each exactly −d, 0 or d, as `i2S.encode` expects them
  */
 export function ternarizeByAbsmean(values: Float32Array): Float32Array {
   let sum = 0;
@@ -20,6 +20,6 @@ export function ternarizeByAbsmean(values: Float32Array): Float32Array {
 /** −1, 0 or 1: clamp(round half to even (value / scale), −1, 1) in float32. */
 export function ternaryOf(value: number, scale: number): number {
   const ratio = Math.fround(value / scale);
-  // Half to even: ±0.5 rounds to 0, and from there on everything clamps to ±1.
+  // Half to even: ±0.5 rounds to 0, and larger values clamp to ±1.
   return ratio > 0.5 ? 1 : ratio < -0.5 ? -1 : 0;
 }

@@ -2,9 +2,9 @@ import { BitNetError } from "../errors.js";
 import { writeScale } from "./block-format.js";
 
 /**
- * The one magnitude d of values that are all 0, d or −d; 0 where all are 0.
+ * The one magnitude d of values that are all 0, d or −d. 0 if all are 0.
  *
- * @param first Index of the first value in its tensor, for messages.
+ * @param first index of the first value in its tensor, for messages
  * @throws BitNetError INVALID_ARGUMENT for a value of another magnitude.
  */
 export function ternaryScale(name: string, values: Float32Array, first: number): number {
@@ -23,7 +23,7 @@ export function ternaryScale(name: string, values: Float32Array, first: number):
 
 /**
  * Writes a group's scale as the nearest half.
- * @throws BitNetError INVALID_ARGUMENT for one so small that it would round to 0, and all weights with it.
+ * @throws BitNetError INVALID_ARGUMENT for a scale so small that it, and so all weights, would round to 0.
  */
 export function writeTernaryScale(
   name: string,

@@ -2,14 +2,17 @@ import { blockFormat, readScale } from "./block-format.js";
 import { ternaryScale, writeTernaryScale } from "./ternary-scale.js";
 import type { WeightFormat } from "./weight-format.js";
 
-/** Runs of bytes that hold `digits` weights each, the first one of byte m at `weight` + m, the next `bytes` later. */
+/**
+ * Runs of bytes with `digits` weights each. The first weight of byte m is `weight` + m, the next is `bytes`
+ * later.
+ */
 const runs = [
   { at: 0, bytes: 32, digits: 5, weight: 0 },
   { at: 32, bytes: 16, digits: 5, weight: 160 },
   { at: 48, bytes: 4, digits: 4, weight: 240 },
 ] as const;
 const scaleAt = 52;
-/** 3^5: five base-3 digits make a number below it. */
+/** 3^5: five base-3 digits make a smaller number. */
 const numbers = 243;
 
 /**
@@ -22,9 +25,9 @@ const numbers = 243;
  * | 48…51 | four digits each: byte 48 + m has weights 240 + m, 244 + m, 248 + m, 252 + m |
  * | 52, 53 | d, a half |
  *
- * The digits of a byte make a base-3 number n, first digit highest, four digits with a 0 after them; the byte is
- * n · 256 / 243, rounded up. That makes it a binary fraction of n / 243: three times it, the carry out of eight bits is
- * the first digit, and the eight bits are the fraction of the rest. So any byte decodes, also the 13 no writer makes.
+ * The digits of a byte make a base-3 number n, highest digit first; four digits get a 0 after them. The byte
+ * is n · 256 / 243, rounded up: a binary fraction of n / 243. Three times it carries the first digit out of
+ * eight bits and leaves the fraction of the rest. So any byte decodes, also the 13 that no writer makes.
  */
 export const tq10: WeightFormat = blockFormat({
   name: "TQ1_0",
@@ -48,7 +51,10 @@ export const tq10: WeightFormat = blockFormat({
     }
   },
 
-  /** @throws BitNetError INVALID_ARGUMENT unless every value of a block is 0, d or −d for one d, stored as a half. */
+  /**
+   * @throws BitNetError INVALID_ARGUMENT unless every value of a block is 0, d or −d for one d, stored as a
+   *   half.
+   */
   encodeBlock(values, bytes, at, first) {
     writeTernaryScale("TQ1_0", bytes, at + scaleAt, ternaryScale("TQ1_0", values, first), first);
     for (const run of runs) {

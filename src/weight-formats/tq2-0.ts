@@ -7,8 +7,9 @@ const scaleAt = 64;
 /**
  * Ternary weights at 2.0625 bits each: blocks of 256 with a scale, w = d · (code − 1), code 0, 1 or 2.
  *
- * A block is 64 bytes of codes and d, a half. Each half of the block, 128 weights, is 32 bytes; byte j holds weight j in
- * bits 1-0, 32 + j in bits 3-2, 64 + j in bits 5-4 and 96 + j in bits 7-6: I2_S's order with the pairs of bits reversed.
+ * A block is 64 bytes of codes and d, a half. Each half of the block, 128 weights, is 32 bytes. Byte j holds
+ * weight j in bits 1-0, 32 + j in bits 3-2, 64 + j in bits 5-4 and 96 + j in bits 7-6. This is I2_S's order
+ * with the bit pairs reversed.
  */
 export const tq20: WeightFormat = blockFormat({
   name: "TQ2_0",
@@ -27,7 +28,10 @@ export const tq20: WeightFormat = blockFormat({
     }
   },
 
-  /** @throws BitNetError INVALID_ARGUMENT unless every value of a block is 0, d or −d for one d, stored as a half. */
+  /**
+   * @throws BitNetError INVALID_ARGUMENT unless every value of a block is 0, d or −d for one d, stored as a
+   *   half.
+   */
   encodeBlock(values, bytes, at, first) {
     writeTernaryScale("TQ2_0", bytes, at + scaleAt, ternaryScale("TQ2_0", values, first), first);
     for (let index = 0; index < 256; index += 1) {
