@@ -167,12 +167,14 @@ function markdownLines(source) {
 function passages(lines) {
   const found = [];
   let isCode = false;
+  let isList = false;
   let open;
   for (const { line, text } of lines) {
     if (/^\s*(```|~~~)/.test(text)) isCode = !isCode;
     const isEnd = isCode || /^\s*(```|~~~|#|$)/.test(text);
     if (isEnd) {
       open = undefined;
+      isList = false;
       continue;
     }
     if (text.trim().startsWith("|")) {
@@ -182,7 +184,10 @@ function passages(lines) {
     }
     const item = /^\s*([-*•]|\d+\.|@\w+(\s+[A-Z]\w+Error)?|[A-Z]\w+:|:\w+( \w+)?:)\s+/.exec(text);
     if (open === undefined || item !== null) found.push((open = { line, text: "" }));
-    open.text += ` ${item === null ? text : text.slice(item[0].length)}`;
+    if (item !== null) isList = item[1].startsWith("@");
+    // The failures of `@throws` are a list.
+    const plain = item === null ? text : text.slice(item[0].length);
+    open.text += ` ${isList ? plain.replaceAll(";", ".") : plain}`;
   }
   return found.map(({ line, text }) => ({ line, text: plainText(text) })).filter(({ text }) => text !== "");
 }

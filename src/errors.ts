@@ -52,7 +52,7 @@ export type ErrorDetails = Readonly<Record<string, unknown>>;
 /** The one class of error that this library throws on purpose. */
 export class BitNetError extends Error {
   override readonly name = "BitNetError";
-  /** What went wrong, from a closed set. */
+  /** The kind of failure, from a closed set. */
   readonly code: BitNetErrorCode;
   /** Facts for programs; the message says the same for people. */
   readonly details: ErrorDetails;
@@ -73,7 +73,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw abortReason(signal);
 }
 
-/** What a call rejects with when its signal fires: the reason given to `abort()`. */
+/** The error of a call whose signal fired: the reason given to `abort()`. */
 export function abortReason(signal: AbortSignal): unknown {
   return signal.reason ?? new BitNetError("ABORTED", "The operation was aborted");
 }

@@ -1,15 +1,15 @@
 import { BitNetError } from "../errors.js";
 import type { Folder } from "../platform/folder.js";
 
-/** A JSON object as parsed: its keys are its own, whatever they are called. */
+/** A parsed JSON object. Its keys are its own properties, whatever their names. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * A JSON file of a checkpoint, and checked access to what it says. A key that is null counts as absent, as it does for
- * the programs that write these files.
+ * A JSON file of a checkpoint, with checked access to its values. A null value counts as absent, as in the
+ * programs that write these files.
  */
 export class Config {
-  /** What to call it in messages: "config.json", "config.json: rope_scaling". */
+  /** Name for messages: "config.json", "config.json: rope_scaling". */
   readonly name: string;
   readonly #folder: string;
   readonly #values: JsonObject;
@@ -20,7 +20,7 @@ export class Config {
     this.#values = values;
   }
 
-  /** The value of a key; undefined where there is none, or null. */
+  /** The value of a key. Undefined if it is absent or null. */
   get(key: string): unknown {
     return Object.hasOwn(this.#values, key) ? (this.#values[key] ?? undefined) : undefined;
   }
@@ -29,14 +29,14 @@ export class Config {
     return this.get(key) !== undefined;
   }
 
-  /** A whole number from 0 to 2^32 − 1, as metadata can hold it. */
+  /** A whole number from 0 to 2^32 − 1, the range of metadata. */
   count(key: string, fallback?: number): number {
     const value = this.get(key) ?? fallback;
     if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value;
     throw this.wrong(key, "a whole number");
   }
 
-  /** A positive number, rounded to the float32 that metadata holds. */
+  /** A positive number, rounded to float32, the type of metadata. */
   positive(key: string, fallback?: number): number {
     const value = this.get(key) ?? fallback;
     const rounded = typeof value === "number" ? Math.fround(value) : NaN;
@@ -62,7 +62,7 @@ export class Config {
     throw this.wrong(key, "a list");
   }
 
-  /** An object inside; undefined where there is none. */
+  /** An object inside. Undefined if it is absent. */
   object(key: string): Config | undefined {
     const value = this.get(key);
     if (value === undefined) return undefined;
@@ -84,14 +84,14 @@ export class Config {
     return this.invalid(`"${key}" ${actual}, expected ${expected}`, { key });
   }
 
-  /** The error for contents that make no model. */
+  /** The error for contents that do not make a model. */
   invalid(problem: string, details: Readonly<Record<string, unknown>> = {}): BitNetError {
     return new BitNetError("MODEL_INVALID", `Cannot open "${this.#folder}": ${this.name}: ${problem}`, {
       details: { file: this.name, ...details },
     });
   }
 
-  /** The error for a model that has no graph or kernel here. */
+  /** The error for a model without a graph or kernel here. */
   unsupported(
     code: "UNSUPPORTED_ARCHITECTURE" | "UNSUPPORTED_TENSOR_TYPE" | "UNSUPPORTED_TOKENIZER",
     problem: string,
@@ -107,7 +107,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** @returns the object in a JSON file of the folder; undefined where there is no such file. */
+/** @returns the object in a JSON file of the folder; undefined if there is no such file */
 export async function readConfig(
   folder: Folder,
   file: string,
@@ -117,7 +117,8 @@ export async function readConfig(
   if (text === undefined) return undefined;
   let value: unknown;
   try {
-    // Of keys that occur twice the last counts, as for every program that reads these files: published ones have such keys.
+    // Of repeated keys the last counts, as in every program that reads these files. Published files have such
+    // keys.
     value = JSON.parse(text);
   } catch (cause) {
     throw damaged(folder, file, `it is not JSON (${cause instanceof Error ? cause.message : ""})`, cause);
@@ -126,7 +127,7 @@ export async function readConfig(
   throw damaged(folder, file, "it is not a JSON object");
 }
 
-/** @returns the text of a file of the folder; undefined where there is none. */
+/** @returns the text of a file of the folder; undefined if there is no such file */
 export async function readText(folder: Folder, file: string, maxBytes: number): Promise<string | undefined> {
   if (!folder.files.has(file)) return undefined;
   const source = await folder.open(file);

@@ -6,12 +6,12 @@ import { f16 } from "../weight-formats/f16.js";
 import { numberToFloat16 } from "../weight-formats/float16.js";
 import { madeSource } from "./made-source.js";
 
-/** The embedding, and the head where it is not the same. */
+/** The embedding, and the head if it is separate. */
 const tables = ["token_embd.weight", "output.weight"];
 
 /**
- * The tensors of a ternary model with embedding and head as the model's GGUF file has them: in F16, which `convert` writes,
- * and which is the type that large heads are read fastest in. Other models are as they are stored.
+ * The tensors of a ternary model, with embedding and head in F16, as `convert` writes them and the model's
+ * GGUF file has them. Large heads are read fastest in F16. Other models keep their types.
  */
 export function withHalfTables(tensors: ReadonlyMap<string, TensorInfo>): ReadonlyMap<string, TensorInfo> {
   if (![...tensors.values()].some(({ format }) => format?.ternary)) return tensors;
@@ -63,7 +63,7 @@ function fromFloats(values: Float32Array): Uint16Array {
   return new Uint16Array(bytes.buffer, bytes.byteOffset, values.length);
 }
 
-/** The half of each BF16 pattern, made when first needed: an embedding has hundreds of millions. */
+/** The half of each BF16 pattern. Made once, because an embedding has hundreds of millions of numbers. */
 let halfOfPattern: Uint16Array | undefined;
 
 function fromPatterns(patterns: Uint16Array): Uint16Array {
@@ -71,13 +71,13 @@ function fromPatterns(patterns: Uint16Array): Uint16Array {
     numberToFloat16(bfloat16ToNumber(bits)),
   ));
   const halves = new Uint16Array(patterns.length);
-  // By index, here and below: calls for each weight take ten times as long.
+  // By index, here and below: a call for each weight takes ten times as long.
   for (let index = 0; index < halves.length; index += 1)
     halves[index] = table[patterns[index] as number] as number;
   return halves;
 }
 
-/** The first that is infinite or no number. */
+/** Index of the first number that is infinite or NaN. */
 function firstBeyond(halves: Uint16Array): number | undefined {
   for (let index = 0; index < halves.length; index += 1) {
     if (((halves[index] as number) & 0x7c00) === 0x7c00) return index;

@@ -1,24 +1,24 @@
 import type { ByteSource } from "../platform/byte-source.js";
 import { allocateBytes, requireRange } from "../platform/ranges.js";
 
-/** How to make bytes that no file has, a whole number of units at a time. */
+/** Computes bytes that no file contains, a whole number of units at a time. */
 export interface Making {
-  /** What to call the source in messages. */
+  /** Name of the source for messages. */
   readonly name: string;
   readonly units: number;
   readonly unitBytes: number;
-  /** Fills `target`, whose length is a multiple of `unitBytes`, from unit `first` on. */
+  /** Fills `target`, whose length is a multiple of `unitBytes`, beginning with unit `first`. */
   make(first: number, target: Uint8Array): Promise<void>;
-  /** Bytes that follow the units. */
+  /** Bytes after the units. */
   readonly tail?: { readonly bytes: number; make(): Promise<Uint8Array> };
 }
 
-/** Bytes made at a time: enough that calls cost nothing, little enough to be no matter of memory. */
+/** Bytes per call: enough that calls cost nothing, few enough that memory does not matter. */
 const stepBytes = 2 ** 20;
 
 /**
- * A tensor in another form than its file has it in, made as it is read. Units that a read wants whole are made in place;
- * of those that it cuts the last is kept, as the next read usually wants the rest of it.
+ * A source that computes its bytes when they are read. Units that a read covers are written in place. The
+ * last unit that a read cuts is kept, because the next read usually needs the rest of it.
  */
 export function madeSource({ name, units, unitBytes, make, tail }: Making): ByteSource {
   const bodyBytes = units * unitBytes;
@@ -69,7 +69,7 @@ export function madeSource({ name, units, unitBytes, make, tail }: Making): Byte
       const begin = offset + inBody - bodyBytes;
       target.set((await tail.make()).subarray(begin, begin + target.length - inBody), inBody);
     },
-    // What it is made of has an owner who closes it.
+    // The input has an owner who closes it.
     async close() {
       kept = undefined;
     },

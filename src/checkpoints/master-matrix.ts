@@ -10,10 +10,10 @@ import { madeSource } from "./made-source.js";
 import type { RowOrder } from "./row-order.js";
 import type { TernaryMatrix } from "./ternary-source.js";
 
-/** Bytes of master weights that are looked at together. */
+/** Bytes of master weights per step. */
 const pieceBytes = 4 * 2 ** 20;
 
-/** How the numbers of a dtype are read: as bit patterns that have a table, or as themselves. */
+/** How the numbers of a dtype are read: as bit patterns with a table, or directly. */
 interface Masters {
   readonly bytes: number;
   array(bytes: Uint8Array<ArrayBuffer>): Uint16Array | Float32Array;
@@ -34,20 +34,20 @@ const masters: ReadonlyMap<string, Masters> = new Map([
   ],
 ]);
 
-/** The dtypes that master weights may have. */
+/** The dtypes of master weights. */
 export const masterDtypes: readonly string[] = [...masters.keys()];
 
 /**
- * The float weights that a ternary model was trained with, made ternary as it made them in every forward pass: by the
- * mean of the matrix's magnitudes (weight-formats/ternarize.ts). The matrix is read twice, for the mean and for the
- * weights, and not held.
+ * The float weights of a ternary model's training, made ternary like in every forward pass of that training:
+ * by the mean of the matrix's magnitudes (weight-formats/ternarize.ts). The matrix is read twice, for the
+ * mean and for the weights, and not kept.
  */
 export function masterMatrix(tensor: SafetensorsTensor): TernaryMatrix {
   const [rows = 0, cols = 0] = tensor.shape;
   const kind = masters.get(tensor.dtype);
   if (kind === undefined) throw new TypeError(`no master weights in ${tensor.dtype}`);
   let scaling: Promise<number> | undefined;
-  /** The code of each bit pattern; of codes, themselves. */
+  /** The code of each bit pattern; a code maps to itself. */
   let codeOf: Uint8Array | undefined;
 
   const scale = (): Promise<number> => (scaling ??= readScale(tensor, kind));
@@ -77,7 +77,7 @@ function codesOf(values: Uint16Array | Float32Array, d: number): Uint8Array {
   return codes;
 }
 
-/** Ternary weights, each as the float that it is: for matrices whose rows are no runs of 128 (packing/ternary-floats). */
+/** Ternary weights as floats, for matrices whose rows are not whole runs of 128 (packing/ternary-floats). */
 export const ternaryFloats: WeightFormat = { ...f32, name: "ternary F32", ternary: true };
 
 /** A master matrix as `ternaryFloats`. */
@@ -126,7 +126,7 @@ function writeRow(
   }
 }
 
-/** max(mean of magnitudes, 1e-5), summed in double as ternarizeByAbsmean does. */
+/** max(mean of magnitudes, 1e-5), summed in double like ternarizeByAbsmean. */
 async function readScale(tensor: SafetensorsTensor, kind: Masters): Promise<number> {
   const magnitudes = kind.table?.().map(Math.abs);
   let sum = 0;
@@ -139,7 +139,7 @@ async function readScale(tensor: SafetensorsTensor, kind: Masters): Promise<numb
   return Math.fround(Math.max(sum / (tensor.bytes / kind.bytes), smallestTernaryScale));
 }
 
-// By index: V8 takes 2.4 times as long over these with for-of, and they see every weight of a model.
+// By index: V8 takes 2.4 times as long with for-of, and these loops see every weight of a model.
 
 function addMagnitudes(sum: number, values: Uint16Array | Float32Array): number {
   // eslint-disable-next-line @typescript-eslint/prefer-for-of -- see above

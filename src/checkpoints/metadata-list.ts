@@ -1,9 +1,9 @@
 import type { MetadataType, MetadataValue } from "../files/model-file.js";
 
-/** One entry of metadata as GGUF stores it. */
+/** One entry of metadata with its GGUF type. */
 export type MetadataEntry = readonly [key: string, type: MetadataType, value: MetadataValue];
 
-/** Metadata in the two maps of a ModelFile. Of keys that occur twice the last counts. */
+/** Metadata in the two maps of a ModelFile. Of repeated keys the last counts. */
 export function metadataMaps(entries: readonly MetadataEntry[]): {
   readonly metadata: ReadonlyMap<string, MetadataValue>;
   readonly metadataTypes: ReadonlyMap<string, MetadataType>;

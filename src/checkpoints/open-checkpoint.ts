@@ -17,7 +17,7 @@ const maxConfigBytes = 4 * 2 ** 20;
 /** Far above any published model. */
 const maxHeadSize = 65_536;
 
-/** Sizes that config.json names and GGUF has under the architecture's name. */
+/** Sizes that config.json has, and GGUF's keys for them under the architecture's name. */
 const sizeKeys = [
   ["vocab_size", "vocab_size"],
   ["context_length", "max_position_embeddings"],
@@ -28,18 +28,18 @@ const sizeKeys = [
 ] as const;
 
 export interface CheckpointOptions {
-  /** Leave embedding and head in the type that they are stored in, for who makes another of it. */
+  /** Keep the stored types of embedding and head, for a caller that converts them. */
   readonly storedTables?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Opens a checkpoint as the Hugging Face hub has them: config.json, tokenizer.json and safetensors files. The result says
- * what the model's GGUF file would say, in its names, keys, orders of rows and types; tensors whose bytes differ from
- * GGUF's are made as they are read. No weights are read before that.
+ * Opens a checkpoint in the form of the Hugging Face hub: config.json, tokenizer.json and safetensors files.
+ * The result looks like the model's GGUF file: its names, keys, row orders and types. Tensors with other
+ * bytes are computed when they are read. Opening reads no weights.
  *
- * @param folder The files stay open until the result's `source` is closed.
- * @throws BitNetError FILE_NOT_FOUND for a folder that lacks one of those; FILE_CORRUPT, MODEL_INVALID,
+ * @param folder its files stay open until the result's `source` is closed
+ * @throws BitNetError FILE_NOT_FOUND if one of the files is missing; FILE_CORRUPT, MODEL_INVALID,
  *   UNSUPPORTED_ARCHITECTURE, UNSUPPORTED_TENSOR_TYPE, UNSUPPORTED_TOKENIZER; the signal's reason.
  */
 export async function openCheckpoint(folder: Folder, options: CheckpointOptions = {}): Promise<ModelFile> {
@@ -50,7 +50,7 @@ export async function openCheckpoint(folder: Folder, options: CheckpointOptions 
   try {
     const heads = config.count("num_attention_heads");
     const headSize = config.count("head_dim", family.headSize ?? sizeOfHeads(config, heads));
-    // Tables are made by it before anything compares it with tensors.
+    // Tables of this size are made before the tensors confirm it.
     if (headSize > maxHeadSize) throw config.wrong("head_dim", `at most ${maxHeadSize}`);
     const rope = planRope(config, headSize, family.ropeBase ?? 10_000);
     const tensors = placeTensors(stored.tensors, {
@@ -125,7 +125,7 @@ function generalEntries(
   family: CheckpointFamily,
   tensors: ReadonlyMap<string, TensorInfo>,
 ): readonly MetadataEntry[] {
-  // By numbers, not by bytes: I2_S has most of the numbers in the fewest bytes.
+  // By numbers, not by bytes: I2_S holds most of the numbers in few bytes.
   const elements = new Map<string, number>();
   for (const { type, shape } of tensors.values()) {
     const count = shape.reduce((product, size) => product * size, 1);
@@ -141,7 +141,7 @@ function generalEntries(
   ];
 }
 
-/** The folder's name; in the hub's cache, whose folders are called by a hash, the repository's. */
+/** The folder's name. In the hub's cache, folders are named by a hash, so the repository's name. */
 function checkpointName(path: string): string {
   const parts = path.split(/[/\\]/).filter((part) => part !== "" && part !== ".");
   const last = parts.at(-1) ?? "";

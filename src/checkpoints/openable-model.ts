@@ -6,17 +6,17 @@ import { isFolder, openFileSource, openFolder } from "../platform/node.js";
 import { join } from "../platform/node-paths.js";
 import { type CheckpointOptions, openCheckpoint } from "./open-checkpoint.js";
 
-/** A model that has been found and not yet looked into. */
+/** A model that was found and is not open yet. */
 export interface OpenableModel {
-  /** What to call it in messages. */
+  /** Name for messages. */
   readonly name: string;
-  /** Length of the file; undefined for a folder, whose files are found as it is opened. */
+  /** Length of the file. Undefined for a folder, whose files are found when it is opened. */
   readonly size: number | undefined;
-  /** Paths of the files on disk that it reads, or might. */
+  /** Paths of the files on disk that it may read. */
   readonly paths: readonly string[];
-  /** Reads all but the weights. The result's `source` closes whatever this has opened. */
+  /** Reads everything but the weights. The result's `source` closes all opened files. */
   open(options: CheckpointOptions): Promise<ModelFile>;
-  /** Closes what was opened to find it; idempotent. */
+  /** Closes the opened file; idempotent. */
   close(): Promise<void>;
 }
 
@@ -51,7 +51,7 @@ export function checkpointModel(folder: Folder): OpenableModel {
   return {
     name: folder.name,
     size: undefined,
-    // GGUF files in the folder are no part of the checkpoint.
+    // GGUF files in the folder do not belong to the checkpoint.
     paths: [...folder.files].filter((file) => !file.endsWith(".gguf")).map((file) => join(folder.name, file)),
     async open(options) {
       opened = await openCheckpoint(folder, options);

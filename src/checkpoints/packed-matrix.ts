@@ -7,10 +7,10 @@ const fields = 0x0303_0303;
 /**
  * Ternary weights as transformers packs them: uint8 [rows / 4, cols], see weight-formats/hf-packed.ts.
  *
- * Rows that share bytes lie a quarter of the matrix apart, so the packed bytes are read once and held while the matrix is
- * being read: a quarter of a byte per weight.
+ * Rows that share bytes lie a quarter of the matrix apart. So the packed bytes are read once and kept while
+ * the matrix is read: a quarter of a byte per weight.
  *
- * @param scale d, as the checkpoint's convention has it.
+ * @param scale d, by the checkpoint's convention
  */
 export function packedMatrix(tensor: SafetensorsTensor, scale: () => Promise<number>): TernaryMatrix {
   const [packedRows = 0, cols = 0] = tensor.shape;
@@ -29,12 +29,13 @@ export function packedMatrix(tensor: SafetensorsTensor, scale: () => Promise<num
         held = undefined;
         throw error;
       });
-      // Who wants more of it than once begins again.
+      // A second read of the matrix starts again.
       if (end === rows) held = undefined;
       return (row, target) => {
         const shift = 2 * Math.floor(row / packedRows);
         const begin = (row % packedRows) * words;
-        // Both sides have a row in runs of 128 weights. A word holds the fields of four of them, 32 apart in I2_S.
+        // Both sides have a row in runs of 128 weights. A word holds the fields of four weights, 32 apart in
+        // I2_S.
         for (let at = 0; at < words; at += 32) {
           for (let word = 0; word < 8; word += 1) {
             const from = begin + at + word;
@@ -55,7 +56,7 @@ export function packedMatrix(tensor: SafetensorsTensor, scale: () => Promise<num
   };
 }
 
-/** All bytes of the tensor, none of which may hold a code 3. */
+/** All bytes of the tensor, checked for code 3, which is invalid. */
 async function readPacked({ name, source, offset, bytes }: SafetensorsTensor): Promise<Uint32Array> {
   const packed = await source.read(offset, bytes);
   const words = new Uint32Array(packed.buffer, packed.byteOffset, bytes / 4);

@@ -1,17 +1,18 @@
 import type { Config } from "./config.js";
 
 /**
- * Scores for a SentencePiece vocabulary out of the merges that a tokenizer.json lists in their place.
+ * Computes the scores of a SentencePiece vocabulary from the merges of a tokenizer.json.
  *
- * SentencePiece joins any two neighbours whose text is a token, the highest score first. Converters list, from the
- * highest score down, every way to cut each token into two tokens; so the order of tokens in the list is the order of
- * their scores. A list that leaves cuts out comes from no such vocabulary, and scores would join what it does not.
+ * SentencePiece joins two neighbours whose text is a token, the highest score first. Converters list every
+ * way to cut each token into two tokens, from the highest score down. So the order of tokens in the list is
+ * the order of their scores. A list without some cuts comes from another kind of vocabulary: scores would
+ * join more than its merges.
  *
- * @param tokens Text of every token that may come out of text.
- * @param others Tokens that are found before any merging: no merge makes them, and whether lists have them as parts
- *   depends on the converter.
+ * @param tokens text of every token that ordinary text can give
+ * @param others tokens that are found before merging. No merge makes them. Converters differ in whether lists
+ *   have them as parts.
  * @returns the score of each token that merges make: 0, −1, −2, …
- * @throws BitNetError UNSUPPORTED_TOKENIZER for a list that is not such a one.
+ * @throws BitNetError UNSUPPORTED_TOKENIZER for a list that lacks cuts.
  */
 export function scoresOfMerges(
   tokenizer: Config,

@@ -8,31 +8,31 @@ import type { Config } from "./config.js";
  * | `packed`, `divide` | uint8 codes and `weight_scale` = 1 / mean | code / weight_scale |
  * | `packed`, `multiply` | uint8 codes and `weight_scale` = mean | code · weight_scale |
  * | `masters` | floats | made ternary by their mean magnitude |
- * | `dense` | floats | as they are |
+ * | `dense` | floats | unchanged |
  *
- * Nothing in a file tells the two conventions of `weight_scale` apart but `quantization_config`, so it decides alone.
+ * Only `quantization_config` tells the two conventions of `weight_scale` apart, so it decides alone.
  */
 export type QuantizationRule =
   | { readonly kind: "packed"; readonly scale: "divide" | "multiply" }
   | { readonly kind: "masters" }
   | { readonly kind: "dense" };
 
-/** `rms_norm_eps` of norms before projections where quantization_config does not say. */
+/** Default `rms_norm_eps` of norms before projections. */
 const defaultNormEpsilon = 1e-6;
 
-/** What `quantization_config` asks for. */
+/** The wishes of `quantization_config`. */
 export interface QuantizationPlan {
   readonly rule: QuantizationRule;
-  /** Says where the rule comes from, for messages. */
+  /** Origin of the rule, for messages. */
   readonly reason: string;
-  /** Whether a layer, by its path without ".weight", is left as it is. */
+  /** Whether a layer, by its path without ".weight", stays unchanged. */
   isLeftOut(path: string): boolean;
 }
 
 /**
- * @param config config.json.
- * @param ternary Whether models of this class are ternary by themselves, so that their floats can only be masters.
- * @throws BitNetError UNSUPPORTED_TENSOR_TYPE for other methods; MODEL_INVALID for values that do not exist.
+ * @param config config.json
+ * @param ternary whether models of this class are always ternary, so that their floats are masters
+ * @throws BitNetError UNSUPPORTED_TENSOR_TYPE for other methods; MODEL_INVALID for invalid values.
  */
 export function planQuantization(config: Config, ternary: boolean): QuantizationPlan {
   const quantization = config.object("quantization_config");
@@ -51,11 +51,11 @@ export function planQuantization(config: Config, ternary: boolean): Quantization
       { method: method.slice(0, 40) },
     );
   }
-  // Both have these values where they are absent: the first checkpoints were written before there were others.
+  // Defaults of both: the first checkpoints are older than the alternatives.
   const linear = quantization.text("linear_class", "bitlinear");
   const mode = quantization.text("quantization_mode", "offline");
   const rule = ruleOf(quantization, linear, mode);
-  // One epsilon is all that GGUF has for a model.
+  // GGUF has only one epsilon per model.
   const ownNormEpsilon = quantization.positive("rms_norm_eps", defaultNormEpsilon);
   if (
     quantization.flag("use_rms_norm", { default: false }) &&
@@ -82,7 +82,7 @@ function ruleOf(quantization: Config, linear: string, mode: string): Quantizatio
     throw quantization.wrong("quantization_mode", '"offline" or "online"');
   }
   switch (linear) {
-    // Its layers know packed weights only, whatever the mode.
+    // Its layers accept packed weights only, whatever the mode.
     case "bitlinear":
       return { kind: "packed", scale: "divide" };
     case "autobitlinear":
@@ -92,7 +92,9 @@ function ruleOf(quantization: Config, linear: string, mode: string): Quantizatio
   }
 }
 
-/** The output head is a layer like any other but for this: no ternary model quantizes it unless it says so. */
+/**
+ * The output head is an ordinary layer with one exception: ternary models quantize it only if they say so.
+ */
 function isHead(path: string): boolean {
   return path === "lm_head";
 }

@@ -1,15 +1,15 @@
 import type { Config } from "./config.js";
 import type { MetadataEntry } from "./metadata-list.js";
 
-/** What a checkpoint says of its rotary embedding, in GGUF's terms. */
+/** A checkpoint's rotary embedding in GGUF's terms. */
 export interface RopePlan {
   /** Keys without the architecture's name before them. */
   readonly entries: readonly MetadataEntry[];
-  /** Divisors of the frequencies, where those are no simple formula: tensors by name. */
+  /** Divisors of the frequencies that no simple formula gives: tensors by name. */
   readonly tensors: readonly (readonly [name: string, divisors: Float32Array<ArrayBuffer>])[];
 }
 
-/** What a scaling may depend on besides its own numbers. */
+/** Facts that a scaling may need besides its own numbers. */
 interface Rope {
   readonly base: number;
   readonly headSize: number;
@@ -29,11 +29,12 @@ const scalings: ReadonlyMap<string, (scaling: Config, rope: Rope) => RopePlan> =
 ]);
 
 /**
- * @param headSize Elements of a head, all of which turn.
- * @param baseFallback The frequency base where the file names none.
+ * @param headSize elements of a head, all of which rotate
+ * @param baseFallback default frequency base
  */
 export function planRope(config: Config, headSize: number, baseFallback: number): RopePlan {
-  // Version 5 of transformers gathers in one object what used to be two keys, and in some models one for each kind of layer.
+  // Version 5 of transformers joins two older keys in one object; some models have one object for each kind
+  // of layer.
   const gathered = config.object("rope_parameters");
   const parameters = gathered?.object("full_attention") ?? gathered;
   const scaling = parameters ?? config.object("rope_scaling");
@@ -92,7 +93,7 @@ function yarnKeys(scaling: Config, { contextLength }: Rope): readonly MetadataEn
     if (scaling.has(name)) entries.push([`rope.scaling.yarn_${name}`, "float32", scaling.positive(name)]);
   }
   if (scaling.has("attention_factor")) {
-    // GGUF's factor comes on top of what YaRN itself multiplies by; a checkpoint's is the whole.
+    // GGUF's factor is multiplied with YaRN's own factor. A checkpoint's factor is the product.
     const whole = scaling.positive("attention_factor");
     entries.push(["rope.scaling.attn_factor", "float32", Math.fround(whole / (1 + 0.1 * Math.log(factor)))]);
   }
@@ -100,8 +101,8 @@ function yarnKeys(scaling: Config, { contextLength }: Rope): readonly MetadataEn
 }
 
 /**
- * Llama 3.1's scaling: long waves are stretched by `factor`, short ones left alone, and those between by degrees, where
- * wavelengths are compared with the context that the model was first trained with.
+ * Llama 3.1's scaling. Long waves are stretched by `factor`, short ones stay unchanged, and the ones between
+ * change gradually. Wavelengths are compared with the context of the first training.
  */
 function llama3Divisors(scaling: Config, { base, headSize }: Rope): Float32Array<ArrayBuffer> {
   const factor = scaling.positive("factor");
@@ -119,7 +120,7 @@ function llama3Divisors(scaling: Config, { base, headSize }: Rope): Float32Array
   });
 }
 
-/** Microsoft's LongRoPE: divisors of their own for contexts up to the trained one, and for longer ones. */
+/** Microsoft's LongRoPE: separate divisors for contexts up to the trained one and for longer ones. */
 function planLongRope(scaling: Config, { headSize, contextLength }: Rope): RopePlan {
   const original = originalContext(scaling, contextLength);
   const stretch = contextLength / original;
@@ -146,8 +147,8 @@ function divisors(scaling: Config, key: string, count: number): Float32Array<Arr
 }
 
 /**
- * base^exponent for an exponent in [0, 1), from square roots: those are rounded in one way everywhere, and `Math.pow` is
- * not (docs/NUMERICS.md).
+ * base^exponent for an exponent in [0, 1), from square roots. Those round in one way everywhere; `Math.pow`
+ * does not (docs/NUMERICS.md).
  */
 function fractionalPower(base: number, exponent: number): number {
   let power = 1;

@@ -2,14 +2,14 @@ import type { ByteSource } from "../platform/byte-source.js";
 import { madeSource } from "./made-source.js";
 
 /**
- * Which row of a checkpoint's matrix is a row of the GGUF one.
+ * Maps rows of the GGUF matrix to rows of a checkpoint's matrix.
  *
- * Checkpoints turn element i of a head with element i + half; GGUF's llama family turns neighbours, and its converters
- * permute the rows of the query and key projections to match: row 2j + s of a head is row s · half + j of the checkpoint.
- * Whole heads trade no rows with one another.
+ * Checkpoints rotate element i of a head with element i + half. GGUF's llama family rotates neighbours, and
+ * its converters permute the rows of the query and key projections to match. Row 2j + s of a head is row s ·
+ * half + j of the checkpoint. Rows never move between heads.
  */
 export interface RowOrder {
-  /** Rows that have to be at hand together: a head. */
+  /** Rows that must be loaded together: a head. */
   readonly unitRows: number;
   /** The checkpoint's row for a row of the GGUF matrix. */
   inputRow(row: number): number;
@@ -17,7 +17,7 @@ export interface RowOrder {
 
 export const asStored: RowOrder = { unitRows: 1, inputRow: (row) => row };
 
-/** @param headSize rows of a head; even. */
+/** @param headSize rows of a head; even */
 export function neighboursTogether(headSize: number): RowOrder {
   const half = headSize / 2;
   return {
@@ -29,7 +29,7 @@ export function neighboursTogether(headSize: number): RowOrder {
   };
 }
 
-/** A matrix or vector whose rows have another order than in its file. */
+/** A matrix or vector with its rows in another order than in its file. */
 export function reorderedSource(
   stored: { readonly source: ByteSource; readonly offset: number },
   rows: number,

@@ -4,21 +4,22 @@ import type { Config } from "./config.js";
 /** Contractions as tokenizer.json files spell them; text/pre-tokenizers.ts spells them out. */
 const contractionSpellings = ["(?i:'s|'t|'re|'ve|'m|'ll|'d)", "'(?i:[sdmt]|ll|ve|re)"] as const;
 
-/** HF's Punctuation: Unicode's, and what of ASCII's is none there. */
+/** HF's Punctuation: Unicode's, and the ASCII characters that Unicode does not count as punctuation. */
 const punctuation = "[\\p{P}\\$\\+<=>\\^~\\|`]";
 
-/** Lists of steps that llama.cpp's converter knows under a name though the name's own expressions are others. */
+/** Lists of steps that llama.cpp's converter maps to a name, though that name's own expressions differ. */
 const aliases: readonly { readonly name: string; readonly splits: readonly string[] }[] = [
-  // The digits that this isolates first are cut in threes by what follows, but for a space that stays before one or two.
+  // Digits isolated by the first step are cut in threes by the next one. Only a space before one or two
+  // digits stays.
   { name: "falcon", splits: [`${punctuation}+`, GPT_2, "\\p{N}+", "[0-9][0-9][0-9]"] },
 ];
 
 /**
- * The name in `tokenizer.ggml.pre` for the splitter of a byte-level tokenizer.json: the one whose expressions are the
- * same, for a name that means other words would change ids.
+ * The name in `tokenizer.ggml.pre` for the splitter of a byte-level tokenizer.json: the name with the same
+ * expressions. A name with different words would change ids.
  *
- * @param ignoreMerges Whether a word that is a token as a whole is that token.
- * @throws BitNetError UNSUPPORTED_TOKENIZER for a splitter that has no name.
+ * @param ignoreMerges whether a word that is a token as a whole becomes that token
+ * @throws BitNetError UNSUPPORTED_TOKENIZER for a splitter without a name.
  */
 export function splitterName(tokenizer: Config, ignoreMerges: boolean): string {
   const root = tokenizer.object("pre_tokenizer");
@@ -37,7 +38,7 @@ export function splitterName(tokenizer: Config, ignoreMerges: boolean): string {
   );
 }
 
-/** The expressions that a pre-tokenizer applies one after the other, each isolating its matches. */
+/** The expressions that a pre-tokenizer applies one after the other. Each isolates its matches. */
 function splitsOf(step: Config): readonly string[] {
   const type = step.text("type");
   switch (type) {
@@ -66,7 +67,7 @@ function splitOf(step: Config): string {
   const expression = step.object("pattern")?.get("Regex");
   const behavior = step.text("behavior");
   const invert = step.flag("invert", { default: false });
-  // Where matches cover the text, as those of all splitters here do, leaving out what is between them changes nothing.
+  // Matches of all splitters here cover the text, so dropping the gaps changes nothing.
   const isolates = (behavior === "Isolated" && !invert) || (behavior === "Removed" && invert);
   if (typeof expression === "string" && isolates) return expression;
   throw step.unsupported(

@@ -1,12 +1,12 @@
 import type { CheckpointFamily } from "./families/index.js";
 
-/** A tensor's name in a checkpoint, taken apart. */
+/** The parts of a tensor's name in a checkpoint. */
 export interface TensorName {
   /** GGUF's name, "blk.3.attn_q.weight". */
   readonly gguf: string;
   /** The checkpoint's path of the module without the leading "model.": "layers.3.self_attn.q_proj". */
   readonly module: string;
-  /** The same inside its layer, or of the whole model: "self_attn.q_proj". */
+  /** Its path inside the layer, or in the whole model: "self_attn.q_proj". */
   readonly part: string;
 }
 
@@ -16,13 +16,13 @@ const outside: ReadonlyMap<string, string> = new Map([
   ["lm_head", "output"],
 ]);
 
-/** A norm of its own before a projection, by the names of transformers' BitLinear and of GGUF. */
+/** A norm before a projection, by the names of transformers' BitLinear and of GGUF. */
 const ownNorm = "rms_norm";
 
 /**
- * GGUF's name for a tensor of a checkpoint. Base models, which embeddings are made with, leave the "model." out.
+ * GGUF's name for a tensor of a checkpoint. Base models, such as embedding models, omit the "model.".
  *
- * @returns undefined for a tensor that the family's models do not have.
+ * @returns undefined for a tensor that the family does not have
  */
 export function nameTensor(name: string, family: CheckpointFamily): TensorName | undefined {
   const [, module, kind] = /^(?:model\.)?(.*)\.(weight|bias)$/.exec(name) ?? [];
@@ -40,12 +40,12 @@ export function nameTensor(name: string, family: CheckpointFamily): TensorName |
   return { gguf: `blk.${layer}.${block}${hasOwnNorm ? "_norm_in" : ""}.${kind}`, module, part: path };
 }
 
-/** Tensors that old checkpoints carry and that are computed from config.json. */
+/** Tensors of old checkpoints that config.json determines. */
 export function isComputed(name: string): boolean {
   return name.endsWith(".rotary_emb.inv_freq");
 }
 
-/** The order in which GGUF files have tensors: the embedding, the blocks one by one, the norm, the head. */
+/** The order of tensors in GGUF files: the embedding, the blocks one by one, the norm, the head. */
 export function byPlaceInModel(names: readonly string[]): readonly string[] {
   const rank = (name: string): readonly [number, string] => {
     const [, layer] = /^blk\.(\d+)\./.exec(name) ?? [];

@@ -13,7 +13,7 @@ import { asStored, neighboursTogether, reorderedSource, type RowOrder } from "./
 import { byPlaceInModel, isComputed, nameTensor, type TensorName } from "./tensor-names.js";
 import { ternarySource, type TernaryMatrix } from "./ternary-source.js";
 
-/** What it takes to see a checkpoint's tensors as those of a GGUF file. */
+/** Everything that maps a checkpoint's tensors to those of a GGUF file. */
 export interface TensorPlan {
   readonly config: Config;
   readonly family: CheckpointFamily;
@@ -22,7 +22,7 @@ export interface TensorPlan {
   readonly tied: boolean;
 }
 
-/** One tensor of the checkpoint with all that decides what becomes of it. */
+/** One tensor of the checkpoint, with the facts that decide its mapping. */
 interface Placed {
   readonly tensor: SafetensorsTensor;
   readonly name: TensorName;
@@ -30,15 +30,15 @@ interface Placed {
 }
 
 const scaleSuffix = "_scale";
-/** Rows of I2_S are whole runs of so many weights. */
+/** Rows of I2_S are whole runs of this many weights. */
 const i2SRun = 128;
 
 /**
- * The checkpoint's tensors by GGUF's names, in GGUF's order, types and orders of rows. Linear layers that the
- * quantization says are ternary are I2_S, made as they are read.
+ * The checkpoint's tensors with GGUF's names, order, types and row orders. Linear layers that the
+ * quantization makes ternary become I2_S when they are read.
  *
- * @throws BitNetError UNSUPPORTED_ARCHITECTURE for a tensor that the family has no place for; MODEL_INVALID where dtypes or
- *   scales contradict quantization_config; UNSUPPORTED_TENSOR_TYPE for dtypes and shapes that nothing here reads.
+ * @throws BitNetError UNSUPPORTED_ARCHITECTURE for a tensor unknown to the family; MODEL_INVALID if dtypes or
+ *   scales contradict quantization_config; UNSUPPORTED_TENSOR_TYPE for unreadable dtypes and shapes.
  */
 export function placeTensors(
   stored: ReadonlyMap<string, SafetensorsTensor>,
@@ -60,7 +60,7 @@ export function placeTensors(
         { tensor: name },
       );
     }
-    // A tied head is the embedding, whatever else the file has in its place.
+    // A tied head is the embedding, even if the file has another tensor for it.
     if (tied && found.gguf === "output.weight") continue;
     if (placed.has(found.gguf)) {
       throw config.invalid(`the checkpoint has two tensors for "${found.gguf}"`, { tensor: name });
@@ -80,7 +80,7 @@ export function placeTensors(
   );
 }
 
-/** Base models have no head of their own: they make embeddings, and their tied head is never asked. */
+/** Base models have no head. They make embeddings, and their tied head is never used. */
 function isLanguageModel(config: Config): boolean {
   return config.list("architectures").some((name) => String(name).endsWith("ForCausalLM"));
 }
@@ -157,7 +157,7 @@ function placeMasters(
   return describeTensor(name.gguf, [cols, rows], ternaryFloats, ternaryFloatSource(tensor, matrix, order));
 }
 
-/** d of a packed matrix, by the checkpoint's convention; read once. */
+/** d of a packed matrix, by the checkpoint's convention. Read once. */
 function scaleReader(
   scale: SafetensorsTensor,
   convention: "divide" | "multiply",
@@ -212,7 +212,7 @@ function placeFloats(
   return describeTensor(name.gguf, sizes, format, reorderedSource(tensor, rows, tensor.bytes / rows, order));
 }
 
-/** A norm as F32, with the 1 that the checkpoint leaves out. */
+/** A norm as F32, plus the 1 that the checkpoint subtracts. */
 function oneMore(tensor: SafetensorsTensor, format: WeightFormat): ByteSource {
   const elements = tensor.shape.reduce((product, size) => product * size, 1);
   return madeSource({
@@ -226,7 +226,7 @@ function oneMore(tensor: SafetensorsTensor, format: WeightFormat): ByteSource {
   });
 }
 
-/** A tensor of numbers that config.json gives. */
+/** A tensor of numbers from config.json. */
 export function computedTensor(name: string, values: Float32Array<ArrayBuffer>): TensorInfo {
   const source = bytesSource(
     new Uint8Array(values.buffer, values.byteOffset, values.byteLength),

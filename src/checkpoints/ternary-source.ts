@@ -3,7 +3,7 @@ import { i2sTailBytes } from "../weight-formats/i2-s.js";
 import { madeSource } from "./made-source.js";
 import type { RowOrder } from "./row-order.js";
 
-/** A ternary matrix of a checkpoint, however it is stored there. */
+/** A ternary matrix of a checkpoint, in any stored form. */
 export interface TernaryMatrix {
   readonly name: string;
   readonly rows: number;
@@ -11,22 +11,22 @@ export interface TernaryMatrix {
   /** d of w = d · (−1, 0 or 1). */
   scale(): Promise<number>;
   /**
-   * Has the checkpoint's rows [begin, end) at hand.
-   * @returns writes one of them as I2_S has it, in cols / 4 bytes.
+   * Loads the checkpoint's rows [begin, end).
+   * @returns a function that writes one of them in I2_S order, cols / 4 bytes
    */
   load(begin: number, end: number): Promise<(row: number, target: Uint8Array) => void>;
 }
 
-/** Rows are loaded together as far as they are no more weights than this. */
+/** Rows are loaded together up to this many weights. */
 const loadedWeights = 2 ** 20;
 
-/** The matrix as the bytes of an I2_S tensor, as weight-formats/i2-s.ts defines them; `cols` is a multiple of 128. */
+/** The matrix as the bytes of an I2_S tensor (weight-formats/i2-s.ts). `cols` is a multiple of 128. */
 export function ternarySource(matrix: TernaryMatrix, order: RowOrder): ByteSource {
   const { name, rows, cols } = matrix;
   const { unitRows } = order;
   const rowBytes = cols / 4;
   const loadedRows = Math.max(1, Math.floor(loadedWeights / cols / unitRows)) * unitRows;
-  // A target may be shared memory at any address; rows are made here and copied.
+  // A target may be shared memory at any address, so rows are made here and copied.
   const row = new Uint8Array(rowBytes);
 
   return madeSource({

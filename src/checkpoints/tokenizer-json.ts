@@ -10,33 +10,34 @@ export interface TokenizerTables {
   readonly entries: readonly MetadataEntry[];
   /** The id of a token by its spelling. */
   readonly idOf: ReadonlyMap<string, number>;
-  /** Whether text gets BOS before it and EOS after it, as far as the file says. */
+  /** Whether text gets a BOS before it and an EOS after it, if the file says. */
   readonly addsBos: boolean | undefined;
   readonly addsEos: boolean | undefined;
 }
 
-/** What of the tables both kinds of vocabulary share. */
+/** The tables that both kinds of vocabulary share. */
 interface Vocabulary {
-  /** By id; places without a token are padding. */
+  /** By id. Ids without a token are padding. */
   readonly tokens: string[];
   readonly types: Int32Array;
   readonly merges: readonly (readonly [string, string])[];
   readonly added: ReadonlySet<string>;
 }
 
-/** Far above any published vocabulary, and low enough that a wrong number makes no huge table. */
+/** Far above any published vocabulary. A wrong number must not make a huge table. */
 const maxTokens = 1 << 21;
 
 /**
  * Reads the tables of a tokenizer.json: byte-level BPE, or SentencePiece's BPE as converters write it.
  *
- * @param vocabSize Rows of the embedding: ids that no token has are padding.
- * @throws BitNetError UNSUPPORTED_TOKENIZER for other kinds; MODEL_INVALID for tables that contradict each other.
+ * @param vocabSize rows of the embedding; ids without a token are padding
+ * @throws BitNetError UNSUPPORTED_TOKENIZER for other kinds; MODEL_INVALID for tables that contradict each
+ *   other.
  */
 export function readTokenizerJson(tokenizer: Config, vocabSize: number): TokenizerTables {
   const model = tokenizer.object("model");
   if (model === undefined) throw tokenizer.wrong("model", "an object");
-  // Old files leave the type out where there are merges.
+  // Old files with merges omit the type.
   const type = model.text("type", "BPE");
   if (type !== "BPE" || !model.has("merges")) {
     throw model.unsupported(
@@ -103,14 +104,14 @@ function readVocabulary(tokenizer: Config, model: Config, vocabSize: number): Vo
 }
 
 /**
- * Marks that some files list as ordinary added tokens. A text from users must not be able to spell them; llama.cpp's
- * converter takes them for control tokens by the same looks.
+ * Marks that some files list as ordinary added tokens. Users must not be able to spell them in a text.
+ * llama.cpp's converter also recognises control tokens by these patterns.
  */
 function looksSpecial(token: string): boolean {
   return /^(<\|.*\|>|<｜.*｜>|<pad>|<mask>|<unused\d+>)$/s.test(token);
 }
 
-/** Pairs, which older files write as one text with a space between the parts. */
+/** Pairs. Older files write a pair as one text with a space between its parts. */
 function readMerges(model: Config): readonly (readonly [string, string])[] {
   return model.list("merges").map((merge, index) => {
     if (Array.isArray(merge) && merge.length === 2) {
@@ -133,7 +134,7 @@ function isByteLevel(tokenizer: Config): boolean {
 
 function byteEntries(tokenizer: Config, model: Config, vocabulary: Vocabulary): readonly MetadataEntry[] {
   const normalizer = tokenizer.object("normalizer");
-  // Composing characters is left out by everything that runs GGUF files, too: texts nearly always are composed.
+  // No engine for GGUF files composes characters either, and nearly all texts are composed.
   if (normalizer !== undefined && normalizer.get("type") !== "NFC") {
     throw normalizer.unsupported("UNSUPPORTED_TOKENIZER", "only NFC is known before byte-level tokens");
   }
@@ -178,7 +179,7 @@ function pieceEntries(
     [
       "tokenizer.ggml.tokens",
       "string[]",
-      // Such tokens are looked for in the text as it is, before its spaces become marks.
+      // Such tokens are found in the original text, before its spaces become marks.
       tokens.map((token, id) =>
         types[id] === TOKEN_TYPE.userDefined ? token.replaceAll(SPACE_MARK, " ") : token,
       ),
@@ -195,7 +196,7 @@ function pieceEntries(
   ];
 }
 
-/** Whether a text is encoded as if a space stood before it; everything else that such files do to texts is refused. */
+/** Whether a text is encoded as if it began with a space. All other steps of such files are refused. */
 function spacePrefix(tokenizer: Config): boolean {
   const normalizer = tokenizer.object("normalizer");
   const steps = normalizer === undefined ? [] : stepsOf(normalizer, "normalizers");
@@ -218,7 +219,7 @@ function spacePrefix(tokenizer: Config): boolean {
         step.flag("add_prefix_space", { default: true }) ? "always" : "never",
       );
       prepends ||= scheme !== "never";
-      // After a normalizer that leaves no spaces, a split at spaces finds none.
+      // After a normalizer that removes spaces, a split at spaces finds nothing.
     } else if (!(type === "Split" && patternOf(step) === " " && replaces)) throw unknownStep(step);
   }
   if (replaces) return prepends;
@@ -244,7 +245,7 @@ function unknownStep(step: Config): Error {
   );
 }
 
-/** What a post-processor puts around a text: its template's first and last item, where those are special tokens. */
+/** The special tokens that a post-processor puts around a text: first and last item of its template. */
 function readTemplate(tokenizer: Config): Pick<TokenizerTables, "addsBos" | "addsEos"> {
   const post = tokenizer.object("post_processor");
   if (post === undefined) return { addsBos: undefined, addsEos: undefined };

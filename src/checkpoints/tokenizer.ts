@@ -10,11 +10,12 @@ const maxConfigBytes = 64 * 2 ** 20;
 const maxTemplateBytes = 4 * 2 ** 20;
 
 /**
- * The tokenizer of a checkpoint as metadata: tokenizer.json for the tables, and for what surrounds them
+ * The tokenizer of a checkpoint as metadata. The tables come from tokenizer.json. The rest comes from
  * tokenizer_config.json, special_tokens_map.json, generation_config.json, config.json and the chat template.
  *
- * @param vocabSize Rows of the embedding.
- * @throws BitNetError FILE_NOT_FOUND without tokenizer.json; UNSUPPORTED_TOKENIZER, MODEL_INVALID, FILE_CORRUPT.
+ * @param vocabSize rows of the embedding
+ * @throws BitNetError FILE_NOT_FOUND without tokenizer.json; UNSUPPORTED_TOKENIZER, MODEL_INVALID,
+ *   FILE_CORRUPT.
  */
 export async function readTokenizer(
   folder: Folder,
@@ -29,7 +30,7 @@ export async function readTokenizer(
   const settings = await readConfig(folder, "tokenizer_config.json", maxConfigBytes);
   const specials = await readConfig(folder, "special_tokens_map.json", maxConfigBytes);
   const generation = await readConfig(folder, "generation_config.json", maxConfigBytes);
-  /** The id of a special token: by its spelling, as tokenizers find it, else by config.json's number. */
+  /** The id of a special token: by its spelling, like tokenizers find it, else by config.json's number. */
   const idOfRole = (role: "bos" | "eos" | "unk" | "pad"): number | undefined => {
     for (const file of [settings, specials]) {
       const id = idOf.get(spellingOf(file?.get(`${role}_token`)) ?? "");
@@ -52,7 +53,7 @@ export async function readTokenizer(
   add("eom", eom);
   add("unknown", idOfRole("unk"));
   add("padding", idOfRole("pad"));
-  // A setting of the tokenizer's class, which wins over the template that the class writes by it.
+  // A setting of the tokenizer's class. It overrides the template that the class writes.
   const addBos = flagOf(settings, "add_bos_token") ?? addsBos ?? isPieces;
   const addEos = flagOf(settings, "add_eos_token") ?? addsEos ?? false;
   list.push(["tokenizer.ggml.add_bos_token", "bool", addBos && bos !== undefined]);
@@ -62,7 +63,7 @@ export async function readTokenizer(
   return list;
 }
 
-/** A token as it is spelt in settings: a text, or an object that has it. */
+/** The spelling of a token in settings: a text, or an object with it. */
 function spellingOf(value: unknown): string | undefined {
   const content = isObject(value) && Object.hasOwn(value, "content") ? value.content : value;
   return typeof content === "string" ? content : undefined;
@@ -72,7 +73,7 @@ function flagOf(config: Config | undefined, key: string): boolean | undefined {
   return config?.has(key) ? config.flag(key, { default: false }) : undefined;
 }
 
-/** One id or a list of them. Negative numbers stand for none in some files. */
+/** One id or a list of ids. In some files a negative number means no id. */
 function idsIn(config: Config, key: string, vocabSize: number): readonly number[] {
   const value = config.get(key) ?? [];
   const ids: readonly unknown[] = Array.isArray(value) ? value : [value];
@@ -82,12 +83,15 @@ function idsIn(config: Config, key: string, vocabSize: number): readonly number[
   });
 }
 
-/** The template for conversations: a file of its own in newer checkpoints, a setting of the tokenizer in older ones. */
+/**
+ * The template for conversations: a separate file in newer checkpoints, a setting of the tokenizer in older
+ * ones.
+ */
 async function readChatTemplate(folder: Folder, settings: Config | undefined): Promise<string | undefined> {
   const jinja = await readText(folder, "chat_template.jinja", maxTemplateBytes);
   if (jinja !== undefined) return jinja;
   const stored = settings?.get("chat_template");
-  // Some have several, for tools and documents; the one for plain conversations is called "default".
+  // Some have several templates, for tools and documents. "default" is the one for plain conversations.
   const named = Array.isArray(stored)
     ? (stored as readonly unknown[]).find((entry) => isObject(entry) && entry.name === "default")
     : undefined;

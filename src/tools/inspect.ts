@@ -8,7 +8,7 @@ import { packedBytes } from "../packing/pack.js";
 export type JsonValue =
   string | number | boolean | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
-/** A long metadata value in short: its beginning and how much there is. */
+/** The beginning of a long metadata value, and its length. */
 export interface Abridged {
   readonly type: string;
   /** Elements of an array, UTF-16 units of a string. */
@@ -16,11 +16,14 @@ export interface Abridged {
   readonly first: JsonValue;
 }
 
-/** What `inspectModel` tells about a file; plain data that JSON can hold. */
+/** The result of `inspectModel`: plain data for JSON. */
 export interface Inspection {
-  /** `general.architecture`; null where the file has none. */
+  /** `general.architecture`; null if the file lacks it. */
   readonly architecture: string | null;
-  /** Every key. Arrays and very long strings are abridged; integers beyond 2^53, NaN and infinities are strings. */
+  /**
+   * Every key. Arrays and very long strings are abridged. Integers beyond 2^53, NaN and infinities are
+   * strings.
+   */
   readonly metadata: Readonly<Record<string, JsonValue>>;
   /** In the file's order; shapes with the fastest-varying size first. */
   readonly tensors: readonly {
@@ -31,34 +34,34 @@ export interface Inspection {
   }[];
   readonly summary: {
     readonly parameters: number;
-    /** Those of them that are stored as −1, 0 or 1 times a scale. */
+    /** Tensors stored as −1, 0 or 1 times a scale. */
     readonly ternaryParameters: number;
     readonly bytesByType: Readonly<Record<string, number>>;
     readonly fileBytes: number;
-    /** What loading would refuse, as far as a header tells; null where it tells of nothing. */
+    /** Why loading would fail, as far as the header shows; null without a reason. */
     readonly problem: string | null;
     readonly estimatedMemory: EstimatedMemory;
-    /** Weights read from memory to generate one token; what bounds its speed. The KV cache comes on top. */
+    /** Weights read from memory to generate one token. They limit its speed. The KV cache comes on top. */
     readonly bytesPerToken: number;
-    /** What is read of the KV cache for each position before the token; null where the metadata does not tell. */
+    /** Bytes of the KV cache read for each earlier position; null if the metadata does not say. */
     readonly kvBytesPerPosition: number | null;
   };
 }
 
 /**
- * Bytes that a loaded model takes: by the functions that plan it where it could be loaded, else what its tensors take in the
- * file.
+ * Bytes of a loaded model, by the functions that plan its memory. If it cannot be loaded, the tensors' bytes
+ * in the file.
  */
 export interface EstimatedMemory {
   /** All weights but the head. */
   readonly weights: number;
-  /** The output matrix: the embedding, where they are tied. */
+  /** The output matrix: the embedding, if they are tied. */
   readonly head: number;
-  /** Whether that is a compact copy, whose rows stay in the file. */
+  /** Whether that is a compact copy, with its rows left in the file. */
   readonly headScreened: boolean;
-  /** Keys and values of a full context; null where the metadata does not tell. */
+  /** Keys and values of a full context; null if the metadata does not say. */
   readonly kvCache: number | null;
-  /** Buffers of one session, and tables; null where the model could not be loaded. */
+  /** Buffers of one session, and tables; null if the model cannot be loaded. */
   readonly work: number | null;
   /** The context length that `kvCache` and `work` are for. */
   readonly contextLength: number | null;
@@ -84,14 +87,14 @@ const firstElements = 8;
 const firstCharacters = 256;
 const kvCacheElementBytes = 2;
 
-/** Describes an opened file: its metadata, tensors and cost. It refuses nothing; what it cannot tell is null. */
+/** Describes an opened file: its metadata, tensors and cost. It refuses nothing; unknown values are null. */
 export function inspectModel(file: ModelFile, options: InspectOptions = {}): Inspection {
   const tensors = Array.from(file.tensors.values());
   const architecture = file.metadata.get("general.architecture");
   const totals = sumTensors(tensors);
   return {
     architecture: typeof architecture === "string" ? architecture : null,
-    // fromEntries defines properties, so that a key such as "__proto__" is one like any other.
+    // fromEntries defines properties, so a key such as "__proto__" is an ordinary one.
     metadata: Object.fromEntries(
       Array.from(file.metadata, ([key, value]) => [key, describe(value, file.metadataTypes.get(key))]),
     ),
@@ -123,13 +126,13 @@ function costsOf(file: ModelFile, tensors: readonly TensorInfo[], options: Inspe
   try {
     return plannedCosts(file, options);
   } catch (error) {
-    // Not a model that could be run here: what can be said without its graph.
+    // Not a model that can run here: a description without its graph.
     if (error instanceof BitNetError) return storedCosts(file, tensors, options, error.message);
     throw error;
   }
 }
 
-/** @throws BitNetError for a model without a graph here. */
+/** @throws BitNetError UNSUPPORTED_ARCHITECTURE or MODEL_INVALID for a model without a graph here. */
 function plannedCosts(file: ModelFile, { contextLength, threads = 1 }: InspectOptions): Costs {
   const description = describeModel(file);
   const positions = contextLength ?? description.sizes.contextLength;
@@ -142,7 +145,7 @@ function plannedCosts(file: ModelFile, { contextLength, threads = 1 }: InspectOp
       return packedBytes(file, role);
     } catch (error) {
       if (!(error instanceof BitNetError)) throw error;
-      // A type that no kernel reads: as many bytes as in the file.
+      // No kernel reads this type: as many bytes as in the file.
       problem ??= error.message;
       return file.tensors.get(role.tensor)?.bytes ?? 0;
     }
@@ -191,7 +194,7 @@ function storedCosts(
       threads: options.threads ?? 1,
       total: all + (kvCache ?? 0),
     },
-    // Of an embedding that is not the head as well, one row is read.
+    // One row is read of an embedding that is not also the head.
     bytesPerToken: output === undefined ? all : all - (embedding?.bytes ?? 0),
     kvBytesPerPosition: perPosition,
   };
@@ -211,7 +214,7 @@ function kvBytesPerPosition(metadata: Metadata): number | undefined {
   return layers * kvHeads * (keySize + valueSize) * kvCacheElementBytes;
 }
 
-/** A number that the metadata gives under the architecture's name; undefined where it gives none, or one per layer. */
+/** A number under the architecture's name. Undefined if it is absent, or a list per layer. */
 function hyperparameter(metadata: Metadata, key: string): number | undefined {
   const value = metadata.get(`${String(metadata.get("general.architecture"))}.${key}`);
   return typeof value === "number" && Number.isFinite(value) ? value : undefined;

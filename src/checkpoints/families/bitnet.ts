@@ -1,6 +1,9 @@
 import { type CheckpointFamily, decoderParts } from "./family.js";
 
-/** The first open reproductions, bitnet_b1_58-large and -3B (1bitLLM): masters, made ternary by their own modelling code. */
+/**
+ * The first open reproductions, bitnet_b1_58-large and -3B (1bitLLM): masters, made ternary by their own
+ * modelling code.
+ */
 export const bitnet: CheckpointFamily = {
   classes: ["BitnetForCausalLM"],
   architecture: "bitnet",
@@ -13,7 +16,7 @@ export const bitnet: CheckpointFamily = {
   ternary: true,
   tied: true,
   ownKeys(config) {
-    // Other values are other models: binary weights are 0 bits here, and activations may be left as they are.
+    // Other values are other models: 0 bits mean binary weights, and activations may stay unquantized.
     for (const [key, expected] of [
       ["weight_bits", 1],
       ["input_bits", 8],

@@ -2,38 +2,41 @@ import type { Config } from "../config.js";
 import type { MetadataEntry } from "../metadata-list.js";
 
 /**
- * How the checkpoints of one class of models become what its GGUF files are: a table of names and keys. What a family
- * leaves out, it does not need.
+ * Maps the checkpoints of one class of models to GGUF: a table of names and keys. Families omit the parts
+ * that they do not need.
  */
 export interface CheckpointFamily {
   /** Values of `architectures` in config.json. */
   readonly classes: readonly string[];
-  /** What GGUF calls it; the prefix of its keys. */
+  /** GGUF's name for it, and the prefix of its keys. */
   readonly architecture: string;
-  /** Values of `hidden_act` that its graph has. */
+  /** Values of `hidden_act` that its graph supports. */
   readonly activations: readonly string[];
-  /** Parts of a layer: the checkpoint's path inside the layer → GGUF's name inside the block, both without ".weight". */
+  /**
+   * Parts of a layer: the checkpoint's path inside the layer → GGUF's name inside the block, both without
+   * ".weight".
+   */
   readonly layerParts: ReadonlyMap<string, string>;
-  /** Norms whose weights the checkpoint stores less 1: paths inside the layer, and "norm" for the last one. */
+  /** Norms that the checkpoint stores minus 1: paths inside the layer, and "norm" for the last one. */
   readonly normsLessOne?: ReadonlySet<string>;
   /** GGUF has the rows of query and key heads in another order (row-order.ts). */
   readonly turnsNeighbours?: true;
-  /** Its linear layers are ternary even where no quantization_config says so. */
+  /** Its linear layers are ternary even without a quantization_config. */
   readonly ternary?: true;
-  /** `tie_word_embeddings` where the file does not say. */
+  /** Default of `tie_word_embeddings`. */
   readonly tied: boolean;
-  /** `head_dim` where the file does not say; the width divided among the heads if left out. */
+  /** Default of `head_dim`. Without one, the width divided by the number of heads. */
   readonly headSize?: number;
-  /** `rope_theta` where the file does not say; 10000 if left out. */
+  /** Default of `rope_theta`. Without one, 10000. */
   readonly ropeBase?: number;
   /**
-   * Keys of this family alone, without the architecture's name, and refusals of what its graph does not have.
+   * Keys of this family alone, without the architecture's name. Refuses traits that its graph lacks.
    * @throws BitNetError UNSUPPORTED_ARCHITECTURE, MODEL_INVALID
    */
   readonly ownKeys?: (config: Config) => readonly MetadataEntry[];
 }
 
-/** What the layers of nearly all decoders have. */
+/** The layer parts of nearly all decoders. */
 export const decoderParts: readonly (readonly [string, string])[] = [
   ["input_layernorm", "attn_norm"],
   ["self_attn.q_proj", "attn_q"],

@@ -2,7 +2,9 @@ import type { Config } from "../config.js";
 import type { MetadataEntry } from "../metadata-list.js";
 import { type CheckpointFamily, decoderParts, headNormParts } from "./family.js";
 
-/** Of this many layers all but the last have a window, unless the file names another pattern. */
+/**
+ * In every group of this many layers all but the last have a window, unless the file names another pattern.
+ */
 const defaultPeriod = 6;
 
 /** Gemma 3 for text (Google), and BitNet-embedding-270M (Microsoft). */
@@ -13,7 +15,7 @@ export const gemma3: CheckpointFamily = {
   layerParts: new Map([
     ...decoderParts,
     ...headNormParts,
-    // Where others have the norm before the feed-forward part, Gemma has the one behind attention.
+    // In Gemma, the name of others' norm before the feed-forward part is the norm after attention.
     ["post_attention_layernorm", "post_attention_norm"],
     ["pre_feedforward_layernorm", "ffn_norm"],
     ["post_feedforward_layernorm", "post_ffw_norm"],

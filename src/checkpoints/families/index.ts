@@ -9,7 +9,7 @@ import { qwen3 } from "./qwen3.js";
 
 export type { CheckpointFamily } from "./family.js";
 
-/** Every family whose checkpoints can be opened. A new one is a file and a line. */
+/** Every family whose checkpoints can be opened. A new family is a file and a line. */
 export const checkpointFamilies: readonly CheckpointFamily[] = [
   bitnetB158,
   bitnet,

@@ -1,6 +1,6 @@
 import { type CheckpointFamily, decoderParts } from "./family.js";
 
-/** Llama and what is shaped like it: Falcon3-1.58bit, Falcon-E, Llama3-8B-1.58. */
+/** Llama and models of its shape: Falcon3-1.58bit, Falcon-E, Llama3-8B-1.58. */
 export const llama: CheckpointFamily = {
   classes: ["LlamaForCausalLM"],
   architecture: "llama",

@@ -1,14 +1,14 @@
 import { throwIfAborted } from "../../errors.js";
 
-/** The part of an engine that is measured. */
+/** The measured part of an engine. */
 export interface ReadingSubject {
-  /** Has the threads read the weights of a generated token so often. */
+  /** Makes the threads read the weights of a generated token, this many times. */
   readWeights(times: number): Promise<void>;
 }
 
-/** How fast a team of threads reads a model's weights when it does nothing else. */
+/** How fast a team of threads reads a model's weights, doing nothing else. */
 export interface ReadBandwidth {
-  /** Of the fastest reading: what else the machine does only slows readings down. */
+  /** From the fastest reading: other load on the machine only slows readings down. */
   readonly bytesPerSecond: number;
   /** Bytes of one reading of the weights. */
   readonly bytes: number;
@@ -20,22 +20,22 @@ export function fasterOf(a: ReadBandwidth, b: ReadBandwidth): ReadBandwidth {
 }
 
 const readings = 8;
-/** Long enough that messages to the threads do not count: they take a fifth of a millisecond. */
+/** Long enough that messages to the threads do not matter: they take a fifth of a millisecond. */
 const readingMs = 40;
 
-/** Models below this lie in some processors' caches, so that what is measured is no memory's speed. */
+/** Smaller models fit the caches of some processors, so their readings would not measure memory. */
 const largestCacheBytes = 512 << 20;
 
-/** Whether a model of so many bytes is read from memory, whatever the processor's caches are. */
+/** Whether a model of this many bytes is read from memory on any processor. */
 export function exceedsCaches(bytes: number): boolean {
   return bytes > largestCacheBytes;
 }
 
 /**
- * Measures the read bandwidth that decoding could use at most: the same threads add up the same bytes, in four streams each,
+ * Measures the maximum read bandwidth of decoding: the same threads sum the same bytes, in four streams each,
  * and do nothing else.
  *
- * @param bytes what one reading of the weights reads.
+ * @param bytes bytes of one reading of the weights
  */
 export async function measureReadBandwidth(
   subject: ReadingSubject,
@@ -48,7 +48,7 @@ export async function measureReadBandwidth(
     await subject.readWeights(times);
     return performance.now() - startedMs;
   };
-  // The first readings run code that is not optimised yet.
+  // The first readings run unoptimised code.
   let times = 1;
   for (let ms = await msFor(times); ms < readingMs; ms = await msFor(times)) {
     times = Math.ceil(times * Math.min(16, Math.max(1.1, readingMs / Math.max(ms, 0.01))));

@@ -4,27 +4,27 @@ import type { InnerSession, Session } from "../../engine/session.js";
 import { spreadOf } from "./statistics.js";
 
 /**
- * One thing to measure, by llama-bench's names: "pp" evaluates a prompt of so many tokens at once, "tg" so many tokens
- * one after another, as generation does. Both begin with an empty cache.
+ * One test, by llama-bench's names: "pp" evaluates a prompt of this many tokens at once, "tg" evaluates
+ * tokens one after another, like generation. Both begin with an empty cache.
  */
 export interface BenchmarkTest {
   readonly kind: "pp" | "tg";
   readonly tokens: number;
 }
 
-/** The part of a language model that is measured. */
+/** The measured part of a language model. */
 export interface BenchmarkSubject {
   readonly info: { readonly vocabSize: number; readonly contextLength: number };
   createSession(options: { readonly contextLength: number }): Session;
 }
 
 export interface BenchmarkOptions {
-  /** How often the test is run after the warm-up, from 1. */
+  /** Repetitions after the warm-up, from 1. */
   readonly repetitions: number;
-  /** Tokens to evaluate, from the first again where they are too few; at least one. Default: random ones. */
+  /** Tokens to evaluate, at least one; repeated if there are too few. Default: random ones. */
   readonly ids?: readonly number[] | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called when the warm-up is over: what is counted from here belongs to the measurement. */
+  /** Called after the warm-up: the measurement begins. */
   readonly onMeasuring?: (() => void) | undefined;
 }
 
@@ -35,14 +35,14 @@ export interface Measurement {
   readonly minTokensPerSecond: number;
   readonly maxTokensPerSecond: number;
   readonly repetitions: number;
-  /** All repetitions together, and the tokens that were evaluated in them. */
+  /** All repetitions together, and the tokens evaluated in them. */
   readonly total: { readonly ms: number; readonly tokens: number };
 }
 
-/** What greedy generation wants of a pass: the largest logit. */
+/** The work of greedy sampling after a pass: find the largest logit. */
 const greedy = { count: 1, always: [] } as const;
 
-/** Long enough for kernels to be compiled by the host's optimizer and caches to be filled. */
+/** Long enough for the host to optimise the kernels and to fill caches. */
 const warmUpMs = 2000;
 
 /** @throws BitNetError INVALID_ARGUMENT for a test that the model's context cannot hold. */
@@ -58,10 +58,10 @@ export function requireFits({ kind, tokens }: BenchmarkTest, contextLength: numb
 /**
  * Runs a test once to warm up and then `repetitions` times.
  *
- * Random tokens are the same ones every time. What tokens are makes no difference to speed but where a trained model's
- * activations have many zeros (graph/sparse-products): those are of the text. No sampler is measured.
+ * Random tokens are the same every time. Tokens do not affect speed, with one exception: activations of a
+ * trained model with many zeros (graph/sparse-products) depend on the text. No sampler is measured.
  *
- * @throws BitNetError INVALID_ARGUMENT for a test that the context cannot hold; what evaluation throws.
+ * @throws BitNetError INVALID_ARGUMENT for a test that the context cannot hold; the errors of evaluation.
  */
 export async function measure(
   model: BenchmarkSubject,
@@ -76,10 +76,10 @@ export async function measure(
     (_, index) => given?.[index % given.length] ?? Math.floor(random.next() * vocabSize),
   );
   const steps = test.kind === "pp" ? [ids] : ids.map((id) => [id]);
-  // The session that generation uses is the public one with an entry of its own.
+  // Generation uses the same public session, with its internal entry.
   using session = model.createSession({ contextLength: test.tokens }) as InnerSession;
 
-  /** Runs the test, or as much of it as has begun within `limitMs`. */
+  /** Runs the test, or the part of it that begins within `limitMs`. */
   async function once(limitMs: number): Promise<number> {
     session.truncate(0);
     const startedMs = performance.now();

@@ -2,21 +2,21 @@ import type { TokenBytes } from "../../model/bytes-per-token.js";
 import type { ReadBandwidth } from "./bandwidth.js";
 
 /**
- * Bytes that a token of a text reads, on average: all weights once, and the keys and values of the positions before it and of
- * its own.
+ * Mean bytes that a token of a text reads: all weights once, and the keys and values of its own and earlier
+ * positions.
  *
- * @param tokens length of the text, which begins with an empty cache.
+ * @param tokens length of the text, which begins with an empty cache
  */
 export function meanBytesPerToken({ layers, head, kvCachePerPosition }: TokenBytes, tokens: number): number {
   return layers + head + (kvCachePerPosition * (tokens + 1)) / 2;
 }
 
-/** How near decoding comes to what its bytes allow. */
+/** How close decoding comes to its memory limit. */
 export interface DecodeLimit {
   readonly bytesPerToken: number;
-  /** What decoding reads in a second, at its median speed. */
+  /** Bytes per second that decoding reads, at its median speed. */
   readonly readBytesPerSecond: number;
-  /** That as a part of what the same threads read when they do nothing else. */
+  /** Its share of the bytes that the same threads read when they do nothing else. */
   readonly bandwidthShare: number;
   readonly bandwidth: ReadBandwidth;
 }

@@ -1,12 +1,12 @@
 import type { EnergyMeter } from "../../platform/energy-counters.js";
 
-/** Well below the minutes in which a counter wraps around. */
+/** Well below the minutes after which a counter wraps around. */
 const pollMs = 10_000;
 
 /** Joules that the machine uses from `start` to `stop`. */
 export interface EnergyWatch {
   start(): void;
-  /** @returns joules, or undefined where the counters stood still: some machines show counters that do not count. */
+  /** @returns joules; undefined if the counters did not move, as on some machines */
   stop(): number | undefined;
 }
 

@@ -2,7 +2,7 @@ import { throwIfAborted } from "../../errors.js";
 import type { GeneratedPiece } from "../../generation/generated-piece.js";
 import { type Spread, spreadOf } from "./statistics.js";
 
-/** The part of a language model that is measured. */
+/** The measured part of a language model. */
 export interface FirstTokenSubject {
   tokenize(text: string): number[];
   generate(
@@ -15,31 +15,31 @@ export interface FirstTokenSubject {
   ): AsyncGenerator<GeneratedPiece, void, void>;
 }
 
-/** Milliseconds from giving a prompt to having the first token of the answer. */
+/** Milliseconds from a prompt to the first token of the answer. */
 export interface FirstToken {
   readonly promptTokens: number;
-  /** The first time after loading, when the host has not optimised all code. */
+  /** The first time after loading, before the host has optimised all code. */
   readonly coldMs: number;
-  /** After that. */
+  /** Later times. */
   readonly warmMs: Spread;
 }
 
-/** Short, so that what is measured is how soon a program answers, and not how fast it reads. */
+/** Short: the test measures how soon an answer begins, not prefill. */
 export const firstTokenPrompt = "Once upon a time";
 
-/** Milliseconds from a prompt to the first token of the answer, as users get it: text in, text out. */
+/** Milliseconds from a prompt to the first token of the answer, as users see it: text in, text out. */
 export async function timeFirstToken(model: FirstTokenSubject, signal?: AbortSignal): Promise<number> {
   const startedMs = performance.now();
   const pieces = model.generate(firstTokenPrompt, { maxTokens: 1, temperature: 0, signal });
   await pieces.next();
   const ms = performance.now() - startedMs;
   await pieces.return();
-  // An aborted answer has a piece that says so, which is no token.
+  // The piece that reports an abort is not a token.
   throwIfAborted(signal);
   return ms;
 }
 
-/** To be called first of all after loading. */
+/** Call it first after loading. */
 export async function measureFirstToken(
   model: FirstTokenSubject,
   { repetitions, signal }: { readonly repetitions: number; readonly signal?: AbortSignal | undefined },

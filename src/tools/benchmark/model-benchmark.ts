@@ -20,29 +20,29 @@ import { watchEnergy } from "./energy.js";
 import { type FirstToken, firstTokenPrompt, measureFirstToken } from "./first-token.js";
 import type { ProfileSum, TokenProfile } from "./profile-parts.js";
 
-/** What is known of a model with so many threads besides the speed of tests. */
+/** Facts about a model with some number of threads, besides the speed of tests. */
 export interface BenchmarkSetup {
   readonly threads: number;
   readonly loadMs: number;
-  /** Undefined where the context does not hold the prompt. */
+  /** Undefined if the context cannot hold the prompt. */
   readonly firstToken: FirstToken | undefined;
-  /** As it was before the tests; undefined where none generates. */
+  /** Measured before the tests. Undefined if no test generates. */
   readonly bandwidth: ReadBandwidth | undefined;
   readonly meter: EnergyMeter | NoEnergyMeter;
-  /** Of a token in a sequence as long as those that the papers give energies for. */
+  /** Per token, in a sequence as long as the papers' sequences. */
   readonly arithmetic: Readonly<Record<ProcessNode, ArithmeticEnergy>>;
 }
 
-/** What is known of one test. */
+/** The result of one test. */
 export interface BenchmarkRow {
   readonly measurement: Measurement;
   readonly threads: number;
   readonly kernelBuild: string;
   readonly loadMs: number;
   readonly peakRssBytes: number;
-  /** Of generation only: a prompt's tokens share what is read. */
+  /** Generation only: tokens of a prompt share the bytes that they read. */
   readonly limit: DecodeLimit | undefined;
-  /** Undefined where the machine does not tell. */
+  /** Undefined if the machine does not report it. */
   readonly joulesPerToken: number | undefined;
   readonly profile: TokenProfile | undefined;
 }
@@ -50,17 +50,17 @@ export interface BenchmarkRow {
 export interface ModelBenchmarkOptions {
   readonly tests: readonly BenchmarkTest[];
   readonly repetitions: number;
-  /** How long loading took, which ended just now. */
+  /** Duration of the loading that just ended. */
   readonly loadMs: number;
   readonly meter: EnergyMeter | NoEnergyMeter;
-  /** A text to take tokens from, in place of random ones. */
+  /** A text as source of tokens, instead of random ones. */
   readonly text?: string | undefined;
-  /** Gets the model's profiles, where it was loaded to make them. */
+  /** Receives the profiles of a model that was loaded to make them. */
   readonly profile?: ProfileSum | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Measures what belongs to no test. To be called first of all after loading: the first token is timed cold. */
+/** Measures everything outside the tests. Call it first after loading: the first token is timed cold. */
 export async function measureSetup(
   model: LanguageModel,
   { tests, repetitions, loadMs, meter, signal }: ModelBenchmarkOptions,
@@ -112,7 +112,7 @@ export async function measureTest(
   const { threads, kernelBuild } = model.info;
   let limit: DecodeLimit | undefined;
   if (generates && setup?.bandwidth !== undefined) {
-    // Before the tests and after: what else runs on a machine comes and goes.
+    // Before and after the tests, because other load on a machine varies.
     const after = await measureReadBandwidth(engine, setup.bandwidth.bytes, signal);
     limit = decodeLimit(
       meanBytesPerToken(tokenBytes(engine.model), test.tokens),
@@ -132,7 +132,7 @@ export async function measureTest(
   };
 }
 
-/** What the arithmetic of a token is counted from. */
+/** The facts that the arithmetic of a token is counted from. */
 export function countModel({ layers, head, screen, sizes }: Model): CountedModel {
   const output = head ?? screen?.matrix;
   return {

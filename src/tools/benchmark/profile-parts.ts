@@ -6,20 +6,20 @@ export interface ProfilePart {
   readonly ms: number;
 }
 
-/** Where the time of a token goes, in hundredths of a millisecond: the parts add up to the whole, to the last digit. */
+/** The time of a token by parts, in hundredths of a millisecond. The parts add up to the whole exactly. */
 export interface TokenProfile {
   readonly parts: readonly ProfilePart[];
-  /** The mean of the tokens that were measured. */
+  /** The mean of the measured tokens. */
   readonly tokenMs: number;
-  /** By layer; of models without a squared relu, none. */
+  /** By layer. Empty for models without a squared relu. */
   readonly zeros: readonly LayerZeroShares[];
 }
 
-/** Shares of 1: what sparse products can leave out (graph/sparse-products). */
+/** Shares from 0 to 1 that sparse matmuls can skip (graph/sparse-products). */
 export interface LayerZeroShares {
-  /** Of relu(gate)² · up, rows of `up` with it. */
+  /** Zeros of relu(gate)² · up: rows of `up` to skip. */
   readonly gate: number;
-  /** Of the int8 inputs of `down`, columns of `down` with them. */
+  /** Zeros of the int8 inputs of `down`: columns of `down` to skip. */
   readonly downInput: number;
 }
 
@@ -28,8 +28,9 @@ export interface ProfileSum {
   readonly add: (spent: Profile) => void;
   reset(): void;
   /**
-   * @param total the time that the passes since `reset` took, seen from outside, and the tokens in them. What no operation
-   *   accounts for lies between passes, and every pass is inside the time: so that part is not negative.
+   * @param total duration of the passes since `reset`, measured outside, and their tokens. Time that no
+   *   operation accounts for is between passes. Every pass lies inside the duration, so that part is not
+   *   negative.
    */
   perToken(total: { readonly ms: number; readonly tokens: number }): TokenProfile;
 }
@@ -51,7 +52,7 @@ export function createProfileSum(): ProfileSum {
     perToken({ ms: totalMs, tokens }): TokenProfile {
       const inside = [...spent.values()].reduce((sum, ms) => sum + ms, 0);
       const sums: readonly (readonly [string, number])[] = [...spent, [between, totalMs - inside]];
-      // Rounding where each part ends, and not each part, keeps the sum: parts are what lies between two rounded ends.
+      // Rounding the ends of parts instead of the parts keeps the sum.
       let end = 0;
       let before = 0;
       const hundredths = sums.map(([name, ms]) => {

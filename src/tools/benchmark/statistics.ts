@@ -1,11 +1,14 @@
-/** Several measurements of one thing; the median, because a busy machine makes single runs slow and never fast. */
+/**
+ * Several measurements of one thing. The median, because a busy machine makes single runs slow but never
+ * fast.
+ */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
-/** @param values at least one. */
+/** @param values at least one */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   // The middle value, or halfway between the middle two.

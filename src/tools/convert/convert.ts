@@ -8,18 +8,18 @@ import { type ConversionPlan, planConversion, requireType, type TensorStep } fro
 import { convertTensor } from "./tensor.js";
 
 export interface ConvertOptions {
-  /** Where to write the GGUF file. */
+  /** Path of the GGUF file. */
   readonly output: string;
-  /** What the matrices of layers become: "i2_s" (default), "tq2_0", "f16", … */
+  /** Format of the layers' matrices: "i2_s" (default), "tq2_0", "f16", … */
   readonly type?: string | undefined;
-  /** What the output head becomes. Left out, that of a GGUF file stays as it is, and that of a checkpoint becomes F16. */
+  /** Format of the output head. Default: unchanged for a GGUF file, F16 for a checkpoint. */
   readonly headType?: string | undefined;
   /**
-   * Keeps scales that are no halves in tensors of their own where a type would round them: nothing is lost, but engines
-   * from before such tensors refuse the file. Default false, as other converters do.
+   * Keeps a scale that is not a half in a tensor of its own, instead of rounding it. Nothing is lost, but
+   * older engines refuse such a file. Default false, like other converters.
    */
   readonly exactScales?: boolean | undefined;
-  /** Replace the file if there is one. Default false. */
+  /** Replace an existing file. Default false. */
   readonly force?: boolean | undefined;
   readonly onProgress?: ((progress: ConvertProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -32,27 +32,27 @@ export interface ConvertProgress {
   readonly totalBytes: number;
 }
 
-/** What was written. */
+/** Facts about the written file. */
 export interface Conversion {
   readonly path: string;
   readonly type: string;
   readonly tensors: number;
   /** Bytes of all tensors. */
   readonly tensorBytes: number;
-  /** Tensors whose scale was rounded to a half, and the largest part by which one changed. */
+  /** Tensors whose scale was rounded to a half, and the largest relative change. */
   readonly roundedScales: { readonly tensors: number; readonly largestChange: number };
 }
 
 /**
- * Converts a GGUF file, or a checkpoint's folder, to a GGUF file, tensor by tensor and piece by piece: a few megabytes of
- * weights are in memory at once, and of packed weights one tensor.
+ * Converts a GGUF file or a checkpoint's folder to a GGUF file, tensor by tensor and piece by piece. A few
+ * megabytes of weights are in memory at once; of packed weights, one tensor.
  *
- * The file appears under its name when it is whole and on disk; on failure nothing is left behind.
+ * The file appears under its name when it is complete and on disk. After a failure nothing remains.
  *
- * @param source What loadModel takes.
- * @throws BitNetError INVALID_ARGUMENT for types that do not exist, or that the weights do not fit, and for an output that
- *   is the input; FILE_WRITE if there is a file already, or the host fails; what opening the model throws; the signal's
- *   reason.
+ * @param source a model, like for loadModel
+ * @throws BitNetError INVALID_ARGUMENT for unknown types, types that the weights do not fit, and an output
+ *   equal to the input; FILE_WRITE if the file exists, or the host fails; the errors of opening the model;
+ *   the signal's reason.
  *
  * @example
  * import { convert } from "bitnet-wasm";
@@ -92,7 +92,7 @@ async function writeFile(
   const header = { metadata: convertedMetadata(file, format), tensors: steps.map(({ plan }) => plan) };
   let loadedBytes = 0;
   const fill = async (write: TensorWriter): Promise<void> => {
-    // One piece is made while the one before is being written.
+    // One piece is computed while the one before is being written.
     let pending: Promise<void> = Promise.resolve();
     for (const step of steps) {
       await writeStep(
@@ -107,7 +107,7 @@ async function writeFile(
       );
     }
     await pending;
-    // Converting takes a while; what has come there since is not ours to replace.
+    // Converting takes a while. A file that appeared meanwhile must not be replaced.
     if (!force) await requireFreePath(output, [], force);
   };
   await writeGguf(await createFileSink(output), header, fill, { signal });
@@ -122,7 +122,7 @@ function writeStep(
   return write(new Uint8Array(Float32Array.of(step.scale).buffer));
 }
 
-/** @throws BitNetError unless the path names nothing, or, with force, something other than the model itself. */
+/** @throws BitNetError FILE_WRITE unless the path is free, or with force is not the model itself. */
 async function requireFreePath(output: string, inputs: readonly string[], force: boolean): Promise<void> {
   if (output === "") {
     throw new BitNetError("INVALID_ARGUMENT", "Invalid output: the path is empty", {
@@ -147,7 +147,7 @@ async function requireFreePath(output: string, inputs: readonly string[], force:
   );
 }
 
-/** A promise that is awaited later, and must not count as unhandled until then. */
+/** Marks a promise that is awaited later as handled. */
 function quietly(promise: Promise<void>): Promise<void> {
   promise.catch(() => undefined);
   return promise;

@@ -4,16 +4,16 @@ import type { ModelFile } from "../../files/model-file.js";
 import { bitnetTemplate } from "../../text/chat-template.js";
 import type { WeightFormat } from "../../weight-formats/index.js";
 
-/** Llama 3's vocabulary, which BitNet b1.58 2B4T has, and its end of a turn in it. */
+/** Size of Llama 3's vocabulary, which BitNet b1.58 2B4T uses, and its end-of-turn token. */
 const llama3Tokens = 128_256;
 const endOfTurn = { id: 128_009, text: "<|eot_id|>" };
 
-/** What the official GGUF file of 2B4T has for a template: under it the model never stops. */
+/** The template in the official GGUF file of 2B4T. With it, the model never stops. */
 const placeholder = "BITNETAssistant";
 
 /**
- * The metadata of a converted file: what the old one says, the new type, and what some files leave out or have wrong for
- * everyone who reads them after us.
+ * The metadata of a converted file: the old metadata, the new type, and corrections of known faults, for all
+ * later readers.
  */
 export function convertedMetadata(file: ModelFile, format: WeightFormat): ReadonlyMap<string, GgufValue> {
   const metadata = new Map(writableMetadata(file));
@@ -26,7 +26,7 @@ export function convertedMetadata(file: ModelFile, format: WeightFormat): Readon
   const count = Array.isArray(tokens) ? tokens.length : 0;
   const pre = metadata.get("tokenizer.ggml.pre")?.value ?? "";
   if (metadata.get("tokenizer.ggml.model")?.value === "gpt2" && pre === "") {
-    // What such a file means here and to llama.cpp; but 2B4T's was left out by mistake.
+    // Here and in llama.cpp, an absent key means this. But 2B4T's is absent by mistake.
     const name = count === llama3Tokens ? "llama-bpe" : "default";
     metadata.set("tokenizer.ggml.pre", { type: "string", value: name });
   }

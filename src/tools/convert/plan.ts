@@ -6,25 +6,25 @@ import { float16ToNumber, numberToFloat16 } from "../../weight-formats/float16.j
 import { f32 } from "../../weight-formats/f32.js";
 import { weightFormatByName, weightFormats, type WeightFormat } from "../../weight-formats/index.js";
 
-/** Bytes read at once while a scale is looked for. */
+/** Bytes per read while a scale is searched. */
 const magnitudeBytes = 1 << 16;
 
-/** A tensor of the new file: what is read, and what it becomes. */
+/** A tensor of the new file: its source and its new format. */
 export type TensorStep = ConvertStep | ScaleStep;
 
-/** A tensor of the old file in a format, which may be its own. */
+/** A tensor of the old file and the format to convert it to, possibly its own. */
 export interface ConvertStep {
   readonly kind: "convert";
   readonly plan: TensorPlan;
   readonly tensor: TensorInfo & { readonly format: WeightFormat };
   readonly format: WeightFormat;
-  /** What the scale of an I2_S result is multiplied by: a scale that the old file has beside the tensor. */
+  /** Factor on the scale of an I2_S result, from a separate scale tensor of the old file. */
   readonly scaledBy: number;
-  /** Codes only: the scale is a tensor of its own in the new file. */
+  /** Codes only: the scale becomes a separate tensor of the new file. */
   readonly unscaled: boolean;
 }
 
-/** A scale beside its matrix, F32 [1]. */
+/** The scale of a matrix as a tensor, F32 [1]. */
 export interface ScaleStep {
   readonly kind: "scale";
   readonly plan: TensorPlan;
@@ -35,27 +35,27 @@ export interface ConversionPlan {
   readonly steps: readonly TensorStep[];
   /** The type of most matrices in the new file, for `general.file_type`. */
   readonly format: WeightFormat;
-  /** Tensors whose scale the new format stores as a half, and the largest part by which that changes one. */
+  /** Tensors whose new format stores the scale as a half, and the largest relative change. */
   readonly roundedScales: { readonly tensors: number; readonly largestChange: number };
 }
 
 export interface FormatChoice {
   readonly format: WeightFormat;
-  /** Undefined leaves the head of a GGUF file as it is, and makes that of a checkpoint F16. */
+  /** Undefined: unchanged for a GGUF file, F16 for a checkpoint. */
   readonly headFormat: WeightFormat | undefined;
   readonly exactScales: boolean;
 }
 
 /** Names of the formats that tensors can be converted to, as people type them. */
 export const convertibleTypes: readonly string[] = weightFormats
-  // The layout of a fork under another's id is read and no longer written.
+  // A fork's layout with another format's id is read, and no longer written.
   .filter((format, index) => {
     const first = weightFormats.findIndex(({ id }) => id === format.id);
     return format.encode !== undefined && first === index;
   })
   .map(({ name }) => name.toLowerCase());
 
-/** @throws BitNetError INVALID_ARGUMENT for a name that is not of `convertibleTypes`. */
+/** @throws BitNetError INVALID_ARGUMENT for a name outside `convertibleTypes`. */
 export function requireType(option: "type" | "headType", name: string): WeightFormat {
   const format = convertibleTypes.includes(name.toLowerCase()) ? weightFormatByName(name) : undefined;
   if (format !== undefined) return format;
@@ -67,10 +67,10 @@ export function requireType(option: "type" | "headType", name: string): WeightFo
 }
 
 /**
- * Decides what each tensor becomes. Scales of ternary matrices are read, no other weights.
+ * Decides the new format of each tensor. Reads the scales of ternary matrices, but no other weights.
  *
- * @throws BitNetError UNSUPPORTED_TENSOR_TYPE for tensors that are not read; INVALID_ARGUMENT for a format whose blocks the
- *   rows of a matrix do not fill.
+ * @throws BitNetError UNSUPPORTED_TENSOR_TYPE for unreadable tensors; INVALID_ARGUMENT for a format whose
+ *   blocks do not fit the rows of a matrix.
  */
 export async function planConversion(file: ModelFile, choice: FormatChoice): Promise<ConversionPlan> {
   const steps: TensorStep[] = [];
@@ -78,7 +78,7 @@ export async function planConversion(file: ModelFile, choice: FormatChoice): Pro
   let rounded = 0;
   let largestChange = 0;
   for (const tensor of file.tensors.values()) {
-    // A scale goes where its matrix goes.
+    // A scale is handled with its matrix.
     if (folded.has(tensor.name) || matrixOfScale(file, tensor.name) !== undefined) continue;
     if (tensor.format === undefined) throw unreadable(file, tensor);
     const readable = { ...tensor, format: tensor.format };
@@ -122,14 +122,14 @@ function formatFor(
 ): WeightFormat {
   const isCheckpoint = file.container === "checkpoint";
   const rows = tensor.shape.slice(1).reduce((product, size) => product * size, 1);
-  // Norms, biases and divisors of frequencies: small, and other engines want them in F32.
+  // Norms, biases and divisors of frequencies: small, and other engines expect F32.
   if (rows === 1) return isCheckpoint ? f32 : tensor.format;
   if (/^blk\.\d+\..+\.weight$/.test(tensor.name)) return format;
   const isTied = !file.tensors.has("output.weight");
   const isHead = tensor.name === "output.weight" || (isTied && tensor.name === "token_embd.weight");
   if (isHead && headFormat !== undefined) return headFormat;
   if (!isCheckpoint) return tensor.format;
-  // Who asks for floats without loss gets them throughout.
+  // A lossless float type applies to all tensors.
   const isFloat = format.name === "F32" || format.name === "BF16";
   return isFloat ? format : requireType("type", "f16");
 }
@@ -166,12 +166,12 @@ async function scaleBeside(file: ModelFile, { name }: TensorInfo): Promise<numbe
   return value;
 }
 
-/** Ternary formats of blocks, each of which has a half for its scale. */
+/** Ternary formats of blocks with a half as their scale. */
 function storesHalfScales(format: WeightFormat): boolean {
   return format.ternary && format.name !== "I2_S";
 }
 
-/** d of a tensor that has one for all of its weights. */
+/** d of a tensor with one scale for all of its weights. */
 async function readTensorScale(tensor: TensorInfo): Promise<number | undefined> {
   if (tensor.type === ternaryFloats.name) return readFirstMagnitude(tensor);
   if (tensor.type !== "I2_S") return undefined;
@@ -179,7 +179,7 @@ async function readTensorScale(tensor: TensorInfo): Promise<number | undefined> 
   return new DataView(tail.buffer, tail.byteOffset).getFloat32(0, true);
 }
 
-/** The magnitude of the first weight that is not 0; 0 where all are. */
+/** The magnitude of the first nonzero weight. 0 if all are 0. */
 async function readFirstMagnitude({ source, offset, bytes }: TensorInfo): Promise<number> {
   for (let begin = 0; begin < bytes; begin += magnitudeBytes) {
     const piece = await source.read(offset + begin, Math.min(magnitudeBytes, bytes - begin));
@@ -190,7 +190,7 @@ async function readFirstMagnitude({ source, offset, bytes }: TensorInfo): Promis
   return 0;
 }
 
-/** By what part of itself a scale changes as it becomes a half. */
+/** The relative change of a scale when it becomes a half. */
 function halfChange(d: number): number {
   return d === 0 ? 0 : Math.abs(float16ToNumber(numberToFloat16(d)) / d - 1);
 }

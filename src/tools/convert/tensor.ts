@@ -5,9 +5,9 @@ import { i2sTailBytes } from "../../weight-formats/i2-s.js";
 import type { WeightFormat } from "../../weight-formats/index.js";
 import type { ConvertStep } from "./plan.js";
 
-/** Weights that are in memory at once, as floats and in both formats; a multiple of every format's block. */
+/** Weights in memory at once, as floats and in both formats. A multiple of every format's block. */
 const pieceElements = 2 ** 20;
-/** Bytes that are copied at once where nothing is converted. */
+/** Bytes per copy of an unconverted tensor. */
 const maxPieceBytes = 4 * 2 ** 20;
 /** The largest finite half. */
 const largestHalf = 65_504;
@@ -15,18 +15,18 @@ const largestHalf = 65_504;
 /** Writes the next bytes of the tensor. */
 type Write = (chunk: Uint8Array) => Promise<void>;
 
-/** A way from one format to another without floats in between. */
+/** A direct conversion from one format to another, without floats. */
 type Recoding = (step: ConvertStep, write: Write, signal: AbortSignal | undefined) => Promise<void>;
 
-/** By the names of both. The others go by `recodeValues`, at a tenth of the speed. */
+/** Direct conversions by both names. All others use `recodeValues`, at a tenth of the speed. */
 const recodings: ReadonlyMap<string, Recoding> = new Map([
   ["I2_S TQ2_0", i2sToTq2],
   ["TQ2_0 I2_S", tq2ToI2s],
 ]);
 
 /**
- * Reads a tensor piece by piece and writes it in its new format. Formats that hold the same weights lose nothing but what
- * a scale loses as it becomes a half.
+ * Reads a tensor piece by piece and writes it in its new format. Between formats for the same weights, only a
+ * scale that becomes a half can lose precision.
  *
  * @throws BitNetError INVALID_ARGUMENT for weights that the format cannot hold; FILE_CORRUPT, FILE_READ.
  */
@@ -64,7 +64,7 @@ async function recodeValues(step: ConvertStep, write: Write, signal: AbortSignal
   if (rest !== undefined) await write(rest);
 }
 
-/** Weights [begin, begin + count) of a tensor; of I2_S, `tail` holds the scale that its decoder wants to see. */
+/** Weights [begin, begin + count) of a tensor. For I2_S, `tail` holds the scale that its decoder needs. */
 async function readValues(
   tensor: ConvertStep["tensor"],
   begin: number,
@@ -89,7 +89,7 @@ async function readValues(
 /** Encodes a tensor in pieces. */
 interface Encoder {
   piece(values: Float32Array, begin: number): Uint8Array;
-  /** What follows the last piece. */
+  /** Writes the bytes after the last piece. */
   tail(): Uint8Array | undefined;
 }
 
@@ -116,7 +116,7 @@ function createEncoder(step: ConvertStep): Encoder {
   };
 }
 
-/** Sees to it that I2_S's one scale is that of all pieces, and writes it. */
+/** Checks that all pieces share I2_S's one scale, and writes it. */
 function createScaleCheck({ tensor, format, scaledBy }: ConvertStep): {
   see(scale: number, begin: number): void;
   tail(): Uint8Array;
@@ -132,23 +132,26 @@ function createScaleCheck({ tensor, format, scaledBy }: ConvertStep): {
         { details: { tensor: tensor.name, index: begin } },
       );
     },
-    // Where all weights are 0, any scale would do.
+    // If all weights are 0, any scale works.
     tail: () => tailOf(Math.fround((d ?? 1) * scaledBy)),
   };
 }
 
-/** A block of TQ2_0: as many codes in as many bytes as two runs of I2_S, the pairs of bits in the other order; and d. */
+/**
+ * A block of TQ2_0: the codes of two runs of I2_S in the same number of bytes, with reversed bit pairs, and
+ * d.
+ */
 const tq2Codes = 64;
 const tq2Bytes = 66;
 /** Four times code 1, the weight 0. */
 const allZeros = 0x55;
 
 const reversedPairs = pairTable((code) => code);
-/** The same with the signs of weights changed. */
+/** The same with the opposite signs of weights. */
 const reversedNegated = pairTable((code) => 2 - code);
 const zeros = pairTable(() => 1);
 
-/** For each byte the one with its pairs of bits, changed, in the other order. */
+/** For each byte, the byte with its recoded bit pairs in reverse order. */
 function pairTable(change: (code: number) => number): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, byte) => {
     const codes = [byte & 3, (byte >>> 2) & 3, (byte >>> 4) & 3, byte >>> 6].map(change);
@@ -203,7 +206,7 @@ async function i2sToTq2(
     for (let block = 0; block < blocks; block += 1) {
       const made = result.subarray(block * tq2Bytes, (block + 1) * tq2Bytes);
       const isZero = recodeCodes(tensor, codes, block * tq2Codes, made, reversedPairs, begin);
-      // As the format's own encoder has it, blocks of zeros have the scale 0.
+      // Like in the format's own encoder, blocks of zeros have the scale 0.
       if (isZero) continue;
       made[tq2Codes] = half;
       made[tq2Codes + 1] = half >>> 8;
@@ -248,7 +251,7 @@ function scaleOf(tail: Uint8Array): number {
   return new DataView(tail.buffer, tail.byteOffset).getFloat32(0, true);
 }
 
-/** The scale eight times, as the native engine writes it. */
+/** The scale eight times, like the native engine writes it. */
 function tailOf(d: number): Uint8Array {
   return new Uint8Array(new Float32Array(i2sTailBytes / 4).fill(d).buffer);
 }
@@ -258,7 +261,7 @@ function elementsOf({ shape }: TensorInfo): number {
 }
 
 function requireHalves(tensor: TensorInfo, values: Float32Array, begin: number): void {
-  // A comparison that NaN fails, too.
+  // Written so that NaN fails the comparison.
   const index = values.findIndex((value) => !(Math.abs(value) <= largestHalf));
   if (index < 0) return;
   throw new BitNetError(
@@ -268,7 +271,7 @@ function requireHalves(tensor: TensorInfo, values: Float32Array, begin: number):
   );
 }
 
-/** @param cause What the encoder said of `values`, which begin at weight `begin` of the tensor. */
+/** @param cause the encoder's error about `values`, which begin at weight `begin` of the tensor */
 function cannotHold(
   tensor: TensorInfo,
   format: WeightFormat,
@@ -288,7 +291,7 @@ function cannotHold(
   );
 }
 
-/** @param at Byte of the tensor. */
+/** @param at byte of the tensor */
 function damaged(tensor: TensorInfo, at: number, problem: string): BitNetError {
   const offset = tensor.offset + at;
   return new BitNetError(

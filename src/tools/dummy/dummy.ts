@@ -12,11 +12,11 @@ import { createPoolFill, createWeightPool, type WeightPool } from "./random-weig
 export interface DummyOptions {
   /** A name from `dummyShapes`: "2B4T", "125M", … */
   readonly size: string;
-  /** Where to write; what is there is replaced when the new file is whole. */
+  /** Path of the file. An existing file is replaced when the new one is complete. */
   readonly path: string;
-  /** How the matrices of layers are stored, a name from `dummyTypes` in any case. Default "i2_s". Norms are F32. */
+  /** Format of the layers' matrices, a name from `dummyTypes` in any case. Default "i2_s". Norms are F32. */
   readonly type?: string | undefined;
-  /** How the embedding is stored, which is the output head, too. Default "f16". */
+  /** Format of the embedding, which is also the output head. Default "f16". */
   readonly headType?: string | undefined;
   /** An integer; the same seed gives the same file. Default 0. */
   readonly seed?: number | undefined;
@@ -24,34 +24,38 @@ export interface DummyOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Bytes of tensors written so far, and of all of them. */
+/** Bytes of tensors written so far, and of all tensors. */
 export interface DummyProgress {
   readonly stage: "write";
   readonly loadedBytes: number;
   readonly totalBytes: number;
 }
 
-/** Names of the tensor types that a dummy model may have, as people type them. */
+/** Tensor types of dummy models, as users type them. */
 export const dummyTypes: readonly string[] = weightFormats
   .filter(({ encode }) => encode !== undefined)
   .map(({ name }) => name.toLowerCase());
 
-/** The chunks that are filled while the one before is being written. */
+/** Two chunks: one is filled while the other is written. */
 const chunkBytes = 4 * 2 ** 20;
-/** The standard deviation of logits: enough for one token to stand out, little enough for sampling to vary. */
+/**
+ * The standard deviation of logits: large enough for one token to stand out, small enough for sampling to
+ * vary.
+ */
 const logitDeviation = 1.5;
 
 /**
- * Writes a model of a published shape with random weights, to measure speed and memory without its real weights. It
- * holds a few chunks, some blocks to draw from and the vocabulary in memory, whatever the size of the file.
+ * Writes a model of a published shape with random weights, to measure speed and memory without its real
+ * weights. Memory holds a few chunks, some blocks and the vocabulary, for a file of any size.
  *
- * Weights are scaled so that numbers stay in the range of a trained model: every matrix keeps the variance of its input,
- * those that add to the residual stream share one unit among all layers, and norms are near 1. The tokenizer is usable:
- * the embedded model's vocabulary, filled up with placeholders.
+ * Weights are scaled so that numbers stay in the range of a trained model. Every matrix keeps the variance of
+ * its input. Matrices that add to the residual stream share one unit among all layers. Norms are near 1. The
+ * tokenizer works: it is the embedded model's vocabulary, extended with placeholders.
  *
- * @returns The number of bytes of tensors written.
- * @throws BitNetError INVALID_ARGUMENT for an unknown size or type, a type whose blocks rows of the size do not fit, or
- *   a bad seed; FILE_WRITE if the host fails; the signal's reason. On failure nothing is left behind.
+ * @returns the number of tensor bytes written
+ * @throws BitNetError INVALID_ARGUMENT for an unknown size or type, a type whose blocks do not fit rows of
+ *   the size, or a bad seed; FILE_WRITE if the host fails; the signal's reason. After a failure nothing
+ *   remains.
  */
 export async function writeDummyModel(options: DummyOptions): Promise<{ readonly tensorBytes: number }> {
   const { size, path, type = "i2_s", headType = "f16", seed = 0, signal } = options;
@@ -124,12 +128,13 @@ async function fillTensors(
 
 function deviationOf(role: DummyRole, shape: DummyShape, cols: number): number {
   if (role === "embedding") return logitDeviation / Math.sqrt(shape.width);
-  // The variance of a sum over `cols` inputs of variance 1 is cols · deviation²: gain 1, shared where it adds up.
+  // A sum over `cols` inputs of variance 1 has the variance cols · deviation². So the gain is 1, or its share
+  // for matrices that add up.
   const gain = role === "residual" ? 1 / Math.sqrt(2 * shape.layers) : 1;
   return gain / Math.sqrt(cols);
 }
 
-/** Makes each pool when it is first wanted; a model has four or five. */
+/** Makes each pool on first use. A model has four or five. */
 function createPools(seed: number): (format: WeightFormat, deviation: number) => WeightPool {
   const pools = new Map<string, WeightPool>();
   return (format, deviation) => {
@@ -153,7 +158,7 @@ function requireFormat(name: string, what: string): WeightFormat {
   throw invalid(`unknown ${what} "${name}"; choose one of ${dummyTypes.join(", ")}`);
 }
 
-/** Rows are whole blocks: a shape with other rows has no such file. */
+/** Rows must be whole blocks, or such a file does not exist. */
 function requireRowsFit(
   size: string,
   tensors: readonly DummyTensor[],
@@ -189,7 +194,7 @@ function progressing(
   };
 }
 
-/** A promise that is awaited later, and must not count as unhandled until then. */
+/** Marks a promise that is awaited later as handled. */
 function quietly(promise: Promise<void>): Promise<void> {
   promise.catch(() => undefined);
   return promise;

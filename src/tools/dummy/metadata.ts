@@ -4,7 +4,7 @@ import { openFileSource } from "../../platform/node.js";
 import type { DummyShape } from "./shapes.js";
 import { extendVocabulary } from "./vocabulary.js";
 
-/** The metadata of a model of a shape, with the embedded model's vocabulary filled up to its size. */
+/** The metadata of a model of a shape. The embedded model's vocabulary is extended to its size. */
 export async function dummyMetadata(
   size: string,
   shape: DummyShape,

@@ -1,16 +1,16 @@
 /**
  * A generator of random bits (xoshiro128**, Blackman and Vigna 2018), 16 at a time.
  *
- * @param seed Any integer; the same seed and stream give the same bits.
- * @param stream Tells apart the generators of one seed, such as one per tensor.
- * @returns Fills memory with the next bits.
+ * @param seed any integer; the same seed and stream give the same bits
+ * @param stream tells apart the generators of one seed, such as one per tensor
+ * @returns a function that fills memory with the next bits
  */
 export function createRandomFill(seed: number, stream: number): (target: Uint16Array) => void {
   const next = splitMix32((seed ^ Math.imul(stream, 0x9e3779b9)) >>> 0, stream);
   let a = next();
   let b = next();
   let c = next();
-  // All four zero is the one state that never leaves itself.
+  // All zeros is the only state that never changes.
   let d = next() | 1;
 
   return (target) => {
@@ -25,7 +25,7 @@ export function createRandomFill(seed: number, stream: number): (target: Uint16A
       c ^= shifted;
       d = (d << 11) | (d >>> 21);
       target[index] = bits & 0xffff;
-      // At an odd length the last store falls outside, which typed arrays ignore.
+      // With an odd length the last store is out of bounds, which typed arrays ignore.
       target[index + 1] = bits >>> 16;
     }
   };

@@ -2,30 +2,32 @@ import { BitNetError } from "../../errors.js";
 import type { WeightFormat } from "../../weight-formats/index.js";
 import { createRandomFill } from "./random-fill.js";
 
-/** Random weights of a format and spread: encoded blocks to draw from, and what follows the blocks of a tensor. */
+/**
+ * Random weights of a format and spread: encoded blocks to draw from, and the bytes after a tensor's blocks.
+ */
 export interface WeightPool {
   /** 16-bit words of a block. */
   readonly blockWords: number;
-  /** The blocks one after another; their number is a power of two. */
+  /** The blocks one after another. Their number is a power of two. */
   readonly words: Uint16Array;
   readonly tail: Uint8Array;
 }
 
-/** Weights of a pool: encoding more would take seconds in the slowest formats, fewer would repeat sooner. */
+/** Weights of a pool. More would take seconds to encode in the slowest formats, fewer would repeat sooner. */
 const poolWeights = 2 ** 18;
-/** As many blocks as 16 random bits can choose from. */
+/** 16 random bits choose among this many blocks. */
 const maxBlocks = 2 ** 16;
-/** A stream that no tensor has. */
+/** A stream that no tensor uses. */
 const poolStream = -1;
-/** Blocks drawn with one filling of random bits. */
+/** Blocks drawn per filling of random bits. */
 const drawCount = 4096;
 
 /**
- * Encodes random weights of mean zero and a standard deviation. Ternary weights are −d, 0 and d alike, or −d and d where
- * the format has no zero; others are spread evenly.
+ * Encodes random weights with mean zero and a given standard deviation. Ternary weights are −d, 0 and d with
+ * equal probability, or −d and d if the format has no zero. Others are uniform.
  *
- * Whole tensors are drawn from these blocks: encoding their weights one by one would take hours where copying blocks
- * takes as long as the disk. Each block has its negative in the pool, so that the mean is zero.
+ * Tensors are drawn from these blocks. Encoding all weights would take hours; copying blocks is as fast as
+ * the disk. The pool has the negative of each block, so the mean is zero.
  *
  * @throws BitNetError INVALID_ARGUMENT for a format that is only read.
  */
@@ -55,15 +57,15 @@ export function createWeightPool(format: WeightFormat, deviation: number, seed: 
   };
 }
 
-/** A value by 16 random bits. */
+/** A value from 16 random bits. */
 function spread(format: WeightFormat, deviation: number): (draw: number) => number {
   if (format.name === "Q1_0") return (draw) => ((draw & 1) * 2 - 1) * deviation;
-  // Two of three weights are ±d, so that their deviation is d·√(2/3).
+  // Two of three weights are ±d, so their standard deviation is d·√(2/3).
   if (format.ternary) return (draw) => ((draw % 3) - 1) * deviation * Math.sqrt(1.5);
   return (draw) => ((2 * draw + 1) / 65_536 - 1) * deviation * Math.sqrt(3);
 }
 
-/** Fills memory, whole blocks of it, with blocks drawn from a pool. */
+/** Fills memory with whole blocks drawn from a pool. */
 export function createPoolFill(
   seed: number,
   stream: number,

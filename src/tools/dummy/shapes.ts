@@ -11,7 +11,9 @@ export interface DummyShape {
   readonly ropeTheta: number;
 }
 
-/** What the scaling runs share: no grouped queries, and the LLaMA vocabulary of 32000 with two added tokens. */
+/**
+ * Shared by the scaling runs: no grouped queries, and the LLaMA vocabulary of 32000 with two added tokens.
+ */
 const scalingRun = {
   architecture: "bitnet",
   vocabSize: 32_002,
@@ -24,11 +26,12 @@ function scaled(layers: number, width: number, feedForward: number, heads: numbe
 }
 
 /**
- * Sizes by name. Rows are multiples of 256, which every type's blocks are whole in, but for 3B: its rows of 8640 are 135
- * times 64.
+ * Sizes by name. Rows are multiples of 256, so every type's blocks fit. The exception is 3B: its rows of 8640
+ * are 135 times 64.
  *
- * 2B4T is the official release; 700M is 1bitLLM/bitnet_b1_58-large and 3B bitnet_b1_58-3B; the others are the shapes that bitnet.cpp's own
- * dummy generator uses for its speed tables, so that figures can be compared. "tiny" is for tests.
+ * 2B4T is the official release, 700M is 1bitLLM/bitnet_b1_58-large, and 3B is bitnet_b1_58-3B. The others are
+ * the shapes of bitnet.cpp's own dummy generator, so speeds can be compared with its tables. "tiny" is for
+ * tests.
  */
 export const dummyShapes: ReadonlyMap<string, DummyShape> = new Map([
   [
@@ -74,7 +77,7 @@ export const dummyShapes: ReadonlyMap<string, DummyShape> = new Map([
   ["100B", scaled(72, 8192, 45_568, 64)],
 ]);
 
-/** The role of a tensor, which decides how its random values are scaled. */
+/** The role of a tensor, which decides the scale of its random values. */
 export type DummyRole = "embedding" | "norm" | "linear" | "residual";
 
 export interface DummyTensor {

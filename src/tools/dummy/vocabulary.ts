@@ -5,7 +5,7 @@ import type { Metadata } from "../../files/index.js";
 const normalType = 1;
 const controlType = 3;
 
-/** The layout of Llama 3's vocabulary, which 2B4T shares: 256 control tokens at the end, these among them. */
+/** The layout of Llama 3's vocabulary, which 2B4T shares: 256 control tokens at the end, including these. */
 const llama3VocabSize = 128_256;
 const llama3FirstControl = 128_000;
 const llama3ControlNames: Readonly<Record<number, string>> = {
@@ -16,7 +16,7 @@ const llama3ControlNames: Readonly<Record<number, string>> = {
   9: "<|eot_id|>",
 };
 
-/** Of vocabularies of other sizes, at the end. */
+/** Control tokens at the end of smaller vocabularies. */
 const smallControls: readonly string[] = [
   "<|begin_of_text|>",
   "<|end_of_text|>",
@@ -28,7 +28,7 @@ const smallControls: readonly string[] = [
   "<|reserved_1|>",
 ];
 
-/** A byte-level BPE vocabulary of any size, and where its special tokens are. */
+/** A byte-level BPE vocabulary of any size, with the ids of its special tokens. */
 export interface DummyVocabulary {
   readonly tokens: readonly string[];
   readonly tokenTypes: Int32Array;
@@ -39,10 +39,11 @@ export interface DummyVocabulary {
 }
 
 /**
- * Builds a vocabulary that encodes and decodes any text out of a small trained one: its tokens at their own ids, then
- * placeholders, which no text becomes but a random model may choose, then control tokens at the end.
+ * Extends a small trained vocabulary to any size. The result encodes and decodes any text. First come the
+ * small vocabulary's tokens with their own ids, then placeholders, then control tokens. No text gives a
+ * placeholder, but a random model may choose one.
  *
- * @param base Metadata of a byte-level BPE model with at least 256 normal tokens before its control tokens.
+ * @param base metadata of a byte-level BPE model with at least 256 normal tokens before its control tokens
  * @throws BitNetError MODEL_INVALID if `base` has no such vocabulary.
  */
 export function extendVocabulary(base: Metadata, vocabSize: number): DummyVocabulary {
@@ -70,7 +71,7 @@ export function extendVocabulary(base: Metadata, vocabSize: number): DummyVocabu
   return {
     tokens,
     tokenTypes: Int32Array.from(tokens, (_, index) => (index < firstControl ? normalType : controlType)),
-    // A smaller vocabulary than the base's loses the merges whose result it lacks.
+    // A vocabulary smaller than the base loses the merges whose result it lacks.
     merges: strings(base, "tokenizer.ggml.merges").filter((merge) => known.has(merge.replace(" ", ""))),
     bosId: idOf("<|begin_of_text|>"),
     eosId: idOf("<|end_of_text|>"),

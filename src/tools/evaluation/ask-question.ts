@@ -12,34 +12,34 @@ import type { PromptSession } from "./prompt-session.js";
 import { stripEnd } from "./python-text.js";
 import type { Choice, ChoiceQuestion, Question, WrittenQuestion } from "./question.js";
 
-/** What the model made of one question. */
+/** The model's result for one question. */
 export interface QuestionOutcome {
   readonly question: Question;
   /** By metric. */
   readonly right: ReadonlyMap<MetricName, boolean>;
-  /** Σ ln p of each choice's continuation; undefined for a written answer. */
+  /** Σ ln p of each choice's continuation. Undefined for a written answer. */
   readonly logLikelihoods: readonly number[] | undefined;
-  /** What the model wrote; undefined for choices. */
+  /** The model's text. Undefined for choices. */
   readonly written: string | undefined;
   /** Whether the prompt was longer than the model's context and lost its beginning. */
   readonly truncated: boolean;
 }
 
-/** What it takes to ask a question. */
+/** Everything that asking a question needs. */
 export interface Asking {
   readonly tokenizer: Tokenizer;
   readonly contextLength: number;
   readonly prompts: PromptSession;
-  /** Most tokens of a written answer. */
+  /** Maximum tokens of a written answer. */
   readonly maxTokens: number;
   /** Whether prompts begin with BOS if the model wants it. */
   readonly addBos: boolean;
   readonly signal: AbortSignal | undefined;
-  /** What stands before the question: preamble and examples. */
+  /** The text before the question: preamble and examples. */
   readonly introduction: string;
 }
 
-/** Asks one question and judges the answer by those of `metrics` that suit its kind. */
+/** Asks one question and judges the answer by the `metrics` for its kind. */
 export function askQuestion(
   question: Question,
   metrics: readonly MetricName[],
@@ -83,7 +83,7 @@ async function askForText(
 ): Promise<QuestionOutcome> {
   const { tokenizer, contextLength, maxTokens, addBos, prompts, signal } = asking;
   const prompt = encodeOpenText(tokenizer, asking.introduction + question.prompt, { addSpecial: addBos });
-  // The harness leaves room for the whole answer, and takes it from the prompt's beginning.
+  // The harness keeps room for the whole answer, and cuts the prompt's beginning.
   const room = contextLength - maxTokens;
   if (room < 1) {
     throw cannotAsk(
@@ -112,9 +112,9 @@ interface Request {
 }
 
 /**
- * Tokens of a choice as the harness cuts them: white space at the context's end goes to the continuation, both are encoded
- * as one text, and what is longer than the encoded context is the continuation. So a word keeps the tokens that it has in a
- * text. Too long a prompt loses its beginning.
+ * Tokens of a choice, split like the harness does. White space at the context's end moves to the
+ * continuation. Both are encoded as one text, and the part after the encoded context is the continuation. So
+ * a word keeps its tokens. A prompt that is too long loses its beginning.
  */
 function encodeChoice(choice: Choice, question: Question, asking: Asking): Request {
   const { tokenizer, contextLength, addBos, introduction } = asking;
@@ -135,7 +135,9 @@ function encodeChoice(choice: Choice, question: Question, asking: Asking): Reque
   return { context: context.slice(excess), continuation, truncated: excess > 0 };
 }
 
-/** Indices of requests that are the same but for the last token of their continuation: one evaluation serves them all. */
+/**
+ * Groups requests that differ only in the last token of their continuation. One evaluation serves a group.
+ */
 function groupRequests(requests: readonly Request[]): readonly (readonly number[])[] {
   const groups = new Map<string, number[]>();
   for (const [index, { context, continuation }] of requests.entries()) {

@@ -7,24 +7,24 @@ import { createPromptSession } from "./prompt-session.js";
 import type { EvaluationTask, Question } from "./question.js";
 
 export interface EvaluateTaskOptions {
-  /** Ask only the first so many questions, from 1. Default: all. */
+  /** Ask only this many questions, from 1. Default: all. */
   readonly limit?: number | undefined;
-  /** How many solved examples stand before each question. Default 0. */
+  /** Number of solved examples before each question. Default 0. */
   readonly shots?: number | undefined;
-  /** Where examples come from, in its order. Default: the task itself, without the question that is asked. */
+  /** Source of the examples, in its order. Default: the task itself, without the current question. */
   readonly examples?: EvaluationTask | undefined;
-  /** Most tokens of a written answer, from 1. Default 256. */
+  /** Maximum tokens of a written answer, from 1. Default 256. */
   readonly maxTokens?: number | undefined;
-  /** False leaves BOS out before prompts. Default true: as the model wants it. */
+  /** False omits BOS before prompts. Default true: if the model wants it. */
   readonly addBos?: boolean | undefined;
-  /** Called after every question with the result so far and what became of the question. */
+  /** Called after every question with the result so far and the question's outcome. */
   readonly onProgress?: ((soFar: TaskResult, outcome: QuestionOutcome) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface TaskResult {
   readonly task: string;
-  /** Questions asked so far; all of them once the task is through. */
+  /** Questions asked so far. At the end, all. */
   readonly items: number;
   /** Questions to ask. */
   readonly total: number;
@@ -35,15 +35,15 @@ export interface TaskResult {
 }
 
 /**
- * Asks a model the questions of a benchmark and counts what it gets right, by the definitions of lm-evaluation-harness
- * (docs/guide/evaluation.md). A choice is the model's if its continuation is the likeliest after the prompt; a written answer
- * is read out of what the model writes greedily.
+ * Asks a model the questions of a benchmark and counts right answers, by the definitions of
+ * lm-evaluation-harness (docs/guide/evaluation.md). The model's choice is the likeliest continuation of the
+ * prompt. A written answer is extracted from the model's greedy text.
  *
- * @param task from `readTask`, or put together by hand.
+ * @param task from `readTask`, or built by hand
  * @example
  * const result = await evaluateTask(model, readTask(text), { limit: 100 });
- * @throws BitNetError INVALID_ARGUMENT for options out of range, too few examples, and questions that cannot be asked; what
- *   evaluation throws; rejects with `signal.reason`.
+ * @throws BitNetError INVALID_ARGUMENT for options out of range, too few examples, and invalid questions; the
+ *   errors of evaluation; rejects with `signal.reason`.
  */
 export async function evaluateTask(
   model: LanguageModel,
@@ -62,7 +62,7 @@ export async function evaluateTask(
 
   const inner = model as InnerLanguageModel;
   const introduce = createIntroductions((options.examples ?? task).questions, shots);
-  // Too few examples are found now, and not after hours.
+  // Too few examples are reported now, not after hours.
   for (const question of questions) introduce(question);
   const rights = new Map<MetricName, number>(task.metrics.map((metric) => [metric, 0]));
   let truncated = 0;
@@ -90,7 +90,9 @@ export async function evaluateTask(
   return result();
 }
 
-/** @returns what stands before a question; examples are the first of its group that are not the question itself. */
+/**
+ * @returns the text before a question; examples are the first ones of its group, without the question itself
+ */
 function createIntroductions(examples: readonly Question[], shots: number): (question: Question) => string {
   const groups = new Map<string | undefined, Question[]>();
   for (const example of shots > 0 ? examples : []) {

@@ -2,21 +2,22 @@ import { BitNetError } from "../../errors.js";
 import { logSoftmax } from "../../generation/sampling/log-softmax.js";
 import type { InnerSession } from "../../engine/session.js";
 
-/** A session and how many of the logits are of tokens: some heads are padded to a round number of rows. */
+/** A session and its number of token logits: some heads are padded to a round number of rows. */
 export interface Scorer {
   readonly session: InnerSession;
   readonly vocabSize: number;
 }
 
 /**
- * Evaluates `ids` and says how likely the tokens of each list in `targets` are, one after another: the last of a list after
- * all ids, the one before it after all but the last id, and so on. Lists have one length and differ in their last tokens only.
+ * Evaluates `ids` and returns the likelihood of each list in `targets`. The last token of a list follows all
+ * ids, the one before it follows all but the last id, and so on. Lists have one length and differ in their
+ * last tokens only.
  *
- * Only the rows that predict a target have their logits computed, a pass at a time, and none is copied: 512 tokens of a
- * 128256-token vocabulary would take 262 MB.
+ * Only rows that predict a target get logits, one pass at a time, without a copy. For 512 tokens of a
+ * vocabulary of 128256, all logits would take 262 MB.
  *
- * @returns natural logarithms for each list.
- * @throws BitNetError as `session.evaluate`; MODEL_INVALID where a probability is 0 or no number.
+ * @returns natural logarithms for each list
+ * @throws BitNetError as `session.evaluate`; MODEL_INVALID if a probability is 0 or NaN.
  */
 export async function logLikelihoods(
   { session, vocabSize }: Scorer,

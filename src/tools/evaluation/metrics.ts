@@ -1,6 +1,6 @@
 import { flexibleAnswer, sameAnswer, strictAnswer } from "./written-answer.js";
 
-/** How a task is scored. The names are lm-evaluation-harness's, its filters' for written answers. */
+/** How a task is scored. The names are lm-evaluation-harness's, those of its filters for written answers. */
 export type MetricName = ChoiceMetricName | WrittenMetricName;
 export type ChoiceMetricName = "acc" | "acc_norm" | "acc_bytes";
 export type WrittenMetricName = "strict_match" | "flexible_extract";
@@ -13,10 +13,11 @@ export interface ScoredChoice {
 
 const utf8 = new TextEncoder();
 
-/** What each metric makes of a choice; the choice for which that is greatest is the model's. */
+/** Each metric's score of a choice. The model's choice has the greatest score. */
 export const choiceMetrics: Readonly<Record<ChoiceMetricName, (choice: ScoredChoice) => number>> = {
   acc: ({ logLikelihood }) => logLikelihood,
-  // The harness says "byte-length normalized" and divides by len(str): Python's characters, which are code points.
+  // The harness says "byte-length normalized" and divides by len(str): Python's characters, which are code
+  // points.
   acc_norm: ({ logLikelihood, text }) => perUnit(logLikelihood, Array.from(text).length),
   acc_bytes: ({ logLikelihood, text }) => perUnit(logLikelihood, utf8.encode(text).length),
 };
@@ -37,22 +38,22 @@ export function isWrittenMetric(name: MetricName): name is WrittenMetricName {
   return Object.hasOwn(writtenMetrics, name);
 }
 
-/** Index of the choice that a metric prefers; of equal ones the first. */
+/** Index of the choice with the greatest score; of equal ones the first. */
 export function preferredChoice(metric: ChoiceMetricName, choices: readonly ScoredChoice[]): number {
   const values = choices.map(choiceMetrics[metric]);
   return values.reduce((best, value, index) => (value > (values[best] ?? -Infinity) ? index : best), 0);
 }
 
-/** Nothing has no length to be likely for: it is never preferred. */
+/** An empty choice has no length to divide by, so it is never preferred. */
 function perUnit(logLikelihood: number, length: number): number {
   return length === 0 ? -Infinity : logLikelihood / length;
 }
 
 export interface MetricResult {
   readonly name: MetricName;
-  /** The share of questions answered rightly. */
+  /** The share of right answers. */
   readonly value: number;
-  /** One standard error of `value`; undefined for a single question. */
+  /** One standard error of `value`. Undefined for a single question. */
   readonly stderr: number | undefined;
 }
 

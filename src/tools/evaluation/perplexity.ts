@@ -6,17 +6,21 @@ import { checkWhole } from "../../options/checks.js";
 import { logLikelihoods } from "./log-likelihood.js";
 
 export interface PerplexityOptions {
-  /** Tokens of a chunk, from 3 to the model's context length. Default 512, or the model's context where it is shorter. */
+  /**
+   * Tokens of a chunk, from 3 to the model's context length. Default 512, or the context length if it is
+   * shorter.
+   */
   readonly contextLength?: number | undefined;
-  /** Most chunks to evaluate, from 1. Default: all that the text has. */
+  /** Maximum number of chunks, from 1. Default: all chunks of the text. */
   readonly chunks?: number | undefined;
   /**
-   * Chunks begin this many tokens after one another and overlap, and of each the last `stride` tokens are scored, so that
-   * nearly all of the text is. Chunks are then `contextLength` and half the stride long, and none but the first begins with
-   * BOS: llama-perplexity's `--ppl-stride`. Default: chunks follow one another, and the second half of each is scored.
+   * Distance of chunk starts, for overlapping chunks: llama-perplexity's `--ppl-stride`. The last `stride`
+   * tokens of each chunk are scored, so nearly all of the text is. Chunks are then `contextLength` and half
+   * the stride long, and only the first begins with BOS. Default: chunks do not overlap, and the second half
+   * of each is scored.
    */
   readonly stride?: number | undefined;
-  /** Called after every chunk with what there is so far. */
+  /** Called after every chunk with the result so far. */
   readonly onProgress?: ((soFar: PerplexityResult, totalChunks: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -24,35 +28,35 @@ export interface PerplexityOptions {
 export interface PerplexityResult {
   /** e to the mean of −ln p over the scored tokens. */
   readonly perplexity: number;
-  /** One standard error of `perplexity`; undefined where fewer than two tokens were scored. */
+  /** One standard error of `perplexity`. Undefined for fewer than two scored tokens. */
   readonly uncertainty: number | undefined;
   /** Σ −ln p. */
   readonly negativeLogLikelihood: number;
-  /** How many tokens were scored. */
+  /** Number of scored tokens. */
   readonly tokens: number;
-  /** How many chunks were evaluated. */
+  /** Number of evaluated chunks. */
   readonly chunks: number;
-  /** Tokens of each. */
+  /** Tokens per chunk. */
   readonly chunkTokens: number;
 }
 
-/** What llama-perplexity takes, and so most published figures are of. */
+/** llama-perplexity's default, and so the basis of most published values. */
 export const defaultChunkTokens = 512;
 /** The shortest chunk whose second half has a token to score. */
 const leastContextLength = 3;
 
 /**
- * How surprised a model is by a text, as llama-perplexity defines it: the text is tokenized once, with BOS if the model
- * wants it, and cut into chunks of `contextLength` tokens. Each is evaluated by itself, its first token replaced by BOS if
- * the model wants one. Scored are the tokens after positions contextLength / 2 … contextLength − 2, which have at least half
- * a chunk before them; a last chunk that is not full is left out.
+ * Perplexity of a text, as llama-perplexity defines it. The text is tokenized once, with BOS if the model
+ * wants it, and cut into chunks of `contextLength` tokens. Each chunk is evaluated alone, with BOS in place
+ * of its first token if the model wants it. Tokens after positions contextLength / 2 … contextLength − 2 are
+ * scored: at least half a chunk precedes them. An incomplete last chunk is skipped.
  *
  * The arithmetic on logits is f64 in a fixed order (docs/NUMERICS.md): every runtime gives the same number.
  *
  * @example
  * const { perplexity: value, uncertainty } = await perplexity(model, text, { contextLength: 128 });
- * @throws BitNetError INVALID_ARGUMENT for options out of range and a text of fewer than two chunks; what `evaluate` throws;
- *   rejects with `signal.reason`.
+ * @throws BitNetError INVALID_ARGUMENT for options out of range and a text of fewer than two chunks; the
+ *   errors of `evaluate`; rejects with `signal.reason`.
  */
 export async function perplexity(
   model: LanguageModel,
@@ -75,7 +79,7 @@ export async function perplexity(
     const targets = chunk.slice(window.firstRow + 1);
     if (bosId !== undefined && window.stride === undefined) chunk[0] = bosId;
     session.truncate(0);
-    // The last token is scored and predicts nothing that would be.
+    // The last token is scored, and no scored token follows it.
     const [values = []] = await logLikelihoods(scorer, chunk.slice(0, -1), [targets], signal);
     for (const value of values) sum.add(-value);
     onProgress?.(sum.result(index + 1), starts.length);
@@ -86,7 +90,7 @@ export async function perplexity(
 /** The shape of every chunk. */
 interface Window {
   readonly tokens: number;
-  /** The first position whose prediction is scored; the last is the one before the chunk's last. */
+  /** The first position with a scored prediction. The last is the one before the chunk's last. */
   readonly firstRow: number;
   readonly stride: number | undefined;
 }
@@ -111,7 +115,7 @@ function planWindow(options: PerplexityOptions, max: number): Window {
   return { tokens, firstRow: tokens - stride - 1, stride };
 }
 
-/** Where chunks begin. */
+/** Starts of the chunks. */
 function planChunks(
   { tokens, stride }: Window,
   textTokens: number,
@@ -148,7 +152,7 @@ function createSum(chunkTokens: number): Sum {
     result(chunks): PerplexityResult {
       const mean = sum / tokens;
       const value = exp(mean);
-      // Equal values differ from their mean by rounding alone, which may fall below 0.
+      // Equal values differ from their mean only by rounding, so the difference may fall below 0.
       const variance = Math.max(0, squares / tokens - mean * mean);
       const uncertainty = tokens > 1 ? value * Math.sqrt(variance / (tokens - 1)) : undefined;
       return { perplexity: value, uncertainty, negativeLogLikelihood: sum, tokens, chunks, chunkTokens };

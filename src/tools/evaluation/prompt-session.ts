@@ -6,8 +6,8 @@ import type { InnerSession } from "../../engine/session.js";
 import { logLikelihoods } from "./log-likelihood.js";
 
 /**
- * Puts one prompt after another to a model, in one session: what a prompt has in common with the one before it, such as
- * examples and the question itself, is evaluated once. That changes no bit of a result (docs/NUMERICS.md).
+ * Evaluates one prompt after another in one session. The common beginning of neighbouring prompts, such as
+ * examples, is evaluated once. That changes no bit of a result (docs/NUMERICS.md).
  */
 export interface PromptSession extends Disposable {
   /** Σ ln p over each list of tokens, after the context. The lists differ in their last tokens only. */
@@ -16,7 +16,7 @@ export interface PromptSession extends Disposable {
     continuations: readonly (readonly number[])[],
     signal: AbortSignal | undefined,
   ): Promise<readonly number[]>;
-  /** What the model writes after a prompt, always its likeliest token. */
+  /** The model's greedy text after a prompt. */
   write(
     prompt: readonly number[],
     options: {
@@ -27,7 +27,7 @@ export interface PromptSession extends Disposable {
   ): Promise<string>;
 }
 
-/** A cache for fewer is no cheaper to speak of. */
+/** A smaller cache would not be noticeably cheaper. */
 const leastContextLength = 256;
 
 export function createPromptSession(model: InnerLanguageModel): PromptSession {
@@ -36,7 +36,7 @@ export function createPromptSession(model: InnerLanguageModel): PromptSession {
   /** The tokens that the session holds. */
   let held: readonly number[] = [];
 
-  /** A session with room for so many tokens: a cache of the whole context could take gigabytes that nothing needs. */
+  /** A session with room for this many tokens. A cache of the whole context could take gigabytes. */
   function sessionFor(tokens: number): InnerSession {
     if (session !== undefined && session.contextLength >= tokens) return session;
     if (tokens > info.contextLength) {
@@ -54,12 +54,15 @@ export function createPromptSession(model: InnerLanguageModel): PromptSession {
     return session;
   }
 
-  /** Goes back to what `ids` have in common with what is held, at most `most` of them. @returns how many. */
+  /**
+   * Returns to the common beginning of `ids` and the held tokens, at most `max` of them.
+   * @returns its length
+   */
   function keepPrefix(from: InnerSession, ids: readonly number[], max: number): number {
     let kept = 0;
     while (kept < max && kept < held.length && ids[kept] === held[kept]) kept += 1;
     from.truncate(kept);
-    // Should the evaluation fail, this much is still there.
+    // If the evaluation fails, this much is still there.
     held = ids.slice(0, kept);
     return kept;
   }
@@ -77,7 +80,7 @@ export function createPromptSession(model: InnerLanguageModel): PromptSession {
       return lists.map((values) => values.reduce((sum, value) => sum + value, 0));
     },
     async write(prompt, { maxTokens, stop, signal }): Promise<string> {
-      // The last token written is never evaluated.
+      // The last written token is never evaluated.
       const inner = sessionFor(prompt.length + maxTokens - 1);
       const kept = keepPrefix(inner, prompt, prompt.length - 1);
       const options = resolveGenerateOptions({ temperature: 0, maxTokens, stop, signal });

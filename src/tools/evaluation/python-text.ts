@@ -1,6 +1,7 @@
-// The harness prepares texts with Python's string methods. JavaScript's differ in what they count as white space.
+// The harness prepares texts with Python's string methods. JavaScript's methods count other characters as
+// white space.
 
-/** What `str.isspace` accepts. */
+/** The characters of `str.isspace`. */
 const isSpace = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
 /** `str.strip()` */
@@ -17,9 +18,9 @@ export function stripEnd(text: string): string {
   return text.slice(0, end);
 }
 
-/** `str.capitalize()`: the first letter becomes large, and all others small. */
+/** `str.capitalize()`: the first letter becomes upper case, all others lower case. */
 export function capitalize(text: string): string {
   const [first = ""] = text;
-  // All of it made small at once: how a sigma looks depends on the letters around it.
+  // All at once: the form of a sigma depends on its neighbours.
   return first.toUpperCase() + text.toLowerCase().slice(first.toLowerCase().length);
 }

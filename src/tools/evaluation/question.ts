@@ -1,20 +1,20 @@
 import type { MetricName } from "./metrics.js";
 
-/** What one line of a benchmark asks, ready to be put to a model. */
+/** A question of one line of a benchmark, ready to ask. */
 export type Question = ChoiceQuestion | WrittenQuestion;
 
 interface Posed {
-  /** The question with its right answer after it, as it stands in the prompt of another as an example. */
+  /** The question with its right answer, as an example in the prompt of another question. */
   readonly solved: string;
   /** Examples come from the same group: MMLU's subjects. */
   readonly group?: string | undefined;
-  /** What stands before the examples. */
+  /** The text before the examples. */
   readonly preamble?: string | undefined;
-  /** Where it was read, for messages. */
+  /** Its position in the file, for messages. */
   readonly line?: number | undefined;
 }
 
-/** Which of several continuations is the likeliest. */
+/** Asks for the likeliest of several continuations. */
 export interface ChoiceQuestion extends Posed {
   readonly kind: "choice";
   readonly choices: readonly Choice[];
@@ -22,15 +22,15 @@ export interface ChoiceQuestion extends Posed {
   readonly answer: number;
 }
 
-/** What is scored is `continuation`, after `context`. */
+/** `continuation` is scored, after `context`. */
 export interface Choice {
   readonly context: string;
   readonly continuation: string;
-  /** The choice itself, whose length evens out that long texts are less likely than short ones. */
+  /** The choice's text. Its length compensates that long texts are less likely than short ones. */
   readonly text: string;
 }
 
-/** What the model writes when it is asked. */
+/** Asks the model to write an answer. */
 export interface WrittenQuestion extends Posed {
   readonly kind: "written";
   readonly prompt: string;
@@ -40,15 +40,15 @@ export interface WrittenQuestion extends Posed {
   readonly answer: string;
 }
 
-/** A benchmark's questions. `readTask` makes one of a published file; others may be put together by hand. */
+/** A benchmark's questions. `readTask` reads a published file; others may be built by hand. */
 export interface EvaluationTask {
   readonly name: string;
-  /** What is reported, in this order. */
+  /** The reported metrics, in this order. */
   readonly metrics: readonly MetricName[];
   readonly questions: readonly Question[];
 }
 
-/** A question whose choices all continue one context, a space between them. */
+/** A question whose choices all continue one context after a space. */
 export function poseChoices(context: string, texts: readonly string[], answer: number): ChoiceQuestion {
   return {
     kind: "choice",

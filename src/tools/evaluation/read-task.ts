@@ -5,20 +5,26 @@ import type { EvaluationTask, Question } from "./question.js";
 import { readTaskLines, type TaskLine, type TaskSource } from "./task-lines.js";
 
 export interface ReadTaskOptions {
-  /** Which benchmark it is: "arc", "winogrande", "boolq", "hellaswag", "piqa", "mmlu" or "gsm8k". Default "auto": by its fields. */
+  /**
+   * Its benchmark: "arc", "winogrande", "boolq", "hellaswag", "piqa", "mmlu" or "gsm8k". Default "auto": by
+   * its fields.
+   */
   readonly task?: string | undefined;
-  /** What to call the text in messages. Default "the task". */
+  /** Name of the text for messages. Default "the task". */
   readonly name?: string | undefined;
-  /** Right answers, one to a line, where the benchmark has them in a file of their own: PIQA and some of WinoGrande. */
+  /**
+   * Right answers, one per line, for benchmarks with a separate file of them: PIQA and some of WinoGrande.
+   */
   readonly labels?: string | undefined;
 }
 
 /**
- * Reads a benchmark in its published form, JSON Lines: one question to a line. docs/guide/evaluation.md lists the forms.
+ * Reads a benchmark in its published form, JSON Lines: one question per line. docs/guide/evaluation.md lists
+ * the forms.
  *
  * @example
  * const task = readTask(await readFile("ARC-Challenge-Test.jsonl", "utf8"));
- * @throws BitNetError FILE_CORRUPT with the line and what it should have; INVALID_ARGUMENT for a task that is not known.
+ * @throws BitNetError FILE_CORRUPT with the line and its expected form; INVALID_ARGUMENT for an unknown task.
  */
 export function readTask(text: string, options: ReadTaskOptions = {}): EvaluationTask {
   const source: TaskSource = { name: options.name ?? "the task", text, expected: undefined };
@@ -40,7 +46,7 @@ export function readTask(text: string, options: ReadTaskOptions = {}): Evaluatio
   };
 }
 
-/** @returns undefined where the lines are to tell. */
+/** @returns undefined if the lines decide */
 function chosenFormat(name: string): TaskFormat | undefined {
   if (name === "auto") return undefined;
   const format = taskFormats.find((candidate) => candidate.name === name);
@@ -56,7 +62,7 @@ function unrecognized(line: TaskLine): never {
   return line.fail(`its fields are of no benchmark known here (${known})`);
 }
 
-/** Lines with the right answers from a text of their own, one to a line: numbers, as published. */
+/** Adds the right answers from a separate text, one per line: numbers, as published. */
 function withLabels(
   { title, labelField }: TaskFormat,
   lines: readonly TaskLine[],

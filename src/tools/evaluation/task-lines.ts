@@ -1,38 +1,49 @@
 import { BitNetError } from "../../errors.js";
 
-/** One line of a JSON Lines file, an object, whose fields are asked for by name and kind. */
+/** One line of a JSON Lines file, an object. Its fields are read by name and kind. */
 export interface TaskLine {
-  /** From 1. */
+  /** Counted from 1. */
   readonly number: number;
   has(...names: readonly string[]): boolean;
-  /** The field as it is; undefined where it is missing or null. */
+  /** The field's value. Undefined if it is missing or null. */
   value(name: string): unknown;
   /** @throws BitNetError FILE_CORRUPT if the field is no string. */
   text(name: string): string;
-  /** @throws BitNetError FILE_CORRUPT if the field is no list of strings, of at least `least`. */
+  /** @throws BitNetError FILE_CORRUPT unless the field is a list of at least `min` strings. */
   texts(name: string, min: number): readonly string[];
-  /** The object in a field, as a line of its own. @throws BitNetError FILE_CORRUPT if it is none. */
+  /**
+   * The object in a field, as a line of its own.
+   * @throws BitNetError FILE_CORRUPT if the field is not an object.
+   */
   object(name: string): TaskLine;
-  /** The objects in a field. @throws BitNetError FILE_CORRUPT if it is no list of objects. */
+  /**
+   * The objects in a field.
+   * @throws BitNetError FILE_CORRUPT if the field is not a list of objects.
+   */
   objects(name: string): readonly TaskLine[];
-  /** Which of the accepted values a field has, as an index. @throws BitNetError FILE_CORRUPT if none. */
+  /**
+   * The index of a field's value in the accepted values.
+   * @throws BitNetError FILE_CORRUPT for another value.
+   */
   oneOf(name: string, accepted: readonly unknown[]): number;
   /** The same line with another value in a field. */
   with(name: string, value: unknown): TaskLine;
-  /** @throws BitNetError FILE_CORRUPT, always: this line, and what is wrong with it. */
+  /** @throws BitNetError FILE_CORRUPT, always: this line, and its problem. */
   fail(problem: string): never;
 }
 
-/** What messages about a line say: the file, and what a line of its kind has. */
+/** The context of messages about a line: the file, and the expected fields. */
 export interface TaskSource {
   readonly name: string;
   readonly text: string;
-  /** Such as "an ARC line has question, choices { text, label } and answerKey"; undefined until it is known. */
+  /**
+   * Such as "an ARC line has question, choices { text, label } and answerKey". Undefined until it is known.
+   */
   expected: string | undefined;
 }
 
 /**
- * Lines of a text that holds a JSON object in each; empty lines are passed over.
+ * Lines of a text with a JSON object in each. Empty lines are skipped.
  * @throws BitNetError FILE_CORRUPT at the first line that is something else.
  */
 export function readTaskLines(source: TaskSource): readonly TaskLine[] {
@@ -41,7 +52,7 @@ export function readTaskLines(source: TaskSource): readonly TaskLine[] {
   for (const [index, text] of source.text.split("\n").entries()) {
     const fail = failAt(source, index + 1, offset);
     offset += text.length + 1;
-    // Windows' editors begin a file with a byte order mark.
+    // Editors on Windows begin a file with a byte order mark.
     const json = index === 0 ? text.replace(/^\ufeff/, "") : text;
     if (json.trim() !== "") lines.push(createLine(parseObject(json, fail), index + 1, "", fail));
   }
@@ -66,7 +77,8 @@ function parseObject(json: string, fail: Fail): Fields {
   try {
     value = JSON.parse(json);
   } catch (error) {
-    // Engines word this differently, and some quote the line; what matters is that it is no JSON.
+    // Engines word this error differently, and some quote the line. The message says only that it is not
+    // JSON.
     return fail(`it is not JSON (${error instanceof SyntaxError ? "syntax error" : "too deep"})`);
   }
   return isObject(value) ? value : fail(`expected an object, not ${describe(value)}`);

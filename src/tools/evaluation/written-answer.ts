@@ -1,15 +1,16 @@
-// How GSM8K's written answers are compared: lm-evaluation-harness's filters "strict-match" and "flexible-extract", and its
-// exact match, which leaves commas, dollar signs, everything up to "#### " and a last full stop out of both sides.
+// How GSM8K's written answers are compared: by lm-evaluation-harness's filters "strict-match" and
+// "flexible-extract" and its exact match. The match ignores commas, dollar signs, everything up to "#### "
+// and a last full stop.
 
-/** What stands for an answer in which no number was found; no right answer reads so. */
+/** Stands for an answer without a number. No right answer equals it. */
 const noAnswer = "[invalid]";
 
-/** The number after the first "#### ", the form that the examples show. */
+/** The number after the first "#### ", the form of the examples. */
 export function strictAnswer(written: string): string {
   return /#### (-?[0-9.,]+)/.exec(written)?.[1] ?? noAnswer;
 }
 
-/** The last thing in the text that looks like a number. */
+/** The last number in the text. */
 export function flexibleAnswer(written: string): string {
   return [...written.matchAll(/-?[$0-9.,]{2,}|-?[0-9]+/g)].at(-1)?.[0] ?? noAnswer;
 }

@@ -2,7 +2,7 @@ import { type Question, poseChoices } from "../question.js";
 import type { TaskLine } from "../task-lines.js";
 import { lengthMetrics, type TaskFormat } from "./format.js";
 
-/** AI2 Reasoning Challenge, easy or challenge, as AI2 published it and as Hugging Face has it. */
+/** AI2 Reasoning Challenge, easy or challenge, in AI2's form and Hugging Face's. */
 export const arc: TaskFormat = {
   name: "arc",
   title: "ARC",

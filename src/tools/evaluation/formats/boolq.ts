@@ -1,7 +1,7 @@
 import { poseChoices, type Question } from "../question.js";
 import type { TaskFormat } from "./format.js";
 
-/** BoolQ, as Google published it (answer) and as SuperGLUE has it (label). */
+/** BoolQ, in Google's form (answer) and SuperGLUE's (label). */
 export const boolq: TaskFormat = {
   name: "boolq",
   title: "BoolQ",

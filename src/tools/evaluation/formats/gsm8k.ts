@@ -16,7 +16,7 @@ export const gsm8k: TaskFormat = {
       kind: "written",
       prompt,
       answer,
-      // Where the next example would begin, or the marks of common chat formats.
+      // Beginnings of the next example, and marks of common chat formats.
       stop: ["Question:", "</s>", "<|im_end|>"],
       solved: `${prompt} ${answer}`,
     };

@@ -18,13 +18,13 @@ export const hellaswag: TaskFormat = {
   },
 };
 
-/** Half of the scenes come from WikiHow, whose headings and markers are left in them in brackets. */
+/** Half of the scenes come from WikiHow and keep its headings and markers in brackets. */
 function cleanText(text: string): string {
   const lines = strip(text).replaceAll(" [title]", ". ").split("\n");
   return lines.map(withoutBrackets).join("\n").replaceAll("  ", " ");
 }
 
-/** A loop, for a regular expression would take quadratic time over brackets that are never closed. */
+/** A loop: a regular expression would take quadratic time over brackets that are never closed. */
 function withoutBrackets(line: string): string {
   let kept = "";
   let from = 0;

@@ -7,5 +7,5 @@ import { mmlu } from "./mmlu.js";
 import { piqa } from "./piqa.js";
 import { winogrande } from "./winogrande.js";
 
-/** Every benchmark whose published form is read, in the order in which a line is tried. */
+/** Every benchmark whose published form is readable. Lines are tried in this order. */
 export const taskFormats: readonly TaskFormat[] = [arc, winogrande, boolq, hellaswag, piqa, mmlu, gsm8k];

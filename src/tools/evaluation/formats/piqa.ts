@@ -1,7 +1,7 @@
 import { poseChoices, type Question } from "../question.js";
 import { lengthMetrics, type TaskFormat } from "./format.js";
 
-/** PIQA: which of two solutions reaches a goal. Published with its answers in a second file. */
+/** PIQA: which of two solutions reaches a goal. Answers are in a second file. */
 export const piqa: TaskFormat = {
   name: "piqa",
   title: "PIQA",

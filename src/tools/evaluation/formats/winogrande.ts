@@ -2,7 +2,7 @@ import type { Question } from "../question.js";
 import { strip } from "../python-text.js";
 import type { TaskFormat } from "./format.js";
 
-/** WinoGrande: what the blank stands for decides how likely the rest of the sentence is. */
+/** WinoGrande: the word in the blank decides how likely the rest of the sentence is. */
 export const winogrande: TaskFormat = {
   name: "winogrande",
   title: "WinoGrande",
