@@ -1,6 +1,5 @@
-// Refuses what would tie the parts of the repository together: `node scripts/layers.mjs [root]` (docs/ARCHITECTURE.md).
-// Imports that go up, circles of files, hosts' modules outside the platform, and kernel calls outside the few files
-// that may make them.
+// `node scripts/layers.mjs [root]`: checks the structure that docs/ARCHITECTURE.md describes.
+// Refuses imports that go up, circles of files, Node.js outside the platform, and kernels outside a few folders.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";
@@ -163,7 +162,7 @@ function partOf(name) {
   return name.split("/")[1].replace(/\.ts$/, "");
 }
 
-/** The server's folders are its protocols, and what they share: "requests". */
+/** The server's folders are its protocols, and "requests", which they share. */
 function protocolOf(name) {
   return /^src\/server\/([^/]+)\//.exec(name)?.[1];
 }

@@ -1,6 +1,6 @@
 // Plain English in comments and Markdown (the rules are in CONTRIBUTING.md).
-// `node scripts/prose.mjs [path…]` prints each fault as file:line and fails where a rule has more than its limit.
-// `--count` prints numbers by folder instead of the faults.
+// `node scripts/prose.mjs [path…]` prints each fault as file:line, and fails if a rule has more than its limit.
+// `--count` prints numbers by folder instead.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const maxWords = 30;
 const maxColumns = { comment: 110, markdown: 120 };
 
-/** How many faults a rule allows, and what is one in a passage of text. */
+/** Per rule its limit of faults, and a search for one in a passage of text. */
 const rules = {
   "begins with a relative pronoun": {
     limit: 0,
@@ -195,6 +195,7 @@ function passages(lines) {
 function plainText(text) {
   return text
     .replaceAll(/`[^`]*`/g, "code")
+    .replaceAll(/"[^"]*"/g, "quoted")
     .replaceAll(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
     .replaceAll(/[*_]{2}/g, "")
     .replaceAll(/\b(e\.g|i\.e|cf|vs)\./g, "$1")
