@@ -1,5 +1,5 @@
 // `node scripts/layers.mjs [root]`: checks the structure that docs/ARCHITECTURE.md describes.
-// Refuses imports that go up, circles of files, Node.js outside the platform, and kernels outside a few folders.
+// Refuses imports that go up, circles of files, Node.js outside the platform, kernels outside a few folders.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";

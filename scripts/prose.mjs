@@ -1,5 +1,5 @@
 // Plain English in comments and Markdown (the rules are in CONTRIBUTING.md).
-// `node scripts/prose.mjs [path…]` prints each fault as file:line, and fails if a rule has more than its limit.
+// `node scripts/prose.mjs [path…]` prints each fault as file:line and fails if a rule is over its limit.
 // `--count` prints numbers by folder instead.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
@@ -163,7 +163,7 @@ function markdownLines(source) {
   });
 }
 
-/** Paragraphs, list items, table cells, tags and titled lines, each as one text. Code is one word, and links their text. */
+/** Paragraphs, list items, table cells and tags, each as one text. Code counts as one word. */
 function passages(lines) {
   const found = [];
   let isCode = false;
