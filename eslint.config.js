@@ -1,4 +1,40 @@
+import jsdoc from "eslint-plugin-jsdoc";
 import tseslint from "typescript-eslint";
+import { style } from "./scripts/lint-rules.mjs";
+
+/** One style for increments, arguments and doc comments. */
+const styleRules = {
+  "style/increments": "error",
+  "style/boolean-arguments": "error",
+  "jsdoc/check-alignment": "error",
+  "jsdoc/check-param-names": ["error", { checkDestructured: false, disableMissingParamChecks: true }],
+  "jsdoc/check-tag-names": ["error", { definedTags: ["remarks"] }],
+  "jsdoc/empty-tags": "error",
+  "jsdoc/no-types": "error",
+  "jsdoc/require-hyphen-before-param-description": ["error", "never"],
+  "jsdoc/require-param-description": "error",
+  "jsdoc/require-param-name": "error",
+  // `@throws BitNetError CODE, CODE.`: a code never stands alone.
+  "jsdoc/match-description": [
+    "error",
+    { mainDescription: false, tags: { throws: "^(?!`?[A-Z]{4,}(_|\\b))[\\s\\S]+$" } },
+  ],
+};
+
+/** camelCase for values, PascalCase for types. Only members may be snake_case: wire formats and kernels. */
+const naming = [
+  "error",
+  { selector: "default", format: ["camelCase"], leadingUnderscore: "allow" },
+  { selector: "import", format: ["camelCase", "PascalCase"] },
+  { selector: "typeLike", format: ["PascalCase"] },
+  { selector: "memberLike", format: ["camelCase", "snake_case", "PascalCase"] },
+  { selector: "memberLike", modifiers: ["requiresQuotes"], format: null },
+  // A class of a library without types.
+  { selector: "variable", modifiers: ["exported", "const"], format: ["camelCase", "StrictPascalCase"] },
+  { selector: "variable", filter: "^BPE$", format: null },
+  // Destructured members keep their names.
+  { selector: ["variable", "parameter"], modifiers: ["destructured"], format: null },
+];
 
 export default tseslint.config(
   {
@@ -13,6 +49,7 @@ export default tseslint.config(
       ".cache",
     ],
   },
+  { plugins: { style, jsdoc }, rules: styleRules },
   {
     files: ["**/*.ts"],
     extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
@@ -23,6 +60,7 @@ export default tseslint.config(
       },
     },
     rules: {
+      "@typescript-eslint/naming-convention": naming,
       "@typescript-eslint/no-non-null-assertion": "error",
       "@typescript-eslint/explicit-module-boundary-types": "error",
       "@typescript-eslint/switch-exhaustiveness-check": "error",
@@ -51,6 +89,7 @@ export default tseslint.config(
         { selector: "TSEnumDeclaration", message: "No enums: a union of literals." },
       ],
       "max-lines": ["error", { max: 500, skipBlankLines: false, skipComments: false }],
+      "max-lines-per-function": ["error", { max: 150, skipBlankLines: false, skipComments: false }],
     },
   },
   {
@@ -63,10 +102,15 @@ export default tseslint.config(
       "@typescript-eslint/no-unsafe-return": "off",
       "@typescript-eslint/no-unsafe-call": "off",
       "no-restricted-syntax": "off",
+      // Tables of cases.
+      "style/boolean-arguments": "off",
+      // A suite is one function.
+      "max-lines-per-function": "off",
       // Tests of tokenizers mean code points.
       "@typescript-eslint/no-misused-spread": "off",
       "@typescript-eslint/no-unnecessary-type-parameters": "off",
     },
   },
+  { files: ["**/*.d.ts"], rules: { "@typescript-eslint/naming-convention": "off" } },
   { files: ["**/*.mjs", "**/*.js"], extends: [tseslint.configs.disableTypeChecked] },
 );

@@ -11,6 +11,7 @@ const checks = [
   ["lint", [bin("eslint/bin/eslint.js"), "--max-warnings", "0", "."]],
   ["layers", [join(root, "scripts", "layers.mjs")]],
   ["option docs", [join(root, "scripts", "option-docs.mjs"), "--check"]],
+  ["prose", [join(root, "scripts", "prose.mjs")]],
   ["package", [join(root, "scripts", "check-package.mjs")]],
 ];
 const failed = checks.filter(([name, args]) => {
