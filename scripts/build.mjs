@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const generated = join(root, "src", "wasm", "generated");
 const stampFile = join(root, "build", "stamp.json");
 /** Builds that are shipped, embedded as base64 so that no user configures the path of an asset. */
 const shippedTargets = ["simd128", "relaxed"];
@@ -27,7 +28,7 @@ function fingerprint(paths) {
   const hash = createHash("sha256");
   const visit = (path) => {
     if (!existsSync(path)) return;
-    if (path.includes("generated")) return;
+    if (path === generated) return;
     let entries;
     try {
       entries = readdirSync(path).sort();
@@ -56,7 +57,6 @@ function refuseCalls(target) {
 }
 
 function buildKernels() {
-  const generated = join(root, "src", "wasm", "generated");
   mkdirSync(generated, { recursive: true });
   for (const target of targets) {
     const text = join("build", `${target}.wat`);
@@ -90,9 +90,7 @@ try {
 } catch {
   // Never built, or the stamp was lost: build.
 }
-const generatedThere = shippedTargets.every((t) =>
-  existsSync(join(root, "src", "wasm", "generated", `${t}.ts`)),
-);
+const generatedThere = shippedTargets.every((t) => existsSync(join(generated, `${t}.ts`)));
 const kernelsStale = force || have.kernels !== wanted.kernels || !generatedThere;
 if (kernelsStale) {
   console.error("Building kernels (AssemblyScript → WebAssembly)");

@@ -9,6 +9,7 @@ const checks = [
   ["format", [bin("prettier/bin/prettier.cjs"), "--check", "--log-level", "warn", "."]],
   ["types of tests", [bin("typescript/bin/tsc"), "-p", "tsconfig.test.json"]],
   ["lint", [bin("eslint/bin/eslint.js"), "--max-warnings", "0", "."]],
+  ["tiles", [join(root, "scripts", "tiles.mjs"), "--check"]],
   ["layers", [join(root, "scripts", "layers.mjs")]],
   ["option docs", [join(root, "scripts", "option-docs.mjs"), "--check"]],
   ["prose", [join(root, "scripts", "prose.mjs")]],

@@ -128,7 +128,7 @@ function row1x1<W>(w: usize, x: usize, cols: usize, y: usize, scale: f32, accumu
 
 // @ts-ignore: decorator
 @inline
-function matmul<W>(
+export function matmul<W>(
   weights: usize,
   cols: usize,
   rowBegin: usize,
@@ -201,40 +201,6 @@ export function matmul_f32_f32(
   matmul<f32>(weights, cols, rowBegin, rowEnd, x, inputStride, tokens, y, yStride, scale, accumulate);
 }
 
-/** As matmul_f32_f32, for bfloat16 rows. */
-export function matmul_bf16_f32(
-  weights: usize,
-  cols: usize,
-  rowBegin: usize,
-  rowEnd: usize,
-  x: usize,
-  inputStride: usize,
-  tokens: usize,
-  y: usize,
-  yStride: usize,
-  scale: f32,
-  accumulate: bool,
-): void {
-  matmul<u16>(weights, cols, rowBegin, rowEnd, x, inputStride, tokens, y, yStride, scale, accumulate);
-}
-
-/** As matmul_f32_f32, for rebiased f16 rows (pack_f16); |x| < 2²⁵, so that its multiple by 2¹⁰² is finite. */
-export function matmul_f16_f32(
-  weights: usize,
-  cols: usize,
-  rowBegin: usize,
-  rowEnd: usize,
-  x: usize,
-  inputStride: usize,
-  tokens: usize,
-  y: usize,
-  yStride: usize,
-  scale: f32,
-  accumulate: bool,
-): void {
-  matmul<i16>(weights, cols, rowBegin, rowEnd, x, inputStride, tokens, y, yStride, scale, accumulate);
-}
-
 /**
  * y[k] = W[row, k]                                             for k in [0, cols): one embedding row
  *
@@ -266,4 +232,40 @@ export function row_f16(weights: usize, cols: usize, row: usize, y: usize): void
     v128.store(y + (k << 2), i32x4.shuffle(evens, odds, 0, 4, 1, 5));
     v128.store(y + (k << 2), i32x4.shuffle(evens, odds, 2, 6, 3, 7), 16);
   }
+}
+
+// From here on made by scripts/tiles.mjs.
+
+/** Contract as matmul_f32_f32, but W is bf16-rows. */
+export function matmul_bf16_f32(
+  weights: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  x: usize,
+  inputStride: usize,
+  tokens: usize,
+  y: usize,
+  yStride: usize,
+  scale: f32,
+  accumulate: bool,
+): void {
+  matmul<u16>(weights, cols, rowBegin, rowEnd, x, inputStride, tokens, y, yStride, scale, accumulate);
+}
+
+/** Contract as matmul_f32_f32, but W is f16-rows, as pack_f16 leaves them, and |x| < 2²⁵, so that x · 2¹⁰² is finite. */
+export function matmul_f16_f32(
+  weights: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  x: usize,
+  inputStride: usize,
+  tokens: usize,
+  y: usize,
+  yStride: usize,
+  scale: f32,
+  accumulate: bool,
+): void {
+  matmul<i16>(weights, cols, rowBegin, rowEnd, x, inputStride, tokens, y, yStride, scale, accumulate);
 }

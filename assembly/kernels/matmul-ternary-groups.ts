@@ -1,13 +1,19 @@
-// Ternary weights in groups × int8 activations in groups: how ranges of rows are walked in tiles (ternary-group-tiles, which has
-// the layout).
-
+import { Address } from "../address";
+import {
+  PREFILL_ROWS,
+  PREFILL_TOKENS,
+  decodeRow,
+  decodeTile,
+  prefillTile,
+} from "../generated/ternary-group-tiles";
 import { BLOCK_BYTES, BLOCK_COLS } from "../simd/dot";
-import { groupBytes, row1x1, rows3x1, rows3x2 } from "./ternary-group-tiles";
+import { wholeTiles } from "../tiles/whole-tiles";
+import { groupBytes } from "../tiles/ternary-groups";
 
 /** All of [rowBegin, rowEnd) × tokens in the given form; see the exports for the contract. */
 // @ts-ignore: decorator
 @inline
-function matmul<F>(
+export function matmul<F>(
   halved: bool,
   weights: usize,
   scales: usize,
@@ -30,36 +36,43 @@ function matmul<F>(
   const activationBytes = blocks * BLOCK_COLS;
   const recordBytes = scaleBytes << 1;
   const rows = rowEnd - rowBegin;
-  const third = rows / 3;
+  const streamRows = rows / PREFILL_ROWS;
   const w = weights + rowBegin * rowBytes;
   const c = scales + rowBegin * scaleBytes;
   const out = y + (rowBegin << 2);
-  const pairs = tokens & ~1;
+  const grouped = wholeTiles(tokens, PREFILL_TOKENS);
 
-  // Rows outermost, so that weights are read once for all tokens.
-  for (let row: usize = 0; row < third; ++row) {
+  // prettier-ignore
+  for (let row: usize = 0; row < streamRows; ++row) {
     const w0 = w + row * rowBytes;
     const c0 = c + row * scaleBytes;
     const to = out + (row << 2);
-    for (let t: usize = 0; t < pairs; t += 2) {
+    for (let t: usize = 0; t < grouped; t += PREFILL_TOKENS) {
       const x = activations + t * activationBytes;
       const record = records + t * recordBytes;
-      // prettier-ignore
-      rows3x2<F>(halved, w0, third * rowBytes, c0, third * scaleBytes, groups, x, activationBytes, record, to + t * yStride, third, yStride, scratch, scale, accumulate);
+      prefillTile<F>(halved, w0, streamRows * rowBytes, c0, streamRows * scaleBytes, groups, x, activationBytes, record, to + t * yStride, streamRows, yStride, scratch, scale, accumulate);
     }
-    if (tokens & 1) {
-      const x = activations + pairs * activationBytes;
-      const record = records + pairs * recordBytes;
-      // prettier-ignore
-      rows3x1<F>(halved, w0, third * rowBytes, c0, third * scaleBytes, groups, x, record, to + pairs * yStride, third, scratch, scale, accumulate);
+    if (PREFILL_TOKENS == 2) {
+      // Pairs leave one token at most, which needs no loop.
+      if (tokens & 1) {
+        const x = activations + grouped * activationBytes;
+        const record = records + grouped * recordBytes;
+        decodeTile<F>(halved, w0, streamRows * rowBytes, c0, streamRows * scaleBytes, groups, x, record, to + grouped * yStride, streamRows, scratch, scale, accumulate);
+      }
+    } else {
+      for (let t = grouped; t < tokens; ++t) {
+        const x = activations + t * activationBytes;
+        const record = records + t * recordBytes;
+        decodeTile<F>(halved, w0, streamRows * rowBytes, c0, streamRows * scaleBytes, groups, x, record, to + t * yStride, streamRows, scratch, scale, accumulate);
+      }
     }
   }
-  for (let row: usize = 3 * third; row < rows; ++row) {
+  for (let row = streamRows * PREFILL_ROWS; row < rows; ++row) {
     for (let t: usize = 0; t < tokens; ++t) {
       const x = activations + t * activationBytes;
       const record = records + t * recordBytes;
       // prettier-ignore
-      row1x1<F>(halved, w + row * rowBytes, c + row * scaleBytes, groups, x, record, out + (row << 2) + t * yStride, scratch, scale, accumulate);
+      decodeRow<F>(halved, w + row * rowBytes, c + row * scaleBytes, groups, x, record, out + (row << 2) + t * yStride, scratch, scale, accumulate);
     }
   }
 }
@@ -96,28 +109,9 @@ export function matmul_ternary_groups64_i8_plain(
   matmul<i8>(true, weights, scales, cols, rowBegin, rowEnd, activations, records, tokens, y, yStride, scratch, scale, accumulate);
 }
 
-/** The same by the relaxed 32-bit dot product. Traps in the simd128 build. */
-export function matmul_ternary_groups64_i8_wide(
-  weights: usize,
-  scales: usize,
-  cols: usize,
-  rowBegin: usize,
-  rowEnd: usize,
-  activations: usize,
-  records: usize,
-  tokens: usize,
-  y: usize,
-  yStride: usize,
-  scratch: usize,
-  scale: f32,
-  accumulate: bool,
-): void {
-  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
-  // prettier-ignore
-  matmul<i32>(true, weights, scales, cols, rowBegin, rowEnd, activations, records, tokens, y, yStride, scratch, scale, accumulate);
-}
+// From here on made by scripts/tiles.mjs.
 
-/** The same by the relaxed 16-bit dot product. Traps in the simd128 build. */
+/** Contract as matmul_ternary_groups64_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the simd128 build. */
 export function matmul_ternary_groups64_i8_narrow(
   weights: usize,
   scales: usize,
@@ -138,9 +132,28 @@ export function matmul_ternary_groups64_i8_narrow(
   matmul<i16>(true, weights, scales, cols, rowBegin, rowEnd, activations, records, tokens, y, yStride, scratch, scale, accumulate);
 }
 
-// Functions of their own for groups of 128: V8's revectorizer gives up on longer ones.
+/** Contract as matmul_ternary_groups64_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the simd128 build. */
+export function matmul_ternary_groups64_i8_wide(
+  weights: usize,
+  scales: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  activations: usize,
+  records: usize,
+  tokens: usize,
+  y: usize,
+  yStride: usize,
+  scratch: usize,
+  scale: f32,
+  accumulate: bool,
+): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
+  // prettier-ignore
+  matmul<i32>(true, weights, scales, cols, rowBegin, rowEnd, activations, records, tokens, y, yStride, scratch, scale, accumulate);
+}
 
-/** As matmul_ternary_groups64_i8_plain, with groups of 128. */
+/** Contract as matmul_ternary_groups64_i8_plain, but with groups of 128. */
 export function matmul_ternary_groups128_i8_plain(
   weights: usize,
   scales: usize,
@@ -160,28 +173,7 @@ export function matmul_ternary_groups128_i8_plain(
   matmul<i8>(false, weights, scales, cols, rowBegin, rowEnd, activations, records, tokens, y, yStride, scratch, scale, accumulate);
 }
 
-/** The same by the relaxed 32-bit dot product. Traps in the simd128 build. */
-export function matmul_ternary_groups128_i8_wide(
-  weights: usize,
-  scales: usize,
-  cols: usize,
-  rowBegin: usize,
-  rowEnd: usize,
-  activations: usize,
-  records: usize,
-  tokens: usize,
-  y: usize,
-  yStride: usize,
-  scratch: usize,
-  scale: f32,
-  accumulate: bool,
-): void {
-  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
-  // prettier-ignore
-  matmul<i32>(false, weights, scales, cols, rowBegin, rowEnd, activations, records, tokens, y, yStride, scratch, scale, accumulate);
-}
-
-/** The same by the relaxed 16-bit dot product. Traps in the simd128 build. */
+/** Contract as matmul_ternary_groups64_i8_plain, but with groups of 128, in form i16 of the dot product (simd/dot). Traps in the simd128 build. */
 export function matmul_ternary_groups128_i8_narrow(
   weights: usize,
   scales: usize,
@@ -200,4 +192,25 @@ export function matmul_ternary_groups128_i8_narrow(
   if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
   // prettier-ignore
   matmul<i16>(false, weights, scales, cols, rowBegin, rowEnd, activations, records, tokens, y, yStride, scratch, scale, accumulate);
+}
+
+/** Contract as matmul_ternary_groups64_i8_plain, but with groups of 128, in form i32 of the dot product (simd/dot). Traps in the simd128 build. */
+export function matmul_ternary_groups128_i8_wide(
+  weights: usize,
+  scales: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  activations: usize,
+  records: usize,
+  tokens: usize,
+  y: usize,
+  yStride: usize,
+  scratch: usize,
+  scale: f32,
+  accumulate: bool,
+): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
+  // prettier-ignore
+  matmul<i32>(false, weights, scales, cols, rowBegin, rowEnd, activations, records, tokens, y, yStride, scratch, scale, accumulate);
 }

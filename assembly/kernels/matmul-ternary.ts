@@ -1,12 +1,32 @@
-// Ternary rows × int8 activations: how ranges and lists of rows are walked in tiles (ternary-tiles, which has the layout).
+// Ternary rows × int8 activations: how ranges and lists of rows are cut into tiles.
+//
+//   for each tile of tokens:            prefill: codes are unpacked once for several tokens
+//     for each tile of rows             rows outermost, so that weights are read once for all tokens
+//   for each token left over:           decode: an activation vector is loaded once for several rows
+//     for each tile of rows
+//
+// Rows of a tile are streams: they lie a part of the range apart (docs/KERNELS.md). generated/ternary-tiles has the tiles,
+// scripts/tiles.mjs their sizes.
 
+import { Address } from "../address";
+import {
+  DECODE_ROWS,
+  PREFILL_ROWS,
+  PREFILL_TOKENS,
+  decodeRow,
+  decodeStreams,
+  listedTile,
+  prefillRow,
+  prefillTile,
+} from "../generated/ternary-tiles";
 import { BLOCK_COLS } from "../simd/dot";
-import { RECORD_BYTES, row1x1, row1x4, rows2x4, rows4x1 } from "./ternary-tiles";
+import { wholeTiles } from "../tiles/whole-tiles";
+import { RECORD_BYTES } from "../tiles/ternary-rows";
 
-/** All of [rowBegin, rowEnd) × tokens in the given form; see the exports for the contract. */
+/** All of [rowBegin, rowEnd) × tokens in form F; the contract is that of the exports. */
 // @ts-ignore: decorator
 @inline
-function matmul<F>(
+export function matmul<F>(
   weights: usize,
   cols: usize,
   rowBegin: usize,
@@ -28,73 +48,55 @@ function matmul<F>(
   const first = weights + rowBegin * rowBytes;
   const out = y + (rowBegin << 2);
 
-  // Four tokens at a time while there are four: rows outermost, so that weights are read once per tile of tokens.
-  const grouped = tokens & ~3;
+  const grouped = wholeTiles(tokens, PREFILL_TOKENS);
   if (grouped > 0) {
-    const pairs = rows >> 1;
-    for (let row: usize = 0; row < pairs; ++row) {
-      for (let t: usize = 0; t < grouped; t += 4) {
-        rows2x4<F>(
-          first + row * rowBytes,
-          pairs * rowBytes,
-          blocks,
-          activations + t * activationStride,
-          activationStride,
-          records + t * RECORD_BYTES,
-          out + (row << 2) + t * yStride,
-          pairs,
-          yStride,
-          scratch,
-          scale,
-          accumulate,
+    const streamRows = rows / PREFILL_ROWS;
+    // prettier-ignore
+    for (let row: usize = 0; row < streamRows; ++row) {
+      for (let t: usize = 0; t < grouped; t += PREFILL_TOKENS) {
+        prefillTile<F>(
+          first + row * rowBytes, streamRows * rowBytes, blocks, activations + t * activationStride, activationStride,
+          records + t * RECORD_BYTES, out + (row << 2) + t * yStride, streamRows, yStride, scratch, scale, accumulate,
         );
       }
     }
-    if (rows & 1) {
-      for (let t: usize = 0; t < grouped; t += 4) {
-        row1x4<F>(
-          first + (rows - 1) * rowBytes,
-          blocks,
-          activations + t * activationStride,
-          activationStride,
-          records + t * RECORD_BYTES,
-          out + ((rows - 1) << 2) + t * yStride,
-          yStride,
-          scratch,
-          scale,
-          accumulate,
-        );
+    if (PREFILL_ROWS == 2) {
+      // Pairs leave one row at most, which needs no loop.
+      // prettier-ignore
+      if (rows & 1) {
+        for (let t: usize = 0; t < grouped; t += PREFILL_TOKENS) {
+          prefillRow<F>(
+            first + (rows - 1) * rowBytes, blocks, activations + t * activationStride, activationStride,
+            records + t * RECORD_BYTES, out + ((rows - 1) << 2) + t * yStride, yStride, scratch, scale, accumulate,
+          );
+        }
+      }
+    } else {
+      // prettier-ignore
+      for (let row = streamRows * PREFILL_ROWS; row < rows; ++row) {
+        for (let t: usize = 0; t < grouped; t += PREFILL_TOKENS) {
+          prefillRow<F>(
+            first + row * rowBytes, blocks, activations + t * activationStride, activationStride,
+            records + t * RECORD_BYTES, out + (row << 2) + t * yStride, yStride, scratch, scale, accumulate,
+          );
+        }
       }
     }
     token = grouped;
   }
-  const quarter = rows >> 2;
+  const streamRows = rows / DECODE_ROWS;
   for (; token < tokens; ++token) {
     const x = activations + token * activationStride;
     const record = records + token * RECORD_BYTES;
     const to = out + token * yStride;
-    for (let row: usize = 0; row < quarter; ++row) {
-      const w = first + row * rowBytes;
-      const at = to + (row << 2);
-      rows4x1<F>(
-        w,
-        w + quarter * rowBytes,
-        w + 2 * quarter * rowBytes,
-        w + 3 * quarter * rowBytes,
-        blocks,
-        x,
-        record,
-        at,
-        at + (quarter << 2),
-        at + (quarter << 3),
-        at + 12 * quarter,
-        scratch,
-        scale,
-        accumulate,
+    for (let row: usize = 0; row < streamRows; ++row) {
+      // prettier-ignore
+      decodeStreams<F>(
+        first + row * rowBytes, streamRows, rowBytes, blocks, x, record, to + (row << 2), scratch, scale, accumulate,
       );
     }
-    for (let row = quarter << 2; row < rows; ++row) {
-      row1x1<F>(first + row * rowBytes, blocks, x, record, to + (row << 2), scratch, scale, accumulate);
+    for (let row = streamRows * DECODE_ROWS; row < rows; ++row) {
+      decodeRow<F>(first + row * rowBytes, blocks, x, record, to + (row << 2), scratch, scale, accumulate);
     }
   }
 }
@@ -141,41 +143,65 @@ export function matmul_ternary_i8_plain(
   );
 }
 
-/** The same by the relaxed 32-bit dot product: fastest where an engine maps it to one instruction. Traps in the simd128 build. */
-export function matmul_ternary_i8_wide(
+/** One token and the rows of a list: a tile takes its four rows from four parts of the list. */
+// @ts-ignore: decorator
+@inline
+export function matmulListed<F>(
   weights: usize,
   cols: usize,
-  rowBegin: usize,
-  rowEnd: usize,
-  activations: usize,
-  activationStride: usize,
-  records: usize,
-  tokens: usize,
+  list: usize,
+  count: usize,
+  x: usize,
+  record: usize,
   y: usize,
-  yStride: usize,
   scratch: usize,
   scale: f32,
-  accumulate: bool,
 ): void {
-  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
-  matmul<i32>(
-    weights,
-    cols,
-    rowBegin,
-    rowEnd,
-    activations,
-    activationStride,
-    records,
-    tokens,
-    y,
-    yStride,
-    scratch,
-    scale,
-    accumulate,
-  );
+  const rowBytes = cols >> 2;
+  const blocks = cols / BLOCK_COLS;
+  const quarterBytes = (count >> 2) << 2;
+  let at = list;
+  for (const end = list + quarterBytes; at < end; at += 4) {
+    const r0: usize = load<u32>(at);
+    const r1: usize = load<u32>(at + quarterBytes);
+    const r2: usize = load<u32>(at + 2 * quarterBytes);
+    const r3: usize = load<u32>(at + 3 * quarterBytes);
+    // prettier-ignore
+    listedTile<F>(
+      weights + r0 * rowBytes, weights + r1 * rowBytes, weights + r2 * rowBytes, weights + r3 * rowBytes, blocks, x, record,
+      y + (r0 << 2), y + (r1 << 2), y + (r2 << 2), y + (r3 << 2), scratch, scale, false,
+    );
+  }
+  at = list + (quarterBytes << 2);
+  for (const end = list + (count << 2); at < end; at += 4) {
+    const row: usize = load<u32>(at);
+    decodeRow<F>(weights + row * rowBytes, blocks, x, record, y + (row << 2), scratch, scale, false);
+  }
 }
 
-/** The same by the relaxed 16-bit dot product. Traps in the simd128 build. */
+/**
+ * y[r] = (Σₖ W[r, k] · x[k]) / s · d                            for the rows r of a list
+ *
+ * Types     list u32 [count], no row twice; the rest as matmul_ternary_i8_plain, whose bytes these are
+ * Splits    by parts of the list
+ */
+export function matmul_ternary_listed_i8_plain(
+  weights: usize,
+  cols: usize,
+  list: usize,
+  count: usize,
+  x: usize,
+  record: usize,
+  y: usize,
+  scratch: usize,
+  scale: f32,
+): void {
+  matmulListed<i8>(weights, cols, list, count, x, record, y, scratch, scale);
+}
+
+// From here on made by scripts/tiles.mjs.
+
+/** Contract as matmul_ternary_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the simd128 build. */
 export function matmul_ternary_i8_narrow(
   weights: usize,
   cols: usize,
@@ -209,90 +235,41 @@ export function matmul_ternary_i8_narrow(
   );
 }
 
-/** One token and the rows of a list, four from far apart at a time. */
-// @ts-ignore: decorator
-@inline
-function matmulListed<F>(
+/** Contract as matmul_ternary_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the simd128 build. */
+export function matmul_ternary_i8_wide(
   weights: usize,
   cols: usize,
-  list: usize,
-  count: usize,
-  x: usize,
-  record: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  activations: usize,
+  activationStride: usize,
+  records: usize,
+  tokens: usize,
   y: usize,
+  yStride: usize,
   scratch: usize,
   scale: f32,
-): void {
-  const rowBytes = cols >> 2;
-  const blocks = cols / BLOCK_COLS;
-  const quarterBytes = (count >> 2) << 2;
-  let at = list;
-  for (const end = list + quarterBytes; at < end; at += 4) {
-    const r0: usize = load<u32>(at);
-    const r1: usize = load<u32>(at + quarterBytes);
-    const r2: usize = load<u32>(at + 2 * quarterBytes);
-    const r3: usize = load<u32>(at + 3 * quarterBytes);
-    rows4x1<F>(
-      weights + r0 * rowBytes,
-      weights + r1 * rowBytes,
-      weights + r2 * rowBytes,
-      weights + r3 * rowBytes,
-      blocks,
-      x,
-      record,
-      y + (r0 << 2),
-      y + (r1 << 2),
-      y + (r2 << 2),
-      y + (r3 << 2),
-      scratch,
-      scale,
-      false,
-    );
-  }
-  at = list + (quarterBytes << 2);
-  for (const end = list + (count << 2); at < end; at += 4) {
-    const row: usize = load<u32>(at);
-    row1x1<F>(weights + row * rowBytes, blocks, x, record, y + (row << 2), scratch, scale, false);
-  }
-}
-
-/**
- * y[r] = (Σₖ W[r, k] · x[k]) / s · d                            for the rows r of a list
- *
- * Types     list u32 [count], no row twice; the rest as matmul_ternary_i8_plain, whose bytes these are
- * Splits    by parts of the list
- */
-export function matmul_ternary_listed_i8_plain(
-  weights: usize,
-  cols: usize,
-  list: usize,
-  count: usize,
-  x: usize,
-  record: usize,
-  y: usize,
-  scratch: usize,
-  scale: f32,
-): void {
-  matmulListed<i8>(weights, cols, list, count, x, record, y, scratch, scale);
-}
-
-/** The same by the relaxed 32-bit dot product. Traps in the simd128 build. */
-export function matmul_ternary_listed_i8_wide(
-  weights: usize,
-  cols: usize,
-  list: usize,
-  count: usize,
-  x: usize,
-  record: usize,
-  y: usize,
-  scratch: usize,
-  scale: f32,
+  accumulate: bool,
 ): void {
   if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
-  matmulListed<i32>(weights, cols, list, count, x, record, y, scratch, scale);
+  matmul<i32>(
+    weights,
+    cols,
+    rowBegin,
+    rowEnd,
+    activations,
+    activationStride,
+    records,
+    tokens,
+    y,
+    yStride,
+    scratch,
+    scale,
+    accumulate,
+  );
 }
 
-/** The same by the relaxed 16-bit dot product. Traps in the simd128 build. */
+/** Contract as matmul_ternary_listed_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the simd128 build. */
 export function matmul_ternary_listed_i8_narrow(
   weights: usize,
   cols: usize,
@@ -306,4 +283,20 @@ export function matmul_ternary_listed_i8_narrow(
 ): void {
   if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
   matmulListed<i16>(weights, cols, list, count, x, record, y, scratch, scale);
+}
+
+/** Contract as matmul_ternary_listed_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the simd128 build. */
+export function matmul_ternary_listed_i8_wide(
+  weights: usize,
+  cols: usize,
+  list: usize,
+  count: usize,
+  x: usize,
+  record: usize,
+  y: usize,
+  scratch: usize,
+  scale: f32,
+): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
+  matmulListed<i32>(weights, cols, list, count, x, record, y, scratch, scale);
 }

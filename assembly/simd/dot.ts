@@ -39,7 +39,7 @@ export const FLUSH_BLOCKS: usize = 8;
 /** Whether this form's sums are 16 bits wide. */
 // @ts-ignore: decorator
 @inline
-export function isNarrow<F>(): bool {
+export function hasSums16<F>(): bool {
   return sizeof<F>() == 2;
 }
 

@@ -1,158 +1,28 @@
-// Tiles of ternary weights in groups, each with a scale of its own, × int8 activations in groups of the same size.
-//
-// Long lists: registers have names and no index, so each tile is written out.
-//
-// Layout "ternary-groups": codes as in ternary-rows (ternary-tiles), rows filled up with zero weights to whole blocks of 128,
-// and apart from them an f32 scale per group of 64 or 128 weights, rows filled up with zeros to whole vectors. Codes are
-// 0…3: code 3, which only Q2_0 knows, is twice the scale.
-//
-// A scale per group costs a conversion, a product and a sum for every group of every row and token, in place of one for the
-// whole row. Done as soon as a group's sum is known they would take a third of the time, most of it to add up lanes. So integer
-// sums of up to 32 groups go to a scratch of a few kilobytes first, 32 bytes each, and are then added up, scaled and
-// accumulated four groups at a time (docs/KERNELS.md).
-//
-// As in ternary-tiles, the two halves of a block have sums of their own, next to each other in the scratch, which V8's
-// revectorizer pairs, and rows that are walked together lie far apart. They are three and not four: scales are streams, too.
+// Made by scripts/tiles.mjs. Do not edit.
 
-import {
-  BLOCK_BYTES,
-  BLOCK_COLS,
-  addDot,
-  codeMask,
-  dot,
-  first,
-  firstCodes,
-  isNarrow,
-  pairMask,
-  second,
-  secondCodes,
-} from "../simd/dot";
-import { sumLanesF32 } from "../simd/lanes";
+import { BLOCK_BYTES, BLOCK_COLS, addDot, codeMask, dot, first, firstCodes, pairMask, second, secondCodes } from "../simd/dot";
+import { CHUNK_BYTES, CHUNK_GROUPS, SUM_BYTES, addScaled, finish, groupBytes } from "../tiles/ternary-groups";
 
-/** Bytes of a group's integer sums: eight of 32 bits, or sixteen of 16. */
+/** Rows and tokens of the tiles. */
 // @ts-ignore: decorator
 @inline
-const SUM_BYTES: usize = 32;
-/** Groups whose sums are kept before they are scaled: a multiple of four, and even. */
+export const DECODE_ROWS: usize = 3;
 // @ts-ignore: decorator
 @inline
-const CHUNK_GROUPS: usize = 32;
-/** Bytes of their sums, for one row and token. */
+export const PREFILL_ROWS: usize = 3;
 // @ts-ignore: decorator
 @inline
-const CHUNK_BYTES: usize = 1024;
+export const PREFILL_TOKENS: usize = 2;
 
-/** Bytes of a row of f32 or i32, one for each group, in whole vectors. */
+/** 3 × 1. `halved`: groups are of 64, half a block. */
 // @ts-ignore: decorator
 @inline
-export function groupBytes(groups: usize): usize {
-  return ((groups + 3) & ~3) << 2;
-}
-
-/** Lane by lane, in sums as wide as the form has them. */
-// @ts-ignore: decorator
-@inline
-function add<F>(a: v128, b: v128): v128 {
-  return isNarrow<F>() ? i16x8.add(a, b) : i32x4.add(a, b);
-}
-
-/**
- * total + (c · s) · (Σ code·x − Σ x) for four groups a step, group g in lane g mod 4. `values` has the activations' scales s
- * and, after them, their sums Σ x. Of the last four groups some may be none: their scales are zero, and their sums in the
- * scratch are whatever was there.
- *
- * Sixteen-bit sums hold until the last addition, which is one of 32 bits: 64 weights make at most 64 · 3 · 128 = 24576.
- */
-// @ts-ignore: decorator
-@inline
-function addScaled<F>(
-  total: v128,
-  sums: usize,
-  count: usize,
-  scales: usize,
-  values: usize,
-  valueBytes: usize,
-  ones: v128,
-): v128 {
-  const end = scales + (count << 2);
-  while (scales < end) {
-    const a = add<F>(v128.load(sums), v128.load(sums, 16));
-    const b = add<F>(v128.load(sums, 32), v128.load(sums, 48));
-    const c = add<F>(v128.load(sums, 64), v128.load(sums, 80));
-    const d = add<F>(v128.load(sums, 96), v128.load(sums, 112));
-    const ab = add<F>(i64x2.shuffle(a, b, 0, 2), i64x2.shuffle(a, b, 1, 3));
-    const cd = add<F>(i64x2.shuffle(c, d, 0, 2), i64x2.shuffle(c, d, 1, 3));
-    const abcd = add<F>(i32x4.shuffle(ab, cd, 0, 2, 4, 6), i32x4.shuffle(ab, cd, 1, 3, 5, 7));
-    const sum = i32x4.sub(
-      isNarrow<F>() ? i32x4.dot_i16x8_s(abcd, ones) : abcd,
-      v128.load(values + valueBytes),
-    );
-    const scale = f32x4.mul(v128.load(scales), v128.load(values));
-    total = f32x4.add(total, f32x4.mul(scale, f32x4.convert_i32x4_s(sum)));
-    sums += 4 * SUM_BYTES;
-    scales += 16;
-    values += 16;
-  }
-  return total;
-}
-
-/** y = (the sum of the lanes) · d, added to y if asked. */
-// @ts-ignore: decorator
-@inline
-function finish(y: usize, total: v128, scale: f32, accumulate: bool): void {
-  const value = sumLanesF32(total) * scale;
-  store<f32>(y, accumulate ? load<f32>(y) + value : value);
-}
-
-/** One row × one token: what is left over. `halved`: groups are of 64, half a block. */
-// prettier-ignore
-// @ts-ignore: decorator
-@inline
-export function row1x1<F>(halved: bool, w0: usize, c0: usize, groups: usize, x0: usize, record: usize, y: usize, scratch: usize, scale: f32, accumulate: bool): void {
-  const mask = codeMask<F>(), ones = pairMask(), valueBytes = groupBytes(groups), zero = f32x4.splat(0);
-  let y00 = zero;
-  for (let group: usize = 0; group < groups; group += CHUNK_GROUPS) {
-    const count = min(CHUNK_GROUPS, groups - group);
-    const end = scratch + count * SUM_BYTES;
-    for (let sums = scratch; sums < end; ) {
-      const v0a = v128.load(w0), v0b = v128.load(w0, 16);
-      const p00a = v128.load(x0, 0), e00a = first<F>(p00a), o00a = second<F>(p00a);
-      let s00a = dot<F>(e00a, o00a, firstCodes<F>(v0a, 6, mask), secondCodes<F>(v0a, 6, mask));
-      const p00b = v128.load(x0, 16), e00b = first<F>(p00b), o00b = second<F>(p00b);
-      let s00b = dot<F>(e00b, o00b, firstCodes<F>(v0b, 6, mask), secondCodes<F>(v0b, 6, mask));
-      const p01a = v128.load(x0, 32), e01a = first<F>(p01a), o01a = second<F>(p01a);
-      s00a = addDot<F>(s00a, e01a, o01a, firstCodes<F>(v0a, 4, mask), secondCodes<F>(v0a, 4, mask));
-      const p01b = v128.load(x0, 48), e01b = first<F>(p01b), o01b = second<F>(p01b);
-      s00b = addDot<F>(s00b, e01b, o01b, firstCodes<F>(v0b, 4, mask), secondCodes<F>(v0b, 4, mask));
-      if (halved) {
-        v128.store(sums, s00a); v128.store(sums, s00b, 16);
-        sums += SUM_BYTES;
-      }
-      const p02a = v128.load(x0, 64), e02a = first<F>(p02a), o02a = second<F>(p02a);
-      s00a = halved ? dot<F>(e02a, o02a, firstCodes<F>(v0a, 2, mask), secondCodes<F>(v0a, 2, mask)) : addDot<F>(s00a, e02a, o02a, firstCodes<F>(v0a, 2, mask), secondCodes<F>(v0a, 2, mask));
-      const p02b = v128.load(x0, 80), e02b = first<F>(p02b), o02b = second<F>(p02b);
-      s00b = halved ? dot<F>(e02b, o02b, firstCodes<F>(v0b, 2, mask), secondCodes<F>(v0b, 2, mask)) : addDot<F>(s00b, e02b, o02b, firstCodes<F>(v0b, 2, mask), secondCodes<F>(v0b, 2, mask));
-      const p03a = v128.load(x0, 96), e03a = first<F>(p03a), o03a = second<F>(p03a);
-      s00a = addDot<F>(s00a, e03a, o03a, firstCodes<F>(v0a, 0, mask), secondCodes<F>(v0a, 0, mask));
-      const p03b = v128.load(x0, 112), e03b = first<F>(p03b), o03b = second<F>(p03b);
-      s00b = addDot<F>(s00b, e03b, o03b, firstCodes<F>(v0b, 0, mask), secondCodes<F>(v0b, 0, mask));
-      v128.store(sums, s00a); v128.store(sums, s00b, 16);
-      sums += SUM_BYTES; w0 += BLOCK_BYTES; x0 += BLOCK_COLS;
-    }
-    const scales = c0 + (group << 2), values = record + (group << 2);
-    y00 = addScaled<F>(y00, scratch, count, scales, values, valueBytes, ones);
-  }
-  finish(y, y00, scale, accumulate);
-}
-
-/** Three far rows × one token. */
-// prettier-ignore
-// @ts-ignore: decorator
-@inline
-export function rows3x1<F>(halved: bool, w0: usize, streamBytes: usize, c0: usize, streamScaleBytes: usize, groups: usize, x0: usize, record: usize, y: usize, streamRows: usize, scratch: usize, scale: f32, accumulate: bool): void {
+export function decodeTile<F>(halved: bool, w0: usize, streamBytes: usize, c0: usize, streamScaleBytes: usize, groups: usize, x0: usize, record: usize, y: usize, streamRows: usize, scratch: usize, scale: f32, accumulate: bool): void {
   const mask = codeMask<F>(), ones = pairMask(), valueBytes = groupBytes(groups), zero = f32x4.splat(0);
   let w1 = w0 + streamBytes, w2 = w1 + streamBytes;
-  let y00 = zero, y10 = zero, y20 = zero;
+  let y00 = zero;
+  let y10 = zero;
+  let y20 = zero;
   for (let group: usize = 0; group < groups; group += CHUNK_GROUPS) {
     const count = min(CHUNK_GROUPS, groups - group);
     const end = scratch + count * SUM_BYTES;
@@ -177,7 +47,7 @@ export function rows3x1<F>(halved: bool, w0: usize, streamBytes: usize, c0: usiz
       s10b = addDot<F>(s10b, e01b, o01b, firstCodes<F>(v1b, 4, mask), secondCodes<F>(v1b, 4, mask));
       s20b = addDot<F>(s20b, e01b, o01b, firstCodes<F>(v2b, 4, mask), secondCodes<F>(v2b, 4, mask));
       if (halved) {
-        v128.store(sums, s00a); v128.store(sums, s00b, 16);
+        v128.store(sums, s00a, 0); v128.store(sums, s00b, 16);
         v128.store(sums, s10a, 1024); v128.store(sums, s10b, 1040);
         v128.store(sums, s20a, 2048); v128.store(sums, s20b, 2064);
         sums += SUM_BYTES;
@@ -198,14 +68,14 @@ export function rows3x1<F>(halved: bool, w0: usize, streamBytes: usize, c0: usiz
       s00b = addDot<F>(s00b, e03b, o03b, firstCodes<F>(v0b, 0, mask), secondCodes<F>(v0b, 0, mask));
       s10b = addDot<F>(s10b, e03b, o03b, firstCodes<F>(v1b, 0, mask), secondCodes<F>(v1b, 0, mask));
       s20b = addDot<F>(s20b, e03b, o03b, firstCodes<F>(v2b, 0, mask), secondCodes<F>(v2b, 0, mask));
-      v128.store(sums, s00a); v128.store(sums, s00b, 16);
+      v128.store(sums, s00a, 0); v128.store(sums, s00b, 16);
       v128.store(sums, s10a, 1024); v128.store(sums, s10b, 1040);
       v128.store(sums, s20a, 2048); v128.store(sums, s20b, 2064);
       sums += SUM_BYTES; w0 += BLOCK_BYTES; w1 += BLOCK_BYTES; w2 += BLOCK_BYTES; x0 += BLOCK_COLS;
     }
     const scales = c0 + (group << 2), values = record + (group << 2);
     y00 = addScaled<F>(y00, scratch, count, scales, values, valueBytes, ones);
-    y10 = addScaled<F>(y10, scratch + 1 * CHUNK_BYTES, count, scales + streamScaleBytes, values, valueBytes, ones);
+    y10 = addScaled<F>(y10, scratch + CHUNK_BYTES, count, scales + streamScaleBytes, values, valueBytes, ones);
     y20 = addScaled<F>(y20, scratch + 2 * CHUNK_BYTES, count, scales + 2 * streamScaleBytes, values, valueBytes, ones);
   }
   finish(y, y00, scale, accumulate);
@@ -213,15 +83,60 @@ export function rows3x1<F>(halved: bool, w0: usize, streamBytes: usize, c0: usiz
   finish(y + 2 * streamRows * 4, y20, scale, accumulate);
 }
 
-/** Three far rows × two tokens: codes are unpacked once for both. */
-// prettier-ignore
+/** 1 × 1. `halved`: groups are of 64, half a block. */
 // @ts-ignore: decorator
 @inline
-export function rows3x2<F>(halved: bool, w0: usize, streamBytes: usize, c0: usize, streamScaleBytes: usize, groups: usize, x0: usize, xStride: usize, record: usize, y: usize, streamRows: usize, yStride: usize, scratch: usize, scale: f32, accumulate: bool): void {
+export function decodeRow<F>(halved: bool, w0: usize, c0: usize, groups: usize, x0: usize, record: usize, y: usize, scratch: usize, scale: f32, accumulate: bool): void {
+  const mask = codeMask<F>(), ones = pairMask(), valueBytes = groupBytes(groups), zero = f32x4.splat(0);
+
+  let y00 = zero;
+  for (let group: usize = 0; group < groups; group += CHUNK_GROUPS) {
+    const count = min(CHUNK_GROUPS, groups - group);
+    const end = scratch + count * SUM_BYTES;
+    for (let sums = scratch; sums < end; ) {
+      const v0a = v128.load(w0), v0b = v128.load(w0, 16);
+      const p00a = v128.load(x0, 0), e00a = first<F>(p00a), o00a = second<F>(p00a);
+      let s00a = dot<F>(e00a, o00a, firstCodes<F>(v0a, 6, mask), secondCodes<F>(v0a, 6, mask));
+      const p00b = v128.load(x0, 16), e00b = first<F>(p00b), o00b = second<F>(p00b);
+      let s00b = dot<F>(e00b, o00b, firstCodes<F>(v0b, 6, mask), secondCodes<F>(v0b, 6, mask));
+      const p01a = v128.load(x0, 32), e01a = first<F>(p01a), o01a = second<F>(p01a);
+      s00a = addDot<F>(s00a, e01a, o01a, firstCodes<F>(v0a, 4, mask), secondCodes<F>(v0a, 4, mask));
+      const p01b = v128.load(x0, 48), e01b = first<F>(p01b), o01b = second<F>(p01b);
+      s00b = addDot<F>(s00b, e01b, o01b, firstCodes<F>(v0b, 4, mask), secondCodes<F>(v0b, 4, mask));
+      if (halved) {
+        v128.store(sums, s00a, 0); v128.store(sums, s00b, 16);
+        sums += SUM_BYTES;
+      }
+      const p02a = v128.load(x0, 64), e02a = first<F>(p02a), o02a = second<F>(p02a);
+      s00a = halved ? dot<F>(e02a, o02a, firstCodes<F>(v0a, 2, mask), secondCodes<F>(v0a, 2, mask)) : addDot<F>(s00a, e02a, o02a, firstCodes<F>(v0a, 2, mask), secondCodes<F>(v0a, 2, mask));
+      const p02b = v128.load(x0, 80), e02b = first<F>(p02b), o02b = second<F>(p02b);
+      s00b = halved ? dot<F>(e02b, o02b, firstCodes<F>(v0b, 2, mask), secondCodes<F>(v0b, 2, mask)) : addDot<F>(s00b, e02b, o02b, firstCodes<F>(v0b, 2, mask), secondCodes<F>(v0b, 2, mask));
+      const p03a = v128.load(x0, 96), e03a = first<F>(p03a), o03a = second<F>(p03a);
+      s00a = addDot<F>(s00a, e03a, o03a, firstCodes<F>(v0a, 0, mask), secondCodes<F>(v0a, 0, mask));
+      const p03b = v128.load(x0, 112), e03b = first<F>(p03b), o03b = second<F>(p03b);
+      s00b = addDot<F>(s00b, e03b, o03b, firstCodes<F>(v0b, 0, mask), secondCodes<F>(v0b, 0, mask));
+      v128.store(sums, s00a, 0); v128.store(sums, s00b, 16);
+      sums += SUM_BYTES; w0 += BLOCK_BYTES; x0 += BLOCK_COLS;
+    }
+    const scales = c0 + (group << 2), values = record + (group << 2);
+    y00 = addScaled<F>(y00, scratch, count, scales, values, valueBytes, ones);
+  }
+  finish(y, y00, scale, accumulate);
+}
+
+/** 3 × 2. `halved`: groups are of 64, half a block. */
+// @ts-ignore: decorator
+@inline
+export function prefillTile<F>(halved: bool, w0: usize, streamBytes: usize, c0: usize, streamScaleBytes: usize, groups: usize, x0: usize, xStride: usize, record: usize, y: usize, streamRows: usize, yStride: usize, scratch: usize, scale: f32, accumulate: bool): void {
   const mask = codeMask<F>(), ones = pairMask(), valueBytes = groupBytes(groups), zero = f32x4.splat(0);
   let w1 = w0 + streamBytes, w2 = w1 + streamBytes;
   let x1 = x0 + xStride;
-  let y00 = zero, y01 = zero, y10 = zero, y11 = zero, y20 = zero, y21 = zero;
+  let y00 = zero;
+  let y01 = zero;
+  let y10 = zero;
+  let y11 = zero;
+  let y20 = zero;
+  let y21 = zero;
   for (let group: usize = 0; group < groups; group += CHUNK_GROUPS) {
     const count = min(CHUNK_GROUPS, groups - group);
     const end = scratch + count * SUM_BYTES;
@@ -274,7 +189,7 @@ export function rows3x2<F>(halved: bool, w0: usize, streamBytes: usize, c0: usiz
       s11b = addDot<F>(s11b, e11b, o11b, c11b, d11b);
       s21b = addDot<F>(s21b, e11b, o11b, c21b, d21b);
       if (halved) {
-        v128.store(sums, s00a); v128.store(sums, s00b, 16);
+        v128.store(sums, s00a, 0); v128.store(sums, s00b, 16);
         v128.store(sums, s01a, 1024); v128.store(sums, s01b, 1040);
         v128.store(sums, s10a, 2048); v128.store(sums, s10b, 2064);
         v128.store(sums, s11a, 3072); v128.store(sums, s11b, 3088);
@@ -326,7 +241,7 @@ export function rows3x2<F>(halved: bool, w0: usize, streamBytes: usize, c0: usiz
       s01b = addDot<F>(s01b, e13b, o13b, c03b, d03b);
       s11b = addDot<F>(s11b, e13b, o13b, c13b, d13b);
       s21b = addDot<F>(s21b, e13b, o13b, c23b, d23b);
-      v128.store(sums, s00a); v128.store(sums, s00b, 16);
+      v128.store(sums, s00a, 0); v128.store(sums, s00b, 16);
       v128.store(sums, s01a, 1024); v128.store(sums, s01b, 1040);
       v128.store(sums, s10a, 2048); v128.store(sums, s10b, 2064);
       v128.store(sums, s11a, 3072); v128.store(sums, s11b, 3088);
@@ -336,7 +251,7 @@ export function rows3x2<F>(halved: bool, w0: usize, streamBytes: usize, c0: usiz
     }
     const scales = c0 + (group << 2), values = record + (group << 2);
     y00 = addScaled<F>(y00, scratch, count, scales, values, valueBytes, ones);
-    y01 = addScaled<F>(y01, scratch + 1 * CHUNK_BYTES, count, scales, values + (valueBytes << 1), valueBytes, ones);
+    y01 = addScaled<F>(y01, scratch + CHUNK_BYTES, count, scales, values + (valueBytes << 1), valueBytes, ones);
     y10 = addScaled<F>(y10, scratch + 2 * CHUNK_BYTES, count, scales + streamScaleBytes, values, valueBytes, ones);
     y11 = addScaled<F>(y11, scratch + 3 * CHUNK_BYTES, count, scales + streamScaleBytes, values + (valueBytes << 1), valueBytes, ones);
     y20 = addScaled<F>(y20, scratch + 4 * CHUNK_BYTES, count, scales + 2 * streamScaleBytes, values, valueBytes, ones);
