@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { kernelTypes } from "./kernel-signatures.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const generated = join(root, "src", "wasm", "generated");
@@ -12,6 +13,8 @@ const stampFile = join(root, "build", "stamp.json");
 /** Builds that are shipped, embedded as base64 so that no user configures the path of an asset. */
 const shippedTargets = ["simd128", "relaxed"];
 const targets = [...shippedTargets, "debug"];
+/** Scripts whose change makes kernels stale. */
+const kernelScripts = ["scripts/build.mjs", "scripts/kernel-signatures.mjs", "scripts/tiles.mjs"];
 /** Functions of a release build that may contain calls: the mathematics of the tables made once at load. */
 const mayCall = /rope_(table|frequencies|magnitude)|NativeMath/;
 
@@ -62,6 +65,7 @@ function buildKernels() {
     const text = join("build", `${target}.wat`);
     run("assemblyscript/bin/asc.js", ["--config", "asconfig.json", "--target", target, "--textFile", text]);
   }
+  writeFileSync(join(generated, "kernels.ts"), kernelTypes());
   for (const target of shippedTargets) {
     refuseCalls(target);
     const base64 = readFileSync(join(root, "build", `${target}.wasm`)).toString("base64");
@@ -74,15 +78,8 @@ function buildKernels() {
 
 const force = process.argv.includes("--force");
 const wanted = {
-  kernels: fingerprint(["assembly", "asconfig.json", "scripts/build.mjs"]),
-  types: fingerprint([
-    "assembly",
-    "src",
-    "asconfig.json",
-    "tsconfig.json",
-    "scripts/build.mjs",
-    "package.json",
-  ]),
+  kernels: fingerprint(["assembly", ...kernelScripts, "asconfig.json"]),
+  types: fingerprint(["assembly", "src", "asconfig.json", "tsconfig.json", ...kernelScripts, "package.json"]),
 };
 let have = {};
 try {
@@ -90,7 +87,9 @@ try {
 } catch {
   // Never built, or the stamp was lost: build.
 }
-const generatedThere = shippedTargets.every((t) => existsSync(join(generated, `${t}.ts`)));
+const generatedThere = ["kernels", ...shippedTargets].every((name) =>
+  existsSync(join(generated, `${name}.ts`)),
+);
 const kernelsStale = force || have.kernels !== wanted.kernels || !generatedThere;
 if (kernelsStale) {
   console.error("Building kernels (AssemblyScript → WebAssembly)");

@@ -1,3 +1,4 @@
+import { Address } from "../address";
 import { exp4 } from "../simd/exp";
 import { CACHED_UNIT, QUERY_UNIT, halfEvens, halfMask, halfOdds } from "../simd/half";
 import { horizontalMax, sumLanesF32 } from "../simd/lanes";
@@ -30,19 +31,19 @@ const SUMS_BYTES: usize = 128;
  * Splits    by tokens and heads
  */
 export function attention(
-  q: usize,
+  q: Address,
   queryStride: usize,
-  keys: usize,
-  values: usize,
+  keys: Address,
+  values: Address,
   headSize: usize,
   heads: usize,
   position: usize,
   tokens: usize,
   window: usize,
   scale: f32,
-  scratch: usize,
+  scratch: Address,
   scratchPositions: usize,
-  out: usize,
+  out: Address,
   outStride: usize,
 ): void {
   const headBytes = headSize << 2;

@@ -1,3 +1,5 @@
+import { Address } from "../address";
+
 /**
  * x[t, k] += y[t, k]                                          for k in [colBegin, colEnd)
  *
@@ -8,8 +10,8 @@
  * Splits    by tokens and columns
  */
 export function add_rows(
-  x: usize,
-  y: usize,
+  x: Address,
+  y: Address,
   tokens: usize,
   stride: usize,
   addendStride: usize,
@@ -34,7 +36,7 @@ export function add_rows(
  * Exact     bit-identical in every build: one rounding
  * Splits    by tokens
  */
-export function scale_rows(x: usize, tokens: usize, stride: usize, cols: usize, factor: f32): void {
+export function scale_rows(x: Address, tokens: usize, stride: usize, cols: usize, factor: f32): void {
   const factors = f32x4.splat(factor);
   for (let t: usize = 0; t < tokens; ++t) {
     for (let k: usize = 0; k < cols << 2; k += 16) {

@@ -1,3 +1,4 @@
+import { Address } from "../address";
 import { exp4 } from "../simd/exp";
 
 /**
@@ -10,8 +11,8 @@ import { exp4 } from "../simd/exp";
  * Splits    by tokens and columns
  */
 export function gate_relu2(
-  gate: usize,
-  up: usize,
+  gate: Address,
+  up: Address,
   tokens: usize,
   stride: usize,
   colBegin: usize,
@@ -34,8 +35,8 @@ export function gate_relu2(
  * Contract as gate_relu2, but: bit-identical in every build, and within a few ulp of the real function (simd/exp).
  */
 export function gate_silu(
-  gate: usize,
-  up: usize,
+  gate: Address,
+  up: Address,
   tokens: usize,
   stride: usize,
   colBegin: usize,
@@ -68,8 +69,8 @@ const GELU_CUBIC: f32 = 0.07135481627260025;
  * of numbers near 1 where g is well below 0. Relative errors of z count |2z| times.
  */
 export function gate_gelu(
-  gate: usize,
-  up: usize,
+  gate: Address,
+  up: Address,
   tokens: usize,
   stride: usize,
   colBegin: usize,

@@ -3,6 +3,7 @@
 // The layouts differ in how eight weights become two vectors of four; sums are the same in all of them. A type stands for
 // the layout: f32 rows, u16 = bfloat16 rows, i16 = rebiased f16 rows (simd/half).
 
+import { Address } from "../address";
 import { HALF_UNIT, halfEvens, halfMask, halfOdds } from "../simd/half";
 import { sumLanesF32 } from "../simd/lanes";
 
@@ -186,14 +187,14 @@ export function matmul<W>(
  * Splits    by rows or tokens
  */
 export function matmul_f32_f32(
-  weights: usize,
+  weights: Address,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  x: usize,
+  x: Address,
   inputStride: usize,
   tokens: usize,
-  y: usize,
+  y: Address,
   yStride: usize,
   scale: f32,
   accumulate: bool,
@@ -208,12 +209,12 @@ export function matmul_f32_f32(
  * Requires  cols % 8 == 0
  * Exact     bit-exact
  */
-export function row_f32(weights: usize, cols: usize, row: usize, y: usize): void {
+export function row_f32(weights: Address, cols: usize, row: usize, y: Address): void {
   memory.copy(y, weights + row * (cols << 2), cols << 2);
 }
 
 /** As row_f32, for bfloat16 rows. */
-export function row_bf16(weights: usize, cols: usize, row: usize, y: usize): void {
+export function row_bf16(weights: Address, cols: usize, row: usize, y: Address): void {
   const from = weights + row * (cols << 1);
   for (let k: usize = 0; k < cols; k += 4) {
     v128.store(y + (k << 2), i32x4.shl(i32x4.extend_low_i16x8_u(v128.load_zero<u64>(from + (k << 1))), 16));
@@ -221,7 +222,7 @@ export function row_bf16(weights: usize, cols: usize, row: usize, y: usize): voi
 }
 
 /** As row_f32, for rebiased f16 rows. */
-export function row_f16(weights: usize, cols: usize, row: usize, y: usize): void {
+export function row_f16(weights: Address, cols: usize, row: usize, y: Address): void {
   const from = weights + row * (cols << 1);
   const mask = halfMask();
   const unit = f32x4.splat(HALF_UNIT);
@@ -238,14 +239,14 @@ export function row_f16(weights: usize, cols: usize, row: usize, y: usize): void
 
 /** Contract as matmul_f32_f32, but W is bf16-rows. */
 export function matmul_bf16_f32(
-  weights: usize,
+  weights: Address,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  x: usize,
+  x: Address,
   inputStride: usize,
   tokens: usize,
-  y: usize,
+  y: Address,
   yStride: usize,
   scale: f32,
   accumulate: bool,
@@ -255,14 +256,14 @@ export function matmul_bf16_f32(
 
 /** Contract as matmul_f32_f32, but W is f16-rows, as pack_f16 leaves them, and |x| < 2²⁵, so that x · 2¹⁰² is finite. */
 export function matmul_f16_f32(
-  weights: usize,
+  weights: Address,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  x: usize,
+  x: Address,
   inputStride: usize,
   tokens: usize,
-  y: usize,
+  y: Address,
   yStride: usize,
   scale: f32,
   accumulate: bool,

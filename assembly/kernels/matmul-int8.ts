@@ -4,6 +4,7 @@
 // 14-bit numbers u = x·s + 8192 in two planes of 7 bits, u = 128 · h + l, because the relaxed dot wants one operand below
 // 128; Σ w·x·s = 128 · Σ w·h + Σ w·l − 8192 · Σ w. So the error of an output is that of the int8 weights, not of the input.
 
+import { Address } from "../address";
 import { IEEE_HALF_UNIT, halfEvens, halfMask, halfOdds } from "../simd/half";
 import { horizontalMax, sumLanesF32, sumLanesI32 } from "../simd/lanes";
 
@@ -17,12 +18,12 @@ import { horizontalMax, sumLanesF32, sumLanesI32 } from "../simd/lanes";
  * Splits    by tokens
  */
 export function quantize_activations_i14(
-  x: usize,
+  x: Address,
   cols: usize,
   tokens: usize,
   inputStride: usize,
-  q: usize,
-  scales: usize,
+  q: Address,
+  scales: Address,
 ): void {
   for (let t: usize = 0; t < tokens; ++t) {
     let largest = f32x4.splat(0);
@@ -62,14 +63,14 @@ function round4(from: usize, s: v128): v128 {
  * Splits    by rows
  */
 export function pack_halves_i8(
-  halves: usize,
+  halves: Address,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  scratch: usize,
-  w: usize,
-  records: usize,
-  bounds: usize,
+  scratch: Address,
+  w: Address,
+  records: Address,
+  bounds: Address,
 ): f32 {
   let largestOfAll: f32 = 0;
   for (let row = rowBegin; row < rowEnd; ++row) {
@@ -166,15 +167,15 @@ function finish(y: usize, high: v128, low: v128, record: usize, s: f64, scale: f
  * Splits    by rows or tokens
  */
 export function matmul_i8_i14(
-  weights: usize,
-  records: usize,
+  weights: Address,
+  records: Address,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  x: usize,
-  scales: usize,
+  x: Address,
+  scales: Address,
   tokens: usize,
-  y: usize,
+  y: Address,
   yStride: usize,
   scale: f32,
   accumulate: bool,

@@ -91,17 +91,17 @@ export function matmul<F>(
  * Splits    by rows or tokens: any partition gives the same bytes
  */
 export function matmul_ternary_groups64_i8_plain(
-  weights: usize,
-  scales: usize,
+  weights: Address,
+  scales: Address,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  activations: usize,
-  records: usize,
+  activations: Address,
+  records: Address,
   tokens: usize,
-  y: usize,
+  y: Address,
   yStride: usize,
-  scratch: usize,
+  scratch: Address,
   scale: f32,
   accumulate: bool,
 ): void {
@@ -113,17 +113,17 @@ export function matmul_ternary_groups64_i8_plain(
 
 /** Contract as matmul_ternary_groups64_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the simd128 build. */
 export function matmul_ternary_groups64_i8_narrow(
-  weights: usize,
-  scales: usize,
+  weights: Address,
+  scales: Address,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  activations: usize,
-  records: usize,
+  activations: Address,
+  records: Address,
   tokens: usize,
-  y: usize,
+  y: Address,
   yStride: usize,
-  scratch: usize,
+  scratch: Address,
   scale: f32,
   accumulate: bool,
 ): void {
@@ -134,17 +134,17 @@ export function matmul_ternary_groups64_i8_narrow(
 
 /** Contract as matmul_ternary_groups64_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the simd128 build. */
 export function matmul_ternary_groups64_i8_wide(
-  weights: usize,
-  scales: usize,
+  weights: Address,
+  scales: Address,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  activations: usize,
-  records: usize,
+  activations: Address,
+  records: Address,
   tokens: usize,
-  y: usize,
+  y: Address,
   yStride: usize,
-  scratch: usize,
+  scratch: Address,
   scale: f32,
   accumulate: bool,
 ): void {
@@ -155,17 +155,17 @@ export function matmul_ternary_groups64_i8_wide(
 
 /** Contract as matmul_ternary_groups64_i8_plain, but with groups of 128. */
 export function matmul_ternary_groups128_i8_plain(
-  weights: usize,
-  scales: usize,
+  weights: Address,
+  scales: Address,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  activations: usize,
-  records: usize,
+  activations: Address,
+  records: Address,
   tokens: usize,
-  y: usize,
+  y: Address,
   yStride: usize,
-  scratch: usize,
+  scratch: Address,
   scale: f32,
   accumulate: bool,
 ): void {
@@ -175,17 +175,17 @@ export function matmul_ternary_groups128_i8_plain(
 
 /** Contract as matmul_ternary_groups64_i8_plain, but with groups of 128, in form i16 of the dot product (simd/dot). Traps in the simd128 build. */
 export function matmul_ternary_groups128_i8_narrow(
-  weights: usize,
-  scales: usize,
+  weights: Address,
+  scales: Address,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  activations: usize,
-  records: usize,
+  activations: Address,
+  records: Address,
   tokens: usize,
-  y: usize,
+  y: Address,
   yStride: usize,
-  scratch: usize,
+  scratch: Address,
   scale: f32,
   accumulate: bool,
 ): void {
@@ -196,17 +196,17 @@ export function matmul_ternary_groups128_i8_narrow(
 
 /** Contract as matmul_ternary_groups64_i8_plain, but with groups of 128, in form i32 of the dot product (simd/dot). Traps in the simd128 build. */
 export function matmul_ternary_groups128_i8_wide(
-  weights: usize,
-  scales: usize,
+  weights: Address,
+  scales: Address,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  activations: usize,
-  records: usize,
+  activations: Address,
+  records: Address,
   tokens: usize,
-  y: usize,
+  y: Address,
   yStride: usize,
-  scratch: usize,
+  scratch: Address,
   scale: f32,
   accumulate: bool,
 ): void {

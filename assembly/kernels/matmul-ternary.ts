@@ -112,17 +112,17 @@ export function matmul<F>(
  * Splits    by rows or tokens: any partition gives the same bytes
  */
 export function matmul_ternary_i8_plain(
-  weights: usize,
+  weights: Address,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  activations: usize,
+  activations: Address,
   activationStride: usize,
-  records: usize,
+  records: Address,
   tokens: usize,
-  y: usize,
+  y: Address,
   yStride: usize,
-  scratch: usize,
+  scratch: Address,
   scale: f32,
   accumulate: bool,
 ): void {
@@ -186,14 +186,14 @@ export function matmulListed<F>(
  * Splits    by parts of the list
  */
 export function matmul_ternary_listed_i8_plain(
-  weights: usize,
+  weights: Address,
   cols: usize,
-  list: usize,
+  list: Address,
   count: usize,
-  x: usize,
-  record: usize,
-  y: usize,
-  scratch: usize,
+  x: Address,
+  record: Address,
+  y: Address,
+  scratch: Address,
   scale: f32,
 ): void {
   matmulListed<i8>(weights, cols, list, count, x, record, y, scratch, scale);
@@ -203,17 +203,17 @@ export function matmul_ternary_listed_i8_plain(
 
 /** Contract as matmul_ternary_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the simd128 build. */
 export function matmul_ternary_i8_narrow(
-  weights: usize,
+  weights: Address,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  activations: usize,
+  activations: Address,
   activationStride: usize,
-  records: usize,
+  records: Address,
   tokens: usize,
-  y: usize,
+  y: Address,
   yStride: usize,
-  scratch: usize,
+  scratch: Address,
   scale: f32,
   accumulate: bool,
 ): void {
@@ -237,17 +237,17 @@ export function matmul_ternary_i8_narrow(
 
 /** Contract as matmul_ternary_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the simd128 build. */
 export function matmul_ternary_i8_wide(
-  weights: usize,
+  weights: Address,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  activations: usize,
+  activations: Address,
   activationStride: usize,
-  records: usize,
+  records: Address,
   tokens: usize,
-  y: usize,
+  y: Address,
   yStride: usize,
-  scratch: usize,
+  scratch: Address,
   scale: f32,
   accumulate: bool,
 ): void {
@@ -271,14 +271,14 @@ export function matmul_ternary_i8_wide(
 
 /** Contract as matmul_ternary_listed_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the simd128 build. */
 export function matmul_ternary_listed_i8_narrow(
-  weights: usize,
+  weights: Address,
   cols: usize,
-  list: usize,
+  list: Address,
   count: usize,
-  x: usize,
-  record: usize,
-  y: usize,
-  scratch: usize,
+  x: Address,
+  record: Address,
+  y: Address,
+  scratch: Address,
   scale: f32,
 ): void {
   if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
@@ -287,14 +287,14 @@ export function matmul_ternary_listed_i8_narrow(
 
 /** Contract as matmul_ternary_listed_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the simd128 build. */
 export function matmul_ternary_listed_i8_wide(
-  weights: usize,
+  weights: Address,
   cols: usize,
-  list: usize,
+  list: Address,
   count: usize,
-  x: usize,
-  record: usize,
-  y: usize,
-  scratch: usize,
+  x: Address,
+  record: Address,
+  y: Address,
+  scratch: Address,
   scale: f32,
 ): void {
   if (!ASC_FEATURE_RELAXED_SIMD) unreachable();

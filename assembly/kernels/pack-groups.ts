@@ -5,6 +5,7 @@
 // weights are packed to equal bytes. They return 0, or 1 + the index of the first block that is damaged: its scale is not
 // finite or, where no writer makes a code 3, it holds one.
 
+import { Address } from "../address";
 import { BLOCK_BYTES } from "../simd/dot";
 import { IEEE_HALF_UNIT } from "../simd/half";
 
@@ -80,7 +81,13 @@ function reverseCodes(v: v128): v128 {
  * Exact     lossless
  * Splits    by rows
  */
-export function pack_tq2_0(blocks: usize, rows: usize, cols: usize, codes: usize, scales: usize): usize {
+export function pack_tq2_0(
+  blocks: Address,
+  rows: usize,
+  cols: usize,
+  codes: Address,
+  scales: Address,
+): usize {
   const perRow = cols >> 8;
   const rowScaleBytes = scaleBytes(perRow << 1);
   for (let row: usize = 0; row < rows; ++row) {
@@ -157,7 +164,13 @@ function fifthDigits(f: v128): v128 {
  * Exact     lossless; any byte stands for digits
  * Splits    by rows
  */
-export function pack_tq1_0(blocks: usize, rows: usize, cols: usize, codes: usize, scales: usize): usize {
+export function pack_tq1_0(
+  blocks: Address,
+  rows: usize,
+  cols: usize,
+  codes: Address,
+  scales: Address,
+): usize {
   const perRow = cols >> 8;
   const rowScaleBytes = scaleBytes(perRow << 1);
   for (let row: usize = 0; row < rows; ++row) {
@@ -236,7 +249,7 @@ function fourSigns(bits: v128, half: i32): v128 {
  * Exact     lossless
  * Splits    by rows
  */
-export function pack_q1_0(blocks: usize, rows: usize, cols: usize, codes: usize, scales: usize): usize {
+export function pack_q1_0(blocks: Address, rows: usize, cols: usize, codes: Address, scales: Address): usize {
   const perRow = cols >> 7;
   const rowScaleBytes = scaleBytes(perRow);
   for (let row: usize = 0; row < rows; ++row) {
@@ -284,12 +297,12 @@ function laneCodes(v: v128, lane: i32): v128 {
  * Splits    by rows
  */
 export function pack_q2_0(
-  blocks: usize,
+  blocks: Address,
   rows: usize,
   cols: usize,
   groupSize: usize,
-  codes: usize,
-  scales: usize,
+  codes: Address,
+  scales: Address,
 ): usize {
   const perRow = cols / groupSize;
   const codeRuns = (cols + 63) >> 6;

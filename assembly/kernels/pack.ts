@@ -1,5 +1,7 @@
 // From disk layouts to the layouts kernels read, and nothing else: weight-formats/ in TypeScript defines what they mean.
 
+import { Address } from "../address";
+
 /**
  * Whether every two-bit code is 0, 1 or 2: what lies in an I2_S file is ternary-rows already, unless it is damaged.
  *
@@ -7,7 +9,7 @@
  * Returns   0, or 1 + the index of the first block of 32 bytes with a code 3, which no writer makes
  * Splits    by blocks
  */
-export function check_ternary(codes: usize, bytes: usize): usize {
+export function check_ternary(codes: Address, bytes: usize): usize {
   const lowBits = i8x16.splat(0x55);
   for (let at: usize = 0; at < bytes; at += 32) {
     const a = v128.load(codes + at);
@@ -28,7 +30,7 @@ export function check_ternary(codes: usize, bytes: usize): usize {
  * Exact     lossless
  * Splits    by elements
  */
-export function pack_f16(from: usize, to: usize, count: usize): bool {
+export function pack_f16(from: Address, to: Address, count: usize): bool {
   for (let i: usize = 0; i < count; ++i) {
     const bits = <u32>load<u16>(from + (i << 1));
     const sign = bits & 0x8000;
@@ -48,7 +50,7 @@ export function pack_f16(from: usize, to: usize, count: usize): bool {
 }
 
 /** y[k] = x[k] as f32 for IEEE halves of any value; count elements, exact. `to` and `from` must not overlap. */
-export function widen_f16(from: usize, to: usize, count: usize): void {
+export function widen_f16(from: Address, to: Address, count: usize): void {
   for (let i: usize = 0; i < count; ++i) {
     const bits = <u32>load<u16>(from + (i << 1));
     const sign = (bits & 0x8000) << 16;

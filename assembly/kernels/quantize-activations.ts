@@ -1,3 +1,4 @@
+import { Address } from "../address";
 import { horizontalMax, sumLanesI32 } from "../simd/lanes";
 
 /** The smallest absolute maximum a row is taken to have, so that a zero row does not divide by zero. */
@@ -17,13 +18,13 @@ const ABSMAX_FLOOR: f32 = 1e-5;
  * Splits    by tokens
  */
 export function quantize_activations_i8(
-  x: usize,
+  x: Address,
   cols: usize,
   tokens: usize,
   inputStride: usize,
-  q: usize,
+  q: Address,
   outputStride: usize,
-  records: usize,
+  records: Address,
 ): void {
   const whole = (cols + 127) & ~127;
   for (let t: usize = 0; t < tokens; ++t) {

@@ -1,3 +1,4 @@
+import { Address } from "../address";
 import { horizontalMax, sumLanesI32 } from "../simd/lanes";
 
 /** The smallest maximum that a group is scaled up from: below it, its values round to zero rather than divide by zero. */
@@ -17,13 +18,13 @@ const ABSMAX_FLOOR: f32 = 1e-30;
  * Splits    by tokens
  */
 export function quantize_activations_groups(
-  x: usize,
+  x: Address,
   cols: usize,
   groupSize: usize,
   tokens: usize,
   inputStride: usize,
-  q: usize,
-  records: usize,
+  q: Address,
+  records: Address,
 ): void {
   const paddedCols = (cols + 127) & ~127;
   const valueBytes = ((paddedCols / groupSize + 3) & ~3) << 2;

@@ -1,5 +1,7 @@
 // How fast memory can be read: the floor under the time of a token (docs/BENCHMARKS.md).
 
+import { Address } from "../address";
+
 /**
  * Σ of the 32-bit words, modulo 2³²: a reason to read every byte, and next to nothing besides.
  *
@@ -7,7 +9,7 @@
  * Exact     bit-identical in every build and split
  * Splits    by multiples of 64 bytes: the sums add up
  */
-export function sum_words(address: usize, bytes: usize): i32 {
+export function sum_words(address: Address, bytes: usize): i32 {
   // Four streams a quarter apart, as the products walk their rows: a single one keeps too few cache misses in flight.
   const quarter = (bytes >> 8) << 6;
   const second = address + quarter;

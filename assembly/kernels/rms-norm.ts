@@ -1,3 +1,5 @@
+import { Address } from "../address";
+
 /**
  * y[t, k] = (x[t, k] · r[t]) · w[k],  r[t] = 1 / √(f32(Σₖ x[t, k]² / cols) + ε)
  *
@@ -11,13 +13,13 @@
  * Splits    by tokens
  */
 export function rms_norm(
-  x: usize,
+  x: Address,
   cols: usize,
   tokens: usize,
   inputStride: usize,
-  weights: usize,
+  weights: Address,
   epsilon: f32,
-  y: usize,
+  y: Address,
   outputStride: usize,
 ): void {
   const bytes = cols << 2;

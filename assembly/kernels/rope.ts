@@ -1,3 +1,4 @@
+import { Address } from "../address";
 import { toHalves } from "../simd/half";
 
 // Rotary position embedding, and the table of angles it reads. NativeMath is compiled into the module, so the table has the
@@ -15,11 +16,11 @@ import { toHalves } from "../simd/half";
  * Exact     bit-identical in every build
  */
 export function rope_frequencies(
-  frequencies: usize,
+  frequencies: Address,
   dimensions: usize,
   base: f64,
   scale: f64,
-  factors: usize,
+  factors: Address,
   originalContext: f64,
   betaFast: f64,
   betaSlow: f64,
@@ -65,11 +66,11 @@ export function rope_magnitude(factor: f64, logMultiplier: f64): f64 {
  * Splits    by positions
  */
 export function rope_table(
-  table: usize,
+  table: Address,
   begin: usize,
   end: usize,
   dimensions: usize,
-  frequencies: usize,
+  frequencies: Address,
   magnitude: f64,
 ): void {
   const half = dimensions >> 1;
@@ -96,15 +97,15 @@ export function rope_table(
  * Splits    by tokens and heads
  */
 export function rope_halves(
-  x: usize,
+  x: Address,
   tokens: usize,
   inputStride: usize,
   headBegin: usize,
   headEnd: usize,
   headSize: usize,
-  table: usize,
+  table: Address,
   dimensions: usize,
-  y: usize,
+  y: Address,
   headStride: usize,
   tokenStride: usize,
 ): void {
@@ -130,15 +131,15 @@ export function rope_halves(
 
 /** As rope_halves, for pairs (2i, 2i + 1) of a head ("adjacent", NORM). */
 export function rope_adjacent(
-  x: usize,
+  x: Address,
   tokens: usize,
   inputStride: usize,
   headBegin: usize,
   headEnd: usize,
   headSize: usize,
-  table: usize,
+  table: Address,
   dimensions: usize,
-  y: usize,
+  y: Address,
   headStride: usize,
   tokenStride: usize,
 ): void {
@@ -178,14 +179,14 @@ export function rope_adjacent(
  * Splits    by tokens and heads
  */
 export function resize_heads(
-  x: usize,
+  x: Address,
   tokens: usize,
   inputStride: usize,
   headBegin: usize,
   headEnd: usize,
   headSize: usize,
   parts: usize,
-  y: usize,
+  y: Address,
   outputStride: usize,
   toSize: usize,
 ): void {
@@ -210,13 +211,13 @@ export function resize_heads(
  * Splits    by tokens and heads
  */
 export function store_heads_f16(
-  x: usize,
+  x: Address,
   tokens: usize,
   inputStride: usize,
   headBegin: usize,
   headEnd: usize,
   headSize: usize,
-  y: usize,
+  y: Address,
   headStride: usize,
   tokenStride: usize,
 ): void {

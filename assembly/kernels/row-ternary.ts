@@ -1,5 +1,6 @@
 // Single rows of ternary matrices as f32: embeddings.
 
+import { Address } from "../address";
 import { BLOCK_BYTES } from "../simd/dot";
 
 /** y[k] = (code − 1) · scale for 32 weights, whose codes are in the bits shift, shift + 1 of as many bytes. */
@@ -24,7 +25,7 @@ function unpack(codes: usize, shift: u32, scale: f32, y: usize): void {
  * Requires  cols % 32 == 0
  * Exact     one rounding, none where the scale is that of the file
  */
-export function row_ternary(weights: usize, cols: usize, row: usize, scale: f32, y: usize): void {
+export function row_ternary(weights: Address, cols: usize, row: usize, scale: f32, y: Address): void {
   let codes = weights + row * ((cols + 127) >> 7) * BLOCK_BYTES;
   for (let k: usize = 0; k < cols; k += 32) {
     unpack(codes, 6 - <u32>((k >> 4) & 6), scale, y + (k << 2));
@@ -41,13 +42,13 @@ export function row_ternary(weights: usize, cols: usize, row: usize, scale: f32,
  * Exact     c · scale and its product with W are one rounding each, none where scale is 1
  */
 export function row_ternary_groups(
-  weights: usize,
-  scales: usize,
+  weights: Address,
+  scales: Address,
   groupSize: usize,
   cols: usize,
   row: usize,
   scale: f32,
-  y: usize,
+  y: Address,
 ): void {
   const blocks = (cols + 127) >> 7;
   const groups = blocks * (128 / groupSize);

@@ -1,5 +1,7 @@
 // From approximate logits and the bounds of their rows to the blocks of rows that can hold the largest (src/model/screening).
 
+import { Address } from "../address";
+
 /** Rows of a block. */
 // @ts-ignore: decorator
 @inline
@@ -17,13 +19,13 @@ const BLOCK: usize = 64;
  * Splits    by blocks
  */
 export function screen_rows(
-  logits: usize,
-  bounds: usize,
+  logits: Address,
+  bounds: Address,
   rowBegin: usize,
   rowEnd: usize,
   fromLost: f32,
   fromSize: f32,
-  blocks: usize,
+  blocks: Address,
 ): void {
   const lostFactor = fromLost * <f32>1.0001;
   const sizeFactor = fromSize * <f32>1.0001;

@@ -1,3 +1,4 @@
+import { Address } from "../address";
 import { expPair } from "../simd/exp-f64";
 
 // @ts-ignore: decorator
@@ -14,7 +15,7 @@ const LEAST_DIFFERENCE: f64 = -700;
  * Exact     bit-identical in every build, and to src/generation/log-softmax.ts: eight interleaved series in f64
  * Splits    by rows
  */
-export function softmax_totals(x: usize, cols: usize, rows: usize, stride: usize, output: usize): void {
+export function softmax_totals(x: Address, cols: usize, rows: usize, stride: usize, output: Address): void {
   const bytes = cols << 2;
   const quadBytes = bytes & ~15;
   const pairedBytes = bytes & ~31;

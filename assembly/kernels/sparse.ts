@@ -1,6 +1,7 @@
 // What a token's zeros save. In models with a squared relu, an element of the gate that is not positive makes a row of `up`
 // useless, and an activation that quantizes to zero makes a column of `down` useless. Leaving them out changes no sum.
 
+import { Address } from "../address";
 import { codeMask, firstCodes, secondCodes } from "../simd/dot";
 
 /**
@@ -10,7 +11,7 @@ import { codeMask, firstCodes, secondCodes } from "../simd/dot";
  * Requires  begin % 4 == 0, end % 4 == 0
  * Exact     in ascending order
  */
-export function list_positive(x: usize, begin: usize, end: usize, list: usize): usize {
+export function list_positive(x: Address, begin: usize, end: usize, list: Address): usize {
   const zero = f32x4.splat(0);
   const from = list;
   for (let k = begin; k < end; k += 4) {
@@ -27,7 +28,7 @@ export function list_positive(x: usize, begin: usize, end: usize, list: usize): 
  * Requires  count % 16 == 0
  * Exact     in ascending order
  */
-export function list_nonzero(q: usize, count: usize, list: usize): usize {
+export function list_nonzero(q: Address, count: usize, list: Address): usize {
   const zero = i8x16.splat(0);
   const from = list;
   for (let k: usize = 0; k < count; k += 16) {
@@ -46,7 +47,7 @@ export function list_nonzero(q: usize, count: usize, list: usize): usize {
  * Requires  begin % 4 == 0, end % 4 == 0
  * Exact     as gate_relu2, but for the sign of zeros
  */
-export function gate_relu2_listed(gate: usize, up: usize, begin: usize, end: usize): void {
+export function gate_relu2_listed(gate: Address, up: Address, begin: usize, end: usize): void {
   const zero = f32x4.splat(0);
   for (let k = begin << 2; k < end << 2; k += 16) {
     const g = v128.load(gate + k);
@@ -65,13 +66,13 @@ export function gate_relu2_listed(gate: usize, up: usize, begin: usize, end: usi
  * Splits    by blocks of 128 rows, [rowBegin, rowEnd)
  */
 export function transpose_ternary(
-  weights: usize,
+  weights: Address,
   rows: usize,
   cols: usize,
   rowBegin: usize,
   rowEnd: usize,
-  to: usize,
-  scratch: usize,
+  to: Address,
+  scratch: Address,
 ): void {
   const rowBytes = cols >> 2;
   const columnBytes = rows >> 2;
@@ -172,16 +173,16 @@ const FLUSH_GROUPS: u32 = 15;
  * Splits    by rows
  */
 export function matmul_ternary_columns_i8(
-  weights: usize,
+  weights: Address,
   rows: usize,
   rowBegin: usize,
   rowEnd: usize,
-  x: usize,
-  list: usize,
+  x: Address,
+  list: Address,
   count: usize,
-  record: usize,
-  y: usize,
-  scratch: usize,
+  record: Address,
+  y: Address,
+  scratch: Address,
   scale: f32,
   accumulate: bool,
 ): void {

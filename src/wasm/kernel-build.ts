@@ -53,5 +53,5 @@ export function compileCopy({ bytes }: CompiledKernels): WebAssembly.Module {
 
 /** An instance of the kernels over one memory; every thread makes its own. */
 export function instantiateKernels(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
-  return instantiateSync(module, { env: { memory } }).exports as unknown as Kernels;
+  return instantiateSync<Kernels>(module, { env: { memory } }).exports;
 }
