@@ -1,4 +1,6 @@
-// The kernel table: pure functions over addresses. No heap, no globals that change, no imports but the memory.
+// The table of kernels: pure functions over addresses. No heap, no globals that change, no imports except the
+// memory.
+
 export { attention } from "./kernels/attention";
 export { add_rows, scale_rows } from "./kernels/elementwise";
 export { gate_gelu, gate_relu2, gate_silu } from "./kernels/gated-activation";

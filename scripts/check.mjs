@@ -10,6 +10,7 @@ const checks = [
   ["types of tests", [bin("typescript/bin/tsc"), "-p", "tsconfig.test.json"]],
   ["lint", [bin("eslint/bin/eslint.js"), "--max-warnings", "0", "."]],
   ["tiles", [join(root, "scripts", "tiles.mjs"), "--check"]],
+  ["kernels", [join(root, "scripts", "check-kernels.mjs")]],
   ["layers", [join(root, "scripts", "layers.mjs")]],
   ["option docs", [join(root, "scripts", "option-docs.mjs"), "--check"]],
   ["prose", [join(root, "scripts", "prose.mjs")]],

@@ -295,6 +295,13 @@ const variants = {
   },
 };
 
+/** A doc comment of one sentence, in two lines if it is long. */
+function docComment(sentence) {
+  if (sentence.length <= 100) return `/** ${sentence} */\n`;
+  const space = sentence.lastIndexOf(" ", 105);
+  return `/**\n * ${sentence.slice(0, space)}\n * ${sentence.slice(space + 1)}\n */\n`;
+}
+
 /** A file with its variants at the end. */
 function withVariants(file, bases) {
   const source = readFileSync(join(assembly, file), "utf8").split(marker)[0];
@@ -308,7 +315,7 @@ function withVariants(file, bases) {
             throw new Error(`${base} in assembly/${file} does not contain "${from}"`);
           return changed.replace(from, to);
         },
-        `/** Contract as ${base}, but ${but}. */\n${text.replace(base, name)}`,
+        `${docComment(`Contract as ${base}, but ${but}.`)}${text.replace(base, name)}`,
       ),
     );
   });

@@ -1,33 +1,47 @@
+// Attention of one token and the query heads that share a key and value head, in groups of 4, 2 and 1 heads:
+//
+//   queries   split into even and odd elements, as halves are widened, times 2¹⁰⁰
+//   scores    s[h, j] = q[h] · K[j] · scale · 2¹²       each key row is read once for all heads of a group
+//   weights   p[h, j] = softmaxⱼ s[h, j] · 2¹⁰⁰
+//   values    out[h] += p[h, j] · V[j]                  by blocks of positions and strips of sixteen columns
+//   output    columns back in their order, times 2¹²
+//
+// Halves are widened without their unit of 2¹¹² (simd/half). Queries and weights carry 2¹⁰⁰ of it, which
+// leaves room on both sides. Scores and output get the other 2¹².
+
 import { Address } from "../address";
 import { exp4 } from "../simd/exp";
 import { CACHED_UNIT, QUERY_UNIT, halfEvens, halfMask, halfOdds } from "../simd/half";
 import { horizontalMax, sumLanesF32 } from "../simd/lanes";
 
-// A key or value row is read once for up to four query heads that share it. Halves are widened without their unit of 2¹¹²
-// (simd/half): queries and weights carry 2¹⁰⁰ of it, which leaves room on both sides, and the results the other 2¹².
-
-/** Positions whose values are worked on together: 4 KiB of heads of 128, which the first-level cache holds for all strips. */
+/**
+ * Positions whose values are mixed together: 4 KiB of heads of 128. The first-level cache keeps them for all
+ * strips.
+ */
 // @ts-ignore: decorator
 @inline
 const VALUE_BLOCK: usize = 16;
 
-/** Two vectors of sums for each of four heads; the scratch begins with room for four positions. */
+/** Two vectors of sums for each of four heads. The scratch begins with room for four positions. */
 // @ts-ignore: decorator
 @inline
 const SUMS_BYTES: usize = 128;
 
 /**
+ * p[h] = softmaxⱼ(scale · q[t, h] · K[j]),  out[t, h] = Σⱼ p[h, j] · V[j]
+ *                                                             for the last `window` j of [0, position + t]
+ *
  * Causal attention of query heads that share a key and value head.
  *
- *   p[h] = softmaxⱼ(scale · q[t, h] · K[j]),  out[t, h] = Σⱼ p[h, j] · V[j]      for the last `window` j of [0, position + t]
- *
- * Shapes    q [tokens, heads, headSize], tokens every queryStride bytes · K, V [positions, headSize] · out as q, tokens every
- *           outStride bytes · scratch of the caller's own: 512 bytes and 4 · (headSize + positions rounded up to 8) f32
+ * Shapes    q [tokens, heads, headSize], tokens every queryStride bytes · K, V [positions, headSize] · out as
+ *           q, tokens every outStride bytes · scratch of the caller's own: 512 bytes and 4 · (headSize +
+ *           scratchPositions) f32
  * Types     q, out f32 · K, V IEEE halves, finite
- * Requires  headSize % 8 == 0 · window > 0 · 16-byte aligned scratch · scratchPositions % 8 == 0, ≥ position + tokens
+ * Requires  headSize % 8 == 0 · window > 0 · 16-byte aligned scratch · scratchPositions % 8 == 0, ≥ position
+ *           + tokens · out overlaps nothing
  * Range     |q| < 2²⁷
- * Exact     bit-identical in every build. Each output depends on its own token and head and the positions it sees, in an
- *           order fixed by the positions alone: prefill at once and token by token give the same bytes
+ * Exact     bit-identical in every build. An output depends on its token, its head and the positions it sees,
+ *           in an order fixed by the positions alone: prefill at once and token by token give the same bytes
  * Splits    by tokens and heads
  */
 export function attention(
@@ -112,8 +126,8 @@ function attend<G>(
 }
 
 /**
- * Every sixteen elements of the queries, times 2¹⁰⁰, as halves come: evens of the first eight, evens of the second eight, then
- * the odds of both. Eight left over: evens, then odds.
+ * Sixteen elements of a query become, times 2¹⁰⁰: the evens of the first eight, the evens of the second
+ * eight, then the odds of both. Halves are widened in this order. Eight left over become evens, then odds.
  */
 // @ts-ignore: decorator
 @inline
@@ -133,7 +147,7 @@ function splitQueries(q: usize, to: usize, headSize: usize, heads: usize): void 
   }
 }
 
-/** Eight elements: the even ones, and `oddsAt` bytes further the odd ones. */
+/** Eight elements: the even ones at `to`, the odd ones `oddsAt` bytes further. */
 // @ts-ignore: decorator
 @inline
 function splitEight(q: usize, unit: v128, to: usize, oddsAt: usize): void {
@@ -143,7 +157,7 @@ function splitEight(q: usize, unit: v128, to: usize, oddsAt: usize): void {
   v128.store(to + oddsAt, i32x4.shuffle(low, high, 1, 3, 5, 7));
 }
 
-/** One more pair of products in each of four lanes. */
+/** sum + evens · qEvens + odds · qOdds in each of four lanes. */
 // @ts-ignore: decorator
 @inline
 function addPair(sum: v128, evens: v128, odds: v128, qEvens: v128, qOdds: v128): v128 {
@@ -153,8 +167,11 @@ function addPair(sum: v128, evens: v128, odds: v128, qEvens: v128, qOdds: v128):
 /**
  * scores[h][j] = q[h] · K[j] · scale for all heads and positions.
  *
- * Sixteen elements a step, in two vectors of eight with sums of their own: pairs for the revectorizer (docs/KERNELS.md).
- * Sums of four positions are added up together.
+ *   for every four positions j: sums[j][h] = the products of K[j] and q[h], eight interleaved series
+ *                               scores[h][j … j + 3] = the eight series of each added up
+ *
+ * Sixteen elements are one step: two vectors of eight with sums of their own, pairs for the revectorizer
+ * (docs/KERNELS.md).
  */
 // prettier-ignore
 // @ts-ignore: decorator
@@ -173,7 +190,11 @@ function scoreKeys<G>(q: usize, headSize: usize, keys: usize, count: usize, scal
   }
 }
 
-/** The products of one key with each head's query, added up in two vectors per head. */
+/**
+ * sums[h] = the products of one key with the query of head h, in two vectors.
+ *
+ * sums [sizeof<G>()][2] vectors · q [sizeof<G>(), headSize], split · key [headSize] halves
+ */
 // prettier-ignore
 // @ts-ignore: decorator
 @inline
@@ -206,14 +227,16 @@ function sumProducts<G>(q: usize, headSize: usize, key: usize, sums: usize): voi
     v128.store(sums, s3a, 96); v128.store(sums, s3b, 112);
   }
   if (pairBytes == rowBytes) return;
-  // The last eight elements of a head whose size is no multiple of sixteen.
+  // The last eight elements, where headSize is not a multiple of sixteen.
   const v = v128.load(key), evens = halfEvens(v, mask), odds = halfOdds(v, mask);
   for (let h: usize = 0; h < sizeof<G>(); ++h, sums += 32, q += headBytes) {
     v128.store(sums, addPair(v128.load(sums), evens, odds, v128.load(q), v128.load(q, 16)));
   }
 }
 
-/** The eight sums of each of four positions, added up: (lane 0 + lane 2) + (lane 1 + lane 3) of the two vectors' sum. */
+/**
+ * The eight sums of each of four positions: (lane 0 + lane 2) + (lane 1 + lane 3) of the two vectors' sum.
+ */
 // prettier-ignore
 // @ts-ignore: decorator
 @inline
@@ -227,12 +250,14 @@ function addFourUp(sums: usize): v128 {
   return f32x4.add(i32x4.shuffle(low, high, 0, 2, 4, 6), i32x4.shuffle(low, high, 1, 3, 5, 7));
 }
 
-/** Scores become weights that add up to 1, times 2¹⁰⁰; eight at a time, in pairs as above. */
+/**
+ * scores [count] become weights · 2¹⁰⁰ whose sum without that unit is 1. Eight at a time, in pairs as above.
+ */
 // @ts-ignore: decorator
 @inline
 function softmax(scores: usize, count: usize, sums: usize): void {
   const lowest = f32x4.splat(-Infinity);
-  // Up to seven places past the end join the last step as −∞.
+  // The last step may reach up to seven places past the end: they count as −∞.
   for (let j = count; j & 7; ++j) store<f32>(scores + (j << 2), -Infinity);
   const end = scores + (((count + 7) & ~7) << 2);
   let largestA = lowest;
@@ -247,7 +272,7 @@ function softmax(scores: usize, count: usize, sums: usize): void {
   for (let at = scores; at < end; at += 32) {
     const scoreA = v128.load(at);
     const scoreB = v128.load(at, 16);
-    // exp4 never returns zero, so what lies past the end is masked out.
+    // exp4 never returns zero, so places past the end are masked.
     const weightA = v128.and(exp4(f32x4.sub(scoreA, shift)), f32x4.ne(scoreA, lowest));
     const weightB = v128.and(exp4(f32x4.sub(scoreB, shift)), f32x4.ne(scoreB, lowest));
     v128.store(at, weightA);
@@ -267,8 +292,8 @@ function softmax(scores: usize, count: usize, sums: usize): void {
 }
 
 /**
- * Reads a byte of every cache line, in order. Strips of columns jump from row to row, which prefetchers do not follow: with
- * values that no cache held, this took 18 % off the whole of attention.
+ * Reads a byte of every cache line, in order. Strips of columns jump from row to row, and prefetchers do not
+ * follow them. With values that no cache held, this took 18 % off the whole of attention.
  */
 // @ts-ignore: decorator
 @inline
@@ -279,10 +304,14 @@ function touch(from: usize, bytes: usize, scratch: usize): void {
 }
 
 /**
- * out[h][0…15] += Σⱼ weights[h][j] · V[j][0…15] for j in [begin, end), j ascending; evens of both eights, then odds of both.
+ * out[h][0…15] += Σⱼ weights[h][j] · V[j][0…15]   for j ascending; out has evens of both eights, then odds of
+ * both.
  *
- * Four heads have sixteen sums, which fit in registers where the revectorizer makes eight of them: 7 % off the whole of attention
- * against two heads at a time, and no more time where they do not fit.
+ *   load sixteen sums per head; for each j: widen sixteen values, add their products for every head; store
+ *
+ * Four heads have sixteen vectors of sums. They fit in registers where the revectorizer makes eight of them:
+ * 7 % off the whole of attention against two heads at a time. Where they do not fit, four heads take no more
+ * time.
  */
 // prettier-ignore
 // @ts-ignore: decorator
@@ -333,7 +362,7 @@ function mixSixteen<G>(weights: usize, weightStride: usize, values: usize, rowBy
   }
 }
 
-/** As mixSixteen, for the last eight columns of a head whose size is no multiple of sixteen, and one head. */
+/** As mixSixteen for one head: the last eight columns where headSize is not a multiple of sixteen. */
 // @ts-ignore: decorator
 @inline
 function mixEight(weights: usize, values: usize, rowBytes: usize, count: usize, out: usize): void {
@@ -350,7 +379,7 @@ function mixEight(weights: usize, values: usize, rowBytes: usize, count: usize, 
   v128.store(out, odds, 16);
 }
 
-/** A head's columns back in their order, with the unit that was left out. */
+/** Puts the columns of a head back in their order and multiplies by the missing 2¹². */
 // @ts-ignore: decorator
 @inline
 function joinColumns(out: usize, headSize: usize): void {

@@ -5,7 +5,8 @@ import { Address } from "../address";
  *
  * Shapes    x [tokens, cols] every stride bytes · y as x, every addendStride bytes: 0 adds one row to all
  * Types     f32
- * Requires  colBegin % 4 == 0, colEnd % 4 == 0
+ * Requires  colBegin % 4 == 0, colEnd % 4 == 0 · y overlaps no x
+ * Range     any values
  * Exact     bit-identical in every build: one rounding
  * Splits    by tokens and columns
  */
@@ -33,6 +34,7 @@ export function add_rows(
  * Shapes    x [tokens, cols] every stride bytes
  * Types     f32
  * Requires  cols % 4 == 0
+ * Range     any values
  * Exact     bit-identical in every build: one rounding
  * Splits    by tokens
  */

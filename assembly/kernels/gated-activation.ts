@@ -6,7 +6,8 @@ import { exp4 } from "../simd/exp";
  *
  * Shapes    gate, up [tokens, cols], tokens every stride bytes
  * Types     f32
- * Requires  colBegin % 4 == 0, colEnd % 4 == 0
+ * Requires  colBegin % 4 == 0, colEnd % 4 == 0 · up overlaps no gate
+ * Range     any values; a gate of NaN gives NaN
  * Exact     bit-identical in every build and to the native engine: (r · r) · up
  * Splits    by tokens and columns
  */
@@ -32,7 +33,8 @@ export function gate_relu2(
 /**
  * gate[t, k] = gate[t, k] / (1 + e^−gate[t, k]) · up[t, k]     for k in [colBegin, colEnd)
  *
- * Contract as gate_relu2, but: bit-identical in every build, and within a few ulp of the real function (simd/exp).
+ * Contract as gate_relu2, but the native engine has other bits: both are within a few ulp of the function.
+ * Below a gate of −87, the exponential stops growing (simd/exp): the result is under |gate · up| · 1e-37.
  */
 export function gate_silu(
   gate: Address,
@@ -54,7 +56,7 @@ export function gate_silu(
   }
 }
 
-/** 2·√(2/π), and 0.044715 times that. */
+/** 2·√(2/π), and below it 0.044715 times that. */
 // @ts-ignore: decorator
 @inline
 const GELU_LINEAR: f32 = 1.5957691216057308;
@@ -63,10 +65,11 @@ const GELU_LINEAR: f32 = 1.5957691216057308;
 const GELU_CUBIC: f32 = 0.07135481627260025;
 
 /**
- * gate[t, k] = ½ · g · (1 + tanh(√(2/π) · (g + 0.044715 g³))) · up[t, k]   for g = gate[t, k], k in [colBegin, colEnd)
+ * gate[t, k] = ½ · g · (1 + tanh(√(2/π) · (g + 0.044715 g³))) · up[t, k],  g = gate[t, k]
  *
- * Contract as gate_silu. Computed as g / (1 + e^−2z), z being what the tanh is of: the same function, without a difference
- * of numbers near 1 where g is well below 0. Relative errors of z count |2z| times.
+ * Contract as gate_relu2, but the native engine has other bits: it reads a table of halves. Computed as g /
+ * (1 + e^−2z), where z is the argument of the tanh: the same function without a difference of numbers near 1
+ * at negative g. A relative error of z counts |2z| times. Where 2z is below −87, as in gate_silu.
  */
 export function gate_gelu(
   gate: Address,

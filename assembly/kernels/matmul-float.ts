@@ -1,7 +1,11 @@
 // Float rows × float activations: output heads, and linear layers that are not ternary.
 //
-// The layouts differ in how eight weights become two vectors of four; sums are the same in all of them. A type stands for
-// the layout: f32 rows, u16 = bfloat16 rows, i16 = rebiased f16 rows (simd/half).
+// Layouts differ only in how eight weights become two vectors of four. A type stands for the layout: f32 for
+// f32-rows, u16 for bf16-rows, i16 for f16-rows (rebiased halves, simd/half). Eight activations are split in
+// the same way:
+//
+//   a += first four of W · first four of x      (16-bit layouts: the even elements)
+//   b += last four of W · last four of x        (16-bit layouts: the odd elements)
 
 import { Address } from "../address";
 import { HALF_UNIT, halfEvens, halfMask, halfOdds } from "../simd/half";
@@ -44,7 +48,7 @@ function store1(y: usize, a: v128, b: v128, scale: f32, accumulate: bool): void 
   store<f32>(y, accumulate ? load<f32>(y) + value : value);
 }
 
-/** Four far rows × one token; rows are streams as in matmul-ternary. */
+/** Four rows × one token. Rows are streams, a part of the range apart (docs/KERNELS.md). */
 // @ts-ignore: decorator
 @inline
 function rows4x1<W>(
@@ -101,7 +105,7 @@ function rows4x1<W>(
   store1(y + yStep * 3, a3, b3, scale, accumulate);
 }
 
-/** One row × one token: the same operations in the same order as each row above. */
+/** One row × one token: the same operations in the same order as each row of rows4x1. */
 // @ts-ignore: decorator
 @inline
 function row1x1<W>(w: usize, x: usize, cols: usize, y: usize, scale: f32, accumulate: bool): void {
@@ -127,6 +131,7 @@ function row1x1<W>(w: usize, x: usize, cols: usize, y: usize, scale: f32, accumu
   store1(y, a, b, scale, accumulate);
 }
 
+/** All of [rowBegin, rowEnd) × tokens; the contract is that of the exports. */
 // @ts-ignore: decorator
 @inline
 export function matmul<W>(
@@ -147,7 +152,7 @@ export function matmul<W>(
   const quarter = rows >> 2;
   const first = weights + rowBegin * rowBytes;
   const out = y + (rowBegin << 2);
-  // Rows outermost: four rows stay in the first-level cache while every token passes.
+  // Rows outermost: four rows stay in the first-level cache for all tokens.
   for (let row: usize = 0; row < quarter; ++row) {
     for (let t: usize = 0; t < tokens; ++t) {
       rows4x1<W>(
@@ -205,15 +210,18 @@ export function matmul_f32_f32(
 /**
  * y[k] = W[row, k]                                             for k in [0, cols): one embedding row
  *
- * Types     W in the layout of the name · y f32
- * Requires  cols % 8 == 0
+ * Shapes    W [rows, cols] · y [cols]
+ * Types     f32
+ * Requires  cols % 8 == 0 · y overlaps nothing
+ * Range     any values
  * Exact     bit-exact
+ * Splits    no
  */
 export function row_f32(weights: Address, cols: usize, row: usize, y: Address): void {
   memory.copy(y, weights + row * (cols << 2), cols << 2);
 }
 
-/** As row_f32, for bfloat16 rows. */
+/** Contract as row_f32, but W is bf16-rows. */
 export function row_bf16(weights: Address, cols: usize, row: usize, y: Address): void {
   const from = weights + row * (cols << 1);
   for (let k: usize = 0; k < cols; k += 4) {
@@ -221,7 +229,7 @@ export function row_bf16(weights: Address, cols: usize, row: usize, y: Address):
   }
 }
 
-/** As row_f32, for rebiased f16 rows. */
+/** Contract as row_f32, but W is f16-rows, as pack_f16 leaves them. */
 export function row_f16(weights: Address, cols: usize, row: usize, y: Address): void {
   const from = weights + row * (cols << 1);
   const mask = halfMask();
@@ -254,7 +262,10 @@ export function matmul_bf16_f32(
   matmul<u16>(weights, cols, rowBegin, rowEnd, x, inputStride, tokens, y, yStride, scale, accumulate);
 }
 
-/** Contract as matmul_f32_f32, but W is f16-rows, as pack_f16 leaves them, and |x| < 2²⁵, so that x · 2¹⁰² is finite. */
+/**
+ * Contract as matmul_f32_f32, but W is f16-rows, as pack_f16 leaves them, and |x| < 2²⁵, so that x · 2¹⁰²
+ * is finite.
+ */
 export function matmul_f16_f32(
   weights: Address,
   cols: usize,

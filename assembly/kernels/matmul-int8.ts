@@ -1,19 +1,26 @@
-// Int8 rows × 14-bit activations: a screen for the output head (docs/NUMERICS.md).
+// Int8 rows × 14-bit activations: approximate logits, which screen the output head (docs/NUMERICS.md).
 //
-// Layout "int8-rows": [rows][cols] i8 with w = i8 · scale[row], and per row a record {f32 scale, i32 Σ i8}. Activations are
-// 14-bit numbers u = x·s + 8192 in two planes of 7 bits, u = 128 · h + l, because the relaxed dot wants one operand below
-// 128; Σ w·x·s = 128 · Σ w·h + Σ w·l − 8192 · Σ w. So the error of an output is that of the int8 weights, not of the input.
+// Layout "int8-rows": [rows, cols] i8 with weight = i8 · scale[row], and a record {f32 scale, i32 Σ i8} per
+// row. Activations are 14-bit numbers u = x·s + 8192 in two planes of 7 bits, u = 128 · h + l, because an
+// operand of the relaxed dot product must be below 128. Then
+//
+//   Σ w·x·s = 128 · Σ w·h + Σ w·l − 8192 · Σ w
+//
+// So the error of an output comes from the int8 weights and hardly from the input.
 
 import { Address } from "../address";
 import { IEEE_HALF_UNIT, halfEvens, halfMask, halfOdds } from "../simd/half";
 import { horizontalMax, sumLanesF32, sumLanesI32 } from "../simd/lanes";
 
 /**
- * s[t] = 8128 / max(maxₖ |x[t, k]|, 1e-30);  u = roundHalfEven(x[t, k] · s[t]) + 8192;  h = u >> 7, l = u & 127
+ * s[t] = 8128 / max(maxₖ |x[t, k]|, 1e-30);  u = roundHalfEven(x[t, k] · s[t]) + 8192
+ * h = u >> 7,  l = u & 127
  *
- * Shapes    x [tokens, cols] every inputStride bytes · q [tokens][2][cols]: all h, then all l · scales [tokens]
+ * Shapes    x [tokens, cols] every inputStride bytes · q [tokens][2][cols]: all h, then all l · s [tokens] at
+ *           scales
  * Types     x, s f32 · q u8 below 128
- * Requires  cols % 16 == 0 · 16-byte aligned rows
+ * Requires  cols % 16 == 0 · 16-byte aligned rows · q and s overlap nothing
+ * Range     x finite; u in 64…16320
  * Exact     bit-identical in every build
  * Splits    by tokens
  */
@@ -46,6 +53,7 @@ export function quantize_activations_i14(
   }
 }
 
+/** Four activations times s, rounded to i32. */
 // @ts-ignore: decorator
 @inline
 function round4(from: usize, s: v128): v128 {
@@ -53,14 +61,20 @@ function round4(from: usize, s: v128): v128 {
 }
 
 /**
- * IEEE halves → int8-rows, with what is lost:  scale = max(maxₖ |x[k]|, 1e-30) / 127;  w[k] = roundHalfEven(x[k] / scale)
+ * w[r, k] = roundHalfEven(x[r, k] / scale[r]),  scale[r] = max(maxₖ |x[r, k]|, 1e-30) / 127
  *
- * Shapes    halves [rows, cols] · scratch [cols] f32 · w [rows, cols] i8 · records [rows] {f32 scale, i32 Σ w}
- *           · bounds [rows] {f32 ≥ ‖x − scale·w‖₂, f32 ≥ ‖x‖₂}
- * Requires  cols % 16 == 0, cols ≤ 2¹⁶ · 16-byte aligned
- * Returns   the largest |x| of all rows; 65536 or more if any was not finite: what was written is then useless
- * Exact     bit-identical in every build. Norms are summed in f32 and raised by a thousandth, above what that loses
- * Splits    by rows
+ * IEEE halves become int8-rows, with bounds of the loss.
+ *
+ * Shapes    x [rows, cols] at halves · scratch [cols] of the caller's own · w [rows, cols] · records [rows]
+ *           {scale, Σ w} · bounds [rows] {≥ ‖x − scale·w‖₂, ≥ ‖x‖₂}
+ * Types     halves IEEE halves · scratch f32 · w i8 · records {f32, i32} · bounds f32
+ * Requires  cols % 16 == 0 · 16-byte aligned · w, records, bounds and scratch overlap nothing
+ * Range     cols ≤ 2¹⁶ · finite halves
+ * Returns   the largest |x| of all rows; 65536 or more if a half was not finite: what was written is then
+ *           useless
+ * Exact     bit-identical in every build. Norms are summed in f32 and raised by a thousandth, above the loss
+ *           of that
+ * Splits    by rows; the result is the largest of the parts'
  */
 export function pack_halves_i8(
   halves: Address,
@@ -112,13 +126,16 @@ export function pack_halves_i8(
   return largestOfAll;
 }
 
+/** a² + b² */
 // @ts-ignore: decorator
 @inline
 function sum2(a: v128, b: v128): v128 {
   return f32x4.add(f32x4.mul(a, a), f32x4.mul(b, b));
 }
 
-/** IEEE halves to f32; returns the largest magnitude, 65536 and more for what was not finite. */
+/**
+ * to [cols] f32 = from [cols] IEEE halves; returns the largest magnitude, 65536 or more if one is not finite.
+ */
 // @ts-ignore: decorator
 @inline
 function widenHalves(from: usize, to: usize, cols: usize): f32 {
@@ -136,7 +153,9 @@ function widenHalves(from: usize, to: usize, cols: usize): f32 {
   return horizontalMax(largest);
 }
 
-/** sums + Σ w·u over 16 bytes, w signed and u below 128: a pair is within ±2 · 128 · 127, inside 16 bits. */
+/**
+ * sums + Σ w·u over 16 bytes, w signed and u below 128. A pair is within ±2 · 128 · 127, inside 16 bits.
+ */
 // @ts-ignore: decorator
 @inline
 function addProducts(sums: v128, w: v128, u: v128): v128 {
@@ -148,6 +167,7 @@ function addProducts(sums: v128, w: v128, u: v128): v128 {
   return i32x4.add(sums, i32x4.add(low, high));
 }
 
+/** y = (128 · high + low − 8192 · Σ w) / s · scale[row] · scale, added to y if asked. */
 // @ts-ignore: decorator
 @inline
 function finish(y: usize, high: v128, low: v128, record: usize, s: f64, scale: f32, accumulate: bool): void {
@@ -159,9 +179,10 @@ function finish(y: usize, high: v128, low: v128, record: usize, s: f64, scale: f
 /**
  * y[t, r] (+)= (Σₖ W[r, k] · X[t, k]) · scale                  for r in [rowBegin, rowEnd), t in [0, tokens)
  *
- * Shapes    W [rows, cols] · records [rows] · X [tokens] of quantize_activations_i14 · y [tokens, rows] every yStride bytes
- * Types     W int8-rows · X two planes · s [tokens] f32 · y f32
- * Requires  cols % 16 == 0 · 16-byte aligned
+ * Shapes    W [rows, cols] · records [rows] · X [tokens] of quantize_activations_i14 · s [tokens] at scales ·
+ *           y [tokens, rows] every yStride bytes
+ * Types     W int8-rows · X two planes of u8 · s f32 · y f32
+ * Requires  cols % 16 == 0 · 16-byte aligned · y overlaps nothing
  * Range     cols ≤ 2¹⁷, so that a plane's sum fits i32
  * Exact     integer sums bit-identical in every build and split; then two f64 roundings and two of f32
  * Splits    by rows or tokens

@@ -1,3 +1,11 @@
+// Ternary weights in groups × int8 activations in groups: how ranges of rows are cut into tiles. Rows are
+// outermost, so that weights are read once for all tokens.
+//
+//   for each tile of rows:    for each tile of tokens: prefill tile;  for each token left over: decode tile
+//   for each row left over:   for each token: one row
+//
+// The layout and its sums are in tiles/ternary-groups, the tiles in generated/ternary-group-tiles.
+
 import { Address } from "../address";
 import {
   PREFILL_ROWS,
@@ -10,7 +18,9 @@ import { BLOCK_BYTES, BLOCK_COLS } from "../simd/dot";
 import { wholeTiles } from "../tiles/whole-tiles";
 import { groupBytes } from "../tiles/ternary-groups";
 
-/** All of [rowBegin, rowEnd) × tokens in the given form; see the exports for the contract. */
+/**
+ * All of [rowBegin, rowEnd) × tokens in form F; the contract is that of the exports. `halved`: groups of 64.
+ */
 // @ts-ignore: decorator
 @inline
 export function matmul<F>(
@@ -78,16 +88,20 @@ export function matmul<F>(
 }
 
 /**
- * y[t, r] (+)= d · Σ_g (c[r, g] · s[t, g]) · (Σₖ W[r, k] · X[t, k] over group g)      for r in [rowBegin, rowEnd), t in [0, tokens)
+ * y[t, r] (+)= d · Σ_g (c[r, g] · s[t, g]) · (Σₖ W[r, k] · X[t, k] in g)
+ *                                                              for r in [rowBegin, rowEnd), t in [0, tokens)
  *
- * Shapes    W [rows, cols] · c [rows, groups] · X [tokens, cols] · records [tokens] of {s [groups], Σ X [groups]}, as
- *           quantize_activations_groups leaves them · y [tokens, rows] every yStride bytes. Rows of W and X are filled up to
- *           whole blocks of 128 columns, those of c, s and Σ X to whole vectors
+ * Shapes    W [rows, cols] · c [rows, groups] · X [tokens, cols] · records [tokens] of {s [groups], Σ X
+ *           [groups]}, as quantize_activations_groups leaves them · y [tokens, rows] every yStride bytes.
+ *           Rows of W and X are filled up to whole blocks of 128 columns, those of c, s and Σ X to whole
+ *           vectors
  * Types     W ternary-groups · c, s f32 · X i8 · Σ X i32 · y f32 · d = scale · groups of 64
- * Requires  W, c, X, records 16-byte aligned · scratch 6144 bytes of the caller's own · nothing else overlaps y
+ * Requires  W, c, X, records 16-byte aligned · scratch groupScratchBytes of the caller's own
+ *           (src/wasm/kernels) · nothing else overlaps y
  * Range     codes 0…3
- * Exact     a group's sum is an exact integer; then f32 in one order: c · s, times the sum, added up in four series (group g in
- *           series g mod 4), (0 + 2) + (1 + 3), times d. Bit-identical in every form, build and split, and to test/reference
+ * Exact     a group's sum is an exact integer; then f32 in one order: c · s, times the sum, added up in four
+ *           series (group g in series g mod 4), (0 + 2) + (1 + 3), times d. Bit-identical in every form,
+ *           build and split, and to test/reference
  * Splits    by rows or tokens: any partition gives the same bytes
  */
 export function matmul_ternary_groups64_i8_plain(
@@ -111,7 +125,10 @@ export function matmul_ternary_groups64_i8_plain(
 
 // From here on made by scripts/tiles.mjs.
 
-/** Contract as matmul_ternary_groups64_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the simd128 build. */
+/**
+ * Contract as matmul_ternary_groups64_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the
+ * simd128 build.
+ */
 export function matmul_ternary_groups64_i8_narrow(
   weights: Address,
   scales: Address,
@@ -132,7 +149,10 @@ export function matmul_ternary_groups64_i8_narrow(
   matmul<i16>(true, weights, scales, cols, rowBegin, rowEnd, activations, records, tokens, y, yStride, scratch, scale, accumulate);
 }
 
-/** Contract as matmul_ternary_groups64_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the simd128 build. */
+/**
+ * Contract as matmul_ternary_groups64_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the
+ * simd128 build.
+ */
 export function matmul_ternary_groups64_i8_wide(
   weights: Address,
   scales: Address,
@@ -173,7 +193,10 @@ export function matmul_ternary_groups128_i8_plain(
   matmul<i8>(false, weights, scales, cols, rowBegin, rowEnd, activations, records, tokens, y, yStride, scratch, scale, accumulate);
 }
 
-/** Contract as matmul_ternary_groups64_i8_plain, but with groups of 128, in form i16 of the dot product (simd/dot). Traps in the simd128 build. */
+/**
+ * Contract as matmul_ternary_groups64_i8_plain, but with groups of 128, in form i16 of the dot product
+ * (simd/dot). Traps in the simd128 build.
+ */
 export function matmul_ternary_groups128_i8_narrow(
   weights: Address,
   scales: Address,
@@ -194,7 +217,10 @@ export function matmul_ternary_groups128_i8_narrow(
   matmul<i16>(false, weights, scales, cols, rowBegin, rowEnd, activations, records, tokens, y, yStride, scratch, scale, accumulate);
 }
 
-/** Contract as matmul_ternary_groups64_i8_plain, but with groups of 128, in form i32 of the dot product (simd/dot). Traps in the simd128 build. */
+/**
+ * Contract as matmul_ternary_groups64_i8_plain, but with groups of 128, in form i32 of the dot product
+ * (simd/dot). Traps in the simd128 build.
+ */
 export function matmul_ternary_groups128_i8_wide(
   weights: Address,
   scales: Address,

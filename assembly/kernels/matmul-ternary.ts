@@ -1,12 +1,12 @@
 // Ternary rows × int8 activations: how ranges and lists of rows are cut into tiles.
 //
-//   for each tile of tokens:            prefill: codes are unpacked once for several tokens
-//     for each tile of rows             rows outermost, so that weights are read once for all tokens
-//   for each token left over:           decode: an activation vector is loaded once for several rows
+//   for each tile of tokens:     prefill: codes are unpacked once for several tokens
+//     for each tile of rows      rows outermost, so that weights are read once for all tokens
+//   for each token left over:    decode: an activation vector is loaded once for several rows
 //     for each tile of rows
 //
-// Rows of a tile are streams: they lie a part of the range apart (docs/KERNELS.md). generated/ternary-tiles has the tiles,
-// scripts/tiles.mjs their sizes.
+// Rows of a tile are streams: they lie a part of the range apart (docs/KERNELS.md). The layout and its sums
+// are in tiles/ternary-rows, the tiles in generated/ternary-tiles, their sizes in scripts/tiles.mjs.
 
 import { Address } from "../address";
 import {
@@ -104,11 +104,14 @@ export function matmul<F>(
 /**
  * y[t, r] (+)= (Σₖ W[r, k] · X[t, k]) / s[t] · d              for r in [rowBegin, rowEnd), t in [0, tokens)
  *
- * Shapes    W [rows, cols] · X [tokens, cols] every activationStride bytes · y [tokens, rows] every yStride bytes
+ * Shapes    W [rows, cols] · X [tokens, cols] every activationStride bytes · y [tokens, rows] every yStride
+ *           bytes
  * Types     W ternary-rows · X i8 · records {s: f32, Σₖ X[t, k]: i32} per token · y f32 · d = scale
- * Requires  cols % 128 == 0 · W, X 16-byte aligned · scratch 256 bytes of the caller's own · nothing else overlaps y
+ * Requires  cols % 128 == 0 · W, X 16-byte aligned · scratch ternaryScratchBytes of the caller's own
+ *           (src/wasm/kernels) · nothing else overlaps y
  * Range     codes 0…2 · cols ≤ 2²³, so |Σ| fits i32
- * Exact     Σ is bit-identical in every form, build and split, and to test/reference; the f32 steps are three roundings
+ * Exact     Σ is bit-identical in every form, build and split, and to test/reference; the f32 steps are three
+ *           roundings
  * Splits    by rows or tokens: any partition gives the same bytes
  */
 export function matmul_ternary_i8_plain(
@@ -180,9 +183,18 @@ export function matmulListed<F>(
 }
 
 /**
- * y[r] = (Σₖ W[r, k] · x[k]) / s · d                            for the rows r of a list
+ * y[r] = (Σₖ W[r, k] · x[k]) / s · d                          for the rows r of a list
  *
- * Types     list u32 [count], no row twice; the rest as matmul_ternary_i8_plain, whose bytes these are
+ * The bytes of matmul_ternary_i8_*, for one token and without the other rows.
+ *
+ * Shapes    W [rows, cols] · list [count] · x [cols] · y [rows]
+ * Types     W ternary-rows · list u32, no row twice · x i8 · record {s: f32, Σₖ x[k]: i32} · y f32 · d =
+ *           scale
+ * Requires  cols % 128 == 0 · W, x 16-byte aligned · scratch ternaryScratchBytes of the caller's own
+ *           (src/wasm/kernels) · nothing else overlaps y
+ * Range     codes 0…2 · cols ≤ 2²³, so |Σ| fits i32
+ * Exact     Σ is bit-identical in every form, build and split, and to test/reference; the f32 steps are two
+ *           roundings
  * Splits    by parts of the list
  */
 export function matmul_ternary_listed_i8_plain(
@@ -201,7 +213,10 @@ export function matmul_ternary_listed_i8_plain(
 
 // From here on made by scripts/tiles.mjs.
 
-/** Contract as matmul_ternary_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the simd128 build. */
+/**
+ * Contract as matmul_ternary_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the simd128
+ * build.
+ */
 export function matmul_ternary_i8_narrow(
   weights: Address,
   cols: usize,
@@ -235,7 +250,10 @@ export function matmul_ternary_i8_narrow(
   );
 }
 
-/** Contract as matmul_ternary_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the simd128 build. */
+/**
+ * Contract as matmul_ternary_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the simd128
+ * build.
+ */
 export function matmul_ternary_i8_wide(
   weights: Address,
   cols: usize,
@@ -269,7 +287,10 @@ export function matmul_ternary_i8_wide(
   );
 }
 
-/** Contract as matmul_ternary_listed_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the simd128 build. */
+/**
+ * Contract as matmul_ternary_listed_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the
+ * simd128 build.
+ */
 export function matmul_ternary_listed_i8_narrow(
   weights: Address,
   cols: usize,
@@ -285,7 +306,10 @@ export function matmul_ternary_listed_i8_narrow(
   matmulListed<i16>(weights, cols, list, count, x, record, y, scratch, scale);
 }
 
-/** Contract as matmul_ternary_listed_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the simd128 build. */
+/**
+ * Contract as matmul_ternary_listed_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the
+ * simd128 build.
+ */
 export function matmul_ternary_listed_i8_wide(
   weights: Address,
   cols: usize,

@@ -1,20 +1,21 @@
-// From ternary blocks on disk to ternary-groups (ternary-group-tiles); weight-formats/ in TypeScript defines what they mean.
+// From ternary blocks of files to ternary-groups (tiles/ternary-groups). src/weight-formats defines the
+// blocks.
 //
-// Every function here takes whole rows of blocks and gives, for each, its codes and a scale for every group, both filled up as
-// the layout wants. A group of zeros gets the scale zero, and a group with the scale zero gets codes of zeros, so that equal
-// weights are packed to equal bytes. They return 0, or 1 + the index of the first block that is damaged: its scale is not
-// finite or, where no writer makes a code 3, it holds one.
+// Each kernel takes whole rows of blocks. For each row it writes codes and a scale per group, both filled up
+// as the layout wants. Equal weights become equal bytes: a group of zeros gets the scale 0, and a group with
+// the scale 0 gets codes of zeros. A block is damaged if its scale is not finite, or if it has a code 3 that
+// no writer makes.
 
 import { Address } from "../address";
 import { BLOCK_BYTES } from "../simd/dot";
 import { IEEE_HALF_UNIT } from "../simd/half";
 
-/** Codes of 1, which is zero, in all places of a byte. */
+/** Four codes 1, which mean weights of zero. */
 // @ts-ignore: decorator
 @inline
 const ZEROS: u8 = 0x55;
 
-/** An IEEE half as f32, exactly; not finite where the half is not. */
+/** An IEEE half as f32, exactly; Infinity if the half is not finite. */
 // @ts-ignore: decorator
 @inline
 function loadHalf(at: usize): f32 {
@@ -28,11 +29,11 @@ function loadHalf(at: usize): f32 {
 // @ts-ignore: decorator
 @inline
 function hasThree(codes: v128): bool {
-  // A 16-bit shift carries a bit between bytes, into a place that the mask leaves out.
+  // A 16-bit shift carries a bit between bytes, but only into a place that the mask clears.
   return v128.any_true(v128.and(v128.and(codes, i16x8.shr_u(codes, 1)), i8x16.splat(ZEROS)));
 }
 
-/** Stores 128 codes and their one scale. */
+/** Stores 128 codes and their scale. */
 // @ts-ignore: decorator
 @inline
 function storeGroup(codes: usize, low: v128, high: v128, scaleAt: usize, scale: f32): void {
@@ -50,14 +51,14 @@ function scaleBytes(groups: usize): usize {
   return ((groups + 3) & ~3) << 2;
 }
 
-/** Fills up a row of scales, of which `at` is the first that stands for no group. */
+/** Fills up a row of scales with zeros, from `at`. */
 // @ts-ignore: decorator
 @inline
 function fillScales(at: usize, end: usize): void {
   for (; at < end; at += 4) store<f32>(at, 0);
 }
 
-/** The order of a byte's four codes reversed. */
+/** The four codes of each byte in reverse order. */
 // @ts-ignore: decorator
 @inline
 function reverseCodes(v: v128): v128 {
@@ -73,10 +74,12 @@ function reverseCodes(v: v128): v128 {
 }
 
 /**
- * TQ2_0 → ternary-groups of 128: blocks of 256 weights in 66 bytes, each two groups.
+ * codes, scales = the weights of TQ2_0 blocks: 256 weights in 66 bytes, two groups of 128 with one scale
  *
  * Shapes    blocks [rows, cols / 256] · codes [rows, cols] · scales [rows, groups]
+ * Types     blocks TQ2_0 · codes ternary-groups-128 · scales f32
  * Requires  cols % 256 == 0 · codes and scales overlap nothing
+ * Range     any bytes: damage is found
  * Returns   0, or 1 + the index of the first damaged block
  * Exact     lossless
  * Splits    by rows
@@ -111,9 +114,9 @@ export function pack_tq2_0(
   return 0;
 }
 
-// TQ1_0: a byte is a binary fraction f / 256 of a base-3 number's size; its first digit is ⌊3f / 256⌋, what follows is 3f mod 256.
+// TQ1_0: a byte f is the fraction f / 256, in base 3. Its first digit is ⌊3f / 256⌋, the rest is 3f mod 256.
 
-/** The first digits of 16 bytes. */
+/** The first digits of 16 fractions. */
 // @ts-ignore: decorator
 @inline
 function firstDigits(f: v128): v128 {
@@ -123,21 +126,21 @@ function firstDigits(f: v128): v128 {
   return i8x16.neg(i8x16.add(one, two));
 }
 
-/** What follows the first digits. */
+/** The fractions without their first digits. */
 // @ts-ignore: decorator
 @inline
 function restOf(f: v128): v128 {
   return i8x16.add(f, i8x16.add(f, f));
 }
 
-/** Codes in bits 1-0 moved up by so many bits. */
+/** Codes in bits 1-0 moved up by `shift` bits. */
 // @ts-ignore: decorator
 @inline
 function place(digits: v128, shift: i32): v128 {
   return i16x8.shl(digits, shift);
 }
 
-/** Of 16 bytes the first four digits, in a byte from the top. */
+/** The first four digits of 16 fractions, each four in a byte from the top. */
 // @ts-ignore: decorator
 @inline
 function fourDigits(f: v128): v128 {
@@ -148,7 +151,7 @@ function fourDigits(f: v128): v128 {
   return v128.or(high, v128.or(place(firstDigits(f2), 2), firstDigits(f3)));
 }
 
-/** The fifth digits. */
+/** The fifth digits of 16 fractions. */
 // @ts-ignore: decorator
 @inline
 function fifthDigits(f: v128): v128 {
@@ -156,10 +159,12 @@ function fifthDigits(f: v128): v128 {
 }
 
 /**
- * TQ1_0 → ternary-groups of 128: blocks of 256 weights in 54 bytes, each two groups.
+ * codes, scales = the weights of TQ1_0 blocks: 256 weights in 54 bytes, two groups of 128 with one scale
  *
  * Shapes    blocks [rows, cols / 256] · codes [rows, cols] · scales [rows, groups]
+ * Types     blocks TQ1_0 · codes ternary-groups-128 · scales f32
  * Requires  cols % 256 == 0 · codes and scales overlap nothing
+ * Range     any bytes: damage is found
  * Returns   0, or 1 + the index of the first damaged block
  * Exact     lossless; any byte stands for digits
  * Splits    by rows
@@ -181,7 +186,7 @@ export function pack_tq1_0(
       // Bytes 0…31: weights m, 32 + m, 64 + m, 96 + m of the first group and m of the second.
       const a = v128.load(from);
       const b = v128.load(from, 16);
-      // Bytes 32…47: weights 32 + m, 48 + m, … 96 + m of the second; m is below 16, so that digits alternate between halves.
+      // Bytes 32…47: weights 32 + m, 48 + m, … 96 + m of the second, m < 16: digits alternate between halves.
       const c = v128.load(from, 32);
       const c1 = restOf(c);
       const c2 = restOf(c1);
@@ -212,14 +217,14 @@ export function pack_tq1_0(
   return 0;
 }
 
-/** Byte ⌊m / 8⌋ of the first four, for m from 0 to 15. */
+/** Byte ⌊m / 8⌋ of the first two bytes, for m from 0 to 15. */
 // @ts-ignore: decorator
 @inline
 function spreadEights(bytes: v128): v128 {
   return i8x16.swizzle(bytes, i8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1));
 }
 
-/** Codes 2 where a byte's bit m mod 8 is set, else 0, for bytes of spreadEights. */
+/** Code 2 where bit m mod 8 of byte m is set, else 0; for bytes of spreadEights. */
 // @ts-ignore: decorator
 @inline
 function signCodes(bytes: v128): v128 {
@@ -227,11 +232,14 @@ function signCodes(bytes: v128): v128 {
   return v128.and(i8x16.eq(v128.and(bytes, bits), bits), i8x16.splat(2));
 }
 
-/** Of 16 of 32 weights, apart by 32, the codes of one byte each. `bits` has four bytes of 32 weights each. */
+/**
+ * The codes of one half of 128 weights, a byte each: 16 weights at each of four places 32 apart. `bits` has
+ * 128 signs.
+ */
 // @ts-ignore: decorator
 @inline
 function fourSigns(bits: v128, half: i32): v128 {
-  // Two bytes of each four are those of this half; they are brought to the front.
+  // Two bytes of every four belong to this half: they come to the front.
   const here = half == 0 ? bits : i32x4.shr_u(bits, 16);
   const a = signCodes(spreadEights(here));
   const b = signCodes(spreadEights(i32x4.shuffle(here, here, 1, 1, 1, 1)));
@@ -241,10 +249,12 @@ function fourSigns(bits: v128, half: i32): v128 {
 }
 
 /**
- * Q1_0 → ternary-groups of 128: blocks of 128 weights in 18 bytes, −d and d as codes 0 and 2.
+ * codes, scales = the weights of Q1_0 blocks: 128 weights in 18 bytes, −d and d as codes 0 and 2
  *
  * Shapes    blocks [rows, cols / 128] · codes [rows, cols] · scales [rows, groups]
+ * Types     blocks Q1_0 · codes ternary-groups-128 · scales f32
  * Requires  cols % 128 == 0 · codes and scales overlap nothing
+ * Range     any bytes: damage is found
  * Returns   0, or 1 + the index of the first damaged block
  * Exact     lossless
  * Splits    by rows
@@ -267,7 +277,10 @@ export function pack_q1_0(blocks: Address, rows: usize, cols: usize, codes: Addr
   return 0;
 }
 
-/** The 16 codes of four bytes, four in each from the low bits up, as 16 bytes. `spread` has each byte four times. */
+/**
+ * 16 codes from four bytes, a byte each. A byte has four codes from the low bits up; `spread` has each byte
+ * four times.
+ */
 // @ts-ignore: decorator
 @inline
 function codesOf(spread: v128): v128 {
@@ -278,7 +291,7 @@ function codesOf(spread: v128): v128 {
   return v128.or(one, two);
 }
 
-/** The 16 codes of the four bytes in lane 0, 1, 2 or 3 of `v`, as 16 bytes. */
+/** The 16 codes of the four bytes in lane 0, 1, 2 or 3 of `v`, a byte each. */
 // @ts-ignore: decorator
 @inline
 function laneCodes(v: v128, lane: i32): v128 {
@@ -287,12 +300,13 @@ function laneCodes(v: v128, lane: i32): v128 {
 }
 
 /**
- * Q2_0 → ternary-groups of its own size: blocks of 64 weights in 18 bytes, or of 128 in 34.
+ * codes, scales = the weights of Q2_0 blocks: 64 weights in 18 bytes, or 128 in 34
  *
- * Shapes    blocks [rows, cols / groupSize] · codes [rows, cols], filled up with zero weights to blocks of 128
- *           · scales [rows, groups]
+ * Shapes    blocks [rows, cols / groupSize] · codes [rows, cols] · scales [rows, groups]
+ * Types     blocks Q2_0 · codes ternary-groups of the same size, in whole blocks of 128 · scales f32
  * Requires  cols % groupSize == 0 · groupSize 64 or 128 · codes and scales overlap nothing
- * Returns   0, or 1 + the index of the first damaged block; a code 3 stands for twice the scale
+ * Range     any bytes: damage is found; a code 3 is legal and means twice the scale
+ * Returns   0, or 1 + the index of the first damaged block
  * Exact     lossless
  * Splits    by rows
  */

@@ -1,12 +1,16 @@
-// From disk layouts to the layouts kernels read, and nothing else: weight-formats/ in TypeScript defines what they mean.
+// From layouts of files to layouts of kernels. What files mean is defined in src/weight-formats.
 
 import { Address } from "../address";
 
 /**
- * Whether every two-bit code is 0, 1 or 2: what lies in an I2_S file is ternary-rows already, unless it is damaged.
+ * Whether every two-bit code is 0, 1 or 2. If so, the codes of an I2_S file are ternary-rows as they are.
  *
- * Shapes    `bytes` bytes of codes, a multiple of 32
+ * Shapes    codes [bytes]
+ * Types     codes two bits each, as in ternary-rows (docs/KERNELS.md)
+ * Requires  bytes % 32 == 0
+ * Range     any codes
  * Returns   0, or 1 + the index of the first block of 32 bytes with a code 3, which no writer makes
+ * Exact     bit-exact
  * Splits    by blocks
  */
 export function check_ternary(codes: Address, bytes: usize): usize {
@@ -14,7 +18,7 @@ export function check_ternary(codes: Address, bytes: usize): usize {
   for (let at: usize = 0; at < bytes; at += 32) {
     const a = v128.load(codes + at);
     const b = v128.load(codes + at, 16);
-    // A 16-bit shift carries a bit between bytes, into a place that the mask leaves out.
+    // A 16-bit shift carries a bit between bytes, but only into a place that the mask clears.
     const threes = v128.or(v128.and(a, i16x8.shr_u(a, 1)), v128.and(b, i16x8.shr_u(b, 1)));
     if (v128.any_true(v128.and(threes, lowBits))) return 1 + (at >> 5);
   }
@@ -22,11 +26,13 @@ export function check_ternary(codes: Address, bytes: usize): usize {
 }
 
 /**
- * IEEE halves → rebiased halves (simd/half): exponent + 10, subnormals normalised.
+ * to[i] = from[i] with its exponent raised by 10 and subnormals normalised (simd/half)   for i in [0, count)
  *
- * Shapes    `count` elements
- * Requires  from and to equal or apart
- * Returns   1 if every value was finite and below 2⁷ in magnitude; else 0, and what was written is useless
+ * Shapes    from, to [count]
+ * Types     from IEEE halves · to rebiased halves
+ * Requires  from and to are equal or do not overlap
+ * Range     finite values below 2⁷ in magnitude
+ * Returns   1; or 0 if a value is outside the range: what was written is then useless
  * Exact     lossless
  * Splits    by elements
  */
@@ -49,7 +55,16 @@ export function pack_f16(from: Address, to: Address, count: usize): bool {
   return true;
 }
 
-/** y[k] = x[k] as f32 for IEEE halves of any value; count elements, exact. `to` and `from` must not overlap. */
+/**
+ * to[i] = from[i]                                              for i in [0, count)
+ *
+ * Shapes    from, to [count]
+ * Types     from IEEE halves · to f32
+ * Requires  to overlaps nothing
+ * Range     any values; infinities and NaN keep their fraction bits
+ * Exact     lossless
+ * Splits    by elements
+ */
 export function widen_f16(from: Address, to: Address, count: usize): void {
   for (let i: usize = 0; i < count; ++i) {
     const bits = <u32>load<u16>(from + (i << 1));

@@ -1,16 +1,17 @@
 import { Address } from "../address";
 import { horizontalMax, sumLanesI32 } from "../simd/lanes";
 
-/** The smallest absolute maximum a row is taken to have, so that a zero row does not divide by zero. */
+/** The smallest maximum that a row is scaled by: a row of zeros must not divide by zero. */
 // @ts-ignore: decorator
 @inline
 const ABSMAX_FLOOR: f32 = 1e-5;
 
 /**
  * s[t] = 127 / max(maxₖ |x[t, k]|, 1e-5);  q[t, k] = clamp(roundHalfEven(x[t, k] · s[t]), −128, 127)
- * q[t, k] = 0 for what fills a row up to whole blocks of 128, as ternary-rows are filled up
+ * q[t, k] = 0 from cols to whole blocks of 128, where ternary-rows have zero weights
  *
- * Shapes    x [tokens, cols] every inputStride bytes · q [tokens, whole blocks] every outputStride bytes · records [tokens]
+ * Shapes    x [tokens, cols] every inputStride bytes · q [tokens, whole blocks] every outputStride bytes ·
+ *           records [tokens]
  * Types     x f32 · q i8 · record {s: f32, Σₖ q[t, k]: i32}
  * Requires  cols % 16 == 0 · 16-byte aligned rows · q overlaps nothing
  * Range     x finite; |Σ q| ≤ 128·cols

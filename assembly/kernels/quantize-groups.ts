@@ -1,7 +1,7 @@
 import { Address } from "../address";
 import { horizontalMax, sumLanesI32 } from "../simd/lanes";
 
-/** The smallest maximum that a group is scaled up from: below it, its values round to zero rather than divide by zero. */
+/** The smallest maximum that a group is scaled by. Values far below it round to zero. */
 // @ts-ignore: decorator
 @inline
 const ABSMAX_FLOOR: f32 = 1e-30;
@@ -9,8 +9,9 @@ const ABSMAX_FLOOR: f32 = 1e-30;
 /**
  * m = maxₖ |x[t, k]| over a group;  s = m / 127;  q[t, k] = roundHalfEven(x[t, k] · (127 / max(m, 1e-30)))
  *
- * Shapes    x [tokens, cols] every inputStride bytes · q [tokens, cols], rows filled up with zeros to whole blocks of 128 ·
- *           records [tokens] of {s [groups], Σ q [groups]}, each filled up with zeros to whole vectors
+ * Shapes    x [tokens, cols] every inputStride bytes · q [tokens, cols], rows filled up with zeros to whole
+ *           blocks of 128 · records [tokens] of {s [groups], Σ q [groups]}, each filled up with zeros to
+ *           whole vectors
  * Types     x, s f32 · q i8 · Σ q i32
  * Requires  cols % 16 == 0 · groupSize 32, 64 or 128 · 16-byte aligned rows · q overlaps nothing
  * Range     x finite; |q| ≤ 127

@@ -1,16 +1,19 @@
-// How fast memory can be read: the floor under the time of a token (docs/BENCHMARKS.md).
+// How fast memory can be read: the lower bound of a token's time (docs/BENCHMARKS.md).
 
 import { Address } from "../address";
 
 /**
- * Σ of the 32-bit words, modulo 2³²: a reason to read every byte, and next to nothing besides.
+ * Σ of the 32-bit words, modulo 2³²: a sum reads every byte and does little else.
  *
- * Shapes    `bytes` bytes of little-endian words, a multiple of 64
+ * Shapes    address [bytes / 4]
+ * Types     little-endian words of 32 bits
+ * Requires  bytes % 64 == 0
+ * Range     any words
  * Exact     bit-identical in every build and split
- * Splits    by multiples of 64 bytes: the sums add up
+ * Splits    by multiples of 64 bytes: add up the sums
  */
 export function sum_words(address: Address, bytes: usize): i32 {
-  // Four streams a quarter apart, as the products walk their rows: a single one keeps too few cache misses in flight.
+  // Four streams a quarter apart, as in the matmuls: one stream keeps too few cache misses in flight.
   const quarter = (bytes >> 8) << 6;
   const second = address + quarter;
   const third = second + quarter;

@@ -4,12 +4,12 @@ import { Address } from "../address";
  * y[t, k] = (x[t, k] · r[t]) · w[k],  r[t] = 1 / √(f32(Σₖ x[t, k]² / cols) + ε)
  *
  * Shapes    x [tokens, cols] every inputStride bytes · w [cols] · y [tokens, cols] every outputStride bytes
- * Types     f32; squares are rounded to f32 and summed in f64, as the native engine has it
+ * Types     f32; squares are rounded to f32 and summed in f64, as in the native engine
  * Requires  cols % 4 == 0 · y may be x
- * Range     |x| < 1.8e19, where squares overflow
- * Exact     bit-identical in every build. The native engine sums the squares one by one; this sums eight interleaved
- *           series, so r may differ from it by an ulp of f32 when the f64 sums, which agree to parts in 10¹³, straddle a
- *           rounding boundary
+ * Range     |x| < 1.8e19: larger squares overflow
+ * Exact     bit-identical in every build. The native engine adds squares one by one, this kernel in eight
+ *           interleaved series. The f64 sums agree to parts in 10¹³. Where they straddle a rounding boundary,
+ *           r differs by an ulp of f32
  * Splits    by tokens
  */
 export function rms_norm(

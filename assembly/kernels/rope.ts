@@ -1,19 +1,24 @@
+// Rotary position embedding, its table of angles, and the moves of heads beside it. NativeMath is compiled
+// into the module, so the table has the same bits on every host. Math.sin of JavaScript engines differs
+// between them.
+
 import { Address } from "../address";
 import { toHalves } from "../simd/half";
 
-// Rotary position embedding, and the table of angles it reads. NativeMath is compiled into the module, so the table has the
-// same bits on every host; Math.sin of JavaScript engines does not.
-
 /**
- * frequencies[i] = base^(−2i / dimensions) / factors[i] · (mᵢ + scale · (1 − mᵢ))       for i in [0, dimensions / 2)
+ * frequencies[i] = base^(−2i / d) / factors[i] · (mᵢ + scale · (1 − mᵢ))   for i in [0, d/2), d = dimensions
  *
- * mᵢ is YaRN's: how far pair i keeps its own frequency, from 0 for pairs that turn less than betaSlow times within
- * originalContext positions to `extrapolation` for those that turn more than betaFast times. With extrapolation 0, which is
- * linear scaling, it is 0 for all.
+ * mᵢ is YaRN's ramp: the part of its own frequency that pair i keeps. It is 0 for pairs that rotate less than
+ * betaSlow times within originalContext positions, and `extrapolation` for pairs that rotate more than
+ * betaFast times. Extrapolation 0 makes it 0 for all pairs: linear scaling.
  *
- * Shapes    frequencies [dimensions / 2] · factors [dimensions / 2] or address 0 for ones
+ * Shapes    frequencies [dimensions / 2] · factors [dimensions / 2], or address 0 for ones
  * Types     frequencies f64 · factors f32
+ * Requires  dimensions % 2 == 0 · frequencies overlap nothing
+ * Range     base > 1 · scale > 0 · factors ≠ 0 · extrapolation in [0, 1]; unless it is 0, originalContext > 0
+ *           and betaFast ≥ betaSlow > 0
  * Exact     bit-identical in every build
+ * Splits    no
  */
 export function rope_frequencies(
   frequencies: Address,
@@ -26,7 +31,7 @@ export function rope_frequencies(
   betaSlow: f64,
   extrapolation: f64,
 ): void {
-  // Which pairs turn betaFast and betaSlow times within the original context; rounded outwards, as llama.cpp does.
+  // Pairs that rotate betaFast and betaSlow times in the original context, rounded outwards as in llama.cpp.
   const pairsPerFold = <f64>dimensions / (2.0 * NativeMath.log(base));
   const fast = pairsPerFold * NativeMath.log(originalContext / (betaFast * 2.0 * NativeMath.PI));
   const slow = pairsPerFold * NativeMath.log(originalContext / (betaSlow * 2.0 * NativeMath.PI));
@@ -46,10 +51,16 @@ export function rope_frequencies(
 }
 
 /**
- * What YaRN multiplies cosines and sines by where positions are stretched by `factor`: (1 + 0.1 ln factor), divided by
- * (1 + 0.1 · logMultiplier · ln factor) where that is not 0.
+ * 1 if factor ≤ 1, else (1 + 0.1 · ln factor) / (1 + 0.1 · logMultiplier · ln factor)
  *
+ * YaRN's factor on cosines and sines where positions are stretched by `factor`.
+ *
+ * Shapes    numbers
+ * Types     f64
+ * Requires  nothing
+ * Range     logMultiplier ≥ 0; a factor of NaN gives 1
  * Exact     bit-identical in every build
+ * Splits    no
  */
 export function rope_magnitude(factor: f64, logMultiplier: f64): f64 {
   if (!(factor > 1.0)) return 1.0;
@@ -62,6 +73,8 @@ export function rope_magnitude(factor: f64, logMultiplier: f64): f64 {
  *
  * Shapes    table [end − begin][2][dimensions / 2] · f [dimensions / 2], from rope_frequencies
  * Types     table f32 · frequencies f64; angles in f64
+ * Requires  dimensions % 2 == 0 · table overlaps nothing
+ * Range     finite frequencies and magnitude · positions below 2³²
  * Exact     bit-identical in every build
  * Splits    by positions
  */
@@ -86,13 +99,16 @@ export function rope_table(
 }
 
 /**
- * Rotates heads by the angle of their token's position: pairs (i, i + dimensions/2) of a head ("halves", NEOX).
- * Elements from `dimensions` on are copied.
+ * y[i] = x[i] · cosᵢ − x[i + d/2] · sinᵢ,  y[i + d/2] = x[i] · sinᵢ + x[i + d/2] · cosᵢ   for i in [0, d/2)
  *
- * Shapes    x [tokens, heads, headSize], tokens every inputStride bytes · table as rope_table, at the first token's row
- *           · y: head h of token t at y + h · headStride + t · tokenStride
+ * Rotates heads by the angles of their token's position, d = dimensions, in pairs d/2 apart ("halves", NEOX
+ * in llama.cpp). Elements from `dimensions` on are copied.
+ *
+ * Shapes    x [tokens, heads, headSize], tokens every inputStride bytes · table as in rope_table, from the
+ *           first token's row on · y: head h of token t at y + h · headStride + t · tokenStride
  * Types     f32
- * Requires  dimensions % 8 == 0, headSize % 4 == 0 · y may be x
+ * Requires  dimensions % 8 == 0, headSize % 4 == 0 · y is x with the same strides, or overlaps nothing
+ * Range     any values
  * Exact     bit-identical in every build: two products and one sum
  * Splits    by tokens and heads
  */
@@ -129,7 +145,11 @@ export function rope_halves(
   }
 }
 
-/** As rope_halves, for pairs (2i, 2i + 1) of a head ("adjacent", NORM). */
+/**
+ * y[2i] = x[2i] · cosᵢ − x[2i + 1] · sinᵢ,  y[2i + 1] = x[2i] · sinᵢ + x[2i + 1] · cosᵢ   for i in [0, d/2)
+ *
+ * Contract as rope_halves, but pairs are neighbours ("adjacent", NORM in llama.cpp).
+ */
 export function rope_adjacent(
   x: Address,
   tokens: usize,
@@ -168,13 +188,17 @@ export function rope_adjacent(
 }
 
 /**
- * Copies heads into heads of another size, each in `parts` equal parts: what a part has more is zeros, what it has less is left
- * out. Kernels that take whole vectors of a head get heads of 100 as heads of 104 so; with rope_halves, whose pairs are half
- * a head apart, in two parts of 50 and 52.
+ * y[t, h, p, k] = x[t, h, p, k] if x has it, else 0   for parts p of a head, k in [0, toSize / parts)
  *
- * Shapes    x [tokens, heads, headSize], tokens every inputStride bytes · y as x with toSize, tokens every outputStride bytes
+ * Copies heads into heads of another size, part by part: a longer part ends in zeros, a shorter one loses its
+ * end. Kernels need whole vectors of a head, so heads of 100 become heads of 104. For rope_halves, whose
+ * pairs are half a head apart, they have two parts, of 50 and then of 52.
+ *
+ * Shapes    x [tokens, heads, headSize], tokens every inputStride bytes · y [tokens, heads, toSize], tokens
+ *           every outputStride bytes
  * Types     f32
  * Requires  headSize % parts == 0, toSize % parts == 0 · y overlaps nothing
+ * Range     any values
  * Exact     bits are copied
  * Splits    by tokens and heads
  */
@@ -203,10 +227,15 @@ export function resize_heads(
 }
 
 /**
- * Copies heads as IEEE halves, rounded to the nearest, ties to even, and to ±65504 beyond: how keys and values enter their
- * cache. Addressing as rope_halves; y is half as wide as x.
+ * y[t, h, k] = x[t, h, k] as an IEEE half                      for h in [headBegin, headEnd)
  *
+ * Rounds to the nearest, ties to even, and to ±65504 beyond it. Keys and values enter their cache so.
+ *
+ * Shapes    x [tokens, heads, headSize], tokens every inputStride bytes · y: head h of token t at y + h ·
+ *           headStride + t · tokenStride
+ * Types     x f32 · y IEEE halves
  * Requires  headSize % 8 == 0 · y overlaps nothing
+ * Range     no NaN
  * Exact     bit-exact to the conversion of IEEE 754 for |x| ≤ 65504
  * Splits    by tokens and heads
  */

@@ -3,7 +3,7 @@
 import { Address } from "../address";
 import { BLOCK_BYTES } from "../simd/dot";
 
-/** y[k] = (code − 1) · scale for 32 weights, whose codes are in the bits shift, shift + 1 of as many bytes. */
+/** y[k] = (code − 1) · scale for 32 weights: their codes are bits shift, shift + 1 of 32 bytes. */
 // @ts-ignore: decorator
 @inline
 function unpack(codes: usize, shift: u32, scale: f32, y: usize): void {
@@ -18,12 +18,14 @@ function unpack(codes: usize, shift: u32, scale: f32, y: usize): void {
 }
 
 /**
- * y[k] = W[row, k] · scale
+ * y[k] = W[row, k] · scale                                     for k in [0, cols)
  *
  * Shapes    W [rows, cols], rows of whole blocks · y [cols]
  * Types     W ternary-rows · y f32
- * Requires  cols % 32 == 0
- * Exact     one rounding, none where the scale is that of the file
+ * Requires  cols % 32 == 0 · y overlaps nothing
+ * Range     codes 0…3; code 3 counts as 2
+ * Exact     exact: weights are −1, 0, 1 or 2
+ * Splits    no
  */
 export function row_ternary(weights: Address, cols: usize, row: usize, scale: f32, y: Address): void {
   let codes = weights + row * ((cols + 127) >> 7) * BLOCK_BYTES;
@@ -34,12 +36,14 @@ export function row_ternary(weights: Address, cols: usize, row: usize, scale: f3
 }
 
 /**
- * y[k] = W[row, k] · c[row, g] · scale, where k is in group g
+ * y[k] = W[row, k] · (c[row, g] · scale)                       for k in [0, cols), in group g
  *
- * Shapes    W [rows, cols] · c [rows, groups] · y [cols]
+ * Shapes    W [rows, cols], rows of whole blocks · c [rows, groups] · y [cols]
  * Types     W ternary-groups · c, y f32 · groupSize 64 or 128
- * Requires  cols % 32 == 0
- * Exact     c · scale and its product with W are one rounding each, none where scale is 1
+ * Requires  cols % 32 == 0 · y overlaps nothing
+ * Range     codes 0…3; code 3 counts as 2
+ * Exact     c · scale is one rounding, or exact where scale is 1; the product with W is exact
+ * Splits    no
  */
 export function row_ternary_groups(
   weights: Address,

@@ -1,4 +1,5 @@
-// From approximate logits and the bounds of their rows to the blocks of rows that can hold the largest (src/model/screening).
+// From approximate logits and the error bounds of their rows to the blocks of rows that can hold the largest
+// logit (src/model/screening).
 
 import { Address } from "../address";
 
@@ -8,13 +9,15 @@ import { Address } from "../address";
 const BLOCK: usize = 64;
 
 /**
- * e = (lost · fromLost + size · fromSize) · 1.0001 + |a| · 2⁻²⁰;  a becomes a + e, the most that the logit can be;
- * blocks[b] = {largest a − e, largest a + e} of rows 64b … 64b + 63, as far as they are asked for
+ * a[r] += e[r],  e = (lost · fromLost + size · fromSize) · 1.0001 + |a| · 2⁻²⁰   for r in [rowBegin, rowEnd)
+ * blocks[b] = {max (a − e), max (a + e)} over its rows 64b … 64b + 63, with a as it was before
+ *
+ * a + e is the largest value that the true logit can have.
  *
  * Shapes    a [rows] · bounds [rows] {lost, size} · blocks [⌈rowEnd / 64⌉] {lower, upper}
  * Types     f32; the two factors cover the roundings of this kernel itself
- * Requires  rowBegin % 64 == 0
- * Range     NaN leaves a block's lower bound alone and makes its upper one NaN
+ * Requires  rowBegin % 64 == 0 · a, bounds and blocks do not overlap
+ * Range     bounds and factors ≥ 0. A NaN leaves its block's lower bound alone and makes the upper one NaN
  * Exact     bit-identical in every build
  * Splits    by blocks
  */

@@ -1,18 +1,21 @@
 import { Address } from "../address";
 import { expPair } from "../simd/exp-f64";
 
+/** e^−700 is near the least normal f64; the series of expPair holds down to here. */
 // @ts-ignore: decorator
 @inline
 const LEAST_DIFFERENCE: f64 = -700;
 
 /**
- * m[t] = maxₖ x[t, k],  total[t] = Σₖ e^(x[t, k] − m[t]): what turns logits into probabilities
+ * m[t] = maxₖ x[t, k],  total[t] = Σₖ e^(x[t, k] − m[t])   for t in [0, rows): logits become probabilities
  *
  * Shapes    x [rows, cols] every stride bytes · output [rows] {m, total}
  * Types     x f32 · output f64
  * Requires  output overlaps nothing
- * Range     NaN and what is below m − 700 count as e^−∞ = 0; +∞ counts as the largest f32; m is −∞ if nothing is above it
- * Exact     bit-identical in every build, and to src/generation/log-softmax.ts: eight interleaved series in f64
+ * Range     NaN and values below m − 700 count as −∞: their exponential is 0. +∞ counts as the largest f32.
+ *           If all are −∞ or NaN, m is −∞ and the total 0
+ * Exact     bit-identical in every build, and to src/generation/log-softmax.ts: eight interleaved series in
+ *           f64
  * Splits    by rows
  */
 export function softmax_totals(x: Address, cols: usize, rows: usize, stride: usize, output: Address): void {

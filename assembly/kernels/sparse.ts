@@ -1,15 +1,20 @@
-// What a token's zeros save. In models with a squared relu, an element of the gate that is not positive makes a row of `up`
-// useless, and an activation that quantizes to zero makes a column of `down` useless. Leaving them out changes no sum.
+// Kernels that skip the zeros of a token. With a squared relu, a gate element that is not positive makes a
+// row of `up` useless, and an activation that quantizes to zero makes a column of `down` useless. Skipping
+// them changes no sum.
 
 import { Address } from "../address";
 import { codeMask, firstCodes, secondCodes } from "../simd/dot";
 
 /**
- * list[i] = the i-th k in [begin, end) with x[k] > 0 or NaN; returns how many there are.
+ * list[i] = the i-th k in [begin, end) with x[k] > 0 or NaN
  *
- * Types     x f32 · list u32, room for end − begin
- * Requires  begin % 4 == 0, end % 4 == 0
+ * Shapes    x [end] · list [end − begin]
+ * Types     x f32 · list u32
+ * Requires  begin % 4 == 0, end % 4 == 0 · list overlaps nothing
+ * Range     any values
+ * Returns   the number of entries
  * Exact     in ascending order
+ * Splits    by ranges: their lists, one after another, are the whole list
  */
 export function list_positive(x: Address, begin: usize, end: usize, list: Address): usize {
   const zero = f32x4.splat(0);
@@ -22,11 +27,15 @@ export function list_positive(x: Address, begin: usize, end: usize, list: Addres
 }
 
 /**
- * list[i] = the i-th k in [0, count) with q[k] ≠ 0; returns how many there are.
+ * list[i] = the i-th k in [0, count) with q[k] ≠ 0
  *
- * Types     q i8 · list u32, room for count
- * Requires  count % 16 == 0
+ * Shapes    q, list [count]
+ * Types     q i8 · list u32
+ * Requires  count % 16 == 0 · list overlaps nothing
+ * Range     any values
+ * Returns   the number of entries
  * Exact     in ascending order
+ * Splits    no: entries count from q
  */
 export function list_nonzero(q: Address, count: usize, list: Address): usize {
   const zero = i8x16.splat(0);
@@ -41,11 +50,15 @@ export function list_nonzero(q: Address, count: usize, list: Address): usize {
 /**
  * gate[k] = gate[k]² · up[k] where gate[k] > 0 or NaN, else 0         for k in [begin, end)
  *
- * As gate_relu2, for one token whose `up` was computed where `list_positive` says: what stands elsewhere is not looked at.
+ * gate_relu2 for one token whose `up` was computed only where list_positive says. Elsewhere `up` may hold
+ * anything.
  *
+ * Shapes    gate, up [end]
  * Types     f32
- * Requires  begin % 4 == 0, end % 4 == 0
- * Exact     as gate_relu2, but for the sign of zeros
+ * Requires  begin % 4 == 0, end % 4 == 0 · up overlaps no gate
+ * Range     any values
+ * Exact     as gate_relu2 except for the sign of zeros
+ * Splits    by ranges
  */
 export function gate_relu2_listed(gate: Address, up: Address, begin: usize, end: usize): void {
   const zero = f32x4.splat(0);
@@ -57,13 +70,18 @@ export function gate_relu2_listed(gate: Address, up: Address, begin: usize, end:
 }
 
 /**
- * A ternary matrix by columns: "ternary-columns" is the transposed matrix in ternary-rows, so column k of W, `rows` codes, lies
- * in rows / 4 bytes from to + k · rows / 4.
+ * to[k, r] = W[r, k]                                           for r in [rowBegin, rowEnd)
  *
- * Shapes    W [rows, cols]
- * Types     W ternary-rows
- * Requires  rows % 128 == 0, cols % 128 == 0 · 16-byte aligned · scratch 4608 bytes of the caller's own
- * Splits    by blocks of 128 rows, [rowBegin, rowEnd)
+ * "ternary-columns" is the transposed matrix in ternary-rows: column k of W is `rows` codes in rows / 4
+ * bytes.
+ *
+ * Shapes    W [rows, cols] · to [cols, rows]
+ * Types     W ternary-rows · to ternary-columns
+ * Requires  rows, rowBegin, rowEnd, cols % 128 == 0 · 16-byte aligned · scratch 4608 bytes of the caller's
+ *           own · to overlaps nothing
+ * Range     codes 0…3
+ * Exact     lossless
+ * Splits    by blocks of 128 rows
  */
 export function transpose_ternary(
   weights: Address,
@@ -82,14 +100,17 @@ export function transpose_ternary(
       const out = to + col * columnBytes + (row >> 2);
       for (let c: usize = 0; c < 128; c += 16) {
         for (let j: usize = 0; j < 32; j += 16) {
-          turnSquare(scratch + j * 128 + c, out + c * columnBytes + j, columnBytes, scratch + 4096);
+          transposeSquare(scratch + j * 128 + c, out + c * columnBytes + j, columnBytes, scratch + 4096);
         }
       }
     }
   }
 }
 
-/** Of a block of 128 × 128: byte (j, k) of `to` [32, 128] holds column k's codes of rows j, 32 + j, 64 + j and 96 + j. */
+/**
+ * Of a block of 128 × 128 codes: byte (j, k) of to [32, 128] holds column k's codes of rows j, 32 + j, 64 +
+ * j, 96 + j. A transposed 32 × 128 bytes of this kind is the block by columns.
+ */
 // @ts-ignore: decorator
 @inline
 function gatherFields(weights: usize, rowBytes: usize, to: usize): void {
@@ -110,6 +131,7 @@ function gatherFields(weights: usize, rowBytes: usize, to: usize): void {
   }
 }
 
+/** Codes at `shift` of four vectors of rows, moved to bits 7-6, 5-4, 3-2 and 1-0 of one. */
 // @ts-ignore: decorator
 @inline
 function gatherField(v0: v128, v1: v128, v2: v128, v3: v128, shift: i32, mask: v128): v128 {
@@ -121,17 +143,19 @@ function gatherField(v0: v128, v1: v128, v2: v128, v3: v128, shift: i32, mask: v
   return v128.or(high, low);
 }
 
-/** Transposes 16 × 16 bytes from rows 128 bytes apart to rows toStride apart: four perfect shuffles of the rows. */
+/**
+ * Transposes 16 × 16 bytes, from rows 128 bytes apart to rows toStride apart: four perfect shuffles of rows.
+ */
 // @ts-ignore: decorator
 @inline
-function turnSquare(from: usize, to: usize, toStride: usize, scratch: usize): void {
+function transposeSquare(from: usize, to: usize, toStride: usize, scratch: usize): void {
   shuffleRows(from, 128, scratch, 16);
   shuffleRows(scratch, 16, scratch + 256, 16);
   shuffleRows(scratch + 256, 16, scratch, 16);
   shuffleRows(scratch, 16, to, toStride);
 }
 
-/** Bytes of rows i and i + 8, one after the other, become rows 2i and 2i + 1. */
+/** The bytes of rows i and i + 8, interleaved, become rows 2i and 2i + 1. */
 // @ts-ignore: decorator
 @inline
 function shuffleRows(from: usize, fromStride: usize, to: usize, toStride: usize): void {
@@ -155,7 +179,9 @@ function interleaveHigh(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
-/** Groups of eight columns after which 16-bit sums are widened: each adds at most 8 · 2 · 128 to a lane. */
+/**
+ * Groups of eight columns after which 16-bit sums are flushed: each adds at most 8 · 2 · 128 to a lane.
+ */
 // @ts-ignore: decorator
 @inline
 const FLUSH_GROUPS: u32 = 15;
@@ -163,13 +189,18 @@ const FLUSH_GROUPS: u32 = 15;
 /**
  * y[r] (+)= (Σ W[r, k] · x[k] for the k in list) / s · d               for r in [rowBegin, rowEnd)
  *
- * The product of one token whose other activations are zero: matmul_ternary_i8_* gives the same bytes.
+ * The matmul of a token whose other activations are zero: matmul_ternary_i8_* gives the same bytes.
+ *
+ *   for each eight columns of the list: sums16[r] += Σ code · x
+ *   after 15 of them and at the end:    sums32[r] += sums16[r], sums16[r] = 0
+ *   y[r] = (sums32[r] − Σ x) / s · d
  *
  * Shapes    W [rows, cols] · x [cols] · list [count] · y [rows]
  * Types     W ternary-columns · x i8 · list u32 · record {s: f32, Σₖ x[k]: i32} · y f32 · d = scale
- * Requires  rows, rowBegin, rowEnd % 128 == 0 · W 16-byte aligned · scratch 6 · (rowEnd − rowBegin) bytes of the caller's own
+ * Requires  rows, rowBegin, rowEnd % 128 == 0 · W 16-byte aligned · scratch 16 + 6 · (rowEnd − rowBegin)
+ *           bytes of the caller's own · nothing else overlaps y
  * Range     codes 0…2 · |Σ| fits i32
- * Exact     bit-identical in every build and split, and to the product by rows
+ * Exact     bit-identical in every build and split, and to the matmul by rows
  * Splits    by rows
  */
 export function matmul_ternary_columns_i8(
@@ -187,28 +218,36 @@ export function matmul_ternary_columns_i8(
   accumulate: bool,
 ): void {
   const bytes = (rowEnd - rowBegin) >> 2;
-  const narrow = scratch + 16;
-  const wide = narrow + (bytes << 3);
-  memory.fill(narrow, 0, bytes * 24);
+  const sums16 = scratch + 16;
+  const sums32 = sums16 + (bytes << 3);
+  memory.fill(sums16, 0, bytes * 24);
   const columnBytes = rows >> 2;
   weights += rowBegin >> 2;
   let groups: u32 = 0;
   for (const end = list + (count << 2); list < end; list += 32) {
-    addColumns(weights, columnBytes, bytes, x, list, end, narrow);
+    addColumns(weights, columnBytes, bytes, x, list, end, sums16);
     if (++groups == FLUSH_GROUPS) {
-      widen(narrow, wide, bytes << 2);
+      flush(sums16, sums32, bytes << 2);
       groups = 0;
     }
   }
-  widen(narrow, wide, bytes << 2);
-  finish(wide, bytes << 2, record, y + (rowBegin << 2), scale, accumulate);
+  flush(sums16, sums32, bytes << 2);
+  finish(sums32, bytes << 2, record, y + (rowBegin << 2), scale, accumulate);
 }
 
-/** narrow[r] += Σ code · x of up to eight columns, from list to end. */
+/**
+ * sums16[r] += Σ code · x over up to eight columns, from list to end.
+ *
+ *   touch every cache line of the eight columns, in order
+ *   for each 16 bytes (64 rows): interleave the bytes of columns in pairs; for each field of a byte:
+ *     sums16 [eight rows] += the dot products of the pairs' codes with their two activations
+ *
+ * sums16 is [rows] i16 in the order of rows. Columns past the end have the activation 0.
+ */
 // prettier-ignore
 // @ts-ignore: decorator
 @inline
-function addColumns(weights: usize, columnBytes: usize, bytes: usize, x: usize, list: usize, end: usize, narrow: usize): void {
+function addColumns(weights: usize, columnBytes: usize, bytes: usize, x: usize, list: usize, end: usize, sums16: usize): void {
   const mask = ASC_FEATURE_RELAXED_SIMD ? codeMask<i16>() : codeMask<i8>();
   const x0 = activation(x, list, end), x1 = activation(x, list + 4, end), x2 = activation(x, list + 8, end), x3 = activation(x, list + 12, end);
   const x4 = activation(x, list + 16, end), x5 = activation(x, list + 20, end), x6 = activation(x, list + 24, end), x7 = activation(x, list + 28, end);
@@ -220,11 +259,11 @@ function addColumns(weights: usize, columnBytes: usize, bytes: usize, x: usize, 
   for (let b: usize = 0; b < bytes; b += 64) {
     touched += load<u8>(w0 + b) + load<u8>(w1 + b) + load<u8>(w2 + b) + load<u8>(w3 + b) + load<u8>(w4 + b) + load<u8>(w5 + b) + load<u8>(w6 + b) + load<u8>(w7 + b);
   }
-  store<u32>(narrow - 16, touched);
+  store<u32>(sums16 - 16, touched);
   for (let b: usize = 0; b < bytes; b += 16) {
     // Rows of byte j: 32·field + j of the block. Sums of 16 bits lie in the order of rows.
-    const to = narrow + ((b & ~31) << 3) + ((b & 16) << 1);
-    // Loaded twice, so that few vectors are live at a time.
+    const to = sums16 + ((b & ~31) << 3) + ((b & 16) << 1);
+    // Columns are loaded twice, so that few vectors are live at a time.
     addFields(
       to,
       interleaveLow(v128.load(w0 + b), v128.load(w1 + b)), interleaveLow(v128.load(w2 + b), v128.load(w3 + b)),
@@ -240,34 +279,40 @@ function addColumns(weights: usize, columnBytes: usize, bytes: usize, x: usize, 
   }
 }
 
-/** An activation of the list; 0 past its end. */
+/** The activation of a list's entry; 0 past its end. */
 // @ts-ignore: decorator
 @inline
 function activation(x: usize, at: usize, end: usize): i32 {
   return at < end ? load<i8>(x + load<u32>(at)) : 0;
 }
 
-/** A column of the list; past its end any column, whose activation is 0. */
+/** The column of a list's entry; past its end any column, because its activation is 0. */
 // @ts-ignore: decorator
 @inline
 function column(weights: usize, columnBytes: usize, at: usize, end: usize): usize {
   return at < end ? weights + <usize>load<u32>(at) * columnBytes : weights;
 }
 
-/** What multiplies the codes of two columns: both in turn for the relaxed dot product, else the first one widened. */
+/**
+ * The factors of two columns' interleaved codes: both in turn for the relaxed dot product, else the first
+ * one.
+ */
 // @ts-ignore: decorator
 @inline
 function evens(a: i32, b: i32): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? i16x8.splat(<i16>((a & 255) | (b << 8))) : i16x8.splat(<i16>a);
 }
 
-/** The second one widened. */
+/** The factor of the second column, without the relaxed dot product. */
 // @ts-ignore: decorator
 @inline
 function odds(b: i32): v128 {
   return i16x8.splat(<i16>b);
 }
 
+/**
+ * The four fields of 16 interleaved bytes; a field's rows are 32 apart, so its sums are 64 bytes apart.
+ */
 // prettier-ignore
 // @ts-ignore: decorator
 @inline
@@ -278,7 +323,7 @@ function addFields(to: usize, a: v128, b: v128, c: v128, d: v128, p0: v128, p1: 
   addField(to + 192, a, b, c, d, p0, p1, p2, p3, r0, r1, r2, r3, 0, mask);
 }
 
-/** Eight rows' sums over eight columns. */
+/** The sums of eight rows over eight columns, whose codes are at `shift`. */
 // prettier-ignore
 // @ts-ignore: decorator
 @inline
@@ -288,7 +333,7 @@ function addField(to: usize, a: v128, b: v128, c: v128, d: v128, p0: v128, p1: v
   v128.store(to, i16x8.add(v128.load(to), i16x8.add(ab, cd)));
 }
 
-/** Codes of two columns, one after the other, times their activations. */
+/** Interleaved codes of two columns times their activations. */
 // @ts-ignore: decorator
 @inline
 function pair(codes: v128, p: v128, r: v128, shift: i32, mask: v128): v128 {
@@ -299,28 +344,28 @@ function pair(codes: v128, p: v128, r: v128, shift: i32, mask: v128): v128 {
   );
 }
 
-/** wide[r] += narrow[r], narrow[r] = 0 */
+/** sums32[r] += sums16[r], sums16[r] = 0 */
 // @ts-ignore: decorator
 @inline
-function widen(narrow: usize, wide: usize, rows: usize): void {
+function flush(sums16: usize, sums32: usize, rows: usize): void {
   const zero = i16x8.splat(0);
-  for (const end = narrow + (rows << 1); narrow < end; narrow += 16, wide += 32) {
-    const v = v128.load(narrow);
-    v128.store(wide, i32x4.add(v128.load(wide), i32x4.extend_low_i16x8_s(v)));
-    v128.store(wide, i32x4.add(v128.load(wide, 16), i32x4.extend_high_i16x8_s(v)), 16);
-    v128.store(narrow, zero);
+  for (const end = sums16 + (rows << 1); sums16 < end; sums16 += 16, sums32 += 32) {
+    const v = v128.load(sums16);
+    v128.store(sums32, i32x4.add(v128.load(sums32), i32x4.extend_low_i16x8_s(v)));
+    v128.store(sums32, i32x4.add(v128.load(sums32, 16), i32x4.extend_high_i16x8_s(v)), 16);
+    v128.store(sums16, zero);
   }
 }
 
-/** y = (Σ codes·x − Σ x) / s · d in f32 in this order, as the product by rows has it; added to y if asked. */
+/** y = (Σ codes·x − Σ x) / s · d in f32 in this order, as in the matmul by rows; added to y if asked. */
 // @ts-ignore: decorator
 @inline
-function finish(wide: usize, rows: usize, record: usize, y: usize, scale: f32, accumulate: bool): void {
+function finish(sums32: usize, rows: usize, record: usize, y: usize, scale: f32, accumulate: bool): void {
   const sum = i32x4.splat(load<i32>(record, 4));
   const s = f32x4.splat(load<f32>(record));
   const d = f32x4.splat(scale);
-  for (const end = wide + (rows << 2); wide < end; wide += 16, y += 16) {
-    const value = f32x4.mul(f32x4.div(f32x4.convert_i32x4_s(i32x4.sub(v128.load(wide), sum)), s), d);
+  for (const end = sums32 + (rows << 2); sums32 < end; sums32 += 16, y += 16) {
+    const value = f32x4.mul(f32x4.div(f32x4.convert_i32x4_s(i32x4.sub(v128.load(sums32), sum)), s), d);
     v128.store(y, accumulate ? f32x4.add(v128.load(y), value) : value);
   }
 }

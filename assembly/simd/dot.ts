@@ -1,18 +1,20 @@
 // The only place that knows how a build multiplies small integers.
 //
-// A kernel is generic in the *form* of its dot product, a type that stands for the width of the running sums:
+// A kernel is generic in the *form* F of its dot product, a type named after the result of the instruction
+// used:
 //
-//   i32   one relaxed instruction multiplies, adds four and accumulates in 32 bits              (relaxed build)
-//   i16   a relaxed multiply-and-add-pairs into 16-bit sums, widened by `flush` now and then     (relaxed build)
-//   i8    plain SIMD128: operands widened to 16 bits first                                       (every build)
+//   i32   a relaxed instruction multiplies, adds up four products and accumulates in 32 bits  (relaxed build)
+//   i16   a relaxed instruction multiplies and adds up pairs in 16 bits; `flush` widens them  (relaxed build)
+//   i8    no relaxed instruction: operands are widened to 16 bits, sums have 32 bits          (every build)
 //
-// All three give the same integers. Codes are 0…3, so the relaxed operand that must be below 128 is, and a pair's sum is
-// within ±768 (±512 where they are at most 2): no engine saturates or wraps here, whatever its CPU does with larger values.
+// All three give the same integers. Codes are 0…3, so the relaxed operand that must be below 128 is. The sum
+// of a pair is within ±768, or ±512 with codes up to 2. No engine saturates or wraps there, whatever its CPU
+// does with larger values.
 //
-// The plain form works on the even and the odd bytes of a vector apart, so operands come in two parts; the relaxed forms
-// use the first part only and the compiler drops the second.
+// Form i8 works on the even and the odd bytes of a vector separately, so operands have two parts. The relaxed
+// forms use the first part only, and the compiler drops the second.
 
-// Constants are loaded once per kernel call: V8 rebuilds a v128 constant at every use inside a loop (three micro-ops).
+// Kernels load constants once per call: V8 rebuilds a v128 constant at every use in a loop (three micro-ops).
 const CODE_MASKS = memory.data<u8>([
   3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0,
 ]);
@@ -23,34 +25,34 @@ const PAIR_ONES = memory.data<u16>([1, 1, 1, 1, 1, 1, 1, 1]);
 // @ts-ignore: decorator
 @inline
 export const BLOCK_BYTES: usize = 32;
-/** Bytes of the 128 activations that a block meets. */
+/** Bytes of the 128 activations for a block. */
 // @ts-ignore: decorator
 @inline
 export const BLOCK_COLS: usize = 128;
 
 /**
- * Blocks of 128 weights (codes 0…2) after which 16-bit sums are flushed: each half of a block has sums of its own and adds 4 pair sums
- * to a lane, 8 · 4 · 512 = 16384 < 2¹⁵.
+ * Blocks of 128 weights (codes 0…2) after which 16-bit sums are flushed. Each half of a block has sums of its
+ * own and adds 4 pair sums to a lane: 8 · 4 · 512 = 16384 < 2¹⁵.
  */
 // @ts-ignore: decorator
 @inline
 export const FLUSH_BLOCKS: usize = 8;
 
-/** Whether this form's sums are 16 bits wide. */
+/** Whether this form has 16-bit sums. */
 // @ts-ignore: decorator
 @inline
 export function hasSums16<F>(): bool {
   return sizeof<F>() == 2;
 }
 
-/** What selects a two-bit code in every lane of this form. */
+/** The mask of a two-bit code in every lane of this form. */
 // @ts-ignore: decorator
 @inline
 export function codeMask<F>(): v128 {
   return v128.load(CODE_MASKS + (sizeof<F>() == 1 ? 16 : 0));
 }
 
-/** Ones: a product of pairs with it adds up neighbours of 16 bits. */
+/** Ones: a dot product with them adds up pairs of 16-bit lanes. */
 // @ts-ignore: decorator
 @inline
 export function pairMask(): v128 {
@@ -86,7 +88,7 @@ export function secondCodes<F>(w: v128, shift: i32, mask: v128): v128 {
   return v128.and(i16x8.shr_u(w, shift + 8), mask);
 }
 
-/** sums + Σ x·code over the 16 products of two vectors in parts (a and b). */
+/** sums + Σ x·code over the 16 products of two vectors in parts a and b. */
 // @ts-ignore: decorator
 @inline
 export function addDot<F>(sums: v128, xa: v128, xb: v128, ca: v128, cb: v128): v128 {
@@ -97,7 +99,7 @@ export function addDot<F>(sums: v128, xa: v128, xb: v128, ca: v128, cb: v128): v
   return i32x4.add(sums, i32x4.add(i32x4.dot_i16x8_s(xa, ca), i32x4.dot_i16x8_s(xb, cb)));
 }
 
-/** Σ x·code over the 16 products of two vectors in parts: the first of sums that addDot goes on with. */
+/** Σ x·code over the 16 products of two vectors in parts: the start of sums for addDot. */
 // @ts-ignore: decorator
 @inline
 export function dot<F>(xa: v128, xb: v128, ca: v128, cb: v128): v128 {
@@ -108,9 +110,9 @@ export function dot<F>(xa: v128, xb: v128, ca: v128, cb: v128): v128 {
   return i32x4.add(i32x4.dot_i16x8_s(xa, ca), i32x4.dot_i16x8_s(xb, cb));
 }
 
-/** wide + the 16-bit sums of the narrow form, widened. */
+/** total + the 16-bit sums, widened to 32 bits. */
 // @ts-ignore: decorator
 @inline
-export function flush(wide: v128, narrow: v128): v128 {
-  return i32x4.add(wide, i32x4.extadd_pairwise_i16x8_s(narrow));
+export function flush(total: v128, sums16: v128): v128 {
+  return i32x4.add(total, i32x4.extadd_pairwise_i16x8_s(sums16));
 }

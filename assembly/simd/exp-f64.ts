@@ -1,22 +1,22 @@
-// eˣ in f64, the same operations in the same order as src/generation/deterministic-math.ts, so that both give the same bits:
-// x = k·ln 2 + r, |r| ≤ ln 2 / 2, and a series for eʳ.
+// eˣ in f64: x = k·ln 2 + r, |r| ≤ ln 2 / 2, and a series for eʳ. The operations and their order are those of
+// src/generation/deterministic-math.ts, so both give the same bits.
 
 // @ts-ignore: decorator
 @inline
 const INVERSE_LN2: f64 = 1.4426950408889634;
-// ln 2 in two parts: the first has 32 zero bits at its end, so its product with any exponent is exact.
+// ln 2 in two parts. The first ends in 32 zero bits, so its product with any exponent is exact.
 // @ts-ignore: decorator
 @inline
 const LN2_HIGH: f64 = 0.6931471803691238;
 // @ts-ignore: decorator
 @inline
 const LN2_LOW: f64 = 1.9082149292705877e-10;
-// Adding it to a number below 2⁵¹ rounds that to a whole one, ties to even, which is then in its low bits.
+// A sum of it and a number below 2⁵¹ is rounded to a whole number, ties to even, in its low bits.
 // @ts-ignore: decorator
 @inline
 const ROUNDER: f64 = 6755399441055744;
 
-/** eˣ of two f64 from −700 to 0. Of others, and of NaN, it is any bits. */
+/** eˣ of two f64 from −700 to 0. For other numbers and NaN the result is any bits. */
 // @ts-ignore: decorator
 @inline
 export function expPair(x: v128): v128 {

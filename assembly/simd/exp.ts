@@ -1,12 +1,15 @@
-// eˣ in f32 by the usual reduction x = n·ln 2 + r, |r| ≤ ln 2 / 2, and a polynomial for eʳ. No multiply-add is fused, so the
-// bits are the same everywhere; the error is within 2 ulp (test/kernels). The coefficients are Cephes' (expf), public domain.
+// eˣ in f32 by the usual reduction x = n·ln 2 + r, |r| ≤ ln 2 / 2, and a polynomial for eʳ. No multiply-add
+// is fused, so bits are the same everywhere. The error is within 2 ulp (test/kernels). The coefficients are
+// those of Cephes (expf), which is in the public domain.
 
-/** Constants as vectors in memory: V8 builds a constant anew at every use in a loop, at three instructions each. */
+/**
+ * Constants as vectors in memory: V8 rebuilds a v128 constant at every use in a loop, in three instructions.
+ */
 const CONSTANTS = memory.data<f32>([
-  // Powers of two outside −126…127 would need subnormals or overflow: inputs are clamped, so e^−87.3 is the least result.
+  // Powers of two outside −126…127 are subnormal or overflow. So inputs are clamped; e^−87.3 is the least.
   -87.33654, -87.33654, -87.33654, -87.33654,
   88.02969, 88.02969, 88.02969, 88.02969,
-  // log₂ e, and 1.5 · 2²³: adding that to a number rounds it to a whole one, ties to even, in the low bits.
+  // log₂ e, and 1.5 · 2²³: a sum with it is rounded to a whole number, ties to even, in its low bits.
   1.44269504088896341, 1.44269504088896341, 1.44269504088896341, 1.44269504088896341,
   12582912, 12582912, 12582912, 12582912,
   // ln 2 in two parts.
@@ -22,7 +25,7 @@ const CONSTANTS = memory.data<f32>([
 ]); // prettier-ignore
 const BIAS = memory.data<i32>([127, 127, 127, 127]);
 
-/** eˣ lane by lane; results below 1.2e-38 are rounded up to it. NaN stays NaN. */
+/** eˣ lane by lane. Results below 1.2e-38 are rounded up to it. NaN stays NaN. */
 // @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
@@ -39,6 +42,6 @@ export function exp4(x: v128): v128 {
   p = f32x4.add(f32x4.mul(p, r), v128.load(CONSTANTS, 160));
   p = f32x4.add(f32x4.mul(p, r), v128.load(CONSTANTS, 176));
   p = f32x4.add(f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), r), v128.load(CONSTANTS, 192));
-  // The low bits of `shifted` are n; everything else is shifted out.
+  // The low bits of `shifted` are n. The shift drops all others.
   return f32x4.mul(p, i32x4.shl(i32x4.add(shifted, v128.load(BIAS)), 23));
 }

@@ -1,20 +1,22 @@
-// Sixteen-bit floats as the kernels keep them, widened to f32 without touching subnormals, which trap to microcode.
+// Sixteen-bit floats of kernels, widened to f32 without subnormals, which trap to microcode on some CPUs.
 //
-// "rebiased f16": an IEEE half whose exponent has been raised by 10 and whose subnormals have been normalised, which loses
-// nothing while |value| < 2⁷. Its bits, moved into an f32, are value · 2⁻¹⁰² and never subnormal; the factor 2¹⁰² is applied
-// to the other operand.
+// "Rebiased halves" are IEEE halves with the exponent raised by 10 and subnormals normalised. That is
+// lossless while |value| < 2⁷. Their bits, moved into an f32, are value · 2⁻¹⁰² and never subnormal. The
+// other operand of a product carries the missing 2¹⁰².
 
-/** 2¹⁰²: what a rebiased half read as f32 bits lacks. */
+/** 2¹⁰²: the missing factor of a rebiased half whose bits are read as an f32. */
 // @ts-ignore: decorator
 @inline
 export const HALF_UNIT: f32 = 5.070602400912918e30;
 
-/** 2¹¹²: what an IEEE half lacks when its bits are read the same way. Subnormal halves then pass through f32 subnormals. */
+/** 2¹¹²: the same for an IEEE half. Subnormal halves then pass through subnormal f32. */
 // @ts-ignore: decorator
 @inline
 export const IEEE_HALF_UNIT: f32 = 5.192296858534828e33;
 
-/** 2¹⁰⁰ and 2¹²: IEEE_HALF_UNIT in two parts, for sums whose both operands need room (kernels/attention). */
+/**
+ * 2¹⁰⁰ and 2¹²: IEEE_HALF_UNIT in two parts, for sums where both operands need room (kernels/attention).
+ */
 // @ts-ignore: decorator
 @inline
 export const QUERY_UNIT: f32 = 1.2676506002282294e30;
@@ -22,12 +24,12 @@ export const QUERY_UNIT: f32 = 1.2676506002282294e30;
 @inline
 export const CACHED_UNIT: f32 = 4096;
 
-/** 2⁻¹¹²: what takes a half's value to the f32 whose bits, 13 places down, are the half's. */
+/** 2⁻¹¹²: a half's value times this is the f32 whose bits, shifted down by 13, are the half's. */
 // @ts-ignore: decorator
 @inline
 const TO_HALF_BITS: f32 = 1.925929944387236e-34;
 
-/** Eight f32 as IEEE halves: rounded to the nearest, ties to even, and to ±65504 beyond. */
+/** Eight f32 as IEEE halves, rounded to the nearest, ties to even, and to ±65504 beyond it. */
 // @ts-ignore: decorator
 @inline
 export function toHalves(low: v128, high: v128): v128 {
@@ -56,7 +58,9 @@ export function halfOdds(v: v128, mask: v128): v128 {
   return v128.and(i32x4.shr_s(v, 3), mask);
 }
 
-/** The sign, exponent and fraction bits that widening leaves in place: pass it to the two above. */
+/**
+ * The sign, exponent and fraction bits that a widened half has: an argument of the two functions above.
+ */
 // @ts-ignore: decorator
 @inline
 export function halfMask(): v128 {
@@ -67,8 +71,8 @@ const HALF_MASK = memory.data<u32>([0x8fffe000, 0x8fffe000, 0x8fffe000, 0x8fffe0
 
 /**
  * Four f32 rounded to the nearest IEEE half, ties to even, and kept as f32; beyond ±65504 they become that.
- * Halves are normal above 2⁻¹⁴, where 13 bits of the fraction are rounded away, and multiples of 2⁻²⁴ below it, which is
- * what adding and taking away 0.75 rounds to.
+ * Above 2⁻¹⁴, halves are normal: 13 bits of the fraction are rounded away. Below it, halves are multiples of
+ * 2⁻²⁴: adding and subtracting 0.75 rounds to them.
  */
 // @ts-ignore: decorator
 @inline
@@ -78,7 +82,7 @@ export function roundToHalf(x: v128): v128 {
   const carried = i32x4.add(clamped, i32x4.add(tie, i32x4.splat(0xfff)));
   const normal = v128.and(carried, i32x4.splat(<i32>0xffffe000));
   const grid = f32x4.splat(0.75);
-  // What rounds to zero keeps its sign.
+  // A number that rounds to zero keeps its sign.
   const sign = v128.and(clamped, i32x4.splat(<i32>0x80000000));
   const subnormal = v128.or(f32x4.sub(f32x4.add(clamped, grid), grid), sign);
   return v128.bitselect(subnormal, normal, f32x4.lt(f32x4.abs(clamped), f32x4.splat(6.103515625e-5)));

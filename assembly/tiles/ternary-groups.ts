@@ -1,43 +1,42 @@
-// Tiles of ternary weights in groups, each with a scale of its own, × int8 activations in groups of the same size.
+// What the tiles of ternary groups (generated/ternary-group-tiles) share. docs/KERNELS.md has the layout
+// "ternary-groups".
 //
-// Long lists: registers have names and no index, so each tile is written out.
+// A scale per group costs a conversion, a product and an addition for every group of every row and token, in
+// place of one for the whole row. Done as soon as a group's sum is known, they would take a third of the
+// time, most of it to add up lanes. So a tile of R rows × T tokens works in chunks of 32 groups:
 //
-// Layout "ternary-groups": codes as in ternary-rows (ternary-tiles), rows filled up with zero weights to whole blocks of 128,
-// and apart from them an f32 scale per group of 64 or 128 weights, rows filled up with zeros to whole vectors. Codes are
-// 0…3: code 3, which only Q2_0 knows, is twice the scale.
+//   for each chunk:
+//     for each group:            sums[r, t, group] = Σ code·x in integers, 32 bytes in the scratch
+//     for each row and token:    total[r, t] += (c · s) · (sums − Σ x), four groups at a time
+//   y[t, r] = total[r, t] · d
 //
-// A scale per group costs a conversion, a product and a sum for every group of every row and token, in place of one for the
-// whole row. Done as soon as a group's sum is known they would take a third of the time, most of it to add up lanes. So integer
-// sums of up to 32 groups go to a scratch of a few kilobytes first, 32 bytes each, and are then added up, scaled and
-// accumulated four groups at a time (docs/KERNELS.md).
-//
-// As in ternary-tiles, the two halves of a block have sums of their own, next to each other in the scratch, which V8's
-// revectorizer pairs, and rows that are walked together lie far apart. They are three and not four: scales are streams, too.
+// As in ternary rows, the halves of a block have sums of their own, next to each other, for the revectorizer,
+// and rows of a tile are streams. They are three and not four, because their scales are streams too.
 
 import { hasSums16 } from "../simd/dot";
 import { sumLanesF32 } from "../simd/lanes";
 
-/** Bytes of a group's integer sums: eight of 32 bits, or sixteen of 16. */
+/** Bytes of a group's integer sums: eight of 32 bits, or sixteen of 16 bits. */
 // @ts-ignore: decorator
 @inline
 export const SUM_BYTES: usize = 32;
-/** Groups whose sums are kept before they are scaled: a multiple of four, and even. */
+/** Groups of a chunk: a multiple of four, and even. */
 // @ts-ignore: decorator
 @inline
 export const CHUNK_GROUPS: usize = 32;
-/** Bytes of their sums, for one row and token. */
+/** Bytes of the sums of a chunk, for one row and token. */
 // @ts-ignore: decorator
 @inline
 export const CHUNK_BYTES: usize = 1024;
 
-/** Bytes of a row of f32 or i32, one for each group, in whole vectors. */
+/** Bytes of a row of f32 or i32, one per group, in whole vectors. */
 // @ts-ignore: decorator
 @inline
 export function groupBytes(groups: usize): usize {
   return ((groups + 3) & ~3) << 2;
 }
 
-/** Lane by lane, in sums as wide as the form has them. */
+/** a + b lane by lane, in lanes as wide as the sums of form F. */
 // @ts-ignore: decorator
 @inline
 function add<F>(a: v128, b: v128): v128 {
@@ -45,11 +44,14 @@ function add<F>(a: v128, b: v128): v128 {
 }
 
 /**
- * total + (c · s) · (Σ code·x − Σ x) for four groups a step, group g in lane g mod 4. `values` has the activations' scales s
- * and, after them, their sums Σ x. Of the last four groups some may be none: their scales are zero, and their sums in the
- * scratch are whatever was there.
+ * total + (c · s) · (Σ code·x − Σ x) for `count` groups, four a step, group g in lane g mod 4.
  *
- * Sixteen-bit sums hold until the last addition, which is one of 32 bits: 64 weights make at most 64 · 3 · 128 = 24576.
+ * sums [count] of SUM_BYTES · scales [count] f32: c · values: s [groups] f32 and, valueBytes further, Σ x
+ * [groups] i32. The last step may reach past the last group: scales are zero there, and the scratch may hold
+ * anything.
+ *
+ * Sums of 16 bits hold until the last addition, which is one of 32 bits: 64 weights make at most 64 · 3 · 128
+ * = 24576.
  */
 // @ts-ignore: decorator
 @inline
@@ -84,7 +86,7 @@ export function addScaled<F>(
   return total;
 }
 
-/** y = (the sum of the lanes) · d, added to y if asked. */
+/** y = the sum of the lanes of `total` · d, added to y if asked. */
 // @ts-ignore: decorator
 @inline
 export function finish(y: usize, total: v128, scale: f32, accumulate: bool): void {

@@ -1,29 +1,28 @@
-// Tiles of ternary rows × int8 activations: so many rows and tokens at a time.
+// What the tiles of ternary rows (generated/ternary-tiles) share. docs/KERNELS.md has the layout
+// "ternary-rows", and why rows of a tile lie far apart.
 //
-// Long lists: registers have names and no index, so each tile is written out.
+// Codes are not signed: Σ w·x = Σ code·x − Σ x, and Σ x is known once per token. A tile of R rows × T tokens
+// is
 //
-// Layout "ternary-rows": row-major, cols/4 bytes a row, in blocks of 128 weights = 32 bytes. Byte j (0…31) of a block holds
-// weights j, 32+j, 64+j and 96+j in bits 7-6, 5-4, 3-2 and 1-0, as code = weight + 1. This is how I2_S lies in its file, so
-// such a tensor is only checked. Codes are not signed: Σ w·x = Σ code·x − Σ x, with Σ x known once per token.
+//   for each block of 128 columns:      32 bytes of codes per row, in two halves a and b of 16 bytes
+//     for each of the four fields of a byte, and each half:
+//       sums[r, t, half] += dot(codes of row r, activations of token t)
+//   y[t, r] = (sums[r, t, a] + sums[r, t, b] − Σ x[t]) / s[t] · d
 //
-// The two 16-byte halves of a block are worked on side by side, each with sums of its own, and the sums are stored next to
-// each other at the end: that is what lets V8's revectorizer, where it is on, make one 256-bit operation of every two
-// (docs/KERNELS.md). Without it, the form costs nothing: 32 bytes per step keep the loop's overhead small.
-//
-// Rows that a call walks together lie far apart (a quarter of its rows each), every one a sequential stream of its own:
-// the hardware prefetcher follows streams within 4 KiB pages, so several keep several misses in flight. Neighbouring rows
-// were 2× slower on weights larger than the cache (docs/KERNELS.md).
+// The halves have sums of their own, stored next to each other at the end. V8's revectorizer, where it is on,
+// makes one 256-bit operation of every two. Without it the form costs nothing: 32 bytes per step keep the
+// loop's overhead small.
 
 import { sumLanesI32 } from "../simd/lanes";
 
-/** What quantize_activations_i8 leaves per token: f32 scale s, i32 sum Σ x. */
+/** Bytes that quantize_activations_i8 writes per token: f32 scale s, i32 sum Σ x. */
 // @ts-ignore: decorator
 @inline
 export const RECORD_BYTES: usize = 8;
 
 /**
- * y = (Σ codes·x − Σ x) / s · d in f32 in this order, as the native engine has it; added to y if asked. The sum is in two
- * vectors at `sums`.
+ * y = (Σ codes·x − Σ x) / s · d in f32 in this order, as in the native engine; added to y if asked. The sum
+ * is in two vectors at `sums`.
  */
 // @ts-ignore: decorator
 @inline
