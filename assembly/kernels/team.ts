@@ -7,8 +7,7 @@
 import { Address } from "../address";
 
 /**
- * Returns   when all `members` have called it. Spins up to `spins` times, about half a nanosecond each, then
- *           sleeps.
+ * Waits until all `members` have called it. Spins up to `spins` times, about half a nanosecond each, then sleeps.
  *
  * Shapes    state [4]
  * Types     state i32, shared by the threads
