@@ -14,20 +14,20 @@ export {
 } from "./kernels/matmul-float";
 export { matmul_i8_i14, pack_halves_i8, quantize_activations_i14 } from "./kernels/matmul-int8";
 export {
-  matmul_ternary_i8_narrow,
-  matmul_ternary_i8_plain,
-  matmul_ternary_i8_wide,
-  matmul_ternary_listed_i8_narrow,
-  matmul_ternary_listed_i8_plain,
-  matmul_ternary_listed_i8_wide,
+  matmul_ternary_i8_dot_i16,
+  matmul_ternary_i8_dot_i8,
+  matmul_ternary_i8_dot_i32,
+  matmul_ternary_listed_i8_dot_i16,
+  matmul_ternary_listed_i8_dot_i8,
+  matmul_ternary_listed_i8_dot_i32,
 } from "./kernels/matmul-ternary";
 export {
-  matmul_ternary_groups128_i8_narrow,
-  matmul_ternary_groups128_i8_plain,
-  matmul_ternary_groups128_i8_wide,
-  matmul_ternary_groups64_i8_narrow,
-  matmul_ternary_groups64_i8_plain,
-  matmul_ternary_groups64_i8_wide,
+  matmul_ternary_groups128_i8_dot_i16,
+  matmul_ternary_groups128_i8_dot_i8,
+  matmul_ternary_groups128_i8_dot_i32,
+  matmul_ternary_groups64_i8_dot_i16,
+  matmul_ternary_groups64_i8_dot_i8,
+  matmul_ternary_groups64_i8_dot_i32,
 } from "./kernels/matmul-ternary-groups";
 export { pack_q1_0, pack_q2_0, pack_tq1_0, pack_tq2_0 } from "./kernels/pack-groups";
 export { check_ternary, pack_f16, widen_f16 } from "./kernels/pack";

@@ -23,7 +23,7 @@ const scratch = take(ternaryScratchBytes);
 
 function multiply(operands) {
   // prettier-ignore
-  kernels.matmul_ternary_i8_plain(
+  kernels.matmul_ternary_i8_dot_i8(
     operands.weights, operands.cols, operands.rowBegin, operands.rowEnd, operands.x, operands.xStride, operands.records,
     operands.tokens, operands.y, operands.yStride, operands.scratch, operands.scale, operands.accumulate,
   );
@@ -46,7 +46,7 @@ const kept = {
 };
 const ways = {
   "in order": (i) =>
-    kernels.matmul_ternary_i8_plain(
+    kernels.matmul_ternary_i8_dot_i8(
       weights[i],
       cols,
       0,

@@ -259,14 +259,14 @@ const generated = {
 const marker = "// From here on made by scripts/tiles.mjs.\n";
 const relaxed = (base) =>
   ["i16", "i32"].map((form) => ({
-    name: base.replace("plain", { i16: "narrow", i32: "wide" }[form]),
+    name: base.replace("dot_i8", `dot_${form}`),
     but: `in form ${form} of the dot product (simd/dot). Traps in the simd128 build`,
     edits: [
       ["<i8>", `<${form}>`],
       ["): void {\n", "): void {\n  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();\n"],
     ],
   }));
-const groups = "matmul_ternary_groups64_i8_plain";
+const groups = "matmul_ternary_groups64_i8_dot_i8";
 /** By file and base. Groups of 128 have functions of their own: V8's revectorizer gives up on longer ones. */
 const variants = {
   "kernels/matmul-float.ts": {
@@ -280,8 +280,8 @@ const variants = {
     ],
   },
   "kernels/matmul-ternary.ts": {
-    matmul_ternary_i8_plain: relaxed("matmul_ternary_i8_plain"),
-    matmul_ternary_listed_i8_plain: relaxed("matmul_ternary_listed_i8_plain"),
+    matmul_ternary_i8_dot_i8: relaxed("matmul_ternary_i8_dot_i8"),
+    matmul_ternary_listed_i8_dot_i8: relaxed("matmul_ternary_listed_i8_dot_i8"),
   },
   "kernels/matmul-ternary-groups.ts": {
     [groups]: [

@@ -68,7 +68,7 @@ export interface ModelInfo {
   /** Bytes: weights but the head, the head (a tied one is also the embedding), and a KV cache of the whole context. */
   readonly memoryBytes: { readonly weights: number; readonly head: number; readonly kvCache: number };
   readonly threads: number;
-  /** Which build of the kernels this host runs, and which form of the ternary product was fastest: "relaxed/narrow", or "relaxed/narrow/256". */
+  /** Which build of the kernels this host runs, and which form of the ternary product was fastest: "relaxed/i16", or "relaxed/i16/256". */
   readonly kernelBuild: string;
   /** Sampling options that the file recommends (`general.sampling.*`): they are this model's defaults. */
   readonly sampling: RecommendedSampling;

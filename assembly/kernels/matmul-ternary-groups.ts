@@ -104,7 +104,7 @@ export function matmul<F>(
  *           build and split, and to test/reference
  * Splits    by rows or tokens: any partition gives the same bytes
  */
-export function matmul_ternary_groups64_i8_plain(
+export function matmul_ternary_groups64_i8_dot_i8(
   weights: Address,
   scales: Address,
   cols: usize,
@@ -126,10 +126,10 @@ export function matmul_ternary_groups64_i8_plain(
 // From here on made by scripts/tiles.mjs.
 
 /**
- * Contract as matmul_ternary_groups64_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the
- * simd128 build.
+ * Contract as matmul_ternary_groups64_i8_dot_i8, but in form i16 of the dot product (simd/dot). Traps in
+ * the simd128 build.
  */
-export function matmul_ternary_groups64_i8_narrow(
+export function matmul_ternary_groups64_i8_dot_i16(
   weights: Address,
   scales: Address,
   cols: usize,
@@ -150,10 +150,10 @@ export function matmul_ternary_groups64_i8_narrow(
 }
 
 /**
- * Contract as matmul_ternary_groups64_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the
- * simd128 build.
+ * Contract as matmul_ternary_groups64_i8_dot_i8, but in form i32 of the dot product (simd/dot). Traps in
+ * the simd128 build.
  */
-export function matmul_ternary_groups64_i8_wide(
+export function matmul_ternary_groups64_i8_dot_i32(
   weights: Address,
   scales: Address,
   cols: usize,
@@ -173,8 +173,8 @@ export function matmul_ternary_groups64_i8_wide(
   matmul<i32>(true, weights, scales, cols, rowBegin, rowEnd, activations, records, tokens, y, yStride, scratch, scale, accumulate);
 }
 
-/** Contract as matmul_ternary_groups64_i8_plain, but with groups of 128. */
-export function matmul_ternary_groups128_i8_plain(
+/** Contract as matmul_ternary_groups64_i8_dot_i8, but with groups of 128. */
+export function matmul_ternary_groups128_i8_dot_i8(
   weights: Address,
   scales: Address,
   cols: usize,
@@ -194,10 +194,10 @@ export function matmul_ternary_groups128_i8_plain(
 }
 
 /**
- * Contract as matmul_ternary_groups64_i8_plain, but with groups of 128, in form i16 of the dot product
+ * Contract as matmul_ternary_groups64_i8_dot_i8, but with groups of 128, in form i16 of the dot product
  * (simd/dot). Traps in the simd128 build.
  */
-export function matmul_ternary_groups128_i8_narrow(
+export function matmul_ternary_groups128_i8_dot_i16(
   weights: Address,
   scales: Address,
   cols: usize,
@@ -218,10 +218,10 @@ export function matmul_ternary_groups128_i8_narrow(
 }
 
 /**
- * Contract as matmul_ternary_groups64_i8_plain, but with groups of 128, in form i32 of the dot product
+ * Contract as matmul_ternary_groups64_i8_dot_i8, but with groups of 128, in form i32 of the dot product
  * (simd/dot). Traps in the simd128 build.
  */
-export function matmul_ternary_groups128_i8_wide(
+export function matmul_ternary_groups128_i8_dot_i32(
   weights: Address,
   scales: Address,
   cols: usize,

@@ -114,7 +114,7 @@ export function matmul<F>(
  *           roundings
  * Splits    by rows or tokens: any partition gives the same bytes
  */
-export function matmul_ternary_i8_plain(
+export function matmul_ternary_i8_dot_i8(
   weights: Address,
   cols: usize,
   rowBegin: usize,
@@ -197,7 +197,7 @@ export function matmulListed<F>(
  *           roundings
  * Splits    by parts of the list
  */
-export function matmul_ternary_listed_i8_plain(
+export function matmul_ternary_listed_i8_dot_i8(
   weights: Address,
   cols: usize,
   list: Address,
@@ -214,10 +214,10 @@ export function matmul_ternary_listed_i8_plain(
 // From here on made by scripts/tiles.mjs.
 
 /**
- * Contract as matmul_ternary_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the simd128
+ * Contract as matmul_ternary_i8_dot_i8, but in form i16 of the dot product (simd/dot). Traps in the simd128
  * build.
  */
-export function matmul_ternary_i8_narrow(
+export function matmul_ternary_i8_dot_i16(
   weights: Address,
   cols: usize,
   rowBegin: usize,
@@ -251,10 +251,10 @@ export function matmul_ternary_i8_narrow(
 }
 
 /**
- * Contract as matmul_ternary_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the simd128
+ * Contract as matmul_ternary_i8_dot_i8, but in form i32 of the dot product (simd/dot). Traps in the simd128
  * build.
  */
-export function matmul_ternary_i8_wide(
+export function matmul_ternary_i8_dot_i32(
   weights: Address,
   cols: usize,
   rowBegin: usize,
@@ -288,10 +288,10 @@ export function matmul_ternary_i8_wide(
 }
 
 /**
- * Contract as matmul_ternary_listed_i8_plain, but in form i16 of the dot product (simd/dot). Traps in the
+ * Contract as matmul_ternary_listed_i8_dot_i8, but in form i16 of the dot product (simd/dot). Traps in the
  * simd128 build.
  */
-export function matmul_ternary_listed_i8_narrow(
+export function matmul_ternary_listed_i8_dot_i16(
   weights: Address,
   cols: usize,
   list: Address,
@@ -307,10 +307,10 @@ export function matmul_ternary_listed_i8_narrow(
 }
 
 /**
- * Contract as matmul_ternary_listed_i8_plain, but in form i32 of the dot product (simd/dot). Traps in the
+ * Contract as matmul_ternary_listed_i8_dot_i8, but in form i32 of the dot product (simd/dot). Traps in the
  * simd128 build.
  */
-export function matmul_ternary_listed_i8_wide(
+export function matmul_ternary_listed_i8_dot_i32(
   weights: Address,
   cols: usize,
   list: Address,

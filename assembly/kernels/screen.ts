@@ -1,5 +1,5 @@
 // From approximate logits and the error bounds of their rows to the blocks of rows that can hold the largest
-// logit (src/model/screening).
+// logit (src/engine/screening).
 
 import { Address } from "../address";
 

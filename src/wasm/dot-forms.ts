@@ -10,27 +10,27 @@ export type DotForm = (typeof dotForms)[number];
 /** Names of the kernels of each form. */
 const kernelNames = {
   i8: {
-    rows: "matmul_ternary_i8_plain",
-    listed: "matmul_ternary_listed_i8_plain",
-    64: "matmul_ternary_groups64_i8_plain",
-    128: "matmul_ternary_groups128_i8_plain",
+    rows: "matmul_ternary_i8_dot_i8",
+    listed: "matmul_ternary_listed_i8_dot_i8",
+    64: "matmul_ternary_groups64_i8_dot_i8",
+    128: "matmul_ternary_groups128_i8_dot_i8",
   },
   i16: {
-    rows: "matmul_ternary_i8_narrow",
-    listed: "matmul_ternary_listed_i8_narrow",
-    64: "matmul_ternary_groups64_i8_narrow",
-    128: "matmul_ternary_groups128_i8_narrow",
+    rows: "matmul_ternary_i8_dot_i16",
+    listed: "matmul_ternary_listed_i8_dot_i16",
+    64: "matmul_ternary_groups64_i8_dot_i16",
+    128: "matmul_ternary_groups128_i8_dot_i16",
   },
   i32: {
-    rows: "matmul_ternary_i8_wide",
-    listed: "matmul_ternary_listed_i8_wide",
-    64: "matmul_ternary_groups64_i8_wide",
-    128: "matmul_ternary_groups128_i8_wide",
+    rows: "matmul_ternary_i8_dot_i32",
+    listed: "matmul_ternary_listed_i8_dot_i32",
+    64: "matmul_ternary_groups64_i8_dot_i32",
+    128: "matmul_ternary_groups128_i8_dot_i32",
   },
 } as const satisfies Record<DotForm, Record<"rows" | "listed" | GroupSize, keyof Kernels>>;
 
 /** The matmul of ternary rows in one form. */
-export function ternaryKernel(kernels: Kernels, form: DotForm): Kernels["matmul_ternary_i8_plain"] {
+export function ternaryKernel(kernels: Kernels, form: DotForm): Kernels["matmul_ternary_i8_dot_i8"] {
   return kernels[kernelNames[form].rows];
 }
 
@@ -38,7 +38,7 @@ export function ternaryKernel(kernels: Kernels, form: DotForm): Kernels["matmul_
 export function listedTernaryKernel(
   kernels: Kernels,
   form: DotForm,
-): Kernels["matmul_ternary_listed_i8_plain"] {
+): Kernels["matmul_ternary_listed_i8_dot_i8"] {
   return kernels[kernelNames[form].listed];
 }
 
@@ -47,6 +47,6 @@ export function ternaryGroupsKernel(
   kernels: Kernels,
   form: DotForm,
   size: GroupSize,
-): Kernels["matmul_ternary_groups64_i8_plain"] {
+): Kernels["matmul_ternary_groups64_i8_dot_i8"] {
   return kernels[kernelNames[form][size]];
 }

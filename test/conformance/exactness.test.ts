@@ -76,7 +76,7 @@ describe.each(models)("$name", ({ source, available }) => {
     requireSamePieces(model, ids, logits, sizes);
   const row = (index: number): Float32Array => rowOf(logits, index, logits.length / ids.length);
 
-  // The plain form in the relaxed build is the same instructions again: once is enough.
+  // Form i8 in the relaxed build is the same instructions again: once is enough.
   const some = computations.filter(
     ({ kernelBuild, ternaryForm }) => kernelBuild !== "relaxed" || ternaryForm !== "i8",
   );
