@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { variants, withVariants } from "./kernel-variants.mjs";
 
 /**
  * The tiles, as [rows, tokens]. To try another, change a number, run this script and build: the loops over ranges and the
@@ -254,78 +255,13 @@ const generated = {
   ],
 };
 
-// Variants: the text of a kernel written by hand, under another name and with another type. They end its file, so that a
-// kernel's forms stand together.
-const marker = "// From here on made by scripts/tiles.mjs.\n";
-const relaxed = (base) =>
-  ["i16", "i32"].map((form) => ({
-    name: base.replace("dot_i8", `dot_${form}`),
-    but: `in form ${form} of the dot product (simd/dot). Traps in the simd128 build`,
-    edits: [
-      ["<i8>", `<${form}>`],
-      ["): void {\n", "): void {\n  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();\n"],
-    ],
-  }));
-const groups = "matmul_ternary_groups64_i8_dot_i8";
-/** By file and base. Groups of 128 have functions of their own: V8's revectorizer gives up on longer ones. */
-const variants = {
-  "kernels/matmul-float.ts": {
-    matmul_f32_f32: [
-      { name: "matmul_bf16_f32", but: "W is bf16-rows", edits: [["<f32>", "<u16>"]] },
-      {
-        name: "matmul_f16_f32",
-        but: "W is f16-rows, as pack_f16 leaves them, and |x| < 2²⁵, so that x · 2¹⁰² is finite",
-        edits: [["<f32>", "<i16>"]],
-      },
-    ],
-  },
-  "kernels/matmul-ternary.ts": {
-    matmul_ternary_i8_dot_i8: relaxed("matmul_ternary_i8_dot_i8"),
-    matmul_ternary_listed_i8_dot_i8: relaxed("matmul_ternary_listed_i8_dot_i8"),
-  },
-  "kernels/matmul-ternary-groups.ts": {
-    [groups]: [
-      ...relaxed(groups),
-      ...[{ name: groups, edits: [] }, ...relaxed(groups)].map(({ name, but, edits }) => ({
-        name: name.replace("64", "128"),
-        but: ["with groups of 128", ...(but ? [but] : [])].join(", "),
-        edits: [...edits, ["(true,", "(false,"]],
-      })),
-    ],
-  },
-};
-
-/** A doc comment of one sentence, in two lines if it is long. */
-function docComment(sentence) {
-  if (sentence.length <= 100) return `/** ${sentence} */\n`;
-  const space = sentence.lastIndexOf(" ", 105);
-  return `/**\n * ${sentence.slice(0, space)}\n * ${sentence.slice(space + 1)}\n */\n`;
-}
-
-/** A file with its variants at the end. */
-function withVariants(file, bases) {
-  const source = readFileSync(join(assembly, file), "utf8").split(marker)[0];
-  const texts = Object.entries(bases).flatMap(([base, made]) => {
-    const text = new RegExp(`export function ${base}\\([^]*?\\n}\\n`).exec(source)?.[0];
-    if (text === undefined) throw new Error(`assembly/${file} has no function ${base}`);
-    return made.map(({ name, but, edits }) =>
-      edits.reduce(
-        (changed, [from, to]) => {
-          if (!changed.includes(from))
-            throw new Error(`${base} in assembly/${file} does not contain "${from}"`);
-          return changed.replace(from, to);
-        },
-        `${docComment(`Contract as ${base}, but ${but}.`)}${text.replace(base, name)}`,
-      ),
-    );
-  });
-  return `${source}${marker}\n${texts.join("\n")}`;
-}
-
 function main({ check }) {
   const files = [
     ...Object.entries(generated).map(([file, parts]) => [file, [made, ...parts].join("\n")]),
-    ...Object.entries(variants).map(([file, bases]) => [file, withVariants(file, bases)]),
+    ...Object.entries(variants).map(([file, bases]) => [
+      file,
+      withVariants(file, readFileSync(join(assembly, file), "utf8"), bases),
+    ]),
   ];
   const stale = files.filter(([file, text]) => {
     if (!check) writeFileSync(join(assembly, file), text);
