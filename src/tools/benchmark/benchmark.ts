@@ -58,8 +58,8 @@ export function requireFits({ kind, tokens }: BenchmarkTest, contextLength: numb
 /**
  * Runs a test once to warm up and then `repetitions` times.
  *
- * Random tokens are the same every time. Tokens do not affect speed, with one exception: activations of a
- * trained model with many zeros (graph/sparse-products) depend on the text. No sampler is measured.
+ * Random tokens are the same ones every time. What tokens are makes no difference to speed but where a trained model's
+ * activations have many zeros (graph/sparse-matmuls): those are of the text. No sampler is measured.
  *
  * @throws BitNetError INVALID_ARGUMENT for a test that the context cannot hold; the errors of evaluation.
  */

@@ -15,7 +15,7 @@ export interface TokenProfile {
   readonly zeros: readonly LayerZeroShares[];
 }
 
-/** Shares from 0 to 1 that sparse matmuls can skip (graph/sparse-products). */
+/** Shares from 0 to 1 that sparse matmuls can skip (graph/sparse-matmuls). */
 export interface LayerZeroShares {
   /** Zeros of relu(gate)² · up: rows of `up` to skip. */
   readonly gate: number;
