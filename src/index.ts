@@ -11,15 +11,27 @@ export type {
   SpeculationCounts,
 } from "./options/generate-options.js";
 export type { Scheduler, SchedulerOptions, SchedulerStats } from "./generation/scheduling/scheduler.js";
+export type { EngineOptions } from "./engine/engine-options.js";
+export type { LayerZeros, Profile } from "./graph/profile.js";
+export type { Sparsity } from "./model/model.js";
+export type { FetchedModel, FetchOptions, FetchProgress } from "./hub/index.js";
+export { fetchModel } from "./language-model/fetch-model.js";
+export { embeddedModelUrl, type ModelSource } from "./language-model/find-source.js";
+export type { ChatOptions, LanguageModel, SessionOptions } from "./language-model/language-model.js";
+export { loadModel } from "./language-model/load-model.js";
+export type { LoadOptions, LoadProgress } from "./language-model/load-options.js";
+export type { ModelInfo } from "./language-model/model-info.js";
 export {
-  embeddedModelUrl,
-  type LanguageModel,
-  loadModel,
-  type LoadOptions,
-  type LoadProgress,
-  type ModelInfo,
-  type ModelSource,
-} from "./language-model.js";
+  type AbridgedValue,
+  type EstimatedMemory,
+  inspectModel,
+  type InspectOptions,
+  type Inspection,
+  type JsonValue,
+} from "./tools/inspect.js";
+export type { EncodeOptions } from "./text/tokenizer.js";
+export type { KernelBuild } from "./wasm/kernel-build.js";
+export type { DotForm } from "./wasm/dot-forms.js";
 export type { EvaluateOptions, Session } from "./engine/session.js";
 export { createServer, type Server, type ServerOptions } from "./server/create-server.js";
 export type { RequestRecord } from "./server/request-log.js";

@@ -1,6 +1,7 @@
 // This library as a side of the comparison, on whatever runtime runs this file.
 import process from "node:process";
-import { engineOf, loadModel } from "../../dist/language-model.js";
+import { internalsOf } from "../../dist/language-model/internals.js";
+import { loadModel } from "../../dist/language-model/load-model.js";
 import { tokenBytes } from "../../dist/model/bytes-per-token.js";
 import { measureReadBandwidth } from "../../dist/tools/benchmark/bandwidth.js";
 import { timeFirstToken } from "../../dist/tools/benchmark/first-token.js";
@@ -8,11 +9,12 @@ import { promptIds, serveMeasurements } from "./messages.mjs";
 
 const { path, threads, contextLength, choices } = JSON.parse(process.argv[2]);
 const begin = performance.now();
-const model = await loadModel(path, { threads, contextLength, ...choices });
+const model = await loadModel(path, { threads, contextLength, engine: choices });
 const loadMs = performance.now() - begin;
 const afterLoadBytes = process.memoryUsage().rss;
 const firstTokenMs = loadMs + (await timeFirstToken(model));
-const { layers, head } = tokenBytes(engineOf(model).model);
+const { engine } = internalsOf(model);
+const { layers, head } = tokenBytes(engine.model);
 
 /** A text of exactly so many tokens, BOS included. */
 function promptText(count) {
@@ -24,7 +26,7 @@ function promptText(count) {
 const measures = {
   /** Milliseconds of a prompt evaluated at once. */
   async pp({ tokens }) {
-    const session = model.createSession({ contextLength: tokens });
+    const session = engine.openSession(tokens);
     const start = performance.now();
     await session.evaluateInPlace(promptIds(tokens), { count: 1, always: [] }, undefined);
     const milliseconds = performance.now() - start;
@@ -52,7 +54,7 @@ const measures = {
   /** Milliseconds from a short prompt to the first token. */
   first: () => timeFirstToken(model),
   /** Bytes in a second that these threads read when they do nothing else. */
-  read: async () => (await measureReadBandwidth(engineOf(model), layers + head)).bytesPerSecond,
+  read: async () => (await measureReadBandwidth(engine, layers + head)).bytesPerSecond,
 };
 
 await serveMeasurements(

@@ -1,7 +1,8 @@
 import { type Command, Option } from "commander";
 import type { EmbedOptions } from "../generation/embed-options.js";
 import type { GenerateOptions } from "../options/generate-options.js";
-import type { LoadOptions } from "../language-model.js";
+import type { EngineOptions } from "../engine/engine-options.js";
+import type { LoadOptions } from "../language-model/load-options.js";
 import { kernelBuilds } from "../wasm/kernel-build.js";
 import type { EvaluateTaskOptions } from "../tools/evaluation/evaluate-task.js";
 import { taskFormats } from "../tools/evaluation/formats/index.js";
@@ -45,7 +46,7 @@ export const loadFlags: readonly LibraryFlag<LoadOptions>[] = [
 ];
 
 /** Flags for experiments, hidden from --help: the defaults come from probing the host. */
-export const expertFlags: readonly LibraryFlag<LoadOptions>[] = [
+export const expertFlags: readonly LibraryFlag<EngineOptions>[] = [
   {
     option: "kernelBuild",
     flags: "--kernel-build <build>",
@@ -180,7 +181,8 @@ export const flagNames: ReadonlyMap<string, string> = new Map<string, string>([
   ].map(({ option, flags }): [string, string] => [option, new Option(flags).long ?? option]),
 ]);
 
-export function addFlags<Options>(command: Command, table: readonly LibraryFlag<Options>[]): void {
+/** Adds flags of any table to a command. */
+export function addFlags(command: Command, table: readonly LibraryFlag<never>[]): void {
   for (const { flags, about, parse, choices, hidden, text } of table) {
     const option = new Option(flags, about).hideHelp(hidden === true);
     if (choices !== undefined) option.choices(choices);

@@ -1,6 +1,11 @@
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { embeddedModelUrl, type LanguageModel, loadModel, type LoadOptions } from "../language-model.js";
+import type { EngineOptions } from "../engine/engine-options.js";
+import { embeddedModelUrl } from "../language-model/find-source.js";
+import type { LanguageModel } from "../language-model/language-model.js";
+import { loadModel } from "../language-model/load-model.js";
+import type { LoadOptions } from "../language-model/load-options.js";
+import { expertFlags, loadFlags, readFlags } from "./library-flags.js";
 import { localModel } from "./local-model.js";
 import { createProgressBar } from "./progress-bar.js";
 import type { Terminal } from "./terminal.js";
@@ -10,10 +15,18 @@ export function modelName(model: string | undefined): string {
   return model ?? basename(fileURLToPath(embeddedModelUrl));
 }
 
+/** Options of `loadModel` from parsed flags. @param engine defaults for the hidden flags. */
+export function readLoadOptions(
+  flags: Readonly<Record<string, unknown>>,
+  engine: EngineOptions = {},
+): LoadOptions {
+  return { ...readFlags(flags, loadFlags), engine: { ...engine, ...readFlags(flags, expertFlags) } };
+}
+
 /** Loads a model by its path or name, or the embedded one, with a bar if it takes long. */
 export async function openModel(
   name: string | undefined,
-  options: Partial<LoadOptions>,
+  options: LoadOptions,
   terminal: Terminal,
 ): Promise<{ readonly model: LanguageModel; readonly loadMs: number }> {
   const local = await localModel(name, terminal);

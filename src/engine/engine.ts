@@ -7,16 +7,16 @@ import type { Packing } from "../packing/packing.js";
 import type { ModelFile } from "../files/model-file.js";
 import { chooseMatmul, type MatmulChoice } from "../wasm/choose-matmul.js";
 import { compileKernels, type KernelBuild } from "../wasm/kernel-build.js";
-import type { DotForm } from "../wasm/dot-forms.js";
 import { createMemories, type Memories } from "../wasm/memory.js";
 import { barrierBytes, startTeam, type Team } from "../wasm/team.js";
 import type { CacheCopy } from "../graph/copy-kv-cache.js";
 import { allocateCache, type CachePlan, freeCache } from "../graph/kv-cache.js";
 import { chooseContextLength } from "../model/context-length.js";
+import type { EngineOptions } from "./engine-options.js";
 import { createEvaluator, type Evaluator } from "./evaluator.js";
 import { loadModelWeights } from "../model/load-model.js";
 import type { WorkerJob, WorkerMessage } from "../graph/worker-messages.js";
-import { matricesOf, type Model, type Sparsity } from "../model/model.js";
+import { matricesOf, type Model } from "../model/model.js";
 import { createOutputHead } from "./output-head.js";
 import type { Profile } from "../graph/profile.js";
 import { createSession, type InnerSession } from "./session.js";
@@ -59,37 +59,8 @@ export interface Engine {
   dispose(): Promise<void>;
 }
 
-/** What may be set for tests, benchmarks and the curious; the defaults are chosen by asking the host. */
-export interface EngineChoices {
-  /** Use this build of the kernels, or fail. */
-  readonly kernelBuild?: KernelBuild | undefined;
-  /** Use this form of the ternary product, or fail. */
-  readonly ternaryForm?: DotForm | undefined;
-  /**
-   * False keeps to 128-bit code. Otherwise, where V8's experimental revectorizer can make the ternary product
-   * 256 bits wide, that is used if it proves correct and faster at load. The tokens are the same.
-   */
-  readonly wide256?: boolean | undefined;
-  /** Measures where the time of each pass goes and reports it. */
-  readonly onProfile?: ((profile: Profile) => void) | undefined;
-  /** Most bytes of one WebAssembly memory; a larger model takes several. A multiple of 64 KiB. */
-  readonly regionBytes?: number | undefined;
-  /**
-   * "whole" keeps the output head in memory as the file has it. "screened" keeps an int8 copy, which tells
-   * which few rows of the file to score: the same logits where they matter, from half the bytes. "auto"
-   * (default) screens F16 heads of 64 MiB and more.
-   */
-  readonly head?: "auto" | "whole" | "screened" | undefined;
-  /**
-   * In models with a squared relu, most of a token's feed-forward activations may be zero, and what they
-   * would multiply can be left out without changing a bit. "auto" (default) does so where it is measured to
-   * be faster while the model runs, "on" always, "off" never, which saves the memory of a second copy of
-   * `down`.
-   */
-  readonly sparsity?: Sparsity | undefined;
-}
-
-export interface EngineOptions extends EngineChoices {
+/** What a model is loaded with. */
+export interface EngineStart extends EngineOptions {
   readonly threads: number;
   /** Undefined for the model's own, capped to what memory allows. */
   readonly contextLength: number | undefined;
@@ -124,7 +95,7 @@ const workerScript = new URL("../graph/worker.js", import.meta.url);
  * @throws BitNetError as loadModelWeights; UNSUPPORTED_RUNTIME, SELF_TEST_FAILED, WORKER_FAILED; and
  *   `signal.reason`.
  */
-export async function startEngine(file: ModelFile, options: EngineOptions): Promise<Engine> {
+export async function startEngine(file: ModelFile, options: EngineStart): Promise<Engine> {
   const kernels = await compileKernels(options.kernelBuild);
   throwIfAborted(options.signal);
   const memories = createMemories(options.regionBytes);

@@ -1,4 +1,6 @@
 import { BitNetError, throwIfAborted } from "../errors.js";
+import { invalidOption } from "../options/checks.js";
+import { refuseUnknownOptions } from "../options/known-options.js";
 import type { CachePlan } from "../graph/kv-cache.js";
 import { createCallQueue } from "./call-queue.js";
 import type { Evaluator, LogitRows, SoftmaxTotals } from "./evaluator.js";
@@ -12,6 +14,8 @@ export interface EvaluateOptions {
   readonly logits?: "last" | "all" | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+const evaluateOptions: Record<keyof EvaluateOptions, true> = { logits: true, signal: true };
 
 /**
  * A KV cache and a position in it. Calls on one session run one after another. Sessions of one model may be
@@ -163,10 +167,10 @@ export function createSession(parts: {
     get position() {
       return position;
     },
-    evaluate(ids, options = {}): Promise<Float32Array<ArrayBuffer>> {
+    async evaluate(ids, options = {}): Promise<Float32Array<ArrayBuffer>> {
+      refuseUnknownOptions("evaluate", options, Object.keys(evaluateOptions));
       const { logits = "last", signal } = options;
-      const problem = logitsProblem(logits);
-      if (problem !== undefined) return Promise.reject(problem);
+      if (logits !== "last" && logits !== "all") throw invalidOption("logits", logits, '"last" or "all"');
       const wanted = Array.from(ids);
       return queue.run(async () => {
         if (logits === "last") {
@@ -229,13 +233,6 @@ export function createSession(parts: {
     },
   };
   return session;
-}
-
-/** The error for a value of the option `logits` that JavaScript users may pass. */
-function logitsProblem(logits: unknown): BitNetError | undefined {
-  if (logits === "last" || logits === "all") return undefined;
-  const given = String(logits);
-  return new BitNetError("INVALID_ARGUMENT", `Invalid option logits: "${given}" (expected "last" or "all")`);
 }
 
 /** @throws BitNetError INVALID_ARGUMENT unless there is at least one id, and all are tokens. */

@@ -17,7 +17,14 @@ export interface EmbedOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Checked options, with defaults. */
+const knownOptions: Record<keyof EmbedOptions, true> = {
+  kind: true,
+  instruction: true,
+  pooling: true,
+  signal: true,
+};
+
+/** Checked options, defaults filled in. */
 export interface ResolvedEmbedOptions {
   /** Text in front of every text. */
   readonly prefix: string;
@@ -37,7 +44,7 @@ export function resolveEmbedOptions(
   options: EmbedOptions | undefined,
   model: ModelDescription,
 ): ResolvedEmbedOptions {
-  refuseUnknownOptions("embed", options, ["kind", "instruction", "pooling", "signal"]);
+  refuseUnknownOptions("embed", options, Object.keys(knownOptions));
   const { kind = "document", instruction, pooling, signal } = options ?? {};
   if (kind !== "query" && kind !== "document") throw invalidOption("kind", kind, '"query" or "document"');
   if (pooling !== undefined && pooling !== "last" && pooling !== "mean") {

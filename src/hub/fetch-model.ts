@@ -36,31 +36,42 @@ import { type HubSettings, readSettings } from "./settings.js";
 import { type Timing, usualTiming } from "./timing.js";
 import { findUrlFile } from "./url-file.js";
 
+/** Options of `fetchModel`. */
 export interface FetchOptions {
-  /** Ask the hub even if the cache has the model. */
-  readonly refresh?: boolean;
+  /** True asks the hub for a newer version even if the cache has one. Default: false. */
+  readonly refresh?: boolean | undefined;
+  /** Called as bytes arrive. Not called if the cache has the model. */
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
+  /** Stops the download. A later call resumes it. */
   readonly signal?: AbortSignal | undefined;
-  /** Default: the variables of this process. */
+}
+
+/** Options of this library's own tests. */
+export interface HubFetchOptions extends FetchOptions {
+  /** Default: the environment variables of this process. */
   readonly environment?: Environment;
   readonly timing?: Timing;
 }
 
+/** Bytes of a download so far, and in all. */
 export interface FetchProgress {
   readonly loadedBytes: number;
   readonly totalBytes: number;
 }
 
-/** A model of the hub or of a URL on this disk. */
+/** A downloaded model. */
 export interface FetchedModel {
-  /** As `formatRemoteName` writes it, with the chosen file. */
+  /** The full name, with the chosen file: "hf:owner/repo/model.gguf". */
   readonly name: string;
-  /** A GGUF file, or a checkpoint folder. */
+  /** Path of a GGUF file, or of a checkpoint folder. */
   readonly path: string;
+  /** Commit of the repository. For a URL, the version that its server names. */
   readonly commit: string;
+  /** Size of all files, in bytes. */
   readonly bytes: number;
-  /** Bytes that came over the network in this call. 0 if the cache had all. */
+  /** Bytes that this call downloaded. 0 if the cache had every file. */
   readonly transferredBytes: number;
+  /** The files: name in the repository, local path, size in bytes. */
   readonly files: readonly { readonly file: string; readonly path: string; readonly bytes: number }[];
 }
 
@@ -71,7 +82,7 @@ export interface FetchedModel {
  * @throws BitNetError INVALID_ARGUMENT, FILE_NOT_FOUND, ACCESS_DENIED, DOWNLOAD_FAILED, FILE_WRITE,
  *   UNSUPPORTED_FILE; `signal.reason`.
  */
-export async function fetchModel(text: string, options: FetchOptions = {}): Promise<FetchedModel> {
+export async function fetchModel(text: string, options: HubFetchOptions = {}): Promise<FetchedModel> {
   const settings = readSettings(options.environment ?? hostEnvironment());
   const name = parseRemoteName(text, settings.endpoint);
   throwIfAborted(options.signal);
@@ -122,7 +133,7 @@ interface Task {
   readonly onProgress: (progress: FetchProgress) => void;
 }
 
-function createTask(name: RemoteName, settings: HubSettings, options: FetchOptions): Task {
+function createTask(name: RemoteName, settings: HubSettings, options: HubFetchOptions): Task {
   const { signal, timing = usualTiming, onProgress = () => undefined } = options;
   const attempt = `Cannot download "${formatRemoteName(name)}"`;
   const { endpoint, token } = settings;

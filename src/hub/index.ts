@@ -1,3 +1,9 @@
-export { fetchModel, type FetchedModel, type FetchOptions, type FetchProgress } from "./fetch-model.js";
+export {
+  fetchModel,
+  type FetchedModel,
+  type FetchOptions,
+  type FetchProgress,
+  type HubFetchOptions,
+} from "./fetch-model.js";
 export { listCached, type ListedModel } from "./list-cached.js";
 export { executeRemoval, planRemoval, type Removal } from "./remove-cached.js";

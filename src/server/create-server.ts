@@ -2,8 +2,10 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { BitNetError } from "../errors.js";
-import { engineOf, type InnerLanguageModel, type LanguageModel } from "../language-model.js";
+import { internalsOf } from "../language-model/internals.js";
+import type { LanguageModel } from "../language-model/language-model.js";
 import type { SchedulerStats } from "../generation/scheduling/scheduler.js";
+import { refuseUnknownOptions } from "../options/known-options.js";
 import { type ChatTemplate, createChatTemplate } from "../text/chat-template.js";
 import { keyCheck, originCheck } from "./access.js";
 import { createEmbeddingQueue } from "./embedding-queue.js";
@@ -71,17 +73,16 @@ export interface Server extends AsyncDisposable {
  * @throws BitNetError INVALID_ARGUMENT, DISPOSED.
  */
 export function createServer(model: LanguageModel, options: ServerOptions = {}): Server {
-  const { maxBodyBytes = 4 << 20, apiKey, onError } = options;
   checkOptions(options);
-  // It throws unless loadModel made the model, so the cast in createService is safe.
-  const engine = engineOf(model);
+  const { maxBodyBytes = 4 << 20, apiKey, onError } = options;
+  const { engine } = internalsOf(model);
   let modelFailed = false;
   void engine.failure.then((error) => {
     modelFailed = true;
     options.onModelFailed?.(error);
   });
   const metrics = createMetrics();
-  const service = createService(model as InnerLanguageModel, options, { metrics, routes: () => routes });
+  const service = createService(model, options, { metrics, routes: () => routes });
   const { scheduler, tracker } = service;
   const allowed = options.cors === undefined ? [] : [options.cors].flat();
 
@@ -124,18 +125,20 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
 }
 
 function createService(
-  model: InnerLanguageModel,
+  model: LanguageModel,
   options: ServerOptions,
   watched: Pick<TrackerOptions, "metrics" | "routes">,
 ): Service {
   const { parallel = 4, queueLimit = 32, timeoutMs = 600_000, logPrompts = false } = options;
   const log = createRequestLog(options.onRequest);
   const tracker = createRequestTracker({ ...watched, timeoutMs, log, logPrompts });
-  const checkPromptSize = createPromptLimit(model);
+  const { tokenizer } = internalsOf(model);
+  const checkPromptSize = createPromptLimit(tokenizer, model.info);
   const capacity = parallel + queueLimit;
   let template: ChatTemplate | undefined;
   return {
     model,
+    tokenizer,
     name: options.modelName ?? (model.info.name === "" ? "bitnet" : model.info.name),
     startedAt: new Date(),
     scheduler: model.createScheduler({ parallel, queueLimit }),
@@ -143,7 +146,7 @@ function createService(
     tracker,
     checkPromptSize,
     capacity,
-    template: () => (template ??= createChatTemplate(model.tokenizer)),
+    template: () => (template ??= createChatTemplate(tokenizer)),
   };
 }
 
@@ -152,8 +155,24 @@ function refuseBody(maxBytes: number): never {
   throw new Failure(413, "body_too_long", message);
 }
 
-/** Checks the options that the scheduler does not. */
-function checkOptions({ apiKey, maxBodyBytes = 1, timeoutMs = 1 }: ServerOptions): void {
+const knownOptions: Record<keyof ServerOptions, true> = {
+  modelName: true,
+  parallel: true,
+  queueLimit: true,
+  apiKey: true,
+  cors: true,
+  maxBodyBytes: true,
+  timeoutMs: true,
+  onRequest: true,
+  logPrompts: true,
+  onModelFailed: true,
+  onError: true,
+};
+
+/** Checks every option that the scheduler does not check. */
+function checkOptions(options: ServerOptions): void {
+  refuseUnknownOptions("createServer", options, Object.keys(knownOptions));
+  const { apiKey, maxBodyBytes = 1, timeoutMs = 1 } = options;
   if (apiKey === "") {
     throw new BitNetError(
       "INVALID_ARGUMENT",

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { BitNetError } from "../errors.js";
-import type { InnerLanguageModel } from "../language-model.js";
+import type { LanguageModel } from "../language-model/language-model.js";
 import type { RequestTracker } from "./request-tracker.js";
 
 /** The embeddings of a request. */
@@ -18,7 +18,7 @@ export interface EmbeddedTexts {
 export type EmbedTexts = (context: Context, texts: readonly string[]) => Promise<EmbeddedTexts>;
 
 export interface EmbeddingQueueOptions {
-  readonly model: InnerLanguageModel;
+  readonly model: LanguageModel;
   readonly tracker: RequestTracker;
   readonly checkPromptSize: (texts: readonly string[]) => void;
   /** Maximum number of requests, running and waiting. */

@@ -1,4 +1,4 @@
-import type { LanguageModel } from "../language-model.js";
+import type { LanguageModel } from "../language-model/language-model.js";
 import type { Server } from "./create-server.js";
 import { loadingServer } from "./loading.js";
 

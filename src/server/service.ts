@@ -1,12 +1,14 @@
 import type { Scheduler } from "../generation/scheduling/scheduler.js";
-import type { InnerLanguageModel } from "../language-model.js";
+import type { LanguageModel } from "../language-model/language-model.js";
 import type { ChatTemplate } from "../text/chat-template.js";
+import type { Tokenizer } from "../text/tokenizer.js";
 import type { EmbedTexts } from "./embedding-queue.js";
 import type { RequestTracker } from "./request-tracker.js";
 
 /** The means of every route. */
 export interface Service {
-  readonly model: InnerLanguageModel;
+  readonly model: LanguageModel;
+  readonly tokenizer: Tokenizer;
   /** The model's name for clients. */
   readonly name: string;
   readonly startedAt: Date;

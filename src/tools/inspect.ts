@@ -1,31 +1,43 @@
 import { describeModel, type MatrixRole } from "../architectures/index.js";
-import { BitNetError } from "../errors.js";
+import { BitNetError, throwIfAborted } from "../errors.js";
 import type { Metadata, MetadataType, MetadataValue, ModelFile, TensorInfo } from "../files/index.js";
+import {
+  findSource,
+  localSource,
+  embeddedModelUrl,
+  type ModelSource,
+} from "../language-model/find-source.js";
+import { maxThreads } from "../language-model/load-options.js";
+import { checkWhole } from "../options/checks.js";
+import { refuseUnknownOptions } from "../options/known-options.js";
+import { availableParallelism } from "../platform/node.js";
 import { estimateMemory } from "../engine/memory-estimate.js";
 import { packedBytes } from "../packing/pack.js";
 
-/** A value that `JSON.stringify` writes without loss. */
+/** A metadata value that `JSON.stringify` writes without loss. */
 export type JsonValue =
   string | number | boolean | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
-/** The beginning of a long metadata value, and its length. */
-export interface Abridged {
+/** The beginning of a long metadata value. */
+export interface AbridgedValue {
+  /** GGUF type of the value, such as "string". */
   readonly type: string;
-  /** Elements of an array, UTF-16 units of a string. */
+  /** Elements of an array, or UTF-16 units of a string. */
   readonly length: number;
+  /** The first elements or characters. */
   readonly first: JsonValue;
 }
 
-/** The result of `inspectModel`: plain data for JSON. */
+/** The description of a model: plain data that JSON can hold. */
 export interface Inspection {
-  /** `general.architecture`; null if the file lacks it. */
+  /** `general.architecture`. Null if the file has none. */
   readonly architecture: string | null;
   /**
-   * Every key. Arrays and very long strings are abridged. Integers beyond 2^53, NaN and infinities are
-   * strings.
+   * Every metadata key. Arrays, and strings of more than 16,384 UTF-16 units, are abridged. Integers beyond 2^53, NaN
+   * and infinities are strings.
    */
   readonly metadata: Readonly<Record<string, JsonValue>>;
-  /** In the file's order; shapes with the fastest-varying size first. */
+  /** In the order of the file. A shape begins with the fastest-varying size. */
   readonly tensors: readonly {
     readonly name: string;
     readonly shape: readonly number[];
@@ -33,49 +45,58 @@ export interface Inspection {
     readonly bytes: number;
   }[];
   readonly summary: {
+    /** Number of elements in all tensors. */
     readonly parameters: number;
-    /** Tensors stored as −1, 0 or 1 times a scale. */
+    /** Number of elements that are stored as −1, 0 or 1 times a scale. */
     readonly ternaryParameters: number;
+    /** Bytes in the file by tensor type. */
     readonly bytesByType: Readonly<Record<string, number>>;
+    /** Size of the file, or of all files of a checkpoint, in bytes. */
     readonly fileBytes: number;
-    /** Why loading would fail, as far as the header shows; null without a reason. */
+    /** Why loading would fail. Null if the header shows no reason. */
     readonly problem: string | null;
     readonly estimatedMemory: EstimatedMemory;
-    /** Weights read from memory to generate one token. They limit its speed. The KV cache comes on top. */
+    /** Bytes of weights that are read to generate one token, without the KV cache. They limit the speed. */
     readonly bytesPerToken: number;
-    /** Bytes of the KV cache read for each earlier position; null if the metadata does not say. */
+    /** Bytes of the KV cache that are read per earlier position. Null if the metadata does not say. */
     readonly kvBytesPerPosition: number | null;
   };
 }
 
-/**
- * Bytes of a loaded model, by the functions that plan its memory. If it cannot be loaded, the tensors' bytes
- * in the file.
- */
+/** Bytes of a loaded model, as loading plans them. If the model cannot be loaded, the bytes of its tensors in the file. */
 export interface EstimatedMemory {
-  /** All weights but the head. */
+  /** All weights except the head. */
   readonly weights: number;
-  /** The output matrix: the embedding, if they are tied. */
+  /** The output head, which is also the embedding if they are tied. */
   readonly head: number;
-  /** Whether that is a compact copy, with its rows left in the file. */
+  /** Whether the head is an int8 copy, while its rows stay in the file. */
   readonly headScreened: boolean;
-  /** Keys and values of a full context; null if the metadata does not say. */
+  /** The KV cache of a full context. Null if the metadata does not say. */
   readonly kvCache: number | null;
-  /** Buffers of one session, and tables; null if the model cannot be loaded. */
+  /** Buffers of one session, and tables. Null if the model cannot be loaded. */
   readonly work: number | null;
-  /** The context length that `kvCache` and `work` are for. */
+  /** Positions that `kvCache` and `work` are for. */
   readonly contextLength: number | null;
-  /** The number of threads that `work` is for. */
+  /** Worker threads that `work` is for. */
   readonly threads: number;
+  /** Sum of all bytes above. */
   readonly total: number;
 }
 
+/** Options of `inspectModel`. */
 export interface InspectOptions {
-  /** Positions to estimate memory for. Default: the model's own. */
+  /** Positions to estimate memory for, from 1. Default: the model's own. */
   readonly contextLength?: number | undefined;
-  /** Threads to estimate memory for. Default: 1. */
+  /** Worker threads to estimate memory for, 1 to 256. Default: the host's available parallelism. */
   readonly threads?: number | undefined;
+  /** Stops reading. */
+  readonly signal?: AbortSignal | undefined;
 }
+
+const knownOptions: Record<keyof InspectOptions, true> = { contextLength: true, threads: true, signal: true };
+
+/** What memory is estimated for. */
+type Estimated = Pick<InspectOptions, "contextLength"> & { readonly threads: number };
 
 type Costs = Pick<
   Inspection["summary"],
@@ -87,8 +108,33 @@ const firstElements = 8;
 const firstCharacters = 256;
 const kvCacheElementBytes = 2;
 
-/** Describes an opened file: its metadata, tensors and cost. It refuses nothing; unknown values are null. */
-export function inspectModel(file: ModelFile, options: InspectOptions = {}): Inspection {
+/**
+ * Describes a model from its header: metadata, tensors, and the memory that loading it plans for. Weights are not read,
+ * and a model that cannot run is described all the same.
+ *
+ * @param source as `loadModel`. A remote model is downloaded first. Default: the embedded model.
+ * @example
+ * const { architecture, summary } = await inspectModel("model.gguf");
+ * console.log(architecture, summary.estimatedMemory.total, "bytes");
+ * @throws BitNetError INVALID_ARGUMENT, FILE_NOT_FOUND, FILE_CORRUPT, FILE_READ, UNSUPPORTED_FILE, MODEL_INVALID, and
+ *   the codes of `fetchModel`. Rejects with `signal.reason`.
+ */
+export async function inspectModel(source?: ModelSource, options: InspectOptions = {}): Promise<Inspection> {
+  refuseUnknownOptions("inspectModel", options, Object.keys(knownOptions));
+  const { signal, contextLength, threads = Math.min(availableParallelism(), maxThreads) } = options;
+  if (contextLength !== undefined) checkWhole("contextLength", contextLength, 1);
+  checkWhole("threads", threads, 1, maxThreads);
+  throwIfAborted(signal);
+  const found = await findSource(await localSource(source ?? embeddedModelUrl, { signal }));
+  try {
+    return inspectFile(await found.open({ signal }), { contextLength, threads });
+  } finally {
+    await found.close();
+  }
+}
+
+/** Describes an open file. Refuses nothing: unknown facts are null. */
+export function inspectFile(file: ModelFile, options: Estimated = { threads: 1 }): Inspection {
   const tensors = Array.from(file.tensors.values());
   const architecture = file.metadata.get("general.architecture");
   const totals = sumTensors(tensors);
@@ -122,7 +168,7 @@ function sumTensors(
   return { parameters, ternaryParameters, bytesByType: Object.fromEntries(bytesByType) };
 }
 
-function costsOf(file: ModelFile, tensors: readonly TensorInfo[], options: InspectOptions): Costs {
+function costsOf(file: ModelFile, tensors: readonly TensorInfo[], options: Estimated): Costs {
   try {
     return plannedCosts(file, options);
   } catch (error) {
@@ -132,8 +178,8 @@ function costsOf(file: ModelFile, tensors: readonly TensorInfo[], options: Inspe
   }
 }
 
-/** @throws BitNetError UNSUPPORTED_ARCHITECTURE or MODEL_INVALID for a model without a graph here. */
-function plannedCosts(file: ModelFile, { contextLength, threads = 1 }: InspectOptions): Costs {
+/** @throws BitNetError for a model without a graph here. */
+function plannedCosts(file: ModelFile, { contextLength, threads }: Estimated): Costs {
   const description = describeModel(file);
   const positions = contextLength ?? description.sizes.contextLength;
   let problem =
@@ -172,7 +218,7 @@ function plannedCosts(file: ModelFile, { contextLength, threads = 1 }: InspectOp
 function storedCosts(
   file: ModelFile,
   tensors: readonly TensorInfo[],
-  options: InspectOptions,
+  options: Estimated,
   problem: string,
 ): Costs {
   const all = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -191,7 +237,7 @@ function storedCosts(
       kvCache,
       work: null,
       contextLength,
-      threads: options.threads ?? 1,
+      threads: options.threads,
       total: all + (kvCache ?? 0),
     },
     // One row is read of an embedding that is not also the head.
@@ -229,7 +275,10 @@ function describe(value: MetadataValue, type: MetadataType = "array[]"): JsonVal
   return { type: "string", length: value.length, first: value.slice(0, firstCharacters) };
 }
 
-function abridge(array: Exclude<MetadataValue, string | number | bigint | boolean>, type: string): Abridged {
+function abridge(
+  array: Exclude<MetadataValue, string | number | bigint | boolean>,
+  type: string,
+): AbridgedValue {
   const first = Array.from<MetadataValue, JsonValue>(array.slice(0, firstElements), (element) =>
     describe(element),
   );

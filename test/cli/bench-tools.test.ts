@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { BitNetError, loadModel } from "#dist/index.js";
-import { engineOf, type LanguageModel } from "#dist/language-model.js";
+import { internalsOf } from "#dist/language-model/internals.js";
+import type { LanguageModel } from "#dist/language-model/language-model.js";
 import { tokenBytes, weightRanges } from "#dist/model/bytes-per-token.js";
 import { exceedsCaches, measureReadBandwidth } from "#dist/tools/benchmark/bandwidth.js";
 import { decodeLimit, meanBytesPerToken } from "#dist/tools/benchmark/decode-limit.js";
@@ -78,7 +79,7 @@ describe("the zeros of a profile", () => {
       metadata.set("general.architecture", { type: "string", value: "bitnet" });
     });
     const profile = createProfileSum();
-    await using model = await loadModel(bytes, { threads: 1, onProfile: profile.add });
+    await using model = await loadModel(bytes, { threads: 1, engine: { onProfile: profile.add } });
     using session = model.createSession();
     await session.evaluate([1, 2, 3]);
     expect(profile.perToken({ ms: 1000, tokens: 3 }).zeros).toEqual([]);
@@ -86,7 +87,7 @@ describe("the zeros of a profile", () => {
 
   it("are the same whichever way the products go", async () => {
     const profile = createProfileSum();
-    await using model = await loadModel(starterPath, { threads: 2, onProfile: profile.add });
+    await using model = await loadModel(starterPath, { threads: 2, engine: { onProfile: profile.add } });
     using session = model.createSession();
     const ids = model.tokenize("Once upon a time there was a fox who lived in a wood.");
     await session.evaluate(ids);
@@ -224,7 +225,7 @@ const headBytes = 4096 * 256 * 2;
 describe("what a token reads", () => {
   it("is every matrix and norm of a model once, from memory that is its own", async () => {
     await using model = await loadModel(starterPath, { threads: 1 });
-    const loaded = engineOf(model).model;
+    const loaded = internalsOf(model).engine.model;
     const { layers, head, kvCachePerPosition } = tokenBytes(loaded);
     expect({ layers, head, kvCachePerPosition }).toEqual({
       layers: ternaryWeights / 4 + normBytes,
@@ -239,21 +240,21 @@ describe("what a token reads", () => {
   });
 
   it("is the screen of a screened head, with its records and bounds", async () => {
-    await using model = await loadModel(starterPath, { threads: 1, head: "screened" });
-    const engine = engineOf(model);
+    await using model = await loadModel(starterPath, { threads: 1, engine: { head: "screened" } });
+    const { engine } = internalsOf(model);
     expect(tokenBytes(engine.model).head).toBe(4096 * (256 + 16));
     expect(engine.memoryBytes.head).toBe(4096 * (256 + 16));
   });
 
   it("belongs to models of this library only", () => {
-    expect(() => engineOf({} as LanguageModel)).toThrow(BitNetError);
+    expect(() => internalsOf({} as LanguageModel)).toThrow(BitNetError);
   });
 });
 
 describe("measureSetup and measureTest", () => {
   it("measure a real model: first token, bandwidth, bytes, energy, profile", async () => {
     const profile = createProfileSum();
-    await using model = await loadModel(starterPath, { threads: 2, onProfile: profile.add });
+    await using model = await loadModel(starterPath, { threads: 2, engine: { onProfile: profile.add } });
     let joules = 0;
     const meter = { zones: ["package-0"], joules: () => (joules += 3) };
     const options = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { loadModel, type LoadOptions } from "#dist/language-model.js";
+import { loadModel, type LoadOptions } from "#dist/index.js";
 import { recordFigure } from "../support/figures.js";
 import { type ReferenceDecoder, referenceLogits } from "../reference/decoder.js";
 import { makeTinyModel } from "../support/tiny-model.js";

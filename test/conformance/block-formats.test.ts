@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { openModelFile } from "#dist/files/index.js";
-import { loadModel } from "#dist/language-model.js";
+import { loadModel } from "#dist/index.js";
 import { startEngine } from "#dist/engine/engine.js";
 import { matricesOf } from "#dist/model/model.js";
 import { bytesSource } from "#dist/platform/memory-source.js";

@@ -7,7 +7,7 @@ import { describeModel } from "#dist/architectures/index.js";
 import { openCheckpoint } from "#dist/checkpoints/open-checkpoint.js";
 import { openGguf } from "#dist/files/gguf.js";
 import type { ModelFile } from "#dist/files/model-file.js";
-import { type LanguageModel, loadModel } from "#dist/language-model.js";
+import { type LanguageModel, loadModel } from "#dist/index.js";
 import { bytesSource, memoryFolder } from "#dist/platform/memory-source.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
 import { exportCheckpoint, type ExportOptions, withStoredScales } from "../support/checkpoint-export.js";

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModelFile } from "#dist/files/index.js";
-import type { GeneratedPiece } from "#dist/index.js";
-import { type LanguageModel, loadModel, type LoadOptions } from "#dist/language-model.js";
+import { type GeneratedPiece, type LanguageModel, loadModel, type LoadOptions } from "#dist/index.js";
 import { startEngine } from "#dist/engine/engine.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { makeTinyModel } from "../support/tiny-model.js";
@@ -16,11 +15,11 @@ import { rowOf } from "./intermediates.js";
 const ids: readonly number[] = Array.from({ length: 83 }, (_, i) => (i * 89 + 7) % 256);
 
 const computations: readonly LoadOptions[] = [
-  { kernelBuild: "simd128", ternaryForm: "i8", threads: 2 },
-  { kernelBuild: "simd128", ternaryForm: "i8", threads: 3 },
-  { kernelBuild: "relaxed", ternaryForm: "i16", threads: 1 },
-  { kernelBuild: "relaxed", ternaryForm: "i32", threads: 2 },
-  { kernelBuild: "relaxed", ternaryForm: "i16", threads: 5 },
+  { threads: 2, engine: { kernelBuild: "simd128", ternaryForm: "i8" } },
+  { threads: 3, engine: { kernelBuild: "simd128", ternaryForm: "i8" } },
+  { threads: 1, engine: { kernelBuild: "relaxed", ternaryForm: "i16" } },
+  { threads: 2, engine: { kernelBuild: "relaxed", ternaryForm: "i32" } },
+  { threads: 5, engine: { kernelBuild: "relaxed", ternaryForm: "i16" } },
 ];
 
 const chosen = architectureCases.filter(({ name }) =>
@@ -56,7 +55,7 @@ describe.each(chosen)("$name", ({ metadata, tensors, formats }) => {
   });
 
   it.for(computations)(
-    "has the same bits in the $kernelBuild build, $ternaryForm form, $threads threads: at once, one by one, in odd pieces",
+    "has the same bits in the $engine.kernelBuild build, $engine.ternaryForm form, $threads threads: at once, one by one, in odd pieces",
     async (options, context) => {
       await using model = await loadOrSkip(bytes, options, context);
       using session = model.createSession();

@@ -1,6 +1,6 @@
 import * as v8 from "node:v8";
 import { expect, it } from "vitest";
-import { type LanguageModel, loadModel } from "#dist/language-model.js";
+import { type LanguageModel, loadModel } from "#dist/index.js";
 import { starterPath } from "../support/golden-path.js";
 import { loadOrSkip, plainest, promptIds, requireSameBits, requireSamePieces } from "./exactness.js";
 
@@ -16,7 +16,7 @@ it.for([1, 2, 3])(
     using session = reference.createSession();
     const logits = await session.evaluate(ids, { logits: "all" });
 
-    const optimised = { kernelBuild: "relaxed", ternaryForm: "i32", threads } as const;
+    const optimised = { threads, engine: { kernelBuild: "relaxed", ternaryForm: "i32" } } as const;
     await using model = await loadOrSkip(starterPath, optimised, context);
     using atOnce = model.createSession();
     requireSameBits(await atOnce.evaluate(ids, { logits: "all" }), logits, "all at once");

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { openModelFile } from "#dist/files/index.js";
-import { type LanguageModel, loadModel, type LoadOptions } from "#dist/language-model.js";
+import { type LanguageModel, loadModel, type EngineOptions } from "#dist/index.js";
 import { startEngine } from "#dist/engine/engine.js";
 import { openFileSource } from "#dist/platform/node.js";
 import { goldenAvailable, goldenMissing, goldenPath, starterPath } from "../support/golden-path.js";
@@ -16,12 +16,12 @@ import {
 } from "./exactness.js";
 import { rowOf } from "./intermediates.js";
 
-const computations: readonly LoadOptions[] = [
+const computations: readonly { readonly threads: number; readonly engine: EngineOptions }[] = [
   { kernelBuild: "simd128", ternaryForm: "i8" } as const,
   { kernelBuild: "relaxed", ternaryForm: "i8" } as const,
   { kernelBuild: "relaxed", ternaryForm: "i16" } as const,
   { kernelBuild: "relaxed", ternaryForm: "i32" } as const,
-].flatMap((kernels) => [1, 2, 3].map((threads) => ({ ...kernels, threads })));
+].flatMap((engine) => [1, 2, 3].map((threads) => ({ threads, engine })));
 
 interface ExactModel {
   readonly name: string;
@@ -78,16 +78,16 @@ describe.each(models)("$name", ({ source, available }) => {
 
   // Form i8 in the relaxed build is the same instructions again: once is enough.
   const some = computations.filter(
-    ({ kernelBuild, ternaryForm }) => kernelBuild !== "relaxed" || ternaryForm !== "i8",
+    ({ engine: { kernelBuild, ternaryForm } }) => kernelBuild !== "relaxed" || ternaryForm !== "i8",
   );
   it.for(source === starterPath ? computations : some)(
-    "has the same bits in the $kernelBuild build, $ternaryForm form, $threads threads: at once, one by one, in odd pieces",
+    "has the same bits in the $engine.kernelBuild build, $engine.ternaryForm form, $threads threads: at once, one by one, in odd pieces",
     async (options, context) => {
       needsData(context);
       await using model = await loadOrSkip(path, options, context);
       expect(model.info.threads).toBe(options.threads);
       expect(model.info.kernelBuild).toMatch(
-        new RegExp(`^${options.kernelBuild}/${options.ternaryForm}(/256)?$`),
+        new RegExp(`^${options.engine.kernelBuild}/${options.engine.ternaryForm}(/256)?$`),
       );
       using session = model.createSession();
       requireSameBits(await session.evaluate(ids, { logits: "all" }), logits, "all at once");
@@ -98,23 +98,26 @@ describe.each(models)("$name", ({ source, available }) => {
   );
 
   it.for([
-    { sparsity: "off", threads: 2 },
-    { sparsity: "on", threads: 1, kernelBuild: "simd128" },
-    { sparsity: "on", threads: 2, wide256: false },
-    { sparsity: "on", threads: 3, head: "screened" },
-    { sparsity: "auto", threads: 2 },
-  ] as const)("has the same bits with sparsity $sparsity and $threads threads", async (options, context) => {
-    needsData(context);
-    await using model = await loadModel(path, options);
-    await requirePieces(model, [1]);
-    await requirePieces(model, [2, 1, 1]);
-    expect(await model.complete(sampledPrompt, sampling)).toBe(sampledText);
-  });
+    { threads: 2, engine: { sparsity: "off" } },
+    { threads: 1, engine: { sparsity: "on", kernelBuild: "simd128" } },
+    { threads: 2, engine: { sparsity: "on", wide256: false } },
+    { threads: 3, engine: { sparsity: "on", head: "screened" } },
+    { threads: 2, engine: { sparsity: "auto" } },
+  ] as const)(
+    "has the same bits with sparsity $engine.sparsity and $threads threads",
+    async (options, context) => {
+      needsData(context);
+      await using model = await loadModel(path, options);
+      await requirePieces(model, [1]);
+      await requirePieces(model, [2, 1, 1]);
+      expect(await model.complete(sampledPrompt, sampling)).toBe(sampledText);
+    },
+  );
 
   it.for([
-    { sparsity: "on", head: "screened", threads: 2 },
-    { sparsity: "on", head: "screened", threads: 3, wide256: false },
-    { sparsity: "on", head: "screened", threads: 1, kernelBuild: "simd128" },
+    { threads: 2, engine: { sparsity: "on", head: "screened" } },
+    { threads: 3, engine: { sparsity: "on", head: "screened", wide256: false } },
+    { threads: 1, engine: { sparsity: "on", head: "screened", kernelBuild: "simd128" } },
   ] as const)(
     "writes the same tokens with every lever pulled at once: %j, and drafts",
     async (options, context) => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
-import { type LanguageModel, loadModel } from "#dist/language-model.js";
+import { type LanguageModel, loadModel } from "#dist/index.js";
 import type { InnerSession } from "#dist/engine/session.js";
 import { logLikelihoods } from "#dist/tools/evaluation/log-likelihood.js";
 import { weightFormatById } from "#dist/weight-formats/index.js";

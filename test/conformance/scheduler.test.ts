@@ -7,7 +7,8 @@ import { promptTokens } from "#dist/generation/prompt.js";
 import { resolveGenerateOptions } from "#dist/generation/resolve-options.js";
 import { createScheduler, type Scheduler } from "#dist/generation/scheduling/scheduler.js";
 import { BitNetError, type GenerateOptions, type GeneratedPiece } from "#dist/index.js";
-import { type Engine, type EngineChoices, startEngine } from "#dist/engine/engine.js";
+import type { EngineOptions } from "#dist/engine/engine-options.js";
+import { type Engine, startEngine } from "#dist/engine/engine.js";
 import { openFileSource } from "#dist/platform/node.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
 import { starterPath } from "../support/golden-path.js";
@@ -89,7 +90,7 @@ interface Loaded {
   alone(prompt: string | readonly number[], options: GenerateOptions): Promise<Outcome>;
 }
 
-async function load(choices: EngineChoices & { readonly threads: number }): Promise<Loaded> {
+async function load(choices: EngineOptions & { readonly threads: number }): Promise<Loaded> {
   const file = await openModelFile(await openFileSource(starterPath));
   const tokenizer = createTokenizer(file.metadata);
   const rest = { contextLength, freeBytes: 1e9, onBytes: () => undefined, signal: undefined };
@@ -138,7 +139,7 @@ function requireSame({ leave }: Request, actual: Outcome, alone: Outcome): void 
   if (leave.how === "abort") expect(actual.pieces.at(-1)?.finishReason).toBe("abort");
 }
 
-const ways: readonly (EngineChoices & { readonly threads: number })[] = [
+const ways: readonly (EngineOptions & { readonly threads: number })[] = [
   { threads: 1 },
   { threads: 2 },
   { threads: 2, head: "screened" },
@@ -151,7 +152,7 @@ describe.each(ways)("a scheduler over %j", (choices) => {
   let reference: Loaded;
   beforeAll(async () => {
     loaded = await load(choices);
-    reference = await load({ ...plainest });
+    reference = await load({ ...plainest.engine, threads: plainest.threads });
   });
   afterAll(() => Promise.all([loaded.engine.dispose(), reference.engine.dispose()]));
 

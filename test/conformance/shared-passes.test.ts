@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModelFile } from "#dist/files/index.js";
-import { type LanguageModel, loadModel } from "#dist/language-model.js";
-import { type Engine, type EngineChoices, startEngine } from "#dist/engine/engine.js";
+import { type LanguageModel, loadModel } from "#dist/index.js";
+import type { EngineOptions } from "#dist/engine/engine-options.js";
+import { type Engine, startEngine } from "#dist/engine/engine.js";
 import type { Continuation } from "#dist/engine/evaluator.js";
 import type { LogitsNeed } from "#dist/engine/screening.js";
 import { openFileSource } from "#dist/platform/node.js";
@@ -27,7 +28,7 @@ const piece = fc.record({ sequence: fc.nat(3), tokens: fc.integer({ min: 1, max:
 /** Of the logits that are wanted, each as a need: all, or so many of the largest. */
 const count = fc.option(fc.integer({ min: 1, max: 30 }), { nil: undefined });
 
-const ways: readonly (EngineChoices & { readonly threads: number })[] = [
+const ways: readonly (EngineOptions & { readonly threads: number })[] = [
   { threads: 1 },
   { threads: 2 },
   { threads: 3, kernelBuild: "simd128" },

@@ -7,7 +7,8 @@ import { openModelFile } from "#dist/files/index.js";
 import { generate } from "#dist/generation/generate.js";
 import { resolveGenerateOptions } from "#dist/generation/resolve-options.js";
 import { BitNetError, type GenerateOptions, type GeneratedPiece } from "#dist/index.js";
-import { type Engine, type EngineChoices, startEngine } from "#dist/engine/engine.js";
+import type { EngineOptions } from "#dist/engine/engine-options.js";
+import { type Engine, startEngine } from "#dist/engine/engine.js";
 import { openFileSource } from "#dist/platform/node.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
 import { writeDummyModel } from "#dist/tools/dummy/dummy.js";
@@ -70,7 +71,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const models: readonly {
   readonly name: string;
   readonly path: () => string;
-  readonly choices: EngineChoices;
+  readonly choices: EngineOptions;
 }[] = [
   { name: "the storyteller", path: () => starterPath, choices: {} },
   {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LanguageModel, loadModel, perplexity } from "#dist/index.js";
-import type { InnerLanguageModel } from "#dist/language-model.js";
+import { internalsOf } from "#dist/language-model/internals.js";
 import { createChatTemplate } from "#dist/text/chat-template.js";
 import { committedGoldenPath } from "../support/golden-path.js";
 
@@ -40,7 +40,7 @@ describe("the embedded model against the trainer that made it", () => {
   });
 
   it("is asked as it was trained to be", () => {
-    const template = createChatTemplate((model as InnerLanguageModel).tokenizer);
+    const template = createChatTemplate(internalsOf(model).tokenizer);
     expect(template.kind).toBe("model");
     expect(template.encode([{ role: "user", content: golden.question }])).toEqual(golden.questionIds);
   });

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { BitNetError } from "#dist/errors.js";
 import { openModelFile } from "#dist/files/index.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
-import { inspectModel } from "#dist/tools/inspect.js";
+import { inspectFile } from "#dist/tools/inspect.js";
 import type { WeightFormat } from "#dist/weight-formats/index.js";
 import { arrayOf, entry, f32, ggufBytes, tensor, text, u32, u64 } from "../support/gguf-bytes.js";
 import { starterPath } from "../support/golden-path.js";
@@ -135,8 +135,8 @@ async function openOrRefuse(bytes: Uint8Array): Promise<void> {
       expect(type).toBe(format.name);
       if (elements <= MOST_DECODED) decodeOrRefuse(format, bytes.subarray(offset, offset + length), elements);
     }
-    for (const options of [{}, { contextLength: 2 ** 26, threads: 64 }]) {
-      const inspection = inspectModel(file, options);
+    for (const options of [{ threads: 1 }, { contextLength: 2 ** 26, threads: 64 }]) {
+      const inspection = inspectFile(file, options);
       expect(JSON.parse(JSON.stringify(inspection))).toEqual(inspection);
     }
   } catch (error) {

@@ -4,8 +4,7 @@ import { loadModel, perplexity } from "bitnet-wasm";
 
 const model = await loadModel(undefined, {
   threads: Number(process.argv[2] ?? 2),
-  kernelBuild: process.argv[3],
-  ternaryForm: process.argv[4],
+  engine: { kernelBuild: process.argv[3], ternaryForm: process.argv[4] },
 });
 const ids = [];
 for (const options of [

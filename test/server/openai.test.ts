@@ -1,6 +1,7 @@
 import OpenAI, { APIError } from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createServer, type LanguageModel, loadModel } from "#dist/index.js";
+import { internalsOf } from "#dist/language-model/internals.js";
 import { openServer, type OpenServer, until } from "./open-server.js";
 
 let model: LanguageModel;
@@ -18,8 +19,8 @@ beforeAll(async () => {
   model = await loadModel(undefined, { threads: 1 });
   server = await openServer(model, { parallel: 2, queueLimit: 1, maxBodyBytes: 100_000 });
   client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "none", maxRetries: 0 });
-  // Without end tokens, a text continues until it is stopped.
-  const { tokenizer } = model as unknown as { tokenizer: { endOfGenerationIds: Set<number> } };
+  // Without an end, a text goes on until it is stopped.
+  const { tokenizer } = internalsOf(model);
   for (const id of tokenizer.endOfGenerationIds) long.logit_bias[String(id)] = -100;
 });
 afterAll(async () => {

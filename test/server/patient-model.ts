@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { embeddedModelUrl, type LanguageModel, loadModel } from "#dist/index.js";
+import { internalsOf } from "#dist/language-model/internals.js";
 import { rewriteModel } from "../support/rewritten-model.js";
 
 /** Context length of the model below. */
@@ -18,6 +19,7 @@ export async function loadPatientModel(): Promise<LanguageModel> {
 
 /** Biases that forbid end tokens: a text ends at its maximum length, or when the context is full. */
 export function endless(model: LanguageModel): Record<string, number> {
-  const { tokenizer } = model as unknown as { tokenizer: { endOfGenerationIds: ReadonlySet<number> } };
-  return Object.fromEntries([...tokenizer.endOfGenerationIds].map((id) => [String(id), -100]));
+  return Object.fromEntries(
+    [...internalsOf(model).tokenizer.endOfGenerationIds].map((id) => [String(id), -100]),
+  );
 }

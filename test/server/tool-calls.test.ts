@@ -2,8 +2,8 @@ import { Ollama } from "ollama";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { embeddedModelUrl, type LanguageModel, loadModel } from "#dist/index.js";
+import { internalsOf } from "#dist/language-model/internals.js";
 import { createChatTemplate } from "#dist/text/chat-template.js";
-import type { Tokenizer } from "#dist/text/tokenizer.js";
 import { fileURLToPath } from "node:url";
 import { rewriteModel } from "../support/rewritten-model.js";
 import { openServer, type OpenServer } from "./open-server.js";
@@ -129,7 +129,7 @@ describe.each([
   });
 
   it("stand in the prompt, and make no special tokens", () => {
-    const { tokenizer } = model as unknown as { tokenizer: Tokenizer };
+    const { tokenizer } = internalsOf(model);
     const chatTemplate = createChatTemplate(tokenizer);
     expect(chatTemplate.toolSyntax).toBe(syntax);
     const eos = tokenizer.decode([tokenizer.eosId ?? 0], { skipSpecial: false });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { BitNetError } from "#dist/errors.js";
-import { fetchModel, type FetchedModel, type FetchOptions } from "#dist/hub/index.js";
+import { fetchModel, type FetchedModel, type HubFetchOptions } from "#dist/hub/index.js";
 import { usualTiming } from "#dist/hub/timing.js";
 import { type HubServer, repoOf, sha256, startHubServer } from "./hub-server.js";
 
@@ -27,7 +27,7 @@ export interface HubWorkbench {
   readonly folder: string;
   /** For commands: whatever the tester has set of it is unset. */
   readonly environment: Readonly<Record<string, string>>;
-  fetch(name: string, options?: FetchOptions): Promise<FetchedModel>;
+  fetch(name: string, options?: HubFetchOptions): Promise<FetchedModel>;
   /** Has the hub serve `benchModel` as owner/repo. */
   serveModel(access?: "public" | "gated" | "private"): void;
   /** What every download of it must end with, however it went. */

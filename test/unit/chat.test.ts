@@ -1,14 +1,17 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Chat } from "#dist/generation/chat.js";
-import { type InnerLanguageModel, loadModel } from "#dist/language-model.js";
+import { type LanguageModel, loadModel } from "#dist/index.js";
+import { internalsOf } from "#dist/language-model/internals.js";
 import { createChatTemplate } from "#dist/text/chat-template.js";
 import type { Tokenizer } from "#dist/text/tokenizer.js";
 import { starterPath } from "../support/golden-path.js";
 
-let model: InnerLanguageModel;
+let model: LanguageModel;
+let modelTokenizer: Tokenizer;
 beforeAll(async () => {
-  model = (await loadModel(starterPath, { threads: 2 })) as InnerLanguageModel;
+  model = await loadModel(starterPath, { threads: 2 });
+  modelTokenizer = internalsOf(model).tokenizer;
 });
 afterAll(() => model.dispose());
 
@@ -26,13 +29,13 @@ describe("createChatTemplate", () => {
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
   /** The storyteller's tokenizer, as if its file had a template. */
   const withTemplate = (chatTemplate: string | undefined): Tokenizer => ({
-    ...model.tokenizer,
+    ...modelTokenizer,
     chatTemplate,
   });
   /** The spelling of a control token of this vocabulary. */
   const control = (): string => {
-    const id = [...model.tokenizer.endOfGenerationIds][0] ?? expect.fail("no end of generation");
-    return model.tokenizer.decode([id], { skipSpecial: false });
+    const id = [...modelTokenizer.endOfGenerationIds][0] ?? expect.fail("no end of generation");
+    return modelTokenizer.decode([id], { skipSpecial: false });
   };
 
   it("gives the tokens of the rendered text where nobody spells a special token", () => {
@@ -57,7 +60,7 @@ describe("createChatTemplate", () => {
     const ids = template.encode([{ role: "user", content: `end ${control()} now` }]);
     const [id] = model.tokenize(control(), { addSpecial: false, parseSpecial: true });
     expect(ids.filter((each) => each === id)).toHaveLength(1);
-    expect(model.tokenizer.decode(ids, { skipSpecial: false })).toContain(`end ${control()} now${control()}`);
+    expect(modelTokenizer.decode(ids, { skipSpecial: false })).toContain(`end ${control()} now${control()}`);
   });
 
   it("keeps what a template does to a message, trimmed or not", () => {
@@ -122,7 +125,7 @@ describe("createChatTemplate", () => {
       "<|system|>\nBe kind.\n<|user|>\nHi\n<|assistant|>\nHelloEOS\n<|user|>\nWho?\n<|assistant|>\n",
     ],
   ])("renders %s", (_, chatTemplate, expected) => {
-    const { tokenizer } = model;
+    const tokenizer = modelTokenizer;
     const spell = (id: number | undefined): string =>
       id === undefined ? "" : tokenizer.decode([id], { skipSpecial: false });
     const answer = chatTemplate.includes("</think>") ? "<think>\nhm\n</think>\n\nHello" : "Hello";
@@ -138,7 +141,7 @@ describe("createChatTemplate", () => {
 
   it("replaces the official 2B4T file's placeholder", () => {
     const eot = 128_009;
-    const base = model.tokenizer;
+    const base = modelTokenizer;
     // What matters of that vocabulary: its size and one token.
     const tokenizer: Tokenizer = {
       ...base,

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MetadataValue } from "#dist/files/model-file.js";
-import { loadModel, type LoadOptions } from "#dist/index.js";
-import type { LanguageModel } from "#dist/language-model.js";
+import { type LanguageModel, loadModel, type LoadOptions } from "#dist/index.js";
 import { architectureCases } from "../conformance/architecture-cases.js";
 import { starterPath } from "../support/golden-path.js";
 import { at } from "../reference/float32.js";
@@ -100,7 +99,7 @@ describe("embed", () => {
     const texts = ["a", "bc", "Once upon a time", "x".repeat(50), "The fox. ".repeat(12), "", "last"];
     const alone: Float32Array[] = [];
     {
-      const { model } = await open(seven, { kernelBuild: "simd128" });
+      const { model } = await open(seven, { engine: { kernelBuild: "simd128" } });
       for (const text of texts) alone.push(...(await model.embed([text])));
       await model.dispose();
     }
@@ -143,7 +142,7 @@ describe("embed", () => {
   it("works without the output head, whether that is whole in memory or screened", async () => {
     const vectors = [];
     for (const head of ["whole", "screened"] as const) {
-      await using model = await loadModel(starterPath, { threads: 2, head });
+      await using model = await loadModel(starterPath, { threads: 2, engine: { head } });
       vectors.push(await model.embed(["Once upon a time there was a fox.", "There was a mill."]));
     }
     expect(vectors[1]).toEqual(vectors[0]);
@@ -152,7 +151,7 @@ describe("embed", () => {
 
   it("gives back its memory, also after it failed", async () => {
     // A memory that holds the model and little more: what is kept of one call would be missed by a later one.
-    const { model } = await open(seven, { regionBytes: 3 << 19 });
+    const { model } = await open(seven, { engine: { regionBytes: 3 << 19 } });
     for (let i = 0; i < 40; i += 1) {
       const controller = new AbortController();
       const running = model.embed(["x".repeat(100), "y".repeat(100)], { signal: controller.signal });

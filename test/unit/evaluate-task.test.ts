@@ -12,7 +12,6 @@ import {
   readTask,
   type TaskResult,
 } from "#dist/index.js";
-import type { InnerLanguageModel } from "#dist/language-model.js";
 import { preferredChoice, summarize } from "#dist/tools/evaluation/metrics.js";
 import { createPromptSession } from "#dist/tools/evaluation/prompt-session.js";
 import { starterPath } from "../support/golden-path.js";
@@ -146,7 +145,7 @@ describe("evaluateTask", () => {
     const { outcomes } = await outcomesOf(model, task, { shots: 1 });
     const reversed = { ...task, questions: task.questions.toReversed() };
     const backwards = await outcomesOf(model, reversed, { shots: 1, examples: task });
-    await using other = await loadModel(starterPath, { threads: 1, kernelBuild: "simd128" });
+    await using other = await loadModel(starterPath, { threads: 1, engine: { kernelBuild: "simd128" } });
     for (const [index, { question, logLikelihoods }] of outcomes.entries()) {
       expect(logLikelihoods).toEqual(backwards.outcomes.at(-1 - index)?.logLikelihoods);
       const alone = { ...task, questions: [question] };
@@ -363,7 +362,7 @@ describe("evaluateTask", () => {
 
 describe("a prompt session", () => {
   it("gives the bits of fresh sessions for any run of prompts, contexts growing and shrinking", async () => {
-    await using model = (await loadModel(starterPath, { threads: 2 })) as InnerLanguageModel;
+    await using model = await loadModel(starterPath, { threads: 2 });
     const words = ["the", " king", " fox", ",", " and", " far away"];
     const text = fc
       .array(fc.constantFrom(...words), { minLength: 1, maxLength: 12 })
@@ -391,7 +390,7 @@ describe("a prompt session", () => {
   });
 
   it("goes on after an evaluation that was stopped", async () => {
-    await using model = (await loadModel(starterPath, { threads: 1 })) as InnerLanguageModel;
+    await using model = await loadModel(starterPath, { threads: 1 });
     using prompts = createPromptSession(model);
     const ids = model.tokenize("Once upon a time there was a fox. ".repeat(10));
     const [value] = await prompts.likelihoods(ids, [[5, 6]], undefined);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { openModelFile } from "#dist/files/index.js";
 import { encodeGgufHeader } from "#dist/files/gguf-header.js";
@@ -12,7 +12,7 @@ import { bytesSource } from "#dist/platform/memory-source.js";
 import { dummyMetadata } from "#dist/tools/dummy/metadata.js";
 import { dummyShapes, dummyTensors } from "#dist/tools/dummy/shapes.js";
 import { writeDummyModel } from "#dist/tools/dummy/dummy.js";
-import { inspectModel, type Inspection, type InspectOptions } from "#dist/tools/inspect.js";
+import { inspectFile, type Inspection, inspectModel } from "#dist/tools/inspect.js";
 import { createCountingAllocator, createMemories } from "#dist/wasm/memory.js";
 import { weightFormatByName, type WeightFormat } from "#dist/weight-formats/index.js";
 import { i14Input, i8Input } from "#dist/packing/input-formats.js";
@@ -29,12 +29,17 @@ import {
 } from "../support/gguf-bytes.js";
 import { starterPath } from "../support/golden-path.js";
 
-async function inspect(bytes: Uint8Array, options?: InspectOptions): Promise<Inspection> {
-  return inspectModel(await openModelFile(bytesSource(bytes)), options);
+interface EstimateFor {
+  readonly contextLength?: number;
+  readonly threads?: number;
+}
+
+async function inspect(bytes: Uint8Array, options?: EstimateFor): Promise<Inspection> {
+  return inspectFile(await openModelFile(bytesSource(bytes)), { threads: 1, ...options });
 }
 const inspectParts = (parts: FileParts): Promise<Inspection> => inspect(ggufBytes(parts));
 
-describe("inspectModel", () => {
+describe("inspectFile", () => {
   it("describes the embedded model", async () => {
     const bytes = readFileSync(starterPath);
     const { architecture, metadata, tensors, summary } = await inspect(bytes);
@@ -121,7 +126,7 @@ describe("inspectModel", () => {
   });
 });
 
-describe("inspectModel's estimates", () => {
+describe("inspectFile's estimates", () => {
   it.each([["tiny"], ["125M"]])("are what loading %s takes", async (size) => {
     const folder = await mkdtemp(join(tmpdir(), "bitnet-inspect-"));
     try {
@@ -180,7 +185,7 @@ describe("inspectModel's estimates", () => {
   /** A dummy model whose tensors are all zeros and nowhere: inspect reads the header only. */
   async function inspectShape(
     size: string,
-    options: InspectOptions = {},
+    options?: EstimateFor,
     matrixTypeId?: number,
   ): Promise<Inspection> {
     const shape = dummyShapes.get(size) ?? expect.fail(size);
@@ -192,7 +197,7 @@ describe("inspectModel's estimates", () => {
     const { bytes } = encodeGgufHeader({ metadata: await dummyMetadata(size, shape, undefined), tensors });
     const dataBytes = tensors.reduce((sum, plan) => sum + Math.ceil(plan.bytes / 32) * 32, 0);
     const source = bytesSource(bytes);
-    return inspectModel(
+    return inspectFile(
       await openModelFile({
         name: "nowhere",
         size: bytes.length + dataBytes,
@@ -203,7 +208,7 @@ describe("inspectModel's estimates", () => {
         read: (offset, length) => source.read(offset, Math.min(length, bytes.length - offset)),
         close: async () => undefined,
       }),
-      options,
+      { threads: 1, ...options },
     );
   }
 
@@ -245,5 +250,36 @@ describe("inspectModel's estimates", () => {
     expect(matrices).toBeGreaterThan(20e6);
     expect(summary.estimatedMemory).toMatchObject({ weights: matrices + norms, headScreened: false });
     expect(summary.ternaryParameters).toBe(0);
+  });
+});
+
+describe("inspectModel", () => {
+  it("describes a path and bytes alike, for the host's threads unless told otherwise", async () => {
+    const inspection = await inspectModel(starterPath, { contextLength: 64 });
+    expect(inspection.architecture).toBe("bitnet-b1.58");
+    expect(inspection.summary.problem).toBeNull();
+    expect(inspection.summary.estimatedMemory).toMatchObject({
+      contextLength: 64,
+      threads: availableParallelism(),
+    });
+    expect(await inspectModel(readFileSync(starterPath), { contextLength: 64 })).toEqual(inspection);
+    const { summary } = await inspectModel(starterPath, { threads: 3 });
+    expect(summary.estimatedMemory.threads).toBe(3);
+  });
+
+  it("describes the embedded model by default", async () => {
+    expect((await inspectModel()).tensors.length).toBeGreaterThan(0);
+  });
+
+  it("refuses options out of range and missing files, and stops by the signal", async () => {
+    for (const options of [{ threads: 0 }, { threads: 257 }, { contextLength: 0 }, { context: 1 }]) {
+      await expect(inspectModel(starterPath, options), JSON.stringify(options)).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+      });
+    }
+    await expect(inspectModel("no-such-file.gguf")).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+    const reason = new Error("enough");
+    const signal = AbortSignal.abort(reason);
+    await expect(inspectModel(starterPath, { signal })).rejects.toBe(reason);
   });
 });

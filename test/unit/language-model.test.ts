@@ -306,11 +306,36 @@ describe("loading", () => {
     { kernelBuild: "avx" },
     { ternaryForm: "fast" },
     { head: "int4" },
+    { sparsity: true },
+    { wide256: "yes" },
+    { onProfile: 1 },
     { regionBytes: 100 },
     { regionBytes: -65536 },
     { regionBytes: 65536 * 3 + 1 },
-  ])("refuses %j, which JavaScript can ask for", async (options) => {
-    await expect(loadModel(starterPath, options as LoadOptions)).rejects.toEqual(code("INVALID_ARGUMENT"));
+  ])("refuses the engine option %j, which JavaScript can ask for", async (engine) => {
+    const [option] = Object.keys(engine);
+    const options = { engine } as unknown as LoadOptions;
+    await expect(loadModel(starterPath, options)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      details: { option },
+    });
+  });
+
+  it.each<[string, object, string]>([
+    ["a misspelt name", { thread: 2 }, "Unknown option thread of loadModel: did you mean threads?"],
+    ["a knob outside engine", { kernelBuild: "simd128" }, "Unknown option kernelBuild of loadModel"],
+    ["a misspelt knob", { engine: { kernelbuild: "simd128" } }, "did you mean kernelBuild?"],
+    [
+      "an engine that is a text",
+      { engine: "simd128" },
+      "expected an object of options of loadModel's engine",
+    ],
+    ["options that are an array", [], "expected an object of options of loadModel"],
+  ])("refuses %s", async (_, options, message) => {
+    await expect(loadModel(starterPath, options)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(message),
+    });
   });
 
   it("rejects with the signal's reason", async () => {
@@ -329,8 +354,8 @@ describe("a screened head", () => {
   let whole: LanguageModel;
   let screened: LanguageModel;
   beforeAll(async () => {
-    whole = await loadModel(starterPath, { threads: 2, head: "whole" });
-    screened = await loadModel(starterPath, { threads: 2, head: "screened" });
+    whole = await loadModel(starterPath, { threads: 2, engine: { head: "whole" } });
+    screened = await loadModel(starterPath, { threads: 2, engine: { head: "screened" } });
   });
   afterAll(async () => {
     await whole.dispose();
@@ -403,7 +428,7 @@ describe("a screened head", () => {
   });
 
   it("has the whole head for those who ask for all logits, and goes on screening for others", async () => {
-    const model = await loadModel(starterPath, { threads: 1, head: "screened" });
+    const model = await loadModel(starterPath, { threads: 1, engine: { head: "screened" } });
     const text = await model.complete("The king", { temperature: 0, maxTokens: 10 });
     using a = whole.createSession();
     using b = model.createSession();

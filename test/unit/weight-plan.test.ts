@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { describeModel, type ModelDescription } from "#dist/architectures/index.js";
 import { openModelFile } from "#dist/files/index.js";
-import { loadModel } from "#dist/language-model.js";
+import { loadModel } from "#dist/index.js";
 import { estimateMemory } from "#dist/engine/memory-estimate.js";
 import { planWeights, type WeightPlan } from "#dist/model/weight-plan.js";
 import { packedBytes } from "#dist/packing/pack.js";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { BitNetError } from "../../errors.js";
-import { engineOf } from "../../language-model.js";
+import { internalsOf } from "../../language-model/internals.js";
 import { tokenBytes } from "../../model/bytes-per-token.js";
 import { openEnergyMeter } from "../../platform/energy-counters.js";
 import { type BenchmarkTest, requireFits } from "../../tools/benchmark/benchmark.js";
@@ -9,8 +9,8 @@ import { createProfileSum } from "../../tools/benchmark/profile-parts.js";
 import { createJsonReport, createTableReport } from "../bench-report.js";
 import type { CliCommand } from "../command.js";
 import { parseCount, parseList } from "../flag-values.js";
-import { addFlags, expertFlags, readFlags } from "../library-flags.js";
-import { modelName, openModel } from "../open-model.js";
+import { addFlags, expertFlags } from "../library-flags.js";
+import { modelName, openModel, readLoadOptions } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 import { readTextFile } from "../text-file.js";
 import { visible } from "../visible.js";
@@ -94,11 +94,7 @@ async function benchModels(paths: readonly string[], flags: BenchFlags, terminal
     let setup: BenchmarkSetup | undefined;
     for (const threads of flags.threads ?? [undefined]) {
       const profile = flags.profile === true ? createProfileSum() : undefined;
-      const loadOptions = {
-        ...readFlags(flags, expertFlags),
-        threads,
-        ...(profile && { onProfile: profile.add }),
-      };
+      const loadOptions = { ...readLoadOptions(flags, { onProfile: profile?.add }), threads };
       const { model, loadMs } = await openModel(path, loadOptions, terminal);
       try {
         const options = {
@@ -111,7 +107,7 @@ async function benchModels(paths: readonly string[], flags: BenchFlags, terminal
           signal: terminal.signal,
         };
         const { parameters } = model.info;
-        report.begin({ name, parameters, tokenBytes: tokenBytes(engineOf(model).model) });
+        report.begin({ name, parameters, tokenBytes: tokenBytes(internalsOf(model).engine.model) });
         setup =
           flags.json === true && flags.details !== true ? undefined : await measureSetup(model, options);
         for (const test of options.tests) report.row(await measureTest(model, test, setup, options), setup);

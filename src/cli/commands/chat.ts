@@ -5,12 +5,12 @@ import { BitNetError } from "../../errors.js";
 import type { Chat } from "../../generation/chat.js";
 import { resolveGenerateOptions } from "../../generation/resolve-options.js";
 import type { GenerateOptions } from "../../options/generate-options.js";
-import type { LanguageModel } from "../../language-model.js";
+import type { LanguageModel } from "../../language-model/language-model.js";
 import type { ChatMessage } from "../../text/chat-template.js";
 import type { CliCommand } from "../command.js";
 import { parseNumber } from "../flag-values.js";
 import { addFlags, expertFlags, generateFlags, loadFlags, readFlags } from "../library-flags.js";
-import { openModel } from "../open-model.js";
+import { openModel, readLoadOptions } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 import { formatRate } from "../units.js";
 
@@ -52,7 +52,7 @@ async function runChat(path: string | undefined, flags: ChatFlags, terminal: Ter
   const options: GenerateOptions = { ...readFlags(flags, generateFlags), maxTokens: flags.maxTokens };
   // Also checked by the library, but only once the model is there, which can take long.
   resolveGenerateOptions(options);
-  const { model } = await openModel(path, readFlags(flags, [...loadFlags, ...expertFlags]), terminal);
+  const { model } = await openModel(path, readLoadOptions(flags), terminal);
   const lines = createInterface({
     input: process.stdin,
     // Nothing is echoed where nobody types.

@@ -53,10 +53,11 @@ export const convert: CliCommand = {
 async function convertFile(model: string, flags: ConvertFlags, terminal: Terminal): Promise<void> {
   const local = await localModel(model, terminal);
   const startedMs = performance.now();
-  const result = await withBar(local, { ...flags, signal: terminal.signal }, terminal);
+  const { json, ...options } = flags;
+  const result = await withBar(local, { ...options, signal: terminal.signal }, terminal);
   const convertMs = Math.round(performance.now() - startedMs);
   terminal.write(
-    flags.json === true ? `${JSON.stringify({ ...result, convertMs })}\n` : describe(result, convertMs),
+    json === true ? `${JSON.stringify({ ...result, convertMs })}\n` : describe(result, convertMs),
   );
 }
 

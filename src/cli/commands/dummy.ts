@@ -3,13 +3,13 @@ import type { Command } from "commander";
 import { BitNetError } from "../../errors.js";
 import { dummyShapes } from "../../tools/dummy/shapes.js";
 import { type DummyOptions, dummyTypes, writeDummyModel } from "../../tools/dummy/dummy.js";
+import { inspectModel } from "../../tools/inspect.js";
 import type { CliCommand } from "../command.js";
 import { parseNumber } from "../flag-values.js";
 import { createProgressBar } from "../progress-bar.js";
 import type { Terminal } from "../terminal.js";
 import { formatBytes, formatCount, formatMs } from "../units.js";
 import { visible } from "../visible.js";
-import { readInspection } from "./inspect.js";
 
 interface DummyFlags {
   readonly size: string;
@@ -64,7 +64,7 @@ async function writeDummy(flags: DummyFlags, terminal: Terminal): Promise<void> 
   await withBar({ size, path, type, headType, seed, signal: terminal.signal }, terminal);
   const writeMs = performance.now() - startedMs;
 
-  const { tensors, summary } = await readInspection(path, terminal.signal);
+  const { tensors, summary } = await inspectModel(path, { signal: terminal.signal });
   const result = {
     path,
     size,

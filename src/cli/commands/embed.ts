@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { BitNetError } from "../../errors.js";
 import type { CliCommand } from "../command.js";
 import { addFlags, embedFlags, expertFlags, loadFlags, readFlags } from "../library-flags.js";
-import { modelName, openModel } from "../open-model.js";
+import { modelName, openModel, readLoadOptions } from "../open-model.js";
 import { readText } from "../prompt.js";
 import type { Terminal } from "../terminal.js";
 
@@ -46,7 +46,7 @@ async function embedTexts(
   const [first] = given;
   const path = first !== undefined && namesModel(first) ? first : undefined;
   const texts = await collectTexts(path === undefined ? given : given.slice(1), flags, terminal);
-  const { model } = await openModel(path, readFlags(flags, [...loadFlags, ...expertFlags]), terminal);
+  const { model } = await openModel(path, readLoadOptions(flags), terminal);
   try {
     const options = { ...readFlags(flags, embedFlags), signal: terminal.signal };
     const vectors = await model.embed(texts, options);

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
 import { BitNetError } from "../../errors.js";
-import type { LanguageModel } from "../../language-model.js";
+import type { LanguageModel } from "../../language-model/language-model.js";
 import { evaluateTask, type TaskResult } from "../../tools/evaluation/evaluate-task.js";
 import type { EvaluationTask } from "../../tools/evaluation/question.js";
 import { readTask } from "../../tools/evaluation/read-task.js";
@@ -9,7 +9,7 @@ import type { CliCommand } from "../command.js";
 import { createCountBar } from "../count-bar.js";
 import { collect } from "../flag-values.js";
 import { addFlags, evaluateFlags, expertFlags, loadFlags, readFlags } from "../library-flags.js";
-import { openModel } from "../open-model.js";
+import { openModel, readLoadOptions } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 import { readTextFile } from "../text-file.js";
 import { createTextTable } from "../text-table.js";
@@ -83,10 +83,7 @@ async function evaluateFiles(path: string | undefined, flags: EvalFlags, termina
 
   // Choices need the logits of tokens that are not likely; written answers only the largest.
   const choosing = files.every(({ task }) => task.questions.every(({ kind }) => kind === "choice"));
-  const loading = {
-    ...(choosing && { head: "whole" as const }),
-    ...readFlags(flags, [...loadFlags, ...expertFlags]),
-  };
+  const loading = readLoadOptions(flags, choosing ? { head: "whole" } : {});
   const { model } = await openModel(path, loading, terminal);
   const print = flags.json === true ? printJson : createTablePrinter(files);
   try {

@@ -1,9 +1,6 @@
 import type { Command } from "commander";
-import { findModel } from "../../checkpoints/openable-model.js";
-import { embeddedModelUrl } from "../../language-model.js";
-import { availableParallelism } from "../../platform/node.js";
 import {
-  type Abridged,
+  type AbridgedValue,
   type Inspection,
   type InspectOptions,
   inspectModel,
@@ -65,31 +62,14 @@ export const inspect: CliCommand = {
 
 async function inspectFile(
   path: string | undefined,
-  { json, contextLength, threads = availableParallelism() }: InspectFlags,
+  { json, contextLength, threads }: InspectFlags,
   terminal: Terminal,
 ): Promise<void> {
-  const options = { contextLength, threads };
-  const inspection = await readInspection(await localModel(path, terminal), terminal.signal, options);
+  const options = { contextLength, threads, signal: terminal.signal };
+  const inspection = await inspectModel(await localModel(path, terminal), options);
   terminal.write(
-    json === true
-      ? `${JSON.stringify(inspection)}
-`
-      : describeInspection(modelName(path), inspection),
+    json === true ? `${JSON.stringify(inspection)}\n` : describeInspection(modelName(path), inspection),
   );
-}
-
-/** Opens a file, a folder or the embedded model for as long as it takes to describe it. */
-export async function readInspection(
-  path: string | undefined,
-  signal: AbortSignal,
-  options: InspectOptions = {},
-): Promise<Inspection> {
-  const found = await findModel(path ?? embeddedModelUrl);
-  try {
-    return inspectModel(await found.open({ signal }), options);
-  } finally {
-    await found.close();
-  }
 }
 
 function describeInspection(name: string, { architecture, metadata, tensors, summary }: Inspection): string {
@@ -165,7 +145,7 @@ function describeValue(value: JsonValue): string {
   return `${value.type}, ${value.length}: ${visible(JSON.stringify(value.first))}`;
 }
 
-function isAbridged(value: object): value is Abridged {
+function isAbridged(value: object): value is AbridgedValue {
   return "type" in value && "length" in value && "first" in value;
 }
 

@@ -5,11 +5,11 @@ import {
   type PerplexityOptions,
   type PerplexityResult,
 } from "../../tools/evaluation/perplexity.js";
-import type { LoadOptions } from "../../language-model.js";
+import type { LoadOptions } from "../../language-model/load-options.js";
 import type { CliCommand } from "../command.js";
 import { createCountBar } from "../count-bar.js";
 import { addFlags, expertFlags, loadFlags, perplexityFlags, readFlags } from "../library-flags.js";
-import { openModel } from "../open-model.js";
+import { openModel, readLoadOptions } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 import { readTextFile } from "../text-file.js";
 
@@ -83,13 +83,12 @@ async function measureFile(
 function loadOptions(
   { contextLength, stride }: Partial<PerplexityOptions>,
   flags: PerplexityFlags,
-): Partial<LoadOptions> {
+): LoadOptions {
   return {
-    // Every logit is looked at, so an int8 copy of the head that tells which ones matter is of no use.
-    head: "whole",
-    ...readFlags(flags, [...threadFlags, ...expertFlags]),
-    // A stride makes chunks longer than was asked for.
-    ...(stride === undefined && { contextLength }),
+    // Every logit is read, so a screened head would save nothing.
+    ...readLoadOptions(flags, { head: "whole" }),
+    // A stride makes chunks longer than -c.
+    contextLength: stride === undefined ? contextLength : undefined,
   };
 }
 

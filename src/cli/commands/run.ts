@@ -4,7 +4,7 @@ import type { FinishReason } from "../../generation/generated-piece.js";
 import { randomSeed } from "../../generation/sampling/random.js";
 import { resolveGenerateOptions } from "../../generation/resolve-options.js";
 import type { GenerateOptions, SpeculationCounts } from "../../options/generate-options.js";
-import type { LanguageModel } from "../../language-model.js";
+import type { LanguageModel } from "../../language-model/language-model.js";
 import type { CliCommand } from "../command.js";
 import { parseNumber } from "../flag-values.js";
 import {
@@ -15,7 +15,7 @@ import {
   logprobFlags,
   readFlags,
 } from "../library-flags.js";
-import { openModel } from "../open-model.js";
+import { openModel, readLoadOptions } from "../open-model.js";
 import { type PromptFlags, readPrompt } from "../prompt.js";
 import { createRunRecord, type RunResult } from "../run-record.js";
 import type { Terminal } from "../terminal.js";
@@ -84,7 +84,7 @@ async function runModel(path: string | undefined, flags: RunFlags, terminal: Ter
   // Also checked by the library, but only once the model is there, which can take long.
   resolveGenerateOptions({ ...given, maxTokens });
   const prompt = await readPrompt(flags, terminal.signal);
-  const { model, loadMs } = await openModel(path, readFlags(flags, [...loadFlags, ...expertFlags]), terminal);
+  const { model, loadMs } = await openModel(path, readLoadOptions(flags), terminal);
   try {
     const promptTokens = model.tokenize(prompt).length;
     const options = {

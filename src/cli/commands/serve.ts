@@ -3,8 +3,8 @@ import type { ServerOptions } from "../../server/create-server.js";
 import type { CliCommand } from "../command.js";
 import type { RequestRecord } from "../../server/request-log.js";
 import { collect, parseCount } from "../flag-values.js";
-import { addFlags, expertFlags, loadFlags, readFlags } from "../library-flags.js";
-import { openModel } from "../open-model.js";
+import { addFlags, expertFlags, loadFlags } from "../library-flags.js";
+import { openModel, readLoadOptions } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 
 interface ServeFlags extends Readonly<Record<string, unknown>> {
@@ -71,7 +71,7 @@ async function serveModel(path: string | undefined, flags: ServeFlags, terminal:
     import("../../server/listen.js"),
     import("../../server/self-healing.js"),
   ]);
-  const loadOptions = readFlags(flags, [...loadFlags, ...expertFlags]);
+  const loadOptions = readLoadOptions(flags);
   const server = createSelfHealingServer({
     load: async () => (await openModel(path, loadOptions, terminal)).model,
     serve: (model, onModelFailed) =>

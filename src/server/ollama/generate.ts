@@ -49,8 +49,7 @@ export function addGenerate(app: Hono, service: Service): void {
   });
 }
 
-function encodePrompt({ model, template }: Service, { text, system, raw }: Prompt): readonly number[] {
-  const { tokenizer } = model;
+function encodePrompt({ tokenizer, template }: Service, { text, system, raw }: Prompt): readonly number[] {
   if (raw) return encodeOpenText(tokenizer, text);
   // A model without a template is no chat model: it continues the text.
   if (template().kind === "plain") {

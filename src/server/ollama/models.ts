@@ -24,7 +24,7 @@ export function addModels(app: Hono, service: Service): void {
     context.json({
       modelfile: "",
       parameters: "",
-      template: model.tokenizer.chatTemplate ?? "",
+      template: service.tokenizer.chatTemplate ?? "",
       details: detailsOf(service),
       model_info: {
         "general.architecture": info.architecture,

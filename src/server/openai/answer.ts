@@ -95,7 +95,7 @@ export async function answer(
     choices: jobs.map(() => createChoice(createParser())),
     textsPerPrompt,
     shape,
-    logprobTokenizer: options.logprobs === true ? service.model.tokenizer : undefined,
+    logprobTokenizer: options.logprobs === true ? service.tokenizer : undefined,
   };
   if (!stream) return Response.json(await collect(written));
   return eventStream(chunks(written, { withUsage }), work);

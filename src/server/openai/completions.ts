@@ -47,11 +47,11 @@ const shape: AnswerShape = {
 
 /** The token ids of each prompt. */
 function encodePrompts(
-  { model, checkPromptSize }: Service,
+  { tokenizer, checkPromptSize }: Service,
   prompt: z.infer<typeof promptField>,
 ): (readonly number[])[] {
   for (const text of [prompt].flat()) if (typeof text === "string") checkPromptSize([text]);
-  const encode = (text: string): number[] => encodeOpenText(model.tokenizer, text);
+  const encode = (text: string): number[] => encodeOpenText(tokenizer, text);
   if (typeof prompt === "string") return [encode(prompt)];
   if (prompt.every((item) => typeof item === "number")) return [prompt];
   return prompt.map((item) => (typeof item === "string" ? encode(item) : [item].flat()));

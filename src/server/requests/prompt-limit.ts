@@ -1,5 +1,6 @@
 import { BitNetError } from "../../errors.js";
-import type { InnerLanguageModel } from "../../language-model.js";
+import type { ModelInfo } from "../../language-model/model-info.js";
+import type { Tokenizer } from "../../text/tokenizer.js";
 
 /** A text of this length is tokenized in no time, so it needs no check. */
 const shortLength = 10_000;
@@ -10,10 +11,10 @@ const shortLength = 10_000;
  *
  * @returns a check of a request's texts. It throws BitNetError CONTEXT_FULL.
  */
-export function createPromptLimit({
-  tokenizer,
-  info,
-}: InnerLanguageModel): (texts: readonly string[]) => void {
+export function createPromptLimit(
+  tokenizer: Tokenizer,
+  info: ModelInfo,
+): (texts: readonly string[]) => void {
   let maxCharacters: number | undefined;
   function countMaxCharacters(): number {
     let longest = 1;

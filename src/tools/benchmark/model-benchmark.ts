@@ -1,4 +1,5 @@
-import { engineOf, type LanguageModel } from "../../language-model.js";
+import { internalsOf } from "../../language-model/internals.js";
+import type { LanguageModel } from "../../language-model/language-model.js";
 import { type Model, projectionsOf } from "../../model/model.js";
 import { tokenBytes } from "../../model/bytes-per-token.js";
 import { layoutOf } from "../../packing/layouts/index.js";
@@ -65,7 +66,7 @@ export async function measureSetup(
   model: LanguageModel,
   { tests, repetitions, loadMs, meter, signal }: ModelBenchmarkOptions,
 ): Promise<BenchmarkSetup> {
-  const engine = engineOf(model);
+  const { engine } = internalsOf(model);
   const fits = model.tokenize(firstTokenPrompt).length <= model.info.contextLength;
   const firstToken = fits ? await measureFirstToken(model, { repetitions, signal }) : undefined;
   const { layers, head } = tokenBytes(engine.model);
@@ -108,7 +109,7 @@ export async function measureTest(
     joules = watch?.stop();
   }
   const generates = test.kind === "tg";
-  const engine = engineOf(model);
+  const { engine } = internalsOf(model);
   const { threads, kernelBuild } = model.info;
   let limit: DecodeLimit | undefined;
   if (generates && setup?.bandwidth !== undefined) {

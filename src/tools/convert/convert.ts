@@ -1,7 +1,8 @@
 import { BitNetError, throwIfAborted } from "../../errors.js";
 import { type TensorWriter, writeGguf } from "../../files/gguf-writer.js";
 import type { ModelFile } from "../../files/model-file.js";
-import { findSource, type ModelSource } from "../../language-model.js";
+import { findSource, type ModelSource } from "../../language-model/find-source.js";
+import { refuseUnknownOptions } from "../../options/known-options.js";
 import { createFileSink, fileIdentity } from "../../platform/node.js";
 import { convertedMetadata } from "./metadata.js";
 import { type ConversionPlan, planConversion, requireType, type TensorStep } from "./plan.js";
@@ -24,6 +25,16 @@ export interface ConvertOptions {
   readonly onProgress?: ((progress: ConvertProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+const knownOptions: Record<keyof ConvertOptions, true> = {
+  output: true,
+  type: true,
+  headType: true,
+  exactScales: true,
+  force: true,
+  onProgress: true,
+  signal: true,
+};
 
 /** Bytes of tensors written so far, and of all of them. */
 export interface ConvertProgress {
@@ -60,6 +71,7 @@ export interface Conversion {
  * await convert("checkpoint-folder", { output: "model.gguf", type: "i2_s" });
  */
 export async function convert(source: ModelSource, options: ConvertOptions): Promise<Conversion> {
+  refuseUnknownOptions("convert", options, Object.keys(knownOptions));
   const { output, type = "i2_s", headType, exactScales = false, force = false, signal } = options;
   const format = requireType("type", type);
   const headFormat = headType === undefined ? undefined : requireType("headType", headType);

@@ -1,6 +1,8 @@
 import { BitNetError, throwIfAborted } from "../../errors.js";
-import type { InnerLanguageModel, LanguageModel } from "../../language-model.js";
+import type { LanguageModel } from "../../language-model/language-model.js";
+import { internalsOf } from "../../language-model/internals.js";
 import { checkWhole } from "../../options/checks.js";
+import { refuseUnknownOptions } from "../../options/known-options.js";
 import { askQuestion, type QuestionOutcome } from "./ask-question.js";
 import { type MetricName, type MetricResult, summarize } from "./metrics.js";
 import { createPromptSession } from "./prompt-session.js";
@@ -22,6 +24,17 @@ export interface EvaluateTaskOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const knownOptions: Record<keyof EvaluateTaskOptions, true> = {
+  limit: true,
+  shots: true,
+  examples: true,
+  maxTokens: true,
+  addBos: true,
+  onProgress: true,
+  signal: true,
+};
+
+/** The result of a benchmark, or the part of it so far. */
 export interface TaskResult {
   readonly task: string;
   /** Questions asked so far. At the end, all. */
@@ -50,17 +63,17 @@ export async function evaluateTask(
   task: EvaluationTask,
   options: EvaluateTaskOptions = {},
 ): Promise<TaskResult> {
+  refuseUnknownOptions("evaluateTask", options, Object.keys(knownOptions));
   const { signal, shots = 0, maxTokens = 256, addBos = true, onProgress } = options;
   checkWhole("shots", shots, 0, 1000);
   checkWhole("maxTokens", maxTokens, 1, 1 << 20);
-  if (options.limit !== undefined) checkWhole("limit", options.limit, 1, Number.MAX_SAFE_INTEGER);
+  if (options.limit !== undefined) checkWhole("limit", options.limit, 1);
   throwIfAborted(signal);
   const questions = task.questions.slice(0, options.limit);
   if (questions.length === 0) {
     throw new BitNetError("INVALID_ARGUMENT", `Cannot evaluate ${task.name}: it has no questions`);
   }
 
-  const inner = model as InnerLanguageModel;
   const introduce = createIntroductions((options.examples ?? task).questions, shots);
   // Too few examples are reported now, not after hours.
   for (const question of questions) introduce(question);
@@ -76,9 +89,9 @@ export async function evaluateTask(
     truncated,
   });
 
-  using prompts = createPromptSession(inner);
-  const { tokenizer, info } = inner;
-  const asking = { tokenizer, contextLength: info.contextLength, prompts, maxTokens, addBos, signal };
+  using prompts = createPromptSession(model);
+  const { tokenizer } = internalsOf(model);
+  const asking = { tokenizer, contextLength: model.info.contextLength, prompts, maxTokens, addBos, signal };
   for (const question of questions) {
     const introduction = introduce(question);
     const outcome = await askQuestion(question, task.metrics, { ...asking, introduction });

@@ -1,8 +1,10 @@
 import { BitNetError, throwIfAborted } from "../../errors.js";
 import { exp } from "../../generation/sampling/deterministic-math.js";
 import { encodeOpenText } from "../../generation/prompt.js";
-import type { InnerLanguageModel, LanguageModel } from "../../language-model.js";
+import { internalsOf } from "../../language-model/internals.js";
+import type { LanguageModel } from "../../language-model/language-model.js";
 import { checkWhole } from "../../options/checks.js";
+import { refuseUnknownOptions } from "../../options/known-options.js";
 import { logLikelihoods } from "./log-likelihood.js";
 
 export interface PerplexityOptions {
@@ -25,6 +27,15 @@ export interface PerplexityOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const knownOptions: Record<keyof PerplexityOptions, true> = {
+  contextLength: true,
+  chunks: true,
+  stride: true,
+  onProgress: true,
+  signal: true,
+};
+
+/** The perplexity of a text, or of its chunks so far. */
 export interface PerplexityResult {
   /** e to the mean of −ln p over the scored tokens. */
   readonly perplexity: number;
@@ -63,16 +74,17 @@ export async function perplexity(
   text: string,
   options: PerplexityOptions = {},
 ): Promise<PerplexityResult> {
-  const { tokenizer, info, createSession } = model as InnerLanguageModel;
+  refuseUnknownOptions("perplexity", options, Object.keys(knownOptions));
+  const { engine, tokenizer } = internalsOf(model);
   const { signal, onProgress } = options;
   throwIfAborted(signal);
-  const window = planWindow(options, info.contextLength);
+  const window = planWindow(options, model.info.contextLength);
   const ids = encodeOpenText(tokenizer, text);
   const [bosId] = encodeOpenText(tokenizer, "");
   const starts = planChunks(window, ids.length, options.chunks);
 
   const sum = createSum(window.tokens);
-  using session = createSession({ contextLength: window.tokens });
+  using session = engine.openSession(window.tokens);
   const scorer = { session, vocabSize: tokenizer.vocabSize };
   for (const [index, start] of starts.entries()) {
     const chunk = ids.slice(start, start + window.tokens);
@@ -99,7 +111,7 @@ function planWindow(options: PerplexityOptions, max: number): Window {
   const { stride } = options;
   const contextLength = options.contextLength ?? Math.min(defaultChunkTokens, max);
   checkWhole("contextLength", contextLength, leastContextLength, max);
-  if (options.chunks !== undefined) checkWhole("chunks", options.chunks, 1, Number.MAX_SAFE_INTEGER);
+  if (options.chunks !== undefined) checkWhole("chunks", options.chunks, 1);
   if (stride === undefined) {
     return { tokens: contextLength, firstRow: Math.floor(contextLength / 2), stride };
   }

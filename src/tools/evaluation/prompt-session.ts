@@ -1,7 +1,8 @@
 import { BitNetError } from "../../errors.js";
 import { generate } from "../../generation/generate.js";
 import { resolveGenerateOptions } from "../../generation/resolve-options.js";
-import type { InnerLanguageModel } from "../../language-model.js";
+import { internalsOf } from "../../language-model/internals.js";
+import type { LanguageModel } from "../../language-model/language-model.js";
 import type { InnerSession } from "../../engine/session.js";
 import { logLikelihoods } from "./log-likelihood.js";
 
@@ -30,8 +31,9 @@ export interface PromptSession extends Disposable {
 /** A smaller cache would not be noticeably cheaper. */
 const leastContextLength = 256;
 
-export function createPromptSession(model: InnerLanguageModel): PromptSession {
-  const { tokenizer, info } = model;
+export function createPromptSession(model: LanguageModel): PromptSession {
+  const { info } = model;
+  const { engine, tokenizer } = internalsOf(model);
   let session: InnerSession | undefined;
   /** The tokens that the session holds. */
   let held: readonly number[] = [];
@@ -50,7 +52,7 @@ export function createPromptSession(model: InnerLanguageModel): PromptSession {
     held = [];
     let contextLength = leastContextLength;
     while (contextLength < tokens) contextLength *= 2;
-    session = model.createSession({ contextLength: Math.min(contextLength, info.contextLength) });
+    session = engine.openSession(Math.min(contextLength, info.contextLength));
     return session;
   }
 

@@ -1,4 +1,5 @@
 import { BitNetError } from "../../errors.js";
+import { refuseUnknownOptions } from "../../options/known-options.js";
 import type { TaskFormat } from "./formats/format.js";
 import { taskFormats } from "./formats/index.js";
 import type { EvaluationTask, Question } from "./question.js";
@@ -18,6 +19,8 @@ export interface ReadTaskOptions {
   readonly labels?: string | undefined;
 }
 
+const knownOptions: Record<keyof ReadTaskOptions, true> = { task: true, name: true, labels: true };
+
 /**
  * Reads a benchmark in its published form, JSON Lines: one question per line. docs/guide/evaluation.md lists
  * the forms.
@@ -27,6 +30,7 @@ export interface ReadTaskOptions {
  * @throws BitNetError FILE_CORRUPT with the line and its expected form; INVALID_ARGUMENT for an unknown task.
  */
 export function readTask(text: string, options: ReadTaskOptions = {}): EvaluationTask {
+  refuseUnknownOptions("readTask", options, Object.keys(knownOptions));
   const source: TaskSource = { name: options.name ?? "the task", text, expected: undefined };
   const named = chosenFormat(options.task ?? "auto");
   const lines = readTaskLines(source);

@@ -1,0 +1,59 @@
+import type { Pooling } from "../architectures/index.js";
+import { BitNetError } from "../errors.js";
+import type { ResolvedEmbedOptions } from "../generation/embed-options.js";
+import type { Tokenizer } from "../text/tokenizer.js";
+
+/**
+ * Tokenizes texts for embedding.
+ *
+ * @param texts from the caller, unchecked.
+ * @param limits.contextLength maximum number of tokens of a text.
+ * @param limits.appendsEos whether "last" pooling appends EOS even if the tokenizer does not.
+ * @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL.
+ */
+export function embeddedIds(
+  tokenizer: Tokenizer,
+  texts: unknown,
+  { prefix, pooling }: Pick<ResolvedEmbedOptions, "prefix" | "pooling">,
+  limits: { readonly contextLength: number; readonly appendsEos: boolean },
+): readonly (readonly number[])[] {
+  if (!Array.isArray(texts)) {
+    throw new BitNetError("INVALID_ARGUMENT", `Cannot embed ${typeof texts}: expected an array of strings`);
+  }
+  // Array.from also visits the holes of a sparse array.
+  return Array.from(texts, (text: unknown, index) => {
+    if (typeof text !== "string") {
+      throw new BitNetError(
+        "INVALID_ARGUMENT",
+        `Cannot embed text ${index}: it is ${typeof text}, expected a string`,
+      );
+    }
+    const ids = tokenizer.encode(prefix + text);
+    if (limits.appendsEos) appendEos(ids, tokenizer, pooling);
+    checkLength(ids, index, limits.contextLength);
+    return ids;
+  });
+}
+
+/** "last" pooling reads the hidden state of EOS. */
+function appendEos(ids: number[], { eosId, addsEos }: Tokenizer, pooling: Pooling): void {
+  if (pooling === "last" && !addsEos && eosId !== undefined) ids.push(eosId);
+}
+
+function checkLength(ids: readonly number[], index: number, contextLength: number): void {
+  if (ids.length === 0) {
+    throw new BitNetError(
+      "INVALID_ARGUMENT",
+      `Cannot embed text ${index}: it is empty, and this model has no token that begins or ends a text`,
+      { details: { index } },
+    );
+  }
+  if (ids.length > contextLength) {
+    throw new BitNetError(
+      "CONTEXT_FULL",
+      `Text ${index} has ${ids.length} tokens and the context holds ${contextLength}: ` +
+        "shorten the text, or load the model with a longer context if it supports one",
+      { details: { index, tokens: ids.length, contextLength } },
+    );
+  }
+}

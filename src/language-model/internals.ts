@@ -1,0 +1,24 @@
+import type { Engine } from "../engine/engine.js";
+import { BitNetError } from "../errors.js";
+import type { Tokenizer } from "../text/tokenizer.js";
+import type { LanguageModel } from "./language-model.js";
+
+/** The parts of a model that this library's server and tools use. Users cannot reach them. */
+export interface ModelInternals {
+  readonly engine: Engine;
+  readonly tokenizer: Tokenizer;
+}
+
+const internals = new WeakMap<LanguageModel, ModelInternals>();
+
+/** Remembers the parts of a model for as long as the model lives. */
+export function keepInternals(model: LanguageModel, parts: ModelInternals): void {
+  internals.set(model, parts);
+}
+
+/** @throws BitNetError INVALID_ARGUMENT for an object that `loadModel` did not make. */
+export function internalsOf(model: LanguageModel): ModelInternals {
+  const parts = internals.get(model);
+  if (parts === undefined) throw new BitNetError("INVALID_ARGUMENT", "This model was not made by loadModel");
+  return parts;
+}

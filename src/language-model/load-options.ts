@@ -1,0 +1,50 @@
+import { checkEngineOptions, type EngineOptions } from "../engine/engine-options.js";
+import { checkWhole } from "../options/checks.js";
+import { refuseUnknownOptions } from "../options/known-options.js";
+
+/** How far loading has come. */
+export interface LoadProgress {
+  /**
+   * "download": bytes arrive from the network. "open": the header is read. "weights": tensors are read into memory.
+   * "ready": reported once, at the end.
+   */
+  readonly stage: "download" | "open" | "weights" | "ready";
+  /** Bytes so far. Starts again at "open" after a download. */
+  readonly loadedBytes: number;
+  readonly totalBytes: number;
+}
+
+/** Options of `loadModel`. */
+export interface LoadOptions {
+  /** Number of worker threads, 1 to 256. More threads than cores are slower. Default: the host's available parallelism. */
+  readonly threads?: number | undefined;
+  /** Maximum number of positions of a session, from 1. Default: the model's own, capped to the free memory. */
+  readonly contextLength?: number | undefined;
+  /** Called as loading proceeds. */
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Stops loading. */
+  readonly signal?: AbortSignal | undefined;
+  /** Unstable knobs for tests, benchmarks and experiments. */
+  readonly engine?: EngineOptions | undefined;
+}
+
+const knownOptions: Record<keyof LoadOptions, true> = {
+  threads: true,
+  contextLength: true,
+  onProgress: true,
+  signal: true,
+  engine: true,
+};
+
+export const maxThreads = 256;
+/** Longer than any model's context; a longer one would overflow sizes before the model can refuse it. */
+const maxContextLength = 1 << 26;
+
+/** @throws BitNetError INVALID_ARGUMENT. */
+export function checkLoadOptions(options: LoadOptions): void {
+  refuseUnknownOptions("loadModel", options, Object.keys(knownOptions));
+  const { threads, contextLength } = options;
+  if (threads !== undefined) checkWhole("threads", threads, 1, maxThreads);
+  if (contextLength !== undefined) checkWhole("contextLength", contextLength, 1, maxContextLength);
+  checkEngineOptions(options.engine);
+}

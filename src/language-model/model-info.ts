@@ -1,0 +1,55 @@
+import type { Engine } from "../engine/engine.js";
+import type { ModelFile } from "../files/model-file.js";
+import type { RecommendedSampling } from "../options/generate-options.js";
+import { kvBytesPerToken } from "../model/context-length.js";
+
+/** Facts about a loaded model. */
+export interface ModelInfo {
+  /** The architecture's name in the file, such as "bitnet-b1.58". */
+  readonly architecture: string;
+  /** `general.name` of the file. Empty if the file has none. */
+  readonly name: string;
+  /** Number of elements in all tensors. */
+  readonly parameters: number;
+  /** Number of transformer layers. */
+  readonly layers: number;
+  /** Length of a hidden state and of an embedding (Hugging Face's hidden_size). */
+  readonly width: number;
+  /** Number of rows of the output head. Every logits row has this length. */
+  readonly vocabSize: number;
+  /** Maximum number of positions of a session. */
+  readonly contextLength: number;
+  /** Tensor types in the file, sorted, such as ["F16", "F32", "I2_S"]. */
+  readonly weightFormats: readonly string[];
+  /**
+   * Bytes of wasm memory. `weights`: everything except the head. `head`: the output head, which is also the embedding
+   * if they are tied. `kvCache`: one KV cache of the whole context.
+   */
+  readonly memoryBytes: { readonly weights: number; readonly head: number; readonly kvCache: number };
+  /** Number of worker threads. */
+  readonly threads: number;
+  /** The kernel build and the dot form in use, such as "relaxed/narrow". "/256" follows if 256-bit kernels run. */
+  readonly kernelBuild: string;
+  /** Sampling options that the file recommends (`general.sampling.*`). They are this model's defaults. */
+  readonly sampling: RecommendedSampling;
+}
+
+export function describeInfo(file: ModelFile, engine: Engine, sampling: RecommendedSampling): ModelInfo {
+  const { model, description } = engine;
+  const tensors = [...file.tensors.values()];
+  const name = file.metadata.get("general.name");
+  return {
+    architecture: description.architecture,
+    name: typeof name === "string" ? name : "",
+    parameters: tensors.reduce((sum, { shape }) => sum + shape.reduce((all, size) => all * size, 1), 0),
+    layers: model.sizes.layers,
+    width: model.sizes.width,
+    vocabSize: model.sizes.vocabSize,
+    contextLength: model.contextLength,
+    weightFormats: [...new Set(tensors.map((tensor) => tensor.type))].sort(),
+    memoryBytes: { ...engine.memoryBytes, kvCache: kvBytesPerToken(model.sizes) * model.contextLength },
+    threads: engine.threads,
+    kernelBuild: `${engine.kernelBuild}/${engine.matmul.form}${engine.matmul.module256 ? "/256" : ""}`,
+    sampling,
+  };
+}
