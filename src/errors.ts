@@ -51,6 +51,7 @@ export type ErrorDetails = Readonly<Record<string, unknown>>;
 
 /** The one class of error that this library throws on purpose. */
 export class BitNetError extends Error {
+  /** Always "BitNetError", as `error.name` of other classes. */
   override readonly name = "BitNetError";
   /** The kind of failure, from a closed set. */
   readonly code: BitNetErrorCode;

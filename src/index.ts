@@ -11,6 +11,7 @@ export type {
   SpeculationCounts,
 } from "./options/generate-options.js";
 export type { Scheduler, SchedulerOptions, SchedulerStats } from "./generation/scheduling/scheduler.js";
+export type { Pooling } from "./architectures/index.js";
 export type { EngineOptions } from "./engine/engine-options.js";
 export type { LayerZeros, Profile } from "./graph/profile.js";
 export type { Sparsity } from "./model/model.js";
@@ -44,12 +45,18 @@ export {
 export type { ChatMessage } from "./text/chat-template.js";
 export { evaluateTask, type EvaluateTaskOptions, type TaskResult } from "./tools/evaluation/evaluate-task.js";
 export type { QuestionOutcome } from "./tools/evaluation/ask-question.js";
-export type { MetricName, MetricResult } from "./tools/evaluation/metrics.js";
+export type {
+  ChoiceMetricName,
+  MetricName,
+  MetricResult,
+  WrittenMetricName,
+} from "./tools/evaluation/metrics.js";
 export type {
   Choice,
   ChoiceQuestion,
   EvaluationTask,
   Question,
+  QuestionBase,
   WrittenQuestion,
 } from "./tools/evaluation/question.js";
 export { readTask, type ReadTaskOptions } from "./tools/evaluation/read-task.js";

@@ -6,41 +6,45 @@ import { createCallQueue } from "./call-queue.js";
 import type { Evaluator, LogitRows, SoftmaxTotals } from "./evaluator.js";
 import type { LogitsNeed } from "./screening.js";
 
+/** Options of `session.evaluate`. */
 export interface EvaluateOptions {
-  /**
-   * "last": the logits after the last token, [vocabSize]. "all": after each token, [ids.length, vocabSize].
-   * Default: "last".
-   */
+  /** "last": the logits after the last token, [vocabSize]. "all": after each token, [ids.length × vocabSize]. Default: "last". */
   readonly logits?: "last" | "all" | undefined;
+  /** Stops the evaluation between two passes. */
   readonly signal?: AbortSignal | undefined;
 }
 
 const evaluateOptions: Record<keyof EvaluateOptions, true> = { logits: true, signal: true };
 
 /**
- * A KV cache and a position in it. Calls on one session run one after another. Sessions of one model may be
- * used at the same time and take turns.
+ * A KV cache and a position in it. Calls on one session run one after another. Sessions of one model may be used at the
+ * same time; their passes take turns.
  */
 export interface Session extends Disposable {
-  /** Maximum tokens of the session. */
+  /** Maximum number of tokens. */
   readonly contextLength: number;
-  /** Tokens evaluated so far: the position of the next one. */
+  /** Number of tokens evaluated so far, which is the position of the next token. */
   readonly position: number;
   /**
-   * Evaluates tokens at the current position and moves past them.
+   * Evaluates tokens from the current position on, and moves the position past them. After a failure the position is
+   * unchanged.
    *
-   * @param ids token ids, at least one, each from 0 to vocabSize − 1.
-   * @returns unnormalised logits: [vocabSize], or [ids.length, vocabSize] row by row.
-   * @throws BitNetError CONTEXT_FULL if the tokens do not fit; INVALID_ARGUMENT for other numbers than token
-   *   ids; DISPOSED. Rejects with `signal.reason` after an abort. The position stays where it was.
+   * @param ids token ids, at least one.
+   * @returns unnormalised logits: [vocabSize], or [ids.length × vocabSize] row by row.
+   * @example
+   * const logits = await session.evaluate(model.tokenize("The king and the"));
+   * @throws BitNetError CONTEXT_FULL if the tokens do not fit; INVALID_ARGUMENT, WORKER_FAILED, DISPOSED. Rejects with
+   *   `signal.reason`.
    */
   evaluate(ids: readonly number[], options?: EvaluateOptions): Promise<Float32Array<ArrayBuffer>>;
   /**
-   * Goes back to the first `length` tokens.
-   * @throws BitNetError INVALID_ARGUMENT outside 0 … position, and while `evaluate` is under way.
+   * Keeps the first `length` tokens and drops the rest, to continue from there.
+   *
+   * @param length 0 to `position`.
+   * @throws BitNetError INVALID_ARGUMENT also while `evaluate` runs; DISPOSED.
    */
   truncate(length: number): void;
-  /** Frees the cache. A pass under way finishes first; later calls are rejected with DISPOSED. Idempotent. */
+  /** Frees the KV cache. A running pass finishes first; queued calls reject with DISPOSED. Idempotent. */
   dispose(): void;
 }
 

@@ -2,18 +2,21 @@ import type { ModelDescription, Pooling } from "../architectures/index.js";
 import { invalidOption } from "../options/checks.js";
 import { refuseUnknownOptions } from "../options/known-options.js";
 
-/** Options of `model.embed`. Every option is optional. */
+/** Options of `model.embed`. */
 export interface EmbedOptions {
   /**
-   * "query" puts the instruction of the model's training in front of each text; "document" takes texts as they are. The
-   * two are the same for models that were trained without instructions. Default: "document".
+   * "document" embeds texts as they are. "query" prepends the model's instruction for search queries; it changes
+   * nothing for a model that was trained without instructions. Default: "document".
    */
   readonly kind?: "query" | "document" | undefined;
-  /** The task of the queries, in one sentence. Only with `kind: "query"`. Default: finding passages that answer them. */
+  /**
+   * Purpose of the queries, in one sentence. Only with `kind: "query"`. Default: "Given a web search query, retrieve
+   * relevant passages that answer the query", if the model was trained with instructions.
+   */
   readonly instruction?: string | undefined;
-  /** The vector is the "last" hidden state, or the "mean" of all. Default: the model file's, else "mean". */
+  /** Which hidden states make the vector: that of the last token, or the mean of all. Default: as the file says, else "mean". */
   readonly pooling?: Pooling | undefined;
-  /** Stops the work when it fires. Default: none. */
+  /** Stops the work between two passes. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,19 +29,18 @@ const knownOptions: Record<keyof EmbedOptions, true> = {
 
 /** Checked options, defaults filled in. */
 export interface ResolvedEmbedOptions {
-  /** Text in front of every text. */
+  /** Prepended to every text. */
   readonly prefix: string;
   readonly pooling: Pooling;
   readonly signal: AbortSignal | undefined;
 }
 
-/** The instruction for web search in the model cards of Qwen3-Embedding and E5. BitNet's embedding models derive from E5. */
+/** From the model cards of Qwen3-Embedding and E5, for web search. BitNet's embedding models derive from E5. */
 const defaultInstruction = "Given a web search query, retrieve relevant passages that answer the query";
 
 /**
- * Checks all options and fills in the model's defaults.
- *
- * @throws BitNetError INVALID_ARGUMENT naming the option, its value and the expected values.
+ * Checks every option and fills in the model's defaults.
+ * @throws BitNetError INVALID_ARGUMENT.
  */
 export function resolveEmbedOptions(
   options: EmbedOptions | undefined,

@@ -11,7 +11,9 @@ export interface Usage {
 
 /** A candidate token and the natural logarithm of its probability. */
 export interface TokenLogprob {
+  /** Id of the token. */
   readonly tokenId: number;
+  /** Natural logarithm of its probability, at most 0. */
   readonly logprob: number;
 }
 

@@ -4,19 +4,19 @@ import type { Operations } from "./operations.js";
 import { type Buffer, inputOf, type WorkBuffers } from "./work-plan.js";
 import type { WorkerContext } from "./worker-context.js";
 
-/** Zeros among the values of a layer that sparse matmuls can skip. */
+/** Number of zeros among the activations of a layer, and number of all of them. */
 export interface LayerZeros {
-  /** relu(gate)² · up: where it is zero, nothing depends on that row of `up`. */
+  /** After the gate. */
   readonly gated: readonly [zeros: number, of: number];
-  /** int8 inputs of `down`: where one is zero, nothing depends on that column of `down`. */
+  /** As `down` reads them, in int8. */
   readonly downInputs: readonly [zeros: number, of: number];
 }
 
-/** One worker's measurements of a pass. */
+/** Measurements of one worker in one pass. */
 export interface Profile {
-  /** Milliseconds in each operation, including its waits for other workers. */
+  /** Milliseconds in each operation, including the wait for other workers. */
   readonly spent: Readonly<Record<string, number>>;
-  /** By layer, for models with a squared relu. */
+  /** One per layer, for models with a squared ReLU. Otherwise empty. */
   readonly zeros: readonly LayerZeros[];
 }
 

@@ -55,7 +55,9 @@ export interface HubFetchOptions extends FetchOptions {
 
 /** Bytes of a download so far, and in all. */
 export interface FetchProgress {
+  /** Bytes so far, also of an earlier, interrupted call. */
   readonly loadedBytes: number;
+  /** Bytes of all files. */
   readonly totalBytes: number;
 }
 

@@ -11,6 +11,7 @@ export interface LoadProgress {
   readonly stage: "download" | "open" | "weights" | "ready";
   /** Bytes so far. Starts again at "open" after a download. */
   readonly loadedBytes: number;
+  /** Bytes of the file, or of all files. */
   readonly totalBytes: number;
 }
 

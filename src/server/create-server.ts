@@ -19,6 +19,7 @@ import { createPromptLimit } from "./requests/prompt-limit.js";
 import type { Service } from "./service.js";
 import { addTokenRoutes } from "./token-routes.js";
 
+/** Options of `createServer`. */
 export interface ServerOptions {
   /** The model's name for clients. Default: the model's own name. */
   readonly modelName?: string | undefined;
@@ -57,6 +58,7 @@ export interface ServerOptions {
 
 /** A model behind HTTP. `fetch` can be mounted in any server that takes a fetch handler. */
 export interface Server extends AsyncDisposable {
+  /** Answers one request. Mount it wherever requests come in. */
   readonly fetch: (request: Request) => Response | Promise<Response>;
   /** Numbers about the texts of this server. */
   readonly stats: SchedulerStats;

@@ -2,8 +2,11 @@
 export interface RequestRecord {
   /** When the request arrived, in ISO 8601. */
   readonly time: string;
+  /** Unique id of the record. */
   readonly id: string;
+  /** HTTP method. */
   readonly method: string;
+  /** Path of the URL, without the query. */
   readonly path: string;
   /** HTTP status of the answer; 499 if the client was gone. */
   readonly status: number;
@@ -12,14 +15,19 @@ export interface RequestRecord {
    * work.
    */
   readonly outcome?: "written" | "left" | "overdue" | "failed";
+  /** Milliseconds from the request to the end of the answer. */
   readonly durationMs: number;
   /** Time to the first token. */
   readonly firstTokenMs?: number;
+  /** Tokens of its prompts. */
   readonly promptTokens?: number;
+  /** Tokens of its texts. */
   readonly generatedTokens?: number;
   /** Code of the failure, such as "WORKER_FAILED". */
   readonly error?: string;
+  /** Its prompts. Only with `logPrompts`. */
   readonly prompts?: readonly string[];
+  /** Its generated texts. Only with `logPrompts`. */
   readonly texts?: readonly string[];
 }
 

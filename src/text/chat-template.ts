@@ -5,7 +5,9 @@ import type { TextPart, Tokenizer } from "./tokenizer.js";
 
 /** One turn of a conversation. */
 export interface ChatMessage {
+  /** Who speaks. */
   readonly role: "system" | "user" | "assistant";
+  /** The text. */
   readonly content: string;
 }
 

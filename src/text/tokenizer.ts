@@ -8,6 +8,7 @@ import { readVocabulary, TOKEN_TYPE, type Vocabulary } from "./vocabulary.js";
 import { createWordEncoder } from "./word-encoder.js";
 import { createByteWordSplitter, createCharacterWordSplitter } from "./words.js";
 
+/** Options of `model.tokenize`. */
 export interface EncodeOptions {
   /** Add BOS before and EOS after, as far as the model wants them. Default true. */
   readonly addSpecial?: boolean | undefined;

@@ -44,6 +44,7 @@ export interface Inspection {
     readonly type: string;
     readonly bytes: number;
   }[];
+  /** Totals and estimates. */
   readonly summary: {
     /** Number of elements in all tensors. */
     readonly parameters: number;
@@ -55,6 +56,7 @@ export interface Inspection {
     readonly fileBytes: number;
     /** Why loading would fail. Null if the header shows no reason. */
     readonly problem: string | null;
+    /** Bytes of memory that loading plans for. */
     readonly estimatedMemory: EstimatedMemory;
     /** Bytes of weights that are read to generate one token, without the KV cache. They limit the speed. */
     readonly bytesPerToken: number;

@@ -3,9 +3,10 @@ import { BitNetError } from "../errors.js";
 import { enableRelaxedSimd } from "../platform/engine-flags.js";
 import type { Kernels } from "./kernels.js";
 
-/** The builds of the kernels, best first. All compute the same bits. */
-export const kernelBuilds = ["relaxed", "simd128"] as const;
-export type KernelBuild = (typeof kernelBuilds)[number];
+/** A build of the kernels: with WebAssembly's relaxed SIMD, or without. Both compute the same bits. */
+export type KernelBuild = "relaxed" | "simd128";
+/** Best first. */
+export const kernelBuilds: readonly KernelBuild[] = ["relaxed", "simd128"];
 
 export interface CompiledKernels {
   readonly build: KernelBuild;

@@ -8,21 +8,24 @@ import { convertedMetadata } from "./metadata.js";
 import { type ConversionPlan, planConversion, requireType, type TensorStep } from "./plan.js";
 import { convertTensor } from "./tensor.js";
 
+/** Options of `convert`. */
 export interface ConvertOptions {
-  /** Path of the GGUF file. */
+  /** Path of the GGUF file to write. */
   readonly output: string;
-  /** Format of the layers' matrices: "i2_s" (default), "tq2_0", "f16", … */
+  /** Type of the layers' matrices, in any case: "i2_s", "tq2_0", "f16", … Default: "i2_s". */
   readonly type?: string | undefined;
-  /** Format of the output head. Default: unchanged for a GGUF file, F16 for a checkpoint. */
+  /** Type of the output head. Default: unchanged from a GGUF file, "f16" from a checkpoint. */
   readonly headType?: string | undefined;
   /**
-   * Keeps a scale that is not a half in a tensor of its own, instead of rounding it. Nothing is lost, but
-   * older engines refuse such a file. Default false, like other converters.
+   * True keeps scales in separate tensors if the type would round them to halves. Nothing is lost, but older engines
+   * refuse the file. Default: false, as other converters.
    */
   readonly exactScales?: boolean | undefined;
-  /** Replace an existing file. Default false. */
+  /** True replaces an existing file. Default: false. */
   readonly force?: boolean | undefined;
+  /** Called as tensors are written. */
   readonly onProgress?: ((progress: ConvertProgress) => void) | undefined;
+  /** Stops the conversion. Nothing is left on disk. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,39 +39,44 @@ const knownOptions: Record<keyof ConvertOptions, true> = {
   signal: true,
 };
 
-/** Bytes of tensors written so far, and of all of them. */
+/** How far a conversion has come. */
 export interface ConvertProgress {
+  /** Always "write". */
   readonly stage: "write";
+  /** Bytes of tensors written so far. */
   readonly loadedBytes: number;
+  /** Bytes of all tensors. */
   readonly totalBytes: number;
 }
 
-/** Facts about the written file. */
+/** The result of `convert`. */
 export interface Conversion {
+  /** Path of the file. */
   readonly path: string;
+  /** Type of the layers' matrices. */
   readonly type: string;
+  /** Number of tensors. */
   readonly tensors: number;
   /** Bytes of all tensors. */
   readonly tensorBytes: number;
-  /** Tensors whose scale was rounded to a half, and the largest relative change. */
+  /** Number of tensors whose scale was rounded to a half, and the largest relative change of a scale. */
   readonly roundedScales: { readonly tensors: number; readonly largestChange: number };
 }
 
 /**
- * Converts a GGUF file or a checkpoint's folder to a GGUF file, tensor by tensor and piece by piece. A few
- * megabytes of weights are in memory at once; of packed weights, one tensor.
+ * Converts a GGUF file or a checkpoint folder to a GGUF file of another type. Tensors are converted in pieces, so memory
+ * holds a few megabytes of weights, or one tensor if they are packed.
  *
- * The file appears under its name when it is complete and on disk. After a failure nothing remains.
+ * The file appears under its name once it is complete and on disk. A failure leaves nothing behind.
  *
- * @param source a model, like for loadModel
- * @throws BitNetError INVALID_ARGUMENT for unknown types, types that the weights do not fit, and an output
- *   equal to the input; FILE_WRITE if the file exists, or the host fails; the errors of opening the model;
- *   the signal's reason.
- *
+ * @param source a local source of `loadModel`: not a name on the hub, for which `fetchModel` gives the path.
  * @example
  * import { convert } from "bitnet-wasm";
  *
  * await convert("checkpoint-folder", { output: "model.gguf", type: "i2_s" });
+ * @throws BitNetError INVALID_ARGUMENT also for an unknown type, for weights that the type cannot hold and for an output
+ *   that is the input; FILE_WRITE also for an existing file; FILE_NOT_FOUND, FILE_CORRUPT, FILE_READ, UNSUPPORTED_FILE,
+ *   UNSUPPORTED_TENSOR_TYPE, MODEL_INVALID. Rejects with `signal.reason`.
  */
 export async function convert(source: ModelSource, options: ConvertOptions): Promise<Conversion> {
   refuseUnknownOptions("convert", options, Object.keys(knownOptions));
@@ -104,7 +112,7 @@ async function writeFile(
   const header = { metadata: convertedMetadata(file, format), tensors: steps.map(({ plan }) => plan) };
   let loadedBytes = 0;
   const fill = async (write: TensorWriter): Promise<void> => {
-    // One piece is computed while the one before is being written.
+    // One piece is converted while the previous one is written.
     let pending: Promise<void> = Promise.resolve();
     for (const step of steps) {
       await writeStep(
@@ -119,7 +127,7 @@ async function writeFile(
       );
     }
     await pending;
-    // Converting takes a while. A file that appeared meanwhile must not be replaced.
+    // Converting takes a while: a file may have appeared meanwhile, which is not ours to replace.
     if (!force) await requireFreePath(output, [], force);
   };
   await writeGguf(await createFileSink(output), header, fill, { signal });
@@ -159,7 +167,7 @@ async function requireFreePath(output: string, inputs: readonly string[], force:
   );
 }
 
-/** Marks a promise that is awaited later as handled. */
+/** Marks a rejection as handled: the promise is awaited later. */
 function quietly(promise: Promise<void>): Promise<void> {
   promise.catch(() => undefined);
   return promise;

@@ -12,16 +12,17 @@ import type { PromptSession } from "./prompt-session.js";
 import { stripEnd } from "./python-text.js";
 import type { Choice, ChoiceQuestion, Question, WrittenQuestion } from "./question.js";
 
-/** The model's result for one question. */
+/** The model's answer to one question. */
 export interface QuestionOutcome {
+  /** The question asked. */
   readonly question: Question;
-  /** By metric. */
+  /** Whether the answer is right, by metric. */
   readonly right: ReadonlyMap<MetricName, boolean>;
   /** Σ ln p of each choice's continuation. Undefined for a written answer. */
   readonly logLikelihoods: readonly number[] | undefined;
-  /** The model's text. Undefined for choices. */
+  /** The written answer. Undefined for choices. */
   readonly written: string | undefined;
-  /** Whether the prompt was longer than the model's context and lost its beginning. */
+  /** Whether the prompt was longer than the context and lost its beginning. */
   readonly truncated: boolean;
 }
 

@@ -8,19 +8,21 @@ import { type MetricName, type MetricResult, summarize } from "./metrics.js";
 import { createPromptSession } from "./prompt-session.js";
 import type { EvaluationTask, Question } from "./question.js";
 
+/** Options of `evaluateTask`. */
 export interface EvaluateTaskOptions {
-  /** Ask only this many questions, from 1. Default: all. */
+  /** Number of questions to ask, from 1, in the task's order. Default: all. */
   readonly limit?: number | undefined;
-  /** Number of solved examples before each question. Default 0. */
+  /** Number of solved examples before each question, 0 to 1000. Default: 0. */
   readonly shots?: number | undefined;
-  /** Source of the examples, in its order. Default: the task itself, without the current question. */
+  /** The task to take examples from, in its order. Default: the task itself, without the question asked. */
   readonly examples?: EvaluationTask | undefined;
-  /** Maximum tokens of a written answer, from 1. Default 256. */
+  /** Maximum number of tokens of a written answer, from 1. Default: 256. */
   readonly maxTokens?: number | undefined;
-  /** False omits BOS before prompts. Default true: if the model wants it. */
+  /** False omits BOS before prompts even if the model wants it. Default: true. */
   readonly addBos?: boolean | undefined;
-  /** Called after every question with the result so far and the question's outcome. */
+  /** Called after every question, with the result so far and the question's outcome. */
   readonly onProgress?: ((soFar: TaskResult, outcome: QuestionOutcome) => void) | undefined;
+  /** Stops the evaluation. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,27 +38,30 @@ const knownOptions: Record<keyof EvaluateTaskOptions, true> = {
 
 /** The result of a benchmark, or the part of it so far. */
 export interface TaskResult {
+  /** The task's name. */
   readonly task: string;
-  /** Questions asked so far. At the end, all. */
+  /** Number of questions asked so far. */
   readonly items: number;
-  /** Questions to ask. */
+  /** Number of questions to ask. */
   readonly total: number;
+  /** Number of examples before each question. */
   readonly shots: number;
+  /** One result per metric of the task, in its order. */
   readonly metrics: readonly MetricResult[];
-  /** Questions whose prompt was longer than the model's context and lost its beginning. */
+  /** Number of questions whose prompt was longer than the context and lost its beginning. */
   readonly truncated: number;
 }
 
 /**
- * Asks a model the questions of a benchmark and counts right answers, by the definitions of
- * lm-evaluation-harness (docs/guide/evaluation.md). The model's choice is the likeliest continuation of the
- * prompt. A written answer is extracted from the model's greedy text.
+ * Asks a model the questions of a benchmark and counts right answers, as lm-evaluation-harness does
+ * (docs/guide/evaluation.md). The model's choice is the one with the likeliest continuation. Written answers are
+ * generated greedily.
  *
- * @param task from `readTask`, or built by hand
+ * @param task from `readTask`, or made by hand.
  * @example
  * const result = await evaluateTask(model, readTask(text), { limit: 100 });
- * @throws BitNetError INVALID_ARGUMENT for options out of range, too few examples, and invalid questions; the
- *   errors of evaluation; rejects with `signal.reason`.
+ * @throws BitNetError INVALID_ARGUMENT also for too few examples and for questions that cannot be asked; CONTEXT_FULL,
+ *   OUT_OF_MEMORY, WORKER_FAILED, DISPOSED. Rejects with `signal.reason`.
  */
 export async function evaluateTask(
   model: LanguageModel,
@@ -75,7 +80,7 @@ export async function evaluateTask(
   }
 
   const introduce = createIntroductions((options.examples ?? task).questions, shots);
-  // Too few examples are reported now, not after hours.
+  // Finds too few examples now, not after hours.
   for (const question of questions) introduce(question);
   const rights = new Map<MetricName, number>(task.metrics.map((metric) => [metric, 0]));
   let truncated = 0;
@@ -103,9 +108,7 @@ export async function evaluateTask(
   return result();
 }
 
-/**
- * @returns the text before a question; examples are the first ones of its group, without the question itself
- */
+/** @returns a function that gives the preamble and the examples of a question: the first of its group except itself. */
 function createIntroductions(examples: readonly Question[], shots: number): (question: Question) => string {
   const groups = new Map<string | undefined, Question[]>();
   for (const example of shots > 0 ? examples : []) {

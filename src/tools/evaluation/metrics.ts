@@ -1,8 +1,10 @@
 import { flexibleAnswer, sameAnswer, strictAnswer } from "./written-answer.js";
 
-/** How a task is scored. The names are lm-evaluation-harness's, those of its filters for written answers. */
+/** A metric, by its name in lm-evaluation-harness. */
 export type MetricName = ChoiceMetricName | WrittenMetricName;
+/** Metrics of choice questions: highest log-likelihood, per character ("acc_norm") or per byte ("acc_bytes"). */
 export type ChoiceMetricName = "acc" | "acc_norm" | "acc_bytes";
+/** Metrics of written answers, which are filters of lm-evaluation-harness. */
 export type WrittenMetricName = "strict_match" | "flexible_extract";
 
 /** ln p of each choice's continuation, with the choices' texts. */
@@ -49,9 +51,11 @@ function perUnit(logLikelihood: number, length: number): number {
   return length === 0 ? -Infinity : logLikelihood / length;
 }
 
+/** The value of a metric over the questions asked. */
 export interface MetricResult {
+  /** The metric. */
   readonly name: MetricName;
-  /** The share of right answers. */
+  /** Share of right answers, 0 to 1. */
   readonly value: number;
   /** One standard error of `value`. Undefined for a single question. */
   readonly stderr: number | undefined;

@@ -7,23 +7,21 @@ import { checkWhole } from "../../options/checks.js";
 import { refuseUnknownOptions } from "../../options/known-options.js";
 import { logLikelihoods } from "./log-likelihood.js";
 
+/** Options of `perplexity`. */
 export interface PerplexityOptions {
-  /**
-   * Tokens of a chunk, from 3 to the model's context length. Default 512, or the context length if it is
-   * shorter.
-   */
+  /** Tokens per chunk, 3 to the model's context length. Default: 512, or the model's context length if that is less. */
   readonly contextLength?: number | undefined;
-  /** Maximum number of chunks, from 1. Default: all chunks of the text. */
+  /** Maximum number of chunks to evaluate, from 1. Default: all chunks of the text. */
   readonly chunks?: number | undefined;
   /**
-   * Distance of chunk starts, for overlapping chunks: llama-perplexity's `--ppl-stride`. The last `stride`
-   * tokens of each chunk are scored, so nearly all of the text is. Chunks are then `contextLength` and half
-   * the stride long, and only the first begins with BOS. Default: chunks do not overlap, and the second half
-   * of each is scored.
+   * Distance between the beginnings of two chunks, in tokens, as llama-perplexity's `--ppl-stride`. Chunks then overlap,
+   * are `contextLength` plus half the stride long, and the last `stride` tokens of each are scored. Only the first
+   * begins with BOS. Default: chunks do not overlap, and the second half of each is scored.
    */
   readonly stride?: number | undefined;
-  /** Called after every chunk with the result so far. */
+  /** Called after every chunk, with the result so far. */
   readonly onProgress?: ((soFar: PerplexityResult, totalChunks: number) => void) | undefined;
+  /** Stops the evaluation. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -39,9 +37,9 @@ const knownOptions: Record<keyof PerplexityOptions, true> = {
 export interface PerplexityResult {
   /** e to the mean of −ln p over the scored tokens. */
   readonly perplexity: number;
-  /** One standard error of `perplexity`. Undefined for fewer than two scored tokens. */
+  /** One standard error of `perplexity`. Undefined if fewer than two tokens were scored. */
   readonly uncertainty: number | undefined;
-  /** Σ −ln p. */
+  /** Σ −ln p over the scored tokens, in nats. */
   readonly negativeLogLikelihood: number;
   /** Number of scored tokens. */
   readonly tokens: number;
@@ -51,23 +49,25 @@ export interface PerplexityResult {
   readonly chunkTokens: number;
 }
 
-/** llama-perplexity's default, and so the basis of most published values. */
+/** As llama-perplexity, so most published figures use it. */
 export const defaultChunkTokens = 512;
 /** The shortest chunk whose second half has a token to score. */
 const leastContextLength = 3;
 
 /**
- * Perplexity of a text, as llama-perplexity defines it. The text is tokenized once, with BOS if the model
- * wants it, and cut into chunks of `contextLength` tokens. Each chunk is evaluated alone, with BOS in place
- * of its first token if the model wants it. Tokens after positions contextLength / 2 … contextLength − 2 are
- * scored: at least half a chunk precedes them. An incomplete last chunk is skipped.
+ * Measures how well a model predicts a text, as llama-perplexity defines it.
+ *
+ * The text is tokenized once and cut into chunks of `contextLength` tokens; an incomplete last chunk is dropped. Each
+ * chunk is evaluated by itself, with its first token replaced by BOS if the model wants BOS. The tokens after positions
+ * contextLength / 2 … contextLength − 2 are scored, so every scored token has at least half a chunk before it.
  *
  * The arithmetic on logits is f64 in a fixed order (docs/NUMERICS.md): every runtime gives the same number.
  *
+ * @param text at least two chunks long.
  * @example
  * const { perplexity: value, uncertainty } = await perplexity(model, text, { contextLength: 128 });
- * @throws BitNetError INVALID_ARGUMENT for options out of range and a text of fewer than two chunks; the
- *   errors of `evaluate`; rejects with `signal.reason`.
+ * @throws BitNetError INVALID_ARGUMENT also for a text that is too short; OUT_OF_MEMORY, WORKER_FAILED, DISPOSED.
+ *   Rejects with `signal.reason`.
  */
 export async function perplexity(
   model: LanguageModel,

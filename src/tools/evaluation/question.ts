@@ -1,50 +1,59 @@
 import type { MetricName } from "./metrics.js";
 
-/** A question of one line of a benchmark, ready to ask. */
+/** One question of a benchmark. */
 export type Question = ChoiceQuestion | WrittenQuestion;
 
-interface Posed {
-  /** The question with its right answer, as an example in the prompt of another question. */
+/** Fields of every question. */
+export interface QuestionBase {
+  /** The question followed by its right answer: its text as an example before another question. */
   readonly solved: string;
-  /** Examples come from the same group: MMLU's subjects. */
+  /** Examples come from the same group, such as a subject of MMLU. Default: all questions are one group. */
   readonly group?: string | undefined;
-  /** The text before the examples. */
+  /** Text before the examples. Default: none. */
   readonly preamble?: string | undefined;
-  /** Its position in the file, for messages. */
+  /** Line of the file, for messages. */
   readonly line?: number | undefined;
 }
 
-/** Asks for the likeliest of several continuations. */
-export interface ChoiceQuestion extends Posed {
+/** A question with choices. The model's answer is the choice with the likeliest continuation. */
+export interface ChoiceQuestion extends QuestionBase {
+  /** Always "choice". */
   readonly kind: "choice";
+  /** The choices, at least one. */
   readonly choices: readonly Choice[];
-  /** Index of the right one. */
+  /** Index of the right choice. */
   readonly answer: number;
 }
 
-/** `continuation` is scored, after `context`. */
+/** One choice. `continuation` is scored after `context`. */
 export interface Choice {
+  /** The prompt. */
   readonly context: string;
+  /** The scored text. It usually begins with a space. */
   readonly continuation: string;
-  /** The choice's text. Its length compensates that long texts are less likely than short ones. */
+  /** The choice itself. Its length normalizes the score for "acc_norm" and "acc_bytes". */
   readonly text: string;
 }
 
-/** Asks the model to write an answer. */
-export interface WrittenQuestion extends Posed {
+/** A question that the model answers in its own words. */
+export interface WrittenQuestion extends QuestionBase {
+  /** Always "written". */
   readonly kind: "written";
+  /** The prompt. */
   readonly prompt: string;
-  /** The answer ends before any of these. */
+  /** The answer ends before any of these texts. */
   readonly stop: readonly string[];
-  /** The whole right answer. */
+  /** The right answer. */
   readonly answer: string;
 }
 
-/** A benchmark's questions. `readTask` reads a published file; others may be built by hand. */
+/** A benchmark's questions: from `readTask`, or made by hand. */
 export interface EvaluationTask {
+  /** The benchmark's name, such as "arc". */
   readonly name: string;
-  /** The reported metrics, in this order. */
+  /** Metrics to report, in this order. */
   readonly metrics: readonly MetricName[];
+  /** The questions, in order. */
   readonly questions: readonly Question[];
 }
 

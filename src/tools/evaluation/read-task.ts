@@ -5,29 +5,28 @@ import { taskFormats } from "./formats/index.js";
 import type { EvaluationTask, Question } from "./question.js";
 import { readTaskLines, type TaskLine, type TaskSource } from "./task-lines.js";
 
+/** Options of `readTask`. */
 export interface ReadTaskOptions {
   /**
-   * Its benchmark: "arc", "winogrande", "boolq", "hellaswag", "piqa", "mmlu" or "gsm8k". Default "auto": by
-   * its fields.
+   * The benchmark: "arc", "winogrande", "boolq", "hellaswag", "piqa", "mmlu", "gsm8k", or "auto", which recognizes it by
+   * its fields. Default: "auto".
    */
   readonly task?: string | undefined;
-  /** Name of the text for messages. Default "the task". */
+  /** Name of the text in messages. Default: "the task". */
   readonly name?: string | undefined;
-  /**
-   * Right answers, one per line, for benchmarks with a separate file of them: PIQA and some of WinoGrande.
-   */
+  /** Right answers, one per line, for benchmarks that keep them in another file: PIQA, parts of WinoGrande. Default: none. */
   readonly labels?: string | undefined;
 }
 
 const knownOptions: Record<keyof ReadTaskOptions, true> = { task: true, name: true, labels: true };
 
 /**
- * Reads a benchmark in its published form, JSON Lines: one question per line. docs/guide/evaluation.md lists
- * the forms.
+ * Reads a benchmark in its published form: JSON Lines, one question per line. docs/guide/evaluation.md lists the forms.
  *
+ * @param text the content of the file.
  * @example
  * const task = readTask(await readFile("ARC-Challenge-Test.jsonl", "utf8"));
- * @throws BitNetError FILE_CORRUPT with the line and its expected form; INVALID_ARGUMENT for an unknown task.
+ * @throws BitNetError FILE_CORRUPT with the line and its expected fields; INVALID_ARGUMENT.
  */
 export function readTask(text: string, options: ReadTaskOptions = {}): EvaluationTask {
   refuseUnknownOptions("readTask", options, Object.keys(knownOptions));
@@ -50,7 +49,7 @@ export function readTask(text: string, options: ReadTaskOptions = {}): Evaluatio
   };
 }
 
-/** @returns undefined if the lines decide */
+/** @returns undefined for "auto". */
 function chosenFormat(name: string): TaskFormat | undefined {
   if (name === "auto") return undefined;
   const format = taskFormats.find((candidate) => candidate.name === name);
@@ -66,7 +65,7 @@ function unrecognized(line: TaskLine): never {
   return line.fail(`its fields are of no benchmark known here (${known})`);
 }
 
-/** Adds the right answers from a separate text, one per line: numbers, as published. */
+/** Adds the right answers from another text, one number per line, as published. */
 function withLabels(
   { title, labelField }: TaskFormat,
   lines: readonly TaskLine[],
