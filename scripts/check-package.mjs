@@ -1,5 +1,6 @@
-// Packs the package as npm would publish it, installs the tarball into an empty folder, and generates text with it there:
-// what is missing from "files", "exports" or "dependencies" fails here and not at the first user's.
+// Packs the package as npm would publish it, installs the tarball into an empty folder, generates text there, and compiles a
+// TypeScript program against its types. Anything missing from "files", "exports" or "dependencies" fails here and not at
+// the first user's.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,6 +27,35 @@ function folderBytes(path) {
   return readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath ?? entry.path, entry.name)).size, 0);
+}
+
+/** Compiles a strict program without the DOM lib, and every declaration file that it reaches. */
+function checkTypes() {
+  writeFileSync(
+    join(folder, "main.ts"),
+    `import { createServer, loadModel, type Chat, type LoadOptions } from "bitnet-wasm";
+     const options: LoadOptions = { threads: 2, engine: { kernelBuild: "simd128" } };
+     await using model = await loadModel("model.gguf", options);
+     const chat: Chat = model.chat({ system: "Be brief." });
+     for await (const { text, usage } of chat.send("Hello")) console.log(text, usage?.generatedTokens);
+     const response: Response = await createServer(model).fetch(new Request("http://localhost/health"));
+     // @ts-expect-error No such option.
+     console.log(response.status, await loadModel("model.gguf", { thread: 2 }));`,
+  );
+  const types = join(root, "node_modules", "@types");
+  const compilerOptions = {
+    target: "ES2022",
+    lib: ["ES2022"],
+    module: "NodeNext",
+    types: ["node"],
+    typeRoots: [types],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noEmit: true,
+    skipLibCheck: false,
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.ts"] }));
+  run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", folder], folder);
 }
 
 try {
@@ -55,6 +85,7 @@ try {
   );
   const text = run(process.execPath, ["main.js"], folder);
   if (text.trim() === "") throw new Error("the installed package wrote no text");
+  checkTypes();
   const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
   const packages = readdirSync(join(folder, "node_modules"), { withFileTypes: true }).filter(
     (entry) => entry.isDirectory() && !entry.name.startsWith("."),

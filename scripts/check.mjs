@@ -14,6 +14,7 @@ const checks = [
   ["layers", [join(root, "scripts", "layers.mjs")]],
   ["option docs", [join(root, "scripts", "option-docs.mjs"), "--check"]],
   ["prose", [join(root, "scripts", "prose.mjs")]],
+  ["public API", [bin("@microsoft/api-extractor/bin/api-extractor"), "run"]],
   ["package", [join(root, "scripts", "check-package.mjs")]],
 ];
 const failed = checks.filter(([name, args]) => {

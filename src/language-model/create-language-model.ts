@@ -11,7 +11,11 @@ import { createPassCosts } from "../generation/speculation/pass-costs.js";
 import { promptTokens } from "../generation/prompt.js";
 import { resolveGenerateOptions } from "../generation/resolve-options.js";
 import type { GenerateOptions } from "../options/generate-options.js";
-import { createScheduler, type Scheduler, type SchedulerOptions } from "../generation/scheduling/scheduler.js";
+import {
+  createScheduler,
+  type Scheduler,
+  type SchedulerOptions,
+} from "../generation/scheduling/scheduler.js";
 import { checkWhole } from "../options/checks.js";
 import { refuseUnknownOptions } from "../options/known-options.js";
 import { type ChatTemplate, createChatTemplate } from "../text/chat-template.js";

@@ -11,10 +11,7 @@ const shortLength = 10_000;
  *
  * @returns a check of a request's texts. It throws BitNetError CONTEXT_FULL.
  */
-export function createPromptLimit(
-  tokenizer: Tokenizer,
-  info: ModelInfo,
-): (texts: readonly string[]) => void {
+export function createPromptLimit(tokenizer: Tokenizer, info: ModelInfo): (texts: readonly string[]) => void {
   let maxCharacters: number | undefined;
   function countMaxCharacters(): number {
     let longest = 1;
