@@ -92,12 +92,13 @@ export interface GenerateOptions {
 }
 
 // options: recommended
-/** Names of the options that a model file can recommend. */
-type RecommendedOption = "temperature" | "topK" | "topP" | "minP" | "repeatPenalty" | "repeatLastN";
 // options: end
 
 /** The values that a model file recommends. They are the defaults of the options that a caller does not give. */
-export type RecommendedSampling = Pick<GenerateOptions, RecommendedOption>;
+export type RecommendedSampling = Pick<
+  GenerateOptions,
+  "temperature" | "topK" | "topP" | "minP" | "repeatPenalty" | "repeatLastN"
+>;
 
 /** How drafts fared in one text. */
 export interface SpeculationCounts {

@@ -1,11 +1,11 @@
 import type { GroupSize, Kernels } from "./kernels.js";
 
 /**
- * Dot forms of ternary matmuls (assembly/simd/dot): the integer width that sums accumulate in. All give the
- * same integers. Only i8 exists in the simd128 build.
+ * Dot form of ternary matmuls (assembly/simd/dot): the integer width that sums accumulate in. All forms give
+ * the same integers. Only i8 exists in the simd128 build.
  */
-export const dotForms = ["i8", "i16", "i32"] as const;
-export type DotForm = (typeof dotForms)[number];
+export type DotForm = "i8" | "i16" | "i32";
+export const dotForms: readonly DotForm[] = ["i8", "i16", "i32"];
 
 /** Names of the kernels of each form. */
 const kernelNames = {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { type LanguageModel, loadModel } from "#dist/index.js";
-import type { InnerSession } from "#dist/engine/session.js";
+import { internalsOf } from "#dist/language-model/internals.js";
 import { logLikelihoods } from "#dist/tools/evaluation/log-likelihood.js";
 import { weightFormatById } from "#dist/weight-formats/index.js";
 import { recordFigure } from "../support/figures.js";
@@ -137,8 +137,8 @@ describe.each(models)("$name against the native engine", ({ name, folder, availa
     needsData(context);
     const { tokens, n_scored: scored, ppl } = golden.ppl;
     expect(scored).toBe(tokens.length - 1);
-    using session = model.createSession();
-    const scorer = { session: session as InnerSession, vocabSize: golden.n_vocab };
+    using session = internalsOf(model).engine.openSession(model.info.contextLength);
+    const scorer = { session, vocabSize: golden.n_vocab };
     // One window, and every position but the last scored: the tool scores second halves, with the same arithmetic.
     const [values] = await logLikelihoods(scorer, tokens.slice(0, -1), [tokens.slice(1)], undefined);
     const perplexity = Math.exp(-(values?.reduce((sum, value) => sum + value, 0) ?? NaN) / scored);

@@ -9,7 +9,7 @@ import {
   type PerplexityResult,
 } from "#dist/index.js";
 import { softmaxTotals } from "#dist/generation/sampling/log-softmax.js";
-import type { InnerSession } from "#dist/engine/session.js";
+import { internalsOf } from "#dist/language-model/internals.js";
 import { starterPath } from "../support/golden-path.js";
 import { slowLogProbabilities } from "../reference/log-likelihood.js";
 import { rewriteModel } from "../support/rewritten-model.js";
@@ -202,10 +202,9 @@ describe("visitLogits", () => {
   it("shows the rows that evaluate copies, bit for bit, however the ids are cut", async () => {
     await using model = await loadModel(starterPath, { threads: 2 });
     const ids = model.tokenize(text).slice(0, 200);
-    using session = model.createSession();
+    const { vocabSize, contextLength } = model.info;
+    using session = internalsOf(model).engine.openSession(contextLength);
     const all = await session.evaluate(ids, { logits: "all" });
-    const inner = session as InnerSession;
-    const { vocabSize } = model.info;
     await fc.assert(
       fc.asyncProperty(
         fc.nat(100),
@@ -217,7 +216,7 @@ describe("visitLogits", () => {
           session.truncate(0);
           if (held > 0) await session.evaluate(ids.slice(0, held));
           const seen: number[] = [];
-          await inner.visitLogits(
+          await session.visitLogits(
             ids.slice(held, held + count),
             { rows, cols },
             (logits, row, totals) => {

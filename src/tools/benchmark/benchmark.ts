@@ -1,6 +1,6 @@
 import { BitNetError } from "../../errors.js";
 import { createRandom } from "../../generation/sampling/random.js";
-import type { InnerSession, Session } from "../../engine/session.js";
+import type { InnerSession } from "../../engine/session.js";
 import { spreadOf } from "./statistics.js";
 
 /**
@@ -15,8 +15,11 @@ export interface BenchmarkTest {
 /** The measured part of a language model. */
 export interface BenchmarkSubject {
   readonly info: { readonly vocabSize: number; readonly contextLength: number };
-  createSession(options: { readonly contextLength: number }): Session;
+  /** Opens a session as generation uses it. */
+  openSession(contextLength: number): MeasuredSession;
 }
+
+export type MeasuredSession = Disposable & Pick<InnerSession, "evaluateInPlace" | "truncate">;
 
 export interface BenchmarkOptions {
   /** Repetitions after the warm-up, from 1. */
@@ -76,8 +79,7 @@ export async function measure(
     (_, index) => given?.[index % given.length] ?? Math.floor(random.next() * vocabSize),
   );
   const steps = test.kind === "pp" ? [ids] : ids.map((id) => [id]);
-  // Generation uses the same public session, with its internal entry.
-  using session = model.createSession({ contextLength: test.tokens }) as InnerSession;
+  using session = model.openSession(test.tokens);
 
   /** Runs the test, or the part of it that begins within `limitMs`. */
   async function once(limitMs: number): Promise<number> {

@@ -92,11 +92,13 @@ export async function measureTest(
   setup: BenchmarkSetup | undefined,
   { repetitions, loadMs, meter, text, profile, signal }: ModelBenchmarkOptions,
 ): Promise<BenchmarkRow> {
+  const { info } = model;
+  const { engine } = internalsOf(model);
   const watch = "zones" in meter ? watchEnergy(meter) : undefined;
   let joules: number | undefined;
   let measurement: Measurement;
   try {
-    measurement = await measure(model, test, {
+    measurement = await measure({ info, openSession: engine.openSession }, test, {
       repetitions,
       ids: text === undefined ? undefined : model.tokenize(text),
       signal,
@@ -109,8 +111,7 @@ export async function measureTest(
     joules = watch?.stop();
   }
   const generates = test.kind === "tg";
-  const { engine } = internalsOf(model);
-  const { threads, kernelBuild } = model.info;
+  const { threads, kernelBuild } = info;
   let limit: DecodeLimit | undefined;
   if (generates && setup?.bandwidth !== undefined) {
     // Before and after the tests, because other load on a machine varies.
