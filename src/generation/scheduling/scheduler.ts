@@ -13,6 +13,7 @@ import { createSequence, type Failure, type RunningSequence, type Sequence } fro
 import { createSlots, type Slot } from "./slots.js";
 import { planStep } from "./step-plan.js";
 
+/** Options of `model.createScheduler`. */
 export interface SchedulerOptions {
   /** Maximum number of texts written at the same time, 1 to 256. Each needs a KV cache, allocated at first use. Default: 4. */
   readonly parallel?: number | undefined;
@@ -36,6 +37,7 @@ export interface SchedulerStats {
   readonly cachedTokens: number;
   /** Requests with more than their first prompt token in a KV cache. */
   readonly cacheHits: number;
+  /** Tokens generated so far. */
   readonly generatedTokens: number;
   /** Passes over the model. Requests join and leave between passes. */
   readonly passes: number;
@@ -58,6 +60,7 @@ export interface Scheduler extends AsyncDisposable {
     prompt: string | readonly number[],
     options?: GenerateOptions,
   ): AsyncGenerator<GeneratedPiece, void, void>;
+  /** Counts since the scheduler was made. */
   readonly stats: SchedulerStats;
   /** Frees the memory. Current requests are rejected with DISPOSED. Idempotent. */
   dispose(): Promise<void>;
