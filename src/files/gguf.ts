@@ -1,6 +1,11 @@
 import { BitNetError } from "../errors.js";
 import type { ByteSource } from "../platform/byte-source.js";
-import { type WeightFormat, weightFormatsById, weightTypeName } from "../weight-formats/index.js";
+import {
+  type WeightFormat,
+  isContestedId,
+  undecodedTypeName,
+  weightFormatsById,
+} from "../weight-formats/index.js";
 import { defaultAlignment, ggufMagic, maxDimensions, isAlignment, limits } from "./gguf-format.js";
 import { minEntryBytes, readMetadata, readName, type MetadataMaps } from "./gguf-metadata.js";
 import { HeaderCursor } from "./header-cursor.js";
@@ -148,7 +153,7 @@ function placeTensors(
       throw cursor.corrupt(what, offsetField, details);
     }
     const format = formats.get(typeId);
-    const type = format?.name ?? weightTypeName(typeId);
+    const type = format?.name ?? undecodedTypeName(typeId);
     if (format && (shape[0] as number) % format.blockElements !== 0) {
       const what = `tensor "${name}" has rows of ${shape[0]}, and ${type} needs multiples of ${format.blockElements}`;
       throw cursor.corrupt(what, shapeField, details);
@@ -170,7 +175,8 @@ function placeTensors(
 /**
  * The format of each type id in a file. Several formats may share an id. Then the first one counts that fits
  * every tensor of the id, with a gap smaller than the alignment before the next tensor. If none fits, the
- * standard format counts, and its checks report the error.
+ * standard format counts, and its checks report the error. There is no format if the id also belongs to a type
+ * that is not decoded and no tensor fits.
  *
  * One answer per file, because a file has one writer. Small tensors fit more than one format with their
  * padding.
@@ -187,9 +193,13 @@ function chooseFormats(
   const chosen = new Map<number, WeightFormat>();
   for (const typeId of new Set(entries.map((entry) => entry.typeId))) {
     const formats = weightFormatsById(typeId);
-    const sharing = formats.length > 1 ? entries.filter((entry) => entry.typeId === typeId) : [];
-    const format =
-      formats.find((candidate) => sharing.every((entry) => fits(candidate, entry))) ?? formats[0];
+    const contested = isContestedId(typeId);
+    const sharing = formats.length > 1 || contested ? entries.filter((entry) => entry.typeId === typeId) : [];
+    const fitting = formats.find((candidate) => sharing.every((entry) => fits(candidate, entry)));
+    const standard = formats[0];
+    // A file that is cut short still has whole tensors of the decoded format.
+    const another = contested && standard && !sharing.some((entry) => fits(standard, entry));
+    const format = fitting ?? (another ? undefined : standard);
     if (format) chosen.set(typeId, format);
   }
   return chosen;

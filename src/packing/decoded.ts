@@ -1,6 +1,7 @@
 import type { MatrixRole } from "../architectures/description.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { TensorInfo } from "../files/model-file.js";
+import { weightFormats } from "../weight-formats/index.js";
 import type { Packer, PackedParts } from "./layouts/layout.js";
 import { corrupt, type Packing } from "./packing.js";
 
@@ -9,10 +10,12 @@ import { corrupt, type Packing } from "./packing.js";
  * an ordinary model opens and can be compared with a ternary one.
  */
 export const decodedPackers: Readonly<Record<string, Packer>> = Object.fromEntries(
-  ["Q4_0", "Q5_0", "Q8_0", "Q4_K", "Q6_K"].map((name) => [
-    name,
-    { packedBytes: (rows: number, cols: number) => rows * cols * 4, pack: packDecoded },
-  ]),
+  weightFormats
+    .flatMap(({ name, affine }) => (affine === undefined ? [] : [name]))
+    .map((name) => [
+      name,
+      { packedBytes: (rows: number, cols: number) => rows * cols * 4, pack: packDecoded },
+    ]),
 );
 
 /** Weights decoded before the event loop gets a turn. */

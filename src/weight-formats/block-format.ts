@@ -16,40 +16,44 @@ export interface BlockLayout {
   /** Decodes the block at `bytes[at]` into `values`, one block long. */
   decodeBlock(bytes: Uint8Array, at: number, values: Float32Array): void;
   /**
-   * Encodes one block of finite values at `bytes[at]`, where all bytes are zero.
-   * @param first index of the first value in the tensor, for messages
+   * Encodes as many values as a block holds, all finite, into the block at `bytes[at]`, which is all zeros.
+   * Absent for formats that are only read.
+   * @param first Index of the first value in the tensor, for messages.
    */
-  encodeBlock(values: Float32Array, bytes: Uint8Array, at: number, first: number): void;
+  readonly encodeBlock?: (values: Float32Array, bytes: Uint8Array, at: number, first: number) => void;
 }
 
 /** The format of tensors that are a row of such blocks. */
 export function blockFormat(layout: BlockLayout): WeightFormat {
-  const { name, id, blockElements, blockBytes, ternary } = layout;
-  const format: WeightFormat = {
+  const { name, id, blockElements, blockBytes, ternary, encodeBlock } = layout;
+  const decodable: WeightFormat = {
     name,
     id,
     blockElements,
     ternary,
     tensorBytes: (elements) => (elements / blockElements) * blockBytes,
     decode(bytes, elements) {
-      requireTensorBytes(format, bytes, elements);
+      requireTensorBytes(decodable, bytes, elements);
       const values = new Float32Array(elements);
       for (let begin = 0, at = 0; begin < elements; begin += blockElements, at += blockBytes) {
         layout.decodeBlock(bytes, at, values.subarray(begin, begin + blockElements));
       }
       return values;
     },
+  };
+  if (encodeBlock === undefined) return decodable;
+  return {
+    ...decodable,
     encode(values) {
-      requireElements(format, values.length);
+      requireElements(decodable, values.length);
       requireEncodable(name, values);
-      const bytes = new Uint8Array(format.tensorBytes(values.length));
+      const bytes = new Uint8Array(decodable.tensorBytes(values.length));
       for (let begin = 0, at = 0; begin < values.length; begin += blockElements, at += blockBytes) {
-        layout.encodeBlock(values.subarray(begin, begin + blockElements), bytes, at, begin);
+        encodeBlock(values.subarray(begin, begin + blockElements), bytes, at, begin);
       }
       return bytes;
     },
   };
-  return format;
 }
 
 /**

@@ -1,4 +1,6 @@
-import { blockFormat, readScale, writeScale } from "./block-format.js";
+import { affineFormat } from "./affine-format.js";
+import { writeScale } from "./block-format.js";
+import { readSteps } from "./k-steps.js";
 import { clamp, nearestInt } from "./nearest-int.js";
 import type { WeightFormat } from "./weight-format.js";
 
@@ -32,20 +34,18 @@ interface Affine {
  * | 12…15 | bits 3-0 of s and, in bits 7-4, of t of groups 4…7 |
  * | 16…143 | the codes: byte j of each 32 has weight j in its low half and 32 + j in its high half, of each 64 |
  */
-export const q4K: WeightFormat = blockFormat({
+export const q4K: WeightFormat = affineFormat({
   name: "Q4_K",
   id: 12,
   blockElements: blockElements,
   blockBytes: 144,
-  ternary: false,
+  groupElements: groupElements,
 
-  decodeBlock(bytes, at, values) {
-    const steps = stepsOf(bytes, at);
+  readBlock(bytes, at, { codes, scales, minimums }) {
+    readSteps("Q4_K", bytes, at, scales, minimums);
     for (let index = 0; index < blockElements; index += 1) {
-      const { scale, minimum } = steps[index >>> 5] as Affine;
       const { byteIndex, shift } = placeOf(index);
-      const code = ((bytes[at + byteIndex] as number) >>> shift) & 15;
-      values[index] = float32(scale * code) - minimum;
+      codes[index] = ((bytes[at + byteIndex] as number) >>> shift) & 15;
     }
   },
 
@@ -61,9 +61,12 @@ export const q4K: WeightFormat = blockFormat({
     writeScale(bytes, at + minimumAt, float32(maxMinimum / maxFactor));
     writeFactors(bytes, at + factorsAt, groups, maxScale, maxMinimum);
 
-    // Again with the steps that a reader computes.
-    stepsOf(bytes, at).forEach(({ scale, minimum }, group) => {
+    // Once more with the steps that a reader will see.
+    const [scales, minimums] = [new Float32Array(groupCount), new Float32Array(groupCount)];
+    readSteps("Q4_K", bytes, at, scales, minimums);
+    scales.forEach((scale, group) => {
       if (scale === 0) return;
+      const minimum = minimums[group] as number;
       const groupCodes = ofGroup(codes, group);
       ofGroup(values, group).forEach((value, index) => {
         groupCodes[index] = toCode(float32(float32(value + minimum) / scale));
@@ -86,25 +89,6 @@ function ofGroup<T extends Float32Array | Uint8Array>(array: T, group: number): 
 
 function toCode(ratio: number): number {
   return clamp(nearestInt(ratio), 0, maxCode);
-}
-
-/** A reader's steps from a block's scale, minimum and factors. Products of 11 bits by 6 are exact. */
-function stepsOf(bytes: Uint8Array, at: number): readonly Affine[] {
-  const scale = readScale("Q4_K", bytes, at);
-  const minimum = readScale("Q4_K", bytes, at + minimumAt);
-  return Array.from({ length: groupCount }, (_, group) => {
-    const factors = readFactors(bytes, at + factorsAt, group);
-    return { scale: scale * factors.scale, minimum: minimum * factors.minimum };
-  });
-}
-
-function readFactors(bytes: Uint8Array, at: number, group: number): Affine {
-  const column = group & 3;
-  const scales = bytes[at + column] as number;
-  const minimums = bytes[at + 4 + column] as number;
-  if (group < 4) return { scale: scales & 63, minimum: minimums & 63 };
-  const low = bytes[at + 8 + column] as number;
-  return { scale: ((scales >>> 6) << 4) | (low & 15), minimum: ((minimums >>> 6) << 4) | (low >>> 4) };
 }
 
 function writeFactors(

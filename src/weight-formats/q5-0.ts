@@ -1,4 +1,6 @@
-import { blockFormat, readScale, writeScale } from "./block-format.js";
+import { affineFormat } from "./affine-format.js";
+import { readScale, writeScale } from "./block-format.js";
+import { fiveBits } from "./five-bits.js";
 import { signedMaxCodes } from "./signed-max.js";
 import type { WeightFormat } from "./weight-format.js";
 
@@ -9,19 +11,17 @@ const lowBitsAt = 6;
  * 5.5 bits a weight: blocks of 32 with d, a half, then 4 bytes and 16; w = d · (code − 16). Bit 4 of the code
  * of weight j is bit j of the four bytes, little-endian. Bits 3-0 are as in Q4_0.
  */
-export const q50: WeightFormat = blockFormat({
+export const q50: WeightFormat = affineFormat({
   name: "Q5_0",
   id: 6,
   blockElements: 32,
   blockBytes: 22,
-  ternary: false,
+  groupElements: 32,
 
-  decodeBlock(bytes, at, values) {
-    const scale = readScale("Q5_0", bytes, at);
+  readBlock(bytes, at, { codes, scales }) {
+    scales[0] = readScale("Q5_0", bytes, at);
     for (let index = 0; index < 32; index += 1) {
-      const low = ((bytes[at + lowBitsAt + (index & 15)] as number) >>> (4 * (index >>> 4))) & 15;
-      const high = ((bytes[at + highBitsAt + (index >>> 3)] as number) >>> (index & 7)) & 1;
-      values[index] = scale * ((high << 4) + low - 16);
+      codes[index] = fiveBits(bytes, at + highBitsAt, at + lowBitsAt, index) - 16;
     }
   },
 

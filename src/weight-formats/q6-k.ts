@@ -1,4 +1,5 @@
-import { blockFormat, readScale, writeScale } from "./block-format.js";
+import { affineFormat } from "./affine-format.js";
+import { readScale, writeScale } from "./block-format.js";
 import { clamp, nearestInt } from "./nearest-int.js";
 import type { WeightFormat } from "./weight-format.js";
 
@@ -27,29 +28,31 @@ const float32 = Math.fround;
  * | 192…207 | g of each 16 weights |
  * | 208, 209 | d, a half |
  */
-export const q6K: WeightFormat = blockFormat({
+export const q6K: WeightFormat = affineFormat({
   name: "Q6_K",
   id: 14,
   blockElements: blockElements,
   blockBytes: 210,
-  ternary: false,
+  groupElements: groupElements,
 
-  decodeBlock(bytes, at, values) {
+  readBlock(bytes, at, { codes, scales }) {
     const scale = readScale("Q6_K", bytes, at + scaleAt);
+    for (let group = 0; group < groupCount; group += 1) {
+      // Exact in float32: 11 bits by 7.
+      scales[group] = scale * (((bytes[at + groupScalesAt + group] as number) << 24) >> 24);
+    }
     for (let index = 0; index < blockElements; index += 1) {
       const { lowIndex, lowShift, highIndex, highShift } = placeOf(index);
       const low = ((bytes[at + lowIndex] as number) >>> lowShift) & 15;
       const high = ((bytes[at + highIndex] as number) >>> highShift) & 3;
-      const group = ((bytes[at + groupScalesAt + (index >>> 4)] as number) << 24) >> 24;
-      // The first product is exact: 11 bits by 7.
-      values[index] = scale * group * ((high << 4) + low - half);
+      codes[index] = (high << 4) + low - half;
     }
   },
 
   encodeBlock(values, bytes, at) {
     const codes = new Uint8Array(blockElements);
     const groupScales: number[] = [];
-    for (let group = 0; group < groups; group += 1) {
+    for (let group = 0; group < groupCount; group += 1) {
       groupScales.push(bestScale(ofGroup(values, group), ofGroup(codes, group)));
     }
     const extreme = groupScales.reduce((max, scale) => (Math.abs(scale) > Math.abs(max) ? scale : max), 0);

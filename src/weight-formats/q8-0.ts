@@ -1,4 +1,5 @@
-import { blockFormat, readScale, writeScale } from "./block-format.js";
+import { affineFormat } from "./affine-format.js";
+import { readScale, writeScale } from "./block-format.js";
 import type { WeightFormat } from "./weight-format.js";
 
 const blockElements = 32;
@@ -6,18 +7,16 @@ const codesAt = 2;
 const float32 = Math.fround;
 
 /** 8.5 bits a weight: blocks of 32 with d, a half, then a signed byte each; w = d · code. */
-export const q80: WeightFormat = blockFormat({
+export const q80: WeightFormat = affineFormat({
   name: "Q8_0",
   id: 8,
   blockElements: blockElements,
   blockBytes: 34,
-  ternary: false,
+  groupElements: 32,
 
-  decodeBlock(bytes, at, values) {
-    const scale = readScale("Q8_0", bytes, at);
-    for (let index = 0; index < blockElements; index += 1) {
-      values[index] = scale * (((bytes[at + codesAt + index] as number) << 24) >> 24);
-    }
+  readBlock(bytes, at, { codes, scales }) {
+    scales[0] = readScale("Q8_0", bytes, at);
+    codes.set(bytes.subarray(at + codesAt, at + codesAt + blockElements));
   },
 
   /** The largest magnitude becomes ±127. Halves round away from zero, in float32, like the reference. */

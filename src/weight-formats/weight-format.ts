@@ -1,3 +1,13 @@
+/** Integer codes with a scale and a minimum per group of weights: w = scale · code − minimum. */
+export interface AffineGroups {
+  /** [elements] */
+  readonly codes: Int8Array;
+  /** [elements / groupElements] */
+  readonly scales: Float32Array;
+  /** [elements / groupElements]; zeros for formats without a minimum. */
+  readonly minimums: Float32Array;
+}
+
 /**
  * How numbers are stored on disk: one object per type, listed in index.ts.
  *
@@ -28,4 +38,14 @@ export interface WeightFormat {
    * @throws BitNetError INVALID_ARGUMENT for values that the format cannot hold.
    */
   readonly encode?: (values: Float32Array) => Uint8Array;
+  /** The same numbers as integers, for formats whose weights are codes with a scale and a minimum per group. */
+  readonly affine?: {
+    /** Weights that share a scale and a minimum. */
+    readonly groupElements: 16 | 32;
+    /**
+     * Reads a whole number of blocks into arrays of that size.
+     * @throws BitNetError FILE_CORRUPT with details.offset relative to `bytes` for a scale that is not finite.
+     */
+    readGroups(bytes: Uint8Array, into: AffineGroups): void;
+  };
 }

@@ -82,9 +82,9 @@ describe("loadModel refuses a well-formed file that makes no model", () => {
     [
       "a tensor type without a kernel",
       "UNSUPPORTED_TENSOR_TYPE",
-      "Q3_K",
+      "IQ3_S",
       (p) =>
-        p.tensors.set("blk.0.attn_q.weight", { shape: [256, 256], typeId: 11, data: new Uint8Array(28160) }),
+        p.tensors.set("blk.0.attn_q.weight", { shape: [256, 256], typeId: 21, data: new Uint8Array(28160) }),
     ],
     [
       "a TL1 tensor, saying why",

@@ -6,7 +6,9 @@ import { weightFormatByName, weightFormats, type WeightFormat } from "#dist/weig
 
 const blockFormats = weightFormats.filter((format) => format.blockElements > 1 && format.name !== "I2_S");
 const ternaryFormats = blockFormats.filter((format) => format.ternary);
-const roundedFormats = blockFormats.filter((format) => !format.ternary);
+const encodedFormats = blockFormats.filter((format) => format.encode !== undefined);
+const roundedFormats = encodedFormats.filter((format) => !format.ternary);
+const affineFormats = blockFormats.filter((format) => format.affine !== undefined);
 const named = (formats: readonly WeightFormat[]): (readonly [string, WeightFormat])[] =>
   formats.map((format) => [format.name, format] as const);
 
@@ -181,7 +183,64 @@ describe("layouts of block formats", () => {
   });
 });
 
-describe.each(named(blockFormats))("%s", (_, codec) => {
+describe("layouts of formats that are only read", () => {
+  const decode = (name: string, bytes: readonly number[]): Float32Array =>
+    format(name).decode(Uint8Array.from(bytes), format(name).blockElements);
+
+  it("Q4_1 and Q5_1: scale, minimum, then codes as in Q4_0 and Q5_0", () => {
+    const codes = [0xf1, ...repeat(0, 15)];
+    const header = [...HALF_ONE, 0x00, 0xc0];
+    expect(Array.from(decode("Q4_1", [...header, ...codes])).filter((_, i) => i % 16 === 0)).toEqual([
+      -1, 13,
+    ]);
+    const values = decode("Q5_1", [...header, 1, 0, 1, 0, ...codes]);
+    expect([0, 1, 16].map((index) => values[index])).toEqual([16 + 1 - 2, -2, 16 + 15 - 2]);
+  });
+
+  it("Q2_K: factors, codes, scale, minimum", () => {
+    const bytes = [...repeat(0x11, 16), ...repeat(0b11_10_01_00, 64), ...HALF_ONE, 0x00, 0x40];
+    bytes[15] = 0x2f;
+    const values = decode("Q2_K", bytes);
+    expect([0, 32, 64, 96, 255].map((index) => values[index])).toEqual([-2, -1, 0, 1, 15 * 3 - 2 * 2]);
+  });
+
+  it("Q3_K: high bits, low bits, factors, scale", () => {
+    const bytes = [...repeat(0, 32), ...repeat(0b11_10_01_00, 64), ...repeat(0, 12), ...HALF_ONE];
+    bytes[0] = 0b0000_0001;
+    bytes[96] = 0x05;
+    bytes[103] = 0x70;
+    bytes[107] = 0b11_00_00_00;
+    const values = decode("Q3_K", bytes);
+    // Group 0 has factor 5 − 32; group 15 has 16 · 3 + 7 − 32; the others have −32.
+    expect([0, 1, 32, 255].map((index) => (values[index] ?? NaN) + 0)).toEqual([0, 27 * 4, 32 * 3, 23 * -1]);
+  });
+
+  it("Q5_K: steps as in Q4_K, high bits, low bits", () => {
+    const bytes = [...HALF_ONE, 0x00, 0x40, ...repeat(0, 12), ...repeat(0, 160)];
+    bytes[4] = 3;
+    bytes[8] = 1;
+    bytes[16] = 1;
+    bytes[48] = 0x0b;
+    const values = decode("Q5_K", bytes);
+    expect([0, 1, 32].map((index) => values[index])).toEqual([3 * (16 + 11) - 2, -2, 0]);
+  });
+
+  it("IQ4_NL and IQ4_XS: levels that are closer together near zero", () => {
+    expect(decode("IQ4_NL", [...HALF_ONE, 0xf8, ...repeat(0, 15)]).slice(0, 1)).toEqual(Float32Array.of(1));
+    expect(decode("IQ4_NL", [...HALF_ONE, 0xf8, ...repeat(0, 15)])[16]).toBe(113);
+    const bytes = [...HALF_ONE, 0b0000_0000, 0b11_00_00_00, 0, 0, 0, 0x50, ...repeat(0x80, 128)];
+    const values = decode("IQ4_XS", bytes);
+    expect([0, 16, 224, 255].map((index) => values[index])).toEqual([32 * 127, -32, 21 * -127, 21]);
+  });
+
+  it("MXFP4: a power of two, then floats of four bits", () => {
+    const values = decode("MXFP4", [127, 0xf1, 0x07, ...repeat(0, 14)]);
+    expect([0, 1, 16].map((index) => values[index])).toEqual([0.5, 6, -6]);
+    expect(decode("MXFP4", [0, 0x01, ...repeat(0, 15)])[0]).toBe(2 ** -128);
+  });
+});
+
+describe.each(named(blockFormats))("%s, read", (name, codec) => {
   const blockBytes = codec.tensorBytes(codec.blockElements);
 
   it("decodes any bytes to finite numbers, or refuses them with their place", () => {
@@ -202,19 +261,76 @@ describe.each(named(blockFormats))("%s", (_, codec) => {
     );
   });
 
-  it("refuses every scale that is not finite, with its place", () => {
-    const values = new Float32Array(2 * codec.blockElements).fill(1);
-    const bytes = codec.encode?.(values) as Uint8Array;
-    const scaleAt = { TQ1_0: 52, TQ2_0: 64, Q6_K: 208 }[codec.name] ?? 0;
-    for (const high of [0x7c, 0xfc, 0x7e]) {
-      const damaged = bytes.slice();
-      damaged.set([0, high], blockBytes + scaleAt);
-      expect(() => codec.decode(damaged, values.length)).toThrow(
-        expect.objectContaining({ code: "FILE_CORRUPT", details: { offset: blockBytes + scaleAt } }),
-      );
+  it("refuses every scale that is not finite, with its offset", () => {
+    const scaleOffsets: Readonly<Record<string, readonly number[]>> = {
+      TQ1_0: [52],
+      TQ2_0: [64],
+      Q2_K: [80, 82],
+      Q3_K: [108],
+      Q6_K: [208],
+      Q4_1: [0, 2],
+      Q5_1: [0, 2],
+      Q4_K: [0, 2],
+      Q5_K: [0, 2],
+    };
+    const damages: readonly (readonly number[])[] =
+      name === "MXFP4"
+        ? [[253], [255]]
+        : [
+            [0, 0x7c],
+            [0, 0xfc],
+            [0, 0x7e],
+          ];
+    for (const scaleAt of scaleOffsets[name] ?? [0]) {
+      for (const bytes of damages) {
+        const damaged = new Uint8Array(2 * blockBytes);
+        damaged.set(bytes, blockBytes + scaleAt);
+        expect(() => codec.decode(damaged, 2 * codec.blockElements)).toThrow(
+          expect.objectContaining({ code: "FILE_CORRUPT", details: { offset: blockBytes + scaleAt } }),
+        );
+      }
     }
   });
+});
 
+describe.each(named(affineFormats))("%s as integers", (_, codec) => {
+  it("has the codes, scales and minimums of the same numbers", () => {
+    const blocks = 3;
+    const elements = blocks * codec.blockElements;
+    const bytes = fc.uint8Array({
+      minLength: codec.tensorBytes(elements),
+      maxLength: codec.tensorBytes(elements),
+    });
+    let compared = 0;
+    fc.assert(
+      fc.property(bytes, (noise) => {
+        let values: Float32Array;
+        try {
+          values = codec.decode(noise, elements);
+        } catch {
+          return;
+        }
+        compared += 1;
+        const groupElements = codec.affine?.groupElements ?? NaN;
+        const groups = {
+          codes: new Int8Array(elements),
+          scales: new Float32Array(elements / groupElements),
+          minimums: new Float32Array(elements / groupElements).fill(7),
+        };
+        codec.affine?.readGroups(noise, groups);
+        const expected = Float32Array.from(groups.codes, (code, index) => {
+          const group = Math.floor(index / groupElements);
+          return Math.fround((groups.scales[group] ?? NaN) * code) - (groups.minimums[group] ?? NaN);
+        });
+        expect(values).toEqual(expected);
+      }),
+      { numRuns: 100 },
+    );
+    expect(compared).toBeGreaterThan(20);
+  });
+});
+
+describe.each(named(encodedFormats))("%s, written", (_, codec) => {
   it("encodes each block for itself", () => {
     const blocks = fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 1, maxLength: 4 });
     fc.assert(

@@ -244,6 +244,20 @@ describe("openGguf", () => {
     });
   });
 
+  it("takes id 39 for MXFP4 where a tensor has that size, and else for TL2", async () => {
+    const bytes = (128 * 256 * 17) / 32;
+    const tensors = [tensor("a", [128, 256], 39, 0), tensor("b", [128, 256], 39, bytes)];
+    const file = await open({ tensors, dataBytes: 2 * bytes });
+    expect(file.tensors.get("b")).toMatchObject({ type: "MXFP4", bytes, format: { name: "MXFP4" } });
+    await expect(open({ tensors, dataBytes: 2 * bytes - 64 })).rejects.toMatchObject({
+      code: "FILE_CORRUPT",
+      message: expect.stringMatching(/"b" ends at byte .* download complete/),
+    });
+    const smaller = [tensor("a", [128, 256], 39, 0), tensor("b", [128, 256], 39, bytes / 2)];
+    const other = await open({ tensors: smaller, dataBytes: bytes });
+    expect(other.tensors.get("a")).toMatchObject({ type: "TL2", bytes: bytes / 2, format: undefined });
+  });
+
   it("stops for a signal with its reason", async () => {
     const reason = new Error("enough");
     const source = bytesSource(ggufBytes());

@@ -8,7 +8,7 @@ import {
   weightFormatByName,
   weightFormats,
   weightFormatsById,
-  weightTypeName,
+  undecodedTypeName,
 } from "#dist/weight-formats/index.js";
 import { ternarizeByAbsmean } from "#dist/weight-formats/ternarize.js";
 
@@ -53,13 +53,13 @@ describe("weightFormats", () => {
     }
     expect(weightFormatsById(42).map(({ name }) => name)).toEqual(["Q2_0", "Q2_0_G128"]);
     expect(weightFormats.filter(({ id }) => weightFormatsById(id).length > 1).length).toBe(2);
-    expect(weightFormatById(11)).toBeUndefined();
-    expect(weightFormatsById(11)).toEqual([]);
-    expect(weightFormatByName("q3_k")).toBeUndefined();
+    expect(weightFormatById(21)).toBeUndefined();
+    expect(weightFormatsById(21)).toEqual([]);
+    expect(weightFormatByName("iq3_s")).toBeUndefined();
   });
 
   it("names ids that it cannot decode", () => {
-    expect([36, 11, 39, 99].map(weightTypeName)).toEqual(["I2_S", "Q3_K", "TL2 or MXFP4", "type 99"]);
+    expect([21, 39, 99].map(undecodedTypeName)).toEqual(["IQ3_S", "TL2", "type 99"]);
   });
 });
 
