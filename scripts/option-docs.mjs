@@ -63,7 +63,13 @@ const parts = {
   members: () => samplingTable.map(member).join("\n"),
   recommended: () => {
     const rows = samplingTable.filter(({ ggufKey }) => ggufKey !== undefined);
-    return `/** Names of the options that a model file can recommend. */\ntype RecommendedOption = ${rows.map(({ name }) => `"${name}"`).join(" | ")};`;
+    return [
+      "/** The values that a model file recommends. They are the defaults of the options that a caller does not give. */",
+      "export type RecommendedSampling = Pick<",
+      "  GenerateOptions,",
+      `  ${rows.map(({ name }) => `"${name}"`).join(" | ")}`,
+      ">;",
+    ].join("\n");
   },
   library: () =>
     table(

@@ -92,13 +92,12 @@ export interface GenerateOptions {
 }
 
 // options: recommended
-// options: end
-
 /** The values that a model file recommends. They are the defaults of the options that a caller does not give. */
 export type RecommendedSampling = Pick<
   GenerateOptions,
   "temperature" | "topK" | "topP" | "minP" | "repeatPenalty" | "repeatLastN"
 >;
+// options: end
 
 /** How drafts fared in one text. */
 export interface SpeculationCounts {

@@ -5,7 +5,7 @@ import type { WeightFormat } from "./weight-format.js";
 
 const blockElements = 256;
 const groupElements = 16;
-const groups = 16;
+const groupCount = 16;
 const highBitsAt = 128;
 const groupScalesAt = 192;
 const scaleAt = 208;

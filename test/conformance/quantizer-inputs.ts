@@ -54,7 +54,7 @@ export function ternaryInputs(group: number, zeros: boolean): Float32Array {
 export function blockInputs(blockBytes: number, scalesAt: readonly number[], digits: number): Uint8Array {
   const bits = createBits(3);
   const bytes = new Uint8Array(BLOCKS * blockBytes);
-  for (let index = 0; index < bytes.length; index++) {
+  for (let index = 0; index < bytes.length; index += 1) {
     const byte = bits() >>> 16;
     const inBlock = index % blockBytes;
     const isHigh = scalesAt.some((at) => inBlock === at + 1);

@@ -203,7 +203,7 @@ describe("openModelFile on damaged files", () => {
   });
 
   it("opens or refuses every single nasty word at every place of a small file's header", async () => {
-    for (let at = 4; at + 8 <= small.length - DATA_BYTES; at++) {
+    for (let at = 4; at + 8 <= small.length - DATA_BYTES; at += 1) {
       for (const word of [0n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 53n, 2n ** 64n - 1n]) {
         const bytes = small.slice();
         new DataView(bytes.buffer).setBigUint64(at, word, true);

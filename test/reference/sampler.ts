@@ -7,7 +7,7 @@ interface Token {
 
 /**
  * Sampling as the options' descriptions read, one plain list after the other, with Math.exp.
- * @param chance - from 0, below 1.
+ * @param chance from 0, below 1.
  */
 export function sampleByDefinition(
   logits: Float32Array,

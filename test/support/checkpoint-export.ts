@@ -150,7 +150,7 @@ async function exportTensor(
 /** Rows of each head as a checkpoint has them: first all that GGUF has at even places, then the others. */
 function withHalves(values: Float32Array, rows: number, cols: number, headSize: number): Float32Array {
   const result = new Float32Array(values.length);
-  for (let row = 0; row < rows; row++) {
+  for (let row = 0; row < rows; row += 1) {
     const head = row - (row % headSize);
     const inHead = row - head;
     const from = head + (inHead < headSize / 2 ? 2 * inHead : 2 * (inHead - headSize / 2) + 1);

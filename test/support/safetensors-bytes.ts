@@ -50,7 +50,7 @@ export function writeShards(
   const count = Math.ceil(entries.length / tensorsPerShard);
   const files = new Map<string, Uint8Array>();
   const weightMap: [string, string][] = [];
-  for (let shard = 0; shard < count; shard++) {
+  for (let shard = 0; shard < count; shard += 1) {
     const number = (value: number): string => String(value).padStart(5, "0");
     const name = `model-${number(shard + 1)}-of-${number(count)}.safetensors`;
     const part = entries.slice(shard * tensorsPerShard, (shard + 1) * tensorsPerShard);

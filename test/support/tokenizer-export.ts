@@ -101,7 +101,7 @@ function pieceMerges(metadata: Metadata): readonly string[] {
   const vocab = new Map(tokens.map((token, id) => [token, id]));
   const merges: { readonly left: string; readonly right: string; readonly score: number }[] = [];
   tokens.forEach((token, id) => {
-    for (let cut = 1; cut < token.length; cut++) {
+    for (let cut = 1; cut < token.length; cut += 1) {
       const [left, right] = [token.slice(0, cut), token.slice(cut)];
       if (vocab.has(left) && vocab.has(right)) merges.push({ left, right, score: scores[id] ?? 0 });
     }

@@ -57,7 +57,7 @@ describe("layouts of block formats", () => {
   });
 
   it("TQ1_0: any byte decodes to digits of −1, 0 and 1", () => {
-    for (let byte = 0; byte < 256; byte++) {
+    for (let byte = 0; byte < 256; byte += 1) {
       const bytes = Uint8Array.from([...repeat(byte, 52), ...HALF_ONE]);
       const values = format("TQ1_0").decode(bytes, 256);
       // Digit k is the fixed-point product with 3^(k+1), modulo 3: what the bytes are made for.
@@ -157,7 +157,7 @@ describe("layouts of block formats", () => {
   it("Q6_K: low bits, high bits, factors, scale, as documented", () => {
     const bytes = new Uint8Array(210);
     bytes.set(HALF_ONE, 208);
-    for (let group = 0; group < 16; group++) bytes[192 + group] = group === 15 ? 255 : group + 1;
+    for (let group = 0; group < 16; group += 1) bytes[192 + group] = group === 15 ? 255 : group + 1;
     // Weight 0: code 1 + 16·2 = 33; weight 64: code 15; weight 255: code 63, in a group with factor −1.
     bytes[0] = 0xf1;
     bytes[128] = 2;

@@ -111,7 +111,7 @@ describe("openFileSource", () => {
     let turns = 0;
     let reading = true;
     const count = (): void => {
-      turns++;
+      turns += 1;
       if (reading) setImmediate(count);
     };
     setImmediate(count);

@@ -419,11 +419,11 @@ describe("openCheckpoint", () => {
       ...inner,
       async open(file: string) {
         const source = await inner.open(file);
-        open++;
+        open += 1;
         return {
           ...source,
           async close() {
-            open--;
+            open -= 1;
           },
         };
       },

@@ -105,7 +105,7 @@ describe("random numbers", () => {
     for (const seed of [0, 1, 2, 2 ** 32, 2 ** 53 - 1]) {
       const random = createRandom(seed);
       const boxes = new Array<number>(64).fill(0);
-      for (let draw = 0; draw < 64_000; draw++) {
+      for (let draw = 0; draw < 64_000; draw += 1) {
         const value = random.next();
         expect(value >= 0 && value < 1).toBe(true);
         const box = Math.floor(value * 64);
@@ -126,6 +126,6 @@ describe("random numbers", () => {
   });
 
   test("seeds by chance are whole numbers below 2^53", () => {
-    for (let draw = 0; draw < 100; draw++) expect(Number.isSafeInteger(randomSeed())).toBe(true);
+    for (let draw = 0; draw < 100; draw += 1) expect(Number.isSafeInteger(randomSeed())).toBe(true);
   });
 });

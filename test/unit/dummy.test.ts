@@ -99,7 +99,7 @@ describe("createRandomFill", () => {
   it("draws bits that are as often 0 as 1", () => {
     const values = new Uint16Array(100_000);
     createRandomFill(5, 0)(values);
-    for (let bit = 0; bit < 16; bit++) {
+    for (let bit = 0; bit < 16; bit += 1) {
       const ones = values.reduce((count, value) => count + ((value >>> bit) & 1), 0);
       // Five standard deviations of 100,000 throws.
       expect(Math.abs(ones / 100_000 - 0.5)).toBeLessThan(0.008);

@@ -83,7 +83,7 @@ describe("writeGguf", () => {
 
   it("keeps fields whole where the header outgrows its memory", async () => {
     // Around the first 64 KiB, every way that a field can fall across the end.
-    for (let padding = 65_400; padding < 65_540; padding++) {
+    for (let padding = 65_400; padding < 65_540; padding += 1) {
       const metadata = new Map<string, GgufValue>([
         ["p", { type: "string", value: "x".repeat(padding) }],
         ["a", { type: "uint32", value: 0xdeadbeef }],

@@ -357,7 +357,7 @@ describe("openGguf rejects", () => {
 
   it("arrays nested more than 4 deep", async () => {
     let value = arrayOf(0, 1, [1]);
-    for (let depth = 1; depth < 4; depth++) value = arrayOf(9, 1, value);
+    for (let depth = 1; depth < 4; depth += 1) value = arrayOf(9, 1, value);
     expect((await open({ keys: [entry("k", 9, value)] })).metadata.get("k")).toEqual([[[Uint8Array.of(1)]]]);
     await expect(open({ keys: [entry("k", 9, arrayOf(9, 1, value))] })).rejects.toMatchObject({
       code: "FILE_CORRUPT",
@@ -372,7 +372,7 @@ describe("openGguf rejects", () => {
       dataBytes: 64,
     });
     await openGguf(bytesSource(whole));
-    for (let length = 0; length < whole.length; length++) {
+    for (let length = 0; length < whole.length; length += 1) {
       await expect(openGguf(bytesSource(whole.subarray(0, length)))).rejects.toMatchObject({
         code: "FILE_CORRUPT",
       });

@@ -47,7 +47,7 @@ test("sampler equals sampling by definition", () => {
         const resolved = resolve({ ...options, logitBias });
         const sampler = createSampler(resolved, seed);
         const random = createRandom(seed);
-        for (let draw = 0; draw < 3; draw++) {
+        for (let draw = 0; draw < 3; draw += 1) {
           const expected = sampleByDefinition(
             logits,
             history,
@@ -75,7 +75,7 @@ test("sampler equals sampling by definition over a large and flat vocabulary", (
     const resolved = resolve({ ...PLAIN, ...options });
     const sampler = createSampler(resolved, 9);
     const chances = createRandom(9);
-    for (let draw = 0; draw < 20; draw++) {
+    for (let draw = 0; draw < 20; draw += 1) {
       expect(sampler.sample(logits, []).tokenId).toBe(
         sampleByDefinition(logits, [], resolved, chances.next()),
       );
@@ -90,7 +90,7 @@ describe("sampler", () => {
     const sampler = createSampler(resolve({ ...PLAIN, ...options }), 7);
     const counts = probabilities.map(() => 0);
     const draws = 20_000;
-    for (let draw = 0; draw < draws; draw++) {
+    for (let draw = 0; draw < draws; draw += 1) {
       const { tokenId } = sampler.sample(logits, []);
       counts[tokenId] = (counts[tokenId] ?? 0) + 1;
     }
@@ -141,7 +141,7 @@ describe("sampler", () => {
 
   test("never draws what logitBias forbids", () => {
     const sampler = createSampler(resolve({ ...PLAIN, logitBias: new Map([[0, -Infinity]]) }), 1);
-    for (let draw = 0; draw < 200; draw++) expect(sampler.sample(logits, []).tokenId).not.toBe(0);
+    for (let draw = 0; draw < 200; draw += 1) expect(sampler.sample(logits, []).tokenId).not.toBe(0);
   });
 
   test("gives log-probabilities of the logits as they were, where asked", () => {
@@ -149,7 +149,7 @@ describe("sampler", () => {
       resolve({ temperature: 0.3, topK: 2, repeatPenalty: 2, logprobs: true }),
       1,
     );
-    for (let draw = 0; draw < 20; draw++) {
+    for (let draw = 0; draw < 20; draw += 1) {
       const { tokenId, logprob } = sampler.sample(logits, [0, 1]);
       expect(logprob).toBeCloseTo(Math.log(probabilities[tokenId] ?? 0), 6);
     }

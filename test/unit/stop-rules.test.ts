@@ -15,7 +15,7 @@ function run(
 
 /** The text before the stop string that ends first, and before the longest of those that end together. */
 function cutByDefinition(text: string, stops: readonly string[]): { text: string; stopped: boolean } {
-  for (let end = 1; end <= text.length; end++) {
+  for (let end = 1; end <= text.length; end += 1) {
     const lengths = stops.filter((stop) => text.slice(0, end).endsWith(stop)).map((stop) => stop.length);
     if (lengths.length > 0) return { text: text.slice(0, end - Math.max(...lengths)), stopped: true };
   }
@@ -94,7 +94,7 @@ describe("stop matcher", () => {
   test("stays linear on stop strings that overlap themselves", () => {
     const matcher = createStopMatcher(["a".repeat(4000) + "b"]);
     let length = 0;
-    for (let piece = 0; piece < 500; piece++) length += matcher.push("a".repeat(1000)).text.length;
+    for (let piece = 0; piece < 500; piece += 1) length += matcher.push("a".repeat(1000)).text.length;
     expect(length + matcher.flush().length).toBe(500_000);
   });
 });

@@ -65,7 +65,7 @@ describe("weightFormats", () => {
 
 describe("float16", () => {
   it("encodes every half back to its own pattern", () => {
-    for (let bits = 0; bits < 65536; bits++) {
+    for (let bits = 0; bits < 65536; bits += 1) {
       const value = float16ToNumber(bits);
       const expected = Number.isNaN(value) ? 0x7e00 : bits;
       if (numberToFloat16(value) !== expected) expect.fail(`pattern ${bits.toString(16)}`);
@@ -73,7 +73,7 @@ describe("float16", () => {
   });
 
   it("rounds midpoints to even and their neighbours to the nearer half", () => {
-    for (let bits = 0; bits < 0x7c00; bits++) {
+    for (let bits = 0; bits < 0x7c00; bits += 1) {
       const low = float16ToNumber(bits);
       // The last finite half rounds as if the next power of two followed.
       const high = bits === 0x7bff ? 65536 : float16ToNumber(bits + 1);
@@ -94,7 +94,7 @@ describe("float16", () => {
       if (float32BitsToFloat16(bits) !== expected) expect.fail(`pattern ${bits.toString(16)}`);
     };
     // Every sign and exponent, with fractions around every tie of halves and around those of subnormal ones.
-    for (let top = 0; top < 2 ** 12; top++) {
+    for (let top = 0; top < 2 ** 12; top += 1) {
       for (const tail of [0, 1, 0x7ff, 0x800, 0xfff, 0x1000, 0x1001, 0x1fff, 0x2000, 0x3000, 0x7ffff]) {
         encodes(((top << 20) | tail) >>> 0);
       }
@@ -114,7 +114,7 @@ describe("float16", () => {
 
 describe("bfloat16", () => {
   it("encodes every pattern back to itself", () => {
-    for (let bits = 0; bits < 65536; bits++) {
+    for (let bits = 0; bits < 65536; bits += 1) {
       const value = bfloat16ToNumber(bits);
       const expected = Number.isNaN(value) ? 0x7fc0 : bits;
       if (float32ToBfloat16(value) !== expected) expect.fail(`pattern ${bits.toString(16)}`);

@@ -7,7 +7,7 @@ export interface Random {
 /**
  * xoshiro128** 1.1 by Blackman and Vigna (public domain), two of its 32-bit words to a number. Chosen because it needs
  * 32-bit integers only, which JavaScript multiplies exactly and fast, and passes the usual test batteries.
- * @param seed - a whole number from 0 to 2^53 − 1; each gives a sequence of its own.
+ * @param seed a whole number from 0 to 2^53 − 1; each gives a sequence of its own.
  */
 export function createRandom(seed: number): Random {
   // The low half of the seed can be had back from s0, and the high half from s1 and s0: no two seeds share a state.
