@@ -103,6 +103,19 @@ describe("a loaded model", () => {
     expect(await model.complete("", greedy)).not.toBe("");
   });
 
+  it("refuses unknown options, and names the likely one", async () => {
+    const misspelt = { maxTokns: 4 };
+    const expected = { code: "INVALID_ARGUMENT", details: { option: "maxTokns", value: 4 } };
+    await expect(model.generate("The king", misspelt as object).next()).rejects.toMatchObject(expected);
+    await expect(model.complete("The king", misspelt as object)).rejects.toMatchObject(expected);
+    await expect(model.embed(["a"], { kinds: "query" } as object)).rejects.toThrow("did you mean kind?");
+    expect(() => model.chat({ sytem: "Be brief." } as object)).toThrow("did you mean system?");
+    using chat = model.chat();
+    await expect(chat.send("Hello", misspelt as object).next()).rejects.toMatchObject(expected);
+    await using scheduler = model.createScheduler();
+    await expect(scheduler.generate("The king", misspelt as object).next()).rejects.toMatchObject(expected);
+  });
+
   it("stops the work when the loop is left, and is ready for more", async () => {
     for await (const piece of model.generate("Once upon a time", { maxTokens: 200 })) {
       expect(piece.tokenId).toBeGreaterThanOrEqual(0);

@@ -102,11 +102,7 @@ export function createScheduler(
 
   function enqueue(prompt: readonly number[], options: ResolvedGenerateOptions): Sequence {
     if (running() + waiting.length >= parallel + queueLimit) {
-      throw new BitNetError(
-        "QUEUE_FULL",
-        `Cannot take another request: ${running()} are running and ${waiting.length} of at most ${queueLimit} wait; try again later`,
-        { details: { active: running(), queued: waiting.length, queueLimit } },
-      );
+      throw queueFull({ active: running(), queued: waiting.length, queueLimit });
     }
     const writer = createTextWriter(tokenizer, prompt, options);
     // The last token of a text is never evaluated, so it needs no position.
@@ -225,4 +221,13 @@ export function createScheduler(
     [Symbol.asyncDispose]: () => scheduler.dispose(),
   };
   return scheduler;
+}
+
+function queueFull(details: Readonly<Record<"active" | "queued" | "queueLimit", number>>): BitNetError {
+  const { active, queued, queueLimit } = details;
+  return new BitNetError(
+    "QUEUE_FULL",
+    `Cannot take another request: ${active} are running and ${queued} of at most ${queueLimit} wait; try again later`,
+    { details },
+  );
 }
