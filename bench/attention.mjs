@@ -1,6 +1,6 @@
 /**
- * What attention of one token costs, one thread: a group of four heads of 128 over 2000 positions, in microseconds, from a cache that is hot and
- * from memory; as the engine compiles it, and 256 bits wide where V8 can.
+ * The time of attention for one token on one thread, in microseconds: a group of four heads of 128 over 2000
+ * positions, from a hot cache and from memory. Compiled like in the engine, and 256 bits wide if V8 can.
  *
  *   node bench/attention.mjs
  */

@@ -1,6 +1,6 @@
 /**
- * How long the header of a large model takes to read: 128256 tokens and 280147 merges, as BitNet b1.58 2B4T has them,
- * by our reader and by @huggingface/gguf.
+ * How long the header of a large model takes to read: 128256 tokens and 280147 merges, as BitNet b1.58 2B4T
+ * has them, by our reader and by @huggingface/gguf.
  *
  *   node bench/gguf-header.mjs [repetitions]
  */

@@ -1,5 +1,5 @@
-// What batching is worth: as many texts at a time as a scheduler has places, against one after another, and how long the others
-// wait for a token while a long prompt is read. The texts must be the same.
+// The gain of batching: as many texts at a time as a scheduler has slots, against one after another. Also how
+// long other texts wait for a token during the prefill of a long prompt. The texts must be equal.
 //   node bench/scheduler.mjs [model.gguf] [threads] [tokens] [rounds]
 import { loadModel } from "../dist/index.js";
 

@@ -1,4 +1,5 @@
-// What speculation is worth: greedy text with and without it, alternately in one process. The tokens must be the same.
+// The gain of speculation: greedy text with and without it, alternately in one process. The tokens must be
+// equal.
 //   node bench/speculation.mjs [model.gguf] [threads] [tokens] [rounds]
 import { loadModel } from "../dist/index.js";
 
@@ -8,7 +9,9 @@ const prompts = {
   repetitive: 'The king said, "Go to the mill." '.repeat(3).trimEnd(),
   story: "The little fox",
 };
-/** Greedy decoding by itself soon repeats; a penalty makes texts that do not, the worst case for speculation. */
+/**
+ * Greedy decoding by itself soon repeats; a penalty makes texts that do not, the worst case for speculation.
+ */
 const penalties = [1, 1.2];
 
 const model = await loadModel(path, threads === undefined ? {} : { threads: Number(threads) });
@@ -16,7 +19,7 @@ const ends = ["<|end_of_text|>", "<|eot_id|>"].flatMap((name) =>
   model.tokenize(name, { addSpecial: false, parseSpecial: true }),
 );
 
-/** Tokens per second after the first, the ids, and what became of drafts. */
+/** Tokens per second after the first, the ids, and the results of drafts. */
 async function write(prompt, repeatPenalty, speculation) {
   let counts;
   const onSpeculation = (found) => (counts = found);

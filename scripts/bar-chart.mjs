@@ -1,9 +1,9 @@
-// Horizontal bars as SVG, for a page with a light or a dark background. By hand: the libraries that draw charts without a browser
-// are 60 to 100 MB, and these are some rectangles.
+// Horizontal bars as SVG, for a page with a light or a dark background. By hand: these are some rectangles,
+// and chart libraries that work without a browser have 60 to 100 MB.
 
 /**
- * Colours of Okabe and Ito, which people with any kind of colour vision can tell apart; nothing is told by colour alone. Text
- * has a contrast of at least 4.5 : 1 (WCAG AA), bars one of 3 : 1.
+ * Colours of Okabe and Ito: they differ for any kind of colour vision. Labels repeat the meaning of every
+ * colour. Text has a contrast of at least 4.5 : 1 (WCAG AA), bars of 3 : 1.
  */
 export const themes = {
   light: {
@@ -156,7 +156,7 @@ function legend(series, theme, text) {
   });
 }
 
-/** The same in words, for those who do not see it. */
+/** The same in words, for readers who cannot see it. */
 function describe({ rows, panels, series, subtitle }) {
   const sentences = panels.map(({ title, bars }) => {
     const values = rows.flatMap(({ label, series: index }, row) =>

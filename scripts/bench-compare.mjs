@@ -1,4 +1,5 @@
-// `npm run bench:compare [-- options]`: builds what is missing, then runs bench/compare (its options are listed there).
+// `npm run bench:compare [-- options]`: builds what is missing, then runs bench/compare (its options are
+// listed there).
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ensureReady } from "./ensure-ready.mjs";

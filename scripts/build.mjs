@@ -1,5 +1,6 @@
-// Builds what is out of date: AssemblyScript → WebAssembly → base64 modules in src/wasm/generated, then TypeScript → dist.
-// `--force` builds everything. Runs before `npm start` and `npm test`, and on `npm install` in a clone.
+// Builds what is out of date: AssemblyScript → WebAssembly → base64 modules in src/wasm/generated, then
+// TypeScript → dist. `--force` builds everything. Runs before `npm start` and `npm test`, and on `npm
+// install` in a clone.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -97,7 +98,7 @@ if (kernelsStale) {
 }
 if (kernelsStale || have.types !== wanted.types || !existsSync(join(root, "dist", "index.js"))) {
   console.error("Building TypeScript");
-  // What a deleted source file left behind must not be shipped.
+  // Output of a deleted source file must not be shipped.
   rmSync(join(root, "dist"), { recursive: true, force: true });
   run("typescript/bin/tsc", ["-p", "tsconfig.json"]);
   // `npx bitnet` in a clone runs the file itself, and npm makes it executable only when it first links it.

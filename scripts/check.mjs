@@ -1,4 +1,5 @@
-// `npm run check`: everything that is verified besides the tests. Each check runs even if one before it failed.
+// `npm run check`: everything that is verified besides the tests. Each check runs even if one before it
+// failed.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ensureReady } from "./ensure-ready.mjs";

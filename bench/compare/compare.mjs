@@ -1,5 +1,6 @@
-// `npm run bench:compare`: this library, on one runtime or several, and node-llama-cpp on the same weights, alternately in one run,
-// so that what else the machine does falls on all. Prints medians and ratios with their spread; keeps every number.
+// `npm run bench:compare`: this library, on one runtime or several, and node-llama-cpp on the same weights,
+// alternately in one run, so that what else the machine does falls on all. Prints medians and ratios with
+// their spread; keeps every number.
 import { spawnSync } from "node:child_process";
 import { createReadStream, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import os from "node:os";
@@ -50,7 +51,7 @@ function installRival() {
   if (status !== 0) throw new Error("node-llama-cpp could not be installed; --no-rival does without it");
 }
 
-/** What runs our side: every runtime that is wanted and can be had. */
+/** The runners of our side: every wanted runtime that is available. */
 function findRuntimes({ runtimeIds, node }) {
   if (runtimeIds === undefined) {
     const command = node ?? process.execPath;
@@ -110,14 +111,14 @@ async function startSides(sides, loads, running) {
   return times;
 }
 
-/** Which sides a test is measured on. */
+/** The sides that run a test. */
 function sidesOf(test, sides) {
   // It begins with a prompt of thousands of tokens: one side is enough to see how attention grows.
   if (test.position > 0) return [sides.find(({ id }) => id === "node24") ?? sides[0]];
   return test.kind === "read" ? sides.filter(({ id }) => id !== "llama") : sides;
 }
 
-/** What a measurement is kept as: tokens a second, milliseconds, or bytes a second. */
+/** The recorded value of a measurement: tokens, milliseconds, or bytes per second. */
 const sampleOf = {
   pp: (ms, { tokens }) => (tokens * 1000) / ms,
   tg: (ms, { tokens }) => (tokens * 1000) / ms,
@@ -126,8 +127,8 @@ const sampleOf = {
 };
 
 /**
- * Watches what part of the processors others use, or a host withholds: what is neither idle nor used by the sides. Returns what
- * ends the watch.
+ * Watches what part of the processors others use, or a host withholds: what is neither idle nor used by the
+ * sides. Returns what ends the watch.
  */
 async function watchOthers(running) {
   const read = async () => {
@@ -157,7 +158,7 @@ async function measureRounds(tests, sides, running, rounds) {
     const endWatch = await watchOthers(running);
     for (const result of results) {
       const order = sidesOf(result, sides);
-      // Whoever goes first in a round goes last in a later one.
+      // The first side of a round is last in a later round.
       const turn = round % order.length;
       for (const { id } of [...order.slice(turn), ...order.slice(0, turn)]) {
         const { kind, tokens, position } = result;

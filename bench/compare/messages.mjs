@@ -1,5 +1,6 @@
-// A side of the comparison is a process that loads its model once and then measures what it is told, one thing at a time. Orders
-// come as lines of JSON on standard input and answers go as lines of JSON to standard output: every runtime can do that.
+// A side of the comparison is a process that loads its model once and then runs one measurement at a time.
+// Orders are
+// lines of JSON on standard input, answers are lines of JSON on standard output: every runtime can do that.
 import process from "node:process";
 import { createInterface } from "node:readline";
 
@@ -8,7 +9,7 @@ export function promptIds(count) {
   return Array.from({ length: count }, (_, i) => 100 + ((i * 97) % 1900));
 }
 
-/** What is asked of every side besides its own measures. */
+/** The measurements of every side besides its own ones. */
 const ofProcess = {
   /** The most memory that this process has ever had in RAM, in bytes. */
   peak: () => Math.max(process.resourceUsage().maxRSS * 1024, process.memoryUsage().rss),

@@ -1,4 +1,5 @@
-// The two files of the comparison: the same weights as I2_S for us and as TQ2_0 for llama.cpp, which refuses I2_S.
+// The two files of the comparison: the same weights as I2_S for us and as TQ2_0 for llama.cpp, which refuses
+// I2_S.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openGguf } from "../../dist/files/gguf.js";
@@ -45,7 +46,8 @@ async function writeTq2(from, to) {
   const own = file.metadata.get("general.architecture");
   const metadata = new Map();
   for (const [key, entry] of writableMetadata(file)) {
-    // llama.cpp knows this graph as "bitnet"; it puts SiLU where 2B4T has a squared relu, which costs it no more.
+    // llama.cpp knows this graph as "bitnet"; it puts SiLU where 2B4T has a squared relu, which costs it no
+    // more.
     if (key === "general.architecture") metadata.set(key, { ...entry, value: "bitnet" });
     else metadata.set(key.startsWith(`${own}.`) ? `bitnet${key.slice(own.length)}` : key, entry);
   }

@@ -90,7 +90,7 @@ function jsonObject(flag, text) {
   throw new UsageError(`${flag} ${text}: expected a JSON object`);
 }
 
-/** Which runtimes are wanted, or undefined for the one that runs this. */
+/** The wanted runtimes. Undefined means the one that runs this. */
 function runtimeIds({ runtimes: all, only, node }) {
   if (!all && only === undefined) return undefined;
   if (node !== undefined)

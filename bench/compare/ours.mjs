@@ -41,7 +41,7 @@ const measures = {
     const options = {
       temperature: 0,
       maxTokens: tokens + 1,
-      // What drafts gain depends on the text, and node-llama-cpp is not asked for them either.
+      // The gain of drafts depends on the text, and node-llama-cpp runs without them too.
       speculation: "off",
       logitBias: new Map(ends.map((id) => [id, -Infinity])),
     };

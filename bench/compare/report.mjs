@@ -1,4 +1,4 @@
-// From what was measured to tables, for a terminal and for Markdown alike.
+// Turns measurements into tables, for a terminal and for Markdown.
 import { spreadOf } from "../../dist/tools/benchmark/statistics.js";
 import { isDisturbed } from "./disturbance.mjs";
 
@@ -17,8 +17,8 @@ export function ratiosByRound(samples, baseline) {
 }
 
 /**
- * For each round, what a side reads in a second as a part of the most that any side read doing nothing else: how near
- * decoding is to what the machine's memory allows.
+ * For each round, the bytes per second of a side, relative to the highest read speed of any side. It
+ * shows how close decoding is to the limit of the machine's memory.
  */
 export function limitShares(record, side, samples) {
   const reads = Object.values(record.tests.find(({ kind }) => kind === "read")?.samples ?? {});

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 /**
  * Starts a side and waits until its model is loaded.
  *
- * @param side { id, script, command, args, settings }: what runs it, and what it is told at its start.
+ * @param side its command, and the settings for its start: { id, script, command, args, settings }
  * @throws Error if it ends before that.
  */
 export async function startSide({ id, script, command, args, settings }) {

@@ -1,5 +1,6 @@
-// `npm run bench:serve`: what a server gives to 1, 4 and 8 clients at a time, over HTTP, and what keeps it from giving more. A round
-// measures all numbers of clients one after another, so that what else the machine does falls on all.
+// `npm run bench:serve`: the throughput of a server for 1, 4 and 8 clients over HTTP, and its limits. A round
+// measures all
+// numbers of clients one after another, so that other load on the machine affects all.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import os from "node:os";

@@ -1,11 +1,14 @@
-// `bitnet serve` as a process, and what a client needs of it.
+// `bitnet serve` as a process, with the functions that its clients need.
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const cli = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
-/** Starts a server on a free port, by the runtime `node`; what it logs is thrown away, so that nobody measures a terminal. */
+/**
+ * Starts a server on a free port, by the runtime `node`; what it logs is thrown away, so that nobody measures
+ * a terminal.
+ */
 export async function startServed({ model, flags = [], node = process.execPath }) {
   const args = [cli, "serve", ...(model === undefined ? [] : [model]), "--port", "0", ...flags];
   const child = spawn(node, args, { stdio: ["ignore", "pipe", "pipe"] });

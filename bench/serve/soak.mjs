@@ -1,6 +1,8 @@
-// `npm run soak [-- --minutes 10]`: one server on the embedded model, and for all that time clients of every kind at once: good ones,
-// whose answers are compared, those that leave, those that send nonsense, and those that read slowly or not at all. Fails if a good
-// request fails, if something is left over at the end, or if memory grows.
+// `npm run soak [-- --minutes 10]`: one server on the embedded model, with clients of every kind at the same
+// time. The answers
+// of good clients are compared. Other clients leave, send nonsense, read slowly or do not read. Fails if a
+// good request
+// fails, if something is left at the end, or if memory grows.
 import { connect } from "node:net";
 import os from "node:os";
 import { parseArgs } from "node:util";
@@ -19,7 +21,10 @@ const warmUpMs = durationMs / 4;
 const isShort = durationMs < 60_000;
 /** Readers that stop for good are let go after that. */
 const timeoutSeconds = isShort ? 20 : 150;
-/** What memory may come to, once all kinds of requests have been there for a while, of what it was then. A heap that is just warm still grows. */
+/**
+ * Limit of memory growth, after all kinds of requests ran for a while. A heap that just became warm still
+ * grows.
+ */
 const allowedGrowth = isShort ? 2 : 1.25;
 
 const served = await startServed({
@@ -246,7 +251,10 @@ async function stall() {
   counts.stalled += 1;
 }
 
-/** The longest time in which this process did not run: where the machine or somebody stops it, connections time out. */
+/**
+ * The longest time in which this process did not run: where the machine or somebody stops it, connections
+ * time out.
+ */
 let longestStopMs = 0;
 let lastMs = performance.now();
 setInterval(() => {
@@ -271,7 +279,7 @@ await Promise.all([
   watch(),
 ]);
 
-// What was left takes no longer than it may; then nothing is.
+// The remaining work ends within its time limit. Then nothing is left.
 const deadline = performance.now() + (timeoutSeconds + 5) * 1000;
 let figures = await readFigures(url);
 while (figures.requests_active + figures.requests_queued > 0 && performance.now() < deadline) {
