@@ -7,8 +7,9 @@ import type { MetadataEntry } from "./metadata-list.js";
 const maxConfigBytes = 4 * 2 ** 20;
 
 /**
- * Reads the recommended sampling options of a checkpoint: generation_config.json as `general.sampling.*`, as llama.cpp's
- * converter does. Without `do_sample`, transformers ignores these settings, and many files just hold its defaults.
+ * Reads the recommended sampling options of a checkpoint: generation_config.json as `general.sampling.*`, as
+ * llama.cpp's converter does. Without `do_sample`, transformers ignores these settings, and many files just
+ * hold its defaults.
  *
  * @throws BitNetError MODEL_INVALID for a setting that is not a number.
  */

@@ -77,7 +77,10 @@ export const expertFlags: readonly LibraryFlag<EngineOptions>[] = [
   },
 ];
 
-/** Flags of the sampling table; help texts are its sentences. `run` and `chat` define -n, with defaults of their own. */
+/**
+ * Flags of the sampling table; help texts are its sentences. `run` and `chat` define -n, with defaults of
+ * their own.
+ */
 export const generateFlags: readonly LibraryFlag<GenerateOptions>[] = samplingFlags(
   ({ name }) => name !== "maxTokens" && !isLogprobOption(name),
 );

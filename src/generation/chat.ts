@@ -16,13 +16,13 @@ export interface Chat extends Disposable {
   /** Number of messages dropped because the context was full. */
   readonly droppedMessages: number;
   /**
-   * Sends a message and gives the answer, piece by piece. Only new tokens are evaluated. Leaving the loop stops the
-   * answer; its text so far stays in the conversation.
+   * Sends a message and gives the answer, piece by piece. Only new tokens are evaluated. Leaving the loop
+   * stops the answer; its text so far stays in the conversation.
    *
    * When the conversation outgrows the context, the oldest turns are dropped whole. The system message stays.
    *
-   * @throws BitNetError CONTEXT_FULL if even the last message alone does not fit (it does not join the conversation);
-   *   INVALID_ARGUMENT during another answer; and the errors of `model.generate`.
+   * @throws BitNetError CONTEXT_FULL if even the last message alone does not fit (it does not join the
+   *   conversation); INVALID_ARGUMENT during another answer; and the errors of `model.generate`.
    */
   send(text: string, options?: GenerateOptions): AsyncGenerator<GeneratedPiece, void, void>;
   /** Replaces the messages, for example by a saved conversation. */

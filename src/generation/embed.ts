@@ -12,9 +12,11 @@ interface Sequence {
 }
 
 /**
- * Embeds texts: the hidden state of the last token, or the mean of all, after the last norm, scaled to length 1.
+ * Embeds texts: the hidden state of the last token, or the mean of all, after the last norm, as a unit
+ * vector.
  *
- * Short texts share passes over the weights, long texts take several. A text's vector does not depend on the other texts.
+ * Short texts share passes over the weights, long texts take several. A text's vector does not depend on the
+ * other texts.
  *
  * @param texts token ids of each: at least one, at most the model's context length.
  * @returns vectors of the model's width, in the order of the texts.

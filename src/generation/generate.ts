@@ -10,10 +10,12 @@ import { createTextWriter, type Written } from "./text-writer.js";
 /**
  * Continues a prompt, one piece per token.
  *
- * The last piece has the finish reason. If the context is full before `maxTokens`, CONTEXT_FULL is thrown; without
- * `maxTokens` the text ends with "length". When the signal fires, the last piece has "abort", and `signal.reason` is thrown.
+ * The last piece has the finish reason. If the context is full before `maxTokens`, CONTEXT_FULL is thrown;
+ * without `maxTokens` the text ends with "length". When the signal fires, the last piece has "abort", and
+ * `signal.reason` is thrown.
  *
- * @param session empty, or with the tokens before the prompt. Afterwards it also holds the prompt and the text.
+ * @param session empty, or with the tokens before the prompt. Afterwards it also holds the prompt and the
+ *   text.
  * @param prompt token ids, at least one.
  * @param costs measured costs of the model's passes, for speculation. Keep them with the model.
  */

@@ -18,8 +18,9 @@ export interface GenerationLoop {
 }
 
 /**
- * A draft is evaluated in one pass with the token before it. The writer uses its rows of logits one by one, each only if
- * it wrote all drafted tokens before that row. So logits, history and session position are the same as without drafts.
+ * A draft is evaluated in one pass with the token before it. The writer uses its rows of logits one by one,
+ * each only if it wrote all drafted tokens before that row. So logits, history and session position are the
+ * same as without drafts.
  */
 export function createGenerationLoop(
   session: InnerSession,

@@ -4,7 +4,8 @@ import type { EncodeOptions, Tokenizer } from "../text/tokenizer.js";
 /**
  * The tokens of a prompt.
  *
- * @throws BitNetError INVALID_ARGUMENT for a prompt without tokens or an unknown token id; CONTEXT_FULL if it does not fit.
+ * @throws BitNetError INVALID_ARGUMENT for a prompt without tokens or an unknown token id; CONTEXT_FULL if it
+ *   does not fit.
  */
 export function promptTokens(
   tokenizer: Tokenizer,

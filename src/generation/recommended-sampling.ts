@@ -5,8 +5,8 @@ import { isInRange, isNumberOption, rangeText } from "../options/ranges.js";
 import { samplingTable } from "../options/sampling-table.js";
 
 /**
- * Reads llama.cpp's `general.sampling.*` keys. Ignores the keys of samplers that this library does not have: xtc,
- * mirostat, an order of samplers.
+ * Reads llama.cpp's `general.sampling.*` keys. Ignores the keys of samplers that this library does not have:
+ * xtc, mirostat, an order of samplers.
  *
  * @throws BitNetError MODEL_INVALID for a value outside the option's range.
  */

@@ -1,8 +1,8 @@
 /** Finds stop strings in a text that comes in pieces. */
 export interface StopMatcher {
   /**
-   * @returns the text that is certainly before every stop string, and whether one was found. After that, the text is
-   *   always empty.
+   * @returns the text that is certainly before every stop string, and whether one was found. After that, the
+   *   text is always empty.
    */
   push(text: string): { readonly text: string; readonly stopped: boolean };
   /** Ends the text. @returns the text held back as a possible beginning of a stop string. */
@@ -10,9 +10,9 @@ export interface StopMatcher {
 }
 
 /**
- * A matcher for several stop strings at once. The text ends with the stop string that is complete first. It is cut at
- * the beginning of that string, or of the longest if several end there. The division into pieces does not matter, and no
- * part of a stop string is ever emitted.
+ * A matcher for several stop strings at once. The text ends with the stop string that is complete first. It
+ * is cut at the beginning of that string, or of the longest if several end there. The division into pieces
+ * does not matter, and no part of a stop string is ever emitted.
  *
  * @param stops none of them empty; without any, all text passes.
  */

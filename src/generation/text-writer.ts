@@ -7,7 +7,9 @@ import { createSampler } from "./sampling/sampler.js";
 import type { ResolvedGenerateOptions } from "./resolve-options.js";
 import { createStopMatcher } from "./stop-rules.js";
 
-/** Turns logits into a text, token by token: samples, detokenizes, and ends the text. Does not run the model. */
+/**
+ * Turns logits into a text, token by token: samples, detokenizes, and ends the text. Does not run the model.
+ */
 export interface TextWriter {
   /** The tokens so far: prompt and text. */
   readonly history: readonly number[];
@@ -108,8 +110,9 @@ export function createTextWriter(
 }
 
 /**
- * The logits that decide the next token. Greedy decoding needs the largest, top-k the k largest. Penalties and biases
- * change single logits, so these are needed too. Log-probabilities, grammars, and sampling without top-k need all.
+ * The logits that decide the next token. Greedy decoding needs the largest, top-k the k largest. Penalties
+ * and biases change single logits, so these are needed too. Log-probabilities, grammars, and sampling without
+ * top-k need all.
  */
 function logitsNeed(
   options: ResolvedGenerateOptions,

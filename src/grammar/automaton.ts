@@ -36,8 +36,8 @@ interface InnerState extends State {
 }
 
 /**
- * Limit of the ways to read one text. A hostile schema can double them with each byte. Further ways are dropped: the text
- * still fits the grammar, but not every text that fits remains possible.
+ * Limit of the ways to read one text. A hostile schema can double them with each byte. Further ways are
+ * dropped: the text still fits the grammar, but not every text that fits remains possible.
  */
 const maxThreads = 2048;
 const maxSteps = 1 << 16;

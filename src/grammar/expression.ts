@@ -62,7 +62,10 @@ export function asRule(body: Expression): Expression {
   return use({ body });
 }
 
-/** Any of several texts. Shared prefixes occur once, so the cost depends on the texts that still fit, not on all. */
+/**
+ * Any of several texts. Shared prefixes occur once, so the cost depends on the texts that still fit, not on
+ * all.
+ */
 export function anyText(values: readonly string[]): Expression {
   const sorted = [...new Set(values)].map((value) => encoder.encode(value)).sort(compareBytes);
   return sharedPrefix(sorted, 0);

@@ -14,8 +14,8 @@ import {
 } from "./expression.js";
 
 /**
- * Whitespace between the parts of a value: none, a space, or a line break with indentation. JSON allows any amount, but
- * some models would never stop.
+ * Whitespace between the parts of a value: none, a space, or a line break with indentation. JSON allows any
+ * amount, but some models would never stop.
  */
 export const space: Expression = asRule(
   choice(empty, text(" "), sequence(text("\n"), repeat(choice(text(" "), text("\t")), 0, 20))),

@@ -2,7 +2,8 @@ import { BitNetError } from "../errors.js";
 import { invalidOption } from "./checks.js";
 
 /**
- * Refuses options that do not exist, so that a misspelt one is not ignored. An option whose value is undefined passes.
+ * Refuses options that do not exist, so that a misspelt one is not ignored. An option whose value is
+ * undefined passes.
  *
  * @param what the function that was called, such as "loadModel".
  * @param given the options of the caller; undefined is none.
@@ -38,7 +39,10 @@ function closest(name: string, known: readonly string[]): string | undefined {
   return min < asked.length ? likely : undefined;
 }
 
-/** The fewest characters to insert, delete or replace to get from one text to the other (Levenshtein distance). */
+/**
+ * The fewest characters to insert, delete or replace to get from one text to the other (Levenshtein
+ * distance).
+ */
 export function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let index = 0; index < from.length; index += 1) {

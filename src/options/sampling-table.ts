@@ -1,9 +1,9 @@
 import type { GenerateOptions } from "./generate-options.js";
 
 /**
- * One row per option of text generation. The resolver, the model file's recommendations, both servers' schemas, the
- * command line and the tables in the documentation read this table. After a change, `node scripts/option-docs.mjs`
- * writes the types in generate-options.ts and the documentation anew.
+ * One row per option of text generation. The resolver, the model file's recommendations, both servers'
+ * schemas, the command line and the tables in the documentation read this table. After a change, `node
+ * scripts/option-docs.mjs` writes the types in generate-options.ts and the documentation anew.
  */
 export type SamplingOption = NumberOption | OtherOption;
 
@@ -29,7 +29,10 @@ export interface NumberOption extends OptionRow, NumberRange {
   readonly default?: number;
   /** Key in a GGUF file, after "general.sampling.". The file's value replaces the default. */
   readonly ggufKey?: string;
-  /** In a GGUF file, a negative number means 0: llama.cpp writes it for greedy (temperature) and for "off" (top-k). */
+  /**
+   * In a GGUF file, a negative number means 0: llama.cpp writes it for greedy (temperature) and for "off"
+   * (top-k).
+   */
   readonly negativeIsZero?: true;
   /** Key in a checkpoint's generation_config.json. */
   readonly configKey?: string;

@@ -6,8 +6,8 @@ export function bounded(logit: number): number {
 }
 
 /**
- * The likeliest tokens of a vocabulary, likeliest first; of equal logits the lower id comes first. Tokens with a logit of
- * −Infinity or NaN are no candidates. Buffers are reused from one token to the next.
+ * The likeliest tokens of a vocabulary, likeliest first; of equal logits the lower id comes first. Tokens
+ * with a logit of −Infinity or NaN are no candidates. Buffers are reused from one token to the next.
  */
 export class Candidates {
   #ids = new Int32Array(0);
@@ -56,8 +56,8 @@ export class Candidates {
   }
 
   /**
-   * Takes the `limit` likeliest tokens of all, or of `among`, without sorting the rest: tokens pass through a heap of
-   * `limit` candidates with the worst on top.
+   * Takes the `limit` likeliest tokens of all, or of `among`, without sorting the rest: tokens pass through a
+   * heap of `limit` candidates with the worst on top.
    */
   takeLikeliest(logits: Float32Array, limit: number, among?: readonly number[]): void {
     const size = Math.min(limit, logits.length);

@@ -1,9 +1,10 @@
 /**
  * exp and log from nothing but IEEE 754 additions, subtractions, multiplications and divisions of doubles.
  *
- * JavaScript leaves Math.exp and Math.log to each engine, and V8, JavaScriptCore and SpiderMonkey differ in the last
- * bit. One bit can move the edge between two tokens past the drawn random number: the same seed would give another text.
- * These functions give the same bits everywhere, within about 1 ulp of the true value.
+ * JavaScript leaves Math.exp and Math.log to each engine, and V8, JavaScriptCore and SpiderMonkey differ in
+ * the last bit. One bit can move the edge between two tokens past the drawn random number: the same seed
+ * would give another text. These functions give the same bits everywhere, within about 1 ulp of the true
+ * value.
  */
 
 // ln 2 in two parts: the first has 32 zero bits at its end, so its product with any exponent is exact.

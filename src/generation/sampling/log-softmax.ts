@@ -4,8 +4,8 @@ import { bounded } from "./candidates.js";
 import { exp, log } from "./deterministic-math.js";
 
 /**
- * Log-probabilities by a row of logits: natural logarithms, in double arithmetic of a fixed order, so that every runtime
- * gives the same bits. A token with a logit of NaN has probability 0.
+ * Log-probabilities by a row of logits: natural logarithms, in double arithmetic of a fixed order, so that
+ * every runtime gives the same bits. A token with a logit of NaN has probability 0.
  *
  * @param totals of the same logits, if known: the team can compute them in the pass.
  * @returns a function from token ids to log-probabilities; it reads `logits` again.
@@ -30,7 +30,9 @@ export function logSoftmax(
 /** Logits further below the largest count as 0: e^−700 is 1e-304. */
 const minDifference = -700;
 
-/** Twin of the kernel softmax_totals, for logits that no pass has summed: same sums, same order, same bits. */
+/**
+ * Twin of the kernel softmax_totals, for logits that no pass has summed: same sums, same order, same bits.
+ */
 export function softmaxTotals(logits: Float32Array): SoftmaxTotals {
   let largest = -Infinity;
   for (const logit of logits) if (logit > largest) largest = logit;

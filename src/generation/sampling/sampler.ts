@@ -19,7 +19,8 @@ export interface Sampler {
   /**
    * @param logits one per token of the vocabulary; read only.
    * @param history the tokens so far, prompt included; only the last `repeatLastN` count.
-   * @param among the only tokens with logits above −Infinity, ascending, if known. It saves time and changes no pick.
+   * @param among the only tokens with logits above −Infinity, ascending, if known. It saves time and changes
+   *   no pick.
    * @param guide restricts the tokens.
    * @throws BitNetError MODEL_INVALID if no logit is a number above −Infinity.
    */
@@ -43,9 +44,9 @@ export interface TokenGuide {
 /**
  * Makes a sampler.
  *
- * The steps are llama.cpp's, in its order: biases, penalties, top-k, top-p, min-p, temperature, draw. So top-p and
- * min-p use the model's own probabilities, before temperature. Temperature 0 is greedy after biases and penalties. Of
- * equal logits the lower id counts as likelier, in every step.
+ * The steps are llama.cpp's, in its order: biases, penalties, top-k, top-p, min-p, temperature, draw. So
+ * top-p and min-p use the model's own probabilities, before temperature. Temperature 0 is greedy after biases
+ * and penalties. Of equal logits the lower id counts as likelier, in every step.
  *
  * Equal options, seed, logits and history give the same tokens on every runtime: the arithmetic is that of
  * deterministic-math.ts, in an order that depends on the candidates only.
@@ -88,8 +89,9 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
   }
 
   /**
-   * If enough of the likeliest tokens are allowed, the other tokens do not matter. This is common inside of strings, where
-   * most of a vocabulary is allowed and walking through all of it would take longer than the model.
+   * If enough of the likeliest tokens are allowed, the other tokens do not matter. This is common inside of
+   * strings, where most of a vocabulary is allowed and walking through all of it would take longer than the
+   * model.
    */
   function pickGuided(logits: Float32Array, guide: TokenGuide): number {
     const limit = temperature === 0 ? 1 : topK;
@@ -124,7 +126,10 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
     return drawWeighted();
   }
 
-  /** Top-p over the whole vocabulary: takes more and more of the likeliest tokens until they have the probability. */
+  /**
+   * Top-p over the whole vocabulary: takes more and more of the likeliest tokens until they have the
+   * probability.
+   */
   function takeNucleus(logits: Float32Array): void {
     candidates.takeAll(logits);
     const total = totalWeight(candidates);

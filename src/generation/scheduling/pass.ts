@@ -35,8 +35,8 @@ export async function copyPrefix(
 }
 
 /**
- * Runs one pass over the model, and writes the next token of each sequence whose history it completes. An error of one
- * sequence ends that sequence only.
+ * Runs one pass over the model, and writes the next token of each sequence whose history it completes. An
+ * error of one sequence ends that sequence only.
  *
  * @throws any error after which the model is unusable.
  */

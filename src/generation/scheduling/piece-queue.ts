@@ -1,6 +1,9 @@
 import type { GeneratedPiece } from "../generated-piece.js";
 
-/** Pieces on their way from the scheduler to a reader. The writer does not wait: the context bounds the number of pieces. */
+/**
+ * Pieces on their way from the scheduler to a reader. The writer does not wait: the context bounds the number
+ * of pieces.
+ */
 export interface PieceQueue {
   push(piece: GeneratedPiece): void;
   /** Ends the queue. The reader gets the error after the last piece. Later calls are ignored. */

@@ -15,7 +15,10 @@ import { planStep } from "./step-plan.js";
 
 /** Options of `model.createScheduler`. */
 export interface SchedulerOptions {
-  /** Maximum number of texts written at the same time, 1 to 256. Each needs a KV cache, allocated at first use. Default: 4. */
+  /**
+   * Maximum number of texts written at the same time, 1 to 256. Each needs a KV cache, allocated at first
+   * use. Default: 4.
+   */
   readonly parallel?: number | undefined;
   /** Maximum number of waiting requests, 0 to 2^20. One more is refused with QUEUE_FULL. Default: 256. */
   readonly queueLimit?: number | undefined;
@@ -44,17 +47,18 @@ export interface SchedulerStats {
 }
 
 /**
- * Writes many texts at the same time: each pass over the weights serves all of them. Requests join and leave between
- * passes. Long prompts are split over several passes, so no request waits for longer than a pass. Other requests do not
- * change a text: it is the text of `model.generate` for the same prompt and options.
+ * Writes many texts at the same time: each pass over the weights serves all of them. Requests join and leave
+ * between passes. Long prompts are split over several passes, so no request waits for longer than a pass.
+ * Other requests do not change a text: it is the text of `model.generate` for the same prompt and options.
  */
 export interface Scheduler extends AsyncDisposable {
   /**
-   * As `model.generate`. The request starts when the first piece is read. Generation does not wait for a slow reader.
-   * `speculation` has no effect.
+   * As `model.generate`. The request starts when the first piece is read. Generation does not wait for a slow
+   * reader. `speculation` has no effect.
    *
    * @param prompt a text, or token ids, which are taken as they are.
-   * @throws BitNetError QUEUE_FULL, WORKER_FAILED, and the errors of `model.generate`; rejects with `signal.reason`.
+   * @throws BitNetError QUEUE_FULL, WORKER_FAILED, and the errors of `model.generate`; rejects with
+   *   `signal.reason`.
    */
   generate(
     prompt: string | readonly number[],

@@ -2,7 +2,10 @@ import { BitNetError } from "../../errors.js";
 import type { Cache } from "../../engine/engine.js";
 import { commonPrefix } from "./step-plan.js";
 
-/** A KV cache for one sequence at a time. It keeps the tokens of its last sequence, for sequences with the same beginning. */
+/**
+ * A KV cache for one sequence at a time. It keeps the tokens of its last sequence, for sequences with the
+ * same beginning.
+ */
 export interface Slot {
   readonly cache: Cache;
   /** The tokens in the cache, from its beginning. */
@@ -54,8 +57,8 @@ export function createSlots(maxSlots: number, openCache: () => Cache): Slots {
   }
 
   /**
-   * Picks a free slot. First choice is the slot with the longest shared prefix, if no taken slot shares more and the
-   * prefix is at least half of the slot's tokens. Else a new slot, else the least recently used one.
+   * Picks a free slot. First choice is the slot with the longest shared prefix, if no taken slot shares more
+   * and the prefix is at least half of the slot's tokens. Else a new slot, else the least recently used one.
    */
   function choose(history: readonly number[]): OpenSlot | undefined {
     const shared = (slot: Slot): number => commonPrefix(history, slot.tokens, history.length - 1);

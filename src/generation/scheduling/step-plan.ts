@@ -13,15 +13,18 @@ export interface StepPart<S extends Unfinished> {
 }
 
 /**
- * Maximum number of prompt tokens in a pass that also decodes. More make prompts faster and delay every text's next
- * token: a pass of the 2B4T shape takes about ten times as long with sixteen tokens as with one, on two cores.
+ * Maximum number of prompt tokens in a pass that also decodes. More make prompts faster and delay every
+ * text's next token: a pass of the 2B4T shape takes about ten times as long with sixteen tokens as with one,
+ * on two cores.
  */
 const promptTokensBeside = 16;
 
 /**
- * The parts of the next pass: one token of each text in decode, then tokens of prompts in the given order, while they fit.
+ * The parts of the next pass: one token of each text in decode, then tokens of prompts in the given order,
+ * while they fit.
  *
- * A prompt waits if another prompt in the pass computes at least half of its tokens: it copies their KV cache later.
+ * A prompt waits if another prompt in the pass computes at least half of its tokens: it copies their KV cache
+ * later.
  *
  * @param sequences next to serve first.
  * @param batchTokens maximum number of tokens of a pass, more than the number of sequences.

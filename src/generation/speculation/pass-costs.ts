@@ -1,4 +1,7 @@
-/** Recent times of passes of several tokens, relative to a pass of one token. They affect speed, never results. */
+/**
+ * Recent times of passes of several tokens, relative to a pass of one token. They affect speed, never
+ * results.
+ */
 export interface PassCosts {
   /** Cost of a pass of `tokens` tokens, at least 1; a guess until one is measured. */
   of(tokens: number): number;
@@ -6,8 +9,8 @@ export interface PassCosts {
 }
 
 /**
- * If memory bandwidth limits a pass, more tokens cost little; if arithmetic limits it, they cost as much as separate
- * passes. The guess is optimistic, so that such passes are tried and measured.
+ * If memory bandwidth limits a pass, more tokens cost little; if arithmetic limits it, they cost as much as
+ * separate passes. The guess is optimistic, so that such passes are tried and measured.
  */
 function guess(tokens: number): number {
   return 1 + (tokens - 1) * 0.4;
@@ -15,7 +18,10 @@ function guess(tokens: number): number {
 
 /** Weight of a new measurement in the moving average. */
 const weight = 0.25;
-/** Decay of a measurement towards the guess, per pass: some hundred passes forget a busy moment of the machine. */
+/**
+ * Decay of a measurement towards the guess, per pass: some hundred passes forget a busy moment of the
+ * machine.
+ */
 const forgetting = 0.003;
 
 export function createPassCosts(): PassCosts {

@@ -9,7 +9,8 @@ export interface Repeat {
 /**
  * Finds the longest, and of these the latest, earlier occurrence of a text's last tokens.
  *
- * It looks at every position, which takes a microsecond per thousand tokens. An index would take as long to maintain.
+ * It looks at every position, which takes a microsecond per thousand tokens. An index would take as long to
+ * maintain.
  *
  * @param longest maximum length of a match, in tokens.
  * @param repeat receives the result.

@@ -11,7 +11,10 @@ export interface Speculator {
 
 /** Longer matches count as this long: acceptance no longer grows beyond it. */
 const longestMatch = 10;
-/** Pass sizes to consider. Few, so that the cost of each is soon known; kernels are fastest at multiples of four. */
+/**
+ * Pass sizes to consider. Few, so that the cost of each is soon known; kernels are fastest at multiples of
+ * four.
+ */
 const passTokens = [2, 4, 8, 16] as const;
 /** A draft must promise this speedup over plain decode: estimates are no more exact than that. */
 const worthwhile = 1.1;
@@ -24,9 +27,10 @@ const forgetting = 0.96;
 /**
  * Prompt lookup: finds an earlier occurrence of the last tokens, and drafts the tokens that followed it.
  *
- * The probability that a drafted token is right grows with the number of matching tokens before it. Measured on the
- * embedded model's greedy text: 0.43 after one token, 0.65 after two, 0.8 after three, 0.9 from four on; on human prose
- * 0.1, 0.2, 0.4 and 0.5. So probabilities are learnt by length of the match, also from tokens that were not drafted.
+ * The probability that a drafted token is right grows with the number of matching tokens before it. Measured
+ * on the embedded model's greedy text: 0.43 after one token, 0.65 after two, 0.8 after three, 0.9 from four
+ * on; on human prose 0.1, 0.2, 0.4 and 0.5. So probabilities are learnt by length of the match, also from
+ * tokens that were not drafted.
  *
  * @param mode "auto" drafts if that promises to be faster than plain decode; "always" drafts at any cost.
  */

@@ -40,7 +40,10 @@ export function objectExpression(fields: Fields, path: string, within: SubSchema
   if (min > needed.size) refuse(path, '"minProperties" above the number of required ones is not supported');
   if (max < members.length) refuse(path, '"maxProperties" below the number of properties is not supported');
   const end = sequence(json.space, text("}"));
-  /** Built from the last member to the first: `from` is one of the members from here on, `after` follows the one before. */
+  /**
+   * Built from the last member to the first: `from` is one of the members from here on, `after` follows the
+   * one before.
+   */
   let [from, after] = [nothing, end];
   let mayEnd = true;
   for (const { name, value, needed: must } of members.toReversed()) {

@@ -23,9 +23,9 @@ const maxSchemas = 10_000;
 const maxDepth = 200;
 
 /**
- * The texts of JSON values that a schema accepts. The schema accepts each of these texts. It may accept more: here,
- * members come in the schema's order, an object that names properties has no others, and numbers have no more digits
- * than a double keeps.
+ * The texts of JSON values that a schema accepts. The schema accepts each of these texts. It may accept more:
+ * here, members come in the schema's order, an object that names properties has no others, and numbers have
+ * no more digits than a double keeps.
  *
  * @param schema JSON Schema, draft 7 or 2020-12, as parsed JSON.
  * @throws BitNetError INVALID_ARGUMENT naming the unsupported or invalid part of the schema.

@@ -41,10 +41,11 @@ const maxRepetitions = 4096;
 const maxDepth = 100;
 
 /**
- * The characters of a JSON string that a regular expression matches. As in JSON Schema's `pattern`, it may match anywhere
- * unless it has anchors at its ends.
+ * The characters of a JSON string that a regular expression matches. As in JSON Schema's `pattern`, it may
+ * match anywhere unless it has anchors at its ends.
  *
- * @throws Error naming the unsupported part: lookaround, references to groups, word boundaries, `\p`, anchors elsewhere.
+ * @throws Error naming the unsupported part: lookaround, references to groups, word boundaries, `\p`, anchors
+ *   elsewhere.
  */
 export function patternCharacters(pattern: string): Expression {
   checkSyntax(pattern);
