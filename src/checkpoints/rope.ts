@@ -123,7 +123,8 @@ function llama3Divisors(scaling: Config, { base, headSize }: Rope): Float32Array
 /** Microsoft's LongRoPE: separate divisors for contexts up to the trained one and for longer ones. */
 function planLongRope(scaling: Config, { headSize, contextLength }: Rope): RopePlan {
   const original = originalContext(scaling, contextLength);
-  const stretch = contextLength / original;
+  // Version 5 of transformers writes the factor that older files only imply.
+  const stretch = scaling.positive("factor", contextLength / original);
   const magnitude = stretch > 1 ? Math.sqrt(1 + Math.log(stretch) / Math.log(original)) : 1;
   return {
     entries: [

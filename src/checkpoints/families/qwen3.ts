@@ -9,6 +9,5 @@ export const qwen3: CheckpointFamily = {
   layerParts: new Map([...decoderParts, ...headNormParts]),
   tied: false,
   headSize: 128,
-  ropeBase: 1_000_000,
   ownKeys: refuseSlidingWindows,
 };
