@@ -10,9 +10,14 @@ export interface TokenizerTables {
   readonly entries: readonly MetadataEntry[];
   /** The id of a token by its spelling. */
   readonly idOf: ReadonlyMap<string, number>;
-  /** Whether text gets a BOS before it and an EOS after it, if the file says. */
-  readonly addsBos: boolean | undefined;
-  readonly addsEos: boolean | undefined;
+  /** What the file puts around a text; undefined if it does not say. */
+  readonly template: TextTemplate | undefined;
+}
+
+/** The ids of the special tokens before and after a text. They need not be the model's BOS and EOS. */
+export interface TextTemplate {
+  readonly before: number | undefined;
+  readonly after: number | undefined;
 }
 
 /** The tables that both kinds of vocabulary share. */
@@ -58,7 +63,7 @@ export function readTokenizerJson(tokenizer: Config, vocabSize: number): Tokeniz
   const entries = isByteLevel(tokenizer)
     ? byteEntries(tokenizer, model, vocabulary)
     : pieceEntries(tokenizer, model, vocabulary);
-  return { entries, idOf, ...readTemplate(tokenizer) };
+  return { entries, idOf, template: readTemplate(tokenizer, idOf) };
 }
 
 function readVocabulary(tokenizer: Config, model: Config, vocabSize: number): Vocabulary {
@@ -245,15 +250,27 @@ function unknownStep(step: Config): Error {
   );
 }
 
-/** The special tokens that a post-processor puts around a text: first and last item of its template. */
-function readTemplate(tokenizer: Config): Pick<TokenizerTables, "addsBos" | "addsEos"> {
+/** What a post-processor puts around a text, if it has a template. */
+function readTemplate(tokenizer: Config, idOf: ReadonlyMap<string, number>): TextTemplate | undefined {
   const post = tokenizer.object("post_processor");
-  if (post === undefined) return { addsBos: undefined, addsEos: undefined };
-  for (const step of stepsOf(post, "processors")) {
-    if (step.get("type") !== "TemplateProcessing") continue;
-    const single = step.list("single").map((item) => isObject(item) && Object.hasOwn(item, "SpecialToken"));
-    const text = single.indexOf(false);
-    return { addsBos: text > 0, addsEos: text >= 0 && text < single.length - 1 };
+  const steps = post === undefined ? [] : stepsOf(post, "processors");
+  const step = steps.find((each) => each.get("type") === "TemplateProcessing");
+  if (step === undefined) return undefined;
+  const specials = step
+    .list("single")
+    .map((_, index) => step.element("single", index).object("SpecialToken"));
+  const text = specials.indexOf(undefined);
+  if (text < 0 || text > 1 || specials.length > text + 2) {
+    throw step.unsupported(
+      "UNSUPPORTED_TOKENIZER",
+      "a template with more than a token before a text and a token after it is not known here",
+    );
   }
-  return { addsBos: undefined, addsEos: undefined };
+  const id = (special: Config | undefined): number | undefined => {
+    if (special === undefined) return undefined;
+    const found = idOf.get(special.text("id"));
+    if (found === undefined) throw special.wrong("id", "a token of the vocabulary");
+    return found;
+  };
+  return { before: id(specials[text - 1]), after: id(specials[text + 1]) };
 }

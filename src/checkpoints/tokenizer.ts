@@ -24,7 +24,7 @@ export async function readTokenizer(
 ): Promise<readonly MetadataEntry[]> {
   const tokenizer = await readConfig(folder, "tokenizer.json", maxTokenizerBytes);
   if (tokenizer === undefined) throw noTokenizer(folder);
-  const { entries, idOf, addsBos, addsEos } = readTokenizerJson(tokenizer, vocabSize);
+  const { entries, idOf, template } = readTokenizerJson(tokenizer, vocabSize);
   const isPieces = entries.some(([key, , value]) => key === "tokenizer.ggml.model" && value === "llama");
 
   const settings = await readConfig(folder, "tokenizer_config.json", maxConfigBytes);
@@ -38,10 +38,16 @@ export async function readTokenizer(
     }
     return idsIn(config, `${role}_token_id`, vocabSize)[0];
   };
-  const bos = idOfRole("bos");
-  const eos = idOfRole("eos");
+  // A setting of the tokenizer's class, which wins over the template that the class writes by it.
+  const addsBos = flagOf(settings, "add_bos_token");
+  const addsEos = flagOf(settings, "add_eos_token");
+  // GGUF puts its BOS and EOS around a text. The template may have others: Qwen3-Embedding ends answers with "<|im_end|>"
+  // and texts with "<|endoftext|>", whose hidden state is the text's vector.
+  const bos = (addsBos === undefined ? template?.before : undefined) ?? idOfRole("bos");
+  const endOfAnswer = idOfRole("eos");
+  const eos = (addsEos === undefined ? template?.after : undefined) ?? endOfAnswer;
   const ends = [config, generation].flatMap((file) => (file ? idsIn(file, "eos_token_id", vocabSize) : []));
-  const [eot, eom] = new Set(ends.filter((id) => id !== eos));
+  const [eot, eom] = new Set([endOfAnswer ?? [], ends].flat().filter((id) => id !== eos));
 
   const list: MetadataEntry[] = [...entries];
   const add = (name: string, id: number | undefined): void => {
@@ -53,13 +59,12 @@ export async function readTokenizer(
   add("eom", eom);
   add("unknown", idOfRole("unk"));
   add("padding", idOfRole("pad"));
-  // A setting of the tokenizer's class. It overrides the template that the class writes.
-  const addBos = flagOf(settings, "add_bos_token") ?? addsBos ?? isPieces;
-  const addEos = flagOf(settings, "add_eos_token") ?? addsEos ?? false;
-  list.push(["tokenizer.ggml.add_bos_token", "bool", addBos && bos !== undefined]);
-  list.push(["tokenizer.ggml.add_eos_token", "bool", addEos && eos !== undefined]);
-  const template = await readChatTemplate(folder, settings);
-  if (template !== undefined) list.push(["tokenizer.chat_template", "string", template]);
+  const before = addsBos ?? (template === undefined ? isPieces : template.before !== undefined);
+  const after = addsEos ?? template?.after !== undefined;
+  list.push(["tokenizer.ggml.add_bos_token", "bool", before && bos !== undefined]);
+  list.push(["tokenizer.ggml.add_eos_token", "bool", after && eos !== undefined]);
+  const chatTemplate = await readChatTemplate(folder, settings);
+  if (chatTemplate !== undefined) list.push(["tokenizer.chat_template", "string", chatTemplate]);
   return list;
 }
 

@@ -410,6 +410,8 @@ describe("readTokenizer", () => {
 
     it("finds BOS by its spelling in either file, else by config.json's number", async () => {
       const files = filesOf(bytes);
+      // A template would name it as well.
+      files["tokenizer.json"].post_processor = null;
       expect((await open(files, { config: { bos_token_id: 7 } })).get("tokenizer.ggml.bos_token_id")).toBe(
         bos,
       );
@@ -420,6 +422,43 @@ describe("readTokenizer", () => {
       expect((await open(files, { config: { bos_token_id: -1 } })).has("tokenizer.ggml.bos_token_id")).toBe(
         false,
       );
+    });
+
+    it("takes the tokens around a text from the template, and ends answers at EOS all the same", async () => {
+      const files = filesOf(bytes);
+      const single = [
+        { SpecialToken: { id: "<|eos|>" } },
+        { Sequence: { id: "A" } },
+        { SpecialToken: { id: "<|bos|>" } },
+      ];
+      files["tokenizer.json"].post_processor = { type: "TemplateProcessing", single };
+      const tokenizer = await tokenizerOf(files);
+      const [first, ...rest] = tokenizer.encode("a");
+      expect([first, rest.at(-1)]).toEqual([bos + 1, bos]);
+      expect(tokenizer.endOfGenerationIds).toContain(bos + 1);
+    });
+
+    it.each<[string, readonly Json[]]>([
+      [
+        "two tokens before a text",
+        [{ SpecialToken: { id: "<|bos|>" } }, { SpecialToken: { id: "<|eos|>" } }, { Sequence: { id: "A" } }],
+      ],
+      [
+        "two tokens after a text",
+        [{ Sequence: { id: "A" } }, { SpecialToken: { id: "<|eos|>" } }, { SpecialToken: { id: "<|eos|>" } }],
+      ],
+      ["no text", [{ SpecialToken: { id: "<|bos|>" } }]],
+    ])("refuses a template with %s", async (_, single) => {
+      const files = filesOf(bytes);
+      files["tokenizer.json"].post_processor = { type: "TemplateProcessing", single };
+      await expect(open(files)).rejects.toThrow(/a template with more than a token before a text/);
+    });
+
+    it("refuses a template with a token that the vocabulary lacks", async () => {
+      const files = filesOf(bytes);
+      const single = [{ SpecialToken: { id: "<none>" } }, { Sequence: { id: "A" } }];
+      files["tokenizer.json"].post_processor = { type: "TemplateProcessing", single };
+      await expect(open(files)).rejects.toThrow(/"id" is "<none>", expected a token of the vocabulary/);
     });
 
     it("ends an answer at every id that config.json or generation_config.json names", async () => {
