@@ -25,6 +25,10 @@ export class Config {
     return Object.hasOwn(this.#values, key) ? (this.#values[key] ?? undefined) : undefined;
   }
 
+  keys(): readonly string[] {
+    return Object.keys(this.#values);
+  }
+
   has(key: string): boolean {
     return this.get(key) !== undefined;
   }
@@ -113,21 +117,59 @@ export async function readConfig(
   file: string,
   maxBytes: number,
 ): Promise<Config | undefined> {
-  const text = await readText(folder, file, maxBytes);
-  if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    // Of repeated keys the last counts, as in every program that reads these files. Published files have such
-    // keys.
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw damaged(folder, file, `it is not JSON (${cause instanceof Error ? cause.message : ""})`, cause);
-  }
+  const value = await readJson(folder, file, maxBytes);
+  if (value === undefined) return undefined;
   if (isObject(value)) return new Config(folder.name, file, value);
   throw damaged(folder, file, "it is not a JSON object");
 }
 
-/** @returns the text of a file of the folder; undefined if there is no such file */
+/** @returns the objects of the list in a JSON file of the folder; undefined where there is no such file. */
+export async function readConfigs(
+  folder: Folder,
+  file: string,
+  maxBytes: number,
+): Promise<readonly Config[] | undefined> {
+  const value = await readJson(folder, file, maxBytes);
+  if (value === undefined) return undefined;
+  if (Array.isArray(value) && value.every(isObject)) {
+    return value.map((each, index) => new Config(folder.name, `${file}[${index}]`, each));
+  }
+  throw damaged(folder, file, "it is not a JSON list of objects");
+}
+
+async function readJson(folder: Folder, file: string, maxBytes: number): Promise<unknown> {
+  const text = await readText(folder, file, maxBytes);
+  if (text === undefined) return undefined;
+  try {
+    // Of repeated keys the last counts, as in every program that reads these files. Published files have such
+    // keys.
+    return JSON.parse(text);
+  } catch (cause) {
+    const numbers = withPythonNumbers(text);
+    if (numbers !== undefined) return numbers;
+    throw damaged(folder, file, `it is not JSON (${cause instanceof Error ? cause.message : ""})`, cause);
+  }
+}
+
+/** The three numbers that Python writes and JSON lacks, by a text that stands for each while it is parsed. */
+const pythonNumbers: ReadonlyMap<unknown, number> = new Map(
+  [NaN, Infinity, -Infinity].map((number) => [`\u0000number ${number}`, number]),
+);
+
+/** Parses a text with such numbers. @returns undefined if the text is wrong in another way. */
+function withPythonNumbers(text: string): unknown {
+  const marked = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b/g, (token) =>
+    token.startsWith('"') ? token : JSON.stringify(`\u0000number ${token}`),
+  );
+  if (marked === text) return undefined;
+  try {
+    return JSON.parse(marked, (_, value: unknown) => pythonNumbers.get(value) ?? value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns the text of a file of the folder; undefined where there is none. */
 export async function readText(folder: Folder, file: string, maxBytes: number): Promise<string | undefined> {
   if (!folder.files.has(file)) return undefined;
   const source = await folder.open(file);
@@ -154,5 +196,7 @@ function damaged(folder: Folder, file: string, problem: string, cause?: unknown)
 }
 
 function describe(value: unknown): string {
+  // JSON would call infinite numbers null.
+  if (typeof value === "number") return String(value);
   return (JSON.stringify(value) ?? typeof value).slice(0, 60);
 }
