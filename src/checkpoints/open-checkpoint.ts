@@ -8,6 +8,7 @@ import { type CheckpointFamily, checkpointFamilies } from "./families/index.js";
 import { withHalfTables } from "./half-tensor.js";
 import { metadataMaps, type MetadataEntry } from "./metadata-list.js";
 import { planQuantization } from "./quantization.js";
+import { readPooling } from "./pooling.js";
 import { planRope } from "./rope.js";
 import { readSampling } from "./sampling.js";
 import { computedTensor, placeTensors } from "./tensors.js";
@@ -67,9 +68,10 @@ export async function openCheckpoint(folder: Folder, options: CheckpointOptions 
     const tokenizer = await readTokenizer(folder, config, config.count("vocab_size"));
     throwIfAborted(options.signal);
     const sampling = await readSampling(folder);
+    const pooling = await readPooling(folder);
     const { metadata, metadataTypes } = metadataMaps([
       ...generalEntries(folder, family, all),
-      ...modelEntries(config, family, headSize, rope.entries),
+      ...modelEntries(config, family, headSize, [...rope.entries, ...pooling]),
       ...tokenizer,
       ...sampling,
     ]);
@@ -153,7 +155,7 @@ function modelEntries(
   config: Config,
   family: CheckpointFamily,
   headSize: number,
-  rope: readonly MetadataEntry[],
+  found: readonly MetadataEntry[],
 ): readonly MetadataEntry[] {
   const heads = config.count("num_attention_heads");
   const own: readonly MetadataEntry[] = [
@@ -162,7 +164,7 @@ function modelEntries(
     ["attention.key_length", "uint32", headSize],
     ["attention.value_length", "uint32", headSize],
     ["attention.layer_norm_rms_epsilon", "float32", config.positive("rms_norm_eps")],
-    ...rope,
+    ...found,
     ...(family.ownKeys?.(config) ?? []),
   ];
   return own.map(([key, type, value]) => [`${family.architecture}.${key}`, type, value]);

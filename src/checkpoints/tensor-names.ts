@@ -10,14 +10,14 @@ export interface TensorName {
   readonly part: string;
 }
 
+/** A norm of its own before a projection: in transformers' BitLinear, and in Microsoft's embedding models. */
+const ownNorms: readonly string[] = ["rms_norm", "norm"];
+
 const outside: ReadonlyMap<string, string> = new Map([
   ["embed_tokens", "token_embd"],
   ["norm", "output_norm"],
   ["lm_head", "output"],
 ]);
-
-/** A norm before a projection, by the names of transformers' BitLinear and of GGUF. */
-const ownNorm = "rms_norm";
 
 /**
  * GGUF's name for a tensor of a checkpoint. Base models, such as embedding models, omit the "model.".
@@ -33,11 +33,16 @@ export function nameTensor(name: string, family: CheckpointFamily): TensorName |
   const [, layer, path = ""] = /^layers\.(0|[1-9]\d{0,4})\.(.+)$/.exec(module) ?? [];
   if (layer === undefined) return undefined;
   const steps = path.split(".");
-  const hasOwnNorm = steps.at(-1) === ownNorm;
-  const part = hasOwnNorm ? steps.slice(0, -1).join(".") : path;
+  const isOwnNorm = ownNorms.includes(steps.at(-1) ?? "");
+  const part = isOwnNorm ? steps.slice(0, -1).join(".") : path;
   const block = family.layerParts.get(part);
   if (block === undefined) return undefined;
-  return { gguf: `blk.${layer}.${block}${hasOwnNorm ? "_norm_in" : ""}.${kind}`, module, part: path };
+  return { gguf: `blk.${layer}.${block}${isOwnNorm ? "_norm_in" : ""}.${kind}`, module, part: path };
+}
+
+/** The names that the norm of a projection's own may have in a checkpoint. */
+export function ownNormNames(weight: string): readonly string[] {
+  return ownNorms.map((norm) => weight.replace(/\.weight$/, `.${norm}.weight`));
 }
 
 /** Tensors of old checkpoints that config.json determines. */

@@ -8,9 +8,9 @@ import type { CheckpointFamily } from "./families/index.js";
 import { madeSource } from "./made-source.js";
 import { masterDtypes, masterMatrix, ternaryFloats, ternaryFloatSource } from "./master-matrix.js";
 import { packedMatrix } from "./packed-matrix.js";
-import type { QuantizationPlan } from "./quantization.js";
+import type { QuantizationPlan, QuantizationRule } from "./quantization.js";
 import { asStored, neighboursTogether, reorderedSource, type RowOrder } from "./row-order.js";
-import { byPlaceInModel, isComputed, nameTensor, type TensorName } from "./tensor-names.js";
+import { byPlaceInModel, isComputed, nameTensor, ownNormNames, type TensorName } from "./tensor-names.js";
 import { ternarySource, type TernaryMatrix } from "./ternary-source.js";
 
 /** Everything that maps a checkpoint's tensors to those of a GGUF file. */
@@ -27,6 +27,8 @@ interface Placed {
   readonly tensor: SafetensorsTensor;
   readonly name: TensorName;
   readonly order: RowOrder;
+  /** The checkpoint has a norm before this projection alone. */
+  readonly hasOwnNorm: boolean;
 }
 
 const scaleSuffix = "_scale";
@@ -66,7 +68,8 @@ export function placeTensors(
       throw config.invalid(`the checkpoint has two tensors for "${found.gguf}"`, { tensor: name });
     }
     const order = orderOf(found, tensor, plan);
-    placed.set(found.gguf, placeTensor({ tensor, name: found, order }, plan, scales));
+    const hasOwnNorm = ownNormNames(name).some((norm) => stored.has(norm));
+    placed.set(found.gguf, placeTensor({ tensor, name: found, order, hasOwnNorm }, plan, scales));
   }
   requireScalesUsed(stored, scales, plan);
   if (!tied && !placed.has("output.weight") && !stored.has("lm_head.weight") && isLanguageModel(config)) {
@@ -101,13 +104,10 @@ function placeTensor(
   plan: TensorPlan,
   scales: ReadonlyMap<string, SafetensorsTensor>,
 ): TensorInfo {
-  const { tensor, name } = placed;
-  const { rule, isLeftOut } = plan.quantization;
-  const isLinear = name.part.endsWith("_proj") && name.gguf.endsWith(".weight");
-  const ternary =
-    isLinear && rule.kind !== "dense" && !isLeftOut(name.module) && !isLeftOut(`model.${name.module}`);
+  const { tensor } = placed;
   const scale = scales.get(tensor.name);
-  if (!ternary) return placeFloats(placed, plan, scale);
+  const rule = ruleOf(placed, plan, scale);
+  if (rule.kind === "dense") return placeFloats(placed, plan, scale);
   const [rows = 0, cols = 0, ...rest] = tensor.shape;
   if (rows === 0 || cols === 0 || rest.length > 0) {
     throw plan.config.invalid(`${what(tensor)} should be a matrix`, { tensor: tensor.name });
@@ -115,6 +115,23 @@ function placeTensor(
   return rule.kind === "packed"
     ? placePacked(placed, scale, rule.scale, plan)
     : placeMasters(placed, scale, plan);
+}
+
+/**
+ * How the weights of one tensor are stored. Only BitLinear has a norm of its own, so floats behind one are masters whatever
+ * quantization_config says. Microsoft's embedding models may have none.
+ */
+function ruleOf(
+  { tensor, name, hasOwnNorm }: Placed,
+  { quantization: { rule, isLeftOut } }: TensorPlan,
+  scale: SafetensorsTensor | undefined,
+): QuantizationRule {
+  const isLinear = name.part.endsWith("_proj") && name.gguf.endsWith(".weight");
+  if (isLinear && hasOwnNorm && masterDtypes.includes(tensor.dtype) && scale === undefined) {
+    return { kind: "masters" };
+  }
+  const isTernary = isLinear && !isLeftOut(name.module) && !isLeftOut(`model.${name.module}`);
+  return isTernary ? rule : { kind: "dense" };
 }
 
 function placePacked(

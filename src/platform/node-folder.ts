@@ -22,6 +22,16 @@ export async function fileIdentity(path: string | URL): Promise<string | undefin
   return status === undefined ? undefined : `${status.dev}:${status.ino}`;
 }
 
+/** sentence-transformers keeps its modules in folders such as "1_Pooling". */
+async function filesOfModules(folder: string, entries: readonly string[]): Promise<readonly string[]> {
+  const modules = entries.filter((entry) => /^\d+_[A-Za-z]+$/.test(entry));
+  const lists = modules.map(async (module) => {
+    const files = await readdir(join(folder, module)).catch(() => []);
+    return files.map((file) => `${module}/${file}`);
+  });
+  return (await Promise.all(lists)).flat();
+}
+
 /**
  * Lists a folder. Links to files are followed: in the Hugging Face cache, checkpoints are folders of links.
  *
@@ -32,6 +42,7 @@ export async function openFolder(path: string | URL): Promise<Folder> {
   let entries: readonly string[];
   try {
     entries = await readdir(name);
+    entries = [...entries, ...(await filesOfModules(name, entries))];
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new BitNetError("FILE_NOT_FOUND", `Cannot open the folder "${name}": ${why}`, {
