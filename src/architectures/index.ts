@@ -1,5 +1,6 @@
 import { BitNetError } from "../errors.js";
 import type { ModelFile } from "../files/model-file.js";
+import { requireModel } from "../files/require-model.js";
 import { bitnetB158 } from "./bitnet-b1.58.js";
 import { bitnet } from "./bitnet.js";
 import { describeDecoder } from "./decoder.js";
@@ -27,10 +28,11 @@ export const architectures: readonly Architecture[] = [
 /**
  * Describes the model in a file: its graph's sizes and its tensors, all present and of the right shape.
  *
- * @throws BitNetError UNSUPPORTED_ARCHITECTURE for a family, or a trait of one, without a graph here;
- *   MODEL_INVALID if metadata and tensors contradict each other.
+ * @throws BitNetError UNSUPPORTED_FILE for a file that holds no model; UNSUPPORTED_ARCHITECTURE for a family, or a
+ *   trait of one, without a graph here; MODEL_INVALID if metadata and tensors contradict each other.
  */
 export function describeModel(file: ModelFile): ModelDescription {
+  requireModel(file);
   const name = readText(file, "general.architecture");
   const architecture = architectures.find((candidate) => candidate.names.includes(name));
   if (architecture === undefined) {

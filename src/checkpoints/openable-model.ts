@@ -1,5 +1,7 @@
+import { BitNetError } from "../errors.js";
 import { openModelFile } from "../files/index.js";
 import type { ModelFile } from "../files/model-file.js";
+import { joinParts, partPaths } from "../files/split-gguf.js";
 import type { ByteSource } from "../platform/byte-source.js";
 import type { Folder } from "../platform/folder.js";
 import { isFolder, openFileSource, openFolder } from "../platform/node.js";
@@ -25,13 +27,41 @@ export interface OpenableModel {
  * @throws BitNetError FILE_NOT_FOUND
  */
 export async function findModel(path: string | URL): Promise<OpenableModel> {
-  return (await isFolder(path))
-    ? checkpointModel(await openFolder(path))
-    : fileOnDisk(await openFileSource(path));
+  if (await isFolder(path)) return checkpointModel(await openFolder(path));
+  const source = await openFileSource(path);
+  const paths = partPaths(source.name);
+  return paths === undefined ? { ...fileModel(source), paths: [source.name] } : splitModel(source, paths);
 }
 
-function fileOnDisk(source: ByteSource): OpenableModel {
-  return { ...fileModel(source), paths: [source.name] };
+/** A model in several files, one of which has been found. */
+async function splitModel(found: ByteSource, paths: readonly string[]): Promise<OpenableModel> {
+  const sources: ByteSource[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all([found, ...sources].map((source) => source.close()));
+  };
+  try {
+    for (const path of paths) sources.push(path === found.name ? found : await openFileSource(path));
+  } catch (error) {
+    await close();
+    if (!(error instanceof BitNetError)) throw error;
+    throw new BitNetError(
+      error.code,
+      `Cannot open "${found.name}": it is one of ${paths.length} parts, and another cannot be opened. ${error.message}`,
+      { cause: error, details: error.details },
+    );
+  }
+  return {
+    name: found.name,
+    size: sources.reduce((sum, { size }) => sum + size, 0),
+    paths,
+    async open(options) {
+      const parts: ModelFile[] = [];
+      for (const source of sources) parts.push(await openModelFile(source, options));
+      const file = joinParts(parts);
+      return { ...file, source: { ...file.source, close } };
+    },
+    close,
+  };
 }
 
 /** A model in the bytes of one file. */

@@ -1,5 +1,6 @@
 import { type Engine, startEngine } from "../engine/engine.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
+import { requireModel } from "../files/require-model.js";
 import { readRecommendedSampling } from "../generation/recommended-sampling.js";
 import { availableParallelism, freeMemoryBytes } from "../platform/node.js";
 import { createTokenizer } from "../text/tokenizer.js";
@@ -33,6 +34,7 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
   try {
     if (found.size !== undefined) report("open");
     const file = await found.open({ signal });
+    requireModel(file);
     const tokenizer = createTokenizer(file.metadata);
     const sampling = readRecommendedSampling(file.metadata);
     const tensorBytes = [...file.tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0);

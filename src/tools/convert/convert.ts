@@ -1,6 +1,7 @@
 import { BitNetError, throwIfAborted } from "../../errors.js";
 import { type TensorWriter, writeGguf } from "../../files/gguf-writer.js";
 import type { ModelFile } from "../../files/model-file.js";
+import { requireModel } from "../../files/require-model.js";
 import { findSource, type ModelSource } from "../../language-model/find-source.js";
 import { refuseUnknownOptions } from "../../options/known-options.js";
 import { createFileSink, fileIdentity } from "../../platform/node.js";
@@ -88,6 +89,7 @@ export async function convert(source: ModelSource, options: ConvertOptions): Pro
   try {
     await requireFreePath(output, found.paths, force);
     const file = await found.open({ signal, storedTables: true });
+    requireModel(file);
     const plan = await planConversion(file, { format, headFormat, exactScales });
     const tensorBytes = plan.steps.reduce((sum, step) => sum + step.plan.bytes, 0);
     await writeFile(file, plan, tensorBytes, options);
