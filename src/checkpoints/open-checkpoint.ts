@@ -40,10 +40,11 @@ export interface CheckpointOptions {
  * bytes are computed when they are read. Opening reads no weights.
  *
  * @param folder its files stay open until the result's `source` is closed
- * @throws BitNetError FILE_NOT_FOUND if one of the files is missing; FILE_CORRUPT, MODEL_INVALID,
- *   UNSUPPORTED_ARCHITECTURE, UNSUPPORTED_TENSOR_TYPE, UNSUPPORTED_TOKENIZER; the signal's reason.
+ * @throws BitNetError FILE_NOT_FOUND if one of the files is missing; UNSUPPORTED_FILE for an adapter; FILE_CORRUPT,
+ *   MODEL_INVALID, UNSUPPORTED_ARCHITECTURE, UNSUPPORTED_TENSOR_TYPE, UNSUPPORTED_TOKENIZER; the signal's reason.
  */
 export async function openCheckpoint(folder: Folder, options: CheckpointOptions = {}): Promise<ModelFile> {
+  if (folder.files.has("adapter_config.json")) throw await adapter(folder);
   const config = await readConfig(folder, "config.json", maxConfigBytes);
   if (config === undefined) throw notACheckpoint(folder);
   const family = findFamily(config);
@@ -168,6 +169,18 @@ function modelEntries(
     ...(family.ownKeys?.(config) ?? []),
   ];
   return own.map(([key, type, value]) => [`${family.architecture}.${key}`, type, value]);
+}
+
+/** The error for a fine-tuned difference (PEFT), which transformers adds to a base model. */
+async function adapter(folder: Folder): Promise<BitNetError> {
+  const config = await readConfig(folder, "adapter_config.json", maxConfigBytes);
+  const base = config?.has("base_model_name_or_path") ? config.text("base_model_name_or_path") : undefined;
+  const of = base === undefined ? "" : ` of ${JSON.stringify(base.slice(0, 100))}`;
+  return new BitNetError(
+    "UNSUPPORTED_FILE",
+    `Cannot open "${folder.name}" as a checkpoint: it has an adapter${of} (adapter_config.json), which is not added here; merge it into its base model and save that`,
+    { details: { path: folder.name } },
+  );
 }
 
 function notACheckpoint(folder: Folder): BitNetError {

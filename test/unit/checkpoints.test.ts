@@ -307,6 +307,13 @@ describe("openCheckpoint", () => {
 
   it.each<[string, Record<string, string>, string, RegExp]>([
     ["a config.json that is no JSON", { "config.json": "{" }, "FILE_CORRUPT", /not JSON/],
+    ["a NaN in a broken config.json", { "config.json": '{"a":NaN' }, "FILE_CORRUPT", /not JSON/],
+    [
+      "an adapter",
+      { "adapter_config.json": '{"base_model_name_or_path":"a/b"}' },
+      "UNSUPPORTED_FILE",
+      /adapter of "a\/b".*merge it/,
+    ],
     ["a config.json that is a list", { "config.json": "[]" }, "FILE_CORRUPT", /not a JSON object/],
     ["a tokenizer.json that is no JSON", { "tokenizer.json": "<html>" }, "FILE_CORRUPT", /not JSON/],
     ["a tokenizer_config.json that is a text", { "tokenizer_config.json": '"x"' }, "FILE_CORRUPT", /object/],
@@ -351,6 +358,18 @@ describe("openCheckpoint", () => {
       code: "FILE_CORRUPT",
       details: { offset: Buffer.from(masterFile).indexOf(floats) + 2 * 31_337, tensor: q },
     });
+  });
+
+  it("reads NaN and Infinity as Python writes them, and refuses them where a number is needed", async () => {
+    const config = (more: string): Record<string, string> => ({
+      "config.json": JSON.stringify(packed.config).replace(/\}$/, `,${more}}`),
+    });
+    const text = String.raw`"a \\" NaN, Infinity \\\\"`.replaceAll("\\\\", "\\");
+    await use(copyOf(packed), config(`"unknown":[NaN,-Infinity],"note":${text}`));
+    for (const value of ["NaN", "Infinity", "-Infinity"]) {
+      const error = await refusal(copyOf(packed), config(`"rms_norm_eps":${value}`));
+      expect(error.message).toContain(`"rms_norm_eps" is ${value}, expected a positive number`);
+    }
   });
 
   it("takes the last of equal keys in config.json, as published files have them", async () => {
