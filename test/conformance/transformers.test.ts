@@ -2,8 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { convert } from "#dist/index.js";
-import { type LanguageModel, loadModel } from "#dist/language-model.js";
+import { convert, type LanguageModel, loadModel } from "#dist/index.js";
 import { relativeDifference } from "./differences.js";
 import {
   decodeFloats,
