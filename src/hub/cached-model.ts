@@ -1,6 +1,6 @@
 import { folderNames, markUsed, pathStatus, readSmallText } from "../platform/node-folders.js";
 import { readRef, repoFolder, snapshotPath } from "./cache-layout.js";
-import { chooseModel, type ModelChoice } from "./choose-files.js";
+import { chooseModel, ggufFiles, ggufPaths, type ModelChoice } from "./choose-files.js";
 import { defaultRevision, type RemoteName } from "./model-name.js";
 import type { HubSettings } from "./settings.js";
 
@@ -30,9 +30,10 @@ export async function findCached(settings: HubSettings, name: RemoteName): Promi
   const commit = await readRef(folder, name.kind === "hub" ? name.revision : defaultRevision);
   if (commit === undefined) return undefined;
   const choice = choose(name, await snapshotFiles(folder, commit));
-  if (choice.kind === "gguf") {
-    await markUsed(choice.file.location);
-    return { kind: "gguf", commit, path: choice.file.location, files: [choice.file] };
+  if (choice.kind === "gguf" && isWhole(choice.files)) {
+    const [first] = choice.files;
+    for (const { location } of choice.files) await markUsed(location);
+    return first && { kind: "gguf", commit, path: first.location, files: choice.files };
   }
   if (choice.kind === "checkpoint" && (await isComplete(choice.files))) {
     for (const { location } of choice.files) await markUsed(location);
@@ -44,8 +45,13 @@ export async function findCached(settings: HubSettings, name: RemoteName): Promi
 function choose(name: RemoteName, all: readonly SnapshotFile[]): ModelChoice<SnapshotFile> {
   if (name.kind === "hub" && name.file === undefined) return chooseModel(all);
   // A URL has only one.
-  const file = name.kind === "url" ? all[0] : all.find(({ path }) => path === name.file);
-  return file === undefined ? { kind: "none" } : { kind: "gguf", file };
+  const files = name.kind === "url" ? all.slice(0, 1) : ggufFiles(all, name.file ?? "");
+  return files.length === 0 ? { kind: "none" } : { kind: "gguf", files };
+}
+
+/** Whether all parts of a GGUF model are there. */
+export function isWhole(files: readonly SnapshotFile[]): boolean {
+  return files.length === ggufPaths(files[0]?.path ?? "").length;
 }
 
 const deepest = 16;

@@ -1,4 +1,5 @@
 import { BitNetError } from "../errors.js";
+import { partPaths } from "../files/split-gguf.js";
 import { formatRemoteName, type HubName } from "./model-name.js";
 
 /** The facts of a file that a choice needs. */
@@ -7,9 +8,9 @@ export interface ListedFile {
   readonly size?: number | undefined;
 }
 
-/** The files of a repository that make a model: one GGUF file, or a checkpoint folder. */
+/** The files of a repository that make a model: a GGUF file, whole or in parts, or a checkpoint folder. */
 export type ModelChoice<File extends ListedFile> =
-  | { readonly kind: "gguf"; readonly file: File }
+  | { readonly kind: "gguf"; readonly files: readonly File[] }
   | { readonly kind: "checkpoint"; readonly files: readonly File[] }
   /** Several GGUF files, and no rule prefers one. */
   | { readonly kind: "ambiguous"; readonly files: readonly File[] }
@@ -26,24 +27,43 @@ const checkpointFiles: readonly RegExp[] = [
   /^chat_template[^/]*$/,
   /^[^/]+\.safetensors$/,
   /^[^/]+\.safetensors\.index\.json$/,
+  /^modules\.json$/,
+  /^\d+_Pooling\/config\.json$/,
 ];
 
 export function isGguf(path: string): boolean {
   return /\.gguf$/i.test(path);
 }
 
+/** The paths of the files of a GGUF model: of all parts, if one part is named. */
+export function ggufPaths(path: string): readonly string[] {
+  return partPaths(path) ?? [path];
+}
+
+/** The files that are listed of a GGUF model, first part first. */
+export function ggufFiles<File extends ListedFile>(files: readonly File[], path: string): readonly File[] {
+  return ggufPaths(path).flatMap((part) => files.find((file) => file.path === part) ?? []);
+}
+
+/** Every GGUF model among the files. Parts without their first one are no model. */
+export function ggufModels<File extends ListedFile>(files: readonly File[]): readonly (readonly File[])[] {
+  return files
+    .filter(({ path }) => isGguf(path) && ggufPaths(path)[0] === path)
+    .map(({ path }) => ggufFiles(files, path));
+}
+
 /** Ternary models are published in this format, and it loads fastest here. */
 const isI2S = (path: string): boolean => /(^|[^a-z0-9])i2_s([^a-z0-9]|$)/i.test(path);
 
 /**
- * Chooses among the files of a repository: its only GGUF file, else its only I2_S file, else a checkpoint.
+ * Chooses among the files of a repository: its only GGUF model, else its only one in I2_S, else a checkpoint.
  */
 export function chooseModel<File extends ListedFile>(files: readonly File[]): ModelChoice<File> {
-  const ggufs = files.filter(({ path }) => isGguf(path));
-  const best = ggufs.length === 1 ? ggufs : ggufs.filter(({ path }) => isI2S(path));
-  const [file] = best;
-  if (file !== undefined && best.length === 1) return { kind: "gguf", file };
-  if (ggufs.length > 0) return { kind: "ambiguous", files: ggufs };
+  const ggufs = ggufModels(files);
+  const best = ggufs.length === 1 ? ggufs : ggufs.filter(([first]) => isI2S(first?.path ?? ""));
+  const [model] = best;
+  if (model !== undefined && best.length === 1) return { kind: "gguf", files: model };
+  if (ggufs.length > 0) return { kind: "ambiguous", files: ggufs.flatMap(([first]) => first ?? []) };
   const parts = files.filter(({ path }) => checkpointFiles.some((pattern) => pattern.test(path)));
   const has = (pattern: RegExp): boolean => parts.some(({ path }) => pattern.test(path));
   return has(/^config\.json$/) && has(/\.safetensors$/)

@@ -19,7 +19,7 @@ import {
   writeRef,
 } from "./cache-layout.js";
 import { type CachedModel, findCached } from "./cached-model.js";
-import { isGguf, requireChoice } from "./choose-files.js";
+import { ggufPaths, isGguf, requireChoice } from "./choose-files.js";
 import { downloadFile, versionChanged } from "./download-file.js";
 import { createHttp, type Http } from "./http.js";
 import { createHubApi, type HubApi } from "./hub-api.js";
@@ -167,15 +167,19 @@ async function findRemote({ name, settings, http, signal }: Task): Promise<Remot
   const api = createHubApi(settings.endpoint, http, signal);
   const { file: path } = name;
   if (path !== undefined) {
-    const { commit, files: file } = await api
-      .findFile({ ...name, file: path })
-      .catch((error: unknown) => nameOthers(error, name, api));
-    return { name, commit, kind: "gguf", files: [file] };
+    const [found, ...others] = await Promise.all(
+      ggufPaths(path).map((part) =>
+        api.findFile({ ...name, file: part }).catch((error: unknown) => nameOthers(error, name, api)),
+      ),
+    );
+    if (found === undefined) throw new TypeError("no paths");
+    const files = [found, ...others].map(({ files: file }) => file);
+    return { name: { ...name, file: found.files.path }, commit: found.commit, kind: "gguf", files };
   }
   const { commit, files } = await api.listFiles(name);
   const choice = requireChoice(name, files);
   if (choice.kind === "checkpoint") return { name, commit, kind: "checkpoint", files: choice.files };
-  return { name: { ...name, file: choice.file.path }, commit, kind: "gguf", files: [choice.file] };
+  return { name: { ...name, file: choice.files[0]?.path }, commit, kind: "gguf", files: choice.files };
 }
 
 /**

@@ -1,8 +1,8 @@
 import { type Environment, hostEnvironment } from "../platform/node-environment.js";
 import { snapshotPath } from "./cache-layout.js";
-import { isComplete } from "./cached-model.js";
+import { isComplete, isWhole } from "./cached-model.js";
 import { type CachedRepo, readCache, type Snapshot } from "./cached-repo.js";
-import { chooseModel, isGguf } from "./choose-files.js";
+import { chooseModel, ggufModels } from "./choose-files.js";
 import { defaultRevision, formatRemoteName } from "./model-name.js";
 import { readSettings } from "./settings.js";
 
@@ -46,9 +46,9 @@ async function snapshotModels(repo: CachedRepo, snapshot: Snapshot): Promise<rea
     const unfinished = !(await isComplete(choice.files));
     return [listedModel(repo, snapshot, { file: undefined, files: choice.files, unfinished })];
   }
-  const models = repo.kind === "url" ? snapshot.files : snapshot.files.filter(({ path }) => isGguf(path));
-  return models.map((file) =>
-    listedModel(repo, snapshot, { file: file.path, files: [file], unfinished: false }),
+  const models = repo.kind === "url" ? snapshot.files.map((file) => [file]) : ggufModels(snapshot.files);
+  return models.map((files) =>
+    listedModel(repo, snapshot, { file: files[0]?.path, files, unfinished: !isWhole(files) }),
   );
 }
 

@@ -5,6 +5,7 @@ import { folderNames, linkTarget, pathStatus, removePath } from "../platform/nod
 import { dirname, join } from "../platform/node-paths.js";
 import { isLock, refPath, repoFolder, snapshotPath } from "./cache-layout.js";
 import { type CachedRepo, readRepo, type Snapshot } from "./cached-repo.js";
+import { ggufPaths } from "./choose-files.js";
 import type { SnapshotFile } from "./cached-model.js";
 import { defaultRevision, formatRemoteName, parseRemoteName, type RemoteName } from "./model-name.js";
 import { readSettings } from "./settings.js";
@@ -75,7 +76,7 @@ async function pathsOf(repo: CachedRepo, selection: Selection): Promise<Omit<Rem
   const inRevision = ({ commit, revisions }: Snapshot): boolean =>
     revision === undefined || commit === revision || revisions.includes(revision);
   const isChosen = (snapshot: Snapshot, { path }: SnapshotFile): boolean =>
-    inRevision(snapshot) && (file === undefined || path === file);
+    inRevision(snapshot) && (file === undefined || ggufPaths(file).includes(path));
 
   const chosen: SnapshotFile[] = [];
   const kept: SnapshotFile[] = [];

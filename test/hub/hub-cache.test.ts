@@ -72,6 +72,31 @@ describe("a repository without a file named", () => {
     });
   });
 
+  it.each(["", "/m-00001-of-00002.gguf", "/m-00002-of-00002.gguf"])(
+    "and %j of a split model are all its parts, one model in the cache",
+    async (file) => {
+      const paths = ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"];
+      bench.server.repos.set("owner/repo", repoOf(Object.fromEntries(paths.map((path) => [path, model]))));
+      const fetched = await bench.fetch(`hf:owner/repo${file}`);
+      expect(fetched).toMatchObject({
+        name: "hf:owner/repo/m-00001-of-00002.gguf",
+        files: paths.map((path) => ({ file: path })),
+      });
+      expect(fetched.path).toBe(repoPath("snapshots", fetched.commit, paths[0] ?? ""));
+      bench.server.forget();
+      expect((await bench.fetch(`hf:owner/repo${file}`)).path).toBe(fetched.path);
+      expect(bench.server.requests).toEqual([]);
+      expect(await listed()).toMatchObject([
+        { name: fetched.name, bytes: 2 * model.length, unfinished: false },
+      ]);
+      await rm(repoPath("snapshots", fetched.commit, paths[1] ?? ""));
+      expect(await listed()).toMatchObject([{ unfinished: true }]);
+      expect((await bench.fetch(`hf:owner/repo${file}`)).files).toHaveLength(2);
+      expect(await remove(`hf:owner/repo${file}`)).toBeGreaterThanOrEqual(model.length);
+      expect(await listed()).toEqual([]);
+    },
+  );
+
   it("is its checkpoint, of which all that a model needs is downloaded, and nothing else", async () => {
     const index = JSON.stringify({
       weight_map: { a: "model-00001-of-00002.safetensors", b: "model-00002-of-00002.safetensors" },

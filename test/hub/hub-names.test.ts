@@ -156,8 +156,22 @@ describe("chooseModel", () => {
   const choose = (...paths: string[]): unknown => chooseModel(paths.map((path) => ({ path })));
   it("knows I2_S by a word of its own", () => {
     expect(choose("xi2_sx.gguf", "y.gguf")).toMatchObject({ kind: "ambiguous" });
-    expect(choose("m.I2_S.gguf", "y.gguf")).toMatchObject({ kind: "gguf", file: { path: "m.I2_S.gguf" } });
-    expect(choose("i2_s/m.gguf", "y.gguf")).toMatchObject({ kind: "gguf", file: { path: "i2_s/m.gguf" } });
+    expect(choose("m.I2_S.gguf", "y.gguf")).toMatchObject({ kind: "gguf", files: [{ path: "m.I2_S.gguf" }] });
+    expect(choose("i2_s/m.gguf", "y.gguf")).toMatchObject({ kind: "gguf", files: [{ path: "i2_s/m.gguf" }] });
+  });
+  it("takes the parts of a split model for one model", () => {
+    const parts = [1, 2, 3].map((part) => `f/m-0000${part}-of-00003.gguf`);
+    const whole = { kind: "gguf", files: parts.map((path) => ({ path })) };
+    expect(choose("README.md", ...parts.toReversed())).toEqual(whole);
+    expect(choose(...parts, "y.gguf")).toEqual({
+      kind: "ambiguous",
+      files: [{ path: parts[0] }, { path: "y.gguf" }],
+    });
+    expect(choose(...parts.slice(1))).toEqual({ kind: "none" });
+  });
+  it("takes the configuration of pooling with a checkpoint", () => {
+    const paths = ["config.json", "model.safetensors", "modules.json", "1_Pooling/config.json"];
+    expect(choose(...paths, "2_Dense/config.json")).toMatchObject({ files: paths.map((path) => ({ path })) });
   });
   it("takes a checkpoint at the top only", () => {
     expect(choose("a/config.json", "a/model.safetensors")).toEqual({ kind: "none" });
