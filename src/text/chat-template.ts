@@ -1,6 +1,8 @@
 import { BitNetError } from "../errors.js";
-import { type BoundedTemplate, createBoundedTemplate } from "./bounded-template.js";
-import { createTextMarks, type TextMarks } from "./marked-text.js";
+import { type BoundedTemplate, createBoundedTemplate, type RenderedPiece } from "./bounded-template.js";
+import type { Origin } from "./template-text.js";
+import { Spelling } from "./template-values.js";
+import { type ThoughtTags, thinkTags } from "./thought-reader.js";
 import type { TextPart, Tokenizer } from "./tokenizer.js";
 
 /** One turn of a conversation. */
@@ -9,6 +11,8 @@ export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
   /** The text. */
   readonly content: string;
+  /** What an assistant thought before it answered. Many templates leave it out of later prompts. */
+  readonly thinking?: string | undefined;
 }
 
 /** A function that a model asks to be called. */
@@ -23,6 +27,7 @@ export interface ToolCall {
 export interface ToolMessage {
   readonly role: ChatMessage["role"] | "tool";
   readonly content: string;
+  readonly thinking?: string | undefined;
   /** What an assistant asked for. */
   readonly toolCalls?: readonly ToolCall[] | undefined;
   /** Which call a tool's content answers, and which tool. */
@@ -43,22 +48,37 @@ export interface Tool {
 /** How models write that they ask for a function. */
 export type ToolSyntax = "tagged" | "json";
 
+/** Values that a template may ask for by name, such as `enable_thinking`. They are what JSON can hold. */
+export type TemplateVariables = Readonly<Record<string, unknown>>;
+
+export interface ChatEncodeOptions {
+  /** Default: none, and templates take their own defaults. */
+  readonly variables?: TemplateVariables | undefined;
+  /** Whether the last message is the beginning of an answer that the model is to continue. Default: false. */
+  readonly continueLast?: boolean | undefined;
+}
+
 /** Turns conversations into the tokens that a model was trained to go on from. */
 export interface ChatTemplate {
-  /** Where it comes from: the model's own, a corrected one, or none at all, when contents follow one another as plain text. */
+  /** Where it comes from: the model, a correction of the model's, or plain text where a model has none. */
   readonly kind: "model" | "corrected" | "plain";
   /**
-   * Token ids of a conversation and of what begins the assistant's answer. The spelling of a special token in a message's
-   * content is text: only the template makes special tokens.
+   * Token ids of a conversation and of the assistant's opening.
    *
-   * @throws BitNetError MODEL_INVALID if the template does not work, INVALID_ARGUMENT if it refuses the messages.
+   * Only the template spells control tokens. In messages, tools and variables such a spelling is text, whatever the template
+   * does to it. An added token that is no control token, such as Qwen 3's `<think>`, is that token wherever it stands.
+   *
+   * @throws BitNetError INVALID_ARGUMENT if the template refuses the messages, for a variable that JSON cannot hold or that
+   *   templates are always given, and for a message to continue that is not the assistant's or not in the prompt.
    */
-  encode(messages: readonly ToolMessage[], tools?: readonly Tool[]): number[];
+  encode(messages: readonly ToolMessage[], tools?: readonly Tool[], options?: ChatEncodeOptions): number[];
   /**
    * How the model asks for tools: "tagged" as `<tool_call>{"name": …, "arguments": …}</tool_call>`, "json" as nothing but
-   * `{"name": …, "parameters": …}`. Undefined if the template leaves tools out, or none of these is known of it.
+   * `{"name": …, "parameters": …}`. Undefined if the template leaves tools out, or uses another syntax.
    */
   readonly toolSyntax: ToolSyntax | undefined;
+  /** What stands around the model's thoughts. Undefined for a model that does not think. */
+  readonly thoughts: ThoughtTags | undefined;
 }
 
 /**
@@ -69,12 +89,12 @@ export const bitnetTemplate: string =
   "{{ bos_token }}{% for message in messages %}{{ message['role'] | capitalize }}: {{ message['content'] | trim }}<|eot_id|>" +
   "{% endfor %}{% if add_generation_prompt %}Assistant: {% endif %}";
 
-/** For models that were not made for conversations: what is written so far, which they continue. */
+/** For models that were not made for conversations. They continue the text of all messages. */
 const plainTemplate =
   "{{ bos_token }}{% for message in messages %}{{ message['content'] | trim }}{{ '\n' }}{% endfor %}";
 
-/** A template that someone has put thousands of loops into is not waited for. */
-const mostTemplateCharacters = 256 << 10;
+/** Published templates have up to 15 kB. */
+const maxTemplateCharacters = 256 << 10;
 
 /** @throws BitNetError MODEL_INVALID if the model's template cannot be parsed. */
 export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
@@ -90,14 +110,21 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
     id === undefined ? "" : tokenizer.decode([id], { skipSpecial: false });
   const [bosToken, eosToken] = [spell(tokenizer.bosId), spell(tokenizer.eosId)];
 
-  function render(messages: readonly object[], tools: readonly unknown[]): string {
+  function render(
+    messages: readonly ToolMessage[],
+    tools: readonly unknown[],
+    { variables = {}, continueLast = false }: ChatEncodeOptions = {},
+  ): readonly RenderedPiece[] {
     try {
       return template.render({
-        messages,
+        ...variables,
+        messages: messages.map((message, index) =>
+          shownMessage(message, continueLast && index === messages.length - 1 ? "2" : "1"),
+        ),
         ...(tools.length > 0 && { tools }),
-        add_generation_prompt: true,
-        bos_token: bosToken,
-        eos_token: eosToken,
+        add_generation_prompt: !continueLast,
+        bos_token: new Spelling(bosToken, "0"),
+        eos_token: new Spelling(eosToken, "0"),
       });
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
@@ -110,40 +137,28 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
   let syntax: { readonly found: ToolSyntax | undefined } | undefined;
   return {
     kind,
+    thoughts: source.includes(thinkTags.end) ? thinkTags : undefined,
     get toolSyntax(): ToolSyntax | undefined {
       syntax ??= { found: findToolSyntax() };
       return syntax.found;
     },
-    encode(messages, tools = []): number[] {
-      // Contents are put in after rendering, in place of marks: so it is known what is template and what is somebody's text.
-      const marks = createTextMarks(source + JSON.stringify([messages, tools]));
-      const { mark } = marks;
-      const shownTools = tools.map((tool) => marks.around(tool));
-      const shown = (contentOf: (message: ToolMessage, index: number) => string): string =>
-        render(
-          messages.map((message, index) => shownMessage(message, contentOf(message, index), marks)),
-          shownTools,
+    encode(messages, tools = [], options = {}): number[] {
+      checkVariables(options.variables ?? {});
+      const last = messages.at(-1);
+      if (options.continueLast !== true)
+        return begin(tokenizer.encodeParts(render(messages, tools, options).map(asPart)));
+      if (last?.role !== "assistant") {
+        throw new BitNetError(
+          "INVALID_ARGUMENT",
+          "Cannot continue the last message: it is not the assistant's",
         );
-      const marked = shown(({ content }, index) => (content === "" ? "" : ` ${mark}${index}${mark} `));
-      const pattern = new RegExp(`( ?)${mark}(\\d+)${mark}( ?)`, "g");
-      const parts: TextPart[] = [];
-      let end = 0;
-      for (const match of marked.matchAll(pattern)) {
-        const [all, before = "", digits = "", after = ""] = match;
-        const content = messages[Number(digits)]?.content ?? "";
-        const [trimmedStart, trimmedEnd] = [before === "", after === ""];
-        parts.push(...marks.cut(marked.slice(end, match.index)), {
-          text: trim(content, trimmedStart, trimmedEnd),
-          parseSpecial: false,
-        });
-        end = match.index + all.length;
       }
-      parts.push(...marks.cut(marked.slice(end)));
-      // Some templates look into what is said, as to cut a model's thoughts: then only the whole text is right.
-      const whole = shown(({ content }) => content);
-      if (parts.map(({ text }) => text).join("") === marks.strip(whole))
-        return begin(tokenizer.encodeParts(parts));
-      return begin(tokenizer.encodeParts(splitAtContents(whole, messages, marks)));
+      // An answer without text is continued from its opening.
+      const pieces =
+        last.content === ""
+          ? render(messages.slice(0, -1), tools, { ...options, continueLast: false })
+          : upToContinued(render(messages, tools, options));
+      return begin(tokenizer.encodeParts(pieces.map(asPart)));
     },
   };
 
@@ -151,7 +166,8 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
     const name = "name_of_a_tool";
     const tool = { type: "function", function: { name, parameters: { type: "object", properties: {} } } };
     try {
-      if (!render([{ role: "user", content: "?" }], [tool]).includes(name)) return undefined;
+      const pieces = render([{ role: "user", content: "?" }], [tool]);
+      if (!pieces.some(({ text }) => text.includes(name))) return undefined;
     } catch {
       return undefined;
     }
@@ -167,7 +183,7 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
 }
 
 function parse(source: string): BoundedTemplate {
-  if (source.length > mostTemplateCharacters) {
+  if (source.length > maxTemplateCharacters) {
     throw new BitNetError(
       "MODEL_INVALID",
       `The model's chat template is too long: ${source.length} characters`,
@@ -181,43 +197,75 @@ function parse(source: string): BoundedTemplate {
   }
 }
 
-/** A message as templates know it. */
-function shownMessage(message: ToolMessage, content: string, marks: TextMarks): object {
-  const { role, toolCalls, toolCallId, toolName } = message;
+const asPart = ({ text, origin }: RenderedPiece): TextPart => ({ text, parseSpecial: origin === "0" });
+
+/** A prompt without what the template put after the message to continue. */
+function upToContinued(pieces: readonly RenderedPiece[]): readonly RenderedPiece[] {
+  const end = pieces.findLastIndex(({ origin }) => origin === "2");
+  if (end !== -1) return pieces.slice(0, end + 1);
+  throw new BitNetError(
+    "INVALID_ARGUMENT",
+    "Cannot continue the last message: the model's chat template leaves its text out",
+  );
+}
+
+/** What every template is given. */
+const ownVariables: ReadonlySet<string> = new Set([
+  ...["messages", "tools", "add_generation_prompt", "bos_token", "eos_token"],
+  ...[
+    "raise_exception",
+    "range",
+    "strftime_now",
+    "namespace",
+    "true",
+    "false",
+    "none",
+    "True",
+    "False",
+    "None",
+  ],
+]);
+
+function checkVariables(variables: TemplateVariables): void {
+  for (const [name, value] of Object.entries(variables)) {
+    const problem = ownVariables.has(name)
+      ? "templates are always given their own"
+      : isJson(value)
+        ? undefined
+        : "its value is none that JSON can hold";
+    if (problem === undefined) continue;
+    throw new BitNetError("INVALID_ARGUMENT", `Cannot set the template variable "${name}": ${problem}`, {
+      details: { variable: name },
+    });
+  }
+}
+
+function isJson(value: unknown, depth = 0): boolean {
+  if (depth > 100) return false;
+  if (value === undefined || value === null || typeof value === "string" || typeof value === "boolean")
+    return true;
+  if (typeof value === "number") return Number.isFinite(value);
+  return typeof value === "object" && Object.values(value).every((item) => isJson(item, depth + 1));
+}
+
+/** A message as templates know it. Only a role that is one of the known words is the template's own. */
+function shownMessage(message: ToolMessage, origin: Origin): object {
+  const { role, content, thinking, toolCalls, toolCallId, toolName } = message;
   return {
-    role,
-    content,
+    role: new Spelling(role, roles.has(role) ? "0" : "1"),
+    content: new Spelling(content, origin),
+    ...(thinking !== undefined && { reasoning_content: thinking }),
     ...(toolCalls !== undefined &&
       toolCalls.length > 0 && {
         tool_calls: toolCalls.map(({ id, name, arguments: given }) => ({
-          ...(id !== undefined && { id: marks.around(id) }),
+          ...(id !== undefined && { id }),
           type: "function",
-          function: { name: marks.around(name), arguments: marks.around(given) },
+          function: { name, arguments: given },
         })),
       }),
-    ...(toolCallId !== undefined && { tool_call_id: marks.around(toolCallId) }),
-    ...(toolName !== undefined && { name: marks.around(toolName) }),
+    ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
+    ...(toolName !== undefined && { name: toolName }),
   };
 }
 
-function trim(text: string, start: boolean, end: boolean): string {
-  const cut = start ? text.trimStart() : text;
-  return end ? cut.trimEnd() : cut;
-}
-
-/** A rendered text, cut where messages' contents, as far as they are in it, begin and end. */
-function splitAtContents(whole: string, messages: readonly ToolMessage[], marks: TextMarks): TextPart[] {
-  const parts: TextPart[] = [];
-  let end = 0;
-  for (const { content } of messages) {
-    const text = content.trim();
-    const at = text === "" ? -1 : whole.indexOf(text, end);
-    if (at === -1) continue;
-    parts.push(...marks.cut(whole.slice(end, at)), { text, parseSpecial: false });
-    end = at + text.length;
-  }
-  // What cannot be found may hold somebody's text: a spelling in it must not become a token.
-  const certain = messages.every(({ content }) => content.trim() === "" || whole.includes(content.trim()));
-  parts.push(...marks.cut(whole.slice(end)));
-  return certain ? parts : [{ text: marks.strip(whole), parseSpecial: false }];
-}
+const roles: ReadonlySet<string> = new Set(["system", "user", "assistant", "tool"]);

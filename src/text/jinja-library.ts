@@ -4,31 +4,83 @@ import * as library from "@huggingface/jinja";
 export interface TemplateValue {
   readonly type: string;
   readonly value: unknown;
+  toString(): string;
+}
+
+/** A string of a template. Its methods, such as `strip`, are in `builtins`. */
+export interface StringLike extends TemplateValue {
+  readonly value: string;
+  readonly builtins: ReadonlyMap<string, TemplateValue>;
+}
+
+export interface ListLike extends TemplateValue {
+  readonly value: readonly TemplateValue[];
+}
+
+export interface MappingLike extends TemplateValue {
+  readonly value: ReadonlyMap<string, TemplateValue>;
+  readonly builtins: ReadonlyMap<string, TemplateValue>;
+  items(): ListLike;
+  keys(): ListLike;
 }
 
 /** A part of a template. */
 export interface TemplateNode {
   readonly type: string;
+  readonly body?: readonly TemplateNode[];
+  /** Of a loop: what runs when the list is empty. */
+  readonly defaultBlock?: readonly TemplateNode[];
+  readonly loopvar?: TemplateNode;
+  /** What a loop walks through. A list with a condition has the list in `lhs`. */
+  readonly iterable?: TemplateNode;
+  readonly lhs?: TemplateNode;
   /** Of a member expression: what it looks into, and for what. */
   readonly object?: TemplateNode;
   readonly property?: TemplateNode;
-  /** What a loop walks through; a list with a condition has the list in `lhs`. */
-  readonly iterable?: TemplateNode;
-  readonly lhs?: TemplateNode;
+  readonly computed?: boolean;
+  readonly operand?: TemplateNode;
+  readonly test?: TemplateNode;
+  readonly negate?: boolean;
+  /** Of an operation. */
+  readonly left?: TemplateNode;
+  readonly right?: TemplateNode;
+  readonly operator?: { readonly value: string };
+  /** Of a slice. */
+  readonly start?: TemplateNode;
+  readonly stop?: TemplateNode;
+  readonly step?: TemplateNode;
+  /** Of a call: the function's or filter's name. */
+  readonly callee?: TemplateNode;
+  readonly args?: readonly TemplateNode[];
+  /** A name, a number, the entries of a literal. */
+  readonly value?: unknown;
 }
 
+export interface EnvironmentLike {
+  set(name: string, value: unknown): TemplateValue;
+  setVariable(name: string, value: TemplateValue): TemplateValue;
+  readonly tests: ReadonlyMap<string, (...values: TemplateValue[]) => boolean>;
+}
+
+/** Positional and named arguments. */
+export type Arguments = readonly [readonly TemplateValue[], ReadonlyMap<string, TemplateValue>];
+
+/** The methods that `bounded-template.ts` replaces or calls. The library declares most of them private. */
 interface InterpreterLike {
   run(program: TemplateNode): TemplateValue;
   evaluate(node: TemplateNode | undefined, environment: EnvironmentLike): TemplateValue;
-}
-
-interface EnvironmentLike {
-  set(name: string, value: unknown): TemplateValue;
+  evaluateBlock(statements: readonly TemplateNode[], environment: EnvironmentLike): TemplateValue;
+  evaluateFor(node: TemplateNode, environment: EnvironmentLike): TemplateValue;
+  evaluateBinaryExpression(node: TemplateNode, environment: EnvironmentLike): TemplateValue;
+  evaluateMemberExpression(node: TemplateNode, environment: EnvironmentLike): TemplateValue;
+  evaluateTestExpression(node: TemplateNode, environment: EnvironmentLike): TemplateValue;
+  evaluateArguments(args: readonly TemplateNode[], environment: EnvironmentLike): Arguments;
+  applyFilter(operand: TemplateValue, filter: TemplateNode, environment: EnvironmentLike): TemplateValue;
 }
 
 /**
- * What is used of `@huggingface/jinja`. Its own declarations import files without extensions, which TypeScript does not resolve
- * under Node's module rules; these say what its 0.5 does.
+ * What is used of `@huggingface/jinja`. Its own declarations import files without extensions. TypeScript does not
+ * resolve those under Node's module rules, so these say what version 0.5 does.
  */
 interface JinjaLibrary {
   readonly Template: new (source: string) => {
@@ -39,8 +91,28 @@ interface JinjaLibrary {
   readonly Environment: new () => EnvironmentLike;
 }
 
-const typed: JinjaLibrary = library;
+const typed = library as unknown as JinjaLibrary;
 
 export const Template: JinjaLibrary["Template"] = typed.Template;
 export const Interpreter: JinjaLibrary["Interpreter"] = typed.Interpreter;
 export const Environment: JinjaLibrary["Environment"] = typed.Environment;
+
+/** The library does not export the classes of its values. One of each tells them. */
+const examples = new Environment();
+function classOf(name: string, example: unknown): unknown {
+  return examples.set(name, example).constructor;
+}
+
+export const StringValue = classOf("string", "") as new (value: string) => StringLike;
+export const ListValue = classOf("list", []) as new (value: readonly TemplateValue[]) => ListLike;
+export const TupleValue = new Interpreter(examples).evaluate({ type: "TupleLiteral", value: [] }, examples)
+  .constructor as new (value: readonly TemplateValue[]) => ListLike;
+export const MappingValue = classOf("mapping", {}) as new (
+  value: ReadonlyMap<string, TemplateValue>,
+) => MappingLike;
+export const IntegerValue = classOf("integer", 1) as new (value: number) => TemplateValue;
+export const BooleanValue = classOf("boolean", true) as new (value: boolean) => TemplateValue;
+export const UndefinedValue = classOf("undefined", undefined) as new () => TemplateValue;
+export const FunctionValue = classOf("function", () => null) as new (
+  call: (args: readonly TemplateValue[]) => TemplateValue,
+) => TemplateValue;

@@ -2,7 +2,7 @@ import { BitNetError } from "../errors.js";
 import type { Metadata } from "../files/model-file.js";
 import { buildMerges } from "./merges.js";
 import { DEFAULT_PRE_TOKENIZER } from "./pre-tokenizers.js";
-import { bySpellingLength, cutSpecialTokens } from "./special-tokens.js";
+import { bySpellingLength, cutSpecialTokens, type MayStand } from "./special-tokens.js";
 import { createTokenBytes } from "./token-bytes.js";
 import { readVocabulary, TOKEN_TYPE, type Vocabulary } from "./vocabulary.js";
 import { createWordEncoder } from "./word-encoder.js";
@@ -141,14 +141,18 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
     },
 
     encodeParts(parts): number[] {
-      const pieces: (string | number)[] = [];
-      for (const piece of parts.flatMap(cutPart)) {
-        const last = pieces.at(-1);
-        if (typeof piece === "string" && typeof last === "string") pieces[pieces.length - 1] = last + piece;
-        else pieces.push(piece);
+      const text = parts.map((part) => part.text).join("");
+      const isPlain = new Uint8Array(text.length);
+      let end = 0;
+      for (const part of parts) {
+        end += part.text.length;
+        if (!part.parseSpecial) isPlain.fill(1, end - part.text.length, end);
       }
+      // Tokens that users may spell stand anywhere, also across parts.
+      const mayStand: MayStand = ({ id }, from, to) =>
+        types[id] === TOKEN_TYPE.userDefined || !isPlain.subarray(from, to).includes(1);
       const ids: number[] = [];
-      encodePieces(pieces, ids);
+      encodePieces(cutSpecialTokens(toWellFormed(text), onRequest, mayStand), ids);
       return ids;
     },
 
