@@ -1,43 +1,48 @@
+import { createTokenIndex } from "../text/token-index.js";
 import type { Config } from "./config.js";
 
 /**
  * Computes the scores of a SentencePiece vocabulary from the merges of a tokenizer.json.
  *
- * SentencePiece joins two neighbours whose text is a token, the highest score first. Converters list every
- * way to cut each token into two tokens, from the highest score down. So the order of tokens in the list is
- * the order of their scores. A list without some cuts comes from another kind of vocabulary: scores would
- * join more than its merges.
+ * SentencePiece joins any two neighbours whose text is a token, the highest score first. Converters list, from the
+ * highest score down, every way to cut each token into two tokens. So the order of tokens in the list is the order of
+ * their scores. A list without some of the cuts comes from no such vocabulary, and scores would join what it does not.
  *
- * @param tokens text of every token that ordinary text can give
- * @param others tokens that are found before merging. No merge makes them. Converters differ in whether lists
- *   have them as parts.
- * @returns the score of each token that merges make: 0, −1, −2, …
- * @throws BitNetError UNSUPPORTED_TOKENIZER for a list that lacks cuts.
+ * @param tokens By id, the text of every token that may come out of text. Undefined: a token that is found before any
+ *   merging. No merge makes it, and whether lists have it as a part depends on the converter.
+ * @returns by id, the score of each token that merges make: 0, −1, −2, …; undefined for others.
+ * @throws BitNetError UNSUPPORTED_TOKENIZER for a list that is not such a one.
  */
 export function scoresOfMerges(
   tokenizer: Config,
   merges: readonly (readonly [string, string])[],
-  tokens: ReadonlySet<string>,
-  others: ReadonlySet<string>,
-): ReadonlyMap<string, number> {
-  const scores = new Map<string, number>();
-  const isText = (text: string): boolean => tokens.has(text) && !others.has(text);
+  tokens: readonly (string | undefined)[],
+): { readonly scores: readonly (number | undefined)[]; readonly count: number } {
+  const index = createTokenIndex(tokens);
+  const scores = new Array<number | undefined>(tokens.length);
+  let count = 0;
   let listed = 0;
   for (const [left, right] of merges) {
-    const merged = left + right;
-    if (!isText(merged)) continue;
-    // Not −0, which is another float.
-    if (!scores.has(merged)) scores.set(merged, scores.size === 0 ? 0 : -scores.size);
-    if (isText(left) && isText(right)) listed += 1;
+    index.load(left, right);
+    const end = left.length + right.length;
+    const merged = index.find(0, end);
+    if (merged === -1) continue;
+    if (scores[merged] === undefined) {
+      // Not −0, which is another float.
+      scores[merged] = count === 0 ? 0 : -count;
+      count += 1;
+    }
+    if (index.find(0, left.length) !== -1 && index.find(left.length, end) !== -1) listed += 1;
   }
   let cuts = 0;
   for (const token of tokens) {
-    if (others.has(token)) continue;
+    if (token === undefined) continue;
+    index.load(token);
     for (let cut = 1; cut < token.length; cut += 1) {
-      if (isText(token.slice(0, cut)) && isText(token.slice(cut))) cuts += 1;
+      if (index.find(0, cut) !== -1 && index.find(cut, token.length) !== -1) cuts += 1;
     }
   }
-  if (listed === cuts) return scores;
+  if (listed === cuts) return { scores, count };
   throw tokenizer.unsupported(
     "UNSUPPORTED_TOKENIZER",
     `it lists ${listed} of the ${cuts} merges that a SentencePiece vocabulary of its tokens has; byte-pair encoding of characters by other merges is not known here`,

@@ -1,3 +1,4 @@
+import { settingsEntries, type TextSettings } from "../text/text-settings.js";
 import { TOKEN_TYPE } from "../text/vocabulary.js";
 import { SPACE_MARK } from "../text/words.js";
 import { type Config, isObject } from "./config.js";
@@ -10,7 +11,7 @@ export interface TokenizerTables {
   readonly entries: readonly MetadataEntry[];
   /** The id of a token by its spelling. */
   readonly idOf: ReadonlyMap<string, number>;
-  /** What the file puts around a text; undefined if it does not say. */
+  /** The tokens that the post-processor puts around a text. Undefined: it has no template. */
   readonly template: TextTemplate | undefined;
 }
 
@@ -27,6 +28,9 @@ interface Vocabulary {
   readonly types: Int32Array;
   readonly merges: readonly (readonly [string, string])[];
   readonly added: ReadonlySet<string>;
+  /** Ids of added tokens that the model's own vocabulary has too. */
+  readonly inModel: ReadonlySet<number>;
+  readonly settings: Partial<TextSettings>;
 }
 
 /** Far above any published vocabulary. A wrong number must not make a huge table. */
@@ -93,20 +97,45 @@ function readVocabulary(tokenizer: Config, model: Config, vocabSize: number): Vo
   for (const [token, id] of Object.entries(vocab)) place(token, id, TOKEN_TYPE.normal);
 
   const added = new Set<string>();
+  const inModel = new Set<number>();
+  const flagged = {
+    stripsLeft: new Set<number>(),
+    stripsRight: new Set<number>(),
+    singleWord: new Set<number>(),
+    normalized: new Set<number>(),
+  };
   tokenizer.list("added_tokens").forEach((_, index) => {
     const entry = tokenizer.element("added_tokens", index);
     const content = entry.text("content");
-    const special = entry.flag("special", { default: false }) || looksSpecial(content);
-    place(content, entry.get("id"), special ? TOKEN_TYPE.control : TOKEN_TYPE.userDefined);
+    // An added token that the model's vocabulary has is that token, whatever id it is listed with.
+    const isInModel = Object.hasOwn(vocab, content);
+    const id = isInModel ? vocab[content] : entry.get("id");
+    // Gemma 3's text models have fewer rows than its tokenizer has tokens: such a token has no vector, and is text.
+    if (typeof id === "number" && id >= vocabSize) return;
+    const isControl = entry.flag("special", { default: false }) || looksSpecial(content);
+    place(content, id, isControl ? TOKEN_TYPE.control : TOKEN_TYPE.userDefined);
     added.add(content);
+    if (isInModel) inModel.add(Number(id));
+    for (const [name, key] of Object.entries(addedFlags)) {
+      if (entry.flag(key, { default: false })) flagged[name as keyof typeof addedFlags].add(Number(id));
+    }
   });
   return {
     tokens: Array.from(tokens, (token, id) => token ?? `[PAD${id}]`),
     types,
     merges: readMerges(model),
     added,
+    inModel,
+    settings: { ...flagged, exact: true },
   };
 }
+
+const addedFlags = {
+  stripsLeft: "lstrip",
+  stripsRight: "rstrip",
+  singleWord: "single_word",
+  normalized: "normalized",
+} as const;
 
 /**
  * Marks that some files list as ordinary added tokens. Users must not be able to spell them in a text.
@@ -139,9 +168,10 @@ function isByteLevel(tokenizer: Config): boolean {
 
 function byteEntries(tokenizer: Config, model: Config, vocabulary: Vocabulary): readonly MetadataEntry[] {
   const normalizer = tokenizer.object("normalizer");
-  // No engine for GGUF files composes characters either, and nearly all texts are composed.
-  if (normalizer !== undefined && normalizer.get("type") !== "NFC") {
-    throw normalizer.unsupported("UNSUPPORTED_TOKENIZER", "only NFC is known before byte-level tokens");
+  const steps = normalizer === undefined ? [] : stepsOf(normalizer, "normalizers");
+  for (const step of steps) {
+    if (step.get("type") === "NFC") continue;
+    throw step.unsupported("UNSUPPORTED_TOKENIZER", "only NFC is known before byte-level tokens");
   }
   const merges = vocabulary.merges.map(([left, right]) => {
     if (!left.includes(" ") && !right.includes(" ")) return `${left} ${right}`;
@@ -159,15 +189,19 @@ function byteEntries(tokenizer: Config, model: Config, vocabulary: Vocabulary): 
     ["tokenizer.ggml.tokens", "string[]", vocabulary.tokens],
     ["tokenizer.ggml.token_type", "int32[]", vocabulary.types],
     ["tokenizer.ggml.merges", "string[]", merges],
+    // Composed text is as it was when a token is found before or after. So the flag says nothing here.
+    ...settingsEntries({
+      ...vocabulary.settings,
+      normalized: new Set(),
+      nfc: steps.length > 0,
+      merged: vocabulary.inModel,
+    }),
   ];
 }
 
-function pieceEntries(
-  tokenizer: Config,
-  model: Config,
-  { tokens, types, merges, added }: Vocabulary,
-): readonly MetadataEntry[] {
-  const prefix = spacePrefix(tokenizer);
+function pieceEntries(tokenizer: Config, model: Config, vocabulary: Vocabulary): readonly MetadataEntry[] {
+  const { tokens, types, merges, added, settings } = vocabulary;
+  const { prefix, ...marks } = readMarks(tokenizer);
   const unknown = model.get("unk_token");
   const byteFallback = model.flag("byte_fallback", { default: false });
   tokens.forEach((token, id) => {
@@ -176,8 +210,12 @@ function pieceEntries(
       types[id] = TOKEN_TYPE.byte;
     }
   });
-  const fromText = new Set(tokens.filter((_, id) => types[id] === TOKEN_TYPE.normal));
-  const scores = scoresOfMerges(tokenizer, merges, fromText, added);
+  const isText = (id: number): boolean => types[id] === TOKEN_TYPE.normal;
+  const { scores, count } = scoresOfMerges(
+    tokenizer,
+    merges,
+    tokens.map((token, id) => (isText(id) && !added.has(token) ? token : undefined)),
+  );
   return [
     ["tokenizer.ggml.model", "string", "llama"],
     ["tokenizer.ggml.pre", "string", "default"],
@@ -192,46 +230,73 @@ function pieceEntries(
     [
       "tokenizer.ggml.scores",
       "float32[]",
-      Float32Array.from(tokens, (token, id) =>
-        types[id] === TOKEN_TYPE.normal ? (scores.get(token) ?? -scores.size) : 0,
-      ),
+      Float32Array.from(tokens, (_, id) => (isText(id) ? (scores[id] ?? -count) : 0)),
     ],
     ["tokenizer.ggml.token_type", "int32[]", types],
     ["tokenizer.ggml.add_space_prefix", "bool", prefix],
+    ...settingsEntries({ ...settings, ...marks, merged: mergedTokens(vocabulary) }),
   ];
 }
 
-/** Whether a text is encoded as if it began with a space. All other steps of such files are refused. */
-function spacePrefix(tokenizer: Config): boolean {
+/**
+ * Added tokens that merges make as well: of spaces, which are no marks yet when such a token is looked for, and of parts of
+ * words, where the token is a word only.
+ */
+function mergedTokens({ tokens, merges, inModel, settings }: Vocabulary): ReadonlySet<number> {
+  const ids = new Map<string, number>();
+  for (const id of inModel) {
+    const token = tokens[id] ?? "";
+    if (token.includes(SPACE_MARK) || settings.singleWord?.has(id) === true) ids.set(token, id);
+  }
+  const merged = new Set<number>();
+  for (const [left, right] of ids.size === 0 ? [] : merges) {
+    const id = ids.get(left + right);
+    if (id !== undefined) merged.add(id);
+  }
+  return merged;
+}
+
+/** How spaces become marks. Everything else that such files do to texts is refused. */
+function readMarks(
+  tokenizer: Config,
+): { readonly prefix: boolean } & Partial<Pick<TextSettings, "prepend" | "splitsMarks">> {
   const normalizer = tokenizer.object("normalizer");
-  const steps = normalizer === undefined ? [] : stepsOf(normalizer, "normalizers");
   let prepends = false;
   let replaces = false;
-  for (const step of steps) {
+  for (const step of normalizer === undefined ? [] : stepsOf(normalizer, "normalizers")) {
     const type = step.get("type");
-    if (type === "Prepend" && step.get("prepend") === SPACE_MARK) prepends = true;
+    // A mark that is put before the text after its spaces were replaced comes out the same.
+    if (type === "Prepend" && step.get("prepend") === SPACE_MARK && !prepends) prepends = true;
     else if (type === "Replace" && patternOf(step) === " " && step.get("content") === SPACE_MARK) {
       replaces = true;
     } else throw unknownStep(step);
   }
   const pre = tokenizer.object("pre_tokenizer");
+  let marks: ReturnType<typeof readMetaspace> | undefined;
   for (const step of pre === undefined ? [] : stepsOf(pre, "pretokenizers")) {
     const type = step.get("type");
-    if (type === "Metaspace" && step.text("replacement", SPACE_MARK) === SPACE_MARK) {
-      replaces = true;
-      const scheme = step.text(
-        "prepend_scheme",
-        step.flag("add_prefix_space", { default: true }) ? "always" : "never",
-      );
-      prepends ||= scheme !== "never";
-      // After a normalizer that removes spaces, a split at spaces finds nothing.
-    } else if (!(type === "Split" && patternOf(step) === " " && replaces)) throw unknownStep(step);
+    const isMetaspace = type === "Metaspace" && step.text("replacement", SPACE_MARK) === SPACE_MARK;
+    if (isMetaspace && marks === undefined && !prepends) marks = readMetaspace(step);
+    // After a normalizer that leaves no spaces, a split at spaces finds none.
+    else if (!(type === "Split" && patternOf(step) === " " && replaces)) throw unknownStep(step);
   }
-  if (replaces) return prepends;
+  if (marks !== undefined) return { ...marks, prefix: marks.prepend !== "never" };
+  if (replaces) return { prefix: prepends };
   throw tokenizer.unsupported(
     "UNSUPPORTED_TOKENIZER",
     "it is neither byte-level nor marks spaces as SentencePiece does",
   );
+}
+
+const schemes = ["never", "first", "always"] as const;
+
+function readMetaspace(step: Config): Required<Pick<TextSettings, "prepend" | "splitsMarks">> {
+  const named = step.text("prepend_scheme", "always");
+  const scheme = schemes.find((known) => known === named);
+  // The older flag counts where it is false. Only a scheme that says the same may stand beside it.
+  const isOff = step.has("add_prefix_space") && !step.flag("add_prefix_space", { default: true });
+  if (scheme === undefined || (isOff && scheme === "first")) throw unknownStep(step);
+  return { prepend: isOff ? "never" : scheme, splitsMarks: step.flag("split", { default: true }) };
 }
 
 function stepsOf(step: Config, key: string): readonly Config[] {
@@ -250,27 +315,41 @@ function unknownStep(step: Config): Error {
   );
 }
 
-/** What a post-processor puts around a text, if it has a template. */
 function readTemplate(tokenizer: Config, idOf: ReadonlyMap<string, number>): TextTemplate | undefined {
   const post = tokenizer.object("post_processor");
   const steps = post === undefined ? [] : stepsOf(post, "processors");
-  const step = steps.find((each) => each.get("type") === "TemplateProcessing");
-  if (step === undefined) return undefined;
-  const specials = step
-    .list("single")
-    .map((_, index) => step.element("single", index).object("SpecialToken"));
-  const text = specials.indexOf(undefined);
-  if (text < 0 || text > 1 || specials.length > text + 2) {
+  for (const step of steps) {
+    const type = step.get("type");
+    // Offsets are all that it changes.
+    if (type === "ByteLevel") continue;
+    if (type === "TemplateProcessing") return readTextTemplate(step, idOf);
     throw step.unsupported(
       "UNSUPPORTED_TOKENIZER",
-      "a template with more than a token before a text and a token after it is not known here",
+      `a step of type ${JSON.stringify(type)?.slice(0, 40)} after the tokens is not known here`,
     );
   }
-  const id = (special: Config | undefined): number | undefined => {
+  return undefined;
+}
+
+function readTextTemplate(step: Config, idOf: ReadonlyMap<string, number>): TextTemplate {
+  const single = step.list("single");
+  const text = single.findIndex((item) => isObject(item) && Object.hasOwn(item, "Sequence"));
+  const ids = single.map((_, index): number | undefined => {
+    const special = step.element("single", index).object("SpecialToken");
     if (special === undefined) return undefined;
-    const found = idOf.get(special.text("id"));
-    if (found === undefined) throw special.wrong("id", "a token of the vocabulary");
-    return found;
-  };
-  return { before: id(specials[text - 1]), after: id(specials[text + 1]) };
+    const name = special.text("id");
+    const listed = step.object("special_tokens")?.object(name)?.list("ids") ?? [];
+    const id = listed.length === 0 ? idOf.get(name) : listed[0];
+    if (typeof id !== "number" || listed.length > 1)
+      throw step.wrong("special_tokens", "one id for each token");
+    return id;
+  });
+  const [before, after] = [ids.slice(0, text), ids.slice(text + 1)];
+  if (text === -1 || before.length > 1 || after.length > 1 || [...before, ...after].includes(undefined)) {
+    throw step.unsupported(
+      "UNSUPPORTED_TOKENIZER",
+      "a template of other than a text, one token before it and one token after it is not known here",
+    );
+  }
+  return { before: before[0], after: after[0] };
 }

@@ -24,7 +24,7 @@ export async function readTokenizer(
 ): Promise<readonly MetadataEntry[]> {
   const tokenizer = await readConfig(folder, "tokenizer.json", maxTokenizerBytes);
   if (tokenizer === undefined) throw noTokenizer(folder);
-  const { entries, idOf, template } = readTokenizerJson(tokenizer, vocabSize);
+  const { entries, idOf, template: around } = readTokenizerJson(tokenizer, vocabSize);
   const isPieces = entries.some(([key, , value]) => key === "tokenizer.ggml.model" && value === "llama");
 
   const settings = await readConfig(folder, "tokenizer_config.json", maxConfigBytes);
@@ -38,16 +38,18 @@ export async function readTokenizer(
     }
     return idsIn(config, `${role}_token_id`, vocabSize)[0];
   };
-  // A setting of the tokenizer's class, which wins over the template that the class writes by it.
-  const addsBos = flagOf(settings, "add_bos_token");
-  const addsEos = flagOf(settings, "add_eos_token");
-  // GGUF puts its BOS and EOS around a text. The template may have others: Qwen3-Embedding ends answers with "<|im_end|>"
-  // and texts with "<|endoftext|>", whose hidden state is the text's vector.
-  const bos = (addsBos === undefined ? template?.before : undefined) ?? idOfRole("bos");
-  const endOfAnswer = idOfRole("eos");
-  const eos = (addsEos === undefined ? template?.after : undefined) ?? endOfAnswer;
+  const setting = (key: string): boolean | undefined =>
+    ignoresSettings.test(String(settings?.get("tokenizer_class"))) ? undefined : flagOf(settings, key);
+  // A setting of the tokenizer's class wins over the template, which the class writes by it.
+  const addBos = setting("add_bos_token") ?? (around ? around.before !== undefined : isPieces);
+  const addEos = setting("add_eos_token") ?? around?.after !== undefined;
+  // Qwen3-Embedding ends texts with another token than its eos_token. A text's own ends come first, as in GGUF files of it.
+  const [bosOfRole, eosOfRole] = [idOfRole("bos"), idOfRole("eos")];
+  const bos = (addBos ? around?.before : undefined) ?? bosOfRole;
+  const eos = (addEos ? around?.after : undefined) ?? eosOfRole;
   const ends = [config, generation].flatMap((file) => (file ? idsIn(file, "eos_token_id", vocabSize) : []));
-  const [eot, eom] = new Set([endOfAnswer ?? [], ends].flat().filter((id) => id !== eos));
+  if (eosOfRole !== undefined) ends.unshift(eosOfRole);
+  const [eot, eom] = new Set(ends.filter((id) => id !== eos));
 
   const list: MetadataEntry[] = [...entries];
   const add = (name: string, id: number | undefined): void => {
@@ -59,16 +61,17 @@ export async function readTokenizer(
   add("eom", eom);
   add("unknown", idOfRole("unk"));
   add("padding", idOfRole("pad"));
-  const before = addsBos ?? (template === undefined ? isPieces : template.before !== undefined);
-  const after = addsEos ?? template?.after !== undefined;
-  list.push(["tokenizer.ggml.add_bos_token", "bool", before && bos !== undefined]);
-  list.push(["tokenizer.ggml.add_eos_token", "bool", after && eos !== undefined]);
-  const chatTemplate = await readChatTemplate(folder, settings);
-  if (chatTemplate !== undefined) list.push(["tokenizer.chat_template", "string", chatTemplate]);
+  list.push(["tokenizer.ggml.add_bos_token", "bool", addBos && bos !== undefined]);
+  list.push(["tokenizer.ggml.add_eos_token", "bool", addEos && eos !== undefined]);
+  const template = await readChatTemplate(folder, settings);
+  if (template !== undefined) list.push(["tokenizer.chat_template", "string", template]);
   return list;
 }
 
-/** The spelling of a token in settings: a text, or an object with it. */
+/** Classes of tokenizers that read neither add_bos_token nor add_eos_token. */
+const ignoresSettings = /^(PreTrainedTokenizer|Qwen2Tokenizer)(Fast)?$/;
+
+/** A token as it is spelt in settings: a text, or an object that has it. */
 function spellingOf(value: unknown): string | undefined {
   const content = isObject(value) && Object.hasOwn(value, "content") ? value.content : value;
   return typeof content === "string" ? content : undefined;

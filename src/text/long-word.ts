@@ -1,4 +1,5 @@
 import type { MergeTable } from "./merges.js";
+import type { PairTable } from "./pair-table.js";
 
 /** Byte-pair encoding that stays fast on words of any length: n·log n steps over a few typed arrays. */
 export interface LongWordMerger {
@@ -10,47 +11,41 @@ const NONE = -1;
 // Ranks stay under 2^22 and positions under 2^31, so one double holds both and orders by rank, then from the left.
 const RANK_UNIT = 2 ** 31;
 
-/** @returns a merger over `merges`; its lookup table is built at the first use, for most texts have no such word. */
-export function createLongWordMerger(merges: MergeTable): LongWordMerger {
-  const symbolCount = merges.texts.length;
-  let mergeOfPair: ReadonlyMap<number, number> | undefined;
-
+export function createLongWordMerger(merges: MergeTable, pairs: PairTable): LongWordMerger {
   return {
     merge(word: string, emit: (text: string, symbol: number | undefined) => void): void {
-      mergeOfPair ??= indexPairs(merges);
-      const pairs = mergeOfPair;
       const characters = Array.from(word);
       const count = characters.length;
       const symbols = new Int32Array(count);
       const next = new Int32Array(count);
       const previous = new Int32Array(count);
-      for (let position = 0; position < count; position++) {
+      for (let position = 0; position < count; position += 1) {
         symbols[position] = merges.symbols.get(characters[position] ?? "") ?? NONE;
         next[position] = position + 1 < count ? position + 1 : NONE;
         previous[position] = position - 1;
       }
 
-      const mergeAt = (position: number): number | undefined => {
+      const mergeAt = (position: number): number => {
         const neighbour = position === NONE ? NONE : (next[position] ?? NONE);
-        if (neighbour === NONE) return undefined;
+        if (neighbour === NONE) return NONE;
         const left = symbols[position] ?? NONE;
         const right = symbols[neighbour] ?? NONE;
-        return left === NONE || right === NONE ? undefined : pairs.get(left * symbolCount + right);
+        return left === NONE || right === NONE ? NONE : pairs(left, right);
       };
       const heap = new MinHeap(2 * count);
       const offer = (position: number): void => {
         const merge = mergeAt(position);
-        if (merge !== undefined) heap.push((merges.rank[merge] ?? 0) * RANK_UNIT + position);
+        if (merge !== NONE) heap.push((merges.rank[merge] ?? 0) * RANK_UNIT + position);
       };
 
-      for (let position = 0; position + 1 < count; position++) offer(position);
+      for (let position = 0; position + 1 < count; position += 1) offer(position);
       for (let key = heap.pop(); key !== undefined; key = heap.pop()) {
         const rank = Math.floor(key / RANK_UNIT);
         const position = key - rank * RANK_UNIT;
         // Entries are not withdrawn when their symbols change. One is still good if the pair that now stands at its
         // position has its rank: then it is the entry which that pair would have.
         const merge = mergeAt(position);
-        if (merge === undefined || merges.rank[merge] !== rank) continue;
+        if (merge === NONE || merges.rank[merge] !== rank) continue;
         const absorbed = next[position] ?? NONE;
         const after = next[absorbed] ?? NONE;
         symbols[position] = merges.merged[merge] ?? NONE;
@@ -71,16 +66,6 @@ export function createLongWordMerger(merges: MergeTable): LongWordMerger {
   };
 }
 
-function indexPairs(merges: MergeTable): ReadonlyMap<number, number> {
-  const symbolCount = merges.texts.length;
-  const pairs = new Map<number, number>();
-  for (let index = 0; index < merges.rank.length; index++) {
-    const pair = (merges.left[index] ?? 0) * symbolCount + (merges.right[index] ?? 0);
-    if (!pairs.has(pair)) pairs.set(pair, index);
-  }
-  return pairs;
-}
-
 /** A heap of doubles, the smallest out first. */
 class MinHeap {
   #keys: Float64Array;
@@ -97,7 +82,8 @@ class MinHeap {
       this.#keys = grown;
     }
     const keys = this.#keys;
-    let at = this.#size++;
+    let at = this.#size;
+    this.#size += 1;
     while (at > 0) {
       const parent = (at - 1) >> 1;
       const above = keys[parent] ?? 0;
@@ -112,11 +98,12 @@ class MinHeap {
     if (this.#size === 0) return undefined;
     const keys = this.#keys;
     const smallest = keys[0];
-    const size = --this.#size;
+    this.#size -= 1;
+    const size = this.#size;
     const key = keys[size] ?? 0;
     let at = 0;
     for (let child = 1; child < size; child = 2 * at + 1) {
-      if (child + 1 < size && (keys[child + 1] ?? 0) < (keys[child] ?? 0)) child++;
+      if (child + 1 < size && (keys[child + 1] ?? 0) < (keys[child] ?? 0)) child += 1;
       const below = keys[child] ?? 0;
       if (below >= key) break;
       keys[at] = below;

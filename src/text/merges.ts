@@ -1,5 +1,7 @@
 import { BitNetError } from "../errors.js";
+import { createTokenIndex } from "./token-index.js";
 import { TOKEN_TYPE, type Vocabulary } from "./vocabulary.js";
+import { SPACE_MARK } from "./words.js";
 
 /**
  * Which neighbouring symbols may be joined, and in what order: of all pairs in a word the one of lowest rank is joined
@@ -21,24 +23,27 @@ export interface MergeTable {
 
 /**
  * Only these may come out of text. Control and unknown tokens may not, so no spelling of one in a user's text is ever
- * taken for it; SentencePiece keeps byte tokens out of its merges in the same way.
+ * taken for it. SentencePiece keeps byte tokens out of its merges in the same way. Hugging Face's tokenizers keep added tokens
+ * out, unless their model's vocabulary has them as well.
  */
-function comesFromText(type: number | undefined): boolean {
-  return type === TOKEN_TYPE.normal || type === TOKEN_TYPE.userDefined || type === TOKEN_TYPE.unused;
+function comesFromText({ types, settings }: Vocabulary, id: number): boolean {
+  const type = types[id];
+  if (type === TOKEN_TYPE.userDefined) return !settings.exact || settings.merged.has(id);
+  return type === TOKEN_TYPE.normal || type === TOKEN_TYPE.unused;
 }
 
 /** Builds the merge table of either kind of vocabulary. */
 export function buildMerges(vocabulary: Vocabulary): MergeTable {
   const symbols = new Map<string, number>();
   vocabulary.tokens.forEach((token, id) => {
-    if (comesFromText(vocabulary.types[id]) && !symbols.has(token)) symbols.set(token, id);
+    if (comesFromText(vocabulary, id) && !symbols.has(token)) symbols.set(token, id);
   });
   return vocabulary.kind === "bytes" ? listedMerges(vocabulary, symbols) : scoredMerges(vocabulary, symbols);
 }
 
 function listedMerges(vocabulary: Vocabulary, symbols: Map<string, number>): MergeTable {
-  const { merges, tokens, types } = vocabulary;
-  const neverFromText = new Set(tokens.filter((_, id) => !comesFromText(types[id])));
+  const { merges, tokens } = vocabulary;
+  const neverFromText = new Set(tokens.filter((_, id) => !comesFromText(vocabulary, id)));
   const columns = new Columns(merges.length);
   merges.forEach((merge, index) => {
     // The left part may itself begin with a space in vocabularies that do not map bytes to letters.
@@ -72,26 +77,35 @@ function listedMerges(vocabulary: Vocabulary, symbols: Map<string, number>): Mer
  * one after the other, as converters to merge lists do, breaks ties differently in runs such as "aaaaa".
  */
 function scoredMerges(vocabulary: Vocabulary, symbols: Map<string, number>): MergeTable {
-  const { tokens, types, scores } = vocabulary;
+  const { tokens, scores, settings } = vocabulary;
   const texts = [...tokens];
+  for (const id of settings.merged) symbols.set((tokens[id] ?? "").replaceAll(" ", SPACE_MARK), id);
+  const spelled = new Array<string | undefined>(tokens.length);
+  for (const [text, id] of symbols)
+    if (spelled[id] === undefined || settings.merged.has(id)) spelled[id] = text;
   const ranks = rankByScore(scores ?? new Float32Array(tokens.length));
   const columns = new Columns(tokens.length * 4);
+  const index = createTokenIndex(spelled);
 
-  const symbolOf = (text: string, isCharacter: boolean): number | undefined => {
-    const known = symbols.get(text);
-    if (known !== undefined || !isCharacter) return known;
-    symbols.set(text, texts.length);
-    return texts.push(text) - 1;
+  const symbolOf = (text: string, begin: number, end: number): number => {
+    const known = index.find(begin, end);
+    if (known !== -1 || !isOneCharacter(text, begin, end)) return known;
+    const character = text.slice(begin, end);
+    const made = symbols.get(character);
+    if (made !== undefined) return made;
+    symbols.set(character, texts.length);
+    return texts.push(character) - 1;
   };
 
-  tokens.forEach((token, id) => {
-    if (!comesFromText(types[id]) || symbols.get(token) !== id) return;
-    for (let cut = 1; cut < token.length; cut++) {
+  spelled.forEach((token, id) => {
+    if (token === undefined) return;
+    index.load(token);
+    for (let cut = 1; cut < token.length; cut += 1) {
       if (isLowSurrogate(token, cut)) continue;
-      const left = symbolOf(token.slice(0, cut), isOneCharacter(token, 0, cut));
-      if (left === undefined) continue;
-      const right = symbolOf(token.slice(cut), isOneCharacter(token, cut, token.length));
-      if (right !== undefined) columns.add(left, right, id, ranks[id] ?? 0);
+      const left = symbolOf(token, 0, cut);
+      if (left === -1) continue;
+      const right = symbolOf(token, cut, token.length);
+      if (right !== -1) columns.add(left, right, id, ranks[id] ?? 0);
     }
   });
   return columns.finish(symbols, texts);
@@ -99,9 +113,17 @@ function scoredMerges(vocabulary: Vocabulary, symbols: Map<string, number>): Mer
 
 /** Position of each score among all different scores, the highest being 0. */
 function rankByScore(scores: ArrayLike<number>): Int32Array {
-  const descending = [...new Set(Array.from(scores))].sort((a, b) => b - a);
-  const rankOf = new Map(descending.map((score, rank) => [score, rank]));
-  return Int32Array.from(scores, (score) => rankOf.get(score) ?? 0);
+  const sorted = Float64Array.from(scores).sort();
+  const distinct = sorted.filter((score, index) => index === 0 || score !== sorted[index - 1]);
+  return Int32Array.from(scores, (score) => {
+    let [low, high] = [0, distinct.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((distinct[middle] ?? 0) < score) low = middle + 1;
+      else high = middle;
+    }
+    return distinct.length - 1 - low;
+  });
 }
 
 function isLowSurrogate(text: string, index: number): boolean {
@@ -133,7 +155,8 @@ class Columns {
   }
 
   add(left: number, right: number, merged: number, rank: number): void {
-    const at = 4 * this.#count++;
+    const at = 4 * this.#count;
+    this.#count += 1;
     if (at === this.#data.length) {
       const grown = new Int32Array(2 * at);
       grown.set(this.#data);
@@ -148,7 +171,8 @@ class Columns {
   finish(symbols: ReadonlyMap<string, number>, texts: readonly string[]): MergeTable {
     const column = (offset: number): Int32Array => {
       const values = new Int32Array(this.#count);
-      for (let index = 0; index < values.length; index++) values[index] = this.#data[4 * index + offset] ?? 0;
+      for (let index = 0; index < values.length; index += 1)
+        values[index] = this.#data[4 * index + offset] ?? 0;
       return values;
     };
     return { symbols, texts, left: column(0), right: column(1), merged: column(2), rank: column(3) };

@@ -1,12 +1,15 @@
 import { BitNetError } from "../errors.js";
 import type { Metadata } from "../files/model-file.js";
-import { buildMerges } from "./merges.js";
-import { DEFAULT_PRE_TOKENIZER } from "./pre-tokenizers.js";
-import { bySpellingLength, cutSpecialTokens, type MayStand } from "./special-tokens.js";
+import {
+  createSpecialCutter,
+  type MayStand,
+  type SpecialCutter,
+  type SpecialToken,
+} from "./special-tokens.js";
+import { createTextEncoder } from "./text-encoder.js";
 import { createTokenBytes } from "./token-bytes.js";
 import { readVocabulary, TOKEN_TYPE, type Vocabulary } from "./vocabulary.js";
-import { createWordEncoder } from "./word-encoder.js";
-import { createByteWordSplitter, createCharacterWordSplitter } from "./words.js";
+import { SPACE_MARK } from "./words.js";
 
 /** Options of `model.tokenize`. */
 export interface EncodeOptions {
@@ -78,20 +81,13 @@ export interface Tokenizer {
  */
 export function createTokenizer(metadata: Metadata): Tokenizer {
   const vocabulary = readVocabulary(metadata);
-  const { tokens, types, bosId, eosId, addBos, addEos, addSpacePrefix } = vocabulary;
+  const { tokens, types, bosId, eosId, addBos, addEos, settings } = vocabulary;
+  const dropsFirstSpace =
+    settings.prepend === undefined ? vocabulary.addSpacePrefix : settings.prepend !== "never";
   const encodeText = createTextEncoder(vocabulary);
   const bytesOf = createTokenBytes(vocabulary);
 
-  const specials = tokens
-    .map((text, id) => ({ id, text, type: types[id] }))
-    .filter(({ text }) => text !== "");
-  const userDefined = specials.filter(({ type }) => type === TOKEN_TYPE.userDefined);
-  const always = bySpellingLength(userDefined);
-  const onRequest = bySpellingLength([
-    ...userDefined,
-    ...specials.filter(({ type }) => type === TOKEN_TYPE.control || type === TOKEN_TYPE.unknown),
-  ]);
-
+  const cutters = createCutters(vocabulary);
   const isControl = (id: number): boolean =>
     types[id] === TOKEN_TYPE.control || types[id] === TOKEN_TYPE.unknown;
 
@@ -106,16 +102,11 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
     return skipSpecial && isControl(id) ? NO_BYTES : bytesOf(id);
   };
 
-  const cutPart = ({ text, parseSpecial }: TextPart): readonly (string | number)[] =>
-    cutSpecialTokens(toWellFormed(text), parseSpecial ? onRequest : always);
-
   function encodePieces(pieces: readonly (string | number)[], ids: number[]): void {
-    let afterSpecial = true;
-    for (const piece of pieces) {
+    pieces.forEach((piece, index) => {
       if (typeof piece === "number") ids.push(piece);
-      else encodeText(addSpacePrefix && afterSpecial ? " " + piece : piece, ids);
-      afterSpecial = typeof piece === "number";
-    }
+      else encodeText(piece, index === 0, ids);
+    });
   }
 
   return {
@@ -125,7 +116,7 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
     addsEos: addEos && eosId !== undefined,
     endOfGenerationIds: vocabulary.endOfGenerationIds,
     chatTemplate: vocabulary.chatTemplate,
-    dropsFirstSpace: addSpacePrefix,
+    dropsFirstSpace,
     isControl,
     tokenBytes,
 
@@ -135,7 +126,8 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
       }
       const ids: number[] = [];
       if (addSpecial && addBos && bosId !== undefined) ids.push(bosId);
-      encodePieces(cutPart({ text, parseSpecial }), ids);
+      const cut = parseSpecial ? cutters.onRequest : cutters.always;
+      encodePieces(cut(toWellFormed(text)), ids);
       if (addSpecial && addEos && eosId !== undefined) ids.push(eosId);
       return ids;
     },
@@ -152,7 +144,7 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
       const mayStand: MayStand = ({ id }, from, to) =>
         types[id] === TOKEN_TYPE.userDefined || !isPlain.subarray(from, to).includes(1);
       const ids: number[] = [];
-      encodePieces(cutSpecialTokens(toWellFormed(text), onRequest, mayStand), ids);
+      encodePieces(cutters.onRequest(toWellFormed(text), mayStand), ids);
       return ids;
     },
 
@@ -170,7 +162,7 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
         bytes.set(part, at);
         at += part.length;
       }
-      const begin = addSpacePrefix && bytes[0] === SPACE ? 1 : 0;
+      const begin = dropsFirstSpace && bytes[0] === SPACE ? 1 : 0;
       // A byte order mark is a character like any other here.
       return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(begin));
     },
@@ -180,39 +172,31 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
 const NO_BYTES = new Uint8Array(0);
 const SPACE = 0x20;
 
-/** Text without special tokens to ids. */
-function createTextEncoder(vocabulary: Vocabulary): (text: string, ids: number[]) => void {
-  const merges = buildMerges(vocabulary);
-  const splitter =
-    vocabulary.kind === "bytes"
-      ? createByteWordSplitter(vocabulary.preTokenizer ?? DEFAULT_PRE_TOKENIZER)
-      : createCharacterWordSplitter(merges.symbols.keys());
-  const encoder = createWordEncoder({
-    merges,
-    vocabSize: vocabulary.tokens.length,
-    ignoreMerges: vocabulary.preTokenizer?.ignoreMerges ?? false,
-    // A byte-level vocabulary without a letter for some byte cannot say that byte; llama.cpp leaves it out too.
-    fallback: vocabulary.kind === "bytes" ? () => [] : createByteFallback(vocabulary),
+/** Cuts of a text at the tokens that are always found, and at those and the control tokens. */
+function createCutters({ kind, tokens, types, settings }: Vocabulary): {
+  readonly always: SpecialCutter;
+  readonly onRequest: SpecialCutter;
+} {
+  const specials = tokens.flatMap((text, id): readonly SpecialToken[] => {
+    if (text === "" || settings.normalized.has(id)) return [];
+    const special: SpecialToken = {
+      id,
+      text,
+      stripsLeft: settings.stripsLeft.has(id),
+      stripsRight: settings.stripsRight.has(id),
+      singleWord: settings.singleWord.has(id),
+    };
+    // Such a file spells spaces as marks, and means marks.
+    const isMarked = settings.exact && kind === "characters" && types[id] === TOKEN_TYPE.userDefined;
+    return [isMarked ? { ...special, text: text.replaceAll(" ", SPACE_MARK) } : special];
   });
-  return (text, ids) => encoder.encode(splitter(text), ids);
-}
-
-/** Characters that no token has: as byte tokens, or as the unknown token where a byte has no token. */
-function createByteFallback(vocabulary: Vocabulary): (text: string) => readonly number[] {
-  const idOfByte = new Map<number, number>();
-  vocabulary.tokens.forEach((token, id) => {
-    if (vocabulary.types[id] === TOKEN_TYPE.byte) idOfByte.set(parseInt(token.slice(3, 5), 16), id);
-  });
-  const unknown = vocabulary.unknownId === undefined ? [] : [vocabulary.unknownId];
-  const encoder = new TextEncoder();
-  return (text) => {
-    const ids: number[] = [];
-    for (const byte of encoder.encode(text)) {
-      const id = idOfByte.get(byte);
-      if (id === undefined) return unknown;
-      ids.push(id);
-    }
-    return ids;
+  const always = specials.filter(({ id }) => types[id] === TOKEN_TYPE.userDefined);
+  const onRequest = specials.filter(
+    ({ id }) => types[id] === TOKEN_TYPE.control || types[id] === TOKEN_TYPE.unknown,
+  );
+  return {
+    always: createSpecialCutter(always),
+    onRequest: createSpecialCutter([...always, ...onRequest]),
   };
 }
 

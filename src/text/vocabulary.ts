@@ -6,6 +6,7 @@ import {
   LLAMA_3_PRE_TOKENIZER,
   type PreTokenizer,
 } from "./pre-tokenizers.js";
+import { readSettings, type TextSettings } from "./text-settings.js";
 
 /** What a token is for, as GGUF numbers it. */
 export const TOKEN_TYPE = {
@@ -39,6 +40,7 @@ export interface Vocabulary {
   readonly addSpacePrefix: boolean;
   readonly endOfGenerationIds: ReadonlySet<number>;
   readonly chatTemplate: string | undefined;
+  readonly settings: TextSettings;
 }
 
 // Far above any published tokenizer (the largest have 262144 tokens and about half a million merges), and low enough
@@ -95,6 +97,7 @@ export function readVocabulary(metadata: Metadata): Vocabulary {
       { details: { key: "tokenizer.ggml.tokens" } },
     );
   }
+  const settings = readSettings(metadata);
   const types = readTypes(metadata, tokens, kind);
   const preTokenizer = kind === "bytes" ? readPreTokenizer(metadata, tokens.length) : undefined;
 
@@ -130,6 +133,7 @@ export function readVocabulary(metadata: Metadata): Vocabulary {
   if (eosId !== undefined) endOfGenerationIds.add(eosId);
   tokens.forEach((token, index) => {
     if (!END_OF_GENERATION_NAMES.has(token)) return;
+    if (settings.exact && types[index] !== TOKEN_TYPE.control) return;
     endOfGenerationIds.add(index);
     // Some files mark such a token as ordinary text. It would then be printed, and users could type it.
     types[index] = TOKEN_TYPE.control;
@@ -151,6 +155,7 @@ export function readVocabulary(metadata: Metadata): Vocabulary {
     addSpacePrefix: kind === "characters" && (readFlag(metadata, "tokenizer.ggml.add_space_prefix") ?? true),
     endOfGenerationIds,
     chatTemplate: typeof template === "string" ? template : undefined,
+    settings,
   };
 }
 

@@ -1,11 +1,11 @@
 import { createLongWordMerger } from "./long-word.js";
 import type { MergeTable } from "./merges.js";
-import { BPE } from "./tokenizers-library.js";
+import { createPairTable } from "./pair-table.js";
 
-/** Turns words, as a pre-tokenizer cut them, into token ids. */
+/** Turns words, as a splitter cut them, into token ids. */
 export interface WordEncoder {
   /** Appends the ids of `words` to `ids`. */
-  encode(words: readonly string[], ids: number[]): void;
+  encode(words: Iterable<string>, ids: number[]): void;
 }
 
 export interface WordEncoderOptions {
@@ -13,60 +13,100 @@ export interface WordEncoderOptions {
   readonly vocabSize: number;
   /** A word that is a token as a whole is that token. */
   readonly ignoreMerges: boolean;
+  /** How the vocabulary spells a word. Default: as it is. */
+  readonly spell?: ((word: string) => string) | undefined;
   /** What a symbol without a token becomes: the ids of its UTF-8 bytes, the unknown token, or nothing. */
   readonly fallback: (text: string) => readonly number[];
   /** Words of more UTF-16 units than this are merged by long-word.ts. Tests vary it; both ways give the same ids. */
   readonly longWordLength?: number | undefined;
 }
 
-/**
- * The library keeps a heap of objects and looks pairs up by a JSON string each: right for words, but a single word of a
- * million letters took it 18 s and 750 MB. 256 is also the longest word that it caches.
- */
-const LONG_WORD_LENGTH = 256;
+/** Up to here, a search through all pairs for each merge is as fast as a heap. */
+const defaultLongWordLength = 64;
+/** Words of one generation. English has few more than these in a megabyte. */
+const maxCachedWords = 16_384;
 
-/** Byte-pair encoding of words by `@huggingface/tokenizers`, and of very long words by long-word.ts. */
+/** Byte-pair encoding of words, with a cache of the words that came last. */
 export function createWordEncoder(options: WordEncoderOptions): WordEncoder {
-  const { merges, vocabSize, ignoreMerges, fallback, longWordLength = LONG_WORD_LENGTH } = options;
-  const model = createModel(merges);
-  const merger = createLongWordMerger(merges);
+  const { merges, vocabSize, ignoreMerges, fallback, longWordLength = defaultLongWordLength } = options;
+  const { spell = (word: string) => word } = options;
+  const pairs = createPairTable(merges);
+  const longMerger = createLongWordMerger(merges, pairs);
+  const symbols = new Int32Array(longWordLength === Infinity ? 4096 : longWordLength + 1);
 
   const append = (text: string, symbol: number | undefined, ids: number[]): void => {
     if (symbol !== undefined && symbol < vocabSize) ids.push(symbol);
     else for (const id of fallback(text)) ids.push(id);
   };
+
+  /** Joins the pair of lowest rank, and of equal ranks the leftmost, until none is left. */
+  function mergeShort(word: string, ids: number[]): void {
+    const characters = Array.from(word);
+    const unknown: string[] = [];
+    let count = 0;
+    for (const character of characters) {
+      const symbol = merges.symbols.get(character);
+      symbols[count] = symbol ?? -unknown.push(character);
+      count += 1;
+    }
+    for (;;) {
+      let [best, bestRank, bestAt] = [-1, Infinity, 0];
+      for (let at = 0; at + 1 < count; at += 1) {
+        const [left, right] = [symbols[at] ?? -1, symbols[at + 1] ?? -1];
+        if (left < 0 || right < 0) continue;
+        const merge = pairs(left, right);
+        if (merge === -1) continue;
+        const rank = merges.rank[merge] ?? 0;
+        if (rank < bestRank) [best, bestRank, bestAt] = [merge, rank, at];
+      }
+      if (best === -1) break;
+      symbols[bestAt] = merges.merged[best] ?? 0;
+      symbols.copyWithin(bestAt + 1, bestAt + 2, count);
+      count -= 1;
+    }
+    for (let at = 0; at < count; at += 1) {
+      const symbol = symbols[at] ?? 0;
+      if (symbol < 0) append(unknown[-symbol - 1] ?? "", undefined, ids);
+      else append(merges.texts[symbol] ?? "", symbol, ids);
+    }
+  }
+
+  function encodeWord(word: string): readonly number[] {
+    const spelled = spell(word);
+    const whole = ignoreMerges ? merges.symbols.get(spelled) : undefined;
+    if (whole !== undefined) return [whole];
+    const ids: number[] = [];
+    if (spelled.length > longWordLength)
+      longMerger.merge(spelled, (text, symbol) => append(text, symbol, ids));
+    else mergeShort(spelled, ids);
+    return ids;
+  }
+
+  // Two generations: words that are in use move into the young one, and the old one goes at once. A cache that moves each
+  // word that it finds to its end took 27 s for a megabyte of one word, because a Map keeps what was deleted until it grows.
+  let young = new Map<string, readonly number[]>();
+  let old: ReadonlyMap<string, readonly number[]> = young;
+
+  function remember(word: string, ids: readonly number[]): void {
+    if (young.size >= maxCachedWords) {
+      old = young;
+      young = new Map();
+    }
+    // A part of a long text keeps the whole text in memory. This makes a text of its own.
+    young.set(word.length < 13 ? word : ` ${word}`.slice(1), ids);
+  }
+
   return {
-    encode(words: readonly string[], ids: number[]): void {
+    encode(words: Iterable<string>, ids: number[]): void {
       for (const word of words) {
-        const whole = ignoreMerges ? merges.symbols.get(word) : undefined;
-        if (whole !== undefined) ids.push(whole);
-        else if (word.length > longWordLength)
-          merger.merge(word, (text, symbol) => append(text, symbol, ids));
-        else for (const text of model.bpe(word)) append(text, merges.symbols.get(text), ids);
+        let found = young.get(word);
+        if (found === undefined) {
+          found = old.get(word) ?? encodeWord(word);
+          if (word.length <= longWordLength) remember(word, found);
+        }
+        if (found.length > 0xffff) for (const id of found) ids.push(id);
+        else ids.push(...found);
       }
     },
   };
 }
-
-/**
- * The model is made empty and given its tables, not a tokenizer.json: ranks in such a file are positions in a list and
- * cannot be equal, as SentencePiece's are; and building from lists of strings took 2.6 times as long.
- */
-function createModel(merges: MergeTable): InstanceType<typeof BPE> {
-  const model = new BPE({ type: "BPE", vocab: {}, merges: [] });
-  const { texts, left, right, rank } = merges;
-  // Backwards, so that a pair listed twice has its first rank.
-  for (let index = rank.length - 1; index >= 0; index--) {
-    const key = pairKey(texts[left[index] ?? 0] ?? "", texts[right[index] ?? 0] ?? "");
-    model.bpe_ranks.set(key, rank[index] ?? 0);
-  }
-  return model;
-}
-
-/** `JSON.stringify([left, right])`, which is how the library looks pairs up, without its cost where nothing needs escaping. */
-function pairKey(left: string, right: string): string {
-  const escapes = NEEDS_ESCAPE.test(left) || NEEDS_ESCAPE.test(right);
-  return escapes ? JSON.stringify([left, right]) : `["${left}","${right}"]`;
-}
-
-const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;
