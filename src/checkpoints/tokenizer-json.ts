@@ -94,7 +94,7 @@ function readVocabulary(tokenizer: Config, model: Config, vocabSize: number): Vo
     tokens[id] = token;
     types[id] = type;
   };
-  for (const [token, id] of Object.entries(vocab)) place(token, id, TOKEN_TYPE.normal);
+  for (const token of Object.keys(vocab)) place(token, vocab[token], TOKEN_TYPE.normal);
 
   const added = new Set<string>();
   const inModel = new Set<number>();
@@ -150,7 +150,9 @@ function readMerges(model: Config): readonly (readonly [string, string])[] {
   return model.list("merges").map((merge, index) => {
     if (Array.isArray(merge) && merge.length === 2) {
       const [left, right] = merge as readonly unknown[];
-      if (typeof left === "string" && typeof right === "string") return [left, right];
+      // The list's own pair: Gemma 3 has half a million.
+      if (typeof left === "string" && typeof right === "string")
+        return merge as unknown as readonly [string, string];
     }
     const space = typeof merge === "string" ? merge.indexOf(" ", 1) : -1;
     if (typeof merge === "string" && space > 0) return [merge.slice(0, space), merge.slice(space + 1)];

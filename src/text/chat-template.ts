@@ -1,5 +1,6 @@
 import { BitNetError } from "../errors.js";
 import { type BoundedTemplate, createBoundedTemplate, type RenderedPiece } from "./bounded-template.js";
+import type { SliceOptions } from "./slices.js";
 import type { Origin } from "./template-text.js";
 import { Spelling } from "./template-values.js";
 import { type ThoughtTags, thinkTags } from "./thought-reader.js";
@@ -72,6 +73,12 @@ export interface ChatTemplate {
    *   templates are always given, and for a message to continue that is not the assistant's or not in the prompt.
    */
   encode(messages: readonly ToolMessage[], tools?: readonly Tool[], options?: ChatEncodeOptions): number[];
+  /** What `encode` gives. Tokens are made in slices, as `Tokenizer.encodeAsync` does. */
+  encodeAsync(
+    messages: readonly ToolMessage[],
+    tools?: readonly Tool[],
+    options?: ChatEncodeOptions & SliceOptions,
+  ): Promise<number[]>;
   /**
    * How the model asks for tools: "tagged" as `<tool_call>{"name": …, "arguments": …}</tool_call>`, "json" as nothing but
    * `{"name": …, "parameters": …}`. Undefined if the template leaves tools out, or uses another syntax.
@@ -134,6 +141,28 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
     }
   }
 
+  function partsOf(
+    messages: readonly ToolMessage[],
+    tools: readonly Tool[],
+    options: ChatEncodeOptions,
+  ): readonly TextPart[] {
+    checkVariables(options.variables ?? {});
+    if (options.continueLast !== true) return render(messages, tools, options).map(asPart);
+    const last = messages.at(-1);
+    if (last?.role !== "assistant") {
+      throw new BitNetError(
+        "INVALID_ARGUMENT",
+        "Cannot continue the last message: it is not the assistant's",
+      );
+    }
+    // An answer without text is continued from its opening.
+    const pieces =
+      last.content === ""
+        ? render(messages.slice(0, -1), tools, { ...options, continueLast: false })
+        : upToContinued(render(messages, tools, options));
+    return pieces.map(asPart);
+  }
+
   let syntax: { readonly found: ToolSyntax | undefined } | undefined;
   return {
     kind,
@@ -142,24 +171,10 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
       syntax ??= { found: findToolSyntax() };
       return syntax.found;
     },
-    encode(messages, tools = [], options = {}): number[] {
-      checkVariables(options.variables ?? {});
-      const last = messages.at(-1);
-      if (options.continueLast !== true)
-        return begin(tokenizer.encodeParts(render(messages, tools, options).map(asPart)));
-      if (last?.role !== "assistant") {
-        throw new BitNetError(
-          "INVALID_ARGUMENT",
-          "Cannot continue the last message: it is not the assistant's",
-        );
-      }
-      // An answer without text is continued from its opening.
-      const pieces =
-        last.content === ""
-          ? render(messages.slice(0, -1), tools, { ...options, continueLast: false })
-          : upToContinued(render(messages, tools, options));
-      return begin(tokenizer.encodeParts(pieces.map(asPart)));
-    },
+    encode: (messages, tools = [], options = {}) =>
+      begin(tokenizer.encodeParts(partsOf(messages, tools, options))),
+    encodeAsync: async (messages, tools = [], options = {}) =>
+      begin(await tokenizer.encodePartsAsync(partsOf(messages, tools, options), options)),
   };
 
   function findToolSyntax(): ToolSyntax | undefined {

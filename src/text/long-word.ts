@@ -1,19 +1,22 @@
 import type { MergeTable } from "./merges.js";
 import type { PairTable } from "./pair-table.js";
+import type { Steps } from "./slices.js";
 
 /** Byte-pair encoding that stays fast on words of any length: n·log n steps over a few typed arrays. */
 export interface LongWordMerger {
-  /** Calls `emit` for every symbol that the word ends up as; `symbol` is undefined for a character that has none. */
-  merge(word: string, emit: (text: string, symbol: number | undefined) => void): void;
+  /** Calls `emit` for every symbol that the word ends up as. `symbol` is undefined for a character that has none. */
+  merge(word: string, emit: (text: string, symbol: number | undefined) => void): Steps<void>;
 }
 
 const NONE = -1;
+/** About 2 ms. */
+const stepsPerTurn = 8192;
 // Ranks stay under 2^22 and positions under 2^31, so one double holds both and orders by rank, then from the left.
 const RANK_UNIT = 2 ** 31;
 
 export function createLongWordMerger(merges: MergeTable, pairs: PairTable): LongWordMerger {
   return {
-    merge(word: string, emit: (text: string, symbol: number | undefined) => void): void {
+    *merge(word, emit): Steps<void> {
       const characters = Array.from(word);
       const count = characters.length;
       const symbols = new Int32Array(count);
@@ -23,6 +26,7 @@ export function createLongWordMerger(merges: MergeTable, pairs: PairTable): Long
         symbols[position] = merges.symbols.get(characters[position] ?? "") ?? NONE;
         next[position] = position + 1 < count ? position + 1 : NONE;
         previous[position] = position - 1;
+        if (position % stepsPerTurn === 0) yield;
       }
 
       const mergeAt = (position: number): number => {
@@ -38,8 +42,14 @@ export function createLongWordMerger(merges: MergeTable, pairs: PairTable): Long
         if (merge !== NONE) heap.push((merges.rank[merge] ?? 0) * RANK_UNIT + position);
       };
 
-      for (let position = 0; position + 1 < count; position += 1) offer(position);
+      for (let position = 0; position + 1 < count; position += 1) {
+        offer(position);
+        if (position % stepsPerTurn === 0) yield;
+      }
+      let steps = 0;
       for (let key = heap.pop(); key !== undefined; key = heap.pop()) {
+        steps += 1;
+        if (steps % stepsPerTurn === 0) yield;
         const rank = Math.floor(key / RANK_UNIT);
         const position = key - rank * RANK_UNIT;
         // Entries are not withdrawn when their symbols change. One is still good if the pair that now stands at its
@@ -59,6 +69,7 @@ export function createLongWordMerger(merges: MergeTable, pairs: PairTable): Long
 
       for (let position = 0; position !== NONE && position < count; position = next[position] ?? NONE) {
         const symbol = symbols[position] ?? NONE;
+        if (position % stepsPerTurn === 0) yield;
         if (symbol === NONE) emit(characters[position] ?? "", undefined);
         else emit(merges.texts[symbol] ?? "", symbol);
       }

@@ -1,5 +1,6 @@
 import { buildMerges } from "./merges.js";
 import { DEFAULT_PRE_TOKENIZER } from "./pre-tokenizers.js";
+import type { Steps } from "./slices.js";
 import { createSpecialCutter } from "./special-tokens.js";
 import { TOKEN_TYPE, type Vocabulary } from "./vocabulary.js";
 import { createWordEncoder } from "./word-encoder.js";
@@ -16,7 +17,7 @@ import {
  *
  * @param beginsText Whether no special token and no other text is before it.
  */
-export type TextEncoderOfVocabulary = (text: string, beginsText: boolean, ids: number[]) => void;
+export type TextEncoderOfVocabulary = (text: string, beginsText: boolean, ids: number[]) => Steps<void>;
 
 export function createTextEncoder(vocabulary: Vocabulary): TextEncoderOfVocabulary {
   return vocabulary.kind === "bytes" ? createByteEncoder(vocabulary) : createPieceEncoder(vocabulary);
@@ -33,7 +34,12 @@ function createByteEncoder(vocabulary: Vocabulary): TextEncoderOfVocabulary {
     // A byte-level vocabulary without a letter for some byte cannot say that byte. llama.cpp leaves it out too.
     fallback: () => [],
   });
-  return (text, _, ids) => encoder.encode(split(settings.nfc ? text.normalize("NFC") : text), ids);
+  return function* (text, _, ids): Steps<void> {
+    for (const words of split(settings.nfc ? text.normalize("NFC") : text)) {
+      yield* encoder.encode(words, ids);
+      yield;
+    }
+  };
 }
 
 function createPieceEncoder(vocabulary: Vocabulary): TextEncoderOfVocabulary {
@@ -60,11 +66,17 @@ function createPieceEncoder(vocabulary: Vocabulary): TextEncoderOfVocabulary {
         : [],
     ),
   );
-  return (text, beginsText, ids) => {
+  return function* (text, beginsText, ids): Steps<void> {
     const marked = mark(text);
     for (const piece of afterwards(marksBefore(marked, beginsText) ? SPACE_MARK + marked : marked)) {
-      if (typeof piece === "number") ids.push(piece);
-      else encoder.encode(split(piece), ids);
+      if (typeof piece === "number") {
+        ids.push(piece);
+        continue;
+      }
+      for (const words of split(piece)) {
+        yield* encoder.encode(words, ids);
+        yield;
+      }
     }
   };
 }

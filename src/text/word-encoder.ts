@@ -1,11 +1,12 @@
 import { createLongWordMerger } from "./long-word.js";
 import type { MergeTable } from "./merges.js";
 import { createPairTable } from "./pair-table.js";
+import type { Steps } from "./slices.js";
 
 /** Turns words, as a splitter cut them, into token ids. */
 export interface WordEncoder {
-  /** Appends the ids of `words` to `ids`. */
-  encode(words: Iterable<string>, ids: number[]): void;
+  /** Appends the ids of `words` to `ids`. A word of millions of letters has many steps. */
+  encode(words: Iterable<string>, ids: number[]): Steps<void>;
 }
 
 export interface WordEncoderOptions {
@@ -71,13 +72,13 @@ export function createWordEncoder(options: WordEncoderOptions): WordEncoder {
     }
   }
 
-  function encodeWord(word: string): readonly number[] {
+  function* encodeWord(word: string): Steps<readonly number[]> {
     const spelled = spell(word);
     const whole = ignoreMerges ? merges.symbols.get(spelled) : undefined;
     if (whole !== undefined) return [whole];
     const ids: number[] = [];
     if (spelled.length > longWordLength)
-      longMerger.merge(spelled, (text, symbol) => append(text, symbol, ids));
+      yield* longMerger.merge(spelled, (text, symbol) => append(text, symbol, ids));
     else mergeShort(spelled, ids);
     return ids;
   }
@@ -97,11 +98,11 @@ export function createWordEncoder(options: WordEncoderOptions): WordEncoder {
   }
 
   return {
-    encode(words: Iterable<string>, ids: number[]): void {
+    *encode(words, ids): Steps<void> {
       for (const word of words) {
         let found = young.get(word);
         if (found === undefined) {
-          found = old.get(word) ?? encodeWord(word);
+          found = old.get(word) ?? (yield* encodeWord(word));
           if (word.length <= longWordLength) remember(word, found);
         }
         if (found.length > 0xffff) for (const id of found) ids.push(id);

@@ -3,29 +3,29 @@ import type { PreTokenizer } from "./pre-tokenizers.js";
 import { lettersOfBytes } from "./token-bytes.js";
 import { unicodeExpression, withUnicode16 } from "./unicode-letters.js";
 
-/** Cuts text into the words that are encoded one by one. */
-export type WordSplitter = (text: string) => readonly string[];
+/** Cuts text into the words that are encoded one by one. They come in lists of some thousands. */
+export type WordSplitter = (text: string) => Iterable<readonly string[]>;
 
 /** What SentencePiece writes for a space. */
 export const SPACE_MARK = "▁";
 
+/** Words of one list. Cutting them takes about a millisecond. */
+const wordsPerList = 4096;
+
 /** Words of a byte-level vocabulary: each expression isolates its matches inside the pieces of the one before. */
 export function createByteWordSplitter(preTokenizer: PreTokenizer): WordSplitter {
-  const expressions = preTokenizer.splits.map(unicodeExpression);
-  return (text) => {
+  const [first, ...others] = preTokenizer.splits.map(unicodeExpression);
+  return function* (text): Generator<readonly string[]> {
+    const seen = withUnicode16(text);
+    let end = 0;
     try {
-      const seen = withUnicode16(text);
-      const words = expressions.reduce<readonly string[]>(
-        (pieces, expression) => {
-          const cut: string[] = [];
-          for (const piece of pieces) isolate(piece, expression, cut);
-          return cut;
-        },
-        text === "" ? [] : [seen],
-      );
-      if (seen === text) return words;
-      let end = 0;
-      return words.map((word) => text.slice(end, (end += word.length)));
+      for (const list of first === undefined ? [[seen]] : isolated(seen, first)) {
+        const words = others.reduce(
+          (pieces, expression) => pieces.flatMap((piece) => [...isolated(piece, expression)].flat()),
+          list,
+        );
+        yield seen === text ? words : words.map((word) => text.slice(end, (end += word.length)));
+      }
     } catch (error) {
       // Regular expressions in V8 run out of their own stack on about ten million emoji without a break.
       if (!(error instanceof RangeError)) throw error;
@@ -41,16 +41,19 @@ export function createByteWordSplitter(preTokenizer: PreTokenizer): WordSplitter
 }
 
 /** The matches in a piece, and what is between them. */
-function isolate(piece: string, expression: RegExp, cut: string[]): void {
+function* isolated(piece: string, expression: RegExp): Generator<string[]> {
+  let words: string[] = [];
   let end = 0;
-  expression.lastIndex = 0;
-  for (let match = expression.exec(piece); match !== null; match = expression.exec(piece)) {
-    const [word] = match;
-    if (match.index > end) cut.push(piece.slice(end, match.index));
-    cut.push(word);
-    end = match.index + word.length;
+  for (const { 0: word, index } of piece.matchAll(expression)) {
+    if (index > end) words.push(piece.slice(end, index));
+    words.push(word);
+    end = index + word.length;
+    if (words.length < wordsPerList) continue;
+    yield words;
+    words = [];
   }
-  if (end < piece.length) cut.push(piece.slice(end));
+  if (end < piece.length) words.push(piece.slice(end));
+  yield words;
 }
 
 /** @returns a function that spells the UTF-8 bytes of a word as a byte-level vocabulary does: GPT-2's letters. */
@@ -75,22 +78,25 @@ export function createCharacterWordSplitter(tokens: Iterable<string>): WordSplit
   for (const token of tokens) {
     for (const [pair] of token.matchAll(/[^▁](?=▁)/gu)) joined.add(pair);
   }
-  return (text) => {
-    const words: string[] = [];
+  return function* (text): Generator<readonly string[]> {
+    let words: string[] = [];
     let begin = 0;
     for (let at = text.indexOf(SPACE_MARK, 1); at !== -1; at = text.indexOf(SPACE_MARK, at + 1)) {
       if (text[at - 1] === SPACE_MARK || joined.has(characterBefore(text, at))) continue;
       words.push(text.slice(begin, at));
       begin = at;
+      if (words.length < wordsPerList) continue;
+      yield words;
+      words = [];
     }
     if (begin < text.length) words.push(text.slice(begin));
-    return words;
+    yield words;
   };
 }
 
 /** Words that each begin with a mark, as Hugging Face's Metaspace cuts them. No word has a second one. */
-export function splitAtMarks(text: string): readonly string[] {
-  return text.match(/▁[^▁]*|[^▁]+/g) ?? [];
+export function splitAtMarks(text: string): Iterable<readonly string[]> {
+  return isolated(text, /▁?[^▁]+|▁/g);
 }
 
 function characterBefore(text: string, end: number): string {

@@ -116,6 +116,39 @@ describe.each(tokenizers)("$kind tokenizer", ({ tokenizer }) => {
     );
   });
 
+  test("encodeAsync gives what encode gives, and lets other events have their turn", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyText, fc.boolean(), async (text, parseSpecial) => {
+        expect(await tokenizer.encodeAsync(text, { parseSpecial, sliceMs: 0 })).toEqual(
+          tokenizer.encode(text, { parseSpecial }),
+        );
+      }),
+      { numRuns: 50 },
+    );
+    for (const long of ["hello world ab ".repeat(20_000), "ab".repeat(100_000)]) {
+      let turns = 0;
+      const timer = setInterval(() => (turns += 1));
+      expect(await tokenizer.encodeAsync(long, { sliceMs: 0 })).toEqual(tokenizer.encode(long));
+      clearInterval(timer);
+      expect(turns).toBeGreaterThan(3);
+    }
+    const controller = new AbortController();
+    const encoding = tokenizer.encodeAsync("ab ".repeat(100_000), { sliceMs: 0, signal: controller.signal });
+    controller.abort(new Error("enough"));
+    await expect(encoding).rejects.toThrow("enough");
+    await expect(tokenizer.encodeAsync(1 as unknown as string)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+
+  test("a megabyte of few words takes as long after many words as before", () => {
+    for (let word = 0; word < 40_000; word += 1) tokenizer.encode(` w${word}`);
+    const began = performance.now();
+    for (const text of ["1", " the", "foo ", " \n"]) tokenizer.encode(text.repeat(2 ** 20 / text.length));
+    // It took 27 s for the first alone. All four take about 1 s.
+    expect(performance.now() - began).toBeLessThan(10_000);
+  });
+
   test("encode of nothing is BOS or nothing", () => {
     expect(tokenizer.encode("")).toEqual([tokenizer.bosId]);
     expect(tokenizer.encode("", { addSpecial: false })).toEqual([]);
