@@ -21,6 +21,8 @@ export interface GoldenRun {
   readonly context_length: number | null;
   /** Of the last positions, base64 of float32. */
   readonly logits: string;
+  /** The same by a KV cache that holds float16. */
+  readonly logits_of_half_cache: string;
   /** The likeliest tokens after the prompt, one after the other, and how far the second one is behind. */
   readonly greedy: readonly { readonly id: number; readonly gap: number }[];
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { modelFamilies } from "../conformance/model-families.js";
+import { transformersGoldens } from "../conformance/transformers-checkpoint.js";
 
 const text = readFileSync(new URL("../../docs/MODELS.md", import.meta.url), "utf8");
 const [, families = "", rest = ""] = text.split(/^## Families and .*$/m);
@@ -17,6 +18,11 @@ describe("docs/MODELS.md", () => {
     expect(names.toSorted()).toEqual(
       [...modelFamilies.map(({ name }) => name), "bitnet_b1_58-3B"].toSorted(),
     );
+  });
+
+  it("names every golden file of transformers, and no other", () => {
+    const linked = [...text.matchAll(/\[([^\]]+)\]\(\.\.\/test\/golden\/transformers\/variants\.py\)/g)];
+    expect(linked.map(([, name]) => name).toSorted()).toEqual(transformersGoldens);
   });
 
   it.each(rowsOf(rest.split("**Not shown:**")[0] ?? ""))("names tests that there are: %s", (...cells) => {

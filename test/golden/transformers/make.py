@@ -14,9 +14,11 @@ os.environ["TORCHDYNAMO_DISABLE"] = "1"  # transformers compiles BitLinear other
 
 import base64
 import hashlib
+import importlib
 import json
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -57,7 +59,10 @@ def make(variant: Variant, folder: Path) -> dict:
     for length, context in variant.prompts:
         ids = [(7 * i * i + 13 * i + 5) % 256 for i in range(length)]
         logits = model(torch.tensor([ids]), use_cache=False).logits[0]
-        runs.append({"ids": ids, "context_length": context, "logits": floats(logits[-ROWS:]), "greedy": greedy(model, ids)})
+        with half_cache(variant.model):
+            halved = model(torch.tensor([ids]), use_cache=False).logits[0]
+        run = {"ids": ids, "context_length": context, "logits": floats(logits[-ROWS:])}
+        runs.append(run | {"logits_of_half_cache": floats(halved[-ROWS:]), "greedy": greedy(model, ids)})
     return description(variant, folder, tensors, digest) | {"runs": runs}
 
 
@@ -69,6 +74,18 @@ def load(folder: Path):
         if isinstance(module, BitLinear):
             module.dtype = torch.float32
     return model
+
+
+@contextmanager
+def half_cache(model: type):
+    """Rounds keys and values to float16, as the engine's KV cache holds them."""
+    module = importlib.import_module(model.__module__)
+    attend = module.eager_attention_forward
+    module.eager_attention_forward = lambda layer, q, k, v, *rest, **more: attend(
+        layer, q, k.half().float(), v.half().float(), *rest, **more
+    )
+    yield
+    module.eager_attention_forward = attend
 
 
 def greedy(model, prompt: list[int]) -> list[dict]:
