@@ -40,8 +40,9 @@ export interface CheckpointOptions {
  * bytes are computed when they are read. Opening reads no weights.
  *
  * @param folder its files stay open until the result's `source` is closed
- * @throws BitNetError FILE_NOT_FOUND if one of the files is missing; UNSUPPORTED_FILE for an adapter; FILE_CORRUPT,
- *   MODEL_INVALID, UNSUPPORTED_ARCHITECTURE, UNSUPPORTED_TENSOR_TYPE, UNSUPPORTED_TOKENIZER; the signal's reason.
+ * @throws BitNetError FILE_NOT_FOUND if one of the files is missing; UNSUPPORTED_FILE for an adapter;
+ *   FILE_CORRUPT, MODEL_INVALID, UNSUPPORTED_ARCHITECTURE, UNSUPPORTED_TENSOR_TYPE, UNSUPPORTED_TOKENIZER;
+ *   the signal's reason.
  */
 export async function openCheckpoint(folder: Folder, options: CheckpointOptions = {}): Promise<ModelFile> {
   if (folder.files.has("adapter_config.json")) throw await adapter(folder);

@@ -15,11 +15,12 @@ const poolingTypes: ReadonlyMap<string, number> = new Map([
 const knownModules: readonly string[] = ["Transformer", "Pooling", "Normalize"];
 
 /**
- * How a text's hidden states become its vector: modules.json, and the configuration of pooling that it names, as
- * sentence-transformers writes them.
+ * Reads how a text's hidden states become its vector. sentence-transformers writes that into modules.json
+ * and into the configuration of pooling.
  *
- * @returns the key without the architecture's name; nothing for a folder without modules.json.
- * @throws BitNetError UNSUPPORTED_ARCHITECTURE for steps that are not computed here; MODEL_INVALID, FILE_CORRUPT.
+ * @returns the key without the architecture's name; nothing for a folder without modules.json
+ * @throws BitNetError UNSUPPORTED_ARCHITECTURE for steps that are not computed here; MODEL_INVALID,
+ *   FILE_CORRUPT.
  */
 export async function readPooling(folder: Folder): Promise<readonly MetadataEntry[]> {
   const modules = (await readConfigs(folder, "modules.json", maxBytes)) ?? [];

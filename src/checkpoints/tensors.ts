@@ -118,8 +118,8 @@ function placeTensor(
 }
 
 /**
- * How the weights of one tensor are stored. Only BitLinear has a norm of its own, so floats behind one are masters whatever
- * quantization_config says. Microsoft's embedding models may have none.
+ * The storage of one tensor's weights. Only BitLinear has a norm of its own, so floats behind such a norm are
+ * masters, whatever quantization_config says. Microsoft's embedding models may have no quantization_config.
  */
 function ruleOf(
   { tensor, name, hasOwnNorm }: Placed,

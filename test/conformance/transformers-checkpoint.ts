@@ -4,7 +4,7 @@ import { float32ToBfloat16 } from "#dist/weight-formats/bf16.js";
 import { numberToFloat16 } from "#dist/weight-formats/float16.js";
 import { type RawTensor, writeSafetensors } from "../support/safetensors-bytes.js";
 
-/** A file of test/golden/transformers: a checkpoint without its weights, and what transformers computes for it. */
+/** A file of test/golden/transformers: a checkpoint without its weights, and the results of transformers. */
 export interface TransformersGolden {
   readonly made_by: string;
   /** The JSON files of the checkpoint by path. */

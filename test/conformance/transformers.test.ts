@@ -13,24 +13,23 @@ import {
   transformersGoldens,
 } from "./transformers-checkpoint.js";
 
-// Tiny random checkpoints as transformers writes them, held to what transformers computes: opened as folders, and as the
-// GGUF files that convert makes of them.
+// Tiny random checkpoints of transformers must have its logits, as folders and as converted GGUF files.
 
 interface Tolerance {
-  /** Of relativeDifference, where transformers' KV cache holds float16 as ours does: what the order of sums makes. */
+  /** Of relativeDifference, if transformers' KV cache holds float16 like ours. */
   readonly halfCache: number;
-  /** The same where it holds float32. */
+  /** The same if it holds float32. */
   readonly logits: number;
-  /** The likeliest token must be the golden one where the second one is at least so far behind. */
+  /** The likeliest token must be the golden one if the second one is at least so far behind. */
   readonly gap: number;
 }
 
-/** Measured: at most 0.0001, from a key or value that is rounded to the next float16, and 0.0008. */
+/** Measured: at most 0.0001, from a key or value rounded to the next float16, and 0.0008. */
 const dense: Tolerance = { halfCache: 0.0002, logits: 0.002, gap: 0.02 };
 /**
- * Activations are rounded to 8 bits, so a difference in a float's last bit can move one to the next integer. Measured: at
- * most 0.000003, and 0.0025 in the variant where that happens (llama-falcon3). Rounding keys and values to float16 moves
- * many: 0.025 here, and as much in transformers itself.
+ * Activations are rounded to 8 bits, so a difference in a float's last bit can move one to the next integer.
+ * Measured: at most 0.000003, and 0.0025 in llama-falcon3, where that happens once. Keys and values in
+ * float16 move many: 0.025 here, and as much in transformers itself.
  */
 const ternary: Tolerance = { halfCache: 0.005, logits: 0.04, gap: 0.25 };
 const minCosine = 0.999;
