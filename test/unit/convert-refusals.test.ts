@@ -100,10 +100,10 @@ describe("convert: refusals", () => {
     [
       "a tensor of an unknown type",
       "UNSUPPORTED_TENSOR_TYPE",
-      /type Q3_K/,
+      /type IQ3_S/,
       {},
       ({ tensors }) =>
-        tensors.set("blk.0.attn_q.weight", { shape: [256], typeId: 11, data: new Uint8Array(110) }),
+        tensors.set("blk.0.attn_q.weight", { shape: [256], typeId: 21, data: new Uint8Array(110) }),
     ],
   ])("refuses %s and leaves nothing behind", async (_, code, words, options, change) => {
     const model = await edited(change);

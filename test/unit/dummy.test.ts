@@ -107,8 +107,11 @@ describe("createRandomFill", () => {
   });
 });
 
+/** Some formats are only read. */
+const writtenFormats = weightFormats.filter(({ encode }) => encode !== undefined);
+
 describe("createWeightPool", () => {
-  it.each(weightFormats.map((format) => [format.name, format] as const))(
+  it.each(writtenFormats.map((format) => [format.name, format] as const))(
     "%s has weights of mean zero and the spread asked for, in blocks to draw",
     (_, format) => {
       const pool = createWeightPool(format, 0.02, 7);
@@ -181,7 +184,7 @@ describe("writeDummyModel", () => {
   });
 
   it("has every type by name, the fork's, too", () => {
-    expect(dummyTypes).toEqual(weightFormats.map(({ name }) => name.toLowerCase()));
+    expect(dummyTypes).toEqual(writtenFormats.map(({ name }) => name.toLowerCase()));
   });
 
   it("refuses rows that are no whole blocks, and names types that fit", async () => {

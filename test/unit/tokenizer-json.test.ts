@@ -451,10 +451,10 @@ describe("readTokenizer", () => {
     });
 
     it.each([
-      ["<|bos|> <|eos|> A", /a template with more than a token before a text/],
-      ["A <|eos|> <|eos|>", /a template with more than a token before a text/],
-      ["<|bos|>", /a template with more than a token before a text/],
-      ["<none> A", /"id" is "<none>", expected a token of the vocabulary/],
+      ["<|bos|> <|eos|> A", /a template needs one text, with at most one token before it/],
+      ["A <|eos|> <|eos|>", /a template needs one text, with at most one token before it/],
+      ["<|bos|>", /a template needs one text, with at most one token before it/],
+      ["<none> A", /"special_tokens" .* one id for each token/],
     ])("refuses the template %j", async (template, words) => {
       const files = filesOf(bytes);
       const single = template

@@ -169,8 +169,10 @@ function requireRowsFit(
     const cols = shape[0] as number;
     if (cols % blockElements === 0) continue;
     const same = tensors.filter((tensor) => formats[tensor.role] === formats[role]);
-    const fitting = weightFormats.filter((format) =>
-      same.every((tensor) => (tensor.shape[0] as number) % format.blockElements === 0),
+    const fitting = weightFormats.filter(
+      (format) =>
+        format.encode !== undefined &&
+        same.every((tensor) => (tensor.shape[0] as number) % format.blockElements === 0),
     );
     throw new BitNetError(
       "INVALID_ARGUMENT",
