@@ -1,22 +1,21 @@
-import { CONTRACTIONS, GPT_2, PRE_TOKENIZERS } from "../text/pre-tokenizers.js";
+import { contractions, gpt2Words, knownPreTokenizers } from "../text/pre-tokenizers.js";
 import type { Config } from "./config.js";
 
 /** Contractions as tokenizer.json files spell them; text/pre-tokenizers.ts spells them out. */
 const contractionSpellings = ["(?i:'s|'t|'re|'ve|'m|'ll|'d)", "'(?i:[sdmt]|ll|ve|re)"] as const;
 
-/** HF's Punctuation: Unicode's, and the ASCII characters that Unicode does not count as punctuation. */
+/** HF's Punctuation: Unicode's, and ASCII's symbols. */
 const punctuation = "[\\p{P}\\$\\+<=>\\^~\\|`]";
 
-/** Lists of steps that llama.cpp's converter maps to a name, though that name's own expressions differ. */
+/** Lists of steps that llama.cpp's converter gives a name with other expressions. */
 const aliases: readonly { readonly name: string; readonly splits: readonly string[] }[] = [
-  // Digits isolated by the first step are cut in threes by the next one. Only a space before one or two
-  // digits stays.
-  { name: "falcon", splits: [`${punctuation}+`, GPT_2, "\\p{N}+", "[0-9][0-9][0-9]"] },
+  // The digits that this isolates first are cut in threes by what follows, but for a space that stays before one or two.
+  { name: "falcon", splits: [`${punctuation}+`, gpt2Words, "\\p{N}+", "[0-9][0-9][0-9]"] },
 ];
 
 /**
- * The name in `tokenizer.ggml.pre` for the splitter of a byte-level tokenizer.json: the name with the same
- * expressions. A name with different words would change ids.
+ * The name in `tokenizer.ggml.pre` for the splitter of a byte-level tokenizer.json. Its expressions must be the same: a name
+ * that means other words would change ids.
  *
  * @param ignoreMerges whether a word that is a token as a whole becomes that token
  * @throws BitNetError UNSUPPORTED_TOKENIZER for a splitter without a name.
@@ -28,7 +27,7 @@ export function splitterName(tokenizer: Config, ignoreMerges: boolean): string {
     others.length === splits.length && others.every((other, index) => other === splits[index]);
 
   const found =
-    PRE_TOKENIZERS.find((known) => same(known.splits) && known.ignoreMerges === ignoreMerges)?.names[0] ??
+    knownPreTokenizers.find((known) => same(known.splits) && known.ignoreMerges === ignoreMerges)?.names[0] ??
     aliases.find((alias) => same(alias.splits))?.name;
   if (found !== undefined) return found;
   throw tokenizer.unsupported(
@@ -48,7 +47,7 @@ function splitsOf(step: Config): readonly string[] {
       if (step.flag("add_prefix_space", { default: true })) {
         throw step.unsupported("UNSUPPORTED_TOKENIZER", "a space before every text is not known here");
       }
-      return step.flag("use_regex", { default: true }) ? [GPT_2] : [];
+      return step.flag("use_regex", { default: true }) ? [gpt2Words] : [];
     case "Split":
       return [splitOf(step)];
     case "Digits":
@@ -67,7 +66,7 @@ function splitOf(step: Config): string {
   const expression = step.object("pattern")?.get("Regex");
   const behavior = step.text("behavior");
   const invert = step.flag("invert", { default: false });
-  // Matches of all splitters here cover the text, so dropping the gaps changes nothing.
+  // The matches of all splitters here cover the text. So there is nothing between them to remove.
   const isolates = (behavior === "Isolated" && !invert) || (behavior === "Removed" && invert);
   if (typeof expression === "string" && isolates) return expression;
   throw step.unsupported(
@@ -77,5 +76,5 @@ function splitOf(step: Config): string {
 }
 
 function canonical(expression: string): string {
-  return contractionSpellings.reduce((text, spelling) => text.replaceAll(spelling, CONTRACTIONS), expression);
+  return contractionSpellings.reduce((text, spelling) => text.replaceAll(spelling, contractions), expression);
 }

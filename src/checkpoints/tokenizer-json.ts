@@ -1,10 +1,13 @@
 import { settingsEntries, type TextSettings } from "../text/text-settings.js";
-import { TOKEN_TYPE } from "../text/vocabulary.js";
-import { SPACE_MARK } from "../text/words.js";
+import { tokenTypes } from "../text/vocabulary.js";
+import { spaceMark } from "../text/words.js";
 import { type Config, isObject } from "./config.js";
 import type { MetadataEntry } from "./metadata-list.js";
 import { scoresOfMerges } from "./piece-scores.js";
+import { readMarks } from "./space-marks.js";
 import { splitterName } from "./splitter-name.js";
+import { readTemplate, type TextTemplate } from "./text-template.js";
+import { stepsOf } from "./tokenizer-steps.js";
 
 /** A tokenizer.json's tables in GGUF's terms. */
 export interface TokenizerTables {
@@ -15,15 +18,9 @@ export interface TokenizerTables {
   readonly template: TextTemplate | undefined;
 }
 
-/** The ids of the special tokens before and after a text. They need not be the model's BOS and EOS. */
-export interface TextTemplate {
-  readonly before: number | undefined;
-  readonly after: number | undefined;
-}
-
-/** The tables that both kinds of vocabulary share. */
+/** What of the tables both kinds of vocabulary share. */
 interface Vocabulary {
-  /** By id. Ids without a token are padding. */
+  /** By id. An id without a token is padding. */
   readonly tokens: string[];
   readonly types: Int32Array;
   readonly merges: readonly (readonly [string, string])[];
@@ -33,7 +30,7 @@ interface Vocabulary {
   readonly settings: Partial<TextSettings>;
 }
 
-/** Far above any published vocabulary. A wrong number must not make a huge table. */
+/** The largest published vocabularies have 262,144 tokens. A wrong number must make no huge table. */
 const maxTokens = 1 << 21;
 
 /**
@@ -46,7 +43,7 @@ const maxTokens = 1 << 21;
 export function readTokenizerJson(tokenizer: Config, vocabSize: number): TokenizerTables {
   const model = tokenizer.object("model");
   if (model === undefined) throw tokenizer.wrong("model", "an object");
-  // Old files with merges omit the type.
+  // Old files have merges and no type.
   const type = model.text("type", "BPE");
   if (type !== "BPE" || !model.has("merges")) {
     throw model.unsupported(
@@ -74,7 +71,7 @@ function readVocabulary(tokenizer: Config, model: Config, vocabSize: number): Vo
   const vocab = model.get("vocab");
   if (!isObject(vocab)) throw model.wrong("vocab", "an object of tokens and their ids");
   const tokens = new Array<string | undefined>(vocabSize);
-  const types = new Int32Array(vocabSize).fill(TOKEN_TYPE.unused);
+  const types = new Int32Array(vocabSize).fill(tokenTypes.unused);
   const place = (token: unknown, id: unknown, type: number): void => {
     if (typeof token !== "string" || typeof id !== "number" || !Number.isInteger(id) || id < 0) {
       throw tokenizer.invalid(`token ${JSON.stringify(token)} has the id ${JSON.stringify(id)}`);
@@ -94,7 +91,7 @@ function readVocabulary(tokenizer: Config, model: Config, vocabSize: number): Vo
     tokens[id] = token;
     types[id] = type;
   };
-  for (const token of Object.keys(vocab)) place(token, vocab[token], TOKEN_TYPE.normal);
+  for (const token of Object.keys(vocab)) place(token, vocab[token], tokenTypes.normal);
 
   const added = new Set<string>();
   const inModel = new Set<number>();
@@ -113,7 +110,7 @@ function readVocabulary(tokenizer: Config, model: Config, vocabSize: number): Vo
     // Gemma 3's text models have fewer rows than its tokenizer has tokens: such a token has no vector, and is text.
     if (typeof id === "number" && id >= vocabSize) return;
     const isControl = entry.flag("special", { default: false }) || looksSpecial(content);
-    place(content, id, isControl ? TOKEN_TYPE.control : TOKEN_TYPE.userDefined);
+    place(content, id, isControl ? tokenTypes.control : tokenTypes.userDefined);
     added.add(content);
     if (isInModel) inModel.add(Number(id));
     for (const [name, key] of Object.entries(addedFlags)) {
@@ -138,8 +135,8 @@ const addedFlags = {
 } as const;
 
 /**
- * Marks that some files list as ordinary added tokens. Users must not be able to spell them in a text.
- * llama.cpp's converter also recognises control tokens by these patterns.
+ * Some files list control tokens as ordinary added tokens. Text from users must not spell them. llama.cpp's converter
+ * recognises them by the same looks.
  */
 function looksSpecial(token: string): boolean {
   return /^(<\|.*\|>|<｜.*｜>|<pad>|<mask>|<unused\d+>)$/s.test(token);
@@ -207,12 +204,12 @@ function pieceEntries(tokenizer: Config, model: Config, vocabulary: Vocabulary):
   const unknown = model.get("unk_token");
   const byteFallback = model.flag("byte_fallback", { default: false });
   tokens.forEach((token, id) => {
-    if (token === unknown) types[id] = TOKEN_TYPE.unknown;
-    else if (byteFallback && types[id] === TOKEN_TYPE.normal && /^<0x[0-9A-F]{2}>$/.test(token)) {
-      types[id] = TOKEN_TYPE.byte;
+    if (token === unknown) types[id] = tokenTypes.unknown;
+    else if (byteFallback && types[id] === tokenTypes.normal && /^<0x[0-9A-F]{2}>$/.test(token)) {
+      types[id] = tokenTypes.byte;
     }
   });
-  const isText = (id: number): boolean => types[id] === TOKEN_TYPE.normal;
+  const isText = (id: number): boolean => types[id] === tokenTypes.normal;
   const { scores, count } = scoresOfMerges(
     tokenizer,
     merges,
@@ -226,7 +223,7 @@ function pieceEntries(tokenizer: Config, model: Config, vocabulary: Vocabulary):
       "string[]",
       // Such tokens are found in the original text, before its spaces become marks.
       tokens.map((token, id) =>
-        types[id] === TOKEN_TYPE.userDefined ? token.replaceAll(SPACE_MARK, " ") : token,
+        types[id] === tokenTypes.userDefined ? token.replaceAll(spaceMark, " ") : token,
       ),
     ],
     [
@@ -248,7 +245,7 @@ function mergedTokens({ tokens, merges, inModel, settings }: Vocabulary): Readon
   const ids = new Map<string, number>();
   for (const id of inModel) {
     const token = tokens[id] ?? "";
-    if (token.includes(SPACE_MARK) || settings.singleWord?.has(id) === true) ids.set(token, id);
+    if (token.includes(spaceMark) || settings.singleWord?.has(id) === true) ids.set(token, id);
   }
   const merged = new Set<number>();
   for (const [left, right] of ids.size === 0 ? [] : merges) {
@@ -256,102 +253,4 @@ function mergedTokens({ tokens, merges, inModel, settings }: Vocabulary): Readon
     if (id !== undefined) merged.add(id);
   }
   return merged;
-}
-
-/** How spaces become marks. Everything else that such files do to texts is refused. */
-function readMarks(
-  tokenizer: Config,
-): { readonly prefix: boolean } & Partial<Pick<TextSettings, "prepend" | "splitsMarks">> {
-  const normalizer = tokenizer.object("normalizer");
-  let prepends = false;
-  let replaces = false;
-  for (const step of normalizer === undefined ? [] : stepsOf(normalizer, "normalizers")) {
-    const type = step.get("type");
-    // A mark that is put before the text after its spaces were replaced comes out the same.
-    if (type === "Prepend" && step.get("prepend") === SPACE_MARK && !prepends) prepends = true;
-    else if (type === "Replace" && patternOf(step) === " " && step.get("content") === SPACE_MARK) {
-      replaces = true;
-    } else throw unknownStep(step);
-  }
-  const pre = tokenizer.object("pre_tokenizer");
-  let marks: ReturnType<typeof readMetaspace> | undefined;
-  for (const step of pre === undefined ? [] : stepsOf(pre, "pretokenizers")) {
-    const type = step.get("type");
-    const isMetaspace = type === "Metaspace" && step.text("replacement", SPACE_MARK) === SPACE_MARK;
-    if (isMetaspace && marks === undefined && !prepends) marks = readMetaspace(step);
-    // After a normalizer that leaves no spaces, a split at spaces finds none.
-    else if (!(type === "Split" && patternOf(step) === " " && replaces)) throw unknownStep(step);
-  }
-  if (marks !== undefined) return { ...marks, prefix: marks.prepend !== "never" };
-  if (replaces) return { prefix: prepends };
-  throw tokenizer.unsupported(
-    "UNSUPPORTED_TOKENIZER",
-    "it is neither byte-level nor marks spaces as SentencePiece does",
-  );
-}
-
-const schemes = ["never", "first", "always"] as const;
-
-function readMetaspace(step: Config): Required<Pick<TextSettings, "prepend" | "splitsMarks">> {
-  const named = step.text("prepend_scheme", "always");
-  const scheme = schemes.find((known) => known === named);
-  // The older flag counts where it is false. Only a scheme that says the same may stand beside it.
-  const isOff = step.has("add_prefix_space") && !step.flag("add_prefix_space", { default: true });
-  if (scheme === undefined || (isOff && scheme === "first")) throw unknownStep(step);
-  return { prepend: isOff ? "never" : scheme, splitsMarks: step.flag("split", { default: true }) };
-}
-
-function stepsOf(step: Config, key: string): readonly Config[] {
-  if (step.get("type") !== "Sequence") return [step];
-  return step.list(key).flatMap((_, index) => stepsOf(step.element(key, index), key));
-}
-
-function patternOf(step: Config): unknown {
-  return step.object("pattern")?.get("String");
-}
-
-function unknownStep(step: Config): Error {
-  return step.unsupported(
-    "UNSUPPORTED_TOKENIZER",
-    `a step of type ${JSON.stringify(step.get("type"))?.slice(0, 40)} is not known here in a vocabulary like SentencePiece's`,
-  );
-}
-
-function readTemplate(tokenizer: Config, idOf: ReadonlyMap<string, number>): TextTemplate | undefined {
-  const post = tokenizer.object("post_processor");
-  const steps = post === undefined ? [] : stepsOf(post, "processors");
-  for (const step of steps) {
-    const type = step.get("type");
-    // Offsets are all that it changes.
-    if (type === "ByteLevel") continue;
-    if (type === "TemplateProcessing") return readTextTemplate(step, idOf);
-    throw step.unsupported(
-      "UNSUPPORTED_TOKENIZER",
-      `a step of type ${JSON.stringify(type)?.slice(0, 40)} after the tokens is not known here`,
-    );
-  }
-  return undefined;
-}
-
-function readTextTemplate(step: Config, idOf: ReadonlyMap<string, number>): TextTemplate {
-  const single = step.list("single");
-  const text = single.findIndex((item) => isObject(item) && Object.hasOwn(item, "Sequence"));
-  const ids = single.map((_, index): number | undefined => {
-    const special = step.element("single", index).object("SpecialToken");
-    if (special === undefined) return undefined;
-    const name = special.text("id");
-    const listed = step.object("special_tokens")?.object(name)?.list("ids") ?? [];
-    const id = listed.length === 0 ? idOf.get(name) : listed[0];
-    if (typeof id !== "number" || listed.length > 1)
-      throw step.wrong("special_tokens", "one id for each token");
-    return id;
-  });
-  const [before, after] = [ids.slice(0, text), ids.slice(text + 1)];
-  if (text === -1 || before.length > 1 || after.length > 1 || [...before, ...after].includes(undefined)) {
-    throw step.unsupported(
-      "UNSUPPORTED_TOKENIZER",
-      "a template needs one text, with at most one token before it and one token after it",
-    );
-  }
-  return { before: before[0], after: after[0] };
 }

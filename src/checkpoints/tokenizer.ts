@@ -10,8 +10,7 @@ const maxConfigBytes = 64 * 2 ** 20;
 const maxTemplateBytes = 4 * 2 ** 20;
 
 /**
- * The tokenizer of a checkpoint as metadata. The tables come from tokenizer.json. The rest comes from
- * tokenizer_config.json, special_tokens_map.json, generation_config.json, config.json and the chat template.
+ * The tokenizer of a checkpoint as metadata. Tables come from tokenizer.json, and the rest from tokenizer_config.json, special_tokens_map.json, generation_config.json, config.json and the chat template.
  *
  * @param vocabSize rows of the embedding
  * @throws BitNetError FILE_NOT_FOUND without tokenizer.json; UNSUPPORTED_TOKENIZER, MODEL_INVALID,
@@ -30,7 +29,7 @@ export async function readTokenizer(
   const settings = await readConfig(folder, "tokenizer_config.json", maxConfigBytes);
   const specials = await readConfig(folder, "special_tokens_map.json", maxConfigBytes);
   const generation = await readConfig(folder, "generation_config.json", maxConfigBytes);
-  /** The id of a special token: by its spelling, like tokenizers find it, else by config.json's number. */
+  /** The id of a special token: by its spelling, as tokenizers find it, else by config.json's number. */
   const idOfRole = (role: "bos" | "eos" | "unk" | "pad"): number | undefined => {
     for (const file of [settings, specials]) {
       const id = idOf.get(spellingOf(file?.get(`${role}_token`)) ?? "");
@@ -99,7 +98,7 @@ async function readChatTemplate(folder: Folder, settings: Config | undefined): P
   const jinja = await readText(folder, "chat_template.jinja", maxTemplateBytes);
   if (jinja !== undefined) return jinja;
   const stored = settings?.get("chat_template");
-  // Some have several templates, for tools and documents. "default" is the one for plain conversations.
+  // Some have several, for tools and documents. The one for plain conversations is called "default".
   const named = Array.isArray(stored)
     ? (stored as readonly unknown[]).find((entry) => isObject(entry) && entry.name === "default")
     : undefined;

@@ -11,8 +11,10 @@ import {
   type TemplateValue,
   UndefinedValue,
 } from "./jinja-library.js";
+import { maxItems, templateGlobals } from "./template-globals.js";
 import { type FilterCall, filters, itemsOf, tests } from "./template-filters.js";
-import { add, methodOf, type Origin, Text } from "./template-text.js";
+import { add, type Origin, Text } from "./template-text.js";
+import { methodOf } from "./template-methods.js";
 import { foreignValue, isEqual, originOf, printed, writtenMapping } from "./template-values.js";
 
 /** A piece of a rendered text that one origin wrote. */
@@ -39,7 +41,6 @@ const charactersPerStep = 64;
 const itemsPerStep = 4;
 const stepsPerLoop = 16;
 const freeCharacters = 1 << 20;
-const maxItems = 100_000;
 
 /** @throws Error if the source is no template. */
 export function createBoundedTemplate(source: string): BoundedTemplate {
@@ -49,7 +50,7 @@ export function createBoundedTemplate(source: string): BoundedTemplate {
       const size = JSON.stringify(items).length;
       const limits = { steps: freeSteps + stepsPerCharacter * size, characters: freeCharacters + 8 * size };
       const environment = new Environment();
-      for (const [name, value] of Object.entries(globals)) environment.set(name, value);
+      for (const [name, value] of Object.entries(templateGlobals)) environment.set(name, value);
       for (const [name, value] of Object.entries(items)) {
         environment.setVariable(
           name,
@@ -322,26 +323,3 @@ function walkable(value: TemplateValue, unpacks: boolean): TemplateValue {
       : items,
   );
 }
-
-const dateTemplate = new Template("{{ strftime_now(format) }}");
-
-/** What the library's own rendering gives templates, with a range that ends. */
-const globals: Readonly<Record<string, unknown>> = {
-  false: false,
-  true: true,
-  none: null,
-  False: false,
-  True: true,
-  None: null,
-  raise_exception: (message: unknown): never => {
-    throw new Error(String(message));
-  },
-  range(start: number, stop?: number, step = 1): number[] {
-    const [first, last] = stop === undefined ? [0, start] : [start, stop];
-    if (step === 0) throw new Error("range() step must not be zero");
-    const length = Math.max(0, Math.ceil((last - first) / step));
-    if (!(length <= maxItems)) throw new Error("it makes longer lists than a chat template has to");
-    return Array.from({ length }, (_, index) => first + index * step);
-  },
-  strftime_now: (format: string): string => dateTemplate.render({ format }),
-};

@@ -3,6 +3,7 @@ import { type BoundedTemplate, createBoundedTemplate, type RenderedPiece } from 
 import type { SliceOptions } from "./slices.js";
 import type { Origin } from "./template-text.js";
 import { Spelling } from "./template-values.js";
+import { checkVariables, type TemplateVariables } from "./template-variables.js";
 import { type ThoughtTags, thinkTags } from "./thought-reader.js";
 import type { TextPart, Tokenizer } from "./tokenizer.js";
 
@@ -46,11 +47,8 @@ export interface Tool {
   };
 }
 
-/** How models write that they ask for a function. */
+/** How models write a call of a function. */
 export type ToolSyntax = "tagged" | "json";
-
-/** Values that a template may ask for by name, such as `enable_thinking`. They are what JSON can hold. */
-export type TemplateVariables = Readonly<Record<string, unknown>>;
 
 export interface ChatEncodeOptions {
   /** Default: none, and templates take their own defaults. */
@@ -59,7 +57,7 @@ export interface ChatEncodeOptions {
   readonly continueLast?: boolean | undefined;
 }
 
-/** Turns conversations into the tokens that a model was trained to go on from. */
+/** Turns conversations into prompts of the form that a model was trained with. */
 export interface ChatTemplate {
   /** Where it comes from: the model, a correction of the model's, or plain text where a model has none. */
   readonly kind: "model" | "corrected" | "plain";
@@ -89,8 +87,8 @@ export interface ChatTemplate {
 }
 
 /**
- * The format that BitNet b1.58 2B4T was trained with. Its official GGUF file carries a placeholder instead, under which the
- * model never stops.
+ * The format that BitNet b1.58 2B4T was trained with. Its official GGUF file has a placeholder instead, and with that the model
+ * never stops.
  */
 export const bitnetTemplate: string =
   "{{ bos_token }}{% for message in messages %}{{ message['role'] | capitalize }}: {{ message['content'] | trim }}<|eot_id|>" +
@@ -190,7 +188,7 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
     return source.includes('"parameters": ') ? "json" : undefined;
   }
 
-  /** With BOS where the model wants it and the template did not write it. */
+  /** With BOS, if the model wants it and the template did not write it. */
   function begin(ids: number[]): number[] {
     const [bos] = tokenizer.encode("", { addSpecial: true });
     return bos !== undefined && bos === tokenizer.bosId && ids[0] !== bos ? [bos, ...ids] : ids;
@@ -222,45 +220,6 @@ function upToContinued(pieces: readonly RenderedPiece[]): readonly RenderedPiece
     "INVALID_ARGUMENT",
     "Cannot continue the last message: the model's chat template leaves its text out",
   );
-}
-
-/** What every template is given. */
-const ownVariables: ReadonlySet<string> = new Set([
-  ...["messages", "tools", "add_generation_prompt", "bos_token", "eos_token"],
-  ...[
-    "raise_exception",
-    "range",
-    "strftime_now",
-    "namespace",
-    "true",
-    "false",
-    "none",
-    "True",
-    "False",
-    "None",
-  ],
-]);
-
-function checkVariables(variables: TemplateVariables): void {
-  for (const [name, value] of Object.entries(variables)) {
-    const problem = ownVariables.has(name)
-      ? "templates are always given their own"
-      : isJson(value)
-        ? undefined
-        : "its value is none that JSON can hold";
-    if (problem === undefined) continue;
-    throw new BitNetError("INVALID_ARGUMENT", `Cannot set the template variable "${name}": ${problem}`, {
-      details: { variable: name },
-    });
-  }
-}
-
-function isJson(value: unknown, depth = 0): boolean {
-  if (depth > 100) return false;
-  if (value === undefined || value === null || typeof value === "string" || typeof value === "boolean")
-    return true;
-  if (typeof value === "number") return Number.isFinite(value);
-  return typeof value === "object" && Object.values(value).every((item) => isJson(item, depth + 1));
 }
 
 /** A message as templates know it. Only a role that is one of the known words is the template's own. */

@@ -8,11 +8,11 @@ export interface LongWordMerger {
   merge(word: string, emit: (text: string, symbol: number | undefined) => void): Steps<void>;
 }
 
-const NONE = -1;
+const none = -1;
 /** About 2 ms. */
 const stepsPerTurn = 8192;
 // Ranks stay under 2^22 and positions under 2^31, so one double holds both and orders by rank, then from the left.
-const RANK_UNIT = 2 ** 31;
+const rankUnit = 2 ** 31;
 
 export function createLongWordMerger(merges: MergeTable, pairs: PairTable): LongWordMerger {
   return {
@@ -23,23 +23,23 @@ export function createLongWordMerger(merges: MergeTable, pairs: PairTable): Long
       const next = new Int32Array(count);
       const previous = new Int32Array(count);
       for (let position = 0; position < count; position += 1) {
-        symbols[position] = merges.symbols.get(characters[position] ?? "") ?? NONE;
-        next[position] = position + 1 < count ? position + 1 : NONE;
+        symbols[position] = merges.symbols.get(characters[position] ?? "") ?? none;
+        next[position] = position + 1 < count ? position + 1 : none;
         previous[position] = position - 1;
         if (position % stepsPerTurn === 0) yield;
       }
 
       const mergeAt = (position: number): number => {
-        const neighbour = position === NONE ? NONE : (next[position] ?? NONE);
-        if (neighbour === NONE) return NONE;
-        const left = symbols[position] ?? NONE;
-        const right = symbols[neighbour] ?? NONE;
-        return left === NONE || right === NONE ? NONE : pairs(left, right);
+        const neighbour = position === none ? none : (next[position] ?? none);
+        if (neighbour === none) return none;
+        const left = symbols[position] ?? none;
+        const right = symbols[neighbour] ?? none;
+        return left === none || right === none ? none : pairs(left, right);
       };
       const heap = new MinHeap(2 * count);
       const offer = (position: number): void => {
         const merge = mergeAt(position);
-        if (merge !== NONE) heap.push((merges.rank[merge] ?? 0) * RANK_UNIT + position);
+        if (merge !== none) heap.push((merges.rank[merge] ?? 0) * rankUnit + position);
       };
 
       for (let position = 0; position + 1 < count; position += 1) {
@@ -50,27 +50,26 @@ export function createLongWordMerger(merges: MergeTable, pairs: PairTable): Long
       for (let key = heap.pop(); key !== undefined; key = heap.pop()) {
         steps += 1;
         if (steps % stepsPerTurn === 0) yield;
-        const rank = Math.floor(key / RANK_UNIT);
-        const position = key - rank * RANK_UNIT;
-        // Entries are not withdrawn when their symbols change. One is still good if the pair that now stands at its
-        // position has its rank: then it is the entry which that pair would have.
+        const rank = Math.floor(key / rankUnit);
+        const position = key - rank * rankUnit;
+        // Entries stay when their symbols change. An entry is still good if the pair at its position has its rank.
         const merge = mergeAt(position);
-        if (merge === NONE || merges.rank[merge] !== rank) continue;
-        const absorbed = next[position] ?? NONE;
-        const after = next[absorbed] ?? NONE;
-        symbols[position] = merges.merged[merge] ?? NONE;
+        if (merge === none || merges.rank[merge] !== rank) continue;
+        const absorbed = next[position] ?? none;
+        const after = next[absorbed] ?? none;
+        symbols[position] = merges.merged[merge] ?? none;
         next[position] = after;
-        next[absorbed] = NONE;
-        symbols[absorbed] = NONE;
-        if (after !== NONE) previous[after] = position;
-        offer(previous[position] ?? NONE);
+        next[absorbed] = none;
+        symbols[absorbed] = none;
+        if (after !== none) previous[after] = position;
+        offer(previous[position] ?? none);
         offer(position);
       }
 
-      for (let position = 0; position !== NONE && position < count; position = next[position] ?? NONE) {
-        const symbol = symbols[position] ?? NONE;
+      for (let position = 0; position !== none && position < count; position = next[position] ?? none) {
+        const symbol = symbols[position] ?? none;
         if (position % stepsPerTurn === 0) yield;
-        if (symbol === NONE) emit(characters[position] ?? "", undefined);
+        if (symbol === none) emit(characters[position] ?? "", undefined);
         else emit(merges.texts[symbol] ?? "", symbol);
       }
     },

@@ -1,16 +1,16 @@
 import { BitNetError } from "../errors.js";
 import { createTokenIndex } from "./token-index.js";
-import { TOKEN_TYPE, type Vocabulary } from "./vocabulary.js";
-import { SPACE_MARK } from "./words.js";
+import { tokenTypes, type Vocabulary } from "./vocabulary.js";
+import { spaceMark } from "./words.js";
 
 /**
- * Which neighbouring symbols may be joined, and in what order: of all pairs in a word the one of lowest rank is joined
- * first, and of equal ranks the leftmost.
+ * Which neighbouring symbols may be joined, and in what order. The pair of lowest rank in a word is joined first, and of equal
+ * ranks the leftmost.
  *
- * A symbol is a token's id, or, for a character that only occurs inside longer tokens, an id from `vocabSize` up.
+ * A symbol is a token's id. A character that only occurs inside longer tokens has an id from `vocabSize` up.
  */
 export interface MergeTable {
-  /** The symbol of a text, for every token that text may become and every single character above. */
+  /** The symbol of a text: of every token that text may become, and of such single characters. */
   readonly symbols: ReadonlyMap<string, number>;
   /** The text of a symbol. */
   readonly texts: readonly string[];
@@ -28,8 +28,8 @@ export interface MergeTable {
  */
 function comesFromText({ types, settings }: Vocabulary, id: number): boolean {
   const type = types[id];
-  if (type === TOKEN_TYPE.userDefined) return !settings.exact || settings.merged.has(id);
-  return type === TOKEN_TYPE.normal || type === TOKEN_TYPE.unused;
+  if (type === tokenTypes.userDefined) return !settings.exact || settings.merged.has(id);
+  return type === tokenTypes.normal || type === tokenTypes.unused;
 }
 
 /** Builds the merge table of either kind of vocabulary. */
@@ -46,7 +46,7 @@ function listedMerges(vocabulary: Vocabulary, symbols: Map<string, number>): Mer
   const neverFromText = new Set(tokens.filter((_, id) => !comesFromText(vocabulary, id)));
   const columns = new Columns(merges.length);
   merges.forEach((merge, index) => {
-    // The left part may itself begin with a space in vocabularies that do not map bytes to letters.
+    // In vocabularies that do not map bytes to letters, the left part may begin with a space.
     const space = merge.indexOf(" ", 1);
     const parts = [merge.slice(0, space), merge.slice(space + 1)] as const;
     if (space < 1 || parts[1] === "") {
@@ -72,14 +72,14 @@ function listedMerges(vocabulary: Vocabulary, symbols: Map<string, number>): Mer
 }
 
 /**
- * SentencePiece files list no merges: any two symbols join whose text together is a token, the highest score first.
- * Every way to cut a token in two is therefore a merge, and all of them have the token's own rank; ranking the cuts
- * one after the other, as converters to merge lists do, breaks ties differently in runs such as "aaaaa".
+ * SentencePiece files list no merges. Any two symbols join if their text together is a token, the highest score first. So
+ * every way to cut a token in two is a merge with the token's own rank. Converters to merge lists rank the cuts one after
+ * the other. That breaks ties differently in runs such as "aaaaa".
  */
 function scoredMerges(vocabulary: Vocabulary, symbols: Map<string, number>): MergeTable {
   const { tokens, scores, settings } = vocabulary;
   const texts = [...tokens];
-  for (const id of settings.merged) symbols.set((tokens[id] ?? "").replaceAll(" ", SPACE_MARK), id);
+  for (const id of settings.merged) symbols.set((tokens[id] ?? "").replaceAll(" ", spaceMark), id);
   const spelled = new Array<string | undefined>(tokens.length);
   for (const [text, id] of symbols)
     if (spelled[id] === undefined || settings.merged.has(id)) spelled[id] = text;

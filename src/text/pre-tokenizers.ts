@@ -1,45 +1,45 @@
 /**
  * How byte-level BPE vocabularies cut text into words before any merge, by the name in `tokenizer.ggml.pre`.
  *
- * The names and the expressions behind them are llama.cpp's, because its converter writes the name and its tokenizer
- * defines what the name means. Each expression in turn isolates its matches inside the pieces that the ones before it
- * left, so a look-ahead sees the end of a piece as the end of the text. `\s` means Unicode's White_Space.
+ * Names and expressions are llama.cpp's. Its converter writes the name, and its tokenizer defines the meaning. Each expression
+ * isolates its matches inside the pieces of the one before. So a look-ahead sees the end of a piece as the end of the text.
+ * `\s` means Unicode's White_Space.
  */
 export interface PreTokenizer {
   readonly names: readonly string[];
-  /** Regular expressions, Oniguruma's dialect as tokenizer.json files have it; applied one after the other. */
+  /** Regular expressions in Oniguruma's dialect, as in tokenizer.json files. They are applied one after the other. */
   readonly splits: readonly string[];
-  /** A word that is a token as a whole is that token, whatever the merges would make of it. */
+  /** A word that is a token as a whole is that token. Merges do not change it. */
   readonly ignoreMerges: boolean;
-  /** Whether BOS is added where the file does not say. */
+  /** Whether BOS is added if the file does not say. */
   readonly addBos: boolean;
 }
 
-// The case-insensitive groups of the published expressions are spelt out: `(?i:)` is not in every engine, and folding
-// by Unicode would also take U+017F for an s, which llama.cpp does not.
-export const CONTRACTIONS: string = String.raw`(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])`;
-const TAIL = String.raw`| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
-const LETTERS = String.raw`|[^\r\n\p{L}\p{N}]?\p{L}+`;
+// The published expressions have case-insensitive groups. They are spelt out here. `(?i:)` is not in every engine, and folding
+// by Unicode takes U+017F for an s. llama.cpp does not.
+export const contractions: string = String.raw`(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])`;
+const tail = String.raw`| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
+const letters = String.raw`|[^\r\n\p{L}\p{N}]?\p{L}+`;
 
-const LLAMA_3 = CONTRACTIONS + LETTERS + String.raw`|\p{N}{1,3}` + TAIL;
-const QWEN_2 = CONTRACTIONS + LETTERS + String.raw`|\p{N}` + TAIL;
-/** As Qwen 2's, but marks belong to the letters that they are put on. */
-const QWEN_35 =
-  CONTRACTIONS +
+const llama3Words = contractions + letters + String.raw`|\p{N}{1,3}` + tail;
+const qwen2Words = contractions + letters + String.raw`|\p{N}` + tail;
+/** As Qwen 2's, but a combining mark is part of its letter's word. */
+const qwen35Words =
+  contractions +
   String.raw`|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
-export const GPT_2: string = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`;
-const THREE_DIGITS = "[0-9][0-9][0-9]";
+export const gpt2Words: string = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`;
+const threeDigits = "[0-9][0-9][0-9]";
 
-/** The splitter that llama.cpp falls back to where a file names none. */
-export const DEFAULT_PRE_TOKENIZER: PreTokenizer = {
+/** llama.cpp's splitter for a file that names none. */
+export const defaultPreTokenizer: PreTokenizer = {
   names: ["default"],
-  splits: [String.raw`[\p{P}\$\+<=>\^~\|]+`, GPT_2, String.raw`\p{N}+`, THREE_DIGITS],
+  splits: [String.raw`[\p{P}\$\+<=>\^~\|]+`, gpt2Words, String.raw`\p{N}+`, threeDigits],
   ignoreMerges: false,
   addBos: false,
 };
 
-/** The Llama-3 splitter, which files made before the `pre` key existed mean but do not name. */
-export const LLAMA_3_PRE_TOKENIZER: PreTokenizer = {
+/** The Llama 3 splitter. Files from before the `pre` key mean it without its name. */
+export const llama3PreTokenizer: PreTokenizer = {
   // "falcon_e" is the name that BitNet's converter gives Falcon-E; llama.cpp itself does not know it.
   names: [
     "llama-bpe",
@@ -52,23 +52,23 @@ export const LLAMA_3_PRE_TOKENIZER: PreTokenizer = {
     "midm-2.0",
     "lfm2",
   ],
-  splits: [LLAMA_3],
+  splits: [llama3Words],
   ignoreMerges: true,
   addBos: true,
 };
 
 /** Every splitter that is known for certain. A new one is one entry here. */
-export const PRE_TOKENIZERS: readonly PreTokenizer[] = [
-  DEFAULT_PRE_TOKENIZER,
-  LLAMA_3_PRE_TOKENIZER,
-  { names: ["dbrx", "smaug-bpe"], splits: [LLAMA_3], ignoreMerges: false, addBos: false },
+export const knownPreTokenizers: readonly PreTokenizer[] = [
+  defaultPreTokenizer,
+  llama3PreTokenizer,
+  { names: ["dbrx", "smaug-bpe"], splits: [llama3Words], ignoreMerges: false, addBos: false },
   {
     names: ["qwen2", "deepseek-r1-qwen", "megrez", "stablelm2", "hunyuan", "grok-2", "kormo", "f2llmv2"],
-    splits: [QWEN_2],
+    splits: [qwen2Words],
     ignoreMerges: false,
     addBos: false,
   },
-  { names: ["qwen35"], splits: [QWEN_35], ignoreMerges: false, addBos: false },
+  { names: ["qwen35"], splits: [qwen35Words], ignoreMerges: false, addBos: false },
   {
     names: [
       "gpt-2",
@@ -82,19 +82,19 @@ export const PRE_TOKENIZERS: readonly PreTokenizer[] = [
       "mellum",
       "modern-bert",
     ],
-    splits: [GPT_2],
+    splits: [gpt2Words],
     ignoreMerges: false,
     addBos: false,
   },
   {
     names: ["starcoder", "refact", "command-r", "smollm", "codeshell", "exaone", "minerva-7b"],
-    splits: [String.raw`\p{N}`, GPT_2],
+    splits: [String.raw`\p{N}`, gpt2Words],
     ignoreMerges: false,
     addBos: false,
   },
   {
     names: ["falcon"],
-    splits: ["[\\p{P}\\$\\+<=>\\^~\\|`]+", GPT_2, THREE_DIGITS],
+    splits: ["[\\p{P}\\$\\+<=>\\^~\\|`]+", gpt2Words, threeDigits],
     ignoreMerges: false,
     addBos: false,
   },
@@ -102,5 +102,5 @@ export const PRE_TOKENIZERS: readonly PreTokenizer[] = [
 
 /** @returns the splitter of that name, or undefined. */
 export function findPreTokenizer(name: string): PreTokenizer | undefined {
-  return PRE_TOKENIZERS.find((candidate) => candidate.names.includes(name));
+  return knownPreTokenizers.find((candidate) => candidate.names.includes(name));
 }

@@ -1,6 +1,7 @@
 import { IntegerValue, ListValue, MappingValue, UndefinedValue } from "./jinja-library.js";
 import type { TemplateValue } from "./jinja-library.js";
-import { capitalize, joinTexts, Markup, methodOf, Text } from "./template-text.js";
+import { capitalize, joinTexts, Markup, Text } from "./template-text.js";
+import { methodOf } from "./template-methods.js";
 import { isEqual, printed } from "./template-values.js";
 
 /** What a filter is given besides its operand. */

@@ -1,14 +1,14 @@
 import { buildMerges } from "./merges.js";
-import { DEFAULT_PRE_TOKENIZER } from "./pre-tokenizers.js";
+import { defaultPreTokenizer } from "./pre-tokenizers.js";
 import type { Steps } from "./slices.js";
 import { createSpecialCutter } from "./special-tokens.js";
-import { TOKEN_TYPE, type Vocabulary } from "./vocabulary.js";
+import { tokenTypes, type Vocabulary } from "./vocabulary.js";
 import { createWordEncoder } from "./word-encoder.js";
 import {
   createByteSpeller,
   createByteWordSplitter,
   createCharacterWordSplitter,
-  SPACE_MARK,
+  spaceMark,
   splitAtMarks,
 } from "./words.js";
 
@@ -24,7 +24,7 @@ export function createTextEncoder(vocabulary: Vocabulary): TextEncoderOfVocabula
 }
 
 function createByteEncoder(vocabulary: Vocabulary): TextEncoderOfVocabulary {
-  const { preTokenizer = DEFAULT_PRE_TOKENIZER, settings } = vocabulary;
+  const { preTokenizer = defaultPreTokenizer, settings } = vocabulary;
   const split = createByteWordSplitter(preTokenizer);
   const encoder = createWordEncoder({
     merges: buildMerges(vocabulary),
@@ -52,23 +52,23 @@ function createPieceEncoder(vocabulary: Vocabulary): TextEncoderOfVocabulary {
     fallback: createByteFallback(vocabulary),
   });
   const split = settings.splitsMarks ? splitAtMarks : createCharacterWordSplitter(merges.symbols.keys());
-  const mark = (text: string): string => text.replaceAll(" ", SPACE_MARK);
+  const mark = (text: string): string => text.replaceAll(" ", spaceMark);
   const { prepend = addSpacePrefix ? "unless empty" : "never" } = settings;
   const marksBefore = (text: string, beginsText: boolean): boolean => {
     if (prepend === "unless empty") return true;
     // Metaspace puts no second mark before a text that begins with one.
-    return prepend !== "never" && (beginsText || prepend === "always") && !text.startsWith(SPACE_MARK);
+    return prepend !== "never" && (beginsText || prepend === "always") && !text.startsWith(spaceMark);
   };
   const afterwards = createSpecialCutter(
     tokens.flatMap((text, id) =>
-      settings.normalized.has(id) && types[id] === TOKEN_TYPE.userDefined
-        ? [{ id, text: (addSpacePrefix ? SPACE_MARK : "") + mark(text) }]
+      settings.normalized.has(id) && types[id] === tokenTypes.userDefined
+        ? [{ id, text: (addSpacePrefix ? spaceMark : "") + mark(text) }]
         : [],
     ),
   );
   return function* (text, beginsText, ids): Steps<void> {
     const marked = mark(text);
-    for (const piece of afterwards(marksBefore(marked, beginsText) ? SPACE_MARK + marked : marked)) {
+    for (const piece of afterwards(marksBefore(marked, beginsText) ? spaceMark + marked : marked)) {
       if (typeof piece === "number") {
         ids.push(piece);
         continue;
@@ -87,7 +87,7 @@ const maxKnownCharacters = 4096;
 function createByteFallback(vocabulary: Vocabulary): (text: string) => readonly number[] {
   const idOfByte = new Map<number, number>();
   vocabulary.tokens.forEach((token, id) => {
-    if (vocabulary.types[id] === TOKEN_TYPE.byte) idOfByte.set(parseInt(token.slice(3, 5), 16), id);
+    if (vocabulary.types[id] === tokenTypes.byte) idOfByte.set(parseInt(token.slice(3, 5), 16), id);
   });
   const unknown = vocabulary.unknownId === undefined ? [] : [vocabulary.unknownId];
   const encoder = new TextEncoder();

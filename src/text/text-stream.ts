@@ -1,24 +1,24 @@
 import type { Tokenizer } from "./tokenizer.js";
 
-/** Token ids in, text out, as soon as it is certain. */
+/** Turns token ids into text as soon as the text is certain. */
 export interface TextStream {
-  /** @returns the text that is certain now; empty while a character's bytes are incomplete. */
+  /** @returns the text that is certain now. It is empty while a character's bytes are incomplete. */
   push(id: number): string;
-  /** Ends the text. @returns U+FFFD for a character left incomplete, or nothing. */
+  /** Ends the text. @returns U+FFFD for an incomplete character, or nothing. */
   flush(): string;
 }
 
 export interface TextStreamOptions {
-  /** Leave control tokens out. Default true; false spells them. */
+  /** Whether control tokens have no text. False spells them. Default: true. */
   readonly skipSpecial?: boolean | undefined;
   /**
-   * The ids continue a text, such as a prompt. SentencePiece tokenizers add a space before a text, and only where a
-   * text begins is it dropped again. Default false.
+   * Whether the ids continue a text, such as a prompt. SentencePiece tokenizers add a space before a text. It is dropped again
+   * only at a text's beginning. Default: false.
    */
   readonly continuesText?: boolean | undefined;
 }
 
-/** @returns a stream whose pushes and flush together are what `decode` gives for all ids at once. */
+/** @returns a stream. All its texts together are what `decode` gives for all ids at once. */
 export function createTextStream(tokenizer: Tokenizer, options: TextStreamOptions = {}): TextStream {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const decodeOptions = { skipSpecial: options.skipSpecial ?? true };

@@ -9,16 +9,16 @@ import {
 import { drain, inSlices, type SliceOptions, type Steps } from "./slices.js";
 import { createTextEncoder } from "./text-encoder.js";
 import { createTokenBytes } from "./token-bytes.js";
-import { readVocabulary, TOKEN_TYPE, type Vocabulary } from "./vocabulary.js";
-import { SPACE_MARK } from "./words.js";
+import { readVocabulary, tokenTypes, type Vocabulary } from "./vocabulary.js";
+import { spaceMark } from "./words.js";
 
 /** Options of `model.tokenize`. */
 export interface EncodeOptions {
-  /** Add BOS before and EOS after, as far as the model wants them. Default true. */
+  /** Whether to add BOS and EOS if the model wants them. Default: true. */
   readonly addSpecial?: boolean | undefined;
   /**
-   * Take the spelling of a control token, such as `<|eot_id|>`, for the token itself. Default false: text that comes
-   * from users must not be able to end a turn or begin a system prompt.
+   * Whether the spelling of a control token, such as `<|eot_id|>`, is that token. Default: false. Text from users must not
+   * end a turn or begin a system prompt.
    */
   readonly parseSpecial?: boolean | undefined;
 }
@@ -30,11 +30,11 @@ export interface TextPart {
 }
 
 export interface DecodeOptions {
-  /** Leave control tokens out. Default true; false spells them. */
+  /** Whether control tokens have no text. False spells them. Default: true. */
   readonly skipSpecial?: boolean | undefined;
 }
 
-/** Text to token ids and back, as the model was trained. Immutable. */
+/** Turns text into token ids and back, as in the model's training. Immutable. */
 export interface Tokenizer {
   readonly vocabSize: number;
   readonly bosId: number | undefined;
@@ -45,7 +45,7 @@ export interface Tokenizer {
   readonly endOfGenerationIds: ReadonlySet<number>;
   /** The file's chat template, in Jinja, where it has one. */
   readonly chatTemplate: string | undefined;
-  /** Whether a text's first space is an addition of `encode` that `decode` takes away again. */
+  /** Whether `encode` adds a space before a text, and `decode` drops it again. */
   readonly dropsFirstSpace: boolean;
   /**
    * Surrogates without their other half become U+FFFD.
@@ -53,8 +53,8 @@ export interface Tokenizer {
    */
   encode(text: string, options?: EncodeOptions): number[];
   /**
-   * Ids of a text in parts, of which some may spell control tokens and others may not: the text of parts that meet is one
-   * text. Nothing is added at its ends.
+   * Ids of a text in parts. Each part says whether it may spell control tokens. All parts together are one text. Nothing is
+   * added at its ends.
    */
   encodeParts(parts: readonly TextPart[]): number[];
   /**
@@ -73,12 +73,12 @@ export interface Tokenizer {
    */
   decode(ids: Iterable<number>, options?: DecodeOptions): string;
   /**
-   * The bytes of one token, which may be part of a character; empty for control tokens unless `skipSpecial` is false.
-   * The array is shared: do not write to it.
+   * The bytes of one token. They may be part of a character. Control tokens have none unless `skipSpecial` is false. The array
+   * is shared: do not write to it.
    * @throws `INVALID_ARGUMENT` for a number that is not a token id.
    */
   tokenBytes(id: number, options?: DecodeOptions): Uint8Array;
-  /** Whether a token is a mark and not text: control tokens and the unknown token. */
+  /** Whether a token is no text: a control token or the unknown token. */
   isControl(id: number): boolean;
 }
 
@@ -100,7 +100,7 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
 
   const cutters = createCutters(vocabulary);
   const isControl = (id: number): boolean =>
-    types[id] === TOKEN_TYPE.control || types[id] === TOKEN_TYPE.unknown;
+    types[id] === tokenTypes.control || types[id] === tokenTypes.unknown;
 
   const tokenBytes = (id: number, { skipSpecial = true }: DecodeOptions = {}): Uint8Array => {
     if (!Number.isInteger(id) || id < 0 || id >= tokens.length) {
@@ -110,7 +110,7 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
         { details: { tokenId: id } },
       );
     }
-    return skipSpecial && isControl(id) ? NO_BYTES : bytesOf(id);
+    return skipSpecial && isControl(id) ? noBytes : bytesOf(id);
   };
 
   function* encodePieces(pieces: readonly (string | number)[], ids: number[]): Steps<void> {
@@ -145,7 +145,7 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
     }
     // Tokens that users may spell stand anywhere, also across parts.
     const mayStand: MayStand = ({ id }, from, to) =>
-      types[id] === TOKEN_TYPE.userDefined || !isPlain.subarray(from, to).includes(1);
+      types[id] === tokenTypes.userDefined || !isPlain.subarray(from, to).includes(1);
     const ids: number[] = [];
     yield* encodePieces(cutters.onRequest(toWellFormed(text), mayStand), ids);
     return ids;
@@ -181,15 +181,15 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
         bytes.set(part, at);
         at += part.length;
       }
-      const begin = dropsFirstSpace && bytes[0] === SPACE ? 1 : 0;
-      // A byte order mark is a character like any other here.
+      const begin = dropsFirstSpace && bytes[0] === spaceByte ? 1 : 0;
+      // A byte order mark stays in the text.
       return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(begin));
     },
   };
 }
 
-const NO_BYTES = new Uint8Array(0);
-const SPACE = 0x20;
+const noBytes = new Uint8Array(0);
+const spaceByte = 0x20;
 
 /** Cuts of a text at the tokens that are always found, and at those and the control tokens. */
 function createCutters({ kind, tokens, types, settings }: Vocabulary): {
@@ -206,12 +206,12 @@ function createCutters({ kind, tokens, types, settings }: Vocabulary): {
       singleWord: settings.singleWord.has(id),
     };
     // Such a file spells spaces as marks, and means marks.
-    const isMarked = settings.exact && kind === "characters" && types[id] === TOKEN_TYPE.userDefined;
-    return [isMarked ? { ...special, text: text.replaceAll(" ", SPACE_MARK) } : special];
+    const isMarked = settings.exact && kind === "characters" && types[id] === tokenTypes.userDefined;
+    return [isMarked ? { ...special, text: text.replaceAll(" ", spaceMark) } : special];
   });
-  const always = specials.filter(({ id }) => types[id] === TOKEN_TYPE.userDefined);
+  const always = specials.filter(({ id }) => types[id] === tokenTypes.userDefined);
   const onRequest = specials.filter(
-    ({ id }) => types[id] === TOKEN_TYPE.control || types[id] === TOKEN_TYPE.unknown,
+    ({ id }) => types[id] === tokenTypes.control || types[id] === tokenTypes.unknown,
   );
   return {
     always: createSpecialCutter(always),
@@ -219,7 +219,7 @@ function createCutters({ kind, tokens, types, settings }: Vocabulary): {
   };
 }
 
-/** `String.prototype.toWellFormed`, which is younger than the oldest runtime supported. */
+/** `String.prototype.toWellFormed`. The oldest runtime supported does not have it. */
 function toWellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }

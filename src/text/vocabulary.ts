@@ -1,15 +1,15 @@
 import { BitNetError } from "../errors.js";
 import type { Metadata } from "../files/model-file.js";
 import {
-  DEFAULT_PRE_TOKENIZER,
+  defaultPreTokenizer,
   findPreTokenizer,
-  LLAMA_3_PRE_TOKENIZER,
+  llama3PreTokenizer,
   type PreTokenizer,
 } from "./pre-tokenizers.js";
 import { readSettings, type TextSettings } from "./text-settings.js";
 
 /** What a token is for, as GGUF numbers it. */
-export const TOKEN_TYPE = {
+export const tokenTypes = {
   normal: 1,
   unknown: 2,
   control: 3,
@@ -23,7 +23,7 @@ export interface Vocabulary {
   /** `bytes`: BPE over UTF-8 bytes by listed merges (GPT-2's way). `characters`: SentencePiece BPE by scores. */
   readonly kind: "bytes" | "characters";
   readonly tokens: readonly string[];
-  /** TOKEN_TYPE of every token. */
+  /** tokenTypes of every token. */
   readonly types: Uint8Array;
   /** `characters` only: how early a token is merged, higher first. */
   readonly scores: ArrayLike<number> | undefined;
@@ -36,21 +36,21 @@ export interface Vocabulary {
   readonly unknownId: number | undefined;
   readonly addBos: boolean;
   readonly addEos: boolean;
-  /** `characters` only: text is encoded as if a space stood before it. */
+  /** `characters` only: a space is put before text. */
   readonly addSpacePrefix: boolean;
   readonly endOfGenerationIds: ReadonlySet<number>;
   readonly chatTemplate: string | undefined;
   readonly settings: TextSettings;
 }
 
-// Far above any published tokenizer (the largest have 262144 tokens and about half a million merges), and low enough
-// that building tables over a hostile file ends soon: work grows with the characters in the file × the longest token.
-const MAX_TOKENS = 1 << 21;
-const MAX_MERGES = 1 << 22;
-const MAX_TOKEN_LENGTH = 1024;
+// The largest published tokenizers have 262,144 tokens and half a million merges. The limits keep the work for a hostile file
+// small: it grows with the characters in the file × the longest token.
+const maxTokens = 1 << 21;
+const maxMerges = 1 << 22;
+const maxTokenLength = 1024;
 
-/** Tokens that end an answer whatever the file says about them, as llama.cpp recognises them by name. */
-const END_OF_GENERATION_NAMES: ReadonlySet<string> = new Set([
+/** Names of tokens that end an answer, as llama.cpp has them. They end it even if the file does not say so. */
+const endOfGenerationNames: ReadonlySet<string> = new Set([
   "<|eot_id|>",
   "<|im_end|>",
   "<|end|>",
@@ -77,7 +77,7 @@ const END_OF_GENERATION_NAMES: ReadonlySet<string> = new Set([
   "<|file_sep|>",
 ]);
 
-const END_OF_GENERATION_KEYS = ["eos", "eot", "eom", "fim_pad", "fim_rep", "fim_sep"] as const;
+const endOfGenerationKeys = ["eos", "eot", "eom", "fim_pad", "fim_rep", "fim_sep"] as const;
 
 /**
  * Reads and checks the tokenizer's part of a file's metadata.
@@ -85,7 +85,7 @@ const END_OF_GENERATION_KEYS = ["eos", "eot", "eom", "fim_pad", "fim_rep", "fim_
  */
 export function readVocabulary(metadata: Metadata): Vocabulary {
   const kind = readKind(metadata);
-  const tokens = readStrings(metadata, "tokenizer.ggml.tokens", MAX_TOKENS, MAX_TOKEN_LENGTH);
+  const tokens = readStrings(metadata, "tokenizer.ggml.tokens", maxTokens, maxTokenLength);
   if (tokens === undefined || tokens.length === 0) {
     throw invalid("tokenizer.ggml.tokens", "is missing or empty, and no text can be encoded without it");
   }
@@ -101,7 +101,7 @@ export function readVocabulary(metadata: Metadata): Vocabulary {
   const types = readTypes(metadata, tokens, kind);
   const preTokenizer = kind === "bytes" ? readPreTokenizer(metadata, tokens.length) : undefined;
 
-  // SentencePiece files may leave out the ids that every such model has.
+  // SentencePiece files need not name these ids. Every such model has the same.
   const implied = (id: number): number | undefined =>
     kind === "characters" && id < tokens.length ? id : undefined;
   const id = (name: string): number | undefined =>
@@ -126,17 +126,17 @@ export function readVocabulary(metadata: Metadata): Vocabulary {
   }
 
   const endOfGenerationIds = new Set<number>();
-  for (const name of END_OF_GENERATION_KEYS) {
+  for (const name of endOfGenerationKeys) {
     const ending = id(name);
     if (ending !== undefined) endOfGenerationIds.add(ending);
   }
   if (eosId !== undefined) endOfGenerationIds.add(eosId);
   tokens.forEach((token, index) => {
-    if (!END_OF_GENERATION_NAMES.has(token)) return;
-    if (settings.exact && types[index] !== TOKEN_TYPE.control) return;
+    if (!endOfGenerationNames.has(token)) return;
+    if (settings.exact && types[index] !== tokenTypes.control) return;
     endOfGenerationIds.add(index);
     // Some files mark such a token as ordinary text. It would then be printed, and users could type it.
-    types[index] = TOKEN_TYPE.control;
+    types[index] = tokenTypes.control;
   });
 
   const template = metadata.get("tokenizer.chat_template");
@@ -176,7 +176,7 @@ function readPreTokenizer(metadata: Metadata, vocabSize: number): PreTokenizer {
   if (name === undefined || name === "") {
     // The official BitNet b1.58 2B4T file has no such key. Its 128256 tokens are Llama 3's, and the default splitter
     // would cut numbers and punctuation as the model never saw them.
-    return vocabSize === 128256 ? LLAMA_3_PRE_TOKENIZER : DEFAULT_PRE_TOKENIZER;
+    return vocabSize === 128256 ? llama3PreTokenizer : defaultPreTokenizer;
   }
   const found = typeof name === "string" ? findPreTokenizer(name) : undefined;
   if (found === undefined) {
@@ -190,13 +190,13 @@ function readPreTokenizer(metadata: Metadata, vocabSize: number): PreTokenizer {
 }
 
 function readTypes(metadata: Metadata, tokens: readonly string[], kind: Vocabulary["kind"]): Uint8Array {
-  const types = new Uint8Array(tokens.length).fill(TOKEN_TYPE.normal);
+  const types = new Uint8Array(tokens.length).fill(tokenTypes.normal);
   const key = "tokenizer.ggml.token_type";
   const stored = readNumbers(metadata, key, tokens.length);
-  for (let index = 0; index < tokens.length; index++) {
-    const type = stored?.[index] ?? TOKEN_TYPE.normal;
-    if (type >= TOKEN_TYPE.normal && type <= TOKEN_TYPE.byte) types[index] = type;
-    if (type === TOKEN_TYPE.byte && kind === "characters" && !/^<0x[0-9A-F]{2}>$/.test(tokens[index] ?? "")) {
+  for (let index = 0; index < tokens.length; index += 1) {
+    const type = stored?.[index] ?? tokenTypes.normal;
+    if (type >= tokenTypes.normal && type <= tokenTypes.byte) types[index] = type;
+    if (type === tokenTypes.byte && kind === "characters" && !/^<0x[0-9A-F]{2}>$/.test(tokens[index] ?? "")) {
       throw invalid(
         key,
         `marks token ${index} as a byte, but its text ${JSON.stringify(tokens[index])} is not <0xHH>`,
@@ -208,7 +208,7 @@ function readTypes(metadata: Metadata, tokens: readonly string[], kind: Vocabula
 
 function readScores(metadata: Metadata, count: number): ArrayLike<number> {
   const scores = readNumbers(metadata, "tokenizer.ggml.scores", count) ?? new Float32Array(count);
-  for (let index = 0; index < count; index++) {
+  for (let index = 0; index < count; index += 1) {
     if (!Number.isFinite(scores[index])) {
       throw invalid("tokenizer.ggml.scores", `has ${scores[index]} at ${index}, expected a finite number`);
     }
@@ -218,7 +218,7 @@ function readScores(metadata: Metadata, count: number): ArrayLike<number> {
 
 function readMerges(metadata: Metadata): readonly string[] {
   const key = "tokenizer.ggml.merges";
-  const merges = readStrings(metadata, key, MAX_MERGES, 2 * MAX_TOKEN_LENGTH + 1);
+  const merges = readStrings(metadata, key, maxMerges, 2 * maxTokenLength + 1);
   if (merges === undefined) throw invalid(key, "is missing, and byte-level BPE cannot encode without it");
   return merges;
 }

@@ -7,7 +7,7 @@ import { unicodeExpression, withUnicode16 } from "./unicode-letters.js";
 export type WordSplitter = (text: string) => Iterable<readonly string[]>;
 
 /** What SentencePiece writes for a space. */
-export const SPACE_MARK = "▁";
+export const spaceMark = "▁";
 
 /** Words of one list. Cutting them takes about a millisecond. */
 const wordsPerList = 4096;
@@ -81,8 +81,8 @@ export function createCharacterWordSplitter(tokens: Iterable<string>): WordSplit
   return function* (text): Generator<readonly string[]> {
     let words: string[] = [];
     let begin = 0;
-    for (let at = text.indexOf(SPACE_MARK, 1); at !== -1; at = text.indexOf(SPACE_MARK, at + 1)) {
-      if (text[at - 1] === SPACE_MARK || joined.has(characterBefore(text, at))) continue;
+    for (let at = text.indexOf(spaceMark, 1); at !== -1; at = text.indexOf(spaceMark, at + 1)) {
+      if (text[at - 1] === spaceMark || joined.has(characterBefore(text, at))) continue;
       words.push(text.slice(begin, at));
       begin = at;
       if (words.length < wordsPerList) continue;

@@ -1,5 +1,5 @@
 import type { Metadata } from "#dist/files/model-file.js";
-import { PRE_TOKENIZERS, LLAMA_3_PRE_TOKENIZER } from "#dist/text/pre-tokenizers.js";
+import { knownPreTokenizers, llama3PreTokenizer } from "#dist/text/pre-tokenizers.js";
 
 /** The files of a Hugging Face tokenizer by name, made from GGUF metadata: the way back from src/checkpoints/. */
 export function exportTokenizer(metadata: Metadata): Record<string, unknown> {
@@ -67,9 +67,9 @@ export function exportTokenizer(metadata: Metadata): Record<string, unknown> {
   };
 }
 
-function splitterOf(metadata: Metadata): (typeof PRE_TOKENIZERS)[number] {
+function splitterOf(metadata: Metadata): (typeof knownPreTokenizers)[number] {
   const name = metadata.get("tokenizer.ggml.pre") ?? "default";
-  return PRE_TOKENIZERS.find(({ names }) => names.some((known) => known === name)) ?? LLAMA_3_PRE_TOKENIZER;
+  return knownPreTokenizers.find(({ names }) => names.some((known) => known === name)) ?? llama3PreTokenizer;
 }
 
 function bytePreTokenizer(metadata: Metadata): unknown {

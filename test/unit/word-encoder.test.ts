@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { buildMerges, type MergeTable } from "#dist/text/merges.js";
-import { PRE_TOKENIZERS, findPreTokenizer } from "#dist/text/pre-tokenizers.js";
+import { knownPreTokenizers, findPreTokenizer } from "#dist/text/pre-tokenizers.js";
 import { drain } from "#dist/text/slices.js";
 import { readVocabulary } from "#dist/text/vocabulary.js";
 import { createWordEncoder } from "#dist/text/word-encoder.js";
@@ -90,7 +90,7 @@ describe("splitters", () => {
     return [...createByteWordSplitter(preTokenizer)(text)].flat();
   };
 
-  test.each(PRE_TOKENIZERS.map((preTokenizer) => [preTokenizer.names[0] ?? "", preTokenizer] as const))(
+  test.each(knownPreTokenizers.map((preTokenizer) => [preTokenizer.names[0] ?? "", preTokenizer] as const))(
     "%s loses nothing of any text",
     (_, preTokenizer) => {
       const splitter = createByteWordSplitter(preTokenizer);

@@ -1,0 +1,27 @@
+import { Template } from "./jinja-library.js";
+
+/** Items of the longest list that a template may make. */
+export const maxItems = 100_000;
+
+const dateTemplate = new Template("{{ strftime_now(format) }}");
+
+/** What the library's own rendering gives templates, with a range that ends. */
+export const templateGlobals: Readonly<Record<string, unknown>> = {
+  false: false,
+  true: true,
+  none: null,
+  False: false,
+  True: true,
+  None: null,
+  raise_exception: (message: unknown): never => {
+    throw new Error(String(message));
+  },
+  range(start: number, stop?: number, step = 1): number[] {
+    const [first, last] = stop === undefined ? [0, start] : [start, stop];
+    if (step === 0) throw new Error("range() step must not be zero");
+    const length = Math.max(0, Math.ceil((last - first) / step));
+    if (!(length <= maxItems)) throw new Error("it makes longer lists than a chat template has to");
+    return Array.from({ length }, (_, index) => first + index * step);
+  },
+  strftime_now: (format: string): string => dateTemplate.render({ format }),
+};
