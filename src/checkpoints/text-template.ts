@@ -41,7 +41,7 @@ function readTextTemplate(step: Config, idOf: ReadonlyMap<string, number>): Text
   if (text === -1 || before.length > 1 || after.length > 1 || [...before, ...after].includes(undefined)) {
     throw step.unsupported(
       "UNSUPPORTED_TOKENIZER",
-      "a template of other than a text, one token before it and one token after it is not known here",
+      "a template needs one text, with at most one token before it and one token after it",
     );
   }
   return { before: before[0], after: after[0] };

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Rows of the Markdown table below a title, head first, by cells. */
+/** Cells of the Markdown table below a title. The first row is the head. */
 function tableBelow(text: string, title: string): readonly (readonly string[])[] {
   const lines = text.split("\n");
   const begin = lines.indexOf(title) + 2;
@@ -78,18 +78,18 @@ describe("bench:compare", () => {
     expect(stdout).toContain("reads 800 MB here, so that 40.0 tokens/s are what memory allows");
     expect(tableBelow(stdout, "prompt, pp128")).toEqual([
       ["runtime", "tokens/s", "× node-llama-cpp 3.22.1", "× Node.js 24.1.2"],
-      // 30/60, 33/50, 36/64 and 30/80, 33/84, 36/88
+      // The samples are 30/60, 33/50, 36/64 and 30/80, 33/84, 36/88.
       ["Node.js 20.19.0", "33.0 (30.0–36.0)", "0.56 (0.50–0.66)", "0.39 (0.38–0.41)"],
       ["Node.js 24.1.2", "84.0 (80.0–88.0)", "1.38 (1.33–1.68)", "1"],
       ["node-llama-cpp 3.22.1", "60.0 (50.0–64.0)", "1", "0.73 (0.60–0.75)"],
     ]);
     const [head, slow, fast, rival] = tableBelow(stdout, "decode, tg128");
     expect(head?.[2]).toBe("of what memory allows");
-    // The most that was read in each round is 32, 31 and 34 GB/s: 18 · 0.8/32, 16 · 0.8/31, 20 · 0.8/34.
+    // The maximum read rate of the rounds is 32, 31 and 34 GB/s: 18 · 0.8/32, 16 · 0.8/31, 20 · 0.8/34.
     expect(slow?.[2]).toBe("0.45 (0.41–0.47)");
     // 30 · 0.8/32, 32 · 0.8/31, 34 · 0.8/34.
     expect(fast?.[2]).toBe("0.80 (0.75–0.83)");
-    // 20 · 1.2/32, 16 · 1.2/31, 17 · 1.2/34: it reads more bytes for a token.
+    // 20 · 1.2/32, 16 · 1.2/31, 17 · 1.2/34. The rival reads more bytes per token.
     expect(rival?.[2]).toBe("0.62 (0.60–0.75)");
     expect(tableBelow(stdout, "start and memory")[2]).toEqual([
       "Node.js 24.1.2",
@@ -147,7 +147,7 @@ describe("bench:compare", () => {
     for (const { samples } of record.tests) {
       for (const value of samples[id] ?? []) expect(value).toBeGreaterThan(0);
     }
-    // Results are published: they do not tell where on a machine they were made.
+    // Results are published, so they must not contain paths of the machine.
     expect(text).not.toContain(folder);
     expect(text).not.toContain(process.execPath);
   });

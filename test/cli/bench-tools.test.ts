@@ -37,11 +37,11 @@ describe("createProfileSum", () => {
         }
         const { parts, tokenMs } = sum.perToken(total);
         expect(parts.map(({ name }) => name.split(" ")[0])).toEqual(["a", "b", "c", "between"]);
-        // As they are printed, in whole hundredths.
+        // The tool prints whole hundredths.
         const hundredths = parts.map(({ ms }) => Math.round(ms * 100));
         expect(hundredths.reduce((all, part) => all + part, 0)).toBe(Math.round(tokenMs * 100));
         expect(Math.abs(tokenMs - total.ms / total.tokens)).toBeLessThan(0.00501);
-        // A hundredth for rounding at both ends; the last part is what is left of the whole.
+        // Both ends round to a hundredth. The last part is the rest of the total.
         expect(Math.min(...hundredths)).toBeGreaterThanOrEqual(0);
         const mean = (index: number): number =>
           measured.reduce((all, pass) => all + (pass[index] ?? 0), 0) / measured.length;
@@ -72,7 +72,7 @@ describe("the zeros of a profile", () => {
   });
 
   it("are left out of models without a squared relu", async () => {
-    // The same weights in the architecture that has SiLU.
+    // The same weights in an architecture with SiLU.
     const bytes = await rewriteModel(starterPath, ({ metadata }) => {
       for (const [key, value] of [...metadata])
         if (key.startsWith("bitnet-b1.58.")) metadata.set(key.replace("-b1.58", ""), value);
@@ -98,7 +98,7 @@ describe("the zeros of a profile", () => {
       expect(downInput).toBeGreaterThanOrEqual(gate);
       expect(downInput).toBeLessThan(1);
     }
-    // One token at a time goes other ways, by lists of rows and columns: the same zeros.
+    // A single token uses other kernels, with lists of rows and columns. They see the same zeros.
     profile.reset();
     session.truncate(0);
     for (const id of ids) await session.evaluate([id]);
@@ -139,7 +139,7 @@ describe("measureReadBandwidth", () => {
     const subject = {
       readWeights: async (times: number): Promise<void> => {
         asked.push(times);
-        // Half a millisecond for each time, and much more now and then, as when something else runs.
+        // Each pass takes half a millisecond. Sometimes another program delays it.
         vi.advanceTimersByTime(times / 2 + (asked.length % 4 === 0 ? 30 : 0));
       },
     };
@@ -147,7 +147,7 @@ describe("measureReadBandwidth", () => {
     expect(bytes).toBe(5000);
     expect(asked[0]).toBe(1);
     expect(new Set(asked.slice(-8)).size).toBe(1);
-    // Forty milliseconds, unless the thirty of a disturbance were part of the last trial.
+    // Forty milliseconds, or less if the delay of thirty fell into the last measurement.
     expect(asked.at(-1)).toBeGreaterThanOrEqual(20);
     expect(bytesPerSecond).toBeCloseTo(5000 * 2000);
   });
@@ -217,7 +217,7 @@ describe("measureFirstToken", () => {
   });
 });
 
-// Of the starter: six layers of width 256, with 2 of 4 heads of 64 for keys and values.
+// The starter has six layers of width 256. Keys and values have 2 of 4 heads of 64.
 const ternaryWeights = 6 * (256 * 256 * 2 + 256 * 128 * 2 + 256 * 768 * 3);
 const normBytes = 4 * (6 * (256 * 3 + 768) + 256);
 const headBytes = 4096 * 256 * 2;
@@ -268,7 +268,7 @@ describe("measureSetup and measureTest", () => {
     expect(setup).toMatchObject({ threads: 2, loadMs: 100, meter });
     expect(setup.firstToken?.coldMs).toBeGreaterThan(0);
     expect(setup.bandwidth?.bytesPerSecond).toBeGreaterThan(1e6);
-    // Additions and attention to 512 positions; what scaling adds is less than a fifth of them.
+    // Additions and attention to 512 positions. Scaling adds less than a fifth of them.
     const picojoules = ternaryWeights * 0.007 + 6 * 2 * 256 * 512 * 0.5;
     expect(setup.arithmetic["7nm"].layers / 1e-12 / picojoules).toBeCloseTo(1, 1);
     expect(setup.arithmetic["7nm"].head / 1e-12 / (4096 * 256 * 0.5)).toBeCloseTo(1, 2);

@@ -15,13 +15,13 @@ import { safetensorsBytes } from "../support/safetensors-bytes.js";
 
 const MiB = 2 ** 20;
 const TENSORS = 16;
-/** [cols, rows] of each: 32 MiB in F32. */
+/** [cols, rows] of each tensor: 32 MiB in F32. */
 const SHAPE = [4096, 2048] as const;
 
 let folder: string;
 /** The storyteller as a checkpoint. */
 let checkpoint: string;
-/** A GGUF file of half a gigabyte, all of it holes. */
+/** A sparse GGUF file of half a gigabyte. */
 let sparse: string;
 
 beforeAll(async () => {
@@ -207,7 +207,7 @@ describe("bitnet convert", () => {
         await mkdir(inside);
         const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
         const args = ["convert", starterPath, "-o", join(inside, "out.gguf")];
-        // A limit on the size of files stands for a disk that is full: writing fails in the same place.
+        // A limit on the file size simulates a full disk: the same write fails.
         const shell = spawn("sh", [
           "-c",
           'trap "" XFSZ; ulimit -f 1000; exec "$@"',
@@ -225,7 +225,7 @@ describe("bitnet convert", () => {
   });
 
   describe("memory", () => {
-    /** Converts in a process of its own and says how much memory that ever had. */
+    /** Converts in a separate process and returns its peak memory. */
     async function peakBytes(model: string, output: string, type: string): Promise<number> {
       const script = `
         import { convert } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
@@ -236,7 +236,7 @@ describe("bitnet convert", () => {
       expect([stderr, status]).toEqual(["", 0]);
       return Number(stdout);
     }
-    // The whole of the tensors is more than this: a converter that held them would not stay below.
+    // The tensors take more memory than this limit. A converter that kept all of them would exceed it.
     const limit = 1.5 * f32.tensorBytes(SHAPE[0] * SHAPE[1]) + 300 * MiB;
 
     it("stays below 1.5 times the largest tensor and 300 MB: GGUF", { timeout: 120_000 }, async () => {
@@ -273,7 +273,7 @@ describe("bitnet convert", () => {
   });
 });
 
-/** The JSON files of a checkpoint that has nothing but matrices. */
+/** The JSON files of a checkpoint that contains only matrices. */
 function checkpointText(layers: number): Record<string, string> {
   const config = {
     architectures: ["BitNetForCausalLM"],

@@ -21,7 +21,7 @@ const piqa = [0, 1].map((i) => JSON.stringify({ goal: `Do it ${i}`, sol1: "so", 
 const gsm = [2, 3].map((i) => JSON.stringify({ question: `${i} + 1?`, answer: `#### ${i + 1}` })).join("\n");
 
 let folder: string;
-/** Paths of the files by name. */
+/** The path of a file by its name. */
 const path = (name: string): string => join(folder, name);
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "bitnet-cli-eval-"));
@@ -51,7 +51,7 @@ describe("bitnet perplexity", () => {
     const result = JSON.parse(succeeded(await runCli(args))) as object;
     expect(Object.keys(result)).toEqual(["perplexity", "tokens", "chunks"]);
     await using model = await loadModel();
-    // The line break that ends the file is none of its text.
+    // The text does not include the line break at the end of the file.
     const { perplexity: value, tokens, chunks } = await perplexity(model, story, { contextLength: 64 });
     expect(result).toEqual({ perplexity: value, tokens, chunks });
     const few = JSON.parse(succeeded(await runCli([...args, "--chunks", "2", "-t", "1"]))) as object;
@@ -76,7 +76,7 @@ describe("bitnet perplexity", () => {
   it.skipIf(process.platform === "win32")("prints what there is when stopped", async () => {
     await writeFile(path("long.txt"), story.repeat(300));
     let last: CliResult | undefined;
-    // There is nothing to see from outside until the end: more and more time to load and to begin.
+    // Nothing is visible outside until the end. Each try waits longer for the program to load and start.
     for (const patienceMs of [1000, 3000, 9000, 27_000]) {
       const child = startCli(["perplexity", "-f", path("long.txt"), "-c", "16", "-t", "1", "--json"]);
       const finished = finishCli(child);

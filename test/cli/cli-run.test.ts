@@ -155,7 +155,7 @@ describe("bitnet run, options by token and by schema", () => {
     expect(logprobs.map(({ tokenId }) => tokenId)).toEqual(tokenIds);
     for (const { tokenId, logprob, topLogprobs = [] } of logprobs) {
       expect(logprob).toBeLessThan(0);
-      // Greedy: the token is the likeliest.
+      // The sampling is greedy, so the token is the likeliest.
       expect(topLogprobs).toHaveLength(2);
       expect(topLogprobs[0]).toEqual({ tokenId, logprob });
     }
@@ -201,7 +201,7 @@ async function interrupt(args: readonly string[], act: (child: ReturnType<typeof
   return finished;
 }
 
-// Windows has no signals to send.
+// Windows has no signals.
 describe.skipIf(process.platform === "win32")("bitnet run, stopped", () => {
   it("by Ctrl-C ends its text with a line break and status 130", async () => {
     const { stdout, stderr, status } = await interrupt([...greedy, "-n", "-1"], (child) =>

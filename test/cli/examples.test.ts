@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 const run = promisify(execFile);
 const examples = new URL("../../examples/", import.meta.url);
 
-/** The code of a README's first TypeScript block, as a user would paste it. */
+/** The code of a README's first TypeScript block, unchanged. */
 async function readmeExample(): Promise<string> {
   const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
   const block = /```ts\n([\s\S]*?)```/.exec(readme)?.[1];
@@ -18,7 +18,7 @@ async function output(file: URL): Promise<string> {
   return (await run(process.execPath, [file.pathname])).stdout;
 }
 
-/** What a server says, which is then stopped as by Ctrl-C. */
+/** The first output of a server. The server is then stopped as by Ctrl-C. */
 async function firstWords(file: URL): Promise<string> {
   const child = spawn(process.execPath, [file.pathname, "0"], { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";

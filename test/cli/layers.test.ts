@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { runScript } from "../support/run-script.js";
 
-/** The least tree that has no problem: one import down, and a kernel called where it may be. */
+/** The smallest tree without a problem: one import of a lower layer, and one allowed kernel call. */
 const soundTree = {
   "src/errors.ts": `export class BitNetError extends Error {}`,
   "src/platform/node-host.ts": `import { cpus } from "node:os"; export const threads = cpus().length + process.pid;`,
@@ -26,7 +26,7 @@ afterEach(() => {
   folder = undefined;
 });
 
-/** What the check says of the sound tree with some files added or replaced. */
+/** The report of the check on the sound tree with some files added or replaced. */
 async function checkLayers(
   changes: Readonly<Record<string, string>>,
 ): Promise<{ status: unknown; text: string }> {

@@ -23,7 +23,10 @@ interface Element {
   text: string;
 }
 
-/** A strict reader of the little XML that we write: every tag is closed in order, every attribute quoted, nothing left raw. */
+/**
+ * A strict reader of the small part of XML that we write. It requires closed tags in order, quoted attributes
+ * and escaped text.
+ */
 function readXml(xml: string): readonly Element[] {
   const elements: Element[] = [];
   const open: Element[] = [];
@@ -56,7 +59,7 @@ function readXml(xml: string): readonly Element[] {
   return elements;
 }
 
-/** The contrast of two colours as WCAG 2 defines it. */
+/** The contrast of two colours by the definition of WCAG 2. */
 function contrast(a: string, b: string): number {
   const luminance = (color: string): number => {
     const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
@@ -112,7 +115,7 @@ describe.each(themes)("bench:plot, %s", (theme) => {
     const [width, height] = [Number(svg?.attributes.width), Number(svg?.attributes.height)];
     for (const { name, attributes, text } of elements()) {
       const x = Number(attributes.x ?? attributes.x2 ?? 0);
-      // A letter is about half as wide as it is high; a little more, to be safe.
+      // A letter is about half as wide as it is high. The factor has a margin.
       const long = name === "text" ? text.length * Number(attributes["font-size"]) * 0.6 : 0;
       const anchor = { end: 1, middle: 0.5 }[attributes["text-anchor"] ?? ""] ?? 0;
       expect(x - long * anchor).toBeGreaterThanOrEqual(0);

@@ -10,7 +10,7 @@ afterEach(() => {
   folder = undefined;
 });
 
-/** What the check says of one file. */
+/** The report of the check on one file. */
 async function checkProse(name: string, text: string): Promise<{ status: unknown; stderr: string }> {
   folder = mkdtempSync(join(tmpdir(), "prose-"));
   writeFileSync(join(folder, name), text);

@@ -11,8 +11,9 @@ import {
   type TinyTensor,
 } from "../support/tiny-model.js";
 
-// Random models of every architecture, and what a file of each means: written down here apart from src/architectures, from
-// llama.cpp's graphs (src/models) and converters, so that reading a file is tested as well as computing with it.
+// Random models of every architecture, and the meaning of a file of each. The meaning comes from llama.cpp's
+// graphs (src/models) and converters, not from src/architectures. So the tests cover the reading of a file as
+// well as the computation.
 
 type Change = (model: ReferenceDecoder) => ReferenceDecoder;
 
@@ -21,9 +22,9 @@ export interface ArchitectureCase {
   readonly metadata: Metadata;
   readonly tensors: readonly TinyTensor[];
   readonly formats: TinyFormats;
-  /** What the file means. */
+  /** The meaning of the file. */
   readonly meaning: (tensors: ReadonlyMap<string, ReferenceTensor>) => ReferenceDecoder;
-  /** The same without one trait at a time: what a mistake in it would compute. */
+  /** The same model without one trait at a time: the result of a mistake in that trait. */
   readonly without: Readonly<Record<string, Change>>;
 }
 
@@ -37,9 +38,9 @@ const small: TinySizes = {
   headSize: 16,
   vocabSize: 258,
 };
-/** Rows of whole I2_S blocks. */
+/** Rows are multiples of I2_S blocks. */
 const blocks: TinySizes = { ...small, width: 128, feedForward: 256, headSize: 32 };
-/** Heads that are not the width shared among them, as in Falcon3 and Gemma. */
+/** Head sizes independent of the width, as in Falcon3 and Gemma. */
 const wide: TinySizes = { ...small, heads: 2, kvHeads: 1, headSize: 256 };
 
 const floats: TinyFormats = { matrices: "F32", vectors: "F32" };
@@ -48,7 +49,7 @@ const ternary: TinyFormats = { matrices: "I2_S", vectors: "F16" };
 interface CaseParts {
   readonly sizes?: TinySizes;
   readonly keys?: Readonly<Record<string, MetadataValue>>;
-  /** Vectors of each layer besides the two norms that all models have. */
+  /** Vectors of each layer in addition to the two norms of all models. */
   readonly vectors?: readonly (readonly [string, number, "norm" | "bias"])[];
   readonly more?: readonly TinyTensor[];
   readonly formats?: TinyFormats;
@@ -95,11 +96,11 @@ const changed =
   (change: Partial<ReferenceDecoder>): Change =>
   (model) => ({ ...model, ...change });
 
-/** Each vector of the layers left out in turn. */
+/** The model without one of the layer vectors, for each vector. */
 const eachWithout = (names: readonly string[]): Record<string, Change> =>
   Object.fromEntries(names.map((name) => [name, withoutTensors(new RegExp(`\\.${name}\\.(weight|bias)$`))]));
 
-/** Which elements of a head turn together. */
+/** The pairs of head elements that rotary embedding rotates together. */
 const otherPairing: Record<string, Change> = {
   "pairs of rotary embedding": (model) => ({
     ...model,
@@ -172,7 +173,7 @@ const gemma = {
   embeddingScale: Math.sqrt(small.width),
 };
 
-/** The traits that every Gemma has. */
+/** The traits of every Gemma. */
 const gemmaWithout: Record<string, Change> = {
   "the scale of the embedding": changed({ embeddingScale: 1 }),
   GELU: changed({ gate: siluGate }),
@@ -180,7 +181,7 @@ const gemmaWithout: Record<string, Change> = {
   ...otherPairing,
 };
 
-/** A window of 5 in every second layer, whose heads turn by another base and are not stretched. */
+/** A window of 5 in every second layer. Those layers use another rotary base without scaling. */
 export function slidingGemma(layers: number): ArchitectureCase {
   const isLocal = (layer: number): boolean => layer % 2 === 0;
   const local = { dimensions: 16, base: 500.5 };

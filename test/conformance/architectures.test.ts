@@ -6,13 +6,13 @@ import { makeTinyModel } from "../support/tiny-model.js";
 import { type ArchitectureCase, architectureCases } from "./architecture-cases.js";
 import { relativeDifference } from "./differences.js";
 
-/** Enough for windows, and for rotary embedding to tell near from far. */
+/** Long enough for windows and for a visible effect of rotary embedding. */
 const ids: readonly number[] = Array.from({ length: 12 }, (_, i) => (i * 89 + 7) % 256);
 
 /**
- * Root mean square of the difference, as a part of the logits' standard deviation. Floats: f32 arithmetic of two layers, and
- * keys and values that fall on the other side of a half's rounding. Ternary: an int8 that rounds the other way is a step of
- * 1/127 of its row's largest, and its consequences spread (docs/NUMERICS.md).
+ * Root mean square of the difference, relative to the logits' standard deviation. Floats: f32 arithmetic of
+ * two layers, and keys and values that round to another half. Ternary: a different int8 rounding is a step of
+ * 1/127 of the row's maximum, and its effects spread (docs/NUMERICS.md).
  */
 const bounds = { floats: 5e-4, ternary: 0.01 };
 
@@ -48,7 +48,7 @@ describe("LongRoPE", () => {
     const long = architectureCases.find(({ name }) => name.includes("factors for long contexts"));
     const shorten = long?.without["factors for long contexts"];
     if (long === undefined || shorten === undefined) throw new Error("the case is gone");
-    // 32 is what the model was made for before its context was stretched.
+    // 32 is the model's context length before scaling.
     for (const [contextLength, isShort] of [
       [32, true],
       [33, false],

@@ -8,11 +8,11 @@ import { recordFigure } from "../support/figures.js";
 import { starterPath } from "../support/golden-path.js";
 import { formatOf, type ReformattedModel, reformatModel } from "../support/reformatted-model.js";
 
-// The same model with its matrices in a block format, and with what they decode to as F32, whose products are those of floats.
-// They differ by what rounding activations to int8 costs, in each product by less than a hundredth of its size, and after six
-// layers by some hundredths of the logits' deviation.
+// The same model twice: its matrices in a block format, and their decoded values as F32. F32 matrices use
+// float matmuls. The results differ by the int8 rounding of activations. It costs less than a hundredth of
+// each result's size. After six layers it costs some hundredths of the logits' deviation.
 
-/** Root mean square of the difference, as a part of the logits' standard deviation. */
+/** Root mean square of the difference, relative to the logits' standard deviation. */
 const activationNoise = 0.03;
 
 const formats: readonly { readonly name: string; readonly layout: string }[] = [
@@ -40,7 +40,7 @@ describe.each(formats)("a model in $name, embedding and head included", ({ name,
     const ratio = Math.sqrt(square / variance);
     recordFigure(`${name}, rms difference from F32 / standard deviation`, ratio);
     expect(ratio).toBeLessThan(activationNoise);
-    // Were the products of floats, too, there would be no difference.
+    // If both used float matmuls, the difference would be zero.
     expect(ratio).toBeGreaterThan(1e-5);
   });
 

@@ -9,8 +9,9 @@ import { exportCheckpoint, type Storage, withStoredScales } from "../support/che
 import { makeTinyModel } from "../support/tiny-model.js";
 import { architectureCases } from "./architecture-cases.js";
 
-// Every architecture's checkpoints: random models, whose GGUF files are held to a slow reference in architectures.test.ts,
-// written as checkpoints and opened again. Equal tensors and an equal description make an equal model.
+// Checkpoints of every architecture. architectures.test.ts compares the GGUF files of these random models
+// with a slow reference. Here the models are written as checkpoints and opened again. Equal tensors and an
+// equal description make an equal model.
 
 /** Cases that no checkpoint expresses. */
 const inexpressible = new Set([
@@ -24,15 +25,18 @@ const inexpressible = new Set([
 const cases = architectureCases.filter(({ name }) => !inexpressible.has(name));
 const storage: Storage = { kind: "divide", dtype: "F32" };
 
-/** Values of a tensor, whatever it is stored in. */
+/** The values of a tensor in any format. */
 async function valuesOf({ source, offset, bytes, shape, format }: TensorInfo): Promise<readonly number[]> {
   const elements = shape.reduce((product, size) => product * size, 1);
   return [...(format?.decode(await source.read(offset, bytes), elements) ?? [])];
 }
 
-/** A description with its numbers as far as they survive Python's printing and another order of operations. */
+/**
+ * A description whose numbers are rounded. Python's printing and another order of operations change the last
+ * digits.
+ */
 function essence(file: ModelFile): unknown {
-  // How embeddings are pooled is in no file that is read.
+  // The files that we read do not contain the pooling of embeddings.
   return JSON.parse(
     JSON.stringify({ ...describeModel(file), pooling: undefined }, (_, value: unknown) =>
       typeof value === "number" ? Number(value.toPrecision(6)) : value,

@@ -13,8 +13,8 @@ import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
 import { exportCheckpoint, type ExportOptions, withStoredScales } from "../support/checkpoint-export.js";
 import { goldenAvailable, goldenMissing, goldenPath, starterPath } from "../support/golden-path.js";
 
-// A GGUF model, written as each kind of checkpoint that it could have come from, must be the same model again, bit for
-// bit. What is compared with is the GGUF file with the scales that the checkpoint's convention can express.
+// A GGUF model is written as each possible kind of source checkpoint. The converted model must be the same,
+// bit for bit. The expected model is the GGUF file with scales that the checkpoint's convention can express.
 
 const models = [
   { name: "storyteller", path: starterPath, available: true },
@@ -41,7 +41,7 @@ const exports: readonly (readonly [string, ExportOptions])[] = [
   ["masters in BF16", mastersInOneFile],
 ];
 
-/** The bytes of every tensor that mean something: what follows an I2_S scale is junk. */
+/** The meaningful bytes of every tensor. Bytes after an I2_S scale are junk. */
 async function tensorsOf(file: ModelFile): Promise<Map<string, unknown>> {
   const tensors = new Map<string, unknown>();
   for (const { name, type, shape, source, offset, bytes } of file.tensors.values()) {
@@ -51,7 +51,7 @@ async function tensorsOf(file: ModelFile): Promise<Map<string, unknown>> {
   return tensors;
 }
 
-/** Everything that comes out of a model for a prompt. */
+/** The complete output of a model for a prompt. */
 async function outputOf(model: LanguageModel): Promise<{ logits: string; text: string; ids: number[] }> {
   try {
     const ids = model.tokenize("Once upon a time, there were 3 ants.");
@@ -64,7 +64,7 @@ async function outputOf(model: LanguageModel): Promise<{ logits: string; text: s
   }
 }
 
-/** The GGUF file, with scales that a checkpoint can have, and the checkpoint made of it. */
+/** The GGUF file with scales that a checkpoint can express, and the checkpoint made from it. */
 async function openBoth(
   path: string,
   options: ExportOptions,

@@ -8,7 +8,7 @@ import { bytesSource } from "#dist/platform/memory-source.js";
 import { float16ToNumber, numberToFloat16 } from "#dist/weight-formats/float16.js";
 import { goldenAvailable, goldenMissing, goldenPath } from "../support/golden-path.js";
 
-// Files that the native engines wrote of the same weights in several types: what we convert has to have their bytes.
+// The native engines wrote the same weights in several types. Our conversion must give the same bytes.
 
 let folder: string;
 beforeAll(async () => {
@@ -16,7 +16,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Bytes of all tensors; of I2_S without what follows the scale, where writers leave repeats, zeros or junk. */
+/**
+ * The bytes of all tensors. Bytes after an I2_S scale are omitted: writers leave repeats, zeros or junk
+ * there.
+ */
 async function tensorsOf(path: string): Promise<Map<string, string>> {
   const file = await openGguf(bytesSource(await readFile(path)));
   const tensors = new Map<string, string>();

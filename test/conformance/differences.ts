@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { at } from "../reference/float32.js";
 
-/** Root mean square of the difference of logits, as a part of their standard deviation. */
+/** Root mean square of the logits' difference, relative to their standard deviation. */
 export function relativeDifference(
   actual: ArrayLike<number>,
   expected: readonly (readonly number[])[],

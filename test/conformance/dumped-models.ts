@@ -4,7 +4,7 @@ import { committedGoldenPath, goldenAvailable, goldenMissing, goldenPath } from 
 import { type Intermediates, readIntermediates } from "./intermediates.js";
 import { openWorkbench, type Workbench } from "./workbench.js";
 
-/** A model whose intermediates were dumped, and what its architecture calls them. */
+/** A model with dumped intermediates, and their names in its architecture. */
 export interface DumpedModel {
   readonly name: string;
   readonly folder: string;
@@ -14,7 +14,7 @@ export interface DumpedModel {
   /** Names of dumped tensors, without the layer. */
   readonly attended: string;
   readonly output: string;
-  /** The gated product; undefined where it was not dumped. */
+  /** The gated activation. Undefined if it was not dumped. */
   readonly gated: string | undefined;
   readonly down: string;
 }
@@ -63,11 +63,11 @@ export const dumpCases: readonly {
   readonly build: KernelBuild;
 }[] = dumpedModels.flatMap((model) => kernelBuilds.map((build) => ({ name: model.name, model, build })));
 
-/** A model and its dumps while tests run. */
+/** An open model and its dumps during the tests. */
 export interface DumpRun {
   readonly bench: Workbench;
   readonly dumps: Intermediates;
-  /** Skips the test where the data, or this part of it, lacks something: a tensor of the model, or undefined if nothing has it. */
+  /** Skips the test if the data lacks the tensor. Undefined stands for a tensor that no dump has. */
   needs(context: TestContext, tensor?: string): void;
   /** Calls `check` for every layer, after `needs`. */
   everyLayer(
@@ -77,7 +77,7 @@ export interface DumpRun {
   ): Promise<void>;
 }
 
-/** To be called in `describe`: opens the model before its tests and closes it after them. */
+/** Opens the model before the tests and closes it after them. Call it in `describe`. */
 export function setUpDump(model: DumpedModel, build: KernelBuild): DumpRun {
   let bench: Workbench | undefined;
   let dumps: Intermediates | undefined;

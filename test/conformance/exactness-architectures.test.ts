@@ -8,10 +8,10 @@ import { architectureCases, slidingGemma } from "./architecture-cases.js";
 import { loadOrSkip, plainest, requireSameBits, requireSamePieces } from "./exactness.js";
 import { rowOf } from "./intermediates.js";
 
-// Norms of heads and of projections, windows and two ropes are shared out among threads in ways that the other models'
-// operations are not: the same bits must come of it.
+// The threads share norms of heads and of projections, windows and two ropes in other ways than the other
+// operations. The result must have the same bits.
 
-/** More than one pass takes, so that windows reach back into earlier passes. */
+/** More tokens than one pass takes, so that windows reach into earlier passes. */
 const ids: readonly number[] = Array.from({ length: 83 }, (_, i) => (i * 89 + 7) % 256);
 
 const computations: readonly LoadOptions[] = [

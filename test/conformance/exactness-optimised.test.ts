@@ -4,8 +4,9 @@ import { type LanguageModel, loadModel } from "#dist/index.js";
 import { starterPath } from "../support/golden-path.js";
 import { loadOrSkip, plainest, promptIds, requireSameBits, requireSamePieces } from "./exactness.js";
 
-// Node 20's baseline compiler gets the 32-bit relaxed dot product wrong, so exactness.test.ts has to skip it there. With the
-// optimising compiler alone it is right. Has to be set before the first module is compiled; test files have a process each.
+// Node 20's baseline compiler computes the 32-bit relaxed dot product wrongly, so exactness.test.ts skips it
+// there. The optimising compiler alone computes it correctly. The flag must be set before the first module is
+// compiled. Each test file has its own process.
 if (process.versions.v8 !== undefined) v8.setFlagsFromString("--no-liftoff");
 
 it.for([1, 2, 3])(

@@ -29,7 +29,7 @@ interface ExactModel {
   readonly available: boolean;
 }
 
-/** The storyteller with its ternary matrices in groups, the products of which have scales to add up in one order. */
+/** The storyteller with its ternary matrices in groups. Their matmuls add up scales in one fixed order. */
 async function storytellerIn(format: string): Promise<Uint8Array> {
   const isTernary = (tensor: string): boolean => tensor !== "token_embd.weight";
   const { model } = await reformatModel(starterPath, (tensor) =>
@@ -76,7 +76,7 @@ describe.each(models)("$name", ({ source, available }) => {
     requireSamePieces(model, ids, logits, sizes);
   const row = (index: number): Float32Array => rowOf(logits, index, logits.length / ids.length);
 
-  // Form i8 in the relaxed build is the same instructions again: once is enough.
+  // Form i8 in the relaxed build uses the same instructions, so one run is enough.
   const some = computations.filter(
     ({ engine: { kernelBuild, ternaryForm } }) => kernelBuild !== "relaxed" || ternaryForm !== "i8",
   );
@@ -142,7 +142,7 @@ describe.each(models)("$name", ({ source, available }) => {
     await using model = await loadModel(path, { threads: 2 });
     const sessions = [0, 1, 2].map(() => model.createSession());
     const begins = [0, 0, 0];
-    // Each walks through the ids at its own pace; calls are made without waiting for the last.
+    // Each session evaluates the ids at its own pace. Calls do not wait for the previous call.
     await Promise.all(
       [3, 5, 7].flatMap((pace, index) =>
         Array.from({ length: 5 }, async () => {
@@ -164,7 +164,7 @@ describe.each(models)("$name", ({ source, available }) => {
     needsData(context);
     await using model = await loadModel(path, { threads: 2 });
     using session = model.createSession();
-    // Another text first, longer than what follows, so that what is left over in the cache would show.
+    // A longer text runs first, so that leftovers in the cache would show.
     await session.evaluate([...ids].reverse());
     session.truncate(0);
     requireSameBits(await session.evaluate(ids.slice(0, 40)), row(39), "from the beginning");
@@ -178,7 +178,7 @@ describe.each(models)("$name", ({ source, available }) => {
 });
 
 describe("storyteller over several memories", () => {
-  // The embedding takes 2 MiB; the rest of the weights, and room for caches of the whole context, does not fit beside it.
+  // The embedding takes 2 MiB. The other weights and the caches of the whole context do not fit beside it.
   it.each([
     { regionMiB: 2.5, regions: 2, sessionTokens: 8, threads: 1 },
     { regionMiB: 2.5, regions: 2, sessionTokens: 6, threads: 2 },

@@ -3,8 +3,8 @@ import { BitNetError } from "#dist/errors.js";
 import { type LanguageModel, loadModel, type LoadOptions, type ModelSource } from "#dist/index.js";
 import { rowOf } from "./intermediates.js";
 
-// The same file and ids give the same bits, whatever computes them and however the work is cut. The plainest way is taken as
-// the reference: one thread, no relaxed instruction, no zero left out, all tokens at once.
+// The same file and ids give the same bits on every build, number of threads and division of the work. The
+// reference is the simplest way: one thread, no relaxed instruction, zeros not skipped, all tokens at once.
 
 export const plainest = {
   threads: 1,
@@ -15,7 +15,7 @@ const prompt =
   "Once upon a time there was a little fox who lived in the wood by the old mill. Every morning she went down to the water, " +
   'and every evening the miller\'s three sons saw her there. "Good day!" said the youngest, for he was a kind boy; but the ' +
   "other two threw stones, and would not listen to what anyone told them about kindness, bread, or the king's white horse.";
-/** More than one pass takes (64), and a prime. */
+/** More tokens than one pass takes (64), and a prime number. */
 const promptTokens = 83;
 
 export function promptIds(model: LanguageModel): readonly number[] {
@@ -25,11 +25,11 @@ export function promptIds(model: LanguageModel): readonly number[] {
   return ids;
 }
 
-/** A text to continue by sampling, which follows the smallest difference of a logit sooner or later. */
+/** A text to continue by sampling. Sampling shows even a small difference of a logit sooner or later. */
 export const sampledPrompt: string = prompt.slice(0, 40);
 export const sampling = { maxTokens: 20, temperature: 0.9, topK: 40, seed: 7 } as const;
 
-/** @throws unless both are the same bytes. */
+/** @throws if the bytes differ. */
 export function requireSameBits(actual: Float32Array, expected: Float32Array, what: string): void {
   const bytes = (values: Float32Array): Uint8Array =>
     new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -41,8 +41,8 @@ export function requireSameBits(actual: Float32Array, expected: Float32Array, wh
 }
 
 /**
- * Evaluates ids in pieces of these sizes, again and again, and compares the logits after each piece with those of all ids at
- * once, [ids][vocabulary].
+ * Evaluates ids in pieces of these sizes, repeatedly. Compares the logits after each piece with the logits of
+ * all ids at once, [ids][vocabulary].
  */
 export async function requireSamePieces(
   model: LanguageModel,
@@ -60,7 +60,7 @@ export async function requireSamePieces(
   }
 }
 
-/** Loads, or skips where this runtime or engine has no such kernels and the library refuses them. */
+/** Loads a model. Skips the test if the library refuses kernels that this runtime or engine lacks. */
 export async function loadOrSkip(
   source: ModelSource,
   options: LoadOptions,

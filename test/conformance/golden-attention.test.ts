@@ -14,13 +14,13 @@ import { dotProduct, dotProductBound } from "../reference/float-product.js";
 import { dumpCases, setUpDump } from "./dumped-models.js";
 import { rowOf } from "./intermediates.js";
 
-// Attention from the native engine's own queries, keys and values. It keeps keys and values as halves, as we do, and rounds
-// queries to halves as well, which we do not.
+// Attention from the native engine's own queries, keys and values. It stores keys and values as halves, as we
+// do. It also rounds queries to halves, unlike us.
 
 describe.each(dumpCases)("attention of $name, $build kernels", ({ model, build }) => {
   const run = setUpDump(model, build);
 
-  /** Operands of attention by head: queries as f32, keys and values as the cache holds them. */
+  /** Attention operands by head: queries as f32, keys and values as the cache stores them. */
   function headsOf(
     layer: number,
   ): readonly { readonly query: Float32Array; readonly keys: Float32Array; readonly values: Float32Array }[] {
@@ -45,7 +45,7 @@ describe.each(dumpCases)("attention of $name, $build kernels", ({ model, build }
     });
   }
 
-  /** What one token sees. */
+  /** The attention input of one token. */
   function seenBy(
     token: number,
     headSize: number,
@@ -74,7 +74,7 @@ describe.each(dumpCases)("attention of $name, $build kernels", ({ model, build }
           const q = rowOf(rounded, t, headSize);
           const seen = Array.from({ length: t + 1 }, (_, j) => rowOf(keys, j, headSize));
           const actual = rowOf(dumped, head * run.dumps.tokens + t, positions).subarray(0, t + 1);
-          // 8 sums at a time in the native engine.
+          // The native engine uses 8 interleaved sums.
           const bound = seen.map((k) => dotProductBound(q, k, 8));
           requireWithin(
             actual,
@@ -94,7 +94,7 @@ describe.each(dumpCases)("attention of $name, $build kernels", ({ model, build }
       headsOf(layer).forEach(({ query, keys }, head) => {
         const headSize = query.length / run.dumps.tokens;
         const rounded = run.bench.roundToHalves(query);
-        // With the j-th value 1 at element j and 0 elsewhere, attention gives its weights.
+        // Value j is 1 at element j and 0 elsewhere, so attention returns its weights.
         const units = new Float32Array(keys.length);
         for (let j = 0; j < run.dumps.tokens; j += 1) units[j * headSize + j] = 1;
         const weights = run.bench.attend(rounded, keys, units, headSize);
@@ -146,7 +146,8 @@ describe.each(dumpCases)("attention of $name, $build kernels", ({ model, build }
         for (let t = 0; t < run.dumps.tokens; t += 1) {
           const input = seenBy(t, headSize, query, keys, values);
           const magnitude = attentionMagnitude(input);
-          // Each query element moves by 2⁻¹¹ of itself at most, and weights by e to twice the largest change of a score.
+          // Each query element changes by at most 2⁻¹¹ of itself. Weights change by at most a factor of e to
+          // twice the largest change of a score.
           const change = (key: Float32Array): number =>
             2 ** -11 * dotProduct(input.query.map(Math.abs), key.map(Math.abs)) * input.scale;
           const bound = Math.expm1(2 * Math.max(...input.keys.map(change))) + 2 * attentionOutputBound(input);
@@ -159,7 +160,7 @@ describe.each(dumpCases)("attention of $name, $build kernels", ({ model, build }
             what,
           );
           recordFigure("golden attention, queries as f32, relative", worst * bound);
-          // And the engine's own result is the better one: it agrees with f64 to the f32 bound.
+          // Our result must be the better one: it agrees with f64 within the f32 bound.
           const own = attentionOutputBound(input);
           requireWithin(
             rowOf(actual, t, headSize),

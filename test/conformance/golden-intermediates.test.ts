@@ -7,8 +7,9 @@ import { dumpCases, setUpDump } from "./dumped-models.js";
 import { readGolden } from "./golden.js";
 import { rowOf } from "./intermediates.js";
 
-// Every operation but attention (golden-attention.test.ts) from the native engine's own inputs, so that errors do not add up
-// from one to the next. Where our result and its are both correct to some bound, they may be twice that apart.
+// Every operation except attention (golden-attention.test.ts), each from the native engine's own inputs, so
+// that errors do not accumulate. If both results are within some bound of the exact one, they differ by at
+// most twice the bound.
 
 describe.each(dumpCases)("$name, $build kernels", ({ model, build }) => {
   const run = setUpDump(model, build);
@@ -103,8 +104,8 @@ describe.each(dumpCases)("$name, $build kernels", ({ model, build }) => {
     });
   });
 
-  // The native engine multiplies an f32 angle from pair to pair; ours comes from f64. At these positions (under 16) that is
-  // a few roundoffs of the angle, and turns a pair by so much of its length.
+  // The native engine multiplies an f32 angle from pair to pair. Our angle comes from f64. At these positions
+  // (under 16) the angles differ by a few roundoffs. A pair moves by that fraction of its length.
   const ropeBound = 2e-6;
 
   it("RoPE is within 2e-6 of each pair's length", async (context) => {
@@ -147,7 +148,8 @@ describe.each(dumpCases)("$name, $build kernels", ({ model, build }) => {
       });
     });
 
-  // Ours is good to 5 roundoffs (test/kernels); the native engine’s exponential is good to 2 ulp, 4 roundoffs, and 3 roundings follow.
+  // Our result is within 5 roundoffs (test/kernels). The native engine's exponential is within 2 ulp, which
+  // is 4 roundoffs. 3 roundings follow.
   const siluBound = 12 * roundoff;
 
   if (model.gate === "silu" && model.gated !== undefined)
@@ -212,7 +214,7 @@ describe.each(dumpCases)("$name, $build kernels", ({ model, build }) => {
     const rows = await Promise.all(
       Array.from({ length: vocabSize }, (_, row) => run.bench.embeddingRow(tensor, row)),
     );
-    // Rows of f32 × f32 in both engines, in interleaved sums of 8 at least.
+    // Both engines compute f32 rows × f32, in at least 8 interleaved sums.
     const bounds = actual.map((_, i) => {
       const row = rows[i % vocabSize] ?? new Float32Array(0);
       return 2 * dotProductBound(row, rowOf(hidden, Math.floor(i / vocabSize), cols), 8);

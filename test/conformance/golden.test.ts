@@ -15,17 +15,18 @@ import { at } from "../reference/float32.js";
 import { rewriteModel } from "../support/rewritten-model.js";
 import { type Golden, type GoldenPrompt, readGolden } from "./golden.js";
 
-// Whole prompts through the library against a native engine. Rounding activations to int8 makes these networks chaotic: a
-// difference in the seventh digit flips an int8 now and then, and layers later two correct engines differ by the noise of
-// quantization. Hence tight bounds at position 0, where little has happened, and loose ones end to end; single operations
-// are compared tightly in golden-intermediates.test.ts.
+// Whole prompts through the library against a native engine. Rounding activations to int8 makes these
+// networks chaotic. A difference in the seventh digit sometimes flips an int8. Some layers later, two correct
+// engines differ by the noise of quantization. So bounds are tight at position 0 and loose end to end.
+// golden-intermediates.test.ts compares single operations tightly.
 
-/** Bounds for engines that round activations alike. */
+/** Bounds for engines with the same rounding of activations. */
 const sameRule = { position0: 1e-3, perplexity: 0.015 };
 /**
- * For TQ1_0 and TQ2_0 the native engine rounds activations by blocks of 256. We do so by token, as the models were trained,
- * where a matrix has one scale, and else by blocks of 128. By the native engine's own figures the two rules lead 0.3 apart in
- * a logit of position 0, and 0.9 % in perplexity: each is one throw of the noise of rounding.
+ * For TQ1_0 and TQ2_0 the native engine rounds activations in blocks of 256. We round them by token, as in
+ * training, if a matrix has one scale, and else in blocks of 128. In the native engine itself the two rules
+ * differ by 0.3 in a logit of position 0, and by 0.9 % in perplexity. Each is one sample of the rounding
+ * noise.
  */
 const otherRule = { position0: 0.5, perplexity: 0.025 };
 
@@ -42,13 +43,15 @@ function goldenModel(name: string, bounds: GoldenModel["bounds"]): GoldenModel {
   return { name, folder: goldenPath(name), available: goldenAvailable, bounds, source };
 }
 
-/** The same model, but one scale of each matrix differs in its last bit: then matrices are products of groups. */
+/**
+ * The same model with the last bit of one scale changed in each matrix. Such matrices use grouped matmuls.
+ */
 function inGroups(model: GoldenModel): GoldenModel {
   const source = (): Promise<Uint8Array> =>
     rewriteModel(goldenPath(`${model.name}/model.gguf`), ({ tensors }) => {
       for (const [name, tensor] of tensors) {
         if (weightFormatById(tensor.typeId)?.ternary !== true) continue;
-        // The scale, a half, ends the last block.
+        // The scale is a half at the end of the last block.
         const data = tensor.data.slice();
         data[data.length - 2] = (data[data.length - 2] ?? 0) ^ 1;
         tensors.set(name, { ...tensor, data });
@@ -139,7 +142,8 @@ describe.each(models)("$name against the native engine", ({ name, folder, availa
     expect(scored).toBe(tokens.length - 1);
     using session = internalsOf(model).engine.openSession(model.info.contextLength);
     const scorer = { session, vocabSize: golden.n_vocab };
-    // One window, and every position but the last scored: the tool scores second halves, with the same arithmetic.
+    // One window with every position scored except the last. The tool scores the second halves with the same
+    // arithmetic.
     const [values] = await logLikelihoods(scorer, tokens.slice(0, -1), [tokens.slice(1)], undefined);
     const perplexity = Math.exp(-(values?.reduce((sum, value) => sum + value, 0) ?? NaN) / scored);
     recordFigure(`${name}, perplexity (native ${ppl})`, perplexity);
@@ -164,7 +168,7 @@ describe.each(models)("$name against the native engine", ({ name, folder, availa
           expect(best, `"${prompt.text}", step ${step}`).toBe(id);
           safe += 1;
         } else if (best !== id) others += 1;
-        // Fed with the native engine's choice, so that one difference does not lead to another text.
+        // The native engine's token is the next input, so that one difference does not change the text.
         last = await session.evaluate([id]);
       }
     }

@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
 
-/** One prompt and what the native engine made of it. */
+/** One prompt and the native engine's output for it. */
 export interface GoldenPrompt {
   readonly text: string;
   /** BOS added, special tokens parsed. */
   readonly tokens: readonly number[];
-  /** First of this prompt's rows in `logits`. */
+  /** The index of this prompt's first row in `logits`. */
   readonly logits_row0: number;
   readonly n_rows: number;
-  /** Ids that the engine chose after the prompt, and for each choice the best two as [id, logit]. */
+  /** Ids that the engine chose after the prompt. For each choice, the top two as [id, logit]. */
   readonly greedy: readonly number[];
   readonly greedy_top2: readonly (readonly [readonly [number, number], readonly [number, number]])[];
 }
@@ -17,7 +17,7 @@ export interface GoldenPrompt {
 export interface Golden {
   readonly n_vocab: number;
   readonly prompts: readonly GoldenPrompt[];
-  /** One window of tokens; every position but the last is scored on the next. */
+  /** One window of tokens. Every position except the last is scored on the next token. */
   readonly ppl: { readonly tokens: readonly number[]; readonly n_scored: number; readonly ppl: number };
   /** [rows][n_vocab] */
   readonly logits: Float32Array;

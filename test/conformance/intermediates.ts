@@ -8,15 +8,15 @@ export interface Dumped {
   readonly values: Float32Array<ArrayBuffer>;
 }
 
-/** Everything that the native engine computed for one prompt, in its order. */
+/** All tensors that the native engine computed for one prompt, in its order. */
 export interface Intermediates {
   /** Tokens of the prompt. */
   readonly tokens: number;
-  /** Layers of which there is something. */
+  /** Layers with at least one tensor. */
   readonly layers: readonly number[];
-  /** The tensor of a name and operation, if it is there. */
+  /** The tensor of a name and operation. Undefined if it is missing. */
   find(name: string, operation: string): Dumped | undefined;
-  /** @throws if it is not there. */
+  /** @throws if it is missing. */
   get(name: string, operation: string): Dumped;
 }
 
@@ -36,7 +36,7 @@ export function readIntermediates(folder: string): Intermediates {
     const count = ne.reduce((product, size) => product * size, 1);
     const values = new Float32Array(count);
     new Uint8Array(values.buffer).set(bytes.subarray(offset, offset + count * 4));
-    // Norms before their weights repeat a name within a layer; nothing here looks for them.
+    // Norms before their weights repeat a name within a layer. No test reads them.
     dumps.set(`${name} ${op}`, { name, shape: ne, values });
   }
   const layers = new Set(entries.flatMap(({ name }) => /-(\d+)$/.exec(name)?.[1] ?? []).map(Number));

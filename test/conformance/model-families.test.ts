@@ -12,20 +12,20 @@ import { relativeDifference } from "./differences.js";
 import { makeCase, subNorms } from "./architecture-cases.js";
 import { modelFamilies } from "./model-families.js";
 
-// What docs/MODELS.md says of model families and formats: each of its cells is a test here.
+// Tests of the model families and formats in docs/MODELS.md. Each of its cells is a test here.
 
 const ids: readonly number[] = Array.from({ length: 6 }, (_, i) => (i * 89 + 7) % 256);
 
 /**
- * Of the first token, f32 arithmetic of two layers, of which a half's rounding may make more; of all tokens, for ternary
- * layers an int8 that rounds the other way, and its consequences (docs/NUMERICS.md).
+ * First token: f32 arithmetic of two layers, which the rounding of a half may amplify. All tokens: in ternary
+ * layers an int8 may round the other way, with consequences (docs/NUMERICS.md).
  */
 const bounds = { first: 5e-4, all: 0.02 };
 
-/** Names of weight formats; embedding and head are in the same, beside I2_S in F16. */
+/** Names of weight formats. Embedding and head use the same format. With I2_S they use F16. */
 const ternary = ["I2_S", "TQ1_0", "TQ2_0", "Q1_0", "Q2_0", "Q2_0_G128"];
 const others = ["F16", "BF16", "Q8_0", "Q6_K", "Q5_0", "Q4_K", "Q4_0"];
-/** Where those are common. */
+/** Families in which dense formats are common. */
 const usuallyDense = new Set(["Falcon-E, Llama3-8B-1.58, TriLM", "Bonsai"]);
 
 let folder: string;
@@ -90,7 +90,8 @@ describe.each(modelFamilies)("$name", (family) => {
 });
 
 describe("bitnet_b1_58-3B", () => {
-  // 3B has heads of 100 and rows of 8640: neither are whole vectors or blocks of 128, and no file has it as I2_S.
+  // The 3B model has heads of 100 and rows of 8640. Neither is a multiple of a vector or of a block of 128.
+  // No I2_S file of it exists.
   const sizes = {
     layers: 2,
     width: 320,
@@ -118,7 +119,7 @@ describe("bitnet_b1_58-3B", () => {
       made.bytes,
       { storage: { kind: "masters", dtype: "F32" } },
       ({ config }) => {
-        // A class of ternary models, whose floats can only be masters.
+        // The class is for ternary models, so its floats are masters.
         delete config.quantization_config;
       },
     );

@@ -10,19 +10,19 @@ import {
   subNorms,
 } from "./architecture-cases.js";
 
-// The families of models that people have, in small: the traits of each together, as its files have them. What each trait
-// does is tested apart (architecture-cases.ts).
+// Small versions of the published model families: the traits of each together, as in its files.
+// architecture-cases.ts tests each trait separately.
 
 export interface ModelFamily {
-  /** As in docs/MODELS.md. */
+  /** The name in docs/MODELS.md. */
   readonly name: string;
-  /** Whether config.json can say all that metadata says, to the last bit. */
+  /** Whether config.json can express all metadata, to the last bit. */
   readonly exactConfig: boolean;
-  /** A random model of it. */
+  /** A random model of the family. */
   model(formats: TinyFormats): ArchitectureCase;
 }
 
-/** Rows of whole blocks of every format. */
+/** Rows are multiples of the blocks of every format. */
 const sizes: TinySizes = {
   layers: 2,
   width: 256,
@@ -32,7 +32,7 @@ const sizes: TinySizes = {
   headSize: 64,
   vocabSize: 258,
 };
-/** Heads that are not the width shared among them. */
+/** Head sizes independent of the width. */
 const wide: TinySizes = { ...sizes, heads: 2, kvHeads: 1, headSize: 256 };
 
 const ownHead = [{ name: "output.weight", shape: [sizes.width, sizes.vocabSize], kind: "matrix" }] as const;

@@ -1,11 +1,12 @@
 /**
- * Values to quantize and blocks to decode, the same on every host: integer arithmetic, and floats that need no rounding
- * but to float32. What a native engine made of the same ones is in test/golden/quantizers.
+ * Values to quantize and blocks to decode, the same on every host. They come from integer arithmetic, and
+ * from floats that only round to float32. test/golden/quantizers has a native engine's results for the same
+ * inputs.
  */
 
 const BLOCKS = 2048;
 
-/** 24 random bits at a time, Knuth's 64-bit linear congruential generator. */
+/** 24 random bits at a time, by Knuth's 64-bit linear congruential generator. */
 function createBits(seed: number): () => number {
   let state = BigInt(seed);
   return () => {
@@ -14,7 +15,10 @@ function createBits(seed: number): () => number {
   };
 }
 
-/** Blocks of 256 of many kinds: bell-shaped, even, sparse, of one sign, of few values, of mixed and of tiny magnitude. */
+/**
+ * Blocks of 256 of many kinds: normal, uniform, sparse, of one sign, of few values, of mixed and of tiny
+ * magnitude.
+ */
 export function floatInputs(): Float32Array {
   const bits = createBits(1);
   const even = (): number => bits() / 2 ** 23 - 1;
@@ -39,18 +43,18 @@ export function floatInputs(): Float32Array {
   });
 }
 
-/** Blocks of `group` values 0, d and −d, or d and −d only. */
+/** Blocks of `group` values: 0, d and −d, or only d and −d. */
 export function ternaryInputs(group: number, zeros: boolean): Float32Array {
   const bits = createBits(2);
   let scale = 0;
   return Float32Array.from({ length: BLOCKS * 256 }, (_, index) => {
-    // No halves but some: scales are rounded. One group in 64 is all zeros.
+    // Most scales are not halves, so they round. One group in 64 is all zeros.
     if (index % group === 0) scale = (bits() % 64 === 0 ? 0 : bits() + 1) / 2 ** 30;
     return (zeros ? (bits() % 3) - 1 : bits() % 2 === 0 ? -1 : 1) * scale + 0;
   });
 }
 
-/** Random blocks, but for scales that are finite: bytes 2i + 1 of `scaleAt` are kept below those of infinities. */
+/** Random blocks with finite scales. Bytes 2i + 1 of `scalesAt` stay below the bytes of infinities. */
 export function blockInputs(blockBytes: number, scalesAt: readonly number[], digits: number): Uint8Array {
   const bits = createBits(3);
   const bytes = new Uint8Array(BLOCKS * blockBytes);
@@ -59,7 +63,7 @@ export function blockInputs(blockBytes: number, scalesAt: readonly number[], dig
     const inBlock = index % blockBytes;
     const isHigh = scalesAt.some((at) => inBlock === at + 1);
     const isScale = isHigh || scalesAt.includes(inBlock);
-    // With three digits, pairs of bits that are 3 become 1.
+    // With three digits, pairs of bits with the value 3 become 1.
     const codes = digits === 3 && !isScale ? byte & ~((byte & (byte >>> 1) & 0x55) << 1) : byte;
     bytes[index] = isHigh ? codes & 0xbb : codes;
   }

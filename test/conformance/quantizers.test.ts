@@ -7,8 +7,8 @@ import { blockInputs, floatInputs, ternaryInputs } from "./quantizer-inputs.js";
 
 interface NativeHashes {
   /**
-   * SHA-256 of the input, of its encoding, of random blocks and of the float32 numbers decoded from them.
-   * The first two are absent for formats that are only read.
+   * SHA-256 of the input, of its encoding, of random blocks and of their decoded float32 numbers. Formats
+   * without an encoder lack the first two.
    */
   readonly input?: string;
   readonly encoded?: string;
@@ -19,7 +19,7 @@ interface NativeHashes {
 const native = JSON.parse(readFileSync(committedGoldenPath("quantizers/hashes.json"), "utf8")) as Readonly<
   Record<string, NativeHashes>
 >;
-/** Where a block's scales lie, and how many values a code may take, 3 for TQ2_0. */
+/** Offsets of a block's scales, and the number of values of a code: 3 for TQ2_0. */
 const scales: Readonly<Record<string, readonly number[]>> = {
   TQ1_0: [52],
   TQ2_0: [64],
@@ -37,7 +37,7 @@ const scales: Readonly<Record<string, readonly number[]>> = {
   Q6_K: [208],
   IQ4_NL: [0],
   IQ4_XS: [0],
-  // The byte of the exponent is kept below 255.
+  // The byte of the exponent stays below 255.
   MXFP4: [-1],
 };
 
@@ -66,7 +66,7 @@ describe("block formats against GGML's own code", () => {
     expect({
       ...(format.encode && { input: hash(input), encoded: hash(format.encode(input)) }),
       blocks: hash(blocks),
-      // Adding 0 leaves one zero of two.
+      // Adding 0 turns −0 into 0.
       decoded: hash(format.decode(blocks, elements).map((value) => value + 0)),
     }).toEqual(native[name]);
   });

@@ -14,7 +14,7 @@ import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
 import { starterPath } from "../support/golden-path.js";
 import { plainest } from "./exactness.js";
 
-// A text must not depend on who else is being written, on when others come and go, or on what caches hold.
+// A text must not depend on other requests, on their timing, or on the content of caches.
 
 const contextLength = 80;
 const queueLimit = 1000;
@@ -24,11 +24,14 @@ interface Outcome {
   readonly error: unknown;
 }
 
-/** What becomes of a request besides being read to its end: its reader leaves, or its signal fires, after so many pieces. */
+/**
+ * A request with an early end: after some pieces its reader leaves, or its signal fires. Otherwise it runs to
+ * its end.
+ */
 interface Request {
   readonly prompt: string;
   readonly options: GenerateOptions;
-  /** Turns of the event loop before it is made. */
+  /** Turns of the event loop before the request starts. */
   readonly delay: number;
   readonly leave?: { readonly after: number; readonly how: "break" | "abort" } | undefined;
 }
@@ -66,7 +69,7 @@ const requests: fc.Arbitrary<Request> = fc.record({
   ),
 });
 
-/** A request that several of share passes, and find the prompt in one another's caches. */
+/** A request that occurs several times. Its copies share passes and copy each other's KV cache. */
 const sameStory: Request = {
   prompt: `${stems[2]}${ends[2]}`,
   options: { maxTokens: 8, temperature: 0 },
@@ -86,7 +89,7 @@ async function collect(pieces: AsyncIterable<GeneratedPiece>): Promise<Outcome> 
 interface Loaded {
   readonly engine: Engine;
   readonly tokenizer: Tokenizer;
-  /** The text that a prompt and options give when nobody else is there. */
+  /** The text of a prompt and options without other requests. */
   alone(prompt: string | readonly number[], options: GenerateOptions): Promise<Outcome>;
 }
 
@@ -107,7 +110,7 @@ async function load(choices: EngineOptions & { readonly threads: number }): Prom
   };
 }
 
-/** Makes a request and does with it what it says. */
+/** Makes a request, and ends it as it describes. */
 async function carryOut(scheduler: Scheduler, { prompt, options, delay, leave }: Request): Promise<Outcome> {
   for (let i = 0; i < delay; i += 1) await turn();
   const controller = new AbortController();
@@ -126,7 +129,7 @@ async function carryOut(scheduler: Scheduler, { prompt, options, delay, leave }:
   return collect(read());
 }
 
-/** @throws unless the outcome is that of the request alone, as far as it was let. */
+/** @throws unless the outcome equals the request's outcome alone, up to its early end. */
 function requireSame({ leave }: Request, actual: Outcome, alone: Outcome): void {
   const stopped = leave !== undefined && (leave.how === "break" || actual.error === "enough");
   if (!stopped) {
@@ -181,7 +184,7 @@ describe.each(ways)("a scheduler over %j", (choices) => {
       ),
       { numRuns: 12, examples: [[[sameStory, sameStory, sameStory], 2]] },
     );
-    // The example alone shares passes and what caches hold.
+    // The example itself shares passes and cached tokens.
     expect(shared).toBeGreaterThan(0);
     expect(cached).toBeGreaterThan(0);
   });
@@ -201,7 +204,7 @@ describe("a scheduler", () => {
   const code = (value: string) => expect.objectContaining({ name: "BitNetError", code: value });
   const long = "word ".repeat(60);
   const greedy = { temperature: 0, maxTokens: 12 } as const;
-  /** So that a text does not end by itself. */
+  /** Prevents the natural end of a text. */
   const endless = (): GenerateOptions => ({
     temperature: 0,
     logitBias: new Map([...loaded.tokenizer.endOfGenerationIds].map((id) => [id, -Infinity])),
@@ -230,7 +233,7 @@ describe("a scheduler", () => {
     ];
     const before = scheduler.stats.cachedTokens;
     expect(await collect(scheduler.generate(next, greedy))).toEqual(await loaded.alone(next, greedy));
-    // All but the last token of the text, which was never evaluated.
+    // All tokens of the text except the last one, which was never evaluated.
     expect(scheduler.stats.cachedTokens - before).toBe(ids.length + first.pieces.length - 1);
   });
 
@@ -278,7 +281,7 @@ describe("a scheduler", () => {
     while (order.length < 3) await turn();
     await Promise.all([writing, read("long", long, greedy), read("short", "The fox", greedy)]);
     const begin = order.indexOf("long");
-    // Its 61 tokens take several passes, in each of which the text gets a token.
+    // Its 61 tokens take several passes. The text gets a token in each of them.
     expect(order.slice(3, begin).filter((name) => name === "text").length).toBeGreaterThanOrEqual(3);
     expect(order.indexOf("short")).toBeLessThan(begin);
   });
@@ -297,13 +300,13 @@ describe("a scheduler", () => {
       }),
     );
     expect(begun.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, index) => index));
-    // A later one may overtake those that were given a place at the same time, with longer prompts.
+    // A later request may overtake requests that got a slot at the same time with longer prompts.
     begun.forEach((index, rank) => expect(Math.abs(index - rank)).toBeLessThan(6));
     expect(scheduler.stats).toMatchObject({ requests: 40, active: 0, queued: 0 });
   });
 
   it("gives its memory back", async () => {
-    // Together they would take more than a memory of 4 GiB can hold.
+    // Together they would exceed a memory of 4 GiB.
     for (let i = 0; i < 2500; i += 1) {
       await using scheduler = open(2);
       const one = { temperature: 0, maxTokens: 1 };
@@ -333,7 +336,7 @@ describe("a scheduler", () => {
     },
   );
 
-  /** The engine, with passes that fail as told. */
+  /** The engine, with passes that fail on demand. */
   function failingEngine(
     fails: (continuations: number) => Error | undefined,
   ): Parameters<typeof createScheduler>[0] {
@@ -379,7 +382,7 @@ describe("a scheduler", () => {
     await using scheduler = open(3, queueLimit, engine);
     const prompts = ["One", "Two", "Three"];
     const outcomes = await Promise.all(prompts.map((prompt) => collect(scheduler.generate(prompt, greedy))));
-    // The first pass fails for all, then for the first of them alone.
+    // The first pass fails for all requests, then only for the first of them.
     expect(outcomes.filter(({ error }) => error !== undefined)).toHaveLength(1);
     for (const [index, prompt] of prompts.entries()) {
       const outcome = outcomes[index];

@@ -11,13 +11,13 @@ import { starterPath } from "../support/golden-path.js";
 import { plainest, promptIds, requireSameBits } from "./exactness.js";
 import { rowOf } from "./intermediates.js";
 
-// Sequences that share passes get the bits that each gets alone, whoever is beside them and however they are cut.
+// Sequences that share passes get the same bits as alone, for any neighbours and any division into passes.
 
 const contextLength = 48;
 const vocabSize = 4096;
 const batchTokens = 24;
 
-/** What one pass takes of a sequence, and after how many of those tokens it wants logits. */
+/** The part of a sequence in one pass, and the tokens of the part that need logits. */
 interface Piece {
   readonly sequence: number;
   readonly tokens: number;
@@ -25,7 +25,7 @@ interface Piece {
 }
 
 const piece = fc.record({ sequence: fc.nat(3), tokens: fc.integer({ min: 1, max: 9 }), rows: fc.nat(6) });
-/** Of the logits that are wanted, each as a need: all, or so many of the largest. */
+/** The number of needed logits: undefined for all, or the largest of them. */
 const count = fc.option(fc.integer({ min: 1, max: 30 }), { nil: undefined });
 
 const ways: readonly (EngineOptions & { readonly threads: number })[] = [
@@ -40,7 +40,7 @@ const ways: readonly (EngineOptions & { readonly threads: number })[] = [
 
 describe("sequences in shared passes", () => {
   let reference: LanguageModel;
-  /** Of each sequence: its ids and the logits after each, [ids][vocabulary], from one pass on its own. */
+  /** For each sequence: its ids and the logits after each, [ids][vocabulary], from one separate pass. */
   const sequences: { readonly ids: readonly number[]; readonly logits: Float32Array }[] = [];
 
   beforeAll(async () => {
@@ -79,7 +79,7 @@ describe("sequences in shared passes", () => {
     expect(shared).toBeGreaterThan(10);
   });
 
-  /** @returns the number of passes that held rows of several sequences. */
+  /** @returns the number of passes with rows of several sequences. */
   async function requireSameAsAlone(
     engine: Engine,
     plan: readonly (readonly Piece[])[],
@@ -120,7 +120,7 @@ describe("sequences in shared passes", () => {
   }
 });
 
-/** @throws unless every logit that the need names is there, bit for bit, and no other is wrong. */
+/** @throws unless every needed logit is present, bit for bit, and no other logit is wrong. */
 function requireNeeded(actual: Float32Array, alone: Float32Array, need: LogitsNeed, what: string): void {
   if (need === "all") {
     requireSameBits(new Float32Array(actual), alone, what);

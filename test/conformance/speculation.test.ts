@@ -14,12 +14,12 @@ import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
 import { writeDummyModel } from "#dist/tools/dummy/dummy.js";
 import { starterPath } from "../support/golden-path.js";
 
-// Speculation must be invisible but for time: the same pieces, the same end or error, and after each piece the session at the
-// same position, as without it.
+// Speculation must change only the speed. With and without it, the pieces, the end or error, and the
+// session's position after each piece are the same.
 
 const contextLength = 96;
 
-/** Everything that a user can see of a text being written. */
+/** All visible results of generating a text. */
 interface Outcome {
   readonly pieces: readonly GeneratedPiece[];
   /** The session's position after each piece. */
@@ -30,7 +30,7 @@ interface Outcome {
 }
 
 const words = ["the", " king", " said", " once", ", ", ' "Yes!"', " and", "\n", " fox", " ü", " 12"];
-/** Phrases that come again: what there is to guess from. */
+/** Repeated phrases, from which drafts can be predicted. */
 const prompts = fc
   .tuple(
     fc.array(fc.constantFrom(...words), { minLength: 1, maxLength: 6 }),
@@ -47,7 +47,7 @@ const options: fc.Arbitrary<GenerateOptions> = fc.record(
     maxTokens: fc.oneof(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 120 })),
     repeatPenalty: fc.constantFrom(1, 1.1, 1.5),
     presencePenalty: fc.constantFrom(0, 0.7),
-    // Rewarded repetition makes drafts come true.
+    // A negative penalty rewards repetition, so drafts are accepted.
     frequencyPenalty: fc.constantFrom(0, 0.3, -1, -2),
     repeatLastN: fc.constantFrom(-1, 0, 3, 64),
     logitBias: fc
@@ -94,7 +94,7 @@ describe.each(models)("speculation on $name", ({ path, choices }) => {
   });
   afterAll(() => engine.dispose());
 
-  /** @param leave when to leave the loop, or to fire the signal. */
+  /** @param leave the time to leave the loop, or to fire the signal. */
   async function write(
     prompt: string,
     given: GenerateOptions,
@@ -156,13 +156,13 @@ describe.each(models)("speculation on $name", ({ path, choices }) => {
       { numRuns: 60 },
     );
     expect(accepted).toBeGreaterThan(20);
-    // Ends of several kinds must have been met: by the limit, by the signal, and by leaving or a full context.
+    // Several kinds of end must occur: by the limit, by the signal, and by leaving or a full context.
     for (const end of ["length", "abort", undefined]) expect(ends).toContain(end);
   });
 
   it("accepts what a text repeats, token for token", async () => {
     const noEnd = new Map([...tokenizer.endOfGenerationIds].map((id) => [id, -Infinity] as const));
-    // Greatly rewarded repetition: whatever it says, it says again.
+    // A large negative penalty makes the model repeat its text.
     const given = { temperature: 0, maxTokens: 60, frequencyPenalty: -2, logitBias: noEnd } as const;
     const plain = await write("the king said, the king said,", { ...given, speculation: "off" }, undefined);
     const fast = await write(
@@ -179,7 +179,7 @@ describe.each(models)("speculation on $name", ({ path, choices }) => {
     const prompt = "the king said, the king said,";
     const given = { temperature: 0, maxTokens: 24, frequencyPenalty: -2 } as const;
     const { pieces } = await write(prompt, { ...given, speculation: "off" }, undefined);
-    // Each token in turn is made one that ends a text: wherever in a draft it stands, nothing after it comes out.
+    // Each token in turn becomes an end token. No token after it in a draft may come out.
     for (const id of new Set(pieces.map(({ tokenId }) => tokenId))) {
       const ending = { ...tokenizer, endOfGenerationIds: new Set([id]) };
       const plain = await write(prompt, { ...given, speculation: "off" }, undefined, ending);

@@ -5,7 +5,7 @@ import { internalsOf } from "#dist/language-model/internals.js";
 import { createChatTemplate } from "#dist/text/chat-template.js";
 import { committedGoldenPath } from "../support/golden-path.js";
 
-/** What training/golden.py writes. */
+/** The file that training/golden.py writes. */
 interface TrainerGolden {
   readonly text: string;
   readonly ids: readonly number[];
@@ -34,8 +34,8 @@ describe("the embedded model against the trainer that made it", () => {
   it("has its perplexity of a book that neither saw", async () => {
     const found = await perplexity(model, golden.text, { contextLength: 512 });
     expect(found.tokens).toBe(golden.scored);
-    // Floats in another order take some activation over the edge to the next int8 value, and keys and values are halves here. That
-    // averages out: 0.0018 over this text, 0.00006 over the whole book.
+    // Another order of float additions moves some activations to the next int8 value. Keys and values are
+    // halves here. The effect averages out: 0.0018 over this text, 0.00006 over the whole book.
     expect(Math.abs(found.perplexity / golden.perplexity - 1)).toBeLessThan(0.005);
   });
 

@@ -23,7 +23,7 @@ export interface Rotation {
   readonly pairing: "halves" | "adjacent";
 }
 
-/** A model's tensors in memory, and single operations on numbers from outside, by the kernels that the engine uses. */
+/** A model's tensors in memory, and single operations on given numbers with the engine's kernels. */
 export interface Workbench {
   readonly file: ModelFile;
   has(tensor: string): boolean;
@@ -34,7 +34,7 @@ export interface Workbench {
   floatLinear(tensor: string, x: Rows): Promise<Rows>;
   embeddingRow(tensor: string, row: number): Promise<Rows>;
   rmsNorm(tensor: string, x: Rows, epsilon: number): Promise<Rows>;
-  /** Heads turned by the angles of positions 0, 1, 2, … */
+  /** Heads rotated by the angles of positions 0, 1, 2, … */
   rotate(x: Rows, tokens: number, rotation: Rotation): Rows;
   roundToHalves(x: Rows): Rows;
   /** One head: q [tokens, headSize] over k, v [tokens, headSize]. */
@@ -72,7 +72,7 @@ export async function openWorkbench(path: string, build: KernelBuild): Promise<W
   const read = (address: number, count: number): Rows =>
     new Float32Array(new Float32Array(region.memory.buffer, address, count));
 
-  /** As the cache holds them. */
+  /** Rounds to halves, as the cache does. */
   const halves = (x: Float32Array): number => {
     const address = take(x.length * 2);
     kernels.store_heads_f16(write(x), 1, 0, 0, 1, x.length, address, 0, 0);

@@ -19,7 +19,7 @@ const CODES = [
 ];
 const TIME_LIMIT_MS = 2000;
 
-/** A small checkpoint, by file. */
+/** The files of a small checkpoint by name. */
 let files: Map<string, Uint8Array>;
 const texts = ["config.json", "tokenizer.json", "tokenizer_config.json"] as const;
 
@@ -32,7 +32,7 @@ beforeAll(async () => {
   files = await exportCheckpoint(gguf, { storage: { kind: "divide", dtype: "F32" } });
 });
 
-/** Values that a key may have by mistake or malice. */
+/** Values of a key by mistake or malice. */
 const nasty = fc.oneof(
   fc.constantFrom<unknown>(null, true, -1, 0, 1.5, 1e300, 2 ** 53, "", "constructor", [], {}, [[]], {
     type: "x",
@@ -40,7 +40,7 @@ const nasty = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }),
 );
 
-/** Sets a random key, of those there are or a new one, somewhere in a JSON value. */
+/** Sets a random key in a JSON value. The key may exist or be new. */
 function change(value: unknown, path: readonly number[], to: unknown): unknown {
   const [first, ...rest] = path;
   if (first === undefined || typeof value !== "object" || value === null) return to;
@@ -89,7 +89,7 @@ describe("openCheckpoint on damaged JSON", () => {
       }),
       { numRuns: 1500 },
     );
-    // Every way to end must occur, or the changes are in the wrong places.
+    // Every outcome must occur. Otherwise the changes miss the interesting parts.
     expect([...outcomes.keys()]).toEqual(
       expect.arrayContaining(["opened", "MODEL_INVALID", "UNSUPPORTED_TOKENIZER"]),
     );

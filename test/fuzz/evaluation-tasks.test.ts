@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { BitNetError, readTask } from "#dist/index.js";
 import { taskFormats } from "#dist/tools/evaluation/formats/index.js";
 
-/** Reads a text: every outcome but questions or a BitNetError that names a place is a bug. */
+/** Reads a text. The only valid outcomes are questions and a BitNetError with a location. */
 function outcome(text: string, task: string): string {
   try {
     const { questions, metrics } = readTask(text, { task });
@@ -65,7 +65,7 @@ const value = fc.letrec<{ any: unknown }>((tie) => ({
     fc.dictionary(fc.constantFrom(...fields), tie("any"), { maxKeys: 5 }),
   ),
 })).any;
-/** Objects with most of the fields that some benchmark has, often of the right kind. */
+/** Objects with most fields of some benchmark, often of the right kind. */
 const record = fc.oneof(
   fc.record({
     question: fc.oneof(word, value),
@@ -117,12 +117,12 @@ describe("readTask", () => {
       { numRuns: 5000, seed: 20_261_122 },
     );
     console.log(`fuzzed tasks: ${[...outcomes].map(([code, count]) => `${code} ${count}`).join(", ")}`);
-    // Both must happen, or the test looks in the wrong places.
+    // Both outcomes must occur. Otherwise the test covers too little.
     expect(outcomes.get("questions") ?? 0).toBeGreaterThan(200);
     expect(outcomes.get("FILE_CORRUPT") ?? 0).toBeGreaterThan(200);
   });
 
-  // Each of these takes minutes where a search starts over at every character.
+  // Each of these takes minutes if a search restarts at every character.
   it.each(["[", "[\n", " [title", "\u00a0", "_", "#### ", "{", '{"a":', "\\u"])(
     "is not kept long by %j a million times",
     (piece) => {

@@ -15,7 +15,7 @@ const MOST_DECODED = 10_000;
 const MEMORY_LIMIT_BYTES = 64 * 2 ** 20;
 
 const DATA_BYTES = 2880;
-/** Every kind of field in a few hundred bytes, so that mutations meet them all. */
+/** Every kind of field in a few hundred bytes, so that mutations reach all of them. */
 const small = ggufBytes({
   keys: [
     entry("general.architecture", 8, text("bitnet")),
@@ -32,7 +32,7 @@ const small = ggufBytes({
     tensor("u", [4], 0, 96),
     tensor("v", [2, 2, 1, 1], 1, 128),
     tensor("tq1_0", [256], 34, 160),
-    // 64 blocks of 34 bytes, and no room for 128 of 18.
+    // 64 blocks of 34 bytes. 128 blocks of 18 bytes do not fit.
     tensor("q2_0_g128", [128, 64], 42, 224),
     tensor("q6_k", [256], 14, 2400),
     tensor("q4_k", [256], 12, 2624),
@@ -41,11 +41,11 @@ const small = ggufBytes({
   ],
   dataBytes: DATA_BYTES,
 });
-/** A real file: mutations fall in its header and the first tensors. */
+/** A real file. Mutations change its header and the first tensors. */
 const real = readFileSync(starterPath);
 const REAL_HEADER_BYTES = 150_000;
 
-/** Values that break readers: ends of ranges, and near them. */
+/** Values that break readers: the ends of ranges and their neighbours. */
 const nastyWord = fc.constantFrom(
   0n,
   1n,
@@ -107,7 +107,7 @@ function mutation(reach: number): fc.Arbitrary<Mutation> {
           concat(bytes.subarray(0, at), bytes.slice(from, from + count), bytes.subarray(at)),
     ),
     fc.tuple(place, place, length).map(([at, from, count]): Mutation => (bytes) => {
-      // Two runs trade places.
+      // Swaps two runs.
       const piece = bytes.slice(at, at + count);
       bytes.copyWithin(at, from, from + count);
       bytes.set(piece.subarray(0, Math.max(0, bytes.length - from)), Math.min(from, bytes.length));
@@ -120,7 +120,10 @@ function concat(...parts: Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
 }
 
-/** Opens a file, and holds the outcome to: a valid ModelFile, or an allowed error with a place; soon, and in little memory. */
+/**
+ * Opens a file. The outcome must be a valid ModelFile or an allowed error with an offset, within time and
+ * memory limits.
+ */
 async function openOrRefuse(bytes: Uint8Array): Promise<void> {
   const start = performance.now();
   const memoryBefore = process.memoryUsage();
@@ -149,12 +152,12 @@ async function openOrRefuse(bytes: Uint8Array): Promise<void> {
   }
   expect(performance.now() - start).toBeLessThan(TIME_LIMIT_MS);
   const memoryAfter = process.memoryUsage();
-  // Typed arrays live outside of the heap, where nothing is collected meanwhile; the heap is given the same allowance.
+  // Typed arrays are outside the heap, and no garbage collection runs here. The heap has the same limit.
   expect(memoryAfter.arrayBuffers - memoryBefore.arrayBuffers).toBeLessThan(MEMORY_LIMIT_BYTES);
   expect(memoryAfter.heapUsed - memoryBefore.heapUsed).toBeLessThan(MEMORY_LIMIT_BYTES);
 }
 
-/** A tensor of the small file, not one of a real model: its bytes are whatever a mutation has made of them. */
+/** Decodes a tensor of the small file. Its bytes are arbitrary after a mutation. */
 function decodeOrRefuse(format: WeightFormat, bytes: Uint8Array, elements: number): void {
   try {
     expect(format.decode(bytes, elements).length).toBe(elements);

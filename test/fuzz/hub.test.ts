@@ -115,7 +115,7 @@ describe("parseRemoteName", () => {
   });
 });
 
-/** Something in a cache: a place and what is there. Places are those that the layout knows, and others. */
+/** An entry of a cache: a path and its content. Some paths belong to the layout, others do not. */
 const place = fc
   .tuple(
     fc.constantFrom(
@@ -183,7 +183,7 @@ const thing = fc.oneof(
   },
 );
 
-/** What a download leaves; half of the caches have it too, as far as it fits among what is there. */
+/** The files of a download. Half of the caches contain them, unless another entry blocks them. */
 const orderly = [
   ["models--owner--repo/refs/main", { kind: "file", text: commit }],
   ["models--owner--repo/blobs/aaaa", { kind: "file", text: "GGUF" }],
@@ -219,7 +219,7 @@ describe.skipIf(process.platform === "win32")("the cache", () => {
           await writeFile(join(outside, commit, "m.gguf"), "precious");
           for (const [path, { kind, text }] of [...things, ...(isOrderly ? orderly : [])]) {
             const at = join(home, "hub", path);
-            // What contradicts what is there already is left out.
+            // An entry that conflicts with an existing entry is skipped.
             await mkdir(dirname(at), { recursive: true })
               .then(() =>
                 kind === "file"

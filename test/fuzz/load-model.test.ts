@@ -11,7 +11,7 @@ const file = await openGguf(bytesSource(good));
 /** Damage to the header reaches the most code. */
 const headerBytes = Math.min(...[...file.tensors.values()].map(({ offset }) => offset));
 
-/** Loads and writes a little: every outcome but text or a BitNetError is a bug. */
+/** Loads a model and generates a little. The only valid outcomes are text and a BitNetError. */
 async function outcome(bytes: Uint8Array): Promise<string> {
   try {
     const model = await loadModel(bytes, { threads: 1 });
@@ -30,7 +30,7 @@ async function outcome(bytes: Uint8Array): Promise<string> {
 const place = fc.oneof(
   { weight: 3, arbitrary: fc.integer({ min: 0, max: headerBytes }) },
   { weight: 1, arbitrary: fc.integer({ min: 0, max: good.length - 1 }) },
-  // The last part of the header, where tensors are described.
+  // The last part of the header, which describes tensors.
   { weight: 3, arbitrary: fc.integer({ min: headerBytes - 5000, max: headerBytes }) },
 );
 
@@ -57,7 +57,7 @@ describe("loadModel", () => {
         { numRuns: 250, seed: 20_261_122 },
       );
       console.log(`damaged models: ${[...outcomes].map(([code, count]) => `${code} ${count}`).join(", ")}`);
-      // Damage must both be found and be survived, or the test looks in the wrong places.
+      // Both outcomes must occur. Otherwise the test covers too little.
       expect(outcomes.get("FILE_CORRUPT") ?? 0).toBeGreaterThan(0);
       expect(outcomes.get("text") ?? 0).toBeGreaterThan(0);
     },

@@ -18,7 +18,7 @@ const tensors = new Map<string, RawTensor>([
 ]);
 const single = writeSafetensors(tensors);
 
-/** Words that mean something in a header, and numbers at the ends of ranges. */
+/** Words with a meaning in a header, and numbers at the ends of ranges. */
 const tokens = fc.constantFrom(
   ...["{", "}", "[", "]", ":", ",", '"', "\\", " ", "null", "1e9", "-1", "0", "00", "4294967296"],
   ...["9007199254740993", '"dtype"', '"shape"', '"data_offsets"', '"__proto__"', '"U8"', "\u0000", "é", "[["],
@@ -51,7 +51,10 @@ function splice(bytes: Uint8Array, at: number, cut: number, middle: Uint8Array):
   return new Uint8Array(Buffer.concat([bytes.subarray(0, at), middle, bytes.subarray(at + cut)]));
 }
 
-/** Opens, or refuses with a place inside the file; whatever opens covers its data once. */
+/**
+ * Opens a file, or refuses it with an offset inside the file. The tensors of an opened file cover its data
+ * once.
+ */
 async function openOrRefuse(bytes: Uint8Array): Promise<string> {
   try {
     const file = await openSafetensors(bytesSource(bytes));
@@ -88,7 +91,7 @@ describe("openSafetensors on damaged files", () => {
       ),
       { numRuns: 5000 },
     );
-    // Both must happen, or the test looks in the wrong places.
+    // Both outcomes must occur. Otherwise the test covers too little.
     expect(outcomes.get("opened") ?? 0).toBeGreaterThan(10);
     expect(outcomes.get("refused") ?? 0).toBeGreaterThan(1000);
   });

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterEach(() => bench.reset());
 afterAll(() => bench.close());
 
-/** An address where nobody answers. */
+/** An address without a server. */
 async function closedEndpoint(): Promise<string> {
   const server = await startHubServer();
   await server.close();
@@ -47,7 +47,7 @@ describe("a server that is busy or broken", () => {
       return right();
     });
     await bench.expectModel((await bench.fetch(name)).path);
-    // A lower bound: nothing that a slow machine can break.
+    // Only a lower bound: a slow machine cannot break it.
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(950);
   });
 
@@ -231,7 +231,7 @@ describe("redirects", () => {
       response
         .writeHead(308, { location: `${bench.server.endpoint}/owner/repo/resolve/main/folder/model.gguf` })
         .end();
-    // Each is one request to the mirror, and then what it leads to.
+    // Each is one request to the mirror, followed by its consequences.
     bench.server.next("resolve", onward);
     const environment = { HF_ENDPOINT: mirror, HF_TOKEN: acceptedToken };
     const { path } = await bench.fetch(name, { environment });

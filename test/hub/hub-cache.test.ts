@@ -129,7 +129,7 @@ describe("a repository without a file named", () => {
     expect(await bench.fetch("hf:owner/repo")).toMatchObject({ path: fetched.path, transferredBytes: 0 });
     expect(bench.server.requests).toEqual([]);
 
-    // A folder that lacks a part is not loaded as if it were whole: the part is fetched.
+    // A folder with a missing part is incomplete. The library downloads the part.
     await rm(join(fetched.path, "model-00002-of-00002.safetensors"));
     expect((await listed())[0]).toMatchObject({ unfinished: true });
     const again = await bench.fetch("hf:owner/repo");
@@ -162,7 +162,7 @@ describe("two downloads of one file at once", () => {
     });
     const second = bench.fetch("hf:owner/repo/m.gguf");
     const [stopped, finished] = await Promise.allSettled([first, second]);
-    // Whoever came first had the lock; the other one ended it all the same.
+    // The first one had the lock, and the other one stopped it anyway.
     const path = finished.status === "fulfilled" ? finished.value.path : "";
     expect(stopped.status === "rejected" || finished.status === "fulfilled").toBe(true);
     expect(sha256(await readFile(path))).toBe(sha256(model));
@@ -211,7 +211,7 @@ describe("two downloads of one file at once", () => {
     const second = await seekFileLock(path, quickTiming.lock).tryAcquire();
     await first?.release();
     expect(existsSync(path)).toBe(true);
-    // Taken away meanwhile, it is the other's.
+    // Another process took the lock meanwhile.
     await writeFile(path, "of another");
     await second?.release();
     expect(await readFile(path, "utf8")).toBe("of another");
@@ -222,7 +222,7 @@ describe("two downloads of one file at once", () => {
     await leaveLock(text);
     const beat = setInterval(() => void utimes(lock(), new Date(), new Date()), 20);
     try {
-      // Longer than it takes to call a silent lock stale.
+      // Longer than the time after which a silent lock counts as stale.
       const signal = AbortSignal.timeout(1200);
       await expect(bench.fetch("hf:owner/repo/m.gguf", { signal, timing: impatient })).rejects.toMatchObject({
         name: "TimeoutError",
@@ -348,7 +348,7 @@ describe("listCached", () => {
       expect(Date.now() - Date.parse(lastUsed ?? "")).toBeLessThan(60_000);
       expect([unfinished, repo]).toEqual([false, "owner/repo"]);
     }
-    // A commit that no branch names any more is named by itself.
+    // A commit without a branch is named by its hash.
     bench.server.repos.get("owner/repo")?.revisions.set("v1/beta", commitOf({ "a.gguf": model, x: "y" }));
     await bench.fetch("hf:owner/repo/a.gguf@v1/beta", { refresh: true });
     expect((await listed()).map(({ name }) => name)).toContain(`hf:owner/repo/a.gguf@${old.sha}`);
@@ -385,7 +385,7 @@ describe("removal", () => {
       "hf:owner/repo/a.gguf@v2",
       "hf:owner/repo/b.gguf",
     ]);
-    // With the reference to a commit of which nothing is left.
+    // Includes the reference to a commit without files.
     expect(await remove("hf:owner/repo/a.gguf")).toBe(model.length + 40);
     expect(existsSync(repoPath("refs", "v2"))).toBe(false);
     expect((await listed()).map(({ name }) => name)).toEqual(["hf:owner/repo/b.gguf"]);
@@ -432,11 +432,11 @@ describe("removal", () => {
       await mkdir(join(outside, "snapshots", "a".repeat(40)), { recursive: true });
       await writeFile(join(outside, "precious.gguf"), model);
       await writeFile(join(outside, "snapshots", "a".repeat(40), "m.gguf"), model);
-      // A repository that is itself a link.
+      // A repository that is a link.
       await mkdir(join(bench.folder, "hub"), { recursive: true });
       await symlink(outside, join(bench.folder, "hub", "models--owner--linked"));
       await expect(remove("hf:owner/linked")).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
-      // Snapshots, blobs and files that are links to elsewhere.
+      // Snapshots, blobs and files that are links to other folders.
       const snapshot = repoPath("snapshots", "b".repeat(40));
       await mkdir(snapshot, { recursive: true });
       await symlink(join(outside, "precious.gguf"), join(snapshot, "m.gguf"));
@@ -449,7 +449,7 @@ describe("removal", () => {
       expect(existsSync(join(snapshot, "m.gguf"))).toBe(false);
       await remove("hf:owner/repo");
       expect(existsSync(repoPath())).toBe(false);
-      // A whole folder of snapshots that is a link.
+      // A folder of snapshots that is a link.
       await mkdir(repoPath());
       await symlink(join(outside, "snapshots"), repoPath("snapshots"));
       await expect(remove("hf:owner/repo/m.gguf")).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });

@@ -46,7 +46,7 @@ describe("bitnet pull", () => {
     for (const model of [name, "hf:owner/tales"]) {
       expect(text(await cli(["run", model, ...args]))).toBe(expected);
     }
-    // An address where nothing answers, and no address at all.
+    // An address without a server, and no address.
     expect(text(await cli(["run", name, ...args], { HF_HUB_OFFLINE: "1" }))).toBe(expected);
     expect(bench.server.requests).toEqual([]);
 
@@ -299,7 +299,7 @@ describe("loadModel", () => {
 });
 
 describe("those who load local files", () => {
-  /** Modules that are loaded with one, ours by path and others by name. */
+  /** All modules that a module loads: ours by path and others by name. */
   async function loadedWith(module: URL, seen = new Set<string>()): Promise<ReadonlySet<string>> {
     if (seen.has(module.href)) return seen;
     seen.add(module.href);
@@ -316,7 +316,7 @@ describe("those who load local files", () => {
     expect(
       loaded.filter((each) => /dist\/hub\/(?!model-name|settings)|@huggingface\/hub/.test(each)),
     ).toEqual([]);
-    // The walk has found something at all.
+    // The search must find at least one module.
     expect(loaded.some((each) => each.endsWith("hub/model-name.js"))).toBe(true);
     expect(loaded.length).toBeGreaterThan(50);
   });

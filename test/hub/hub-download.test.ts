@@ -54,7 +54,7 @@ describe("fetchModel", () => {
     bench.server.forget();
     const again = await bench.fetch(name);
     expect(again).toMatchObject({ name, path, commit, transferredBytes: 0, bytes: model.length });
-    // A whole repository is found there too, and so is a commit by its own name.
+    // A whole repository also works there, and so does a commit by its hash.
     expect(await bench.fetch("hf:owner/repo")).toMatchObject({ name, path });
     expect(await bench.fetch(`hf:owner/repo@${commit}`)).toMatchObject({ path });
     expect(await bench.fetch(name, { environment: { HF_HUB_OFFLINE: "1" } })).toMatchObject({ path });
@@ -69,7 +69,7 @@ describe("fetchModel", () => {
     await bench.fetch(name);
     const after = await stat(path);
     expect(after.atimeMs).toBeGreaterThan(before.atimeMs);
-    // Hosts round it to milliseconds.
+    // Hosts round the time to milliseconds.
     expect(Math.abs(after.mtimeMs - before.mtimeMs)).toBeLessThan(1);
   });
 
@@ -83,14 +83,14 @@ describe("fetchModel", () => {
 
     const changed = noise(500_000, 2);
     bench.server.repos.set("owner/repo", repoOf({ "folder/model.gguf": changed }));
-    // Without refreshing, the name means what it meant.
+    // Without a refresh, the name keeps its meaning.
     expect((await bench.fetch(name)).path).toBe(first.path);
     const second = await bench.fetch(name, { refresh: true });
     expect(second).toMatchObject({ transferredBytes: changed.length });
     expect(second.commit).not.toBe(first.commit);
     expect(sha256(await readFile(second.path))).toBe(sha256(changed));
     expect((await bench.fetch(name)).path).toBe(second.path);
-    // The old commit is still there by its own name.
+    // The old commit is still available by its hash.
     expect((await bench.fetch(`${name}@${first.commit}`)).path).toBe(first.path);
   });
 
@@ -306,7 +306,7 @@ describe("a server that sends something else", () => {
     const changed = noise(900_000, 6);
     bench.server.next("blob", async (_, right) => {
       await right({ cutAfter: 500_000 });
-      // The same commit with another file: only a mirror that is brought up to date does this.
+      // The same commit with another file. Only an update of a mirror causes this.
       const { sha } = commitOf({ "folder/model.gguf": model, "README.md": "# Model" });
       const { files } = commitOf({ "folder/model.gguf": changed });
       bench.server.repos.set("owner/repo", {
