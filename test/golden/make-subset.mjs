@@ -1,4 +1,5 @@
-// Makes the committed part of the golden data from the whole of it: node test/golden/make-subset.mjs <folder of the whole>
+// Makes the committed part of the golden data from the complete data:
+// node test/golden/make-subset.mjs <folder of the complete data>
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { openModelFile } from "#dist/files/index.js";
@@ -7,7 +8,7 @@ import { createFileSink, openFileSource } from "#dist/platform/node.js";
 
 const [source] = process.argv.slice(2);
 const target = fileURLToPath(new URL(".", import.meta.url));
-/** Tokens kept of the dumped prompt: the first few, as attention looks back. */
+/** The number of tokens kept of the dumped prompt. They are the first ones, since attention looks back. */
 const tokens = 4;
 
 function cutIntermediates(model, keep) {
@@ -57,7 +58,8 @@ for (const file of ["golden.json", "logits.f32"])
 cutIntermediates("tiny-bitnet-b1.58-i2_s", ({ name }) => name === "inp_embd" || name.endsWith("-0"));
 await cutModel("tiny-bitnet-b1.58-i2_s", (name) => name.startsWith("blk.0."));
 
-// What the other does not have: adjacent pairs and SiLU. Activations only; the one tensor keeps the file from being empty.
+// The parts that the other model lacks: adjacent pairs and SiLU. Activations only. The one tensor keeps the
+// file from being empty.
 const wanted = /^(Qcur|Kcur|Vcur|kq|kq_soft_max_ext|kqv|kqv_merged_cont|ffn_gate|ffn_up|ffn_gate_par)-0$/;
 cutIntermediates("tiny-llama-i2_s", ({ name }) => wanted.test(name));
 await cutModel("tiny-llama-i2_s", (name) => name === "output_norm.weight");

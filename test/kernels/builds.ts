@@ -7,7 +7,10 @@ import { createMemories } from "#dist/wasm/memory.js";
 import { chooseForm } from "#dist/wasm/choose-matmul.js";
 import { createMatmulSelfTest } from "#dist/wasm/matmul-self-test.js";
 
-/** Every build of the kernels. "debug" is not shipped: it is unoptimised and has its assertions, so it is the plainest reading of the source. */
+/**
+ * Every build of the kernels. "debug" is not shipped. It is unoptimised and has its assertions, so it follows
+ * the source most directly.
+ */
 export const buildNames = ["debug", "simd128", "relaxed"] as const;
 export type BuildName = (typeof buildNames)[number];
 
@@ -28,8 +31,8 @@ export async function compileBuilds(): Promise<readonly Build[]> {
 }
 
 /**
- * Whether this engine computes a relaxed form correctly as it is now. One that does not is what the library's self-test is
- * there to refuse (Node 20's baseline compiler doubles the 32-bit relaxed dot product), so its twin test is skipped.
+ * Whether this engine now computes a relaxed form correctly. Node 20's baseline compiler doubles the 32-bit
+ * relaxed dot product. The library's self-test refuses such an engine, so the twin test is skipped.
  */
 export function formWorks(build: Build, form: DotForm): boolean {
   const memories = createMemories(4 << 20);

@@ -5,10 +5,11 @@ import { kernelTwins } from "./kernel-twins.js";
 import { createStage, requireEqual, type Stage } from "./stage.js";
 
 /**
- * Tests of every kernel in every build against its twin: the twin's result; the same bytes however the work is split and
- * wherever the operands lie; nothing read past an operand (the end of memory would trap); no other byte changed.
+ * Compares every kernel in every build with its twin. The result must equal the twin's result. Every division
+ * of the work and every location of the operands must give the same bytes. A kernel must not read past an
+ * operand (the end of memory would trap) or change another byte.
  *
- * @param tier which of the engine's compilers runs them, for the tests' names.
+ * @param tier the engine's compiler, for the names of the tests.
  */
 export function defineKernelTests(tier: string): void {
   const stages = new Map<BuildName, Stage>();
@@ -17,7 +18,7 @@ export function defineKernelTests(tier: string): void {
   });
 
   describe.each(Object.entries(kernelTwins))(`%s (${tier})`, (kernel, twin) => {
-    // What the first build gave for each case, for the others to be compared with.
+    // The outcome of each case in the first build, for comparison with the other builds.
     const firstOutcomes = new Map<string, Outcome>();
 
     it.for(twin.onlyInRelaxed === true ? (["relaxed"] as const) : buildNames)(
@@ -44,7 +45,7 @@ export function defineKernelTests(tier: string): void {
           count += 1;
         }
         expect(count).toBeGreaterThan(0);
-        expect(count).toBe(firstOutcomes.size); // each case's name is its own
+        expect(count).toBe(firstOutcomes.size); // The names of cases are unique.
       },
     );
 

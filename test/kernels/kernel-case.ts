@@ -1,45 +1,48 @@
 import type { Kernels } from "#dist/wasm/kernels.js";
 
-/** Gives the address of a named block. */
+/** Returns the address of a named block. */
 export type AddressOf = (block: string) => number;
 
-/** Calls kernels on blocks in memory; a number that it returns belongs to the result. */
+/** Calls kernels on blocks in memory. A returned number belongs to the result. */
 export type Way = (kernels: Kernels, at: AddressOf) => unknown;
 
 /** [begin, end) in bytes. */
 export type ByteRange = readonly [number, number];
 
-/** What a way left behind. */
+/** The state of memory after a way. */
 export interface Outcome {
   readonly returned: number | undefined;
-  /** A copy of a block as it is afterwards. */
+  /** A copy of a block after the call. */
   bytes(block: string): Uint8Array<ArrayBuffer>;
   floats(block: string): Float32Array;
   ints(block: string): Int32Array;
 }
 
-/** One use of a kernel: operands, ways to do the same work, and what must come of it. */
+/** One use of a kernel: operands, ways to do the same work, and a check of the result. */
 export interface KernelCase {
-  /** Sizes, for the message when it fails: "13 × 192 · 5". */
+  /** Sizes, for the failure message: "13 × 192 · 5". */
   readonly name: string;
-  /** What memory holds before, by name. */
+  /** The content of memory before the call, by block name. */
   readonly blocks: Readonly<Record<string, Uint8Array>>;
-  /** Blocks that the contract wants on multiples of 16; all others are put at odd places too. */
+  /** Blocks that the contract aligns to 16 bytes. The tests also put all other blocks at odd addresses. */
   readonly aligned: readonly string[];
-  /** What may change. Every other byte of memory must stay as it was: inputs, gaps between rows, all that lies around. */
+  /**
+   * The ranges that may change. All other bytes of memory must stay: inputs, gaps between rows, and
+   * everything around.
+   */
   readonly writes: Readonly<Record<string, readonly ByteRange[]>>;
-  /** Written blocks whose content afterwards means nothing. */
+  /** Written blocks whose content has no meaning afterwards. */
   readonly scratch?: readonly string[];
-  /** The first is the plain call; the others split the work differently and must leave the same bytes. */
+  /** The first way is the plain call. The others split the work differently and must give the same bytes. */
   readonly ways: readonly [Way, ...(readonly Way[])];
-  /** Compares with the twin; throws. */
+  /** Compares with the twin. @throws if they differ. */
   check(outcome: Outcome): void;
 }
 
-/** A kernel's cases. Made when asked for, since operands are large. */
+/** A kernel's cases. They are generated on demand, since operands are large. */
 export interface KernelTwin {
   cases(): Iterable<KernelCase>;
-  /** Set where the kernel must not be called in other builds. */
+  /** True if only the relaxed build may call the kernel. */
   readonly onlyInRelaxed?: boolean;
 }
 
@@ -56,7 +59,7 @@ export function bytesOf(
   return bytes;
 }
 
-/** Rows laid out `stride` bytes apart; the gaps hold junk. The last row has no gap behind it. */
+/** Rows with a stride of `stride` bytes. Junk fills the gaps. The last row has no gap behind it. */
 export function stridedRows(
   rows: readonly (Float32Array | Int8Array | Uint8Array)[],
   stride: number,
@@ -69,12 +72,12 @@ export function stridedRows(
   return bytes;
 }
 
-/** What may be written where columns [begin, end) of f32 rows are. */
+/** The byte ranges of columns [begin, end) of f32 rows. */
 export function columnRanges(rows: number, stride: number, begin: number, end: number): ByteRange[] {
   return Array.from({ length: rows }, (_, row) => [row * stride + begin * 4, row * stride + end * 4]);
 }
 
-/** Bytes that read as NaN, so that an output that is not written, or is read first, does not go unnoticed. */
+/** Bytes that read as NaN. They reveal an output that is not written, or is read first. */
 export function unset(bytes: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes).fill(0xff);
 }
@@ -85,7 +88,7 @@ function bits(value: number): string {
   return `${value} (0x${scratch.getUint32(0).toString(16).padStart(8, "0")})`;
 }
 
-/** @throws unless both hold the same numbers, zeros of the same sign. */
+/** @throws unless both contain the same numbers, with the same sign of zeros. */
 export function requireSame(actual: ArrayLike<number>, expected: ArrayLike<number>, what: string): void {
   if (actual.length !== expected.length)
     throw new Error(`${what}: ${actual.length} values, expected ${expected.length}`);
@@ -95,7 +98,10 @@ export function requireSame(actual: ArrayLike<number>, expected: ArrayLike<numbe
   }
 }
 
-/** @throws unless every value is within its bound; NaN is in none. @returns the largest error as a part of its bound. */
+/**
+ * @throws unless every value is within its bound. NaN never is.
+ * @returns the largest error relative to its bound.
+ */
 export function requireWithin(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,

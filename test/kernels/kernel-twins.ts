@@ -33,7 +33,9 @@ import {
 import { softmaxTotalsTwin } from "./twins/softmax-totals.js";
 import { teamBarrierTwin, teamBreakTwin } from "./twins/team.js";
 
-/** Every kernel and the cases on which it is compared with its twin. A new kernel is tested by being listed here, and has to be. */
+/**
+ * Every kernel and the cases that compare it with its twin. The type requires an entry for every new kernel.
+ */
 export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   add_rows: addRowsTwin,
   attention: attentionTwin,

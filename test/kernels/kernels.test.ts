@@ -8,5 +8,5 @@ it("every export of every build has a twin, and every twin an export", async () 
     expect(kernelNames(build)).toEqual(Object.keys(kernelTwins).sort());
 });
 
-// The engine's own choice: code of the baseline compiler first, then of the optimising one.
+// The engine's default: the baseline compiler first, then the optimising one.
 defineKernelTests("as the engine compiles it");

@@ -1,9 +1,9 @@
 // Operands for kernel tests, the same on every run and host.
 
 export interface Numbers {
-  /** A whole number from `least` to `most`. */
+  /** An integer from `min` to `max`, both included. */
   whole(least: number, most: number): number;
-  /** f32 of both signs, most between 0.01 and 10 in magnitude, some far smaller. */
+  /** f32 of both signs. The magnitude of most is between 0.01 and 10, and of some far smaller. */
   floats(count: number): Float32Array;
   /** −128 … 127. */
   bytes(count: number): Int8Array;
@@ -16,7 +16,7 @@ export interface Numbers {
 /** @param seed 1 … 2³¹ − 2 */
 export function createNumbers(seed: number): Numbers {
   let state = seed;
-  // Lehmer's generator: enough for operands, and short enough to see through.
+  // Lehmer's generator is random enough for operands, and short.
   const next = (): number => {
     state = (state * 48_271) % 2_147_483_647;
     return state / 2_147_483_647;

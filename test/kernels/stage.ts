@@ -5,16 +5,16 @@ import type { ByteRange, KernelCase, Outcome, Way } from "./kernel-case.js";
 
 const pageBytes = 65536;
 const memoryBytes = 24 * pageBytes;
-/** Between blocks. Not a multiple of 16, so that blocks that need no alignment get none. */
+/** Bytes between blocks. Not a multiple of 16, so that blocks without required alignment are unaligned. */
 const gapBytes = 84;
 
-/** A memory of its own with a build's kernels over it. */
+/** A separate memory with a build's kernels. */
 export interface Stage {
   readonly build: Build;
   readonly kernels: Kernels;
   /**
-   * Does a case in every way and with every block at the very end of memory in turn, where reading too far traps.
-   * @throws unless all leave the same bytes and nothing else in memory has changed.
+   * Runs a case in every way, with every block in turn at the very end of memory, where an over-read traps.
+   * @throws unless all ways give the same bytes and no other byte of memory has changed.
    */
   perform(kernelCase: KernelCase): Outcome;
 }
@@ -23,7 +23,8 @@ export function createStage(build: Build): Stage {
   const memory = new WebAssembly.Memory({ initial: memoryBytes / pageBytes, maximum: 65536, shared: true });
   const kernels = instantiateKernels(build.module, memory);
   const bytes = new Uint8Array(memory.buffer);
-  // From the second page on: the first has the module's constants, which must not change either.
+  // The first page contains the module's constants, which must not change either. So the fill starts at the
+  // second page.
   for (let i = pageBytes; i < memoryBytes; i += 1) bytes[i] = (i * 31) & 0xff;
   const before = new Uint8Array(memoryBytes);
 
@@ -64,7 +65,10 @@ export function createStage(build: Build): Stage {
   };
 }
 
-/** Addresses from the end of memory backwards; `lastBlock` ends where memory ends, as far as its alignment allows. */
+/**
+ * Addresses from the end of memory backwards. `lastBlock` ends at the end of memory, as far as its alignment
+ * allows.
+ */
 function place(kernelCase: KernelCase, lastBlock: string | undefined): Map<string, number> {
   const names = Object.keys(kernelCase.blocks);
   const order = lastBlock === undefined ? names : [lastBlock, ...names.filter((name) => name !== lastBlock)];
@@ -113,7 +117,7 @@ function outcome(returned: number | undefined, after: ReadonlyMap<string, Uint8A
   };
 }
 
-/** @throws unless two outcomes of a case are the same to the byte. */
+/** @throws unless two outcomes of a case are identical to the byte. */
 export function requireEqual(kernelCase: KernelCase, expected: Outcome, actual: Outcome, how: string): void {
   if (actual.returned !== expected.returned) {
     throw new Error(`${how}: returned ${String(actual.returned)}, expected ${String(expected.returned)}`);

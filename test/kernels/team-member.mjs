@@ -1,20 +1,21 @@
-// What a thread of team.test.ts runs: meets the other members many times, and looks whether it ever sees them out of step.
+// A thread of team.test.ts. It meets the other workers many times, and counts the rounds in which it sees
+// them out of step.
 import { parentPort, workerData } from "node:worker_threads";
 import { instantiateKernels } from "#dist/wasm/kernel-build.js";
 
 const { module, memory, stateAddress, countersAddress, index, members, rounds, lateEvery, lateMs } =
   workerData;
 const { team_barrier: barrier } = instantiateKernels(module, memory);
-// Plain reads and writes: the barrier alone has to make what members wrote before it visible to all after it.
+// Plain reads and writes. Only the barrier makes the workers' earlier writes visible to all workers after it.
 const counters = new Int32Array(memory.buffer, countersAddress, members);
 
-/** Comes late, so that the others give up spinning and sleep. */
+/** Arrives late, so that the others stop spinning and sleep. */
 function dawdle() {
   const end = performance.now() + lateMs;
   while (performance.now() < end);
 }
 
-/** About 10 µs: short enough that members sleep where one is late. */
+/** About 10 µs: so short that workers sleep if one is late. */
 const spins = 20000;
 
 let outOfStep = 0;

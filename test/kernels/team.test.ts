@@ -8,17 +8,20 @@ const stateAddress = 65536;
 const countersAddress = 65600;
 
 interface MemberReport {
-  /** Times that another member's counter was not at this member's round, between two barriers. */
+  /**
+   * The number of times that another worker's counter differed from this worker's round, between two
+   * barriers.
+   */
   readonly outOfStep: number;
-  /** The last round that was completed. */
+  /** The last completed round. */
   readonly met: number;
-  /** What the barrier returned after the end, where the team was broken. */
+  /** The barrier's return value after the end, if the team was broken. */
   readonly afterwards: number;
 }
 
 interface Rounds {
   readonly rounds: number;
-  /** Of so many rounds, one begins late by so many milliseconds, another member each time. 0 for never. */
+  /** One of so many rounds begins late by some milliseconds, for another worker each time. 0 for never. */
   readonly lateEvery: number;
   readonly lateMs: number;
 }
@@ -37,7 +40,7 @@ afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.terminate()));
 });
 
-/** Starts `present` of the team's `members`. */
+/** Starts `present` of the team's workers. */
 function startMembers(build: Build, members: number, present: number, rounds: Rounds): Members {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536, shared: true });
   const started = Array.from({ length: present }, (_, index) => {
@@ -72,7 +75,7 @@ describe.each(buildNames)("team_barrier in the %s build", (name) => {
       const { memory, reports } = startMembers(build, members, members, rounds);
       const expected = { outOfStep: 0, met: rounds.rounds, afterwards: 0 };
       expect(await reports).toEqual(Array.from({ length: members }, () => expected));
-      // Nobody is left waiting, and two barriers a round were passed.
+      // No worker still waits, and each round passed two barriers.
       expect([...new Int32Array(memory.buffer, stateAddress, 4)]).toEqual([0, 2 * rounds.rounds, 0, 0]);
     },
   );

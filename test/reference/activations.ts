@@ -6,7 +6,7 @@ function largestMagnitude(x: Float32Array, floor: number): number {
   return largest;
 }
 
-/** One token's activations as int8: absolute maximum to 127, halfway cases to even. */
+/** One token's activations as int8. The absolute maximum becomes 127, and halfway cases round to even. */
 export function quantizeI8(x: Float32Array): { values: Int8Array; scale: number; sum: number } {
   const scale = f32(127 / largestMagnitude(x, 1e-5));
   const values = Int8Array.from(x, (value) =>
@@ -15,7 +15,9 @@ export function quantizeI8(x: Float32Array): { values: Int8Array; scale: number;
   return { values, scale, sum: values.reduce((sum, value) => sum + value, 0) };
 }
 
-/** One token's activations as 14-bit numbers u = x·scale + 8192 in two planes of 7 bits: u = 128·high + low. */
+/**
+ * One token's activations as 14-bit numbers u = x·scale + 8192 in two planes of 7 bits: u = 128·high + low.
+ */
 export function quantizeI14(x: Float32Array): { high: Uint8Array; low: Uint8Array; scale: number } {
   const scale = f32(8128 / largestMagnitude(x, 1e-30));
   const shifted = Array.from(x, (value) => roundHalfEven(f32(value * scale)) + 8192);
@@ -33,7 +35,10 @@ export function packRowI8(x: Float32Array): { values: Int8Array; scale: number; 
   return { values, scale, sum: values.reduce((sum, value) => sum + value, 0) };
 }
 
-/** One output of int8 rows × 14-bit activations: an exact integer, divided and multiplied in f64, then rounded to f32. */
+/**
+ * One output of int8 rows × 14-bit activations. The exact integer is divided and multiplied in f64, then
+ * rounded to f32.
+ */
 export function int8Output(
   row: { values: Int8Array; scale: number },
   token: { high: Uint8Array; low: Uint8Array; scale: number },

@@ -1,7 +1,7 @@
 import { at, roundoff } from "./float32.js";
 import { dotProduct, dotProductBound } from "./float-product.js";
 
-/** One query head of one token, and the keys and values of the positions that it may see, one row each. */
+/** One query head of one token, and the keys and values of its visible positions, one row each. */
 export interface AttentionInput {
   readonly query: Float32Array;
   readonly keys: readonly Float32Array[];
@@ -26,16 +26,16 @@ export function attentionOutput(input: AttentionInput): number[] {
   );
 }
 
-/** Σ weight · |value|: what relative errors of the weights are relative to. */
+/** Σ weight · |value|: the reference of relative errors of the weights. */
 export function attentionMagnitude(input: AttentionInput): number[] {
   return attentionOutput({ ...input, values: input.values.map((value) => value.map(Math.abs)) });
 }
 
 /**
- * The most that f32 arithmetic may change a weight, relative to itself. A score is a sum of products (4 interleaved sums),
- * scaled, and the largest is taken away; an error of δ in a score changes its weight, and through their sum every weight, by
- * a factor of at most e^2δ. The exponential is good to 3 roundoffs of 2 each, the sum of the weights to one roundoff an
- * addition (four interleaved sums), and normalizing takes two roundings more.
+ * The maximum relative change of a weight by f32 arithmetic. A score is a sum of products (4 interleaved
+ * sums), scaled, less the largest score. An error of δ in a score changes its weight, and through the total
+ * every weight. The factor is at most e^2δ. The exponential is good to 3 roundoffs of 2 each. The sum of the
+ * weights adds one roundoff an addition (four interleaved sums), and the normalization two roundings.
  */
 export function attentionWeightBound({ query, keys, scale }: AttentionInput): number {
   const scoreErrors = keys.map((key) => {
@@ -45,7 +45,10 @@ export function attentionWeightBound({ query, keys, scale }: AttentionInput): nu
   return Math.expm1(2 * Math.max(...scoreErrors)) + (6 + keys.length / 4 + 4 + 2) * roundoff;
 }
 
-/** The most that f32 arithmetic may change an output, relative to attentionMagnitude: one rounding more for each position. */
+/**
+ * The maximum change of an output by f32 arithmetic, relative to attentionMagnitude: one more rounding per
+ * position.
+ */
 export function attentionOutputBound(input: AttentionInput): number {
   return attentionWeightBound(input) + (input.keys.length + 1) * roundoff;
 }

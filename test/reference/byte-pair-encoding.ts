@@ -1,6 +1,6 @@
 import type { MergeTable } from "#dist/text/merges.js";
 
-/** Byte-pair encoding as its definition reads: look at every pair, join the best, begin again. */
+/** Byte-pair encoding by its definition: compare every pair, merge the best, repeat. */
 export function encodeByDefinition(word: string, merges: MergeTable): readonly string[] {
   const rankOf = new Map<string, number>();
   for (let index = merges.rank.length - 1; index >= 0; index -= 1) {

@@ -5,20 +5,20 @@ import { roundToHalf } from "./halves.js";
 import { quantizeGroups } from "./ternary-groups.js";
 import { ropeAngles, type RopeAngles, type RopePairing } from "./rope.js";
 
-// A decoder as its papers and llama.cpp's graphs (src/models) have it: one number after the other, in f64, with no memory of
-// what came before but its keys and values. Those are rounded to halves, as the engine's cache holds them.
+// A decoder by its papers and llama.cpp's graphs (src/models). It computes one number after another in f64.
+// It keeps only the keys and values of earlier tokens. They are rounded to halves, as in the engine's cache.
 
 export interface ReferenceTensor {
   /** Fastest-varying size first. */
   readonly shape: readonly number[];
   readonly values: Float32Array;
-  /** Its products are BitLinear: activations are rounded to int8, token by token. */
+  /** True if its matmul is BitLinear: activations round to int8, token by token. */
   readonly ternary: boolean;
-  /** Or group by group of so many columns. */
+  /** The number of columns in a group. Activations then round group by group. */
   readonly groupSize?: number | undefined;
 }
 
-/** What a model computes. Norms and biases are applied where `tensors` has them. */
+/** The computation of a model. Norms and biases apply if `tensors` has them. */
 export interface ReferenceDecoder {
   readonly layers: number;
   readonly heads: number;
@@ -28,11 +28,11 @@ export interface ReferenceDecoder {
   readonly gate: (gate: number, up: number) => number;
   readonly pairing: RopePairing;
   readonly rope: (layer: number) => RopeAngles;
-  /** How many positions a layer's tokens see, their own the last. */
+  /** The number of positions that a layer's tokens attend to, including their own. */
   readonly window: (layer: number) => number;
   readonly attentionScale: number;
   readonly embeddingScale: number;
-  /** Of what attention and feed-forward add to the residual stream. */
+  /** The factor of the outputs of attention and feed-forward in the residual stream. */
   readonly residualScale: number;
   readonly logitScale: number;
   readonly tensors: ReadonlyMap<string, ReferenceTensor>;
@@ -51,7 +51,7 @@ function product(tensor: ReferenceTensor, x: Row): Row {
   });
 }
 
-/** A product's input as the int8 that it is rounded to, times their scales. */
+/** A matmul's input after rounding: its int8 values times their scales. */
 function rounded({ ternary, groupSize }: ReferenceTensor, x: Row): Row {
   if (!ternary) return x;
   if (groupSize === undefined) {
@@ -80,14 +80,17 @@ export function referenceHidden(model: ReferenceDecoder, ids: readonly number[])
     return x.map((value, k) => (value / Math.sqrt(mean + epsilon)) * at(values, k));
   }
 
-  /** Each run of `size` numbers by itself. */
+  /** Normalizes each run of `size` numbers separately. */
   function normHeads(name: string, x: Row, size: number): Row {
     return Array.from({ length: x.length / size }, (_, head) =>
       norm(name, x.slice(head * size, (head + 1) * size)),
     ).flat();
   }
 
-  /** One linear layer of a block, with what files may put before and behind it. */
+  /**
+   * One linear layer of a block, with the norm before it and the scale or bias behind it that some files
+   * have.
+   */
   function project(layer: number, part: string, x: Row, subNorm = ""): Row {
     const name = `blk.${layer}.${part}`;
     const input = norm(`${name}_norm_in.weight`, norm(`blk.${layer}.${subNorm}.weight`, x));
@@ -132,7 +135,7 @@ export function referenceHidden(model: ReferenceDecoder, ids: readonly number[])
       const attended = Array.from({ length: heads }, (_, head) => {
         const kvHead = Math.floor(head / (heads / kvHeads));
         const part = (of: Row, index: number): Float32Array =>
-          // f64 would be as good; attention's own reference takes f32.
+          // f64 would be as good, but attention's reference takes f32.
           Float32Array.from(of.slice(index * headSize, (index + 1) * headSize));
         return attentionOutput({
           query: part(row, head),

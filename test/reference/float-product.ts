@@ -1,16 +1,20 @@
 import { at, f32, roundoff } from "./float32.js";
 
-/** How a layout deals eight neighbouring weights out to the eight interleaved sums: two vectors of four lanes. */
+/**
+ * The distribution of eight neighbouring weights over the eight interleaved sums: two vectors of four lanes.
+ */
 export type SumOrder = "halves" | "even-odd";
 
-/** Σ w·x in f64: what a float product means. */
+/** Σ w·x in f64: the meaning of a float matmul. */
 export function dotProduct(w: ArrayLike<number>, x: ArrayLike<number>): number {
   let sum = 0;
   for (let k = 0; k < w.length; k += 1) sum += at(w, k) * at(x, k);
   return sum;
 }
 
-/** Σ w·x in f32 in the order of assembly/kernels/matmul-float: eight interleaved sums, added up lane by lane. */
+/**
+ * Σ w·x in f32 in the order of assembly/kernels/matmul-float: eight interleaved sums, added up lane by lane.
+ */
 export function dotProductInOrder(w: ArrayLike<number>, x: ArrayLike<number>, order: SumOrder): number {
   const sums = new Float32Array(8);
   for (let k = 0; k < w.length; k += 1) {
@@ -24,8 +28,9 @@ export function dotProductInOrder(w: ArrayLike<number>, x: ArrayLike<number>, or
 }
 
 /**
- * The most that an f32 sum of products may differ from the exact one: each product is rounded once and then takes part in at
- * most `terms / lanes` + 3 additions, each of which changes it by one roundoff; the square terms are covered by 1.01.
+ * The maximum difference of an f32 sum of products from the exact one. Each product is rounded once. Then it
+ * takes part in at most `terms / lanes` + 3 additions, and each changes it by one roundoff. The factor 1.01
+ * covers the square terms.
  */
 export function dotProductBound(w: ArrayLike<number>, x: ArrayLike<number>, lanes: number): number {
   let magnitude = 0;

@@ -11,7 +11,7 @@ export function siluGate(gate: number, up: number): number {
   return (gate / (1 + Math.exp(-gate))) * up;
 }
 
-/** GELU as its approximation by tanh is written (Hendrycks and Gimpel, 2016), times up, in f64. */
+/** GELU by its tanh approximation (Hendrycks and Gimpel, 2016), times up, in f64. */
 export function geluGate(gate: number, up: number): number {
   return 0.5 * gate * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (gate + 0.044715 * gate ** 3))) * up;
 }

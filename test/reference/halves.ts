@@ -1,6 +1,6 @@
 import { roundHalfEven } from "./float32.js";
 
-/** The number that an IEEE half's 16 bits stand for. */
+/** The number of an IEEE half's 16 bits. */
 export function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
@@ -10,10 +10,10 @@ export function halfToNumber(bits: number): number {
   return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
-/** The nearest half as a number, ties to even; beyond ±65504 it becomes that. */
+/** The nearest half as a number, ties to even. Beyond ±65504 the result is ±65504. */
 export function roundToHalf(value: number): number {
   if (Math.abs(value) >= 65504) return Math.sign(value) * 65504;
-  // Halves are multiples of a unit in each binade: 2⁻²⁴ below 2⁻¹⁴, then 2⁻¹⁰ of the power of two below.
+  // In each binade halves are multiples of a unit: 2⁻²⁴ below 2⁻¹⁴, then 2⁻¹⁰ of the power of two below.
   const power = Math.max(-14, Math.floor(Math.log2(Math.abs(value) || 2 ** -15)));
   const unit = 2 ** (power - 10);
   return (
@@ -23,8 +23,8 @@ export function roundToHalf(value: number): number {
 }
 
 /**
- * The bits of a "rebiased half" (assembly/simd/half): sign, five bits of exponent + 25, ten of fraction, nothing subnormal;
- * undefined for numbers that have none.
+ * The bits of a "rebiased half" (assembly/simd/half): sign, five bits of exponent + 25, ten of fraction,
+ * nothing subnormal. Undefined for numbers without such bits.
  */
 export function rebiasedBits(value: number): number | undefined {
   const magnitude = Math.abs(value);

@@ -8,7 +8,8 @@ export function slowLogSoftmax(logits: Float32Array, tokenId: number): number {
 }
 
 /**
- * ln p of every token but the first, each after all before it: everything evaluated at once from nothing, all logits copied.
+ * ln p of every token except the first, each after all tokens before it. Evaluates everything at once in a
+ * new session and copies all logits.
  */
 export async function slowLogProbabilities(
   session: Session,

@@ -1,6 +1,6 @@
 import { at, f32 } from "./float32.js";
 
-/** One row, as the native engine has it: f32 squares, summed one by one in f64, everything after that in f32. */
+/** One row, as in the native engine: f32 squares, summed one by one in f64, and f32 for everything else. */
 export function rmsNorm(x: Float32Array, weights: Float32Array, epsilon: number): Float32Array {
   let sum = 0;
   for (const value of x) sum += f32(value * value);

@@ -3,11 +3,11 @@ import { at, f32 } from "./float32.js";
 export interface RopeAngles {
   readonly dimensions: number;
   readonly base: number;
-  /** What positions are multiplied by: 1, or less where a longer context is squeezed in. */
+  /** The factor of positions: 1, or less for an extended context. */
   readonly scale?: number;
-  /** What cosines and sines are multiplied by. */
+  /** The factor of cosines and sines. */
   readonly magnitude?: number;
-  /** What frequencies are divided by, one for each pair. */
+  /** The divisors of frequencies, one for each pair. */
   readonly factors?: Float32Array;
   readonly yarn?: Yarn;
 }
@@ -15,16 +15,20 @@ export interface RopeAngles {
 /** YaRN (Peng et al., 2023) with the parameters that GGUF files carry. */
 export interface Yarn {
   readonly originalContext: number;
-  /** Pairs that turn more often than this within the original context keep their frequency, to the extent of `extrapolation`. */
+  /**
+   * Pairs with more rotations than this in the original context keep their frequency, to the extent of
+   * `extrapolation`.
+   */
   readonly betaFast: number;
-  /** Pairs that turn less often are squeezed by the whole scale. */
+  /** Pairs with fewer rotations use the whole scale. */
   readonly betaSlow: number;
   readonly extrapolation: number;
 }
 
 /**
- * How far pair i keeps its own frequency: 1 up to the pair that turns betaFast times, 0 from the one that turns betaSlow
- * times, a straight line between them; both rounded outwards to whole pairs (ggml's rope_yarn_corr_dims and rope_yarn_ramp).
+ * The share of its own frequency that pair i keeps. It is 1 up to the pair with betaFast rotations, 0 from
+ * the pair with betaSlow rotations, and linear between them. Both limits round outwards to whole pairs
+ * (ggml's rope_yarn_corr_dims and rope_yarn_ramp).
  */
 export function yarnShare(pair: number, dimensions: number, base: number, yarn: Yarn): number {
   const pairOf = (turns: number): number =>
@@ -35,7 +39,7 @@ export function yarnShare(pair: number, dimensions: number, base: number, yarn: 
   return (1 - Math.min(1, Math.max(0, along))) * yarn.extrapolation;
 }
 
-/** What each pair's angle grows by from one position to the next, in f64. */
+/** The growth of each pair's angle from one position to the next, in f64. */
 export function ropeFrequencies({ dimensions, base, scale = 1, factors, yarn }: RopeAngles): number[] {
   return Array.from({ length: dimensions / 2 }, (_, i) => {
     const own = base ** ((-2 * i) / dimensions) / (factors ? at(factors, i) : 1);
@@ -44,7 +48,9 @@ export function ropeFrequencies({ dimensions, base, scale = 1, factors, yarn }: 
   });
 }
 
-/** Cosine and sine of each pair's angle at a position, in f64: [dimensions / 2] cosines, then as many sines. */
+/**
+ * Cosine and sine of each pair's angle at a position, in f64: [dimensions / 2] cosines, then as many sines.
+ */
 export function ropeAngles(position: number, options: RopeAngles): number[] {
   const { magnitude = 1 } = options;
   const angles = ropeFrequencies(options).map((frequency) => position * frequency);
@@ -53,7 +59,10 @@ export function ropeAngles(position: number, options: RopeAngles): number[] {
 
 export type RopePairing = "halves" | "adjacent";
 
-/** One head turned by a table's row: two products and a sum for each element, each rounded; what is not paired is copied. */
+/**
+ * One head rotated by a table's row. Each element takes two products and a sum, each rounded. Unpaired
+ * elements are copied.
+ */
 export function rotateHead(
   head: Float32Array,
   table: ArrayLike<number>,

@@ -6,7 +6,7 @@ interface Token {
 }
 
 /**
- * Sampling as the options' descriptions read, one plain list after the other, with Math.exp.
+ * Sampling by the options' descriptions, with plain lists and Math.exp.
  * @param chance from 0, below 1.
  */
 export function sampleByDefinition(
@@ -46,7 +46,7 @@ export function sampleByDefinition(
     kept = kept.slice(0, length === 0 ? kept.length : length);
   }
   kept = kept.filter(({ logit }) => Math.exp(logit - best.logit) >= options.minP);
-  // A draw walks the likeliest first, or by id where nothing had to sort them.
+  // A draw goes through tokens from the likeliest, or by id if no option needs sorting.
   const isSorted = options.topP < 1 || (options.topK > 0 && options.topK < logits.length);
   if (!isSorted) kept.sort((a, b) => a.id - b.id);
 

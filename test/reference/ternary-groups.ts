@@ -4,13 +4,13 @@ import { packTernaryRows, unpackTernaryRows } from "./ternary.js";
 /** Weights −1, 0, 1 and 2 times a scale per group of a row. */
 export interface GroupedRow {
   readonly weights: Int8Array;
-  /** As many as there are groups in the row's whole blocks of 128. */
+  /** One scale for each group in the row's whole blocks of 128. */
   readonly scales: Float32Array;
 }
 
-/** One token's activations: what quantizeGroups returns. */
+/** One token's activations: the result of quantizeGroups. */
 export interface GroupedToken {
-  /** Filled up with zeros to whole blocks of 128. */
+  /** Padded with zeros to whole blocks of 128. */
   readonly values: Int8Array;
   readonly scales: Float32Array;
   readonly sums: Int32Array;
@@ -19,10 +19,13 @@ export interface GroupedToken {
 /** Columns of whole blocks of 128. */
 export const wholeBlocks = (cols: number): number => Math.ceil(cols / 128) * 128;
 
-/** Groups of a row, those that fill it up to whole blocks included. */
+/** The number of groups in a row, including the padding to whole blocks. */
 export const groupsOf = (cols: number, groupSize: number): number => wholeBlocks(cols) / groupSize;
 
-/** One token's activations as int8, a scale for each group: absolute maximum to 127, halfway cases to even. */
+/**
+ * One token's activations as int8 with a scale for each group. The absolute maximum becomes 127, and halfway
+ * cases round to even.
+ */
 export function quantizeGroups(x: Float32Array, groupSize: number): GroupedToken {
   const values = new Int8Array(wholeBlocks(x.length));
   const groups = Array.from({ length: groupsOf(x.length, groupSize) }, (_, g) =>
@@ -43,8 +46,8 @@ export function quantizeGroups(x: Float32Array, groupSize: number): GroupedToken
 }
 
 /**
- * One output: for each group an exact integer, times the product of the two scales, in four series of f32 by the group's number
- * modulo 4; those are added, and the sum is multiplied by the matrix's own scale.
+ * One output. For each group, an exact integer times the product of the two scales is added to one of four
+ * f32 sums, by the group's number modulo 4. The total of the four is multiplied by the matrix's own scale.
  */
 export function groupedOutput(
   row: GroupedRow,
@@ -64,19 +67,19 @@ export function groupedOutput(
   return f32(f32(f32(a + c) + f32(b + d)) * scale);
 }
 
-/** A row's codes as ternary-groups have them: ternary-rows, filled up with zero weights. */
+/** A row's codes in the layout ternary-groups: ternary-rows, padded with zero weights. */
 export function packGroupedCodes(weights: Int8Array): Uint8Array {
   const whole = new Int8Array(wholeBlocks(weights.length));
   whole.set(weights);
   return packTernaryRows(whole);
 }
 
-/** What packGroupedCodes made its codes from. */
+/** The weights from the codes of packGroupedCodes. */
 export function unpackGroupedCodes(codes: Uint8Array, cols: number): Int8Array {
   return unpackTernaryRows(codes).subarray(0, cols);
 }
 
-/** A number for each group of a row as the layout has them: filled up with zeros to whole vectors of four. */
+/** A number for each group of a row in the layout: padded with zeros to whole vectors of four. */
 export function packGroupNumbers<T extends Float32Array | Int32Array>(numbers: T): T {
   const whole = new (numbers.constructor as new (length: number) => T)(Math.ceil(numbers.length / 4) * 4);
   whole.set(numbers);

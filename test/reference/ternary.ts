@@ -1,6 +1,6 @@
 import { at, f32 } from "./float32.js";
 
-/** Weights −1, 0, 1 as ternary-rows: as a file of type I2_S has them, without the scale that follows. */
+/** Weights −1, 0, 1 in the layout ternary-rows: as in an I2_S file, without the scale behind them. */
 export function packTernaryRows(weights: Int8Array): Uint8Array {
   const bytes = new Uint8Array(weights.length / 4);
   for (let k = 0; k < weights.length; k += 1) {
@@ -12,7 +12,7 @@ export function packTernaryRows(weights: Int8Array): Uint8Array {
   return bytes;
 }
 
-/** What packTernaryRows made its codes from. */
+/** The weights from the codes of packTernaryRows. */
 export function unpackTernaryRows(bytes: Uint8Array): Int8Array {
   return Int8Array.from({ length: bytes.length * 4 }, (_, k) => {
     const within = k % 128;
@@ -21,15 +21,15 @@ export function unpackTernaryRows(bytes: Uint8Array): Int8Array {
   });
 }
 
-/** One token's quantized activations: what quantizeI8 returns. */
+/** One token's quantized activations: the result of quantizeI8. */
 export interface QuantizedToken {
   readonly values: Int8Array;
   readonly scale: number;
 }
 
 /**
- * One output of a ternary layer, in the native engine's order: Σ code·x and Σ x are exact integers, and their f32 difference
- * is divided by the activations' scale and multiplied by the weights'.
+ * One output of a ternary layer, in the native engine's order. Σ code·x and Σ x are exact integers. Their f32
+ * difference is divided by the activations' scale and multiplied by the weights' scale.
  */
 export function ternaryOutput(weights: Int8Array, row: number, token: QuantizedToken, scale: number): number {
   const { values } = token;

@@ -1,4 +1,5 @@
-// Runs on every runtime (scripts/runtimes.mjs): prints what this host writes and computes, for comparison bit by bit.
+// Runs on every runtime (scripts/runtimes.mjs). Prints this host's text and numbers, for comparison bit by
+// bit.
 import { createHash } from "node:crypto";
 import { loadModel, perplexity } from "bitnet-wasm";
 

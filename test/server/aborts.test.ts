@@ -26,7 +26,7 @@ const chat = (): { model: string; messages: typeof messages; logit_bias: Record<
   messages,
   logit_bias: endless(model),
 });
-// Greedy text repeats itself and was never seen to end.
+// Greedy text repeats itself. No end was ever observed.
 const options = { temperature: 0, num_predict: patientContext };
 
 /** Reads a stream to its end, or until `leave` returns true. */
@@ -41,7 +41,7 @@ function whenAborted(signal: AbortSignal, leave: () => void): void {
   else signal.addEventListener("abort", leave);
 }
 
-/** Each starts a long text. At the signal it leaves, in one of the ways that its client offers. */
+/** Each starts a long text. At the signal it leaves, in one of the ways of its client. */
 const ways: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
   "openai, a chat completion": (signal) => openai.chat.completions.create(chat(), { signal }),
   "openai, a streamed chat completion": async (signal) => {

@@ -44,7 +44,7 @@ describe("docs/guide/clients.md", () => {
 });
 
 function runModule(code: string): Promise<CliResult> {
-  // In the repository, so that Node.js finds its packages.
+  // The file is in the repository, so that Node.js finds its packages.
   const child = spawn(process.execPath, ["--input-type=module", "--eval", code], { cwd: root });
   child.stdin.end();
   return finishCli(child);

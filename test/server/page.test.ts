@@ -59,7 +59,7 @@ describe.skipIf(executable === undefined)(subject, () => {
   });
   afterEach(() => {
     expect(complaints).toEqual([]);
-    // The page may reach its own server only.
+    // The page may request only its own server.
     const others = requests.filter((url) => !url.startsWith(listening.url) && !url.startsWith("data:"));
     expect(others).toEqual([]);
   });
@@ -150,7 +150,7 @@ describe.skipIf(executable === undefined)(subject, () => {
     expect(await status.textContent()).toMatch(/fetch/);
     await page.unroute("**/v1/chat/completions");
     await page.getByLabel(/^Message/).fill("");
-    // The browser's own message, not one of the page.
+    // The browser's own message is not one of the page.
     complaints.splice(0, Infinity, ...complaints.filter((text) => !text.includes("ERR_FAILED")));
   });
 

@@ -7,8 +7,8 @@ import { rewriteModel } from "../support/rewritten-model.js";
 export const patientContext = 4096;
 
 /**
- * The embedded model, with a context that takes seconds to fill. A test can tell a stopped text from one that ran to its
- * end.
+ * The embedded model, with a context that takes seconds to fill. So a test can tell a stopped text from a
+ * completed one.
  */
 export async function loadPatientModel(): Promise<LanguageModel> {
   const bytes = await rewriteModel(fileURLToPath(embeddedModelUrl), ({ metadata }) =>

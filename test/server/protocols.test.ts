@@ -4,7 +4,7 @@ import { Failure } from "#dist/server/failures.js";
 import { failureResponse, protocols } from "#dist/server/protocols.js";
 import type { Service } from "#dist/server/service.js";
 
-/** As much of a service as routes need before a request. */
+/** The part of a service that routes need before a request. */
 const service = {
   name: "a-model",
   startedAt: new Date(0),

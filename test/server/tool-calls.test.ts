@@ -8,13 +8,13 @@ import { fileURLToPath } from "node:url";
 import { rewriteModel } from "../support/rewritten-model.js";
 import { openServer, type OpenServer } from "./open-server.js";
 
-/** The form of the templates that Hermes and Qwen have. */
+/** The form of the Hermes and Qwen templates. */
 const tagged = `{% if tools %}Tools:{% for tool in tools %}
 {{ tool | tojson }}{% endfor %}
 Call them as <tool_call>{"name": ..., "arguments": ...}</tool_call>
 {% endif %}{% for message in messages %}{{ message.role }}: {{ message.content }}{% if message.tool_calls %}{% for call in message.tool_calls %}<tool_call>{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}</tool_call>{% endfor %}{% endif %}
 {% endfor %}assistant: `;
-/** Llama 3's. */
+/** The form of Llama 3's template. */
 const json = `{% for message in messages %}{% if loop.first and tools is defined %}Answer with {"name": ..., "parameters": ...} for one of {{ tools | tojson(indent=1) }}
 {% endif %}{{ message.role }}: {{ message.content }}{% if message.tool_calls %}{% for call in message.tool_calls %}{"name": "{{ call.function.name }}", "parameters": {{ call.function.arguments | tojson }}}{% endfor %}{% endif %}
 {% endfor %}assistant: `;

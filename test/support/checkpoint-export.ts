@@ -20,24 +20,24 @@ import {
 import { exportTokenizer } from "./tokenizer-export.js";
 
 /**
- * GGUF models written as the checkpoints that they could have come from: the way back from src/checkpoints/, written
- * apart from it, with names, keys and orders of rows of its own.
+ * GGUF models written as checkpoints: the reverse of src/checkpoints/. The code is independent of it, with
+ * its own names, keys and orders of rows.
  */
 
-/** How a checkpoint stores its ternary matrices. */
+/** The storage of ternary matrices in a checkpoint. */
 export type Storage =
   | { readonly kind: "divide" | "multiply"; readonly dtype: "F32" | "BF16" | "F16" }
   | { readonly kind: "masters"; readonly dtype: "F32" | "BF16" | "F16" };
 
 export interface ExportOptions {
   readonly storage: Storage;
-  /** Tensors in each shard; one file if left out. */
+  /** Tensors in each shard. Default: one file. */
   readonly tensorsPerShard?: number;
 }
 
 const formats: Readonly<Record<"F32" | "BF16" | "F16", WeightFormat>> = { F32: f32, BF16: bf16, F16: f16 };
 
-/** A scale as a checkpoint stores it, and the d that this stands for: few scales survive a reciprocal or a rounding. */
+/** A scale in a checkpoint, and the d that it represents. Few scales survive a reciprocal or a rounding. */
 export function storedScale(
   d: number,
   { kind, dtype }: Storage,
@@ -47,7 +47,7 @@ export function storedScale(
   return { stored, d: kind === "divide" ? Math.fround(1 / stored) : stored };
 }
 
-/** The GGUF file with scales that a checkpoint of this storage can express; masters express them all. */
+/** The GGUF file with scales that a checkpoint of this storage can express. Masters can express all. */
 export function withStoredScales(model: string | Uint8Array, storage: Storage): Promise<Uint8Array> {
   return rewriteModel(model, ({ tensors }) => {
     if (storage.kind === "masters") return;
@@ -63,7 +63,7 @@ export function withStoredScales(model: string | Uint8Array, storage: Storage): 
   });
 }
 
-/** A checkpoint before it is written, for tests to change. */
+/** A checkpoint before it is written. Tests can change it. */
 export interface CheckpointParts {
   readonly tensors: Map<string, RawTensor>;
   readonly config: Record<string, unknown>;
@@ -71,7 +71,7 @@ export interface CheckpointParts {
   readonly tokenizer: Record<string, unknown>;
 }
 
-/** The files of a checkpoint that says what the GGUF file says. */
+/** The files of a checkpoint with the same content as the GGUF file. */
 export async function exportCheckpoint(
   gguf: Uint8Array,
   options: ExportOptions,
@@ -111,7 +111,7 @@ async function exportTensor(
   storage: Storage,
   tensors: Map<string, RawTensor>,
 ): Promise<void> {
-  // These come out of config.json again.
+  // The converter computes these from config.json.
   if (tensor.name.startsWith("rope_")) return;
   const { format, name: ggufName } = tensor;
   if (format === undefined) throw new Error(`${tensor.type} is not read`);
@@ -125,7 +125,7 @@ async function exportTensor(
   const values = turns ? withHalves(stored, turnRows, turnCols, headSizeOf(file.metadata)) : stored;
   if (tensor.type !== "I2_S") {
     const lessOne = family.normsLessOne.test(ggufName) ? values.map((value) => value - 1) : values;
-    // Norms less 1 are kept in F32, where nothing of them is lost.
+    // Norms less 1 are stored in F32, which loses nothing.
     const dtype = lessOne === values ? format : f32;
     tensors.set(name, { dtype: dtype.name, shape, data: dtype.encode?.(lessOne) ?? bytes });
     return;
@@ -147,7 +147,7 @@ async function exportTensor(
   tensors.set(`${name}_scale`, { dtype: storage.dtype, shape: [1], data });
 }
 
-/** Rows of each head as a checkpoint has them: first all that GGUF has at even places, then the others. */
+/** Rows of each head in a checkpoint's order: first GGUF's even rows, then the odd ones. */
 function withHalves(values: Float32Array, rows: number, cols: number, headSize: number): Float32Array {
   const result = new Float32Array(values.length);
   for (let row = 0; row < rows; row += 1) {
@@ -160,13 +160,14 @@ function withHalves(values: Float32Array, rows: number, cols: number, headSize: 
 }
 
 /**
- * Floats that become ternary as `values` are: magnitudes around d where a weight is not 0 and small ones elsewhere, whose
- * mean is d to the last bit of a float.
+ * Floats that round to the ternary `values`. Magnitudes are around d at nonzero weights and small elsewhere.
+ * Their mean is exactly d.
  */
 export function mastersOf(values: Float32Array, d: number, dtype: "F32" | "BF16" | "F16"): Float32Array {
   const floor = { F32: floorF32, BF16: floorBf16, F16: floorF16 }[dtype];
   const nonzero = values.reduce((count, value) => count + (value === 0 ? 0 : 1), 0);
-  // Nearly all of the sum is in the weights; what is left fills zeros one by one, each to nearly half of d.
+  // Nonzero weights make nearly all of the sum. The rest goes to zeros one by one, each up to nearly half of
+  // d.
   const magnitude = floor((d * values.length * 0.97) / nonzero);
   let rest = d * values.length - magnitude * nonzero;
   const masters = values.map((value, index) => {
@@ -200,7 +201,7 @@ async function exportConfig(
     num_hidden_layers: get("block_count"),
     num_key_value_heads: get("attention.head_count_kv"),
     head_dim: headSizeOf(metadata),
-    // As Python prints the number that was meant.
+    // As Python prints the intended number.
     rms_norm_eps: Number((get("attention.layer_norm_rms_epsilon") as number).toPrecision(6)),
     rope_theta: get("rope.freq_base") ?? 10000,
     rope_scaling: await exportRopeScaling(file),
@@ -217,7 +218,7 @@ async function exportConfig(
 
 export function quantizationConfig({ kind }: Storage): Record<string, unknown> {
   switch (kind) {
-    // As Falcon3 has it, where neither class nor mode are named.
+    // As in Falcon3, where the file names neither class nor mode.
     case "divide":
       return { quant_method: "bitnet", modules_to_not_convert: ["lm_head"], use_rms_norm: false };
     case "multiply":
@@ -240,7 +241,7 @@ function roundF16(value: number): number {
   return float16ToNumber((bytes[0] ?? 0) | ((bytes[1] ?? 0) << 8));
 }
 
-/** The largest number of a dtype that is no larger than `value`, which is not negative. */
+/** The largest number of a dtype that is not above `value`. `value` is not negative. */
 function floorBf16(value: number): number {
   const view = new DataView(new ArrayBuffer(4));
   view.setFloat32(0, floorF32(value));

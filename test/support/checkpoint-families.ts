@@ -1,13 +1,13 @@
 import type { Metadata, ModelFile } from "#dist/files/model-file.js";
 
-/** How checkpoints of a family name what GGUF has, written apart from src/checkpoints/families. */
+/** A family's checkpoint names of GGUF tensors, independent of src/checkpoints/families. */
 export interface ExportFamily {
   readonly className: string;
   readonly activation: string;
   /** GGUF's part of a block → the path inside a layer. */
   readonly parts: Readonly<Record<string, string>>;
   readonly turnsNeighbours: boolean;
-  /** GGUF's tensors that checkpoints have less 1. */
+  /** GGUF's tensors that checkpoints store less 1. */
   readonly normsLessOne: RegExp;
   readonly ownConfig?: (get: (key: string) => unknown) => Record<string, unknown>;
 }

@@ -9,11 +9,11 @@ import { bytesSource } from "#dist/platform/memory-source.js";
 import { withStoredScales } from "./checkpoint-export.js";
 import { starterPath } from "./golden-path.js";
 
-/** Where the tests of a file convert to. */
+/** The output folder of the tests in a file. */
 export interface ConvertWorkbench {
-  /** A folder that is removed when the tests are over. */
+  /** A folder that is removed after the tests. */
   readonly folder: string;
-  /** A path that nothing has. */
+  /** A path that does not exist. */
   fresh(): string;
   converted(
     source: string | Uint8Array,
@@ -21,7 +21,7 @@ export interface ConvertWorkbench {
   ): Promise<{ readonly bytes: Uint8Array; readonly file: ModelFile; readonly path: string }>;
 }
 
-/** To be called once in a test file. */
+/** Call it once in a test file. */
 export function createConvertWorkbench(): ConvertWorkbench {
   let folder = "";
   let count = 0;
@@ -55,7 +55,7 @@ export async function valuesOf(file: ModelFile, name: string): Promise<Float32Ar
   return format?.decode(await dataOf(file, name), elements) ?? expect.fail("no format");
 }
 
-/** The storyteller with scales that are halves, which every ternary format holds. */
+/** The storyteller with scales that are halves. Every ternary format can hold them. */
 export function withHalves(): Promise<Uint8Array> {
   return withStoredScales(starterPath, { kind: "multiply", dtype: "F16" });
 }

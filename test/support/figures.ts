@@ -1,8 +1,8 @@
 const largest = new Map<string, number>();
 
 /**
- * Notes how large an error was, and prints it if it is the largest of its name so far and BITNET_FIGURES is set: how the
- * figures in docs/NUMERICS.md are made.
+ * Records the size of an error. Prints it if it is the largest of its name so far and BITNET_FIGURES is set.
+ * This produces the measurements in docs/NUMERICS.md.
  */
 export function recordFigure(name: string, value: number): void {
   if (value <= (largest.get(name) ?? -1)) return;

@@ -1,6 +1,6 @@
 /**
- * GGUF files by hand, field by field and as wrong as wanted: written apart from src/files/gguf-writer.ts, so that the
- * reader's tests do not lean on the writer.
+ * GGUF files built field by field, with any faults. The code is independent of src/files/gguf-writer.ts, so
+ * that the reader's tests do not rely on the writer.
  */
 
 export type Part = Uint8Array | string | number[] | Part[];
@@ -23,7 +23,7 @@ export function f32(value: number): Uint8Array {
   return bytes;
 }
 
-/** A string with its length in front. */
+/** A string after its length. */
 export function text(value: string | Uint8Array): Uint8Array {
   const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
   return join([u64(bytes.length), bytes]);
@@ -72,7 +72,7 @@ export interface FileParts {
   readonly dataBytes?: number;
 }
 
-/** A whole file; every part may be set wrong. */
+/** A whole file. Every part may be wrong. */
 export function ggufBytes(parts: FileParts = {}): Uint8Array<ArrayBuffer> {
   const { keys = [], tensors = [], alignment = 32 } = parts;
   const header = join([

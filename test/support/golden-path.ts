@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 
 const root = new URL("../../../shared/golden/", import.meta.url);
 
-/** Whether the golden data, which is not in the repository, lies beside it. */
+/** Whether the golden data exists. It is not in the repository. */
 export const goldenAvailable: boolean = existsSync(root);
 
 /** The path of a golden file, such as "tiny-llama-i2_s/model.gguf". */
@@ -11,18 +11,18 @@ export function goldenPath(name: string): string {
   return fileURLToPath(new URL(name, root));
 }
 
-/** The path of a golden file of the part that is in the repository (test/golden/README.md), which is always there. */
+/** The path of a golden file of the part in the repository (test/golden/README.md). It always exists. */
 export function committedGoldenPath(name: string): string {
   return fileURLToPath(new URL(`../golden/${name}`, import.meta.url));
 }
 
-/** What a skipped test says where the golden data is missing. */
+/** The message of a skipped test if the golden data is missing. */
 export const goldenMissing = "its golden data is not in the repository (test/golden/README.md)";
 
-/** The path of a small trained model, the first storyteller, which the golden data of that name is of. */
+/** The path of a small trained model, the first storyteller. The golden data of that name belongs to it. */
 export const starterPath: string = committedGoldenPath("storyteller/model.gguf");
 
-/** The path of the embedded model, which is always there. */
+/** The path of the embedded model. It always exists. */
 export const storytellerPath: string = fileURLToPath(
   new URL("../../models/storyteller.gguf", import.meta.url),
 );

@@ -3,30 +3,30 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 
 /**
- * A hub on this machine, which speaks the protocol of huggingface.co as far as models need it: revisions, lists of files in
- * pages, files by HEAD and GET with ranges and etags, large ones by a redirect to another origin (the "cdn"). And it breaks on
- * purpose: see `Mishap`.
+ * A hub on this machine. It implements the part of huggingface.co's protocol that models need. It serves
+ * revisions, paged lists of files, and files by HEAD and GET with ranges and etags. Large files redirect to
+ * another origin (the "cdn"). It fails on demand: see `Mishap`.
  */
 export interface HubServer {
   readonly endpoint: string;
-  /** The origin that has the bytes of large files, and plain files at /files/…. */
+  /** The origin of large files, and of plain files at /files/…. */
   readonly cdn: string;
   readonly requests: readonly SeenRequest[];
   readonly repos: Map<string, ServedRepo>;
-  /** Former names of repositories and what they are called now. */
+  /** Former names of repositories and their current names. */
   readonly renamed: Map<string, string>;
-  /** Served at /files/<name> of the cdn, as any web server would. */
+  /** Served at /files/<name> of the cdn, as by any web server. */
   readonly plainFiles: Map<string, Uint8Array>;
-  /** Lets the next request of a kind go wrong; several are used up in their order. */
+  /** Makes the next request of a kind fail. Several mishaps apply in order. */
   next(kind: RequestKind, mishap: Mishap, times?: number): void;
-  /** Body bytes that were sent, of all requests. */
+  /** The total of body bytes sent. */
   bodyBytes(): number;
   forget(): void;
   close(): Promise<void>;
 }
 
 export interface ServedRepo {
-  /** Branches and tags; each commit can be asked for by its own name too. */
+  /** Branches and tags. A client can also request each commit by its hash. */
   readonly revisions: Map<string, Commit>;
   access: "public" | "gated" | "private";
 }
@@ -38,7 +38,7 @@ export interface Commit {
 
 export interface ServedFile {
   readonly bytes: Uint8Array;
-  /** Large files are kept by the cdn and have a sha256; small ones the hub has itself. */
+  /** The cdn stores large files, with a sha256. The hub stores small files. */
   readonly large: boolean;
 }
 
@@ -54,7 +54,7 @@ export interface SeenRequest {
   sentBytes: number;
 }
 
-/** Answers a request wrongly. `right` sends what should have been sent, with changes. */
+/** Answers a request wrongly. `right` sends the correct answer with changes. */
 export type Mishap = (response: ServerResponse, right: (changes?: Changes) => Promise<void>) => unknown;
 
 export interface Changes {
@@ -63,7 +63,7 @@ export interface Changes {
   readonly ignoreRange?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
   readonly bytes?: (right: Uint8Array) => Uint8Array;
-  /** Between pieces of 64 KiB. */
+  /** The delay between pieces of 64 KiB. */
   readonly pauseMs?: number;
 }
 
@@ -77,7 +77,7 @@ export function gitSha1(bytes: Uint8Array): string {
   return createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
 }
 
-/** A commit of files; those of 1 kB and more are large unless said otherwise. */
+/** A commit of files. Files of 1 kB and more are large by default. */
 export function commitOf(files: Readonly<Record<string, Uint8Array | string>>): Commit {
   const entries = Object.entries(files).map(([path, content]): [string, ServedFile] => {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
@@ -109,7 +109,7 @@ export async function startHubServer(): Promise<HubServer> {
   const endpoint = await listen(hub);
   const cdnOrigin = await listen(cdn);
 
-  /** What a path is, and how it is answered rightly. */
+  /** The kind of a path, and its correct answer. */
   interface Route {
     readonly kind: RequestKind;
     send(changes: Changes): Promise<void>;
@@ -317,7 +317,9 @@ function json(response: ServerResponse, value: unknown): void {
   response.setHeader("content-type", "application/json").end(JSON.stringify(value));
 }
 
-/** As the hub refuses: its code and its words in headers, and a body that nobody should rely on. */
+/**
+ * A refusal in the hub's form: its code and its message in headers, and a body that clients should not use.
+ */
 export function refuse(response: ServerResponse, status: number, code: string, message: string): void {
   response
     .writeHead(status, {

@@ -8,8 +8,8 @@ import { usualTiming } from "#dist/hub/timing.js";
 import { type HubServer, repoOf, sha256, startHubServer } from "./hub-server.js";
 
 /**
- * As patient as the real one in tries, and not in time; but where a busy machine could make a test take one thing for another,
- * as slow as it, and tests of silence and of stale locks have less patience of their own.
+ * Short delays, but as many tries as usual. Delays are as long as usual where a busy machine could confuse a
+ * test. Tests of silence and of stale locks set their own timing.
  */
 export const quickTiming: typeof usualTiming = {
   ...usualTiming,
@@ -25,14 +25,14 @@ export const quickTiming: typeof usualTiming = {
 export interface HubWorkbench {
   readonly server: HubServer;
   readonly folder: string;
-  /** For commands: whatever the tester has set of it is unset. */
+  /** For commands. Variables of the tester are unset. */
   readonly environment: Readonly<Record<string, string>>;
   fetch(name: string, options?: HubFetchOptions): Promise<FetchedModel>;
-  /** Has the hub serve `benchModel` as owner/repo. */
+  /** Makes the hub serve `benchModel` as owner/repo. */
   serveModel(access?: "public" | "gated" | "private"): void;
-  /** What every download of it must end with, however it went. */
+  /** The required end of every download. */
   expectModel(path: string): Promise<void>;
-  /** Names of all blobs, of parts of them and of locks. */
+  /** Names of all blobs, of partial blobs and of locks. */
   blobNames(repo: string): Promise<readonly string[]>;
   blobFolder(repo: string): string;
   /** Forgets requests and mishaps, and empties the cache. */
@@ -45,7 +45,7 @@ export const benchModel = noise(1_000_000);
 export const benchSum = sha256(benchModel);
 export const benchName = "hf:owner/repo/folder/model.gguf";
 
-/** What a call failed with, which must be one of our errors. */
+/** The error of a failed call. It must be a BitNetError. */
 export async function failure(promise: Promise<unknown>): Promise<BitNetError> {
   const error: unknown = await promise.then(
     () => undefined,
@@ -104,7 +104,7 @@ export async function openHubWorkbench(): Promise<HubWorkbench> {
   };
 }
 
-/** Bytes that look like nothing and are the same each time. */
+/** Random bytes, the same each time. */
 export function noise(length: number, seed = 1): Uint8Array {
   const bytes = new Uint8Array(length);
   let state = seed;

@@ -1,12 +1,12 @@
 import type { FileSink } from "#dist/platform/file-sink.js";
 
 export interface MemorySink extends FileSink {
-  /** What was committed; undefined before. */
+  /** The committed bytes. Undefined before the commit. */
   readonly committed: () => Uint8Array | undefined;
   readonly discarded: () => boolean;
 }
 
-/** A sink that keeps what is written. */
+/** A sink that keeps its bytes in memory. */
 export function memorySink(): MemorySink {
   const chunks: Uint8Array[] = [];
   let committed: Uint8Array | undefined;

@@ -7,7 +7,7 @@ import { type CompiledKernels, instantiateKernels } from "#dist/wasm/kernel-buil
 import { createMemories } from "#dist/wasm/memory.js";
 import { formatOf } from "./reformatted-model.js";
 
-/** A matrix that was packed, and what packing it took. */
+/** A packed matrix, and the cost of packing it. */
 export interface Packed {
   readonly matrix: PackedMatrix;
   /** The weights as f32, row by row, as an embedding reads them. */
@@ -17,10 +17,10 @@ export interface Packed {
   readonly reportedBytes: number;
 }
 
-/** Where the tensor begins in its file. */
+/** The offset of the tensor in its file. */
 export const firstByte = 96;
 
-/** Packs one tensor, "w", of a file that has nothing else. */
+/** Packs one tensor, "w", from a file without other tensors. */
 export async function packOne(
   compiled: CompiledKernels,
   name: string,

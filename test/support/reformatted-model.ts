@@ -4,13 +4,13 @@ import { float16ToNumber, numberToFloat16 } from "#dist/weight-formats/float16.j
 import { createNumbers, type Numbers } from "../kernels/numbers.js";
 import { type EditedTensor, encodeTensor, rewriteModel } from "./rewritten-model.js";
 
-/** A model whose matrices are in another format, and the same numbers as F32, to be compared with. */
+/** A model with its matrices in another format, and the same numbers as F32 for comparison. */
 export interface ReformattedModel {
   readonly model: Uint8Array;
   readonly inF32: Uint8Array;
 }
 
-/** The format of a name that must be one. */
+/** The format of a name. The name must exist. */
 export function formatOf(name: string): WeightFormat {
   const format = weightFormatByName(name);
   if (format === undefined) throw new Error(`no format ${name}`);
@@ -18,10 +18,10 @@ export function formatOf(name: string): WeightFormat {
 }
 
 /**
- * Writes a model anew with every matrix in a format, but with other weights: each is some part more or less than it was, so
- * that no two blocks are alike.
+ * Writes a model with every matrix in another format. Each weight changes by some fraction, so that all
+ * blocks differ.
  *
- * @param formatFor the format of a matrix by its name; undefined to leave it as it is.
+ * @param formatFor the format of a matrix by its name. Undefined keeps the matrix.
  */
 export async function reformatModel(
   path: string,
@@ -49,7 +49,7 @@ function elementsOf({ shape }: EditedTensor): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** The tensor's values, changed a little, as the format can hold them. */
+/** The tensor's values with a small change, as the format can hold them. */
 function valuesFor(format: WeightFormat, tensor: EditedTensor, numbers: Numbers): Float32Array {
   const stored = weightFormatById(tensor.typeId);
   if (stored === undefined) throw new Error(`type ${tensor.typeId}`);
@@ -63,7 +63,7 @@ function valuesFor(format: WeightFormat, tensor: EditedTensor, numbers: Numbers)
   return values;
 }
 
-/** −d, 0 and d, or only signs, for d the mean magnitude of the block, as a half. */
+/** −d, 0 and d, or only signs. d is the mean magnitude of the block, as a half. */
 function ternarizeBlock(values: Float32Array, signsOnly: boolean): void {
   const mean = values.reduce((sum, value) => sum + Math.abs(value), 0) / values.length;
   const scale = float16ToNumber(numberToFloat16(mean));

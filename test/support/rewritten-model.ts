@@ -17,7 +17,7 @@ export interface Edit {
   readonly tensors: Map<string, EditedTensor>;
 }
 
-/** A GGUF file read, changed, and written again. */
+/** Reads a GGUF file, changes it, and writes it again. */
 export async function rewriteModel(
   model: string | Uint8Array,
   edit: (parts: Edit) => void,

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 
 const mainScript = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
-/** What a command printed and how it ended. */
+/** A command's output and exit. */
 export interface CliResult {
   readonly stdout: string;
   readonly stderr: string;
@@ -18,7 +18,7 @@ export function startCli(
   return spawn(process.execPath, [mainScript, ...args], { env: { ...process.env, ...env } });
 }
 
-/** Collects what a command prints until it has ended. */
+/** Collects a command's output until it ends. */
 export function finishCli(child: ChildProcessWithoutNullStreams): Promise<CliResult> {
   let stdout = "";
   let stderr = "";
@@ -30,14 +30,14 @@ export function finishCli(child: ChildProcessWithoutNullStreams): Promise<CliRes
   });
 }
 
-/** Runs `bitnet` to its end, with a text for its standard input. */
+/** Runs `bitnet` to its end, with a text on its standard input. */
 export function runCli(
   args: readonly string[],
   input = "",
   env: Readonly<Record<string, string>> = {},
 ): Promise<CliResult> {
   const child = startCli(args, env);
-  // A command that does not read its input may be gone before it is written.
+  // A command that does not read its input may end before the write.
   child.stdin.on("error", () => undefined);
   child.stdin.end(input);
   return finishCli(child);

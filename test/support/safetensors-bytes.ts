@@ -1,16 +1,16 @@
 /**
- * Safetensors files by hand, as wrong as wanted: written apart from src/files/safetensors.ts, so that the reader's tests
- * do not lean on it.
+ * Safetensors files built by hand, with any faults. The code is independent of src/files/safetensors.ts, so
+ * that the reader's tests do not rely on it.
  */
 
-/** A tensor to write: its shape is PyTorch's, slowest-varying first. */
+/** A tensor to write. Its shape is PyTorch's, slowest-varying first. */
 export interface RawTensor {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly data: Uint8Array;
 }
 
-/** A file of a header's text and data; `length` stands in for the header's true length. */
+/** A file of a header's text and data. `length` replaces the header's true length. */
 export function safetensorsBytes(
   header: string | Uint8Array,
   data: Uint8Array = new Uint8Array(0),
@@ -24,7 +24,7 @@ export function safetensorsBytes(
   return bytes;
 }
 
-/** A well-formed file of tensors, the header padded to 8 bytes as the reference writer does. */
+/** A well-formed file of tensors. The header is padded to 8 bytes as by the reference writer. */
 export function writeSafetensors(tensors: ReadonlyMap<string, RawTensor>): Uint8Array<ArrayBuffer> {
   let end = 0;
   const header: Record<string, unknown> = { __metadata__: { format: "pt" } };

@@ -4,7 +4,7 @@ import { lettersOfBytes } from "#dist/text/token-bytes.js";
 export interface SmallVocabularyOptions {
   readonly controls?: readonly string[];
   readonly userDefined?: readonly string[];
-  /** Metadata entries to add, or to remove where undefined. */
+  /** Metadata entries to add, or to remove if undefined. */
   readonly entries?: Readonly<Record<string, MetadataValue | undefined>>;
 }
 
@@ -26,7 +26,10 @@ export function byteVocabulary(merges: readonly string[], options: SmallVocabula
   );
 }
 
-/** Metadata of a SentencePiece vocabulary: `<unk>`, `<s>`, `</s>`, 256 bytes, then the pieces with their scores. */
+/**
+ * Metadata of a SentencePiece vocabulary: `<unk>`, `<s>`, `</s>`, 256 bytes, then the pieces with their
+ * scores.
+ */
 export function pieceVocabulary(
   pieces: readonly (readonly [string, number])[],
   options: SmallVocabularyOptions = {},

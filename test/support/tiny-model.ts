@@ -6,7 +6,7 @@ import { createNumbers } from "../kernels/numbers.js";
 import { memorySink } from "./memory-sink.js";
 import type { ReferenceTensor } from "../reference/decoder.js";
 
-/** The sizes of a model small enough for a slow reference. */
+/** The sizes of a model that is small enough for a slow reference. */
 export interface TinySizes {
   readonly layers: number;
   readonly width: number;
@@ -17,7 +17,7 @@ export interface TinySizes {
   readonly vocabSize: number;
 }
 
-/** A tensor to be made: random weights, or norm weights around 1, or given values. */
+/** A tensor to generate: random weights, norm weights around 1, or given values. */
 export interface TinyTensor {
   readonly name: string;
   /** Fastest-varying size first. */
@@ -27,20 +27,23 @@ export interface TinyTensor {
 
 /** How the parts of a model are stored. */
 export interface TinyFormats {
-  /** Of the layers' matrices: a format's name. */
+  /** The name of the format of the layers' matrices. */
   readonly matrices: string;
   readonly vectors: "F32" | "F16";
-  /** Of the embedding and the head: left out, that of matrices, and F16 where that is I2_S. */
+  /** The format of the embedding and the head. Default: the format of matrices, or F16 with I2_S. */
   readonly embedding?: string;
 }
 
-/** A model as a file, and as what the file means. */
+/** A model as a file, and the meaning of the file. */
 export interface TinyModel {
   readonly bytes: Uint8Array;
   readonly tensors: ReadonlyMap<string, ReferenceTensor>;
 }
 
-/** Groups that share a scale, and in which activations are rounded, of the formats whose blocks have scales of their own. */
+/**
+ * Sizes of groups with one scale, in which activations are rounded, for formats whose blocks have their own
+ * scales.
+ */
 const groupSizes: Readonly<Record<string, number>> = {
   TQ1_0: 128,
   TQ2_0: 128,
@@ -49,7 +52,7 @@ const groupSizes: Readonly<Record<string, number>> = {
   Q2_0_G128: 128,
 };
 
-/** The tensors that every decoder has; `extra` names more vectors of each layer, with their lengths. */
+/** The tensors of every decoder. `extra` names more vectors of each layer, with their lengths. */
 export function decoderTensors(
   sizes: TinySizes,
   extra: readonly (readonly [string, number, "norm" | "bias"])[] = [],
@@ -87,7 +90,7 @@ export function decoderTensors(
   ];
 }
 
-/** The keys that every decoder's file has. */
+/** The metadata keys of every decoder. */
 export function decoderMetadata(
   architecture: string,
   sizes: TinySizes,
@@ -113,7 +116,10 @@ export function decoderMetadata(
   ]);
 }
 
-/** Makes a model of random weights. Ternary ones are 0 or ±d, with a d for each block where the format has it so. */
+/**
+ * Makes a model of random weights. Ternary weights are 0 or ±d. Each block has its own d if the format allows
+ * it.
+ */
 export async function makeTinyModel(
   metadata: Metadata,
   tensors: readonly TinyTensor[],
@@ -121,13 +127,13 @@ export async function makeTinyModel(
   seed: number,
 ): Promise<TinyModel> {
   const numbers = createNumbers(seed);
-  /** Spread evenly around 0 with a standard deviation. */
+  /** Uniform around 0 with a standard deviation. */
   const even = (count: number, deviation: number): Float32Array =>
     Float32Array.from(
       { length: count },
       () => (numbers.whole(-32768, 32767) / 32768) * Math.sqrt(3) * deviation,
     );
-  /** Zeros and ±d, or signs only, for a d of the tensor or one around it for each block. */
+  /** Zeros and ±d, or only signs. d belongs to the tensor, or varies around it for each block. */
   const ternary = (count: number, d: number, { name, blockElements }: WeightFormat): Float32Array => {
     const values = numbers.ternary(count).map((value) => (name === "Q1_0" && value === 0 ? 1 : value));
     const scales = Array.from(

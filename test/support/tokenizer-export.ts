@@ -1,7 +1,9 @@
 import type { Metadata } from "#dist/files/model-file.js";
 import { knownPreTokenizers, llama3PreTokenizer } from "#dist/text/pre-tokenizers.js";
 
-/** The files of a Hugging Face tokenizer by name, made from GGUF metadata: the way back from src/checkpoints/. */
+/**
+ * The files of a Hugging Face tokenizer by name, made from GGUF metadata: the reverse of src/checkpoints/.
+ */
 export function exportTokenizer(metadata: Metadata): Record<string, unknown> {
   const tokens = metadata.get("tokenizer.ggml.tokens") as readonly string[];
   const types = metadata.get("tokenizer.ggml.token_type") as ArrayLike<number>;
@@ -18,12 +20,12 @@ export function exportTokenizer(metadata: Metadata): Record<string, unknown> {
   tokens.forEach((token, id) => {
     const type = types[id];
     const isAdded = type === 3 || type === 4 || type === 2;
-    // Unused places are padding that a tokenizer.json does not list.
+    // Unused tokens are padding that a tokenizer.json does not list.
     if (type === 5) return;
     if (!isAdded || isPieces) vocab.push([isPieces ? token.replaceAll(" ", "▁") : token, id]);
     if (isAdded) {
       const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false };
-      // GGUF has such pieces as they are in a text, files of pieces with marks for spaces.
+      // GGUF stores such pieces as in a text. tokenizer.json has marks for spaces.
       const content = isPieces ? token.replaceAll(" ", "▁") : token;
       added.push({ id, content, ...flags, special: type !== 4 });
     }
@@ -94,7 +96,7 @@ function pieceNormalizer(metadata: Metadata): unknown {
   return { type: "Sequence", normalizers: [{ type: "Prepend", prepend: "▁" }, replace] };
 }
 
-/** As converters from SentencePiece list them: every cut of every token, the highest score first. */
+/** As converters from SentencePiece list them: every split of every token, the highest score first. */
 function pieceMerges(metadata: Metadata): readonly string[] {
   const tokens = metadata.get("tokenizer.ggml.tokens") as readonly string[];
   const scores = metadata.get("tokenizer.ggml.scores") as ArrayLike<number>;

@@ -11,7 +11,7 @@ interface Edit {
   readonly tensors?: (tensors: readonly TinyTensor[]) => readonly TinyTensor[];
 }
 
-/** Describes one of the tiny models, changed. */
+/** Describes one of the tiny models after a change. */
 async function describeEdited(caseName: string, { keys = {}, tensors }: Edit): Promise<ModelDescription> {
   const found = architectureCases.find(({ name }) => name === caseName);
   if (found === undefined) throw new Error(`no case "${caseName}"`);

@@ -9,7 +9,7 @@ import {
   requireFits,
 } from "#dist/tools/benchmark/benchmark.js";
 
-/** A model that counts what it is asked to evaluate, each call taking a little. */
+/** A model that counts evaluated tokens. Each call takes a short time. */
 function countingModel(): {
   readonly model: BenchmarkSubject;
   readonly calls: number[][];
@@ -69,7 +69,7 @@ describe("measure", () => {
     expect(minTokensPerSecond).toBeGreaterThan(0);
     expect(medianTokensPerSecond).toBeGreaterThanOrEqual(minTokensPerSecond);
     expect(maxTokensPerSecond).toBeGreaterThanOrEqual(medianTokensPerSecond);
-    // Timers may fire a millisecond early, so each token takes at least one.
+    // Timers may fire a millisecond early, so each token takes at least one millisecond.
     expect(maxTokensPerSecond).toBeLessThan(1000);
   });
 

@@ -20,7 +20,7 @@ function format(name: string): WeightFormat {
   return found;
 }
 
-/** The bytes of one block whose values are 0 but for some. */
+/** The bytes of one block with some nonzero values. */
 function blockOf(name: string, values: Readonly<Record<number, number>>): number[] {
   const all = new Float32Array(format(name).blockElements);
   for (const [index, value] of Object.entries(values)) all[Number(index)] = value;
@@ -32,7 +32,7 @@ const repeat = (byte: number, count: number): number[] => new Array<number>(coun
 
 describe("layouts of block formats", () => {
   it("TQ1_0: five digits a byte, the first highest, then four, then the scale", () => {
-    // 1 1 1 1 1 in base 3 is 121 of 243, rounded up to 128 of 256; 1 1 1 1 0 is 120, 127.
+    // 1 1 1 1 1 in base 3 is 121 of 243, rounded up to 128 of 256. 1 1 1 1 0 is 120, which gives 127.
     const zeros = [...repeat(128, 48), ...repeat(127, 4)];
     expect(blockOf("TQ1_0", {})).toEqual([...zeros, 0, 0]);
     const cases: readonly (readonly [weight: number, byteIndex: number, digitValue: number])[] = [
@@ -60,7 +60,7 @@ describe("layouts of block formats", () => {
     for (let byte = 0; byte < 256; byte += 1) {
       const bytes = Uint8Array.from([...repeat(byte, 52), ...HALF_ONE]);
       const values = format("TQ1_0").decode(bytes, 256);
-      // Digit k is the fixed-point product with 3^(k+1), modulo 3: what the bytes are made for.
+      // Digit k is the fixed-point product with 3^(k+1), modulo 3. The bytes are defined by it.
       for (const [weight, digit] of [
         [0, 0],
         [32, 1],
@@ -140,7 +140,7 @@ describe("layouts of block formats", () => {
   });
 
   it("Q5_0: the scale, a bit of each weight, then four bits as in Q4_0", () => {
-    // Code 16 is zero: its fifth bit is set, its others are not.
+    // Code 16 is zero: only its fifth bit is set.
     const expected = [...HALF_ONE, 0xfe, 0xff, 0xff, 0x7f, ...repeat(0, 16)];
     expected[6] = 0xf0;
     expected[21] = 0xb0;
@@ -379,7 +379,7 @@ describe.each(named(ternaryFormats))("%s, which is ternary", (name, codec) => {
           const bits = numberToFloat16(back[index] as number);
           expect(bits).toBe(numberToFloat16(weight * scaleOf(index) + 0));
         });
-        // A second time round nothing changes.
+        // A second round trip changes nothing.
         expect(codec.encode?.(back)).toEqual(bytes);
         expect(codec.decode(codec.encode?.(back) as Uint8Array, back.length)).toEqual(back);
       }),
@@ -399,13 +399,17 @@ describe.each(named(ternaryFormats))("%s, which is ternary", (name, codec) => {
   });
 });
 
-/** How far a value may be off, as a part of its block's largest magnitude: one step where the range is lopsided. */
+/**
+ * The largest error of a value, relative to its block's maximum magnitude. A lopsided range has an error of
+ * one step.
+ */
 const largestErrors: Readonly<Record<string, number>> = {
-  // +8 has no code where −8 has one, and the same of +16.
+  // +8 has no code although −8 has one. The same applies to +16.
   Q4_0: 1 / 8 + 2 ** -10,
   Q5_0: 1 / 16 + 2 ** -10,
   Q8_0: 1 / 254 + 2 ** -10,
-  // Searched steps may be longer or shorter than the range divided by the codes: a bound twice as far as any seen.
+  // Searched steps may be longer or shorter than the range divided by the codes. The bound is twice the
+  // largest observed error.
   Q4_K: 1 / 4,
   Q6_K: 1 / 12,
 };
@@ -422,7 +426,7 @@ describe.each(named(roundedFormats))("%s, which rounds", (name, codec) => {
       fc.property(values, (list) => {
         const block = Float32Array.from(list);
         const largest = block.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
-        // The second part: scales below the smallest normal half are rounded to multiples of 2^-24.
+        // The second term: scales below the smallest normal half round to multiples of 2^-24.
         const bound = largest * (largestErrors[name] ?? 0) + 128 * 2 ** -25;
         decoded(codec, block).forEach((back, index) => {
           expect(Math.abs(back - (block[index] as number))).toBeLessThanOrEqual(bound);
@@ -437,7 +441,7 @@ function decoded(codec: WeightFormat, values: Float32Array): Float32Array {
   return codec.decode(codec.encode?.(values) as Uint8Array, values.length);
 }
 
-/** A block of values that the format holds, different for each seed. */
+/** A block of values that the format can hold, different for each seed. */
 function someBlock(codec: WeightFormat, seed: number): Float32Array {
   return Float32Array.from({ length: codec.blockElements }, (_, index) => {
     const wave = Math.sin(seed * 12.9898 + index * index);

@@ -12,7 +12,7 @@ import {
   openFileSource,
 } from "#dist/platform/node.js";
 
-/** More than two pieces of 8 MiB, and no multiple of anything. */
+/** More than two pieces of 8 MiB, and not a round number. */
 const BYTES = 17 * 2 ** 20 + 13;
 
 let folder: string;
@@ -117,7 +117,7 @@ describe("openFileSource", () => {
     setImmediate(count);
     await source.read(0, BYTES);
     reading = false;
-    // One for each piece at least.
+    // At least one for each piece.
     expect(turns).toBeGreaterThanOrEqual(3);
     await source.close();
   });
@@ -127,7 +127,7 @@ describe("createFileSink", () => {
   it("shows the file whole at commit and nothing before", async () => {
     const target = join(folder, "sink-commit.bin");
     const sink = await createFileSink(target);
-    // Not awaited one by one: they land in the order of the calls.
+    // The writes are not awaited one by one. They must be stored in the order of the calls.
     await Promise.all([sink.write(content.subarray(0, 9_000_000)), sink.write(content.subarray(9_000_000))]);
     expect(await readdir(folder)).not.toContain("sink-commit.bin");
     await sink.commit();

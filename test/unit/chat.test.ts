@@ -142,7 +142,7 @@ describe("createChatTemplate", () => {
   it("replaces the official 2B4T file's placeholder", () => {
     const eot = 128_009;
     const base = modelTokenizer;
-    // What matters of that vocabulary: its size and one token.
+    // The relevant part of that vocabulary: its size and one token.
     const tokenizer: Tokenizer = {
       ...base,
       chatTemplate: "{% for m in messages %}Human: {{ m.content }}\n\nBITNETAssistant: {% endfor %}",
@@ -219,7 +219,7 @@ describe("model.chat", () => {
     expect(chat.droppedMessages % 2).toBe(0);
     expect(chat.messages[0]).toEqual({ role: "system", content: "Remember me." });
     expect(chat.messages[1]?.role).toBe("user");
-    // What is left is what a conversation of these messages alone would go on from.
+    // The remaining messages. A conversation of them alone would continue from the same state.
     const messages = chat.messages.slice(0, -2);
     using other = model.chat();
     other.restart(messages);

@@ -9,7 +9,7 @@ import { type CheckpointParts, exportCheckpoint, writeCheckpoint } from "../supp
 import { starterPath } from "../support/golden-path.js";
 import { rewriteModel } from "../support/rewritten-model.js";
 
-/** Masters of the storyteller's first layer; never changed, only copied. */
+/** Masters of the storyteller's first layer. Tests copy them and never change them. */
 let masters: CheckpointParts;
 beforeAll(async () => {
   const gguf = await rewriteModel(starterPath, ({ metadata, tensors }) => {
@@ -30,7 +30,7 @@ const open = (parts: CheckpointParts, storedTables = false): Promise<ModelFile> 
 describe("embedding and head of a ternary model", () => {
   const embedding = "model.embed_tokens.weight";
   const count = 4096 * 256;
-  /** Patterns of finite halves and of what rounds to them: tiny, subnormal, large. */
+  /** Patterns of finite halves and of values that round to them: tiny, subnormal, large. */
   const values = Float32Array.from({ length: count }, (_, i) => ((i % 2003) - 1001) * 2 ** -((i % 40) - 5));
 
   it.each([bf16, f32])(

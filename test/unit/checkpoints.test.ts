@@ -9,7 +9,7 @@ import { type CheckpointParts, exportCheckpoint, writeCheckpoint } from "../supp
 import { starterPath } from "../support/golden-path.js";
 import { rewriteModel } from "../support/rewritten-model.js";
 
-/** Parts of two checkpoints of the storyteller's first layer; never changed, only copied. */
+/** Parts of two checkpoints of the storyteller's first layer. Tests copy them and never change them. */
 let packed: CheckpointParts;
 let masters: CheckpointParts;
 
@@ -34,7 +34,7 @@ function open(parts: CheckpointParts, more: Readonly<Record<string, string>> = {
   for (const [name, text] of Object.entries(more)) files.set(name, new TextEncoder().encode(text));
   return openCheckpoint(memoryFolder(files));
 }
-/** Opens, describes and reads all weights, as loading does. */
+/** Opens, describes and reads all weights, like the loader. */
 async function use(parts: CheckpointParts, more?: Readonly<Record<string, string>>): Promise<ModelFile> {
   const file = await open(parts, more);
   describeModel(file);

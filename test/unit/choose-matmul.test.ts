@@ -17,7 +17,7 @@ beforeAll(async () => {
   compiled = await compileKernels();
 });
 
-/** Runs with kernels of which some matmuls write 2 instead of their first result, and a self-test of all matmuls. */
+/** Runs with broken kernels: some matmuls write 2 instead of their first result. Tests all matmuls. */
 function withBroken<T>(
   broken: readonly MatmulName[],
   use: (kernels: Kernels, selfTest: FormSelfTest) => T,

@@ -98,7 +98,7 @@ describe("convert", () => {
     expect(roundedScales.largestChange).toBeGreaterThan(0);
     expect(roundedScales.largestChange).toBeLessThanOrEqual(2 ** -11);
     for (const { name } of matrices) {
-      // The definition's encoder, of all weights at once.
+      // The definition's encoder, applied to all weights at once.
       const expected = tq20.encode?.(await valuesOf(original, name)) ?? expect.fail("no encoder");
       expect(Buffer.compare(await dataOf(file, name), expected), name).toBe(0);
     }
@@ -119,7 +119,7 @@ describe("convert", () => {
   );
 
   it("writes whole pieces and the rest: tensors longer than a piece", async () => {
-    // 2^20 weights are a piece: this has three and some.
+    // A piece has 2^20 weights. This tensor has three pieces and a remainder.
     const elements = 3 * 2 ** 20 + 512;
     const values = Float32Array.from({ length: elements }, (_, index) =>
       ((index * 2654435761) >>> 30) % 3 === 0 ? 0 : index % 2 === 0 ? 0.5 : -0.5,
@@ -142,7 +142,7 @@ describe("convert", () => {
       ).toBe(0);
       if (!format.ternary) continue;
       const back = await converted(first.bytes, { type: "f32" });
-      // As bytes: toEqual takes half a minute over millions of numbers.
+      // Compares bytes, since toEqual takes half a minute over millions of numbers.
       const read = await valuesOf(back.file, "blk.0.attn_q.weight");
       expect(Buffer.compare(f32.encode?.(read) ?? data, f32.encode?.(values) ?? data), type).toBe(0);
     }
@@ -155,7 +155,8 @@ describe("convert", () => {
     );
     const tensor = encodeTensor(tq20, [256, 4], values);
     const data = new Uint8Array(tensor.data);
-    // The last block's scale is negative, and so are its weights' signs; the one before has codes, and the scale 0.
+    // The last block has a negative scale, which flips the signs of its weights. The block before it has
+    // codes and the scale 0.
     data[3 * 66 + 65] = (data[3 * 66 + 65] ?? 0) | 0x80;
     data.fill(0, 2 * 66 + 64, 2 * 66 + 66);
     const model = await rewriteModel(starterPath, ({ tensors }) => {
@@ -238,7 +239,7 @@ describe("convert", () => {
     expect(back.file.tensors.has("blk.0.attn_q.scale")).toBe(false);
     const scaled = (await valuesOf(original, "blk.0.attn_q.weight")).map((value) => value * 0.75);
     expect(await valuesOf(back.file, "blk.0.attn_q.weight")).toEqual(scaled);
-    // A scale that would turn signs around stays where it is.
+    // A scale that would flip signs is not moved.
     expect(await valuesOf(back.file, "blk.0.attn_k.scale")).toEqual(Float32Array.of(-2));
   });
 
@@ -298,7 +299,7 @@ describe("convert", () => {
   });
 });
 
-/** Stores what is no ternary matrix in another format. */
+/** Stores a matrix that is not ternary in another format. */
 function storeAs({ tensors }: Edit, format: WeightFormat): void {
   for (const [name, { shape, typeId, data }] of tensors) {
     if (typeId === i2S.id) continue;

@@ -10,9 +10,9 @@ import { formatOf, reformatModel } from "../support/reformatted-model.js";
 import { encodeTensor, rewriteModel } from "../support/rewritten-model.js";
 import { makeTinyModel } from "../support/tiny-model.js";
 
-// Quantizations that are not ternary are f32 rows in memory, to the last bit what the format means.
+// Quantizations that are not ternary become f32 rows in memory, exact to the last bit.
 
-/** Formats, and where in a block they have halves: scales, and minima. */
+/** Formats, and the offsets of halves in their blocks: scales and minima. */
 const formats = [
   { name: "Q4_0", halvesAt: [0] },
   { name: "Q5_0", halvesAt: [0] },
@@ -62,7 +62,7 @@ describe.each(formats)("packMatrix of $name", ({ name, halvesAt }) => {
   });
 
   it("reads a tensor of several pieces", async () => {
-    // 2^20 weights are a piece.
+    // A piece has 2^20 weights.
     const cols = 4 * blockElements;
     const rows = Math.floor(2 ** 20 / cols) + 3;
     const data = new Uint8Array((rows * cols * blockBytes) / blockElements);

@@ -10,13 +10,13 @@ function bitsOf(value: number): string {
   return view.getBigUint64(0).toString(16).padStart(16, "0");
 }
 
-/** How many doubles lie between two positive ones, or two negative ones. */
+/** The number of doubles between two doubles of the same sign. */
 function ulps(a: number, b: number): number {
   return Math.abs(Number(BigInt(`0x${bitsOf(a)}`) - BigInt(`0x${bitsOf(b)}`)));
 }
 
 describe("exp", () => {
-  // Math.exp itself may be off by one ulp, so one is what can be asked of the difference.
+  // Math.exp itself may have an error of one ulp, so the difference may be one ulp.
   test("is within 1 ulp of Math.exp", () => {
     fc.assert(
       fc.property(fc.double({ min: -750, max: 715, noNaN: true }), (x) => {
@@ -51,7 +51,7 @@ describe("exp", () => {
     );
   });
 
-  // The bits that every runtime must give; a change to them changes the text of every seed.
+  // Every runtime must give these bits. A change to them changes the text of every seed.
   test.each([
     [1, "4005bf0a8b145769"],
     [-0.1, "3fecf46d99d52b3a"],
@@ -112,7 +112,7 @@ describe("random numbers", () => {
         boxes[box] = (boxes[box] ?? 0) + 1;
       }
       const chiSquared = boxes.reduce((sum, count) => sum + (count - 1000) ** 2 / 1000, 0);
-      // 63 degrees of freedom: 63 ± 11.2; five deviations.
+      // 63 degrees of freedom: 63 ± 11.2. The bound is five deviations.
       expect(chiSquared).toBeGreaterThan(63 - 56);
       expect(chiSquared).toBeLessThan(63 + 56);
     }

@@ -101,7 +101,7 @@ describe("createRandomFill", () => {
     createRandomFill(5, 0)(values);
     for (let bit = 0; bit < 16; bit += 1) {
       const ones = values.reduce((count, value) => count + ((value >>> bit) & 1), 0);
-      // Five standard deviations of 100,000 throws.
+      // Five standard deviations of 100,000 samples.
       expect(Math.abs(ones / 100_000 - 0.5)).toBeLessThan(0.008);
     }
   });
@@ -122,7 +122,7 @@ describe("createWeightPool", () => {
 
       const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
       const square = values.reduce((sum, value) => sum + value * value, 0) / values.length;
-      // Five standard deviations of a mean of 20,000 blocks or, where those are single weights, of so many.
+      // Five standard deviations of a mean of 20,000 blocks, or of 20,000 single weights.
       expect(Math.abs(mean)).toBeLessThan((5 * 0.02) / Math.sqrt(20_000));
       expect(Math.abs(Math.sqrt(square) / 0.02 - 1)).toBeLessThan(0.02);
       if (!format.ternary) return;

@@ -34,14 +34,14 @@ function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return product / Math.sqrt(ofA * ofB);
 }
 
-/** The hidden state of the last of the ids, or the mean of all. */
+/** The hidden state of the last id, or the mean of all ids. */
 function pooled(reference: ReferenceDecoder, ids: readonly number[], pooling: "last" | "mean"): number[] {
   const rows = referenceHidden(reference, ids);
   if (pooling === "last") return [...(rows.at(-1) ?? [])];
   return Array.from(rows[0] ?? [], (_, k) => rows.reduce((sum, row) => sum + at(row, k), 0) / rows.length);
 }
 
-// What the sine of the angle between two directions may be: f32 arithmetic, and halves rounded the other way.
+// The maximum sine of the angle between two directions: f32 arithmetic, and halves that round the other way.
 const boundOfSine = 1e-3;
 
 describe("embed", () => {
@@ -60,7 +60,7 @@ describe("embed", () => {
     expect(vector).toHaveLength(reference.tensors.get("output_norm.weight")?.values.length ?? 0);
     expect(Math.hypot(...vector)).toBeCloseTo(1, 6);
     expect(1 - cosine(vector, pooled(reference, ids, pooling))).toBeLessThan(boundOfSine ** 2);
-    // The other way to pool is another direction.
+    // The other pooling gives another direction.
     const other = pooling === "last" ? "mean" : "last";
     expect(1 - cosine(vector, pooled(reference, ids, other))).toBeGreaterThan(10 * boundOfSine ** 2);
   });
@@ -95,7 +95,7 @@ describe("embed", () => {
   });
 
   it("gives each text the same bits alone, among others, in pieces, with any number of threads", async () => {
-    // Beside short texts one that is cut where a pass is full, and one of several passes.
+    // Short texts, a text that is cut at the end of a full pass, and a text of several passes.
     const texts = ["a", "bc", "Once upon a time", "x".repeat(50), "The fox. ".repeat(12), "", "last"];
     const alone: Float32Array[] = [];
     {
@@ -150,7 +150,7 @@ describe("embed", () => {
   });
 
   it("gives back its memory, also after it failed", async () => {
-    // A memory that holds the model and little more: what is kept of one call would be missed by a later one.
+    // A memory for the model and little more. A later call would fail if a call kept memory.
     const { model } = await open(seven, { engine: { regionBytes: 3 << 19 } });
     for (let i = 0; i < 40; i += 1) {
       const controller = new AbortController();

@@ -13,7 +13,7 @@ import {
 import { dummyShapes } from "#dist/tools/dummy/shapes.js";
 import { watchEnergy } from "#dist/tools/benchmark/energy.js";
 
-// A colon cannot stand in a file's name there; nor is there a powercap folder.
+// A Windows file name cannot contain a colon, and Windows has no powercap folder.
 describe.skipIf(process.platform === "win32")("openEnergyMeter", () => {
   let folder: string;
   beforeEach(() => {
@@ -88,7 +88,7 @@ describe.skipIf(process.platform === "win32")("openEnergyMeter", () => {
 
   it("says plainly that this user may not read, and what to do", () => {
     zone("intel-rapl:0", "package-0", 5);
-    // Tests may run as root, whom no file mode stops.
+    // Tests may run as root, which ignores file modes.
     const meter = openEnergyMeter({
       folder,
       readText: (path) => {
@@ -178,7 +178,8 @@ describe("estimateArithmeticEnergy", () => {
     return paperPositions * estimateArithmeticEnergy(model, paperPositions, "7nm").layers;
   }
 
-  // Table 1 of the report on BitNet b1.58 2B4T (arXiv:2504.12285), in joules, with the published shapes of its models.
+  // Table 1 of the report on BitNet b1.58 2B4T (arXiv:2504.12285), in joules, with the published shapes of
+  // its models.
   it.each([
     ["LLaMA 3.2 1B", 0.258, { layers: 16, width: 2048, feedForward: 8192, queryWidth: 2048, kvWidth: 512 }],
     ["Gemma 3 1B", 0.186, { layers: 26, width: 1152, feedForward: 6912, queryWidth: 1024, kvWidth: 256 }],

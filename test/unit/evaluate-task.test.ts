@@ -59,8 +59,9 @@ function code(value: string) {
 }
 
 /**
- * Σ ln p of a choice by the definition: white space at the end of the context belongs to the continuation, whose tokens are
- * those of the whole that come after as many as the context has; all of it evaluated from nothing.
+ * Σ ln p of a choice by the definition. White space at the end of the context belongs to the continuation.
+ * The tokens of the continuation are the tokens of the whole text after as many tokens as the context has.
+ * All of it is evaluated in a new session.
  */
 async function slowLogLikelihood(
   model: LanguageModel,
@@ -223,7 +224,7 @@ describe("evaluateTask", () => {
       const ids = model.tokenize(context + continuation);
       const ending = ids.slice(model.tokenize(context).length);
       session.truncate(0);
-      // 256 tokens are evaluated; the last of the continuation is only predicted.
+      // 256 tokens are evaluated. The last token of the continuation is only predicted.
       const logits = await session.evaluate(ids.slice(-257, -1), { logits: "all" });
       const { vocabSize } = model.info;
       const rows = ending.map((id, row) => {
@@ -409,7 +410,7 @@ describe("preferredChoice", () => {
 
   it("takes the likeliest, the likeliest by character, and the likeliest by byte", () => {
     expect(preferredChoice("acc", choices)).toBe(2);
-    // −1, −5/3, −4 by character; by byte, é being two, −1, −5/6, −4.
+    // By character: −1, −5/3, −4. By byte, with two bytes for é: −1, −5/6, −4.
     expect(preferredChoice("acc_norm", choices)).toBe(0);
     expect(preferredChoice("acc_bytes", choices)).toBe(1);
   });

@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { type ChoiceQuestion, type Question, readTask, type ReadTaskOptions } from "#dist/index.js";
 import { taskFormats } from "#dist/tools/evaluation/formats/index.js";
 
-// Lines in the published forms, our own words. What is expected of them is written out from the definitions of
-// lm-evaluation-harness's tasks (docs/guide/evaluation.md), not computed.
+// Lines in the published forms, in our own words. The expected results come by hand from the definitions of
+// lm-evaluation-harness's tasks (docs/guide/evaluation.md).
 
-/** One question of each benchmark, as it is published. */
+/** One question of each benchmark in its published form. */
 const published = {
   arc: {
     id: "Demo_1",
@@ -239,7 +239,8 @@ describe("BoolQ", () => {
 
 describe("HellaSwag", () => {
   it("cleans texts as the harness does: marks in brackets go, the second part gets a capital and small letters", () => {
-    // Blanks are stripped before brackets go, so that one that they leave at the end stays; two blanks become one.
+    // Blanks are stripped before brackets, so a blank that brackets leave at the end stays. Two blanks become
+    // one.
     const context = "Baking bread: A woman kneads dough on a table. The dough ";
     expect(readChoices(published.hellaswag)).toMatchObject({
       answer: 0,

@@ -36,7 +36,7 @@ describe("writeGguf", () => {
     const copy = await written({ metadata: writableMetadata(file), tensors }, async (write) => {
       for (const { name, offset, bytes } of tensors) {
         const data = original.subarray(offset, offset + bytes);
-        // In two chunks, the first of odd length.
+        // Two chunks, the first of odd length.
         await write(name, data.subarray(0, 333));
         await write(name, data.subarray(333));
       }
@@ -82,7 +82,7 @@ describe("writeGguf", () => {
   });
 
   it("keeps fields whole where the header outgrows its memory", async () => {
-    // Around the first 64 KiB, every way that a field can fall across the end.
+    // Near the end of the first 64 KiB: every way that a field can cross it.
     for (let padding = 65_400; padding < 65_540; padding += 1) {
       const metadata = new Map<string, GgufValue>([
         ["p", { type: "string", value: "x".repeat(padding) }],

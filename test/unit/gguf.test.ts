@@ -197,7 +197,7 @@ describe("openGguf", () => {
     expect(offset).toBeGreaterThanOrEqual(start);
     expect(file.tensors.get("a")).toMatchObject({ bytes: 24, type: "F32", shape: [3, 2] });
     expect(file.tensors.get("b")).toMatchObject({ bytes: 16, offset: offset + 128 });
-    // Nothing is known of type 99 but where the next tensor or the file's end is.
+    // Type 99 is unknown. Only the next tensor or the end of the file shows its size.
     expect(file.tensors.get("c")).toMatchObject({ bytes: 44, type: "type 99", format: undefined });
   });
 
@@ -218,7 +218,7 @@ describe("openGguf", () => {
     });
 
     it("go by the whole file where a tensor with its padding fits both", async () => {
-      // One row: 36 bytes or 34, padded to 64 either way.
+      // One row: 36 bytes or 34. Both are padded to 64.
       const small = tensor("small", [128], 42, 0);
       const { Q2_0, Q2_0_G128 } = sizes;
       for (const [bytes, type, smallBytes] of [
@@ -235,7 +235,7 @@ describe("openGguf", () => {
       const odd = await open({ tensors: [tensor("a", [64, 3], 42, 0)], dataBytes: 54 });
       expect(odd.tensors.get("a")).toMatchObject({ type: "Q2_0", bytes: 54 });
       const tensors = [tensor("a", [128, 256], 42, 0), tensor("b", [128, 256], 42, padded(sizes.Q2_0))];
-      // Enough for the fork's blocks, which "a" then would not fill.
+      // Enough for the fork's blocks, but then "a" would not fill its range.
       const dataBytes = padded(sizes.Q2_0) + sizes.Q2_0_G128;
       await expect(open({ tensors, dataBytes })).rejects.toMatchObject({
         code: "FILE_CORRUPT",
@@ -380,7 +380,7 @@ describe("openGguf rejects", () => {
   });
 
   it("counts that a huge sparse file could hold, without allocating by them", async () => {
-    // A source that says it is 100 TB long, and reads as zeros after the header.
+    // A source that claims 100 TB. It reads as zeros after the header.
     const sparse = (parts: FileParts): Promise<ModelFile> => {
       const bytes = ggufBytes(parts);
       return openGguf({

@@ -65,7 +65,7 @@ describe("inspectFile", () => {
     expect(summary.problem).toBeNull();
     // 6 layers of 2 heads of 64, keys and values in halves, for 256 positions.
     expect(summary.estimatedMemory).toMatchObject({
-      // Codes without the 32 bytes after each matrix, those of `down` by columns as well, and norms.
+      // Codes without the 32 bytes after each matrix, the codes of `down` by columns too, and norms.
       weights: ternary / 4 + (6 * 256 * 768) / 4 + 37888,
       head: 2097152,
       headScreened: false,
@@ -138,7 +138,8 @@ describe("inspectFile's estimates", () => {
       const { memoryBytes } = model.info;
       expect(head).toBe(memoryBytes.head);
       expect(kvCache).toBe(memoryBytes.kvCache);
-      // Loaded weights are all that is taken before the first session: with rotary tables and the team's barrier.
+      // Before the first session the memory contains only loaded weights, with rotary tables and the team's
+      // barrier.
       const shape = dummyShapes.get(size) ?? expect.fail(size);
       const tables = 200 * (shape.width / shape.heads) * 4;
       expect(memoryBytes.weights - tables - weights).toBeGreaterThanOrEqual(0);
@@ -182,7 +183,7 @@ describe("inspectFile's estimates", () => {
     memories.dispose();
   });
 
-  /** A dummy model whose tensors are all zeros and nowhere: inspect reads the header only. */
+  /** A dummy model of zeros without data. inspect reads only the header. */
   async function inspectShape(
     size: string,
     options?: EstimateFor,

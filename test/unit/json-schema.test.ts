@@ -25,7 +25,7 @@ function accepts(automaton: Automaton, text: string): boolean {
   return state.accepting;
 }
 
-/** Walks at random to a text that fits; undefined where it takes too long. */
+/** Walks at random to a valid text. Undefined if it takes too long. */
 function walk(automaton: Automaton, random: () => number): string | undefined {
   const bytes: number[] = [];
   let state = automaton.start;
@@ -33,7 +33,7 @@ function walk(automaton: Automaton, random: () => number): string | undefined {
     if (state.accepting && random() < 0.5) break;
     const next: number[] = [];
     for (let byte = 0; byte < 256; byte += 1) if (automaton.next(state, byte) !== undefined) next.push(byte);
-    // A state that is open and not accepting goes on: otherwise a text could not be completed.
+    // An open state that does not accept must have a next character. Otherwise a text could not be completed.
     expect(next.length).toBeGreaterThan(0);
     const ending = next.filter((byte) => '"]}'.includes(String.fromCharCode(byte)));
     const from = ending.length > 0 && random() < 0.5 ? ending : next;

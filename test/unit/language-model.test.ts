@@ -257,7 +257,7 @@ describe("a session", () => {
   });
 
   it("gives its memory back", async () => {
-    // Together they would take more than a memory of 4 GiB can hold.
+    // Together they would exceed a memory of 4 GiB.
     for (let i = 0; i < 1500; i += 1) {
       using session = model.createSession();
       if (i % 500 === 0) await session.evaluate([1]);
@@ -434,7 +434,7 @@ describe("a screened head", () => {
         }
       });
     }
-    // It must leave out most, or it screens nothing.
+    // Screening must skip most rows.
     expect(kept / 100).toBeLessThan(1000);
     await wholeEngine.dispose();
     await screenedEngine.dispose();

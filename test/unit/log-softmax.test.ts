@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { logSoftmax, softmaxTotals } from "#dist/generation/sampling/log-softmax.js";
 
-/** The definition, in whatever the host computes. */
+/** The definition, with the host's arithmetic. */
 function slowLogSoftmax(logits: readonly number[], tokenId: number): number {
   const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
   return Math.log(Math.exp(logits[tokenId] ?? NaN) / total);
@@ -69,7 +69,7 @@ describe("logSoftmax", () => {
     );
   });
 
-  // The bits that every runtime must give; a change to them changes every perplexity.
+  // Every runtime must give these bits. A change to them changes every perplexity.
   it("has the same bits everywhere", () => {
     const logits = Float32Array.from({ length: 1000 }, (_, i) => Math.fround(((i * 7919) % 1000) / 37 - 12));
     const logProbability = logSoftmax(logits);

@@ -4,7 +4,7 @@ import { createMemories, largestRegionBytes } from "#dist/wasm/memory.js";
 
 const page = 65536;
 
-/** What is taken, as a list: the slow model that the allocator is compared with. */
+/** The used blocks as a list: the slow model for comparison with the allocator. */
 interface Block {
   readonly begin: number;
   readonly end: number;

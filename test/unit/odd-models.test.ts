@@ -5,7 +5,7 @@ import { f32 } from "#dist/weight-formats/f32.js";
 import { starterPath } from "../support/golden-path.js";
 import { type Edit, encodeTensor, rewriteModel } from "../support/rewritten-model.js";
 
-/** The storyteller's tokenizer without its last tokens; the embedding keeps its rows. */
+/** The storyteller's tokenizer without its last tokens. The embedding keeps its rows. */
 function shortenVocabulary({ metadata }: Edit, count: number): void {
   for (const table of ["tokens", "scores", "token_type"]) {
     const key = `tokenizer.ggml.${table}`;
@@ -71,7 +71,7 @@ describe("a model that is unusual and usable", () => {
       threads: 1,
       signal: controller.signal,
       onProgress: ({ loadedBytes, totalBytes }) => {
-        // The weights are there, and the tables come next.
+        // The weights are loaded, and the tables come next.
         if (loadedBytes === totalBytes) setImmediate(() => setImmediate(() => controller.abort(reason)));
       },
     });

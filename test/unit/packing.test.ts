@@ -5,7 +5,7 @@ import { type CompiledKernels, compileKernels } from "#dist/wasm/kernel-build.js
 import { firstByte, type Packed, packOne } from "../support/packing-bench.js";
 import { formatOf } from "../support/reformatted-model.js";
 
-/** Formats whose blocks hold a scale, and where in a block it is. */
+/** Formats with a scale in each block, and the offset of the scale. */
 const ternaryFormats = [
   { name: "TQ1_0", scaleAt: 52 },
   { name: "TQ2_0", scaleAt: 64 },
@@ -22,7 +22,7 @@ beforeAll(async () => {
 const pack = (name: string, rows: number, cols: number, data: Uint8Array): Promise<Packed> =>
   packOne(compiled, name, [rows, cols], data);
 
-/** Bytes that a format takes, with scales out of a few. */
+/** Bytes of a format, with scales from a short list. */
 function blocksArbitrary(
   name: string,
   scaleAt: number,
@@ -37,7 +37,7 @@ function blocksArbitrary(
       fc.boolean(),
     )
     .map(([bytes, scale, zeros]) => {
-      // A code 3 in TQ2_0 is damage, and in Q2_0 no ternary weight: the tests of those are apart.
+      // A code 3 in TQ2_0 is damage, and in Q2_0 not a ternary weight. Other tests cover both.
       const codes = name.startsWith("Q1") || name.startsWith("TQ1") ? bytes : bytes.map(withoutThrees);
       const whole = zeros && name !== "Q1_0" ? zeroBlock(name) : codes;
       whole[scaleAt] = scale & 255;
@@ -73,7 +73,7 @@ describe.each(ternaryFormats)("packMatrix of $name", ({ name, scaleAt }) => {
         requireEqualNumbers(packed.weights, formatOf(name).decode(data, rows * cols));
         expect(packed.reportedBytes).toBe(data.length);
         expect(matrixBytes(packed.matrix)).toBeLessThanOrEqual(packed.estimatedBytes);
-        // Two allocations at most, each of whole cache lines.
+        // At most two allocations, each of whole cache lines.
         expect(packed.usedBytes).toBeLessThan(matrixBytes(packed.matrix) + 128);
       }),
       { numRuns: 40 },
@@ -115,7 +115,7 @@ describe.each(ternaryFormats)("packMatrix of $name", ({ name, scaleAt }) => {
     const blockBytes = tensorBytes(blockElements);
     const rows = Math.ceil((5 << 20) / blockBytes);
     const data = new Uint8Array(rows * blockBytes);
-    // Blocks of zeros but one in the first row, one around each end of a piece, and the last.
+    // Blocks of zeros except one in the first row, one around each end of a piece, and the last.
     const special = [0, (4 << 20) / blockBytes, rows - 1].flatMap((row) => [
       Math.floor(row),
       Math.max(0, Math.floor(row) - 1),
@@ -170,7 +170,7 @@ it("packMatrix of TQ2_0 refuses a code 3", async () => {
   await expect(pack("TQ2_0", 2, 512, data)).rejects.toMatchObject({ code: "FILE_CORRUPT" });
 });
 
-/** Numbers are the same; zeros of either sign are one. */
+/** Compares numbers. Zeros of either sign are equal. */
 function requireEqualNumbers(actual: Float32Array, expected: Float32Array): void {
   expect(actual.length).toBe(expected.length);
   const index = expected.findIndex((value, i) => value !== actual[i]);

@@ -16,7 +16,7 @@ import { rewriteModel } from "../support/rewritten-model.js";
 
 const text = "Once upon a time there was a king, who had a daughter as fair as the day. ".repeat(30);
 
-/** What the definition says, chunk by chunk and token by token. */
+/** The definition, chunk by chunk and token by token. */
 async function slowPerplexity(
   model: LanguageModel,
   chunkTokens: number,
@@ -30,7 +30,7 @@ async function slowPerplexity(
     const window = ids.slice(chunk * chunkTokens, (chunk + 1) * chunkTokens);
     if (bosId !== undefined) window[0] = bosId;
     const logProbabilities = await slowLogProbabilities(session, window);
-    // Row j predicts token j + 1; scored are rows chunkTokens / 2 … chunkTokens − 2.
+    // Row j predicts token j + 1. The scored rows are chunkTokens / 2 … chunkTokens − 2.
     for (let row = Math.floor(chunkTokens / 2); row <= chunkTokens - 2; row += 1) {
       values.push(-(logProbabilities[row] ?? NaN));
     }
@@ -223,7 +223,7 @@ describe("visitLogits", () => {
               seen.push(row);
               const begin = (held + count - rows + row) * vocabSize;
               expect(logits).toEqual(all.subarray(begin, begin + cols));
-              // What the team has summed is what the caller's thread would have.
+              // The team must sum the same totals as the caller's thread.
               expect(totals).toEqual(softmaxTotals(logits));
             },
             undefined,

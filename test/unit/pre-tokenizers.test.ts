@@ -4,7 +4,8 @@ import { createTokenizer } from "#dist/text/tokenizer.js";
 import { createByteWordSplitter } from "#dist/text/words.js";
 import { byteVocabulary, pieceVocabulary } from "../support/small-vocabularies.js";
 
-// Splits written down by hand from the expressions in llama.cpp's llama-vocab.cpp (and the tokenizer.json files that it cites).
+// Splits by hand from the expressions in llama.cpp's llama-vocab.cpp, and in the tokenizer.json files that it
+// cites.
 
 function split(name: string, text: string): readonly string[] {
   const preTokenizer = findPreTokenizer(name);
@@ -53,7 +54,7 @@ describe("tokenizers of the model families", () => {
   });
 
   it("Gemma's joins by scores, keeps spaces where they are, and finds whole runs of line breaks", () => {
-    // Scores as converters write them: minus the rank of the merge; runs of line breaks are tokens of their own.
+    // Scores as converters write them: minus the rank of the merge. Runs of line breaks are separate tokens.
     const pieces = ["▁t", "he", "▁the", "▁", "t", "h", "e", "a"].map(
       (piece, rank) => [piece, -rank] as const,
     );

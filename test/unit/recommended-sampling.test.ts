@@ -135,7 +135,7 @@ describe("a model that recommends how to sample", () => {
     await using usual = await loadModel(starterPath, { threads: 1 });
     expect(usual.info.sampling).toEqual({});
 
-    // Greedy, as recommended, whatever the seed; and the draw of the usual model where the temperature is given.
+    // Greedy as recommended, for any seed. With an explicit temperature, the usual model's draw.
     const [prompt, maxTokens] = ["The king", 12];
     const greedy = await usual.complete(prompt, { maxTokens, temperature: 0 });
     const drawn = await usual.complete(prompt, { maxTokens, seed: 3 });

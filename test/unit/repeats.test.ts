@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { findRepeat, type Repeat } from "#dist/generation/speculation/repeats.js";
 
-/** Of all earlier places, by definition: the longest common ending, and the latest of those. */
+/** By definition: the longest common ending with an earlier position, and the latest such position. */
 function findSlowly(tokens: readonly number[], longest: number): Repeat {
   const endings = tokens.slice(0, -1).map((_, at) => {
     let length = 0;

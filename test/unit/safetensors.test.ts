@@ -53,7 +53,7 @@ describe("openSafetensors", () => {
   const data = new Uint8Array(16);
   const a = (rest: string): Uint8Array => safetensorsBytes(`{"a":${rest}}`, data);
   const badUtf8 = Uint8Array.from([...'{"\xff":1}'].map((letter) => letter.charCodeAt(0)));
-  // [what, file, the byte where it is wrong, words of the message]
+  // [name, file, offset of the error, words of the message]
   it.each<[string, Uint8Array, number, RegExp]>([
     ["an empty file", new Uint8Array(0), 0, /has 0 bytes/],
     ["half a length", new Uint8Array(7), 0, /has 7 bytes/],

@@ -265,7 +265,7 @@ describe("a guided sampler", () => {
         fc.nat(),
         (values, share, options, seed) => {
           const logits = Float32Array.from(values, (value) => value / 4);
-          // Some tokens, by chance; the first in any case.
+          // Some tokens at random, and always the first.
           const allows = (id: number): boolean =>
             id === 0 || ((id * 2654435761 + seed) >>> 0) % 1000 < share * 1000;
           const restrict = (all: Float32Array): void => {

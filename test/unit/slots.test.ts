@@ -10,7 +10,7 @@ interface Memory {
   readonly open: Set<number>;
 }
 
-/** Slots over a memory that holds so many caches. */
+/** Slots over a memory for so many caches. */
 function createMemory(count: number, room = count): Memory {
   const open = new Set<number>();
   let last = 0;
@@ -24,7 +24,7 @@ function createMemory(count: number, room = count): Memory {
   return { slots: createSlots(count, openCache), open };
 }
 
-/** Takes a slot, writes a text into it, and gives it back. */
+/** Takes a slot, writes a text into it, and returns it. */
 function write(slots: Slots, tokens: readonly number[]): Slot {
   const slot = slots.take(tokens);
   if (slot === undefined) throw new Error("no slot is free");
@@ -92,7 +92,7 @@ describe("slots", () => {
     const other = slots.take([1, 2, 9]);
     expect(other).not.toBe(long);
     expect(long.tokens).toHaveLength(8);
-    // With all other places taken, it has to go.
+    // All other slots are taken, so it must go.
     const last = slots.take([1, 9]);
     expect(last).toBe(long);
     expect(last?.tokens).toEqual([1]);

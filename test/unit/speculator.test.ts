@@ -2,13 +2,16 @@ import { describe, expect, it } from "vitest";
 import { createPassCosts, type PassCosts } from "#dist/generation/speculation/pass-costs.js";
 import { createSpeculator } from "#dist/generation/speculation/speculator.js";
 
-/** Passes that cost what a function says. */
+/** The costs of passes by a function. */
 function fixedCosts(of: (tokens: number) => number): PassCosts {
   return { of, record: () => undefined };
 }
 const free = fixedCosts(() => 1);
 
-/** Writes a text token by token. @returns the drafts that were made on the way. */
+/**
+ * Writes a text token by token.
+ * @returns the drafts on the way.
+ */
 function drafts(
   text: readonly number[],
   costs: PassCosts,
@@ -26,7 +29,7 @@ function drafts(
 
 const period = [11, 12, 13, 14, 15];
 const repetitive = Array.from({ length: 100 }, (_, index) => period[index % period.length] ?? 0);
-/** Every token has been there, and something else comes next each time. */
+/** Every token occurred before, with a different next token each time. */
 const misleading = Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? 7 : 100 + index));
 
 describe("a speculator", () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { commonPrefix, planStep } from "#dist/generation/scheduling/step-plan.js";
 
-/** A sequence of tokens of its own kind, of which so many are evaluated. */
+/** A sequence of tokens of its own kind, with some of them evaluated. */
 function sequence(kind: number, length: number, position: number): { history: number[]; position: number } {
   return { history: Array.from({ length }, (_, index) => kind * 1000 + index), position };
 }
@@ -56,10 +56,10 @@ describe("planStep", () => {
   it("lets a prompt wait for one that begins alike, and only then", () => {
     const [a, b] = [sequence(1, 40, 0), sequence(1, 50, 0)];
     expect(planStep([a, b], 64)).toEqual([{ sequence: a, tokens: 40 }]);
-    // Having the first token in common is not worth waiting for.
+    // A common first token is not worth a wait.
     const c = { history: [1000, ...sequence(2, 30, 0).history], position: 0 };
     expect(planStep([a, c], 80).map((part) => part.sequence)).toEqual([a, c]);
-    // Nor are tokens that the other has long had, and this one, too.
+    // Tokens that both sequences already have are not worth one either.
     const [d, e] = [sequence(1, 60, 20), { ...sequence(1, 30, 0), position: 0 }];
     expect(planStep([d, e], 200).map((part) => part.sequence)).toEqual([d, e]);
   });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createStopMatcher } from "#dist/generation/stop-rules.js";
 
-/** Everything that comes out of a matcher for a text in these pieces. */
+/** The complete output of a matcher for a text in these pieces. */
 function run(
   pieces: readonly string[],
   stops: readonly string[],
@@ -13,7 +13,7 @@ function run(
   return { text: outputs.join(""), stopped: results.some(({ stopped }) => stopped), outputs };
 }
 
-/** The text before the stop string that ends first, and before the longest of those that end together. */
+/** The text before the stop string that ends first. If several end together, the text before the longest. */
 function cutByDefinition(text: string, stops: readonly string[]): { text: string; stopped: boolean } {
   for (let end = 1; end <= text.length; end += 1) {
     const lengths = stops.filter((stop) => text.slice(0, end).endsWith(stop)).map((stop) => stop.length);

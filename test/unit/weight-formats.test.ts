@@ -22,7 +22,7 @@ describe("weightFormats", () => {
     (_, format) => {
       for (const blocks of [0, 1, 2, 7]) {
         const values = Float32Array.from({ length: blocks * format.blockElements }, (_, i) =>
-          // Q1_0 has signs only.
+          // Q1_0 has only signs.
           format.name === "Q1_0" ? 1 - 2 * (i % 2) : ((i * 7) % 3) - 1,
         );
         const bytes = format.encode?.(values);
@@ -93,7 +93,7 @@ describe("float16", () => {
       const expected = numberToFloat16(scratch.getFloat32(0));
       if (float32BitsToFloat16(bits) !== expected) expect.fail(`pattern ${bits.toString(16)}`);
     };
-    // Every sign and exponent, with fractions around every tie of halves and around those of subnormal ones.
+    // Every sign and exponent, with fractions around every tie of halves and of subnormal halves.
     for (let top = 0; top < 2 ** 12; top += 1) {
       for (const tail of [0, 1, 0x7ff, 0x800, 0xfff, 0x1000, 0x1001, 0x1fff, 0x2000, 0x3000, 0x7ffff]) {
         encodes(((top << 20) | tail) >>> 0);
@@ -202,7 +202,7 @@ describe("I2_S", () => {
 
 describe("ternarizeByAbsmean", () => {
   it("rounds W/d half to even with d the mean magnitude", () => {
-    // Mean magnitude 1: ±0.5 are ties, and go to 0.
+    // Mean magnitude 1: ±0.5 are ties, and round to 0.
     const values = Float32Array.of(0.5, -0.5, 0.51, -0.51, 1.5, -1.5, 1.99, -0.99);
     expect(ternarizeByAbsmean(values)).toEqual(Float32Array.of(0, 0, 1, -1, 1, -1, 1, -1));
   });

@@ -31,7 +31,8 @@ describe("planWeights", () => {
       const codes = description.layers.map(({ down: { matrix } }) => (matrix.rows * matrix.cols) / 4);
       expect(plan.columnBytes).toEqual(codes);
 
-      // What is planned is what the model then takes, but for the table of angles; of a format of groups, besides the scales that turn out to be one.
+      // The plan equals the memory of the loaded model, except for the table of angles. A group format may
+      // also have scales that turn out equal and are stored once.
       await using model = await loadModel(bytes, { threads: 1, contextLength: 64 });
       const scales = type === "i2_s" ? 0 : 0.15 * estimate;
       expect(model.info.memoryBytes.weights).toBeGreaterThan((estimate - scales) * 0.99);

@@ -21,9 +21,9 @@ interface Shape {
   readonly tokens: number;
   readonly heads: number;
   readonly headSize: number;
-  /** How many positions a token sees, its own the last; left out, all. */
+  /** The number of positions that a token attends to, including its own. Default: all. */
   readonly window?: number;
-  /** What queries are multiplied by: large ones make one weight 1 and the others vanish. */
+  /** The factor of queries. A large one makes one weight 1 and the others vanish. */
   readonly queryFactor?: number;
 }
 
@@ -34,12 +34,12 @@ export const attentionTwin: KernelTwin = {
       for (const position of [0, 1, 3, 6])
         yield attentionCase({ position, tokens, heads: 2, headSize: 40 }, numbers);
     }
-    // Heads in fours, in twos and alone, in every mixture.
+    // Heads in groups of four, in groups of two and alone, in every combination.
     for (const heads of [0, 1, 2, 3, 4, 5, 7, 8])
       yield attentionCase({ position: 6, tokens: 2, heads, headSize: 16 }, numbers);
     for (const headSize of [8, 16, 24, 64, 96, 104, 128, 256])
       yield attentionCase({ position: 29, tokens: 2, heads: 4, headSize }, numbers);
-    // Across the blocks of 256 positions in which values are mixed.
+    // Across the blocks of 256 positions of the sum over values.
     for (const position of [254, 255, 256, 600])
       yield attentionCase({ position, tokens: 2, heads: 1, headSize: 64 }, numbers);
     // Windows of one position, within and across the tokens of a pass, as long as the text, and longer.
@@ -119,7 +119,7 @@ function attentionCase(shape: Shape, numbers: Numbers): KernelCase {
           const bound = attentionOutputBound(input);
           const at = (t * outputStride) / 4 + head * headSize;
           const actual = outcome.floats("output").subarray(at, at + headSize);
-          // The exponential is never below 2⁻¹²⁶, so a weight that should vanish may be that much; |value| is below 8.
+          // The exponential is at least 2⁻¹²⁶, so a vanishing weight may be that large. |value| is below 8.
           const within = (i: number): number => bound * valueAt(magnitude, i) + seen * 8 * 2 ** -126;
           recordFigure(
             "attention, error / bound",

@@ -69,7 +69,7 @@ function addCase(tokens: number, cols: number, numbers: Numbers): KernelCase {
   };
 }
 
-/** One row added to all. */
+/** Adds one row to all rows. */
 function biasCase(tokens: number, cols: number, numbers: Numbers): KernelCase {
   const x = Array.from({ length: tokens }, () => numbers.floats(cols));
   const bias = numbers.floats(cols);

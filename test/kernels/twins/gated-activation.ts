@@ -32,7 +32,8 @@ function gateTwin(kernel: GateKernel, checkRow: CheckRow): KernelTwin {
       yield gateCase(kernel, "2 × 6912", random(2, 6912), random(2, 6912), checkRow);
       const special = Float32Array.of(0, -0, 1, -1, 2 ** -149, -(2 ** -149), 88, -87, 89, -100, 1e4, -1e4);
       yield gateCase(kernel, "special values", [special], [new Float32Array(12).fill(1)], checkRow);
-      // From −87 to 87 in small steps: with an up of 1, the error of e^x is laid bare where x is well below zero.
+      // From −87 to 87 in small steps. With an up of 1, the error of e^x is visible where x is well below
+      // zero.
       const sweep = Float32Array.from({ length: 17400 }, (_, i) => i / 100 - 87);
       yield gateCase(kernel, "−87 to 87", [sweep], [new Float32Array(17400).fill(1)], checkRow);
     },
@@ -98,8 +99,9 @@ export const relu2Twin: KernelTwin = gateTwin("gate_relu2", (actual, gate, up, w
 });
 
 /**
- * e^x is good to one ulp, at most 2 roundoffs; adding one, dividing and multiplying by up are a rounding each. Below −87, where
- * the exponential stops growing, the result is under 1e-36 in magnitude instead of even smaller.
+ * e^x is good to one ulp, at most 2 roundoffs. The addition of one, the division and the multiplication by up
+ * round once each. Below −87 the exponential stops growing. There the result is under 1e-36 in magnitude
+ * instead of smaller.
  */
 const siluRoundoffs = 5;
 
@@ -114,9 +116,9 @@ export const siluTwin: KernelTwin = gateTwin("gate_silu", (actual, gate, up, wha
 });
 
 /**
- * As siluTwin, but what e is raised to is itself rounded, in four steps and a constant: an error of δ in it is one of
- * δ · |2z| in its exponential, which counts where that is not far below 1. Near g = 0 the tanh of the definition loses
- * digits in f64, not here.
+ * As siluTwin, but the exponent is itself rounded, in four steps and a constant. An error of δ in it is an
+ * error of δ · |2z| in its exponential. It matters unless the exponential is far below 1. Near g = 0 the tanh
+ * of the definition loses digits in f64. The kernel does not lose them.
  */
 export const geluTwin: KernelTwin = gateTwin("gate_gelu", (actual, gate, up, what) => {
   const expected = Array.from(gate, (value, k) => geluGate(value, valueAt(up, k)));
@@ -124,7 +126,8 @@ export const geluTwin: KernelTwin = gateTwin("gate_gelu", (actual, gate, up, wha
     const g = valueAt(gate, k);
     const power = g < 0 ? Math.min(88, 1.6 * Math.abs(g) * (1 + 0.044715 * g * g)) : 0;
     const relative = (siluRoundoffs + 5 * power) * roundoff * Math.abs(valueAt(expected, k));
-    // 1 + tanh in f64 is good to 2⁻⁵³; below, e^88 is where the kernel's exponential stops growing.
+    // 1 + tanh in f64 is good to 2⁻⁵³. The kernel's exponential stops growing at e^88, which matters below
+    // −4.
     const absolute = Math.abs(g) * 2 ** -53 + (g < -4 ? Math.abs(g) * 1e-36 : 0);
     return relative + absolute * Math.abs(valueAt(up, k)) + 2 ** -126 * Math.abs(valueAt(up, k)) + 2 ** -149;
   };

@@ -24,7 +24,7 @@ export const int8ProductTwin: KernelTwin = {
     }
     yield productCase(5, 0, 2, numbers);
     yield productCase(17, 2560, 2, numbers);
-    // The largest sums that rows of −128 and planes of 127 make.
+    // The largest sums, from rows of −128 and planes of 127.
     yield productCase(5, 6912, 2, numbers, { weight: -128, plane: 127 });
     yield productCase(5, 6912, 2, numbers, { weight: 127, plane: 127 });
   },
@@ -165,7 +165,7 @@ function packHalvesCase(rows: readonly Float32Array[], cols: number): KernelCase
         requireSame(outcome.ints("records").subarray(2 * r + 1, 2 * r + 2), [sum], `row ${r}, sum`);
         const lost = Math.hypot(...row.map((value, k) => value - valueAt(values, k) * scale));
         const [boundOfLost = NaN, boundOfRow = NaN] = outcome.floats("bounds").subarray(2 * r, 2 * r + 2);
-        // Above the truth, which is what screening rests on, and not far above it.
+        // Screening needs a bound above the true value, and close to it.
         for (const [bound, truth] of [
           [boundOfLost, lost],
           [boundOfRow, Math.hypot(...row)],

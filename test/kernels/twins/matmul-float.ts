@@ -20,11 +20,11 @@ import {
 import { createNumbers, type Numbers } from "../numbers.js";
 import { splitWays } from "./splits.js";
 
-/** A layout of float rows: how weights are stored, and which sum each goes to. */
+/** A layout of float rows: the storage of weights, and the sum of each weight. */
 export interface FloatLayout {
   readonly product: "matmul_f32_f32" | "matmul_bf16_f32" | "matmul_f16_f32";
   readonly row: "row_f32" | "row_bf16" | "row_f16";
-  /** The number nearest to one that the layout can hold. */
+  /** The nearest number that the layout can hold. */
   nearest(value: number): number;
   encode(values: Float32Array): Uint8Array;
   readonly order: SumOrder;
@@ -122,7 +122,7 @@ function productCase(
         });
         requireSame(actual, inOrder, `token ${t}, row`);
         const exact = Array.from(actual, (_, r) => added(r) + dotProduct(row(r), input) * scale);
-        // Multiplying by the scale and adding to the output round once each.
+        // The multiplication by the scale and the addition to the output round once each.
         const bound = (r: number): number =>
           dotProductBound(row(r), input, 8) * scale +
           3 * roundoff * (Math.abs(exact[r] ?? NaN) + Math.abs(added(r)));

@@ -27,7 +27,7 @@ interface Product {
   readonly rows: number;
   readonly cols: number;
   readonly tokens: number;
-  /** All weights and all activations the same, for the largest sums. */
+  /** All weights equal and all activations equal, for the largest sums. */
   readonly extreme?: { readonly weight: number; readonly activation: number };
 }
 
@@ -44,13 +44,13 @@ export function ternaryGroupsTwin(form: DotForm, groupSize: GroupSize): KernelTw
 }
 
 function* products(groupSize: number): Iterable<Product> {
-  // Rows around the tiles of 3 × 2, 3 × 1 and 1 × 1.
+  // Row counts around the tiles of 3 × 2, 3 × 1 and 1 × 1.
   for (const cols of [128, 640])
     for (const rows of [0, 1, 2, 3, 4, 6, 13])
       for (const tokens of [0, 1, 2, 5]) yield { rows, cols, tokens };
-  // Rows that fill no whole block, and groups that fill no whole vector.
+  // Rows that do not fill whole blocks, and groups that do not fill whole vectors.
   for (const cols of [0, 32, 64, 96, 192, 320, 448]) yield { rows: 4, cols, tokens: 3 };
-  // 32 groups are scaled at a time.
+  // The kernel scales 32 groups at a time.
   for (const chunk of [31, 32, 33, 65]) yield { rows: 5, cols: chunk * groupSize, tokens: 3 };
   for (const cols of [2560, 6912]) yield { rows: 7, cols, tokens: 3 };
   for (const weight of [-1, 2]) {
@@ -65,7 +65,7 @@ function productCase(
   { rows, cols, tokens, extreme }: Product,
   numbers: Numbers,
 ): KernelCase {
-  // One row before and one behind the range, which must be left alone.
+  // One row before and one behind the range. They must not change.
   const allRows = rows + 2;
   const groups = groupsOf(cols, groupSize);
   const weights = Array.from({ length: allRows }, () => ({

@@ -18,7 +18,7 @@ interface Product {
   readonly rows: number;
   readonly cols: number;
   readonly tokens: number;
-  /** All weights and all activations the same, for the largest sums. */
+  /** All weights equal and all activations equal, for the largest sums. */
   readonly extreme?: { readonly weight: number; readonly activation: number };
 }
 
@@ -32,7 +32,8 @@ function* cases(form: DotForm): Iterable<KernelCase> {
 }
 
 function* products(): Iterable<Product> {
-  // 1024 columns are eight blocks, after which 16-bit sums are flushed; rows around the tiles of 4 × 1 and 2 × 4, and a prime.
+  // 1024 columns are eight blocks, after which 16-bit sums are flushed. Row counts are around the tiles of 4
+  // × 1 and 2 × 4, and prime.
   for (const cols of [128, 1024, 1152]) {
     for (const rows of [0, 1, 2, 3, 4, 5, 8, 13])
       for (const tokens of [0, 1, 3, 4, 5, 9]) yield { rows, cols, tokens };
@@ -47,7 +48,7 @@ function* products(): Iterable<Product> {
 }
 
 function ternaryCase(form: DotForm, { rows, cols, tokens, extreme }: Product, numbers: Numbers): KernelCase {
-  // One row before and one behind the range, which must be left alone.
+  // One row before and one behind the range. They must not change.
   const allRows = rows + 2;
   const weights = extreme
     ? new Int8Array(allRows * cols).fill(extreme.weight)

@@ -4,13 +4,13 @@ import { groupsOf, unpackGroupedCodes, wholeBlocks } from "../../reference/terna
 import { type AddressOf, type KernelCase, type KernelTwin, type Outcome, unset } from "../kernel-case.js";
 import { createNumbers, type Numbers } from "../numbers.js";
 
-/** A packer of ternary blocks, which is compared with the definition of its format. */
+/** A packer of ternary blocks. The test compares it with the definition of its format. */
 interface BlockPacker {
   readonly format: WeightFormat;
   readonly groupSize: number;
-  /** Where the scale, a half, is in a block. */
+  /** The offset of the scale, a half, in a block. */
   readonly scaleAt: number;
-  /** Whether a writer makes any byte of a block, or none with a code 3. */
+  /** Whether blocks may contain any byte, or no code 3. */
   readonly anyByte: boolean;
   readonly kernel: (kernels: Kernels, at: AddressOf, firstRow: number, rows: number, cols: number) => number;
 }
@@ -110,7 +110,10 @@ function packCase(each: BlockPacker, rows: number, cols: number, numbers: Number
   };
 }
 
-/** A row's weights are those of the definition; groups of zeros, and what fills rows up, have codes of zeros and no scale. */
+/**
+ * A row's weights must equal the definition's. Groups of zeros and padding must have codes of zeros and no
+ * scale.
+ */
 function checkRow(outcome: Outcome, row: number, expected: Float32Array, groupSize: number): void {
   const cols = expected.length;
   const codeBytes = wholeBlocks(cols) / 4;

@@ -27,7 +27,7 @@ export const checkTernaryTwin: KernelTwin = {
         check: (outcome) => requireSame([outcome.returned ?? NaN], [0], "returned"),
       };
     }
-    // A code 3 at each place of a block in turn, which must be reported as block 1 of 3.
+    // A code 3 at each offset of a block in turn. The packer must report it as block 1 of 3.
     const weights = numbers.ternary(3 * 128);
     for (let place = 0; place < 128; place += 1) {
       const codes = packTernaryRows(weights);

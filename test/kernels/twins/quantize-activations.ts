@@ -3,7 +3,7 @@ import { wholeBlocks } from "../../reference/ternary-groups.js";
 import { type KernelCase, type KernelTwin, requireSame, stridedRows, unset } from "../kernel-case.js";
 import { createNumbers } from "../numbers.js";
 
-/** Rows on which rounding, clamping and scaling go wrong first, by name. */
+/** Named rows that reveal errors of rounding, clamping and scaling first. */
 export function* hardRows(lengths: readonly number[]): Iterable<readonly [string, Float32Array]> {
   const numbers = createNumbers(55);
   for (const length of lengths) yield [`${length} columns`, numbers.floats(length)];

@@ -4,7 +4,8 @@ import { createNumbers } from "../numbers.js";
 export const sumWordsTwin: KernelTwin = {
   *cases(): Iterable<KernelCase> {
     const numbers = createNumbers(601);
-    // In lines of 64 bytes: around four, where the streams begin, and more than one turn of them.
+    // Sizes in lines of 64 bytes: around four, where the streams begin, and more than one turn of the
+    // streams.
     for (const lines of [0, 1, 3, 4, 5, 7, 8, 13, 1600]) {
       const words = numbers.noise(lines * 64);
       const view = new DataView(words.buffer);

@@ -14,8 +14,9 @@ import { createNumbers, type Numbers } from "../numbers.js";
 const epsilon = 1e-5;
 
 /**
- * Both sum f32 squares in f64 and differ in the order. The sums differ by parts in 10¹³, which shows only where a rounding to
- * f32 falls between them; then the factor is an ulp off, which two multiplications may make two.
+ * Both sum f32 squares in f64, in different orders. The sums differ by parts in 10¹³. That is visible only if
+ * a rounding to f32 falls between them. Then the factor differs by an ulp. Two multiplications may make it
+ * two.
  */
 const boundUlps = 2;
 

@@ -22,10 +22,10 @@ import {
 } from "../kernel-case.js";
 import { createNumbers, type Numbers } from "../numbers.js";
 
-/** YaRN's parameters as Qwen3 files carry them, for a stretch by four. */
+/** YaRN's parameters in Qwen3 files, for a context four times as long. */
 const yarn = { originalContext: 32768, betaFast: 32, betaSlow: 1, extrapolation: 1 };
 
-/** Every kind of frequency that a file can ask for. */
+/** Every kind of frequency that a file can define. */
 const frequencyCases: readonly (RopeAngles & { readonly name: string })[] = [
   { name: "plain", dimensions: 128, base: 500000 },
   { name: "the least", dimensions: 8, base: 10000 },
@@ -34,7 +34,7 @@ const frequencyCases: readonly (RopeAngles & { readonly name: string })[] = [
   { name: "linear with factors", dimensions: 32, base: 10000, scale: 0.3, factors: positives(16) },
   { name: "YaRN", dimensions: 128, base: 1e6, scale: 0.25, yarn },
   { name: "YaRN with factors", dimensions: 64, base: 1e6, scale: 0.25, factors: positives(32), yarn },
-  // The ramp begins before the first pair, or ends past the last, or has no length.
+  // The ramp begins before the first pair, or ends past the last, or is empty.
   {
     name: "YaRN of a short context",
     dimensions: 64,
@@ -103,7 +103,7 @@ export const ropeMagnitudeTwin: KernelTwin = {
 };
 
 function magnitudeCase(factor: number, logMultiplier: number): KernelCase {
-  // llama.cpp's get_mscale, and Hugging Face's: 1 for contexts that are not stretched.
+  // llama.cpp's get_mscale, and Hugging Face's: 1 for contexts without scaling.
   const mscale = (multiplier: number): number => (factor <= 1 ? 1 : 0.1 * multiplier * Math.log(factor) + 1);
   const expected = mscale(1) / mscale(logMultiplier);
   return {
@@ -159,7 +159,7 @@ function tableCase(begin: number, end: number, angles: RopeAngles): KernelCase {
     check(outcome): void {
       for (let p = begin; p < end; p += 1) {
         const row = outcome.floats("table").subarray((p - begin) * dimensions, (p - begin + 1) * dimensions);
-        // One rounding to f32; in f64, an angle is good to parts in 10¹⁵, and so to p · 10⁻¹⁵.
+        // One rounding to f32. In f64, an angle is good to parts in 10¹⁵, and so to p · 10⁻¹⁵.
         const bound = magnitude * (roundoff + p * 4e-15);
         requireWithin(row, ropeAngles(p, angles), () => bound, `position ${p}, angle`);
       }
@@ -296,7 +296,7 @@ interface CacheLayout {
   readonly heads: readonly { readonly t: number; readonly h: number; readonly begin: number }[];
 }
 
-/** [heads][tokens + 2][headSize]: what lies between the heads must stay. */
+/** [heads][tokens + 2][headSize]. The bytes between the heads must not change. */
 function cacheLayout({ tokens, heads, headSize }: Shape): CacheLayout {
   const headBytes = headSize * 4;
   const headStride = (tokens + 2) * headBytes;
@@ -399,7 +399,10 @@ export const storeHeadsTwin: KernelTwin = {
   },
 };
 
-/** Halves of one sign and every fifth fraction, their f32 neighbours, the points halfway, and theirs; and what is too large. */
+/**
+ * Halves of one sign with every fifth fraction, their f32 neighbours, the midpoints and their neighbours, and
+ * values above the largest half.
+ */
 function* valuesNearHalves(): Iterable<number> {
   const large = [65504, 65519.996, 65520, 65536, 3.4e38, 2 ** -149, 2 ** -25, 1.5 * 2 ** -25, 0];
   for (const value of large) yield* [value, -value];
@@ -419,7 +422,7 @@ function storeCase(shape: Shape, values: Float32Array, note: string): KernelCase
   const { tokens, heads, headSize } = shape;
   const width = heads * headSize;
   const rows = Array.from({ length: tokens }, (_, t) => values.slice(t * width, (t + 1) * width));
-  // Halves: rows of half the bytes.
+  // Rows of halves have half the bytes.
   const layout = cacheLayout({ ...shape, headSize: headSize / 2 });
   const inputStride = width * 4 + 12;
   return {

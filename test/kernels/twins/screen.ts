@@ -4,7 +4,7 @@ import { createNumbers } from "../numbers.js";
 
 const block = 64;
 
-/** What the bounds are there for: they must hold with every rounding, and be no looser than a thousandth more. */
+/** The bounds must hold with every rounding, and exceed the true value by at most a thousandth. */
 export const screenRowsTwin: KernelTwin = {
   *cases(): Iterable<KernelCase> {
     const numbers = createNumbers(501);

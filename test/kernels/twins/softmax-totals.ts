@@ -5,7 +5,7 @@ import { createNumbers } from "../numbers.js";
 
 const mostFloat32 = 3.4028234663852886e38;
 
-/** Both sum in f64, the twin with the host's exponential, which may differ by an ulp, and in another order. */
+/** Both sum in f64, in different orders. The twin uses the host's exponential, which may differ by an ulp. */
 function requireClose(actual: number, expected: number, terms: number, what: string): void {
   const error = Math.abs(actual / expected - 1);
   if (!(error <= (terms + 4) * 2 ** -52)) throw new Error(`${what} is ${actual}, expected ${expected}`);
@@ -36,7 +36,7 @@ export const softmaxTotalsTwin: KernelTwin = {
       ["−∞", -Infinity],
       ["+∞", Infinity],
     ] as const) {
-      // At every place of a group of eight and of what is left after it.
+      // At every index of a group of eight and of the remainder after it.
       const rows = Array.from({ length: 11 }, (_, place) => {
         const row = floats(11);
         row[place] = value;

@@ -14,7 +14,7 @@ import {
 } from "../kernel-case.js";
 import { createNumbers, type Numbers } from "../numbers.js";
 
-/** Shares of activations that are not zero. */
+/** Fractions of nonzero activations. */
 const densities = [0, 0.1, 0.5, 1];
 
 /** Some of the numbers from begin to end, in order. */
@@ -85,7 +85,7 @@ export const relu2ListedTwin: KernelTwin = {
     const numbers = createNumbers(7);
     for (const count of [0, 4, 20, 6912]) {
       const gate = numbers.floats(count);
-      // Where the gate is not positive, `up` holds what it may: it must not be looked at.
+      // Where the gate is not positive, `up` may hold anything. The kernel must not read it.
       const up = numbers.floats(count).map((value, k) => (valueAt(gate, k) > 0 ? value : NaN));
       yield {
         name: `${count}`,
@@ -109,7 +109,7 @@ export const relu2ListedTwin: KernelTwin = {
   },
 };
 
-/** [cols, rows] from [rows, cols]. */
+/** Transposes [rows, cols] to [cols, rows]. */
 function transposed(weights: Int8Array, rows: number, cols: number): Int8Array {
   return Int8Array.from(weights, (_, i) => valueAt(weights, (i % rows) * cols + Math.floor(i / rows)));
 }
@@ -161,7 +161,7 @@ export const transposeTwin: KernelTwin = {
 export const columnsTwin: KernelTwin = {
   *cases(): Iterable<KernelCase> {
     const numbers = createNumbers(9);
-    // Groups of eight columns, of which 15 are added up before sums are widened; and their remainders.
+    // Groups of eight columns, and their remainders. The kernel adds up 15 groups before it widens sums.
     for (const cols of [0, 16, 128, 144, 6912]) {
       for (const density of densities) {
         const values = new Int8Array(cols);

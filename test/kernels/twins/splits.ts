@@ -1,7 +1,7 @@
 import type { Kernels } from "#dist/wasm/kernels.js";
 import type { AddressOf, Way } from "../kernel-case.js";
 
-/** Rows and tokens of a product, or of whatever else is split so. */
+/** Rows and tokens of a matmul, or of another kernel with the same division. */
 export interface Part {
   readonly rowBegin: number;
   readonly rowEnd: number;
@@ -10,8 +10,8 @@ export interface Part {
 }
 
 /**
- * Ways to do a whole by parts, the whole first: rows in halves, rows one by one and from the last to the first, rows in parts
- * of 3 (which no tile divides), tokens one by one.
+ * Ways to split the work. The first is the whole. The others: rows in halves, rows one by one from the last
+ * to the first, rows in parts of 3 (no tile divides 3), tokens one by one.
  */
 export function splitWays(
   whole: Part,

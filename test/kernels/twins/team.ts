@@ -1,6 +1,6 @@
 import { bytesOf, type KernelCase, type KernelTwin, requireSame } from "../kernel-case.js";
 
-// What one member alone can see; test/kernels/team.test.ts has threads wait for one another.
+// The effects that a single worker can see. In test/kernels/team.test.ts threads wait for one another.
 
 function stateCase(
   name: string,
