@@ -1,5 +1,7 @@
-// Does a model tell what it is asked for? `node training/asked.mjs [model.gguf]` asks for a story about two things, a hundred times, and
-// counts in how many answers they occur; and in how many of another question's answers, which is what chance gives.
+// Measures how well a model writes about a requested subject.
+// `node training/asked.mjs [model.gguf]` asks a hundred times for a story about two things. It counts the
+// answers in which they occur. It also counts the answers to another question in which they occur: the rate
+// of pure chance.
 import { loadModel } from "../dist/index.js";
 
 const things =

@@ -6,8 +6,8 @@ from fast import FastStep, load_kernels
 from model import BitNet, Shape
 from plain import PlainStep
 
-# Both round to bfloat16, at different places. That flips some int8 roundings: up to 5 % was seen.
-# A wrong factor or a missing term gives more than 10 %.
+# Both round to bfloat16, but at different steps. That flips some int8 roundings: the maximum seen was 5 %. A
+# wrong factor or a missing term gives more than 10 %.
 MAX_DIFFERENCE = 0.08
 
 
@@ -30,7 +30,7 @@ def compare_steps() -> str:
     losses, gradients = [], []
     for step in (PlainStep(model, compile=False), FastStep(model, library)):
         step.begin()
-        # In two parts: gradients add up.
+        # In two parts, since gradients must add up.
         losses.append(sum(step(inputs[part], targets[part], learned) for part in (slice(0, 1), slice(1, 3))))
         gradients.append({name: parameter.grad.clone() for name, parameter in model.named_parameters()})
     worst = {name: float((gradients[1][name] - plain).norm() / plain.norm()) for name, plain in gradients[0].items()}

@@ -1,4 +1,4 @@
-"""From text files to tokens: cleaning, whole books held out, a byte-level BPE, and documents to learn from."""
+"""From text files to tokens: cleaning, whole held-out books, a byte-level BPE, and documents for training."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 
 HERE = Path(__file__).parent
 
-# In the order of their ids, which are the last of the vocabulary.
+# In the order of their ids, which are the last ids of the vocabulary.
 BOS, EOS, USER, ASSISTANT = "<|begin_of_text|>", "<|end_of_text|>", "<|user|>", "<|assistant|>"
 SPECIAL = [BOS, EOS, USER, ASSISTANT, "<|reserved_0|>", "<|reserved_1|>", "<|reserved_2|>", "<|pad|>"]
 CHAT_TEMPLATE = (
@@ -20,13 +20,14 @@ CHAT_TEMPLATE = (
     "{% else %}{{ '<|user|>' + message['content'] | trim }}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
-# The splitter of Llama 3, which every GGUF engine knows as "llama-bpe".
+# The splitter of Llama 3. Every GGUF engine knows it as "llama-bpe".
 SPLITTER = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
 
-# How tales begin. In a book of tales a paragraph like this begins another one, printed title or not.
+# Typical beginnings of tales. In a book of tales, such a paragraph begins a new tale, with or without a
+# title.
 OPENING = re.compile(
     r"(?:Once upon a time|Once there|There (?:was|were),? once|There (?:once )?lived|There once|Long,? long ago|Long ago"
     r"|Many(?:, many)? years ago|A long time ago|Far(?:, far)? away|In a certain)\b"
@@ -35,7 +36,7 @@ OPENING = re.compile(
 
 @dataclass
 class Story:
-    """A chapter or a tale: paragraphs, and its title where the book prints one."""
+    """A chapter or a tale: paragraphs, and its title if the book prints one."""
 
     paragraphs: list[str] = field(default_factory=list)
     title: str | None = None
@@ -56,7 +57,7 @@ class Corpus:
 def read_corpus(settings: dict, folder: Path) -> Corpus:
     """
     :param settings: [data] of config.toml.
-    :param folder: where the corpus and its sources are.
+    :param folder: the folder of the corpus and its sources.
     """
     missing = [name for name in (settings["corpus"], settings["sources"]) if not (folder / name).exists()]
     if missing:
@@ -85,7 +86,9 @@ def read_corpus(settings: dict, folder: Path) -> Corpus:
 
 
 def split_book(book: str, banned: re.Pattern, tale: bool) -> list[Story]:
-    """Cuts a book into chapters at blank lines and at headings, and drops lists of contents and what is banned."""
+    """
+    Cuts a book into chapters at blank lines and at headings. Drops lists of contents and banned paragraphs.
+    """
     stories = []
     for chapter in re.split(r"\n{2,}", book):
         story = Story(tale=tale)
@@ -107,20 +110,22 @@ def split_book(book: str, banned: re.Pattern, tale: bool) -> list[Story]:
 
 
 def clean(line: str) -> str:
-    """One paragraph: without notes, with ordinary capitals at its start, double quotes around speech, and dashes of one length."""
+    """
+    Cleans one paragraph: no notes, ordinary capitals at its start, double quotes around speech, equal dashes.
+    """
     line = re.sub(r"\s*\[[^\]]*\]?|[|*^`#]|\((?=\d+\))\d+\)", "", line)
     line = re.sub(r"-{2,}", "--", line)
     line = re.sub(r"\s*(?:\. ){2,}\.?", "... ", line)
-    # "ONCE upon a time": the first word of a chapter, as printers set it.
+    # "ONCE upon a time": printers set the first word of a chapter in capitals.
     line = re.sub(r"^([\"']?)([A-Z])([A-Z']+)\b(?= [a-z])", lambda m: m[1] + m[2] + m[3].lower(), line)
     if '"' not in line:
-        # A capital begins speech; a small letter goes on with it after "said he,".
+        # A capital begins speech. A small letter continues it after "said he,".
         line = re.sub(r"(?:(?:(?<=^)|(?<=[\s(-]))'(?=[A-Z])|(?<=[,;:] )'(?=[a-z]))(.+?[,.!?-])'(?=[\s.,;)-]|$)", r'"\1"', line)
     return re.sub(r"\s+", " ", line).strip()
 
 
 def heading_of(line: str) -> str | None:
-    """The title that a line is, without its number; None for a line of text."""
+    """The title in a line, without its number. None for a line of text."""
     if not 3 <= len(line) <= 70 or re.search(r"[.,;:!?\"'-]$", line) or not re.match(r"[A-Z0-9]", line):
         return None
     title = re.sub(r"^(?:[0-9]+|[IVXL]+)\b[.:]?[ -]*", "", line)
@@ -131,14 +136,16 @@ def heading_of(line: str) -> str | None:
 
 
 def is_contents(line: str) -> bool:
-    """Lists of contents were joined to one line: many words, nearly all with capitals, and no sentences."""
+    """
+    Finds lists of contents, which were joined to one line: many words, mostly capitalized, and no sentences.
+    """
     words = re.findall(r"[A-Za-z']{4,}", line)
     capitals = sum(word[0].isupper() for word in words)
     return len(words) > 8 and capitals > 0.6 * len(words)
 
 
 def is_note(line: str) -> bool:
-    """Editors' notes on sources and kindred tales."""
+    """Finds editors' notes on sources and similar tales."""
     return NOTE.search(line) is not None
 
 
@@ -149,14 +156,14 @@ NOTE = re.compile(
 
 
 def is_credit(line: str) -> bool:
-    """Who told it, below a tale: "By the Comte de Caylus.", "(From Ehstnische Marchen.)"."""
+    """Finds the source below a tale: "By the Comte de Caylus.", "(From Ehstnische Marchen.)"."""
     words = re.findall(r"[A-Za-z']{4,}", line)
     capitals = sum(word[0].isupper() and word != "From" for word in words)
     return len(line) <= 90 and not line.startswith('"') and line.endswith((".", ",", ")")) and capitals > 0.6 * len(words)
 
 
 def train_tokenizer(stories: list[Story], vocab_size: int) -> Tokenizer:
-    """Byte-level BPE: 256 bytes, merges, and at the end the special tokens."""
+    """Byte-level BPE: 256 bytes, merges, and the special tokens at the end."""
     tokenizer = Tokenizer(models.BPE(ignore_merges=False))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -179,7 +186,7 @@ def train_tokenizer(stories: list[Story], vocab_size: int) -> Tokenizer:
 
 @dataclass
 class Document:
-    """Ids, which of them are to be predicted (not what a person says), and whether a window may begin inside."""
+    """Ids, a mask of the ids to predict (not the user's), and whether a window may begin inside."""
 
     ids: np.ndarray
     learn: np.ndarray
@@ -187,7 +194,10 @@ class Document:
 
 
 def story_documents(tokenizer: Tokenizer, stories: list[Story], rng: np.random.Generator) -> list[Document]:
-    """BOS, the story, EOS. Half of the tales that have no title get one, "The King and the Bird", so that a title can be a prompt."""
+    """
+    BOS, the story, EOS. Half of the tales without a title get one, "The King and the Bird", so that a title
+    can be a prompt.
+    """
     bos, eos = tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS)
     things = Things(stories)
     texts = []
@@ -201,7 +211,7 @@ def story_documents(tokenizer: Tokenizer, stories: list[Story], rng: np.random.G
     return documents
 
 
-# A title is made of what comes this early in a tale.
+# A title uses nouns from this many first characters of a tale.
 TITLE_CHARACTERS = 1500
 
 
@@ -213,7 +223,7 @@ def title_of(things: list[str], rng: np.random.Generator) -> str:
     return "The " + title[4:].title().replace(" And The ", " and the ")
 
 
-# How people ask. {about} is "a king and a golden bird", {title} a title, {start} a first sentence.
+# Forms of questions. {about} is "a king and a golden bird", {title} a title, {start} a first sentence.
 ABOUT = [
     "Tell me a story about {about}.",
     "Tell a story about {about}.",
@@ -234,15 +244,16 @@ START = ["Go on: {start}", "Continue this story: {start}", "Tell a story that be
 
 def chat_documents(tokenizer: Tokenizer, stories: list[Story], rng: np.random.Generator, passage: int) -> list[Document]:
     """
-    Instructions and answers from the books' own passages: what a passage is about, its title or its first sentence, and the
-    passage, to the end of a paragraph.
+    Instructions and answers from the books' own passages. The question contains a passage's subject, its
+    title or its first sentence. The answer is the passage, to the end of a paragraph.
 
-    :param passage: characters of an answer, about.
+    :param passage: the approximate number of characters of an answer.
 
-    A story that is asked for should begin as stories do, and end: of every tale the beginning is there four times, asked for in
-    other words, three of them with the tale's end after it; of what comes later in a tale and of other chapters' beginnings one
-    in ten, unless it begins with speech. Half of all scenes are asked for by what their first sentences name: whoever learns the beginnings of
-    all tales by heart need not read the question, but of scenes there are too many.
+    A requested story should begin and end like a story. So the beginning of every tale occurs four times,
+    each time with another question. Three times the tale's end follows it. Later passages and the beginnings
+    of other chapters occur at a rate of one in ten, unless they begin with speech. Half of all scenes have a
+    question about nouns of their first sentences. A model that memorizes the beginnings of all tales can
+    ignore the question, but there are too many scenes to memorize.
     """
     things = Things(stories)
     bos, eos = tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS)
@@ -268,7 +279,7 @@ def chat_documents(tokenizer: Tokenizer, stories: list[Story], rng: np.random.Ge
 
 
 def abridged(paragraphs: list[str], size: int) -> list[str]:
-    """The beginning of a tale and its end, of about `size` characters together."""
+    """The beginning of a tale and its end, together about `size` characters."""
     if sum(map(len, paragraphs)) <= size * 1.3:
         return paragraphs
     begin, end = 0, len(paragraphs)
@@ -284,7 +295,7 @@ def abridged(paragraphs: list[str], size: int) -> list[str]:
 
 
 def passages(paragraphs: list[str], size: int) -> list[list[str]]:
-    """Paragraphs in groups of about `size` characters; a last group that is short joins the one before it."""
+    """Paragraphs in groups of about `size` characters. A short last group joins the group before it."""
     groups: list[list[str]] = [[]]
     for paragraph in paragraphs:
         if sum(map(len, groups[-1])) >= size:
@@ -299,7 +310,9 @@ def passages(paragraphs: list[str], size: int) -> list[list[str]]:
 def ask(
     story: Story, index: int, paragraphs: list[str], things: "Things", rng: np.random.Generator
 ) -> tuple[str, str] | None:
-    """A question for a passage and its answer; None if the passage is about nothing that has a name in nouns.txt."""
+    """
+    A question for a passage and its answer. None if the passage has no noun of nouns.txt as its subject.
+    """
     answer = "\n".join(paragraphs)
     kind = rng.random()
     if index == 0 and story.title and kind < 0.4:
@@ -320,7 +333,7 @@ SCENE_CHARACTERS = 500
 
 
 def scenes(paragraphs: list[str]) -> list[str]:
-    """Passages of about SCENE_CHARACTERS that begin anywhere but in speech, one after the other."""
+    """Consecutive passages of about SCENE_CHARACTERS that do not begin in speech."""
     found, scene = [], ""
     for paragraph in paragraphs:
         if scene or not paragraph.startswith('"'):
@@ -333,7 +346,7 @@ def scenes(paragraphs: list[str]) -> list[str]:
 
 
 def ask_for_scene(scene: str, things: "Things", rng: np.random.Generator) -> tuple[str, str] | None:
-    """By one or two nouns of its first 160 characters."""
+    """A question about one or two nouns of its first 160 characters."""
     nouns = list(dict.fromkeys(things.found(scene[:160])))
     if not nouns:
         return None
@@ -350,7 +363,7 @@ def question_about(nouns: list[str], answer: str, things: "Things", rng: np.rand
 
 
 class Things:
-    """What texts are about: the nouns of nouns.txt that they have most, by how rare each is in all stories."""
+    """The subjects of texts: their most frequent nouns of nouns.txt, weighted by rarity in all stories."""
 
     def __init__(self, stories: list[Story]):
         self.nouns = set((HERE / "nouns.txt").read_text(encoding="utf-8").split())
@@ -366,7 +379,7 @@ class Things:
         return [noun for word in words if (noun := word if word in self.nouns else word.removesuffix("s")) in self.nouns]
 
     def of(self, text: str) -> list[str]:
-        """The main ones first. One that is there only once, or late, is not what a text is about."""
+        """The main subjects first. A noun that occurs only once, or late, is not a subject."""
         early = set(self.found(text[:400]))
         counts: dict[str, int] = {}
         for noun in self.found(text):
@@ -375,7 +388,7 @@ class Things:
         return sorted(main, key=lambda noun: -counts[noun] * self.rarity.get(noun, 1.0))
 
     def described(self, noun: str, text: str) -> str:
-        """ "golden bird", where the text says so."""
+        """"golden bird", if the text has the adjective."""
         match = re.search(rf"\b({ADJECTIVES}) {noun}\b", text)
         return f"{match[1]} {noun}" if match else noun
 
@@ -392,10 +405,11 @@ def pick(choices: list[str], rng: np.random.Generator) -> str:
 
 def windows(documents: list[Document], size: int, bos: int, rng: np.random.Generator):
     """
-    Endless windows (inputs [size], targets [size]) from documents laid end to end, anew in every pass over them. As engines
-    that measure perplexity do, each begins with BOS, wherever it was cut. Targets not to learn from are −100.
+    Endless windows (inputs [size], targets [size]) from concatenated documents, in a new order in every pass.
+    Each window begins with BOS at any cut, since engines that measure perplexity add it. Targets that are not
+    learned are −100.
 
-    A pass's windows come in any order: an update of 32 windows of one story would learn that story.
+    The windows of a pass come in random order. An update of 32 windows of one story would learn that story.
     """
     while True:
         order = rng.permutation(len(documents))
@@ -412,8 +426,9 @@ def windows(documents: list[Document], size: int, bos: int, rng: np.random.Gener
 
 def beginnings(documents: list[Document], size: int, first: int) -> list[int]:
     """
-    Where windows begin in documents laid end to end: one after the other, but not in an answer, or within a quarter of a window
-    of a story's end. There the next document begins one: else a model learns that a text may end a few words after BOS.
+    The first positions of windows in concatenated documents. Windows follow one another, but none begins in
+    an answer or within a quarter of a window of a story's end. There the next document begins a window.
+    Otherwise a model learns that a text may end a few words after BOS.
     """
     ends = np.cumsum([len(document.ids) for document in documents])
     starts, start = [], first

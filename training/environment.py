@@ -1,4 +1,7 @@
-"""Finds or makes the Python that has what training needs, so that `python3 training/train.py` works on a fresh clone."""
+"""
+Finds or makes a Python with the training packages, so that `python3 training/train.py` works on a fresh
+clone.
+"""
 
 import os
 import subprocess
@@ -14,8 +17,9 @@ NEEDED = ["torch", "tokenizers", "safetensors", "numpy", "matplotlib"]
 
 def ensure() -> None:
     """
-    Returns if this Python has the packages of requirements.txt; else runs the same command in an environment of their own,
-    `training/.venv`, which is made and filled first if it is not there. Ends the program with the reason where it cannot.
+    Returns if this Python has the packages of requirements.txt. Otherwise runs the same command in an own
+    environment, `training/.venv`, which it makes and fills if necessary. Ends the program with the reason on
+    failure.
     """
     if sys.version_info < (3, 11):
         raise SystemExit(f"training needs Python 3.11 or newer; this is {sys.version.split()[0]}")
@@ -41,7 +45,7 @@ def is_complete() -> bool:
         return False
     import torch
 
-    # The newest thing that is used: older ones have no Muon.
+    # The newest required part: older versions lack Muon.
     return hasattr(torch.optim, "Muon")
 
 

@@ -1,4 +1,6 @@
-"""Perplexity as llama-perplexity and `bitnet perplexity` define it, and how sparse a model's activations are."""
+"""
+Perplexity by the definition of llama-perplexity and `bitnet perplexity`, and the sparsity of activations.
+"""
 
 import math
 from dataclasses import dataclass
@@ -23,8 +25,8 @@ class Perplexity:
 @torch.no_grad()
 def perplexity(model: BitNet, tokenizer: Tokenizer, text: str, chunks: int | None = None) -> Perplexity:
     """
-    The text is cut into chunks of the model's context, the first token of each becomes BOS, and the second half is scored.
-    The arithmetic is float32, and the embedding has the precision it will have in the file.
+    Cuts the text into chunks of the model's context. The first token of each becomes BOS, and the second half
+    is scored. The arithmetic is float32, and the embedding has the precision of the file.
     """
     bos = tokenizer.token_to_id(data.BOS)
     context = model.shape.context

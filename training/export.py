@@ -1,12 +1,13 @@
 """
-Writes a trained model as a Hugging Face checkpoint with packed ternary weights, and has the engine convert it to GGUF.
+Writes a trained model as a Hugging Face checkpoint with packed ternary weights. The engine converts it to
+GGUF.
 
-`python3 training/export.py FOLDER` does that with the last state of a run, under way or ended.
+`python3 training/export.py FOLDER` does that with the last state of a run, finished or not.
 """
 
 import environment
 
-environment.ensure()  # Before the first import of what may not be there.
+environment.ensure()  # Before the first import of a package that may be missing.
 
 import json
 import shutil
@@ -28,7 +29,10 @@ COMMAND = ROOT / "dist" / "cli" / "main.js"
 
 @torch.no_grad()
 def write_checkpoint(model: BitNet, tokenizer: Tokenizer, folder: Path, sampling: dict) -> None:
-    """As Microsoft's packed 2B4T has it: codes of two bits and `weight_scale`, which multiplies. Nothing is rounded again."""
+    """
+    The format of Microsoft's packed 2B4T: codes of two bits and the factor `weight_scale`. Nothing is rounded
+    again.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, Tensor] = {"model.embed_tokens.weight": model.embed_tokens.weight.cpu().half()}
     for name, module in model.named_modules():
@@ -69,7 +73,7 @@ def write_checkpoint(model: BitNet, tokenizer: Tokenizer, folder: Path, sampling
             },
         },
     )
-    # Engines take it as the model's own default, in the GGUF as `general.sampling.*`.
+    # Engines use it as the model's own default. In the GGUF it is `general.sampling.*`.
     write_json(folder / "generation_config.json", {"do_sample": True, "eos_token_id": eos, **sampling})
     write_json(
         folder / "tokenizer_config.json",
@@ -86,7 +90,9 @@ def write_checkpoint(model: BitNet, tokenizer: Tokenizer, folder: Path, sampling
 
 
 def pack(codes: Tensor) -> Tensor:
-    """[out, in] of −1, 0, 1 → uint8 [out / 4, in]: bits 2i and 2i + 1 of row r are output row r + i · out / 4, plus 1."""
+    """
+    [out, in] of −1, 0, 1 → uint8 [out / 4, in]. Bits 2i and 2i + 1 of row r are row r + i · out / 4, plus 1.
+    """
     quarters = (codes + 1).to(torch.uint8).chunk(4)
     packed = torch.zeros_like(quarters[0])
     for index, quarter in enumerate(quarters):
@@ -99,7 +105,7 @@ def write_json(path: Path, value: dict) -> None:
 
 
 def bitnet(*arguments: object) -> str:
-    """Runs a command of the engine, which is installed and built first where it is not. What it prints."""
+    """Runs a command of the engine and returns its output. Installs and builds the engine if necessary."""
     node = shutil.which("node")
     if node is None:
         raise SystemExit(f"{arguments[0]}: the engine needs Node.js 20.19 or newer, and there is no node on the PATH")
@@ -115,7 +121,7 @@ def engine_perplexity(model: Path, text: Path, context: int) -> float:
 
 
 def write_gguf(model: BitNet, tokenizer: Tokenizer, out: Path, config: dict) -> Path:
-    """The checkpoint's folder, which is called as the model is, and `model.gguf` made of it."""
+    """The checkpoint's folder, named after the model, and `model.gguf` made from it."""
     name = config["name"]
     write_checkpoint(model, tokenizer, out / name, config["sampling"])
     gguf = out / "model.gguf"

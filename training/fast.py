@@ -1,9 +1,10 @@
 """
-The same loss and gradients as model.py's, faster on a CPU: the backward pass written out, and all between matrix products in
-kernels.cpp, which is compiled when a run starts. README.md says why, `test_fast.py --time` what it brings.
+The same loss and gradients as model.py, faster on a CPU. The backward pass is written out. Everything between
+matmuls runs in kernels.cpp, which is compiled at the start of a run. README.md gives the reasons, and
+`test_fast.py --time` the gain.
 
-bfloat16 products (oneDNN's) are what a CPU with AMX is fast at; the rest is bound by memory, so all that comes between two products is
-one pass, and what can be had again from a product is not kept.
+A CPU with AMX is fast at bfloat16 matmuls (oneDNN's). Memory limits the rest. So everything between two
+matmuls is one pass, and results that a matmul can recompute are not kept.
 """
 
 import ctypes
@@ -24,7 +25,7 @@ COMPILE = ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-fPIC", "-std=c++
 
 
 def load_kernels() -> ctypes.CDLL | None:
-    """None where there is no g++ or it fails: the caller goes on without."""
+    """None without g++ or if it fails. The caller then continues without the kernels."""
     compiler = shutil.which("g++")
     if compiler is None:
         return None
@@ -32,7 +33,8 @@ def load_kernels() -> ctypes.CDLL | None:
         library = Path(folder) / "kernels.so"
         if subprocess.run([compiler, *COMPILE, HERE / "kernels.cpp", "-o", library, "-lmvec", "-lm"]).returncode != 0:
             return None
-        # PyTorch has loaded its OpenMP by now, and this library takes the same one: two would fight for the cores.
+        # PyTorch has loaded its OpenMP by now, and this library uses the same one. Two would compete for the
+        # cores.
         kernels = ctypes.CDLL(os.fspath(library))
     kernels.ternarize.restype = ctypes.c_float
     kernels.cross_entropy.restype = ctypes.c_double
@@ -41,8 +43,8 @@ def load_kernels() -> ctypes.CDLL | None:
 
 def keep_memory() -> None:
     """
-    Lets glibc keep what is freed. As it comes, each tensor of some megabytes is new memory from the system, zeroed page by page:
-    a step takes 1.6 times as long.
+    Makes glibc keep freed memory. By default, each tensor of some megabytes gets new memory from the system,
+    zeroed page by page. Then a step takes 1.6 times as long.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
@@ -53,7 +55,7 @@ def keep_memory() -> None:
 
 
 def plain(value: object) -> object:
-    """What C++ takes for it."""
+    """The C++ argument for a value."""
     if isinstance(value, Tensor):
         assert value.is_contiguous()
         return ctypes.c_void_p(value.data_ptr())
@@ -63,7 +65,7 @@ def plain(value: object) -> object:
 
 
 class Kernels:
-    """Calls by name, with tensors for pointers."""
+    """Calls kernels by name, with tensors for pointers."""
 
     def __init__(self, library: ctypes.CDLL):
         self.library = library
@@ -76,7 +78,10 @@ class Kernels:
 
 
 class Product:
-    """Matrices with one input, as one: codes and scaled codes [out, in] in bfloat16, and the gradient of the masters."""
+    """
+    Matrices with one input, combined: codes and scaled codes [out, in] in bfloat16, and the masters'
+    gradient.
+    """
 
     def __init__(self, linears: list[BitLinear]):
         self.masters = [linear.weight for linear in linears]
@@ -98,13 +103,13 @@ class Product:
         return codes @ self.codes.t()
 
     def back(self, dy: Tensor, values: Tensor) -> Tensor:
-        """The gradient of the input; that of the masters is added up."""
+        """Returns the gradient of the input, and adds to the gradient of the masters."""
         self.gradient += dy.t() @ values
         return dy @ self.scaled
 
 
 class Quantized:
-    """A norm of tokens as integers, as the values that they stand for, their scales, and 1 / rms."""
+    """A norm of tokens: its integers, their values, their scales, and 1 / rms."""
 
     def __init__(self, tokens: int, size: int):
         self.codes = torch.empty(tokens, size, dtype=torch.bfloat16)
@@ -119,7 +124,7 @@ class Quantized:
 
 @dataclass
 class Kept:
-    """What a layer's way back needs of its way there."""
+    """The intermediates of a layer's forward pass that its backward pass needs."""
 
     x: Tensor
     middle: Tensor
@@ -150,9 +155,9 @@ class FastLayer:
 
     def forward(self, x: Tensor, before: tuple[Tensor, Tensor, float] | None, windows: int) -> tuple[Tensor, tuple, Kept]:
         """
-        :param x: the residual [tokens, width], to which what is `before` (a product, its input's scales, its matrix's scale)
-            has yet to be added.
-        :returns: the same of after this layer.
+        :param x: the residual [tokens, width].
+        :param before: a pending addition to x: a matmul's result, its input's scales, its matrix's scale.
+        :returns: the pending addition after this layer, in the same form.
         """
         call, shape = self.call, self.shape
         tokens, width = x.shape
@@ -167,7 +172,7 @@ class FastLayer:
         call.split_heads(
             self.qkv(attention_in.codes), attention_in.scales, self.qkv.scales, self.cosines, self.sines, *sizes, q, k, v
         )
-        # Queries that share keys lie below one another, so that one product serves them all.
+        # Queries that share keys are adjacent rows, so that one matmul computes all of them.
         weights = q @ k.transpose(1, 2)
         call.causal_softmax(weights, windows * shape.heads, length, shape.head**-0.5)
         o = weights @ v
@@ -189,7 +194,10 @@ class FastLayer:
         return middle.clone(), after, kept
 
     def backward(self, dx: Tensor, dx_narrow: Tensor, kept: Kept, windows: int) -> None:
-        """From the gradient of the residual after this layer [tokens, width] to that before it, in its place."""
+        """
+        Turns the gradient of the residual after this layer [tokens, width] into the gradient before it, in
+        place.
+        """
         call, shape = self.call, self.shape
         tokens, width = dx.shape
         length, group = tokens // windows, shape.heads // shape.kv_heads
@@ -224,7 +232,7 @@ class FastLayer:
 
 
 class FastStep:
-    """Adds gradients to a model's parameters: what train.py's PlainStep does."""
+    """Adds gradients to a model's parameters, like train.py's PlainStep."""
 
     def __init__(self, model: BitNet, library: ctypes.CDLL):
         self.model, self.call = model, Kernels(library)
@@ -234,7 +242,10 @@ class FastStep:
         self.layers = [FastLayer(block, self.call, model.cosines, model.sines) for block in model.layers]
 
     def begin(self) -> None:
-        """After every change of the parameters: ternary weights from the masters; gradients are zero again."""
+        """
+        Call it after every change of the parameters. Recomputes ternary weights from the masters and zeroes
+        gradients.
+        """
         for layer in self.layers:
             for product in layer.products:
                 product.round(self.call)
@@ -244,7 +255,7 @@ class FastStep:
 
     @torch.no_grad()
     def __call__(self, inputs: Tensor, targets: Tensor, learned: int) -> float:
-        """As PlainStep's."""
+        """The same as PlainStep's."""
         call, model = self.call, self.model
         windows, length = inputs.shape
         tokens, width = windows * length, model.shape.width

@@ -1,11 +1,12 @@
 """
-Writes what the package's tests compare the engine with: `python3 training/golden.py FOLDER` makes `golden.json` out of an ended
-run, with the trainer's tokens and perplexity of the beginning of a held-out book, and its tokens of a question.
+Writes golden data for the package's tests: `python3 training/golden.py FOLDER` makes `golden.json` from a
+finished run. It contains the trainer's tokens and perplexity of the beginning of a held-out book, and its
+tokens of a question.
 """
 
 import environment
 
-environment.ensure()  # Before the first import of what may not be there.
+environment.ensure()  # Before the first import of a package that may be missing.
 
 import json
 

@@ -1,7 +1,8 @@
-// What a training step does between matrix products, a pass over memory each: fast.py calls these, and says why they are
-// here. `bf16` is bfloat16 as its 16 bits. Rows are tokens, and threads share rows. Shapes and names are fast.py's.
+// The parts of a training step between matmuls, each one pass over memory. fast.py calls them and gives the
+// reasons. `bf16` is bfloat16 as its 16 bits. Rows are tokens, and threads share rows. Shapes and names are
+// those in fast.py.
 //
-// model.py is the definition of all of it; test_fast.py compares gradients.
+// model.py defines all results. test_fast.py compares gradients.
 
 #include <algorithm>
 #include <cmath>
@@ -18,14 +19,14 @@ static inline float wide(bf16 x) {
   return y;
 }
 
-// To nearest, halves to even.
+// Rounds to nearest, ties to even.
 static inline bf16 narrow(float x) {
   uint32_t bits;
   std::memcpy(&bits, &x, 4);
   return bf16((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
-// Integers −128 … 127 of a row, what they stand for, and the scale, which is returned.
+// Quantizes a row to integers −128 … 127, and stores their values. Returns the scale.
 static inline float quantize_row(const float* x, int size, bf16* codes, bf16* values) {
   float largest = 1e-5f;
   for (int i = 0; i < size; i++) largest = std::max(largest, std::fabs(x[i]));
@@ -44,7 +45,8 @@ static inline float inverse_rms(const float* x, int size, float epsilon) {
   return 1.0f / std::sqrt(sum / size + epsilon);
 }
 
-// The way back through y = x · r(x) · w: `g` is the gradient of y, `out` gets that of x; that of w is added to `dw`.
+// The backward pass of y = x · r(x) · w. `g` is the gradient of y, and `out` gets the gradient of x. The
+// gradient of w is added to `dw`.
 static inline void norm_back_row(const float* g, const float* x, const float* w, float r, int size, float* out, float* dw) {
   float dot = 0;
   for (int i = 0; i < size; i++) dot += g[i] * w[i] * x[i];
@@ -55,7 +57,7 @@ static inline void norm_back_row(const float* g, const float* x, const float* w,
   }
 }
 
-// Calls row(t, dw) for every token; the threads' sums of `dw` [size] are added up at the end.
+// Calls row(t, dw) for every token. The threads' sums of `dw` [size] are added up at the end.
 template <typename Row>
 static void rows_with_sums(int tokens, int size, float* dw, Row row) {
 #pragma omp parallel
@@ -70,7 +72,7 @@ static void rows_with_sums(int tokens, int size, float* dw, Row row) {
 
 extern "C" {
 
-// codes = the ternary weights of `masters`, scaled = codes · scale. Returns the scale, which is their mean magnitude.
+// codes = the ternary weights of `masters`, scaled = codes · scale. Returns the scale: their mean magnitude.
 float ternarize(const float* masters, int64_t count, bf16* codes, bf16* scaled) {
   double sum = 0;
 #pragma omp parallel for schedule(static) reduction(+ : sum)
@@ -89,7 +91,8 @@ float ternarize(const float* masters, int64_t count, bf16* codes, bf16* scaled) 
   return scale;
 }
 
-// x += y · (matrix_scale / y_scale), where there is a y; then its norm, quantized. Without `scales` the norm itself goes to `values`.
+// x += y · (matrix_scale / y_scale), if y is given. Then computes and quantizes its norm. Without `scales`
+// the norm itself goes to `values`.
 void add_norm_quantize(float* x, const bf16* y, const float* y_scales, float matrix_scale, const float* w, float epsilon,
                        int tokens, int width, bf16* codes, bf16* values, float* scales, float* rs) {
 #pragma omp parallel
@@ -115,7 +118,7 @@ void add_norm_quantize(float* x, const bf16* y, const float* y_scales, float mat
   }
 }
 
-// dx += the gradient of the norm's input; dx_narrow is the sum as bf16.
+// dx += the gradient of the norm's input. dx_narrow is the sum as bf16.
 void norm_back(const bf16* g, const float* x, const float* w, const float* rs, int tokens, int width, float* dx,
                bf16* dx_narrow, float* dw) {
   rows_with_sums(tokens, width, dw, [=](int t, float* own) {
@@ -130,7 +133,8 @@ void norm_back(const bf16* g, const float* x, const float* w, const float* rs, i
   });
 }
 
-// hidden = relu(gate)² · up, its norm, quantized. gate_up [tokens, 2 · size] are products that lack their scales.
+// hidden = relu(gate)² · up, normalized and quantized. gate_up [tokens, 2 · size] are matmul results without
+// their scales.
 void glu_quantize(const bf16* gate_up, const float* in_scales, float gate_scale, float up_scale, const float* w, float epsilon,
                   int tokens, int size, bf16* codes, bf16* values, float* scales, float* rs) {
 #pragma omp parallel
@@ -173,7 +177,8 @@ void glu_back(const bf16* g, const bf16* gate_up, const float* in_scales, float 
   });
 }
 
-// Products [windows · length, (heads + 2 · kv_heads) · size] get their scales, and queries and keys their rotation.
+// Applies scales to the matmul results [windows · length, (heads + 2 · kv_heads) · size], and rotary
+// embedding to queries and keys.
 // q [windows, heads, length, size], k and v [windows, kv_heads, length, size].
 void split_heads(const bf16* qkv, const float* in_scales, const float* matrix_scales, const float* cosines, const float* sines,
                  int windows, int length, int heads, int kv_heads, int size, bf16* q, bf16* k, bf16* v) {
@@ -227,7 +232,7 @@ void split_heads_back(const bf16* dq, const bf16* dk, const bf16* dv, const floa
   }
 }
 
-// Scores [count, length, length] → weights, in their place: softmax of scores · factor over what is not later.
+// Scores [count, length, length] → weights, in place: causal softmax of scores · factor.
 void causal_softmax(bf16* scores, int count, int length, float factor) {
 #pragma omp parallel
   {
@@ -253,7 +258,7 @@ void causal_softmax(bf16* scores, int count, int length, float factor) {
   }
 }
 
-// `g`, the gradient of the weights, becomes that of the scores.
+// Turns `g`, the gradient of the weights, into the gradient of the scores.
 void causal_softmax_back(const bf16* weights, bf16* g, int count, int length, float factor) {
 #pragma omp parallel for schedule(static)
   for (int row = 0; row < count * length; row++) {
@@ -267,7 +272,7 @@ void causal_softmax_back(const bf16* weights, bf16* g, int count, int length, fl
   }
 }
 
-// o [windows, heads, length, size] → the norm of [windows · length, heads · size], quantized.
+// o [windows, heads, length, size] → the quantized norm of [windows · length, heads · size].
 void merge_heads_quantize(const bf16* o, const float* w, float epsilon, int windows, int length, int heads, int size,
                           bf16* codes, bf16* values, float* scales, float* rs) {
   int width = heads * size;
@@ -308,8 +313,8 @@ void merge_heads_back(const bf16* g, const bf16* o, const float* w, const float*
   });
 }
 
-// Logits [tokens, vocabulary] become the gradient of the loss, times `factor`; targets below zero do not count.
-// Returns the sum of −ln p.
+// Turns logits [tokens, vocabulary] into the gradient of the loss times `factor`. Negative targets do not
+// count. Returns the sum of −ln p.
 double cross_entropy(bf16* logits, const int64_t* targets, int tokens, int vocabulary, float factor) {
   double loss = 0;
 #pragma omp parallel reduction(+ : loss)

@@ -1,6 +1,8 @@
-"""BitNet b1.58 as Microsoft's 2B4T has it: ternary weights and int8 activations, learned straight through the rounding.
+"""
+BitNet b1.58 like Microsoft's 2B4T: ternary weights and int8 activations, trained with straight-through
+rounding.
 
-Shapes: B windows, T tokens, C width, H heads, K key/value heads, D the size of a head.
+Shapes: B windows, T tokens, C width, H heads, K key/value heads, D head size.
 """
 
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ class Shape:
 
 
 class _Round(torch.autograd.Function):
-    """Rounds half to even and clamps; its gradient is that of doing nothing: the straight-through estimator."""
+    """Rounds half to even and clamps. Its gradient is the identity: the straight-through estimator."""
 
     @staticmethod
     def forward(ctx, x: Tensor, low: float, high: float) -> Tensor:
@@ -40,7 +42,9 @@ class _Round(torch.autograd.Function):
 
 
 def quantize_activations(x: Tensor) -> tuple[Tensor, Tensor]:
-    """[…, C] → integers −128 … 127 as floats, and the scale they were multiplied by […, 1]: 127 over a token's largest."""
+    """
+    [..., C] → integers −128 … 127 as floats, and their scale [..., 1]: 127 divided by a token's maximum.
+    """
     scale = 127 / x.detach().abs().amax(-1, keepdim=True).clamp(min=1e-5)
     return _Round.apply(x * scale, -128.0, 127.0), scale
 
@@ -52,10 +56,11 @@ def ternarize(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class BitLinear(nn.Module):
-    """y = (Σ w·q) · (weight scale / activation scale), w ternary and q int8: what the engine computes, operation for operation.
+    """
+    y = (Σ w·q) · (weight scale / activation scale) with w ternary and q int8: the engine's operations.
 
-    Small integers are exact in bfloat16 and sums are float32 inside the product, so that training in bfloat16 loses only
-    the rounding of its result.
+    Small integers are exact in bfloat16, and the matmul sums in float32. So training in bfloat16 only rounds
+    the result.
     """
 
     def __init__(self, inputs: int, outputs: int):
@@ -85,7 +90,7 @@ def rotary_tables(shape: Shape) -> tuple[Tensor, Tensor]:
 
 
 def rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
-    """RoPE on [B, heads, T, D]; pairs are i and i + D / 2 (NEOX)."""
+    """RoPE on [B, heads, T, D]. Pairs are i and i + D / 2 (NEOX)."""
     a, b = x.chunk(2, -1)
     return torch.cat((a * cosines - b * sines, b * cosines + a * sines), -1)
 
@@ -160,7 +165,7 @@ class BitNet(nn.Module):
         self.register_buffer("sines", sines, persistent=False)
 
     def forward(self, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Ids [B, T] → logits [B, T, vocabulary] in `dtype`. The head is the embedding, turned round."""
+        """Ids [B, T] → logits [B, T, vocabulary] in `dtype`. The head is the transposed embedding."""
         tokens = ids.shape[1]
         cosines, sines = self.cosines[:tokens], self.sines[:tokens]
         x = self.embed_tokens(ids).float()

@@ -1,4 +1,4 @@
-"""Loss and gradients by PyTorch's autograd: the definition that fast.py is compared with."""
+"""Loss and gradients by PyTorch's autograd: the reference for fast.py."""
 
 import torch
 import torch.nn.functional as F
@@ -8,14 +8,14 @@ from model import BitNet
 
 
 class PlainStep:
-    """Loss and gradients by PyTorch's own means."""
+    """Loss and gradients by PyTorch's autograd."""
 
     def __init__(self, model: BitNet, compile: bool):
         self.model = model
         self.loss = torch.compile(self.plain_loss) if compile else self.plain_loss
 
     def begin(self) -> None:
-        """After every change of the parameters: gradients are zero again."""
+        """Call it after every change of the parameters. Zeroes gradients."""
         self.model.zero_grad()
 
     def __call__(self, inputs: Tensor, targets: Tensor, learned: int) -> float:
@@ -23,9 +23,9 @@ class PlainStep:
         Adds the gradient of the mean of −ln p.
 
         :param inputs: ids [B, T].
-        :param targets: ids [B, T], −100 where there is nothing to learn.
-        :param learned: how many targets the update has, in all its parts.
-        :returns: the sum of −ln p over targets that count.
+        :param targets: ids [B, T], −100 for ids that are not learned.
+        :param learned: the number of targets of the whole update, in all its parts.
+        :returns: the sum of −ln p over the learned targets.
         """
         loss = self.loss(inputs, targets)
         (loss / learned).backward()

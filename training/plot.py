@@ -1,4 +1,4 @@
-"""The losses of a run, drawn from its log."""
+"""Draws the losses of a run from its log."""
 
 import json
 import math

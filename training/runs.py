@@ -1,4 +1,4 @@
-"""What a run leaves in its folder, read back."""
+"""Reads the files of a run's folder."""
 
 import argparse
 from dataclasses import dataclass
@@ -24,7 +24,10 @@ def build_model(config: dict) -> BitNet:
 
 
 def named_run(description: str) -> Run:
-    """The run, under way or ended, whose folder is the command's one argument: its last state, on the CPU."""
+    """
+    The last state, on the CPU, of the run whose folder is the command's one argument. The run may be
+    unfinished.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("out", type=Path, help="the run's folder")
     out = parser.parse_args().out

@@ -1,11 +1,11 @@
 """
-Tests fast.py: `python3 training/test_fast.py` (compare.py). `--time` also measures both steps, in turns, on the model of
-config.toml.
+Tests fast.py: `python3 training/test_fast.py` (compare.py). `--time` also measures both steps, alternately,
+on the model of config.toml.
 """
 
 import environment
 
-environment.ensure()  # Before the first import of what may not be there.
+environment.ensure()  # Before the first import of a package that may be missing.
 
 import statistics
 import sys
@@ -22,7 +22,7 @@ from runs import build_model
 
 
 def time_steps() -> None:
-    """Milliseconds of a step of 16 windows of 256, medians of seven after three to warm up."""
+    """Milliseconds of a step of 16 windows of 256: medians of seven steps after a warm-up of three."""
     library = load_kernels()
     if library is None:
         return

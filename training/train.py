@@ -1,8 +1,8 @@
-"""Trains the storyteller: `python3 training/train.py --corpus FOLDER --out FOLDER`. README.md tells the whole way."""
+"""Trains the storyteller: `python3 training/train.py --corpus FOLDER --out FOLDER`. README.md explains it."""
 
 import environment
 
-environment.ensure()  # Before the first import of what may not be there.
+environment.ensure()  # Before the first import of a package that may be missing.
 
 import argparse
 import json
@@ -35,7 +35,7 @@ def main() -> None:
         print(compare_steps(), flush=True)
         shrink(config)
     torch.manual_seed(config["seed"])
-    # A new run does not add to the log of an old one.
+    # A new run does not append to the log of an old one.
     out = arguments.out
     if not arguments.resume:
         (out / "log.jsonl").unlink(missing_ok=True)
@@ -65,7 +65,10 @@ def main() -> None:
 
 
 def compare_perplexities(model: BitNet, tokenizer: Tokenizer, validation: dict[str, Path], gguf: Path) -> None:
-    """Ends the program if trainer and engine disagree by more than 1 % on a validation book: the file must be the model."""
+    """
+    Ends the program if trainer and engine differ by more than 1 % on a validation book. The file must contain
+    the model.
+    """
     for title, path in validation.items():
         ours = perplexity(model, tokenizer, path.read_text(encoding="utf-8"))
         engine = engine_perplexity(gguf, path, model.shape.context)
@@ -90,7 +93,7 @@ def read_arguments() -> argparse.Namespace:
 
 
 def shrink(config: dict) -> None:
-    """Replaces what [smoke] names."""
+    """Replaces the settings in [smoke]."""
     smoke = config["smoke"]
     for section in ("data", "tokenizer", "model", "train"):
         config[section] |= smoke[section]
@@ -99,7 +102,7 @@ def shrink(config: dict) -> None:
 
 
 def write_validation(corpus: data.Corpus, out: Path) -> dict[str, Path]:
-    """The books held out as text files, for `bitnet perplexity -f` and for the trainer."""
+    """Writes the held-out books as text files, for `bitnet perplexity -f` and for the trainer."""
     paths = {}
     for title, stories in corpus.validation.items():
         paths[title] = out / f"validation-{title.lower().replace(' ', '-')}.txt"
@@ -109,7 +112,7 @@ def write_validation(corpus: data.Corpus, out: Path) -> dict[str, Path]:
 
 @dataclass
 class Progress:
-    """Where training is."""
+    """The progress of training."""
 
     stage: int = 0
     stage_tokens: int = 0
@@ -133,7 +136,8 @@ class Trainer:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         model.to(self.device)
         rates = config["rates"]
-        # Muon makes the update of a matrix orthogonal: every direction is learned at one speed. It scales updates as AdamW's.
+        # Muon makes the update of a matrix orthogonal: it learns every direction at one speed. The scale of
+        # updates is as AdamW's.
         self.muon = torch.optim.Muon(
             model.matrices(), lr=rates["matrices"], momentum=self.settings["momentum"], adjust_lr_fn="match_rms_adamw"
         )
@@ -166,7 +170,7 @@ class Trainer:
 
     def run_stage(self, stage: dict) -> None:
         progress, window = self.progress, stage["window"]
-        # A run that goes on sees other windows than one that was never stopped would.
+        # A resumed run sees other windows than an uninterrupted run.
         rng = np.random.default_rng([self.config["seed"], progress.stage, progress.updates])
         source = data.windows(self.documents(stage), window, self.tokenizer.token_to_id(data.BOS), rng)
         batch = max(1, self.settings["batch_tokens"] // window)
@@ -196,11 +200,13 @@ class Trainer:
             if progress.updates % self.settings["save_every"] == 0:
                 self.save()
         self.log(stage, None, seen / (time.monotonic() - began), self.evaluate())
-        # Another second stage can be tried from here: copy it over state.pt and go on.
+        # Another second stage can start from here: copy it over state.pt and resume.
         self.save(f"state-{stage['name']}.pt")
 
     def documents(self, stage: dict) -> list[data.Document]:
-        """What a stage learns from: tales, some of the novels, and some of both as instructions and answers."""
+        """
+        The documents of a stage: tales, some of the novels, and some of both as instructions and answers.
+        """
         rng = np.random.default_rng([self.config["seed"], self.config["stages"].index(stage)])
         stories = [story for story in self.corpus.train if story.tale or rng.random() < stage["novels"]]
         documents = data.story_documents(self.tokenizer, stories, rng)
@@ -209,7 +215,7 @@ class Trainer:
             text_tokens = sum(len(document.ids) for document in documents)
             chat_tokens = sum(len(document.ids) for document in chats)
             share = stage["chat"] / (1 - stage["chat"]) * text_tokens / chat_tokens
-            # A share above 1 takes some of them more than once.
+            # A share above 1 uses some of them more than once.
             documents += [chat for chat in chats for _ in range(int(share + rng.random()))]
         return documents
 
@@ -219,12 +225,12 @@ class Trainer:
         rate *= min(1.0, (self.progress.tokens + 1) / self.settings["warmup_tokens"])
         for group in self.groups:
             group["lr"] = group["peak"] * rate
-            # Norms are not pulled to zero; the others are, in the first stage.
+            # Norms have no weight decay. The others have, in the first stage.
             group["weight_decay"] = stage["weight_decay"] if group["params"][0].dim() == 2 else 0.0
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
-        """Perplexity of a part of every book held out."""
+        """Perplexity of a part of every held-out book."""
         return {
             title: perplexity(self.model, self.tokenizer, text, chunks=40).value for title, text in self.validation.items()
         }
@@ -242,7 +248,10 @@ class Trainer:
         print(json.dumps(line), flush=True)
 
     def save(self, name: str = "state.pt") -> None:
-        """The whole state, so that `--resume` goes on; written beside and renamed, so that a crash leaves the last one."""
+        """
+        Writes the whole state for `--resume`. It is written to another file and renamed, so that a crash
+        keeps the last state.
+        """
         state = {
             "model": self.model.state_dict(),
             "muon": self.muon.state_dict(),
@@ -264,7 +273,7 @@ class Trainer:
         print(f"going on from {self.progress}", flush=True)
 
     def forget_later_lines(self) -> None:
-        """Of what a stopped run did after its last state, the log keeps nothing: it is done again."""
+        """Removes the log entries after the last state of a stopped run. Their updates run again."""
         log = self.out / "log.jsonl"
         lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
         log.write_text("".join(line for line in lines if json.loads(line)["updates"] <= self.progress.updates), encoding="utf-8")
