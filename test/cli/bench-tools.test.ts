@@ -71,7 +71,7 @@ describe("the zeros of a profile", () => {
     ]);
   });
 
-  it("are left out of models without a squared relu", async () => {
+  it("are omitted for models without a squared relu", async () => {
     // The same weights in an architecture with SiLU.
     const bytes = await rewriteModel(starterPath, ({ metadata }) => {
       for (const [key, value] of [...metadata])
@@ -85,7 +85,7 @@ describe("the zeros of a profile", () => {
     expect(profile.perToken({ ms: 1000, tokens: 3 }).zeros).toEqual([]);
   });
 
-  it("are the same whichever way the products go", async () => {
+  it("are the same for all matmul kernels", async () => {
     const profile = createProfileSum();
     await using model = await loadModel(starterPath, { threads: 2, engine: { onProfile: profile.add } });
     using session = model.createSession();

@@ -13,10 +13,10 @@ import { starterPath } from "../support/golden-path.js";
 import { type CliResult, finishCli, runCli, startCli } from "../support/run-cli.js";
 import { safetensorsBytes } from "../support/safetensors-bytes.js";
 
-const MiB = 2 ** 20;
-const TENSORS = 16;
+const mebibyte = 2 ** 20;
+const tensorCount = 16;
 /** [cols, rows] of each tensor: 32 MiB in F32. */
-const SHAPE = [4096, 2048] as const;
+const matrixShape = [4096, 2048] as const;
 
 let folder: string;
 /** The storyteller as a checkpoint. */
@@ -35,14 +35,14 @@ beforeAll(async () => {
   for (const [name, bytes] of files) await writeFile(join(checkpoint, name), bytes);
 
   sparse = join(folder, "sparse.gguf");
-  const tensors = Array.from({ length: TENSORS }, (_, index) =>
-    planTensor(`blk.${index}.ffn_up.weight`, SHAPE, f32),
+  const tensors = Array.from({ length: tensorCount }, (_, index) =>
+    planTensor(`blk.${index}.ffn_up.weight`, matrixShape, f32),
   );
   const metadata = new Map([["general.architecture", { type: "string", value: "llama" } as const]]);
   const header = encodeGgufHeader({ metadata, tensors });
   const file = await open(sparse, "w");
   await file.write(header.bytes);
-  await file.truncate(header.bytes.length + TENSORS * f32.tensorBytes(SHAPE[0] * SHAPE[1]));
+  await file.truncate(header.bytes.length + tensorCount * f32.tensorBytes(matrixShape[0] * matrixShape[1]));
   await file.close();
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -130,7 +130,7 @@ describe("bitnet convert", () => {
     );
   });
 
-  it("tells people that scales were rounded, and how to keep them", async () => {
+  it("reports that scales were rounded, and how to keep them", async () => {
     const args = ["convert", starterPath, "--type", "TQ2_0", "-o"];
     const rounded = succeeded(await runCli([...args, join(folder, "rounded.gguf")]));
     expect(rounded).toMatch(
@@ -175,13 +175,13 @@ describe("bitnet convert", () => {
       for (;;) {
         const [file] = await readdir(inside);
         const size = file === undefined ? 0 : (await stat(join(inside, file)).catch(() => undefined))?.size;
-        if ((size ?? 0) > MiB) return child;
+        if ((size ?? 0) > mebibyte) return child;
         if (child.exitCode !== null) throw new Error("it ended too soon");
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     }
 
-    it("by Ctrl-C: exit 130, and nothing is left behind", async () => {
+    it("by Ctrl-C: exit 130, and no file remains", async () => {
       const inside = join(folder, "interrupted");
       const child = await started(inside);
       const ended = finishCli(child);
@@ -200,28 +200,25 @@ describe("bitnet convert", () => {
       for (const file of await readdir(inside)) expect(file).toMatch(/^\.out\.gguf\..*\.tmp$/);
     });
 
-    it.skipIf(process.platform === "win32")(
-      "for want of space: one line, and nothing is left behind",
-      async () => {
-        const inside = join(folder, "full");
-        await mkdir(inside);
-        const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-        const args = ["convert", starterPath, "-o", join(inside, "out.gguf")];
-        // A limit on the file size simulates a full disk: the same write fails.
-        const shell = spawn("sh", [
-          "-c",
-          'trap "" XFSZ; ulimit -f 1000; exec "$@"',
-          "sh",
-          process.execPath,
-          main,
-          ...args,
-        ]);
-        const { stdout, stderr, status } = await finishCli(shell);
-        expect([stdout, status]).toEqual(["", 1]);
-        expect(stderr).toMatch(/^bitnet: FILE_WRITE: Cannot write [^\n]+\n$/);
-        expect(await readdir(inside)).toEqual([]);
-      },
-    );
+    it.skipIf(process.platform === "win32")("by a full disk: one line, and no file remains", async () => {
+      const inside = join(folder, "full");
+      await mkdir(inside);
+      const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+      const args = ["convert", starterPath, "-o", join(inside, "out.gguf")];
+      // A limit on the file size simulates a full disk: the same write fails.
+      const shell = spawn("sh", [
+        "-c",
+        'trap "" XFSZ; ulimit -f 1000; exec "$@"',
+        "sh",
+        process.execPath,
+        main,
+        ...args,
+      ]);
+      const { stdout, stderr, status } = await finishCli(shell);
+      expect([stdout, status]).toEqual(["", 1]);
+      expect(stderr).toMatch(/^bitnet: FILE_WRITE: Cannot write [^\n]+\n$/);
+      expect(await readdir(inside)).toEqual([]);
+    });
   });
 
   describe("memory", () => {
@@ -237,19 +234,19 @@ describe("bitnet convert", () => {
       return Number(stdout);
     }
     // The tensors take more memory than this limit. A converter that kept all of them would exceed it.
-    const limit = 1.5 * f32.tensorBytes(SHAPE[0] * SHAPE[1]) + 300 * MiB;
+    const limit = 1.5 * f32.tensorBytes(matrixShape[0] * matrixShape[1]) + 300 * mebibyte;
 
     it("stays below 1.5 times the largest tensor and 300 MB: GGUF", { timeout: 120_000 }, async () => {
       expect((await stat(sparse)).size).toBeGreaterThan(limit);
       const peak = await peakBytes(sparse, join(folder, "small.gguf"), "tq2_0");
-      expect(peak).toBeGreaterThan(20 * MiB);
+      expect(peak).toBeGreaterThan(20 * mebibyte);
       expect(peak).toBeLessThan(limit);
     });
 
     it("stays below it: a checkpoint of masters", { timeout: 120_000 }, async () => {
       const inside = join(folder, "sparse");
       await mkdir(inside);
-      const [cols, rows] = SHAPE;
+      const [cols, rows] = matrixShape;
       const bytes = cols * rows * 2;
       const layers = 24;
       const header = Object.fromEntries(
@@ -266,7 +263,7 @@ describe("bitnet convert", () => {
       await file.write(text);
       await file.truncate(text.length + layers * bytes);
       await file.close();
-      const bound = 1.5 * bytes + 300 * MiB;
+      const bound = 1.5 * bytes + 300 * mebibyte;
       expect(layers * bytes).toBeGreaterThan(bound);
       expect(await peakBytes(inside, join(folder, "masters.gguf"), "i2_s")).toBeLessThan(bound);
     });
@@ -278,8 +275,8 @@ function checkpointText(layers: number): Record<string, string> {
   const config = {
     architectures: ["BitNetForCausalLM"],
     hidden_act: "relu2",
-    hidden_size: SHAPE[0],
-    intermediate_size: SHAPE[1],
+    hidden_size: matrixShape[0],
+    intermediate_size: matrixShape[1],
     max_position_embeddings: 128,
     num_attention_heads: 32,
     num_hidden_layers: layers,

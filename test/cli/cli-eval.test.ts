@@ -73,7 +73,7 @@ describe("bitnet perplexity", () => {
     ]);
   });
 
-  it.skipIf(process.platform === "win32")("prints what there is when stopped", async () => {
+  it.skipIf(process.platform === "win32")("prints the result so far when stopped", async () => {
     await writeFile(path("long.txt"), story.repeat(300));
     let last: CliResult | undefined;
     // Nothing is visible outside until the end. Each try waits longer for the program to load and start.
@@ -194,7 +194,7 @@ describe("bitnet eval", () => {
     expect(stderr).toMatch(message);
   });
 
-  it.skipIf(process.platform === "win32")("prints what there is when stopped", async () => {
+  it.skipIf(process.platform === "win32")("prints the result so far when stopped", async () => {
     await writeFile(path("many.jsonl"), Array.from({ length: 50_000 }, () => arc).join("\n"));
     const child = startCli(["eval", "-f", path("arc.jsonl"), "-f", path("many.jsonl"), "-t", "1"]);
     const finished = finishCli(child);

@@ -127,7 +127,7 @@ describe("scripts/layers.mjs", () => {
     expect(text).toContain(problem);
   });
 
-  it("leaves names alone that only look like a host's or a kernel's", async () => {
+  it("ignores names that only resemble a host's or a kernel's", async () => {
     const text = `import type { Buffer } from "./plan.js";
       export interface Row extends Buffer { readonly process: number }
       export const kind = (row: Row, n: number) => \`call_\${row.process + n}\`;`;

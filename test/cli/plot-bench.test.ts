@@ -79,7 +79,7 @@ describe.each(themes)("bench:plot, %s", (theme) => {
       .filter(({ attributes }) => attributes.class === name)
       .map(({ attributes }) => Number(attributes.width));
 
-  it("is well-formed, and says in words what it shows", () => {
+  it("is well-formed, and describes its content in words", () => {
     const [svg, title, description] = elements();
     expect(svg?.name).toBe("svg");
     expect(svg?.attributes["aria-labelledby"]).toBe("title description");

@@ -30,7 +30,7 @@ describe.each(architectureCases)("$name", (architectureCase) => {
   const { name, formats, without } = architectureCase;
   const bound = formats.matrices === "I2_S" ? bounds.ternary : bounds.floats;
 
-  it("computes what the reference computes, and no trait can be left out", async () => {
+  it("equals the reference, and every trait has an effect", async () => {
     const { logits, reference } = await compute(architectureCase);
     const error = relativeDifference(logits, referenceLogits(reference, ids));
     recordFigure(`${name}, error`, error);

@@ -21,7 +21,7 @@ describe.each(dumpCases)("$name, $build kernels", ({ model, build }) => {
 
   it("ternary projections are bit-exact", async (context) => {
     await run.everyLayer(context, "blk.0.attn_q.weight", async (layer) => {
-      const products = [
+      const matmuls = [
         ["attn_q", "attn_norm MUL", "Qcur"],
         ["attn_k", "attn_norm MUL", "Kcur"],
         ["attn_v", "attn_norm MUL", "Vcur"],
@@ -38,7 +38,7 @@ describe.each(dumpCases)("$name, $build kernels", ({ model, build }) => {
           model.down,
         ],
       ] as const;
-      for (const [tensor, input, output] of products) {
+      for (const [tensor, input, output] of matmuls) {
         const [name = "", operation = ""] = input.split(" ");
         const x = run.dumps.get(`${name}-${layer}`, operation).values;
         const actual = await run.bench.bitLinear(`blk.${layer}.${tensor}.weight`, x);
@@ -69,10 +69,10 @@ describe.each(dumpCases)("$name, $build kernels", ({ model, build }) => {
     });
   });
 
-  function requireUlps(actual: Float32Array, expected: Float32Array, most: number, what: string): void {
+  function requireUlps(actual: Float32Array, expected: Float32Array, maxUlps: number, what: string): void {
     const worst = Math.max(...Array.from(expected, (value, i) => ulpsApart(at(actual, i), value)));
     recordFigure(`golden RMSNorm, ulp`, worst);
-    expect(worst, what).toBeLessThanOrEqual(most);
+    expect(worst, what).toBeLessThanOrEqual(maxUlps);
   }
 
   it("RMSNorm is within 2 ulp, what one rounding of a sum in another order may do", async (context) => {

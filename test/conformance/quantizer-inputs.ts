@@ -4,7 +4,7 @@
  * inputs.
  */
 
-const BLOCKS = 2048;
+const blockCount = 2048;
 
 /** 24 random bits at a time, by Knuth's 64-bit linear congruential generator. */
 function createBits(seed: number): () => number {
@@ -36,7 +36,7 @@ export function floatInputs(): Float32Array {
     (_, scale) => scale,
     () => 0,
   ];
-  return Float32Array.from({ length: BLOCKS * 256 }, (_, index) => {
+  return Float32Array.from({ length: blockCount * 256 }, (_, index) => {
     const block = Math.floor(index / 256);
     const kind = kinds[block % kinds.length];
     return kind?.(index % 256, 2 ** ((block % 37) - 30)) ?? 0;
@@ -47,7 +47,7 @@ export function floatInputs(): Float32Array {
 export function ternaryInputs(group: number, zeros: boolean): Float32Array {
   const bits = createBits(2);
   let scale = 0;
-  return Float32Array.from({ length: BLOCKS * 256 }, (_, index) => {
+  return Float32Array.from({ length: blockCount * 256 }, (_, index) => {
     // Most scales are not halves, so they round. One group in 64 is all zeros.
     if (index % group === 0) scale = (bits() % 64 === 0 ? 0 : bits() + 1) / 2 ** 30;
     return (zeros ? (bits() % 3) - 1 : bits() % 2 === 0 ? -1 : 1) * scale + 0;
@@ -57,7 +57,7 @@ export function ternaryInputs(group: number, zeros: boolean): Float32Array {
 /** Random blocks with finite scales. Bytes 2i + 1 of `scalesAt` stay below the bytes of infinities. */
 export function blockInputs(blockBytes: number, scalesAt: readonly number[], digits: number): Uint8Array {
   const bits = createBits(3);
-  const bytes = new Uint8Array(BLOCKS * blockBytes);
+  const bytes = new Uint8Array(blockCount * blockBytes);
   for (let index = 0; index < bytes.length; index += 1) {
     const byte = bits() >>> 16;
     const inBlock = index % blockBytes;

@@ -159,7 +159,7 @@ describe.each(ways)("a scheduler over %j", (choices) => {
   });
   afterAll(() => Promise.all([loaded.engine.dispose(), reference.engine.dispose()]));
 
-  it("writes what each request gives alone, whoever comes, leaves and is stopped meanwhile", async () => {
+  it("writes the same text for each request as alone, while others start, leave and stop", async () => {
     const { engine, tokenizer } = loaded;
     let [shared, cached] = [0, 0];
     await fc.assert(
@@ -210,7 +210,7 @@ describe("a scheduler", () => {
     logitBias: new Map([...loaded.tokenizer.endOfGenerationIds].map((id) => [id, -Infinity])),
   });
 
-  it("computes a prompt once for all who come with it, and not again for those who come later", async () => {
+  it("computes a shared prompt once, for concurrent and for later requests", async () => {
     await using scheduler = open(4);
     const options = { ...greedy, maxTokens: 4 };
     const alone = await loaded.alone(long, options);
@@ -222,7 +222,7 @@ describe("a scheduler", () => {
     expect(scheduler.stats).toMatchObject({ cachedTokens: 4 * (prompt - 1), cacheHits: 4, requests: 5 });
   });
 
-  it("continues a conversation from where it was left", async () => {
+  it("continues a conversation from its end", async () => {
     await using scheduler = open(2);
     const ids = loaded.tokenizer.encode("The king said");
     const first = await collect(scheduler.generate(ids, greedy));
@@ -237,7 +237,7 @@ describe("a scheduler", () => {
     expect(scheduler.stats.cachedTokens - before).toBe(ids.length + first.pieces.length - 1);
   });
 
-  it("refuses a request too many with QUEUE_FULL, and takes one again when a place is free", async () => {
+  it("refuses a request too many with QUEUE_FULL, and accepts one again when a slot is free", async () => {
     await using scheduler = open(1, 1);
     const [a, b] = [scheduler.generate("One", endless()), new AbortController()];
     await a.next();
@@ -255,7 +255,7 @@ describe("a scheduler", () => {
     expect((await third).pieces).toHaveLength(12);
   });
 
-  it("frees the place of an aborted request at once", async () => {
+  it("frees the slot of an aborted request immediately", async () => {
     await using scheduler = open(1, 0);
     const controller = new AbortController();
     const pieces = scheduler.generate("One", { ...endless(), signal: controller.signal });
@@ -269,7 +269,7 @@ describe("a scheduler", () => {
     expect(await next).toEqual(await loaded.alone("Two", greedy));
   });
 
-  it("goes on writing while a long prompt is read, and begins a short one before it", async () => {
+  it("continues writing during the prefill of a long prompt, and begins a short one before it", async () => {
     await using scheduler = open(3);
     const order: string[] = [];
     const read = async (name: string, prompt: string, options: GenerateOptions): Promise<void> => {
@@ -286,7 +286,7 @@ describe("a scheduler", () => {
     expect(order.indexOf("short")).toBeLessThan(begin);
   });
 
-  it("serves everybody in the end, first come, first served", async () => {
+  it("serves every request, first come, first served", async () => {
     await using scheduler = open(3);
     const begun: number[] = [];
     await Promise.all(
@@ -372,7 +372,7 @@ describe("a scheduler", () => {
     expect(await collect(another.generate("a", greedy))).toEqual(await loaded.alone("a", greedy));
   });
 
-  it("lets a failure that is one request's own hurt nobody else", async () => {
+  it("isolates the failure of one request from the others", async () => {
     let failed = 0;
     const engine = failingEngine((count) => {
       if (count === 1 && failed !== 1) return undefined;
@@ -390,7 +390,7 @@ describe("a scheduler", () => {
     }
   });
 
-  it("makes do with fewer places where memory is short", async () => {
+  it("uses fewer slots if memory is short", async () => {
     let caches = 0;
     const engine = {
       ...failingEngine(() => undefined),

@@ -54,7 +54,7 @@ describe("sequences in shared passes", () => {
   });
   afterAll(() => reference.dispose());
 
-  it.each(ways)("have the bits of each alone: %j", async (choices) => {
+  it.each(ways)("have the same bits as alone: %j", async (choices) => {
     const bytes = await openFileSource(starterPath);
     const rest = { contextLength, freeBytes: 1e9, onBytes: () => undefined, signal: undefined };
     const engine = await startEngine(await openModelFile(bytes), { ...choices, ...rest });

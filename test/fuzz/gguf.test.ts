@@ -9,12 +9,12 @@ import type { WeightFormat } from "#dist/weight-formats/index.js";
 import { arrayOf, entry, f32, ggufBytes, tensor, text, u32, u64 } from "../support/gguf-bytes.js";
 import { starterPath } from "../support/golden-path.js";
 
-const ALLOWED_CODES = ["FILE_CORRUPT", "UNSUPPORTED_FILE"];
-const TIME_LIMIT_MS = 2000;
-const MOST_DECODED = 10_000;
-const MEMORY_LIMIT_BYTES = 64 * 2 ** 20;
+const allowedCodes = ["FILE_CORRUPT", "UNSUPPORTED_FILE"];
+const timeoutMs = 2000;
+const maxDecoded = 10_000;
+const maxBytes = 64 * 2 ** 20;
 
-const DATA_BYTES = 2880;
+const smallDataBytes = 2880;
 /** Every kind of field in a few hundred bytes, so that mutations reach all of them. */
 const small = ggufBytes({
   keys: [
@@ -39,11 +39,11 @@ const small = ggufBytes({
     tensor("q8_0", [32], 8, 2784),
     tensor("q1_0", [128], 41, 2848),
   ],
-  dataBytes: DATA_BYTES,
+  dataBytes: smallDataBytes,
 });
 /** A real file. Mutations change its header and the first tensors. */
 const real = readFileSync(starterPath);
-const REAL_HEADER_BYTES = 150_000;
+const realHeaderBytes = 150_000;
 
 /** Values that break readers: the ends of ranges and their neighbours. */
 const nastyWord = fc.constantFrom(
@@ -136,7 +136,7 @@ async function openOrRefuse(bytes: Uint8Array): Promise<void> {
       const elements = shape.reduce((a, b) => a * b, 1);
       expect(length).toBe(format.tensorBytes(elements));
       expect(type).toBe(format.name);
-      if (elements <= MOST_DECODED) decodeOrRefuse(format, bytes.subarray(offset, offset + length), elements);
+      if (elements <= maxDecoded) decodeOrRefuse(format, bytes.subarray(offset, offset + length), elements);
     }
     for (const options of [{ threads: 1 }, { contextLength: 2 ** 26, threads: 64 }]) {
       const inspection = inspectFile(file, options);
@@ -144,17 +144,17 @@ async function openOrRefuse(bytes: Uint8Array): Promise<void> {
     }
   } catch (error) {
     if (!(error instanceof BitNetError)) throw error;
-    expect(ALLOWED_CODES).toContain(error.code);
+    expect(allowedCodes).toContain(error.code);
     if (error.code === "FILE_CORRUPT") {
       expect(error.details.offset).toBeGreaterThanOrEqual(0);
       expect(error.details.offset).toBeLessThanOrEqual(bytes.length);
     }
   }
-  expect(performance.now() - start).toBeLessThan(TIME_LIMIT_MS);
+  expect(performance.now() - start).toBeLessThan(timeoutMs);
   const memoryAfter = process.memoryUsage();
   // Typed arrays are outside the heap, and no garbage collection runs here. The heap has the same limit.
-  expect(memoryAfter.arrayBuffers - memoryBefore.arrayBuffers).toBeLessThan(MEMORY_LIMIT_BYTES);
-  expect(memoryAfter.heapUsed - memoryBefore.heapUsed).toBeLessThan(MEMORY_LIMIT_BYTES);
+  expect(memoryAfter.arrayBuffers - memoryBefore.arrayBuffers).toBeLessThan(maxBytes);
+  expect(memoryAfter.heapUsed - memoryBefore.heapUsed).toBeLessThan(maxBytes);
 }
 
 /** Decodes a tensor of the small file. Its bytes are arbitrary after a mutation. */
@@ -196,7 +196,7 @@ describe("openModelFile on damaged files", () => {
   });
 
   it("opens or refuses the embedded model with one to four mutations in its header", async () => {
-    const mutations = fc.array(mutation(REAL_HEADER_BYTES), { minLength: 1, maxLength: 4 });
+    const mutations = fc.array(mutation(realHeaderBytes), { minLength: 1, maxLength: 4 });
     await fc.assert(
       fc.asyncProperty(mutations, (list) =>
         openOrRefuse(list.reduce<Uint8Array>((bytes, mutate) => mutate(bytes), new Uint8Array(real))),
@@ -205,8 +205,8 @@ describe("openModelFile on damaged files", () => {
     );
   });
 
-  it("opens or refuses every single nasty word at every place of a small file's header", async () => {
-    for (let at = 4; at + 8 <= small.length - DATA_BYTES; at += 1) {
+  it("opens or refuses every single nasty word at every offset of a small file's header", async () => {
+    for (let at = 4; at + 8 <= small.length - smallDataBytes; at += 1) {
       for (const word of [0n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 53n, 2n ** 64n - 1n]) {
         const bytes = small.slice();
         new DataView(bytes.buffer).setBigUint64(at, word, true);

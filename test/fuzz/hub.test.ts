@@ -105,7 +105,7 @@ describe("parseRemoteName", () => {
     expect(read).toBeGreaterThan(500);
   });
 
-  it("blobs are files of their folder, whatever a server calls them", () => {
+  it("blobs are files of their folder, for any name from a server", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: "binary" }), nastyPart), (etag) => {
         expect(dirname(blobPath("/cache/x", etag))).toBe(join("/cache/x", "blobs"));

@@ -35,7 +35,7 @@ describe("a server that is busy or broken", () => {
     await bench.expectModel((await bench.fetch(name)).path);
   });
 
-  it("waits as long as the server asks it to", async () => {
+  it("waits for the time that the server requests", async () => {
     bench.serveModel();
     const times: number[] = [];
     bench.server.next("resolve", (response) => {
@@ -51,7 +51,7 @@ describe("a server that is busy or broken", () => {
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(950);
   });
 
-  it("does not wait for what would take too long, and says when to come back", async () => {
+  it("does not wait too long, and says when to try again", async () => {
     bench.serveModel();
     bench.server.next("resolve", (response) => response.writeHead(429, { "retry-after": "3600" }).end(), 9);
     const error = await failure(bench.fetch(name));
@@ -71,13 +71,13 @@ describe("a server that is busy or broken", () => {
     expect(bench.server.requests.length).toBe(quickTiming.requestTries);
   });
 
-  it("and no server at all is said to be the network's fault", async () => {
+  it("is a network failure if nothing listens at its address", async () => {
     const error = await failure(bench.fetch(name, { environment: { HF_ENDPOINT: await closedEndpoint() } }));
     expect(error.code).toBe("DOWNLOAD_FAILED");
     expect(error.message).toMatch(/no connection to 127\.0\.0\.1:\d+ \(ECONNREFUSED\); check the network/);
   });
 
-  it("HF_HUB_OFFLINE asks nothing, and says so", async () => {
+  it("HF_HUB_OFFLINE sends no request, and the error says so", async () => {
     bench.serveModel();
     const error = await failure(bench.fetch(name, { environment: { HF_HUB_OFFLINE: "1" } }));
     expect(error.message).toMatch(/HF_HUB_OFFLINE is set, and the model is not in the cache/);
@@ -167,7 +167,7 @@ describe("a model that is refused says what to do:", () => {
     expect(error.details.status).toBe(status);
   });
 
-  it("a token that cannot be one is not repeated", async () => {
+  it("an invalid token is not repeated", async () => {
     bench.serveModel();
     const error = await failure(bench.fetch(name, { environment: { HF_TOKEN: "hf_Two\nLines" } }));
     expect(error.code).toBe("INVALID_ARGUMENT");
@@ -206,7 +206,7 @@ describe("the token", () => {
     expect(bench.server.requests.some(({ kind }) => kind === "file")).toBe(true);
   });
 
-  it("is not sent for URLs of other places", async () => {
+  it("is not sent to URLs of other hosts", async () => {
     bench.server.plainFiles.set("m.gguf", model);
     await bench.fetch(`${bench.server.cdn}/files/m.gguf`, { environment: { HF_TOKEN: acceptedToken } });
     for (const { authorization } of bench.server.requests) expect(authorization).toBeUndefined();
@@ -240,7 +240,7 @@ describe("redirects", () => {
     expect([first?.authorization, second?.authorization]).toEqual([`Bearer ${acceptedToken}`, undefined]);
   });
 
-  it("in circles, or to something that is no web address, are refused", async () => {
+  it("in circles, or to an unsafe address, are refused", async () => {
     bench.serveModel();
     const to = (location: string) => (response: ServerResponse) =>
       response.writeHead(302, { location }).end();
@@ -255,7 +255,7 @@ describe("redirects", () => {
 });
 
 describe("a signal", () => {
-  it("stops a slow download at once with its reason, keeps what has come, and leaves no lock", async () => {
+  it("stops a slow download immediately with its reason, keeps the received part, and leaves no lock", async () => {
     bench.serveModel();
     bench.server.next("blob", (_, right) => right({ pauseMs: 20 }));
     const controller = new AbortController();
@@ -301,7 +301,7 @@ describe("room on the disk", () => {
     expect(bench.server.requests.map(({ method }) => method)).toEqual(["HEAD"]);
   });
 
-  it("may be where nothing can be written, which is said", async () => {
+  it("may be unwritable, which is reported", async () => {
     bench.serveModel();
     const file = join(bench.folder, "file");
     await bench.fetch(name);

@@ -150,7 +150,7 @@ describe("two downloads of one file at once", () => {
     expect(await bench.blobNames("owner/repo")).toEqual([sha256(model)]);
   });
 
-  it("the one that waits takes over when the other is stopped", async () => {
+  it("a waiting download takes over when the other is stopped", async () => {
     bench.server.repos.set("owner/repo", repoOf({ "m.gguf": model }));
     bench.server.next("blob", (_, right) => right({ pauseMs: 30 }));
     const controller = new AbortController();
@@ -202,7 +202,7 @@ describe("two downloads of one file at once", () => {
     await expect(seeker.tryAcquire()).rejects.toMatchObject({ code: "FILE_WRITE" });
   });
 
-  it("a lock is one's until it is released, and never another's to release", async () => {
+  it("a lock belongs to its holder until the holder releases it", async () => {
     await mkdir(bench.folder, { recursive: true });
     const path = join(bench.folder, "lock");
     const first = await seekFileLock(path, quickTiming.lock).tryAcquire();
@@ -217,7 +217,7 @@ describe("two downloads of one file at once", () => {
     expect(await readFile(path, "utf8")).toBe("of another");
   });
 
-  it("a lock whose holder shows that it lives is respected, and removal is refused", async () => {
+  it("a lock of a live holder is respected, and removal is refused", async () => {
     const text = JSON.stringify({ token: "x", host: hostname(), pid: process.pid });
     await leaveLock(text);
     const beat = setInterval(() => void utimes(lock(), new Date(), new Date()), 20);
@@ -269,7 +269,7 @@ describe("URLs", () => {
     expect(await listed()).toEqual([]);
   });
 
-  it("leave what can be listed and removed when they are interrupted", async () => {
+  it("leave a listable and removable part when they are interrupted", async () => {
     bench.server.plainFiles.set("m.gguf", model);
     const url = `${bench.server.cdn}/files/m.gguf`;
     bench.server.next("file", (_, right) => right());
@@ -286,7 +286,7 @@ describe("URLs", () => {
     expect(await listed()).toEqual([]);
   });
 
-  it("whose file changes in the midst of the download give the new one", async () => {
+  it("whose file changes during the download give the new file", async () => {
     bench.server.plainFiles.set("m.gguf", model);
     bench.server.next("file", (_, right) => right());
     bench.server.next("file", async (_, right) => {
@@ -331,7 +331,7 @@ describe("URLs", () => {
 });
 
 describe("listCached", () => {
-  it("lists nothing where there is no cache", async () => {
+  it("lists nothing without a cache", async () => {
     expect(await listed()).toEqual([]);
   });
 
@@ -354,7 +354,7 @@ describe("listCached", () => {
     expect((await listed()).map(({ name }) => name)).toContain(`hf:owner/repo/a.gguf@${old.sha}`);
   });
 
-  it("lists what has come of an unfinished download", async () => {
+  it("lists the received part of an unfinished download", async () => {
     bench.server.repos.set("owner/repo", repoOf({ "m.gguf": model }));
     const controller = new AbortController();
     bench.server.next("blob", (_, right) => right({ pauseMs: 10 }));
@@ -405,7 +405,7 @@ describe("removal", () => {
     expect(existsSync(repoPath())).toBe(false);
   });
 
-  it("says where there is nothing to remove", async () => {
+  it("reports if there is nothing to remove", async () => {
     bench.server.repos.set("owner/repo", repoOf({ "a.gguf": model }));
     await bench.fetch("hf:owner/repo/a.gguf");
     for (const name of [

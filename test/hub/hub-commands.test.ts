@@ -29,7 +29,7 @@ const cli = (
 ): Promise<CliResult> => runCli(args, "", { ...bench.environment, ...environment });
 
 describe("bitnet pull", () => {
-  it("downloads what then runs without the network, to the same text as the file itself", async () => {
+  it("downloads a model that runs offline, with the same text as the file itself", async () => {
     const pulled = await cli(["pull", "owner/tales"]);
     const { sha } = commitOf({ "storyteller-i2_s.gguf": model, "README.md": "# Tales" });
     const path = join(repo(), "snapshots", sha, "storyteller-i2_s.gguf");
@@ -103,7 +103,7 @@ describe("bitnet pull", () => {
     }
   });
 
-  it.skipIf(process.platform === "win32")("goes on where a killed or stopped run ended", async () => {
+  it.skipIf(process.platform === "win32")("resumes a killed or stopped run", async () => {
     let had = 0;
     for (const signal of ["SIGKILL", "SIGINT"] as const) {
       bench.server.forget();
@@ -161,7 +161,7 @@ describe("commands that take a model", () => {
     expect(JSON.parse(measured.stdout)).toMatchObject([{ model: "hf:owner/tales" }, {}]);
   });
 
-  it("convert what a name names", async () => {
+  it("convert the model of a name", async () => {
     const output = join(bench.folder, "converted.gguf");
     const { stderr, status } = await cli(["convert", "hf:owner/tales", "-o", output, "--type", "tq2_0"]);
     expect([stderr, status]).toEqual(["", 0]);
@@ -298,7 +298,7 @@ describe("loadModel", () => {
   });
 });
 
-describe("those who load local files", () => {
+describe("modules that load local files", () => {
   /** All modules that a module loads: ours by path and others by name. */
   async function loadedWith(module: URL, seen = new Set<string>()): Promise<ReadonlySet<string>> {
     if (seen.has(module.href)) return seen;
@@ -311,7 +311,7 @@ describe("those who load local files", () => {
     return seen;
   }
 
-  it.each(["index.js", "cli/main.js"])("do not load what downloads with %s", async (entry) => {
+  it.each(["index.js", "cli/main.js"])("do not load the download code with %s", async (entry) => {
     const loaded = [...(await loadedWith(new URL(`../../dist/${entry}`, import.meta.url)))];
     expect(
       loaded.filter((each) => /dist\/hub\/(?!model-name|settings)|@huggingface\/hub/.test(each)),

@@ -22,7 +22,7 @@ afterEach(() => bench.reset());
 afterAll(() => bench.close());
 
 describe("fetchModel", () => {
-  it("downloads a file into the layout of huggingface_hub, and says how far it has come", async () => {
+  it("downloads a file into the layout of huggingface_hub, and reports progress", async () => {
     bench.serveModel();
     const progress: number[] = [];
     const fetched = await bench.fetch(name, {
@@ -48,7 +48,7 @@ describe("fetchModel", () => {
     expect(progress.length).toBeGreaterThan(3);
   });
 
-  it("asks nothing of the network for what is in the cache", async () => {
+  it("sends no request for a cached file", async () => {
     bench.serveModel();
     const { path, commit } = await bench.fetch(name);
     bench.server.forget();
@@ -94,7 +94,7 @@ describe("fetchModel", () => {
     expect((await bench.fetch(`${name}@${first.commit}`)).path).toBe(first.path);
   });
 
-  it("keeps what a name meant until the new file is whole", async () => {
+  it("keeps the old file of a name until the new file is complete", async () => {
     bench.serveModel();
     const first = await bench.fetch(name);
     bench.server.repos.set("owner/repo", repoOf({ "folder/model.gguf": noise(500_000, 2) }));
@@ -103,7 +103,7 @@ describe("fetchModel", () => {
     expect((await bench.fetch(name)).path).toBe(first.path);
   });
 
-  it("does not download what another revision has", async () => {
+  it("does not download a file that another revision has", async () => {
     bench.serveModel();
     const files = { "folder/model.gguf": model, "README.md": "another readme" };
     bench.server.repos.get("owner/repo")?.revisions.set("refs/pr/1", commitOf(files));
@@ -126,7 +126,7 @@ describe("fetchModel", () => {
 });
 
 describe("a connection that breaks", () => {
-  it("is taken up where it broke, several times in one download", async () => {
+  it("resumes, several times in one download", async () => {
     bench.serveModel();
     for (const cutAfter of [100_000, 300_000, 1, 250_000]) {
       bench.server.next("blob", (_, right) => right({ cutAfter }));
@@ -140,7 +140,7 @@ describe("a connection that breaks", () => {
     for (const { range } of blobs.slice(1)) expect(range).toMatch(/^bytes=[1-9]\d*-$/);
   });
 
-  it("is given up after tries without a new byte, and taken up by the next run", async () => {
+  it("fails after tries without a new byte, and the next run resumes it", async () => {
     bench.serveModel();
     bench.server.next("blob", (_, right) => right({ cutAfter: 400_000 }));
     bench.server.next("blob", (response) => response.destroy(), 100);
@@ -164,7 +164,7 @@ describe("a connection that breaks", () => {
     expect(bench.server.bodyBytes()).toBe(model.length - size);
   });
 
-  it("goes on past a server that ends a body too early by its own count", async () => {
+  it("continues after a body that is shorter than announced", async () => {
     bench.serveModel();
     bench.server.next("blob", (_, right) =>
       right({ bytes: (bytes) => bytes.subarray(0, 600_000), headers: { "content-length": "600000" } }),
@@ -174,7 +174,7 @@ describe("a connection that breaks", () => {
     expect(bench.server.requests.at(-1)?.range).toBe("bytes=600000-");
   });
 
-  it("begins anew where the server has no ranges", async () => {
+  it("starts again if the server has no ranges", async () => {
     bench.serveModel();
     bench.server.next("blob", (_, right) => right({ cutAfter: 500_000 }));
     bench.server.next("blob", (_, right) => right({ ignoreRange: true }));
@@ -183,7 +183,7 @@ describe("a connection that breaks", () => {
     expect(transferredBytes).toBeGreaterThan(model.length);
   });
 
-  it("gives up on a server without ranges that breaks at the same place each time", async () => {
+  it("fails if a server without ranges breaks at the same offset each time", async () => {
     bench.serveModel();
     bench.server.next("blob", (_, right) => right({ ignoreRange: true, cutAfter: 300_000 }), 1000);
     expect((await failure(bench.fetch(name))).code).toBe("DOWNLOAD_FAILED");
@@ -191,7 +191,7 @@ describe("a connection that breaks", () => {
     expect(blobs).toBeLessThan(2 * quickTiming.downloadTries + 2);
   });
 
-  it("does not take other bytes than it asked for", async () => {
+  it("accepts only the requested bytes", async () => {
     bench.serveModel();
     bench.server.next("blob", (_, right) => right({ cutAfter: 500_000 }));
     bench.server.next("blob", (_, right) =>
@@ -200,7 +200,7 @@ describe("a connection that breaks", () => {
     await bench.expectModel((await bench.fetch(name)).path);
   });
 
-  it("counts silence as broken", async () => {
+  it("counts silence as a broken connection", async () => {
     bench.serveModel();
     bench.server.next("blob", () => undefined);
     bench.server.next("blob", (response) => response.writeHead(200).write(model.subarray(0, 4)));
@@ -208,7 +208,7 @@ describe("a connection that breaks", () => {
     await bench.expectModel(path);
   });
 
-  it("is survived while files are listed", async () => {
+  it("does not break the listing of files", async () => {
     bench.serveModel();
     bench.server.next("info", (response) => response.destroy());
     bench.server.next("tree", (response) => {
@@ -238,12 +238,12 @@ describe("a partial file of an earlier run", () => {
     await bench.expectModel(path);
   });
 
-  it("that is longer than the file is none", async () => {
+  it("that is longer than the file is discarded", async () => {
     await begin(noise(model.length + 5, 3));
     await bench.expectModel((await bench.fetch(name)).path);
   });
 
-  it("that was damaged on disk is found out by the checksum, removed, and not used again", async () => {
+  it("that was damaged on disk fails the checksum, and is removed", async () => {
     await begin(noise(700_000, 4));
     const error = await failure(bench.fetch(name));
     expect(error.code).toBe("DOWNLOAD_FAILED");
@@ -267,7 +267,7 @@ describe("a partial file of an earlier run", () => {
 });
 
 describe("a server that sends something else", () => {
-  it("is found out by the checksum, and what it sent is removed", async () => {
+  it("fails the checksum, and its bytes are removed", async () => {
     bench.serveModel();
     bench.server.next("blob", (_, right) =>
       right({ bytes: (bytes) => bytes.map((byte, index) => (index === 700_001 ? byte ^ 1 : byte)) }),
@@ -279,7 +279,7 @@ describe("a server that sends something else", () => {
     await bench.expectModel((await bench.fetch(name)).path);
   });
 
-  it("is found out where it sends more than it announced", async () => {
+  it("is detected if it sends more than it announced", async () => {
     bench.serveModel();
     bench.server.next("blob", (_, right) =>
       right({
@@ -290,7 +290,7 @@ describe("a server that sends something else", () => {
     expect((await failure(bench.fetch(name))).message).toMatch(/sends more/);
   });
 
-  it("is found out in small files by their git hash, where the list of files tells it", async () => {
+  it("is detected in small files by the git hash in the list of files", async () => {
     const files = {
       "config.json": "{}",
       "tokenizer.json": "{}",
@@ -301,7 +301,7 @@ describe("a server that sends something else", () => {
     expect((await failure(bench.fetch("hf:owner/repo"))).details).toMatchObject({ algorithm: "git-sha1" });
   });
 
-  it("that changes a file in the midst of a download is asked again what it has", async () => {
+  it("that changes a file during a download is asked for its files again", async () => {
     bench.serveModel();
     const changed = noise(900_000, 6);
     bench.server.next("blob", async (_, right) => {
@@ -319,7 +319,7 @@ describe("a server that sends something else", () => {
     expect(bench.server.requests.filter(({ method }) => method === "HEAD").length).toBe(2);
   });
 
-  it("is no hub where it does not say what a hub says", async () => {
+  it("is not a hub if its answers do not fit the protocol", async () => {
     bench.serveModel();
     const page = (response: ServerResponse): unknown =>
       response.writeHead(200, { "content-type": "text/html", etag: '"x"' }).end("<html>Log in to the Wi-Fi");
@@ -339,7 +339,7 @@ describe("a server that sends something else", () => {
     }
   });
 
-  it("does not choose where it is written", async () => {
+  it("does not choose the path of the file", async () => {
     bench.serveModel();
     bench.server.next("resolve", (response) =>
       response

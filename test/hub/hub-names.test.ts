@@ -94,14 +94,14 @@ describe("parseRemoteName", () => {
     expect(parse).not.toThrow(/secret/);
   });
 
-  it("formats what it reads, and shows no query", () => {
+  it("formats the names that it reads, without a query", () => {
     for (const text of ["hf:o/r", "hf:o/r/m.gguf", "hf:o/r/d/m.gguf@refs/pr/1", "hf:o/r/a@b.gguf@main"]) {
       expect(formatRemoteName(parseRemoteName(text))).toBe(text);
     }
     expect(formatRemoteName(parseRemoteName("https://a.b/m.gguf?key=1"))).toBe("https://a.b/m.gguf?…");
   });
 
-  it("is asked only about what is not a path", () => {
+  it("is not asked about a path", () => {
     for (const text of ["hf:x", "HF:", "http://x", "https://x"]) expect(isRemoteName(text)).toBe(true);
     for (const text of ["hf", "../unit/hf:x", "C:/x", "file:///x", "https:/x", "httpx://", "", "a.gguf"]) {
       expect(isRemoteName(text)).toBe(false);
@@ -111,7 +111,7 @@ describe("parseRemoteName", () => {
 
 describe("readSettings", () => {
   const cache = join(homedir(), ".cache", "huggingface");
-  it("has the defaults of Hugging Face's tools, and takes empty variables for unset ones", () => {
+  it("has the defaults of Hugging Face's tools, and ignores empty variables", () => {
     const defaults = {
       endpoint: "https://huggingface.co",
       token: undefined,
@@ -154,7 +154,7 @@ describe("readSettings", () => {
 
 describe("chooseModel", () => {
   const choose = (...paths: string[]): unknown => chooseModel(paths.map((path) => ({ path })));
-  it("knows I2_S by a word of its own", () => {
+  it("knows I2_S by its own name", () => {
     expect(choose("xi2_sx.gguf", "y.gguf")).toMatchObject({ kind: "ambiguous" });
     expect(choose("m.I2_S.gguf", "y.gguf")).toMatchObject({ kind: "gguf", files: [{ path: "m.I2_S.gguf" }] });
     expect(choose("i2_s/m.gguf", "y.gguf")).toMatchObject({ kind: "gguf", files: [{ path: "i2_s/m.gguf" }] });
@@ -173,7 +173,7 @@ describe("chooseModel", () => {
     const paths = ["config.json", "model.safetensors", "modules.json", "1_Pooling/config.json"];
     expect(choose(...paths, "2_Dense/config.json")).toMatchObject({ files: paths.map((path) => ({ path })) });
   });
-  it("takes a checkpoint at the top only", () => {
+  it("accepts a checkpoint only in the top folder", () => {
     expect(choose("a/config.json", "a/model.safetensors")).toEqual({ kind: "none" });
     expect(choose("config.json", "model.safetensors", "x.bin")).toMatchObject({
       kind: "checkpoint",

@@ -3,8 +3,8 @@ import type { KernelTwin } from "./kernel-case.js";
 import { attentionTwin } from "./twins/attention.js";
 import { addRowsTwin, scaleRowsTwin } from "./twins/elementwise.js";
 import { geluTwin, relu2Twin, siluTwin } from "./twins/gated-activation.js";
-import { int8ProductTwin, packHalvesTwin } from "./twins/int8-rows.js";
-import { bf16Layout, f16Layout, f32Layout, floatProductTwin, floatRowTwin } from "./twins/matmul-float.js";
+import { int8MatmulTwin, packHalvesTwin } from "./twins/int8-rows.js";
+import { bf16Layout, f16Layout, f32Layout, floatMatmulTwin, floatRowTwin } from "./twins/matmul-float.js";
 import { screenRowsTwin } from "./twins/screen.js";
 import { ternaryTwin } from "./twins/matmul-ternary.js";
 import { quantizeGroupsTwin, ternaryGroupsTwin } from "./twins/matmul-ternary-groups.js";
@@ -46,10 +46,10 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   gate_silu: siluTwin,
   list_nonzero: listNonzeroTwin,
   list_positive: listPositiveTwin,
-  matmul_bf16_f32: floatProductTwin(bf16Layout),
-  matmul_f16_f32: floatProductTwin(f16Layout),
-  matmul_f32_f32: floatProductTwin(f32Layout),
-  matmul_i8_i14: int8ProductTwin,
+  matmul_bf16_f32: floatMatmulTwin(bf16Layout),
+  matmul_f16_f32: floatMatmulTwin(f16Layout),
+  matmul_f32_f32: floatMatmulTwin(f32Layout),
+  matmul_i8_i14: int8MatmulTwin,
   matmul_ternary_columns_i8: columnsTwin,
   matmul_ternary_groups128_i8_dot_i16: ternaryGroupsTwin("i16", 128),
   matmul_ternary_groups128_i8_dot_i32: ternaryGroupsTwin("i32", 128),

@@ -2,7 +2,7 @@
 
 export interface Numbers {
   /** An integer from `min` to `max`, both included. */
-  whole(least: number, most: number): number;
+  whole(min: number, max: number): number;
   /** f32 of both signs. The magnitude of most is between 0.01 and 10, and of some far smaller. */
   floats(count: number): Float32Array;
   /** −128 … 127. */
@@ -21,7 +21,7 @@ export function createNumbers(seed: number): Numbers {
     state = (state * 48_271) % 2_147_483_647;
     return state / 2_147_483_647;
   };
-  const whole = (least: number, most: number): number => least + Math.floor(next() * (most - least + 1));
+  const whole = (min: number, max: number): number => min + Math.floor(next() * (max - min + 1));
   return {
     whole,
     floats: (count) =>

@@ -29,9 +29,9 @@ export function createStage(build: Build): Stage {
   const before = new Uint8Array(memoryBytes);
 
   function perform(kernelCase: KernelCase, way: Way, lastBlock: string | undefined): Outcome {
-    const places = place(kernelCase, lastBlock);
+    const addresses = assignAddresses(kernelCase, lastBlock);
     const addressOf = (block: string): number => {
-      const address = places.get(block);
+      const address = addresses.get(block);
       if (address === undefined) throw new Error(`case "${kernelCase.name}" has no block "${block}"`);
       return address;
     };
@@ -69,19 +69,19 @@ export function createStage(build: Build): Stage {
  * Addresses from the end of memory backwards. `lastBlock` ends at the end of memory, as far as its alignment
  * allows.
  */
-function place(kernelCase: KernelCase, lastBlock: string | undefined): Map<string, number> {
+function assignAddresses(kernelCase: KernelCase, lastBlock: string | undefined): Map<string, number> {
   const names = Object.keys(kernelCase.blocks);
   const order = lastBlock === undefined ? names : [lastBlock, ...names.filter((name) => name !== lastBlock)];
-  const places = new Map<string, number>();
+  const addresses = new Map<string, number>();
   let end = lastBlock === undefined ? memoryBytes - gapBytes : memoryBytes;
   for (const name of order) {
     let address = end - (kernelCase.blocks[name]?.length ?? 0);
     if (kernelCase.aligned.includes(name)) address -= address % 16;
     if (address < pageBytes) throw new Error(`case "${kernelCase.name}" is too large for the test's memory`);
-    places.set(name, address);
+    addresses.set(name, address);
     end = address - gapBytes;
   }
-  return places;
+  return addresses;
 }
 
 function allowedRanges(kernelCase: KernelCase, addressOf: (block: string) => number): ByteRange[] {

@@ -7,7 +7,7 @@ import { type Build, type BuildName, buildNames, compileBuilds } from "./builds.
 const stateAddress = 65536;
 const countersAddress = 65600;
 
-interface MemberReport {
+interface WorkerReport {
   /**
    * The number of times that another worker's counter differed from this worker's round, between two
    * barriers.
@@ -26,9 +26,9 @@ interface Rounds {
   readonly lateMs: number;
 }
 
-interface Members {
+interface Team {
   readonly memory: WebAssembly.Memory;
-  readonly reports: Promise<readonly MemberReport[]>;
+  readonly reports: Promise<readonly WorkerReport[]>;
 }
 
 const builds = new Map<BuildName, Build>();
@@ -41,7 +41,7 @@ afterEach(async () => {
 });
 
 /** Starts `present` of the team's workers. */
-function startMembers(build: Build, members: number, present: number, rounds: Rounds): Members {
+function startTeam(build: Build, workerCount: number, present: number, rounds: Rounds): Team {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536, shared: true });
   const started = Array.from({ length: present }, (_, index) => {
     const workerData = {
@@ -50,12 +50,12 @@ function startMembers(build: Build, members: number, present: number, rounds: Ro
       stateAddress,
       countersAddress,
       index,
-      members,
+      workerCount,
       ...rounds,
     };
-    const worker = new Worker(new URL("./team-member.mjs", import.meta.url), { workerData });
+    const worker = new Worker(new URL("./team-worker.mjs", import.meta.url), { workerData });
     workers.push(worker);
-    return new Promise<MemberReport>((resolve, reject) =>
+    return new Promise<WorkerReport>((resolve, reject) =>
       worker.once("message", resolve).once("error", reject),
     );
   });
@@ -64,17 +64,17 @@ function startMembers(build: Build, members: number, present: number, rounds: Ro
 
 describe.each(buildNames)("team_barrier in the %s build", (name) => {
   it.for([
-    { members: 2, rounds: 3000, lateEvery: 0, lateMs: 0 },
-    { members: 3, rounds: 300, lateEvery: 0, lateMs: 0 },
-    { members: 2, rounds: 60, lateEvery: 2, lateMs: 1 },
-    { members: 3, rounds: 60, lateEvery: 2, lateMs: 1 },
+    { workerCount: 2, rounds: 3000, lateEvery: 0, lateMs: 0 },
+    { workerCount: 3, rounds: 300, lateEvery: 0, lateMs: 0 },
+    { workerCount: 2, rounds: 60, lateEvery: 2, lateMs: 1 },
+    { workerCount: 3, rounds: 60, lateEvery: 2, lateMs: 1 },
   ])(
-    "keeps $members threads in step for $rounds rounds, $lateMs ms late now and then",
-    async ({ members, ...rounds }, { skip }) => {
+    "keeps $workerCount threads in step for $rounds rounds, $lateMs ms late now and then",
+    async ({ workerCount, ...rounds }, { skip }) => {
       const build = builds.get(name) ?? skip(`this runtime does not accept the ${name} build`);
-      const { memory, reports } = startMembers(build, members, members, rounds);
+      const { memory, reports } = startTeam(build, workerCount, workerCount, rounds);
       const expected = { outOfStep: 0, met: rounds.rounds, afterwards: 0 };
-      expect(await reports).toEqual(Array.from({ length: members }, () => expected));
+      expect(await reports).toEqual(Array.from({ length: workerCount }, () => expected));
       // No worker still waits, and each round passed two barriers.
       expect([...new Int32Array(memory.buffer, stateAddress, 4)]).toEqual([0, 2 * rounds.rounds, 0, 0]);
     },
@@ -85,9 +85,9 @@ describe.each(buildNames)("team_break in the %s build", (name) => {
   it.for([
     ["asleep", 200],
     ["just arrived", 0],
-  ] as const)("releases members that wait for one that will not come: %s", async ([, waitMs], { skip }) => {
+  ] as const)("releases workers that wait for a missing worker: %s", async ([, waitMs], { skip }) => {
     const build = builds.get(name) ?? skip(`this runtime does not accept the ${name} build`);
-    const { memory, reports } = startMembers(build, 3, 2, { rounds: 10, lateEvery: 0, lateMs: 0 });
+    const { memory, reports } = startTeam(build, 3, 2, { rounds: 10, lateEvery: 0, lateMs: 0 });
     const state = new Int32Array(memory.buffer, stateAddress, 4);
     const deadline = performance.now() + 20_000;
     while (Atomics.load(state, 0) < 2 && performance.now() < deadline) await sleep(1);

@@ -40,7 +40,7 @@ export interface ReferenceDecoder {
 
 type Row = readonly number[];
 
-function product(tensor: ReferenceTensor, x: Row): Row {
+function matmul(tensor: ReferenceTensor, x: Row): Row {
   const { values, shape } = tensor;
   const [cols = 0, rows = 0] = shape;
   const input = rounded(tensor, x);
@@ -94,7 +94,7 @@ export function referenceHidden(model: ReferenceDecoder, ids: readonly number[])
   function project(layer: number, part: string, x: Row, subNorm = ""): Row {
     const name = `blk.${layer}.${part}`;
     const input = norm(`${name}_norm_in.weight`, norm(`blk.${layer}.${subNorm}.weight`, x));
-    const output = product(tensor(`${name}.weight`), input);
+    const output = matmul(tensor(`${name}.weight`), input);
     if (!has(`${name}.bias`)) return output;
     const bias = tensor(`${name}.bias`).values;
     return output.map((value, k) => value + at(bias, k));
@@ -174,7 +174,5 @@ export function referenceHidden(model: ReferenceDecoder, ids: readonly number[])
 export function referenceLogits(model: ReferenceDecoder, ids: readonly number[]): Row[] {
   const head = model.tensors.get("output.weight") ?? model.tensors.get("token_embd.weight");
   if (head === undefined) throw new Error("the reference has no output head");
-  return referenceHidden(model, ids).map((row) =>
-    product(head, row).map((logit) => logit * model.logitScale),
-  );
+  return referenceHidden(model, ids).map((row) => matmul(head, row).map((logit) => logit * model.logitScale));
 }

@@ -2,7 +2,7 @@ import type { Session } from "#dist/index.js";
 
 /** ln softmax(logits)[tokenId], with the host's exp and log. */
 export function slowLogSoftmax(logits: Float32Array, tokenId: number): number {
-  const largest = logits.reduce((most, logit) => Math.max(most, logit), -Infinity);
+  const largest = logits.reduce((max, logit) => Math.max(max, logit), -Infinity);
   const total = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
   return (logits[tokenId] ?? NaN) - largest - Math.log(total);
 }

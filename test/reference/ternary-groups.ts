@@ -31,14 +31,14 @@ export function quantizeGroups(x: Float32Array, groupSize: number): GroupedToken
   const groups = Array.from({ length: groupsOf(x.length, groupSize) }, (_, g) =>
     x.subarray(g * groupSize, (g + 1) * groupSize),
   );
-  const largest = groups.map((group) => group.reduce((most, value) => Math.max(most, Math.abs(value)), 0));
+  const largest = groups.map((group) => group.reduce((max, value) => Math.max(max, Math.abs(value)), 0));
   x.forEach((value, k) => {
     const factor = f32(127 / Math.max(at(largest, Math.floor(k / groupSize)), f32(1e-30)));
     values[k] = roundHalfEven(f32(value * factor));
   });
   return {
     values,
-    scales: Float32Array.from(largest, (most) => most / 127),
+    scales: Float32Array.from(largest, (max) => max / 127),
     sums: Int32Array.from(groups, (_, g) =>
       values.subarray(g * groupSize, (g + 1) * groupSize).reduce((sum, value) => sum + value, 0),
     ),

@@ -71,7 +71,7 @@ const ways: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
     }),
 };
 
-it.each(Object.keys(ways))("%s: leaving frees the place at once", async (name) => {
+it.each(Object.keys(ways))("%s: leaving frees the slot immediately", async (name) => {
   const before = server.server.stats.generatedTokens;
   const controller = new AbortController();
   const left = ways[name]?.(controller.signal).then(
@@ -87,7 +87,7 @@ it.each(Object.keys(ways))("%s: leaving frees the place at once", async (name) =
   await left;
 });
 
-it("a client that leaves while it waits is forgotten, and those before it do not notice", async () => {
+it("a client that leaves the queue does not affect earlier clients", async () => {
   const first = new AbortController();
   const second = new AbortController();
   const running = openai.chat.completions.create(chat(), { signal: first.signal });

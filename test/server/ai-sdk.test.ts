@@ -44,7 +44,7 @@ const request = {
   allowSystemInMessages: true,
 } as const;
 
-it("generateText gets what the library writes, and how much it was", async () => {
+it("generateText gets the library's text and its usage", async () => {
   const { text, finishReason, usage } = await generateText({ ...request, model: provider("any") });
   expect({ text, finishReason, output: usage.outputTokens }).toEqual({
     text: expected,
@@ -63,7 +63,7 @@ it("streamText streams it", async () => {
   expect(await result.finishReason).toBe("length");
 });
 
-it("an aborted request frees its place, streamed or whole", async () => {
+it("an aborted request frees its slot, streamed or whole", async () => {
   for (const streaming of [true, false]) {
     const before = server.server.stats.generatedTokens;
     const controller = new AbortController();
@@ -96,7 +96,7 @@ it("an aborted request frees its place, streamed or whole", async () => {
   }
 });
 
-it("an object by a schema is one, whatever the model would say", async () => {
+it("an object by a schema fits it for any model", async () => {
   const { output } = await generateText({
     ...request,
     maxOutputTokens: 100,
@@ -112,7 +112,7 @@ it("embedMany gets the library's vectors", async () => {
   expect(embeddings.map((vector) => Float32Array.from(vector))).toEqual(await model.embed(values));
 });
 
-it("a refusal arrives with its status and its words", async () => {
+it("a refusal arrives with its status and its message", async () => {
   const failed = generateText({ ...request, temperature: 9, model: provider("any") });
   await expect(failed).rejects.toSatisfy(
     (error) =>

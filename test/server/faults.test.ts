@@ -101,7 +101,7 @@ it.each([
   expect(await raw(text, "\r\n\r\n")).toMatch(/^HTTP\/1\.1 4\d\d /);
 });
 
-it("a client that goes away in the middle of its body is forgotten", async () => {
+it("a client that disconnects in the middle of its body is dropped", async () => {
   for (const path of ["/v1/completions", "/api/chat", "/v1/embeddings"]) {
     const socket = connectRaw();
     socket.on("error", () => undefined);
@@ -124,7 +124,7 @@ it("a queue full of clients that leave is empty again", async () => {
   await until(() => server.server.stats.active === 0);
 });
 
-it("a reader that stops reading keeps nobody else from being served", async () => {
+it("a client that stops reading does not block other clients", async () => {
   const body = JSON.stringify({ prompt: "A", max_tokens: 4000, logit_bias: endless(model), stream: true });
   const socket = connectRaw();
   socket.on("error", () => undefined);
@@ -136,7 +136,7 @@ it("a reader that stops reading keeps nobody else from being served", async () =
   await until(() => server.server.stats.active === 0);
 });
 
-it("a stream is made no faster than it is read", async () => {
+it("a stream is generated at the speed of its reader", async () => {
   const response = await server.server.fetch(
     new Request("http://any/v1/completions", {
       method: "POST",
@@ -192,7 +192,7 @@ const malformed = fc.oneof(
   fc.record({ path: fc.constantFrom(...paths), body: odd.map((value) => JSON.stringify(value)) }),
 );
 
-it("200 malformed requests: each is refused or answered, and so is the good one after it", async () => {
+it("200 malformed requests: each is refused or answered, and so is the valid request after it", async () => {
   // The small context ends texts of accepted requests soon.
   await using small = await loadModel(undefined, { threads: 1, contextLength: 24 });
   const open = await openServer(small, { onError: (error) => failures.push(error) });

@@ -123,7 +123,7 @@ describe("response_format", () => {
     }
   }, 300_000);
 
-  it("json_object is an object once it has ended, and cut where it is too long", async () => {
+  it("json_object is a complete object, or cut at the maximum length", async () => {
     const ended: unknown[] = [];
     for (let seed = 0; seed < 12; seed += 1) {
       const { choices } = await client.completions.create({
@@ -144,7 +144,7 @@ describe("response_format", () => {
     for (const value of ended) expect(typeof value === "object" && !Array.isArray(value)).toBe(true);
   });
 
-  it("goes with streams, n, stop strings and log-probabilities, and is the same alone", async () => {
+  it("works with streams, n, stop strings and log-probabilities, and gives the same text alone", async () => {
     const request = {
       model: "any",
       messages: [{ role: "user" as const, content: "A king" }],

@@ -37,7 +37,7 @@ const langchain = (
   options: { maxTokens?: number; temperature?: number; modelKwargs?: object } = {},
 ): ChatOpenAI => new ChatOpenAI({ ...settings(), temperature: 0, ...options });
 
-it("ChatOpenAI gets what the library writes, and how much it was", async () => {
+it("ChatOpenAI gets the library's text and its usage", async () => {
   const answer = await langchain({ maxTokens: 12 }).invoke(messages);
   expect(answer.text).toBe(expected);
   expect(answer.usage_metadata).toMatchObject({ output_tokens: 12 });
@@ -56,7 +56,7 @@ it("ChatOpenAI streams it", async () => {
   expect(count).toBeGreaterThan(6);
 });
 
-it("ChatOpenAI frees its place when it is aborted, streamed or whole", async () => {
+it("ChatOpenAI frees its slot when it is aborted, streamed or whole", async () => {
   for (const streaming of [true, false]) {
     const before = server.server.stats.generatedTokens;
     const controller = new AbortController();
@@ -76,7 +76,7 @@ it("ChatOpenAI frees its place when it is aborted, streamed or whole", async () 
   }
 });
 
-it("withStructuredOutput gets an object by its schema, whatever the model would say", async () => {
+it("withStructuredOutput gets an object by its schema for any model", async () => {
   const animal = z.object({ kind: z.enum(["fox", "king"]), legs: z.int().min(0).max(8), tame: z.boolean() });
   const structured = langchain({ maxTokens: 100 }).withStructuredOutput(animal, { method: "jsonSchema" });
   const output = await structured.invoke(messages);
@@ -98,7 +98,7 @@ it("OpenAIEmbeddings gets the library's vectors", async () => {
   expect(vectors.map((vector) => Float32Array.from(vector))).toEqual(await model.embed(texts));
 });
 
-it("a refusal arrives with its status and its words", async () => {
+it("a refusal arrives with its status and its message", async () => {
   await expect(langchain({ temperature: 9 }).invoke(messages)).rejects.toMatchObject({
     status: 400,
     message: expect.stringContaining("temperature") as string,

@@ -21,7 +21,7 @@ afterAll(async () => {
   await model.dispose();
 });
 
-it("generate writes what the library writes, streamed and whole", async () => {
+it("generate gives the library's text, streamed and whole", async () => {
   const expected = await model.complete("The fox", { maxTokens: 10, temperature: 0 });
   const whole = await client.generate({ model: "any", prompt: "The fox", raw: true, options });
   expect(whole).toMatchObject({ response: expected, done: true, done_reason: "length", eval_count: 10 });
@@ -56,14 +56,14 @@ it("chat writes the same streamed and whole, and stops when its reader does", as
   await until(() => server.server.stats.active === 0);
 });
 
-it("tells about its model", async () => {
+it("describes its model", async () => {
   const { models } = await client.list();
   expect(models).toHaveLength(1);
   expect((await client.ps()).models[0]?.name).toBe(models[0]?.name);
   expect((await client.show({ model: "any" })).details.family).toBe(model.info.architecture);
 });
 
-it("embeds as the library does, by both interfaces", async () => {
+it("embeds like the library, by both interfaces", async () => {
   const texts = ["A fox.", "A king."];
   const expected = await model.embed(texts);
   const { embeddings } = await client.embed({ model: "any", input: texts });
@@ -73,7 +73,7 @@ it("embeds as the library does, by both interfaces", async () => {
   expect(data.map(({ embedding }) => Float32Array.from(embedding))).toEqual(expected);
 });
 
-it("turns text into tokens and back", async () => {
+it("encodes text to tokens and decodes them", async () => {
   const response = await server.post("/tokenize", { content: "A fox." }, headers);
   const { tokens } = (await response.json()) as { readonly tokens: number[] };
   expect(tokens).toEqual(model.tokenize("A fox.", { addSpecial: false }));
@@ -88,9 +88,9 @@ it("counts in /metrics", async () => {
   expect(text).toContain(`\nbitnet_generated_tokens_total ${generatedTokens}\n`);
 });
 
-it("wants its key, but for /health", async () => {
-  for (const Authorization of ["", "Bearer wrong", apiKey]) {
-    const response = await server.post("/api/chat", {}, { Authorization });
+it("requires its key except for /health", async () => {
+  for (const authorization of ["", "Bearer wrong", apiKey]) {
+    const response = await server.post("/api/chat", {}, { authorization });
     expect(response.status).toBe(401);
     expect(await response.json()).toEqual({ error: expect.stringContaining("API key") });
   }
@@ -98,8 +98,8 @@ it("wants its key, but for /health", async () => {
 });
 
 it("serves pages of allowed origins only", async () => {
-  const ask = (Origin: string): Promise<Response> =>
-    fetch(`${server.url}/v1/models`, { headers: { ...headers, Origin } });
+  const ask = (origin: string): Promise<Response> =>
+    fetch(`${server.url}/v1/models`, { headers: { ...headers, origin } });
   const friend = await ask("https://friend.example");
   expect([friend.status, friend.headers.get("access-control-allow-origin")]).toEqual([
     200,
@@ -109,7 +109,7 @@ it("serves pages of allowed origins only", async () => {
   expect((await ask(server.url)).status).toBe(200);
 });
 
-it("refuses in Ollama's words", async () => {
+it("refuses in Ollama's format", async () => {
   const response = await server.post("/api/chat", { messages: "x" }, headers);
   expect(response.status).toBe(400);
   expect(await response.json()).toEqual({ error: expect.stringContaining("messages") });

@@ -39,7 +39,7 @@ async function failure(promise: PromiseLike<unknown>): Promise<APIError> {
 }
 
 describe("completions", () => {
-  it("are what the library writes", async () => {
+  it("equal the library's text", async () => {
     const expected = await model.complete("Once upon a time", { maxTokens: 12, temperature: 0 });
     const { choices, usage, object } = await client.completions.create({
       ...greedy,
@@ -74,7 +74,7 @@ describe("completions", () => {
     expect(choices.map(({ text }) => text)).toEqual([expected, expected]);
   });
 
-  it("differ among n by seed, and repeat with it", async () => {
+  it("differ among n by seed, and the same seed repeats them", async () => {
     const ask = async (): Promise<string[]> => {
       const { choices } = await client.completions.create({
         ...greedy,
@@ -90,7 +90,7 @@ describe("completions", () => {
     expect(await ask()).toEqual(texts);
   });
 
-  it("are the same alone and in company", async () => {
+  it("are the same alone and beside other requests", async () => {
     const options = { ...greedy, max_tokens: 24, temperature: 0.9, seed: 3 };
     const ask = async (prompt: string): Promise<string | undefined> =>
       (await client.completions.create({ ...options, prompt })).choices[0]?.text;
@@ -100,7 +100,7 @@ describe("completions", () => {
     expect(await Promise.all(prompts.map(ask))).toEqual(alone);
   });
 
-  it("end at the context's length where no other is named", async () => {
+  it("end at the context length by default", async () => {
     const prompt = model
       .tokenize("the ".repeat(model.info.contextLength))
       .slice(0, model.info.contextLength - 4);
@@ -111,7 +111,7 @@ describe("completions", () => {
 });
 
 describe("chat completions", () => {
-  it("stream the text that comes whole, with usage at the end", async () => {
+  it("stream the same text as a whole response, with usage at the end", async () => {
     const whole = await client.chat.completions.create(chat);
     expect(whole.choices[0]?.message.role).toBe("assistant");
     let text = "";
@@ -131,7 +131,7 @@ describe("chat completions", () => {
     expect(reasons).toEqual([whole.choices[0]?.finish_reason]);
   });
 
-  it("say what model.chat says", async () => {
+  it("equal the answer of model.chat", async () => {
     using conversation = model.chat({ system: "Be brief." });
     let expected = "";
     for await (const piece of conversation.send("Hello", { maxTokens: 12, temperature: 0 }))
@@ -152,7 +152,7 @@ describe("chat completions", () => {
     expect(choices[0]?.message.content).toBe(expected);
   });
 
-  it("end a stream by [DONE]", async () => {
+  it("end a stream with [DONE]", async () => {
     const response = await server.post("/v1/chat/completions", { ...chat, stream: true });
     expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
     expect(await response.text()).toMatch(/\ndata: \[DONE\]\n\n$/);
@@ -193,12 +193,12 @@ describe("a bad request", () => {
     expect(await response.json()).toMatchObject({ error: { type: "invalid_request_error", param } });
   });
 
-  it("may have nulls and fields that nobody knows", async () => {
+  it("may have nulls and unknown fields", async () => {
     const response = await server.post("/v1/chat/completions", { ...chat, tools: [], seed: null, user: "x" });
     expect(response.status).toBe(200);
   });
 
-  it("is told that the context is full", async () => {
+  it("is refused if the context is full", async () => {
     const prompt = "word ".repeat(model.info.contextLength + 1);
     expect(await failure(client.completions.create({ ...greedy, prompt }))).toMatchObject({
       status: 400,
@@ -206,18 +206,18 @@ describe("a bad request", () => {
     });
   });
 
-  it("is told that it is too long", async () => {
+  it("is refused if it is too long", async () => {
     const error = await failure(client.completions.create({ ...greedy, prompt: "x".repeat(100_001) }));
     expect(error).toMatchObject({ status: 413, code: "body_too_long" });
   });
 
-  it("is told that there is no such path", async () => {
+  it("is refused for an unknown path", async () => {
     expect((await server.post("/v1/nothing", {})).status).toBe(404);
   });
 });
 
 describe("a full server", () => {
-  it("answers 429, and takes requests again once a client has gone away", async () => {
+  it("answers 429, and accepts requests again after a client leaves", async () => {
     const clients = Array.from({ length: 3 }, () => new AbortController());
     const streams = clients.map(({ signal }) =>
       client.completions.create({ ...long, stream: true }, { signal }),
@@ -236,7 +236,7 @@ describe("a full server", () => {
     expect(server.server.stats).toMatchObject({ active: 0, queued: 0 });
   });
 
-  it("forgets a client that leaves before its whole text is there", async () => {
+  it("drops a client that leaves before its whole text is complete", async () => {
     const leaving = new AbortController();
     const request = client.completions.create(long, { signal: leaving.signal });
     await until(() => server.server.stats.active === 1);
@@ -247,7 +247,7 @@ describe("a full server", () => {
 });
 
 describe("createServer", () => {
-  it("mounts by its fetch alone, and refuses work once disposed of", async () => {
+  it("mounts by its fetch alone, and refuses requests after disposal", async () => {
     const mounted = createServer(model, { modelName: "mine" });
     const listed = await mounted.fetch(new Request("http://any/v1/models"));
     expect(await listed.json()).toMatchObject({ data: [{ id: "mine" }] });

@@ -27,7 +27,7 @@ const secret = "The fox of Timbuktu";
 const short = { prompt: secret, max_tokens: 3, temperature: 0 };
 
 describe("logs", () => {
-  it("say what a request was and came to, and not what it said", async () => {
+  it("contain a request and its result, without its content", async () => {
     const records: RequestRecord[] = [];
     await withServer({ onRequest: (record) => records.push(record) }, async ({ post, url }) => {
       await (await post("/v1/completions", short)).text();
@@ -53,7 +53,7 @@ describe("logs", () => {
     }
   });
 
-  it("say what was said where that is asked for", async () => {
+  it("contain the content of requests on demand", async () => {
     const records: RequestRecord[] = [];
     const onRequest = (record: RequestRecord): unknown => records.push(record);
     await withServer({ onRequest, logPrompts: true }, async ({ post }) => {
@@ -67,7 +67,7 @@ describe("logs", () => {
     });
   });
 
-  it("tell a client that left from one that was answered", async () => {
+  it("distinguish a client that left from an answered client", async () => {
     const records: RequestRecord[] = [];
     await withServer({ onRequest: (record) => records.push(record) }, async ({ url, server }) => {
       const leaving = new AbortController();
@@ -86,7 +86,7 @@ describe("logs", () => {
 });
 
 describe("/metrics", () => {
-  it("has the figures of queue, tokens, cache and times, in Prometheus' form", async () => {
+  it("has metrics of queue, tokens, cache and times, in Prometheus' format", async () => {
     await withServer({}, async ({ post, url }) => {
       await (await post("/v1/completions", { ...short, stream: true })).text();
       await (await post("/v1/completions", { ...short, stream: true })).text();
@@ -121,7 +121,7 @@ describe("/metrics", () => {
 describe("a request that takes too long", () => {
   const endlessly = (): object => ({ prompt: "A", logit_bias: endless(model) });
 
-  it("is answered with 504, and its place is free", async () => {
+  it("is answered with 504, and its slot is free", async () => {
     await withServer({ timeoutMs: 100 }, async ({ post, server }) => {
       const response = await post("/v1/completions", endlessly());
       expect(response.status).toBe(504);
@@ -130,7 +130,7 @@ describe("a request that takes too long", () => {
     });
   });
 
-  it("says so at the end of its stream", async () => {
+  it("reports it at the end of its stream", async () => {
     await withServer({ timeoutMs: 100 }, async ({ post }) => {
       const response = await post("/v1/completions", { ...endlessly(), stream: true });
       expect(response.status).toBe(200);
@@ -140,7 +140,7 @@ describe("a request that takes too long", () => {
     });
   });
 
-  it("is let go if nobody reads it, even when all has been written", async () => {
+  it("is dropped if its client does not read it, even after its text is complete", async () => {
     await withServer({ timeoutMs: 300 }, async ({ server }) => {
       const request = new Request("http://any/v1/completions", {
         method: "POST",
@@ -203,8 +203,8 @@ describe("defaults and limits", () => {
   it("a key of any length and content is compared, and only the right one passes", async () => {
     const apiKey = "k".repeat(40);
     await withServer({ apiKey }, async ({ url }) => {
-      const ask = async (Authorization: string): Promise<number> =>
-        (await fetch(`${url}/v1/models`, { headers: { Authorization } })).status;
+      const ask = async (authorization: string): Promise<number> =>
+        (await fetch(`${url}/v1/models`, { headers: { authorization } })).status;
       for (const wrong of ["", "k", "k".repeat(39), "k".repeat(41), `${"k".repeat(39)}j`, "k".repeat(4000)])
         expect(await ask(`Bearer ${wrong}`)).toBe(401);
       expect(await ask(`Basic ${apiKey}`)).toBe(401);

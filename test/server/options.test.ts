@@ -47,7 +47,7 @@ describe("logprobs", () => {
     expect(streamed).toEqual(content);
   });
 
-  it("of a completion are those that the library gives, with places in the text", async () => {
+  it("of a completion equal the library's, with offsets in the text", async () => {
     const { choices } = await client.completions.create({ ...ask, temperature: 0, logprobs: 2 });
     const { text, logprobs } = choices[0] ?? {};
     const expected: (number | undefined)[] = [];
@@ -65,7 +65,7 @@ describe("logprobs", () => {
 });
 
 describe("a seed", () => {
-  it("may be any whole number, each with a text of its own", async () => {
+  it("may be any integer, each with a different text", async () => {
     const seeds = [0, 7, -7, -1, Number.MIN_SAFE_INTEGER];
     const write = async (seed: number): Promise<string | undefined> =>
       (await client.completions.create({ ...ask, max_tokens: 12, temperature: 1.5, seed })).choices[0]?.text;
@@ -91,7 +91,7 @@ describe("biases, penalties, limits", () => {
     expect(model.tokenize(only.choices[0]?.text ?? "", { addSpecial: false })).toEqual(Array(6).fill(ids[0]));
   });
 
-  it("penalize what is there as the library does", async () => {
+  it("penalize earlier tokens like the library", async () => {
     const { choices } = await client.completions.create({
       ...ask,
       max_tokens: 24,
@@ -123,7 +123,7 @@ describe("biases, penalties, limits", () => {
 });
 
 describe("a stream", () => {
-  it("begins while its text still waits for a place", async () => {
+  it("begins while its text still waits for a slot", async () => {
     const busy = await server.post("/v1/completions", { prompt: "A", stream: true, max_tokens: 255 });
     await until(() => server.server.stats.active === 1);
     const waiting = await server.post("/v1/chat/completions", {
@@ -141,7 +141,7 @@ describe("a stream", () => {
     await until(() => server.server.stats.queued + server.server.stats.active === 0);
   });
 
-  it("says something while nothing comes, and nothing else that was not written", async () => {
+  it("sends keep-alives in a pause, and otherwise only generated text", async () => {
     async function* objects(): AsyncGenerator<object, void, void> {
       yield { a: 1 };
       await new Promise((resolve) => setTimeout(resolve, 80));
@@ -154,7 +154,7 @@ describe("a stream", () => {
   });
 });
 
-describe("Ollama's limits and figures", () => {
+describe("Ollama's limits and metrics", () => {
   const generate = async (options: object, rest: object = {}): Promise<Record<string, unknown>> => {
     const response = await server.post("/api/generate", { prompt: "Once", stream: false, options, ...rest });
     expect(response.status).toBe(200);
@@ -178,7 +178,7 @@ describe("Ollama's limits and figures", () => {
     expect((prompt ?? 0) + (text ?? 0)).toBeLessThanOrEqual(total ?? 0);
   });
 
-  it("a question without a prompt only has the model loaded, which it is", async () => {
+  it("a request without a prompt only loads the model", async () => {
     expect(await generate({}, { prompt: "" })).toMatchObject({
       response: "",
       done: true,

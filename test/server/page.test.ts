@@ -72,7 +72,7 @@ describe.skipIf(executable === undefined)(subject, () => {
     expect(await status.textContent()).toBe("");
   });
 
-  it("has a name for everything that can be used", async () => {
+  it("has a label for every control", async () => {
     expect(await page.locator("html").getAttribute("lang")).toBe("en");
     expect(await page.title()).not.toBe("");
     expect(await page.getByLabel(/^Message/).count()).toBe(1);
@@ -105,7 +105,7 @@ describe.skipIf(executable === undefined)(subject, () => {
     expect(await answer.textContent()).toContain(await page.locator("#spoken").textContent());
   });
 
-  it("is used by the keyboard alone: lines, sending, stopping", async () => {
+  it("works by keyboard alone: lines, sending, stopping", async () => {
     expect(await page.evaluate<string>("document.activeElement.id")).toBe("text");
     await page.keyboard.type("A fox");
     await page.keyboard.press("Shift+Enter");
@@ -126,7 +126,7 @@ describe.skipIf(executable === undefined)(subject, () => {
     await page.getByText("stopped").nth(2).waitFor();
   });
 
-  it("begins anew, and shows the whole answer that the library writes, as text", async () => {
+  it("starts a new chat, and shows the library's whole answer as text", async () => {
     await page.getByRole("button", { name: "New chat" }).click();
     expect(await log.textContent()).toBe("");
     const question = `<b onclick="x">${shortQuestion}</b>`;
@@ -142,7 +142,7 @@ describe.skipIf(executable === undefined)(subject, () => {
     expect(await log.locator("b").count()).toBe(0);
   });
 
-  it("tells when it fails, and gives the question back", async () => {
+  it("shows a failure, and restores the question", async () => {
     await page.route("**/v1/chat/completions", (route) => route.abort());
     await page.keyboard.type("Lost words");
     await page.keyboard.press("Enter");
@@ -154,7 +154,7 @@ describe.skipIf(executable === undefined)(subject, () => {
     complaints.splice(0, Infinity, ...complaints.filter((text) => !text.includes("ERR_FAILED")));
   });
 
-  it("is light or dark as the system is, and readable either way", async () => {
+  it("follows the system's light or dark mode, and is readable in both", async () => {
     const lightness: number[] = [];
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });

@@ -32,7 +32,7 @@ describe.each(protocols)("the protocol below $prefixes", ({ prefixes, routes, fa
   });
 });
 
-it("prefixes belong to one protocol each", () => {
+it("each prefix belongs to one protocol", () => {
   const prefixes = protocols.flatMap((protocol) => protocol.prefixes);
   expect(new Set(prefixes).size).toBe(prefixes.length);
 });

@@ -56,7 +56,7 @@ async function killOne(): Promise<void> {
 }
 
 describe("a server whose worker dies", () => {
-  it("tells whoever is being answered, loads the model again, and answers as before", async () => {
+  it("fails the current requests, loads the model again, and answers as before", async () => {
     expect(await health()).toBe('{"status":"loading"}');
     await server.start();
     expect(await health()).toBe('{"status":"ok"}');
@@ -80,14 +80,14 @@ describe("a server whose worker dies", () => {
     expect(after).toMatchObject({ choices: (before as { choices: object[] }).choices });
   }, 30_000);
 
-  it("notices while nobody asks", async () => {
+  it("notices it without requests", async () => {
     await server.start();
     await killOne();
     await until(() => loads === 2);
     await until(async () => (await health()) === '{"status":"ok"}');
   }, 30_000);
 
-  it("ends while it has no model", async () => {
+  it("can end while it has no model", async () => {
     await server.start();
     refusals = Infinity;
     await killOne();
@@ -100,7 +100,7 @@ describe("a server whose worker dies", () => {
 });
 
 describe("createServer alone", () => {
-  it("says that its model has failed", async () => {
+  it("reports that its model has failed", async () => {
     await using model = await loadModel(undefined, { threads: 2 });
     let failure: unknown;
     await using alone = createServer(model, { onModelFailed: (error) => (failure = error) });

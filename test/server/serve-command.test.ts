@@ -56,7 +56,7 @@ it("listens on this machine only, logs requests without their words, and lets a 
   expect(stderr).not.toContain("Timbuktu");
 });
 
-it("logs prompts where asked to, and ends at once when it is stopped twice", async () => {
+it("logs prompts on demand, and ends immediately after a second stop", async () => {
   const { url, stop, finished } = await serve("--log-prompts", "--timeout", "60");
   await (await complete(url, { max_tokens: 2 })).text();
   const response = await complete(url, { stream: true });
@@ -75,7 +75,7 @@ it("logs prompts where asked to, and ends at once when it is stopped twice", asy
   expect((await finished).stderr).toContain("Timbuktu");
 });
 
-it("refuses an address that is taken, before it loads a model", async () => {
+it("refuses a used address before it loads a model", async () => {
   const { url, stop, finished } = await serve("--no-log");
   await complete(url, { max_tokens: 1 });
   const second = startCli(["serve", "no-such-model.gguf", "--port", new URL(url).port]);

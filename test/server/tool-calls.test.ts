@@ -70,7 +70,7 @@ describe.each([
 
   const ask = { model: "any", messages, tools };
 
-  it("are called where a call is required, whole and streamed", async () => {
+  it("are called if a call is required, whole and streamed", async () => {
     const { choices } = await client.chat.completions.create({
       ...ask,
       temperature: 0,
@@ -103,7 +103,7 @@ describe.each([
     expect(values.days).toBeGreaterThanOrEqual(1);
   });
 
-  it("make the model write text where it likes, and hear of what they answered", async () => {
+  it("allow text instead of a call, and accept their results", async () => {
     const conversation: OpenAI.ChatCompletionMessageParam[] = [
       ...messages,
       {
@@ -128,7 +128,7 @@ describe.each([
     expect(typeof choices[0]?.message.content).toBe("string");
   });
 
-  it("stand in the prompt, and make no special tokens", () => {
+  it("are in the prompt, without special tokens", () => {
     const { tokenizer } = internalsOf(model);
     const chatTemplate = createChatTemplate(tokenizer);
     expect(chatTemplate.toolSyntax).toBe(syntax);
@@ -158,7 +158,7 @@ describe.each([
       expect(text.replaceAll(/\s+/g, " ")).toContain(part);
   });
 
-  it("are Ollama's, too", async () => {
+  it("work in Ollama's protocol too", async () => {
     const ollama = new Ollama({ host: server.url });
     const shown = await ollama.show({ model: "any" });
     expect(shown.capabilities).toContain("tools");
@@ -207,7 +207,7 @@ describe.each([
     expect(await response.json()).toMatchObject({ error: { param } });
   });
 
-  it("whose schema cannot be kept to get an object at least", async () => {
+  it("with an unsupported schema get at least an object", async () => {
     const odd = { type: "function" as const, function: { name: "odd", parameters: { not: {} } } };
     const { choices } = await client.chat.completions.create({
       ...ask,
@@ -218,7 +218,7 @@ describe.each([
     expect(choices[0]?.message.content ?? '"odd", {').toMatch(/"odd",[^{]*\{/);
   });
 
-  it("may be left aside", async () => {
+  it("may be ignored", async () => {
     const { choices } = await client.chat.completions.create({
       ...ask,
       tool_choice: "none",
@@ -228,7 +228,7 @@ describe.each([
   });
 });
 
-it("a model without a place for tools refuses them", async () => {
+it("a model whose template has no tools refuses them", async () => {
   await using model = await withTemplate(undefined);
   const server = await openServer(model);
   const response = await server.post("/v1/chat/completions", { messages, tools });

@@ -29,7 +29,7 @@ export function createConvertWorkbench(): ConvertWorkbench {
     folder = await mkdtemp(join(tmpdir(), "bitnet-convert-"));
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
-  const fresh = (): string => join(folder, `out-${count++}.gguf`);
+  const fresh = (): string => join(folder, `out-${(count += 1)}.gguf`);
   return {
     get folder() {
       return folder;

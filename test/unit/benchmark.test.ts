@@ -95,7 +95,7 @@ describe("measure", () => {
 });
 
 describe("peakRssBytes", () => {
-  it("is at least what the process has now", () => {
+  it("is at least the current memory of the process", () => {
     expect(peakRssBytes()).toBeGreaterThanOrEqual(process.memoryUsage().rss * 0.99);
     expect(peakRssBytes()).toBeLessThan(64e9);
   });

@@ -27,7 +27,7 @@ function blockOf(name: string, values: Readonly<Record<number, number>>): number
   return Array.from(format(name).encode?.(all) ?? []);
 }
 
-const HALF_ONE = [0x00, 0x3c];
+const halfOne = [0x00, 0x3c];
 const repeat = (byte: number, count: number): number[] => new Array<number>(count).fill(byte);
 
 describe("layouts of block formats", () => {
@@ -48,7 +48,7 @@ describe("layouts of block formats", () => {
     ];
     for (const [weight, byteIndex, digitValue] of cases) {
       for (const sign of [1, -1]) {
-        const expected = [...zeros, ...HALF_ONE];
+        const expected = [...zeros, ...halfOne];
         const number = (byteIndex < 48 ? 121 : 120) + sign * digitValue;
         expected[byteIndex] = Math.ceil((number * 256) / 243);
         expect(blockOf("TQ1_0", { [weight]: sign }), `weight ${weight}`).toEqual(expected);
@@ -58,7 +58,7 @@ describe("layouts of block formats", () => {
 
   it("TQ1_0: any byte decodes to digits of −1, 0 and 1", () => {
     for (let byte = 0; byte < 256; byte += 1) {
-      const bytes = Uint8Array.from([...repeat(byte, 52), ...HALF_ONE]);
+      const bytes = Uint8Array.from([...repeat(byte, 52), ...halfOne]);
       const values = format("TQ1_0").decode(bytes, 256);
       // Digit k is the fixed-point product with 3^(k+1), modulo 3. The bytes are defined by it.
       for (const [weight, digit] of [
@@ -78,7 +78,7 @@ describe("layouts of block formats", () => {
 
   it("TQ2_0: byte j of each 32 has weights j, 32 + j, 64 + j, 96 + j from the low bits up, then the scale", () => {
     const bytes = blockOf("TQ2_0", { 0: 1, 33: -1, 64: 1, 96: -1, 128: 1, 255: -1 });
-    const expected = [...repeat(0b01_01_01_01, 64), ...HALF_ONE];
+    const expected = [...repeat(0b01_01_01_01, 64), ...halfOne];
     expected[0] = 0b00_10_01_10;
     expected[1] = 0b01_01_00_01;
     expected[32] = 0b01_01_01_10;
@@ -86,9 +86,9 @@ describe("layouts of block formats", () => {
     expect(bytes).toEqual(expected);
   });
 
-  it("TQ2_0 refuses code 3 with its place", () => {
+  it("TQ2_0 refuses code 3 with its index", () => {
     for (const shift of [0, 2, 4, 6]) {
-      const bytes = Uint8Array.from([...repeat(0, 64), ...HALF_ONE, ...repeat(0, 64), ...HALF_ONE]);
+      const bytes = Uint8Array.from([...repeat(0, 64), ...halfOne, ...repeat(0, 64), ...halfOne]);
       bytes[66 + 41] = 3 << shift;
       expect(() => format("TQ2_0").decode(bytes, 512)).toThrow(
         expect.objectContaining({ code: "FILE_CORRUPT", details: { offset: 66 + 41 } }),
@@ -99,7 +99,7 @@ describe("layouts of block formats", () => {
   it("Q1_0: the scale, then a bit a weight from the low bits up", () => {
     const values = new Float32Array(128).fill(-1);
     for (const index of [0, 9, 127]) values[index] = 1;
-    const expected = [...HALF_ONE, ...repeat(0, 16)];
+    const expected = [...halfOne, ...repeat(0, 16)];
     expected[2] = 1;
     expected[3] = 2;
     expected[17] = 128;
@@ -119,7 +119,7 @@ describe("layouts of block formats", () => {
     ["Q2_0_G128", 128],
   ])("%s: the scale, then four weights a byte from the low bits up", (name, elements) => {
     const bytes = blockOf(name, { 0: 1, 5: -1, [elements - 1]: 1 });
-    const expected = [...HALF_ONE, ...repeat(0b01_01_01_01, elements / 4)];
+    const expected = [...halfOne, ...repeat(0b01_01_01_01, elements / 4)];
     expected[2] = 0b01_01_01_10;
     expected[3] = 0b01_01_00_01;
     expected[1 + elements / 4] = 0b10_01_01_01;
@@ -127,13 +127,13 @@ describe("layouts of block formats", () => {
   });
 
   it("Q2_0: code 3 is twice the scale", () => {
-    const bytes = Uint8Array.from([...HALF_ONE, ...repeat(0b11_10_01_00, 16)]);
+    const bytes = Uint8Array.from([...halfOne, ...repeat(0b11_10_01_00, 16)]);
     expect(format("Q2_0").decode(bytes, 64).slice(0, 4)).toEqual(Float32Array.of(-1, 0, 1, 2));
   });
 
   it("Q4_0: the scale, then weight j in the low half of byte j and 16 + j in the high half", () => {
     // −8 gets code 0 with scale 1, and code 8 is zero.
-    const expected = [...HALF_ONE, ...repeat(0x88, 16)];
+    const expected = [...halfOne, ...repeat(0x88, 16)];
     expected[2] = 0xf0;
     expected[17] = 0x38;
     expect(blockOf("Q4_0", { 0: -8, 16: 7, 31: -5 })).toEqual(expected);
@@ -141,14 +141,14 @@ describe("layouts of block formats", () => {
 
   it("Q5_0: the scale, a bit of each weight, then four bits as in Q4_0", () => {
     // Code 16 is zero: only its fifth bit is set.
-    const expected = [...HALF_ONE, 0xfe, 0xff, 0xff, 0x7f, ...repeat(0, 16)];
+    const expected = [...halfOne, 0xfe, 0xff, 0xff, 0x7f, ...repeat(0, 16)];
     expected[6] = 0xf0;
     expected[21] = 0xb0;
     expect(blockOf("Q5_0", { 0: -16, 16: 15, 31: -5 })).toEqual(expected);
   });
 
   it("Q8_0: the scale, then signed bytes", () => {
-    const expected = [...HALF_ONE, ...repeat(0, 32)];
+    const expected = [...halfOne, ...repeat(0, 32)];
     expected[2] = 129;
     expected[33] = 3;
     expect(blockOf("Q8_0", { 0: -127, 31: 2.5 })).toEqual(expected);
@@ -156,7 +156,7 @@ describe("layouts of block formats", () => {
 
   it("Q6_K: low bits, high bits, factors, scale, as documented", () => {
     const bytes = new Uint8Array(210);
-    bytes.set(HALF_ONE, 208);
+    bytes.set(halfOne, 208);
     for (let group = 0; group < 16; group += 1) bytes[192 + group] = group === 15 ? 255 : group + 1;
     // Weight 0: code 1 + 16·2 = 33; weight 64: code 15; weight 255: code 63, in a group with factor −1.
     bytes[0] = 0xf1;
@@ -169,7 +169,7 @@ describe("layouts of block formats", () => {
 
   it("Q4_K: scale, minimum, 6-bit factors, then codes, as documented", () => {
     const bytes = new Uint8Array(144);
-    bytes.set([...HALF_ONE, 0x00, 0x40], 0);
+    bytes.set([...halfOne, 0x00, 0x40], 0);
     // Group 0: s 63, t 1. Group 7: s = 16·2 + 5, t = 16·1 + 9.
     bytes[4] = 63;
     bytes[8] = 1;
@@ -189,7 +189,7 @@ describe("layouts of formats that are only read", () => {
 
   it("Q4_1 and Q5_1: scale, minimum, then codes as in Q4_0 and Q5_0", () => {
     const codes = [0xf1, ...repeat(0, 15)];
-    const header = [...HALF_ONE, 0x00, 0xc0];
+    const header = [...halfOne, 0x00, 0xc0];
     expect(Array.from(decode("Q4_1", [...header, ...codes])).filter((_, i) => i % 16 === 0)).toEqual([
       -1, 13,
     ]);
@@ -198,14 +198,14 @@ describe("layouts of formats that are only read", () => {
   });
 
   it("Q2_K: factors, codes, scale, minimum", () => {
-    const bytes = [...repeat(0x11, 16), ...repeat(0b11_10_01_00, 64), ...HALF_ONE, 0x00, 0x40];
+    const bytes = [...repeat(0x11, 16), ...repeat(0b11_10_01_00, 64), ...halfOne, 0x00, 0x40];
     bytes[15] = 0x2f;
     const values = decode("Q2_K", bytes);
     expect([0, 32, 64, 96, 255].map((index) => values[index])).toEqual([-2, -1, 0, 1, 15 * 3 - 2 * 2]);
   });
 
   it("Q3_K: high bits, low bits, factors, scale", () => {
-    const bytes = [...repeat(0, 32), ...repeat(0b11_10_01_00, 64), ...repeat(0, 12), ...HALF_ONE];
+    const bytes = [...repeat(0, 32), ...repeat(0b11_10_01_00, 64), ...repeat(0, 12), ...halfOne];
     bytes[0] = 0b0000_0001;
     bytes[96] = 0x05;
     bytes[103] = 0x70;
@@ -216,7 +216,7 @@ describe("layouts of formats that are only read", () => {
   });
 
   it("Q5_K: steps as in Q4_K, high bits, low bits", () => {
-    const bytes = [...HALF_ONE, 0x00, 0x40, ...repeat(0, 12), ...repeat(0, 160)];
+    const bytes = [...halfOne, 0x00, 0x40, ...repeat(0, 12), ...repeat(0, 160)];
     bytes[4] = 3;
     bytes[8] = 1;
     bytes[16] = 1;
@@ -226,9 +226,9 @@ describe("layouts of formats that are only read", () => {
   });
 
   it("IQ4_NL and IQ4_XS: levels that are closer together near zero", () => {
-    expect(decode("IQ4_NL", [...HALF_ONE, 0xf8, ...repeat(0, 15)]).slice(0, 1)).toEqual(Float32Array.of(1));
-    expect(decode("IQ4_NL", [...HALF_ONE, 0xf8, ...repeat(0, 15)])[16]).toBe(113);
-    const bytes = [...HALF_ONE, 0b0000_0000, 0b11_00_00_00, 0, 0, 0, 0x50, ...repeat(0x80, 128)];
+    expect(decode("IQ4_NL", [...halfOne, 0xf8, ...repeat(0, 15)]).slice(0, 1)).toEqual(Float32Array.of(1));
+    expect(decode("IQ4_NL", [...halfOne, 0xf8, ...repeat(0, 15)])[16]).toBe(113);
+    const bytes = [...halfOne, 0b0000_0000, 0b11_00_00_00, 0, 0, 0, 0x50, ...repeat(0x80, 128)];
     const values = decode("IQ4_XS", bytes);
     expect([0, 16, 224, 255].map((index) => values[index])).toEqual([32 * 127, -32, 21 * -127, 21]);
   });
@@ -243,7 +243,7 @@ describe("layouts of formats that are only read", () => {
 describe.each(named(blockFormats))("%s, read", (name, codec) => {
   const blockBytes = codec.tensorBytes(codec.blockElements);
 
-  it("decodes any bytes to finite numbers, or refuses them with their place", () => {
+  it("decodes any bytes to finite numbers, or refuses them with their index", () => {
     const bytes = fc.uint8Array({ minLength: 2 * blockBytes, maxLength: 2 * blockBytes });
     fc.assert(
       fc.property(bytes, (noise) => {
@@ -387,7 +387,7 @@ describe.each(named(ternaryFormats))("%s, which is ternary", (name, codec) => {
     );
   });
 
-  it("refuses values of two magnitudes, and a scale too small for a half, with their places", () => {
+  it("refuses values of two magnitudes, and a scale too small for a half, with their index", () => {
     const values = new Float32Array(2 * codec.blockElements).fill(0.5);
     values[codec.blockElements + 7] = 0.25;
     expect(() => codec.encode?.(values)).toThrow(

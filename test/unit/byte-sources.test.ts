@@ -13,11 +13,11 @@ import {
 } from "#dist/platform/node.js";
 
 /** More than two pieces of 8 MiB, and not a round number. */
-const BYTES = 17 * 2 ** 20 + 13;
+const fileBytes = 17 * 2 ** 20 + 13;
 
 let folder: string;
 let path: string;
-const content = Uint8Array.from({ length: BYTES }, (_, index) => (index * 2654435761) >>> 24);
+const content = Uint8Array.from({ length: fileBytes }, (_, index) => (index * 2654435761) >>> 24);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "bitnet-sources-"));
@@ -34,16 +34,16 @@ const sources: readonly (readonly [string, () => Promise<ByteSource>])[] = [
 ];
 
 describe.each(sources)("%s", (_, open) => {
-  it("reads any range, none and all of it", async () => {
+  it("reads any range, an empty one and the whole", async () => {
     const source = await open();
-    expect(source.size).toBe(BYTES);
+    expect(source.size).toBe(fileBytes);
     for (const [offset, length] of [
       [0, 0],
       [0, 1],
       [12345, 678],
-      [BYTES - 3, 3],
-      [BYTES, 0],
-      [5, BYTES - 5],
+      [fileBytes - 3, 3],
+      [fileBytes, 0],
+      [5, fileBytes - 5],
     ] as const) {
       const bytes = await source.read(offset, length);
       expect(Buffer.compare(bytes, content.subarray(offset, offset + length))).toBe(0);
@@ -54,29 +54,31 @@ describe.each(sources)("%s", (_, open) => {
 
   it("fills views of shared WebAssembly memory and nothing around them", async () => {
     const source = await open();
-    const pages = Math.ceil(BYTES / 65536) + 1;
+    const pages = Math.ceil(fileBytes / 65536) + 1;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    const view = new Uint8Array(memory.buffer, 16, BYTES - 7);
+    const view = new Uint8Array(memory.buffer, 16, fileBytes - 7);
     await source.readInto(7, view);
     expect(Buffer.compare(view.slice(), content.subarray(7))).toBe(0);
     expect(new Uint8Array(memory.buffer, 0, 16).every((byte) => byte === 0)).toBe(true);
-    expect(new Uint8Array(memory.buffer, 16 + BYTES - 7, 16).every((byte) => byte === 0)).toBe(true);
+    expect(new Uint8Array(memory.buffer, 16 + fileBytes - 7, 16).every((byte) => byte === 0)).toBe(true);
     await source.close();
   });
 
   it("refuses ranges outside of it", async () => {
     const source = await open();
     for (const [offset, length] of [
-      [0, BYTES + 1],
+      [0, fileBytes + 1],
       [-1, 1],
       [0.5, 1],
       [NaN, 1],
-      [BYTES, 1],
+      [fileBytes, 1],
       [0, 1e15],
     ] as const) {
       await expect(source.read(offset, length)).rejects.toMatchObject({ code: "FILE_READ" });
     }
-    await expect(source.readInto(BYTES - 1, new Uint8Array(2))).rejects.toMatchObject({ code: "FILE_READ" });
+    await expect(source.readInto(fileBytes - 1, new Uint8Array(2))).rejects.toMatchObject({
+      code: "FILE_READ",
+    });
     await source.close();
   });
 });
@@ -96,7 +98,7 @@ describe("openFileSource", () => {
     });
   });
 
-  it("says so when the file becomes shorter or has been closed", async () => {
+  it("reports a file that becomes shorter or is closed", async () => {
     const short = join(folder, "short.bin");
     await writeFile(short, content.subarray(0, 1000));
     const source = await openFileSource(short);
@@ -115,7 +117,7 @@ describe("openFileSource", () => {
       if (reading) setImmediate(count);
     };
     setImmediate(count);
-    await source.read(0, BYTES);
+    await source.read(0, fileBytes);
     reading = false;
     // At least one for each piece.
     expect(turns).toBeGreaterThanOrEqual(3);

@@ -341,11 +341,11 @@ describe("openCheckpoint", () => {
     damaged[777] = 0b00_11_00_00;
     damagedPacked.tensors.set(q, { ...rest, data: damaged });
     const file = writeCheckpoint(damagedPacked).get("model.safetensors") ?? expect.fail("no file");
-    const place = Buffer.from(file).indexOf(damaged);
-    expect(place).toBeGreaterThan(0);
+    const damagedOffset = Buffer.from(file).indexOf(damaged);
+    expect(damagedOffset).toBeGreaterThan(0);
     expect(await refusal(damagedPacked)).toMatchObject({
       code: "FILE_CORRUPT",
-      details: { offset: place + 777, tensor: q },
+      details: { offset: damagedOffset + 777, tensor: q },
     });
 
     const damagedMasters = copyOf(masters);

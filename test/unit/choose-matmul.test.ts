@@ -73,7 +73,7 @@ describe.each(matmuls)("the self-test of %s", (matmul) => {
     });
   });
 
-  it("takes what is right", () => {
+  it("keeps correct matmuls", () => {
     const correct = (kernels: Kernels, selfTest: FormSelfTest): boolean => selfTest.correct(kernels, "i8");
     expect(withBroken([], correct)).toEqual({ result: true, usedBytes: 0 });
   });

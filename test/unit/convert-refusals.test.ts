@@ -191,7 +191,8 @@ describe("convert: refusals", () => {
         let seen = 0;
         if (after === 0) controller.abort(reason);
         const onProgress = (): void => {
-          if (++seen === after) controller.abort(reason);
+          seen += 1;
+          if (seen === after) controller.abort(reason);
         };
         await expect(
           convert(starterPath, { output, type: "f32", signal: controller.signal, onProgress }),

@@ -39,7 +39,7 @@ describe.each(formats)("packMatrix of $name", ({ name, halvesAt }) => {
     return bytes;
   });
 
-  it("has the bits of the format's decoder, whatever the blocks hold", async () => {
+  it("has the bits of the format's decoder, for any blocks", async () => {
     const matrices = fc
       .tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 3 }))
       .chain(([rows, perRow]) =>
@@ -73,7 +73,7 @@ describe.each(formats)("packMatrix of $name", ({ name, halvesAt }) => {
   });
 
   it.each(halvesAt.flatMap((at) => [[at, 0x7c00] as const, [at, 0xfe01] as const]))(
-    "refuses a half at byte %i of a block that is %i, by its place in the file",
+    "refuses a half at byte %i of a block that is %i, with its offset in the file",
     async (at, bits) => {
       const data = new Uint8Array(12 * blockBytes).fill(0x11);
       for (const half of halvesAt) for (let b = 0; b < 12; b += 1) data[b * blockBytes + half + 1] = 0x11;

@@ -204,7 +204,7 @@ describe("writeDummyModel", () => {
     expect((await readdir(folder)).filter((name) => name.includes("odd"))).toEqual([]);
   });
 
-  it("tells its progress, to the end", async () => {
+  it("reports its progress, to the end", async () => {
     const seen: DummyProgress[] = [];
     const path = join(folder, "progress.gguf");
     const { tensorBytes } = await writeDummyModel({
@@ -218,7 +218,7 @@ describe("writeDummyModel", () => {
     );
   });
 
-  it("refuses what it does not know, and leaves nothing when stopped", async () => {
+  it("refuses unknown names, and leaves no file when stopped", async () => {
     const path = join(folder, "stopped.gguf");
     for (const wrong of [
       { size: "9B" },

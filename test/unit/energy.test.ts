@@ -57,7 +57,7 @@ describe.skipIf(process.platform === "win32")("openEnergyMeter", () => {
     expect(meter.joules()).toBe(3.25);
   });
 
-  it("goes on counting when a counter begins again from 0", () => {
+  it("continues when a counter wraps to 0", () => {
     zone("intel-rapl:0", "package-0", 999_000_000, 1_000_000_000);
     const meter = opened();
     zone("intel-rapl:0", "package-0", 500_000, 1_000_000_000);
@@ -66,7 +66,7 @@ describe.skipIf(process.platform === "win32")("openEnergyMeter", () => {
     expect(meter.joules()).toBe(1.5 + 999.9);
   });
 
-  it("keeps what it has when a counter goes away", () => {
+  it("keeps its sum when a counter disappears", () => {
     zone("intel-rapl:0", "package-0", 0);
     const meter = opened();
     zone("intel-rapl:0", "package-0", 2_000_000);
@@ -75,7 +75,7 @@ describe.skipIf(process.platform === "win32")("openEnergyMeter", () => {
     expect(meter.joules()).toBe(2);
   });
 
-  it("says what is wrong where there is nothing to read", () => {
+  it("reports the reason if there is nothing to read", () => {
     expect(open()).toEqual({
       missing: `this machine has no energy counters (no RAPL package in ${folder})`,
     });
@@ -131,7 +131,7 @@ describe("watchEnergy", () => {
     expect(reads).toBe(8);
   });
 
-  it("has nothing to tell where counters stand still", () => {
+  it("reports nothing if counters do not change", () => {
     const watch = watchEnergy({ zones: ["package-0"], joules: () => 5 });
     watch.start();
     expect(watch.stop()).toBeUndefined();
@@ -139,7 +139,7 @@ describe("watchEnergy", () => {
 });
 
 describe("estimateArithmeticEnergy", () => {
-  it("counts a product's operations as the papers do", () => {
+  it("counts a matmul's operations like the papers", () => {
     const [rows, cols] = [3, 5];
     const energy = (ternary: boolean, node: "45nm" | "7nm"): number =>
       estimateArithmeticEnergy(

@@ -236,7 +236,7 @@ describe("evaluateTask", () => {
     }
   });
 
-  it("leaves BOS out where it is told to", async () => {
+  it("omits BOS on demand", async () => {
     const task = readTask(arcText);
     const bytes = await rewriteModel(starterPath, ({ metadata }) =>
       metadata.set("tokenizer.ggml.add_bos_token", { type: "bool", value: false }),
@@ -251,7 +251,7 @@ describe("evaluateTask", () => {
     expect(outcomes[0]?.logLikelihoods).not.toEqual(usual[0]?.logLikelihoods);
   });
 
-  it("has answers written greedily after the prompt, until a stop or the most tokens", async () => {
+  it("writes greedy answers after the prompt, until a stop or the maximum of tokens", async () => {
     const task = readTask(gsmText);
     const { result, outcomes } = await outcomesOf(model, task, { shots: 1, maxTokens: 20 });
     const [first, second] = task.questions;
@@ -390,7 +390,7 @@ describe("a prompt session", () => {
     );
   });
 
-  it("goes on after an evaluation that was stopped", async () => {
+  it("continues a stopped evaluation", async () => {
     await using model = await loadModel(starterPath, { threads: 1 });
     using prompts = createPromptSession(model);
     const ids = model.tokenize("Once upon a time there was a fox. ".repeat(10));

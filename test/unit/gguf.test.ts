@@ -265,7 +265,7 @@ describe("openGguf", () => {
   });
 });
 
-const GIB = 2 ** 30;
+const gibibyte = 2 ** 30;
 const ok = tensor("t", [4], 0, 0);
 
 const corruptFiles: readonly (readonly [string, FileParts, RegExp])[] = [
@@ -277,12 +277,12 @@ const corruptFiles: readonly (readonly [string, FileParts, RegExp])[] = [
   ["a key that is missing", { keyCount: 1, tensors: [ok], dataBytes: 64 }, /./],
   ["a metadata type that does not exist", { keys: [entry("k", 13, [0, 0, 0, 0])] }, /metadata type 13/],
   ["an element type that does not exist", { keys: [entry("k", 9, arrayOf(13, 1, [0]))] }, /metadata type 13/],
-  ["a huge string", { keys: [entry("k", 8, u64(GIB))] }, /1073741824 bytes .* do not fit/],
-  ["a huge key", { keys: [[u64(GIB), new Uint8Array(20)]] }, /do not fit/],
+  ["a huge string", { keys: [entry("k", 8, u64(gibibyte))] }, /1073741824 bytes .* do not fit/],
+  ["a huge key", { keys: [[u64(gibibyte), new Uint8Array(20)]] }, /do not fit/],
   ["a huge array of numbers", { keys: [entry("k", 9, arrayOf(0, 2n ** 62n, []))] }, /do not fit/],
-  ["a huge array of strings", { keys: [entry("k", 9, arrayOf(8, GIB, []))] }, /do not fit/],
-  ["a huge array of booleans", { keys: [entry("k", 9, arrayOf(7, GIB, []))] }, /do not fit/],
-  ["a huge array of arrays", { keys: [entry("k", 9, arrayOf(9, GIB, []))] }, /do not fit/],
+  ["a huge array of strings", { keys: [entry("k", 9, arrayOf(8, gibibyte, []))] }, /do not fit/],
+  ["a huge array of booleans", { keys: [entry("k", 9, arrayOf(7, gibibyte, []))] }, /do not fit/],
+  ["a huge array of arrays", { keys: [entry("k", 9, arrayOf(9, gibibyte, []))] }, /do not fit/],
   ["a boolean of 2", { keys: [entry("k", 7, [2])] }, /boolean/],
   ["a key twice", { keys: [entry("k", 0, [1]), entry("k", 0, [1])] }, /twice/],
   ["an empty key", { keys: [entry("", 0, [1])] }, /empty/],
@@ -305,8 +305,8 @@ const corruptFiles: readonly (readonly [string, FileParts, RegExp])[] = [
     { tensors: [tensor("t", [2 ** 33, 2 ** 33], 0, 0)], dataBytes: 64 },
     /impossible size/,
   ],
-  ["a place beyond the file", { tensors: [tensor("t", [4], 0, 1 << 20)], dataBytes: 64 }, /ends at byte/],
-  ["a place of 2^64 - 32", { tensors: [tensor("t", [4], 0, -32)], dataBytes: 64 }, /ends at byte/],
+  ["an offset beyond the file", { tensors: [tensor("t", [4], 0, 1 << 20)], dataBytes: 64 }, /ends at byte/],
+  ["an offset of 2^64 - 32", { tensors: [tensor("t", [4], 0, -32)], dataBytes: 64 }, /ends at byte/],
   ["a tensor past the end", { tensors: [tensor("t", [17], 0, 0)], dataBytes: 64 }, /download complete/],
   ["an unknown type past the end", { tensors: [tensor("t", [4], 99, 64)], dataBytes: 64 }, /begins at byte/],
   ["a misaligned tensor", { tensors: [tensor("t", [4], 0, 4)], dataBytes: 64 }, /multiple of the alignment/],
@@ -316,7 +316,7 @@ const corruptFiles: readonly (readonly [string, FileParts, RegExp])[] = [
     /"t" .* overlaps/,
   ],
   [
-    "tensors in one place",
+    "tensors at one offset",
     { tensors: [tensor("t", [4], 99, 0), tensor("u", [4], 99, 0)], dataBytes: 64 },
     /overlaps/,
   ],

@@ -36,7 +36,7 @@ describe("HF packed uint8", () => {
     );
   });
 
-  it("unpacks any byte or refuses it with its place", () => {
+  it("unpacks any byte or refuses it with its index", () => {
     for (let byte = 0; byte < 256; byte += 1) {
       const fields = [0, 2, 4, 6].map((shift) => (byte >>> shift) & 3);
       const packed = Uint8Array.of(0b01_01_01_01, byte);

@@ -77,7 +77,7 @@ describe("inspectFile", () => {
     expect(summary.bytesPerToken).toBe(ternary / 4 + 37888 + 2097152);
   });
 
-  it("is plain data that JSON keeps, whatever the metadata holds", async () => {
+  it("is plain data that JSON keeps, for any metadata", async () => {
     const inspection = await inspectParts({
       keys: [
         entry("general.architecture", 4, u32(7)),
@@ -105,7 +105,7 @@ describe("inspectFile", () => {
     expect(inspection.summary.estimatedMemory.kvCache).toBeNull();
   });
 
-  it("describes a file that is no model with what its tensors take, and says what is wrong", async () => {
+  it("describes a file that is not a model with its tensors' size and its fault", async () => {
     const { summary } = await inspectParts({
       keys: [entry("general.architecture", 8, text("mamba")), entry("mamba.context_length", 4, u32(64))],
       tensors: [tensor("token_embd.weight", [8, 4], 0, 0), tensor("output.weight", [8, 4], 0, 128)],

@@ -54,8 +54,8 @@ function randomFrom(seed: number): () => number {
 }
 
 const names = fc.constantFrom("a", "b", "name", 'q"uote', "ü", "toString");
-const range = (name: string, most: number): fc.Arbitrary<object> =>
-  fc.tuple(fc.nat(most), fc.nat(most), fc.boolean(), fc.boolean()).map(([low, more, hasLow, hasHigh]) => ({
+const range = (name: string, max: number): fc.Arbitrary<object> =>
+  fc.tuple(fc.nat(max), fc.nat(max), fc.boolean(), fc.boolean()).map(([low, more, hasLow, hasHigh]) => ({
     ...(hasLow && { [`min${name}`]: low }),
     ...(hasHigh && { [`max${name}`]: low + more }),
   }));
@@ -113,12 +113,12 @@ const { schema: schemas } = fc.letrec<{ schema: object; leaf: object }>((tie) =>
         }),
         fc.boolean(),
       )
-      .map(([members, closed]) => ({
+      .map(([entries, closed]) => ({
         type: "object",
         properties: JSON.parse(
-          `{${members.map(([name, schema]) => `${JSON.stringify(name)}:${JSON.stringify(schema)}`).join()}}`,
+          `{${entries.map(([name, schema]) => `${JSON.stringify(name)}:${JSON.stringify(schema)}`).join()}}`,
         ) as object,
-        required: members.filter(([, , needed]) => needed).map(([name]) => name),
+        required: entries.filter(([, , needed]) => needed).map(([name]) => name),
         ...(closed && { additionalProperties: false }),
       })),
     fc

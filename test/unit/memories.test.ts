@@ -20,7 +20,7 @@ function hasRoom(taken: readonly Block[], bytes: number, limit: number): boolean
 }
 
 describe("a region's memory", () => {
-  it("never hands out what is taken, finds room where there is room, and comes back whole", () => {
+  it("never allocates a used block, allocates if there is room, and ends empty", () => {
     const take = fc.record({ take: fc.oneof(fc.nat(300), fc.nat(90_000)) });
     const giveBack = fc.record({ giveBack: fc.nat(1000) });
     const steps = fc.array(fc.oneof(take, giveBack), { minLength: 1, maxLength: 60 });

@@ -25,7 +25,7 @@ describe("docs/MODELS.md", () => {
     expect(linked.map(([, name]) => name).toSorted()).toEqual(transformersGoldens);
   });
 
-  it.each(rowsOf(rest.split("**Not shown:**")[0] ?? ""))("names tests that there are: %s", (...cells) => {
+  it.each(rowsOf(rest.split("**Not shown:**")[0] ?? ""))("names existing tests: %s", (...cells) => {
     let links = 0;
     for (const [, name = "", path = ""] of cells.join(" ").matchAll(/\[([^\]]+)\]\(\.\.\/test\/([^)]+)\)/g)) {
       const file = readFileSync(new URL(`../${path}`, import.meta.url), "utf8");

@@ -86,7 +86,7 @@ describe("perplexity", () => {
     expect(result.perplexity).not.toBe(usual.perplexity);
   });
 
-  it("takes a text that EOS would end for one that goes on", async () => {
+  it("does not add EOS, even if the tokenizer does", async () => {
     const bytes = await rewriteModel(starterPath, ({ metadata }) =>
       metadata.set("tokenizer.ggml.add_eos_token", { type: "bool", value: true }),
     );
@@ -124,7 +124,7 @@ describe("perplexity", () => {
     expect(await perplexity(other, text, options)).toEqual(await perplexity(model, text, options));
   });
 
-  it("reports what there is after every chunk", async () => {
+  it("reports the result so far after every chunk", async () => {
     const seen: [PerplexityResult, number][] = [];
     const options: PerplexityOptions = { contextLength: 64, chunks: 3 };
     const result = await perplexity(model, text, {
@@ -199,7 +199,7 @@ describe("perplexity", () => {
 });
 
 describe("visitLogits", () => {
-  it("shows the rows that evaluate copies, bit for bit, however the ids are cut", async () => {
+  it("shows the rows that evaluate copies, bit for bit, for any division of the ids", async () => {
     await using model = await loadModel(starterPath, { threads: 2 });
     const ids = model.tokenize(text).slice(0, 200);
     const { vocabSize, contextLength } = model.info;

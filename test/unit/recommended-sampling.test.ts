@@ -66,7 +66,7 @@ describe("readRecommendedSampling", () => {
     });
   });
 
-  it("gives what generation accepts, or refuses, whatever the file says", () => {
+  it("gives options that generation accepts, or refuses, for any file", () => {
     const key = fc.constantFrom("temp", "top_k", "top_p", "min_p", "penalty_repeat", "penalty_last_n");
     const value = fc.oneof(
       fc.double(),

@@ -31,7 +31,7 @@ describe("findRepeat", () => {
 
   it.each<[string, number[], Repeat]>([
     [
-      "an end that has been there, though another place is nearer",
+      "a repeated end, although another position is nearer",
       [1, 2, 3, 9, 3, 8, 1, 2, 3],
       { at: 2, length: 3 },
     ],

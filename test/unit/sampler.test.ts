@@ -7,7 +7,7 @@ import type { GenerateOptions } from "#dist/options/generate-options.js";
 import { sampleByDefinition } from "../reference/sampler.js";
 
 const resolve = (options: GenerateOptions): SamplerOptions => resolveGenerateOptions(options);
-const PLAIN = { temperature: 1, topK: 0, topP: 1, minP: 0 };
+const plainOptions = { temperature: 1, topK: 0, topP: 1, minP: 0 };
 
 /** Logits of every kind, many of them equal. */
 const anyLogits = fc
@@ -72,7 +72,7 @@ test("sampler equals sampling by definition over a large and flat vocabulary", (
     { minP: 0.4 },
     {},
   ]) {
-    const resolved = resolve({ ...PLAIN, ...options });
+    const resolved = resolve({ ...plainOptions, ...options });
     const sampler = createSampler(resolved, 9);
     const chances = createRandom(9);
     for (let draw = 0; draw < 20; draw += 1) {
@@ -87,7 +87,7 @@ describe("sampler", () => {
   const probabilities = [0.5, 0.2, 0.15, 0.1, 0.05];
   const logits = Float32Array.from(probabilities, (probability) => Math.log(probability) + 3);
   const frequencies = (options: GenerateOptions): number[] => {
-    const sampler = createSampler(resolve({ ...PLAIN, ...options }), 7);
+    const sampler = createSampler(resolve({ ...plainOptions, ...options }), 7);
     const counts = probabilities.map(() => 0);
     const draws = 20_000;
     for (let draw = 0; draw < draws; draw += 1) {
@@ -140,7 +140,7 @@ describe("sampler", () => {
   });
 
   test("never draws what logitBias forbids", () => {
-    const sampler = createSampler(resolve({ ...PLAIN, logitBias: new Map([[0, -Infinity]]) }), 1);
+    const sampler = createSampler(resolve({ ...plainOptions, logitBias: new Map([[0, -Infinity]]) }), 1);
     for (let draw = 0; draw < 200; draw += 1) expect(sampler.sample(logits, []).tokenId).not.toBe(0);
   });
 
@@ -156,7 +156,7 @@ describe("sampler", () => {
     expect(createSampler(resolve({}), 1).sample(logits, []).logprob).toBeUndefined();
   });
 
-  test.each([{}, { temperature: 0 }, { topK: 0 }, { ...PLAIN }])(
+  test.each([{}, { temperature: 0 }, { topK: 0 }, { ...plainOptions }])(
     "refuses logits without any number, %j",
     (options) => {
       const sampler = createSampler(resolve(options), 1);
@@ -169,7 +169,7 @@ describe("sampler", () => {
   test("gives the same tokens for the same seed, and others for another", () => {
     const flat = new Float32Array(1000);
     const draw = (seed: number): number[] => {
-      const sampler = createSampler(resolve(PLAIN), seed);
+      const sampler = createSampler(resolve(plainOptions), seed);
       return Array.from({ length: 20 }, () => sampler.sample(flat, []).tokenId);
     };
     expect(draw(1)).toEqual(draw(1));

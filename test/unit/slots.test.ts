@@ -77,7 +77,7 @@ describe("slots", () => {
     expect(open.size).toBe(1);
   });
 
-  it("continue where a conversation was left", () => {
+  it("continue a conversation from its end", () => {
     const { slots } = createMemory(3);
     const first = write(slots, [1, 2, 3, 4, 5]);
     write(slots, [9, 8, 7]);
@@ -86,7 +86,7 @@ describe("slots", () => {
     expect(next?.tokens).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it("leave a long text alone for one that has little in common with it, while there is another place", () => {
+  it("keep a long text if a new text has little in common with it and another slot is free", () => {
     const { slots } = createMemory(2);
     const long = write(slots, [1, 2, 3, 4, 5, 6, 7, 8]);
     const other = slots.take([1, 2, 9]);
@@ -106,7 +106,7 @@ describe("slots", () => {
     expect(write(slots, [4, 4])).toBe(second);
   });
 
-  it("make do with the memory there is, and say so where there is none", () => {
+  it("use the available memory, and fail if there is none", () => {
     const { slots } = createMemory(4, 2);
     const [a, b] = [slots.take([1]), slots.take([2])];
     expect(a !== undefined && b !== undefined).toBe(true);

@@ -15,12 +15,12 @@ const free = fixedCosts(() => 1);
 function drafts(
   text: readonly number[],
   costs: PassCosts,
-  { mode = "auto", most = 15 }: { readonly mode?: "auto" | "always"; readonly most?: number } = {},
+  { mode = "auto", maxTokens = 15 }: { readonly mode?: "auto" | "always"; readonly maxTokens?: number } = {},
 ): readonly (readonly number[])[] {
   const speculator = createSpeculator(mode, costs);
   const history = [0];
   return text.map((token) => {
-    const draft = [...speculator.draft(history, most)];
+    const draft = [...speculator.draft(history, maxTokens)];
     history.push(token);
     speculator.learn(history, token);
     return draft;
@@ -33,7 +33,7 @@ const repetitive = Array.from({ length: 100 }, (_, index) => period[index % peri
 const misleading = Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? 7 : 100 + index));
 
 describe("a speculator", () => {
-  it("drafts how a repetitive text goes on, round and round", () => {
+  it("drafts the continuation of a repetitive text", () => {
     const all = drafts(repetitive, free);
     const longest = all.at(-1) ?? [];
     expect(longest).toEqual(Array.from({ length: 15 }, (_, index) => period[(99 + index) % 5]));
@@ -42,13 +42,13 @@ describe("a speculator", () => {
 
   it("drafts no more than is asked for", () => {
     for (const mode of ["auto", "always"] as const) {
-      for (const most of [0, 1, 2, 5])
-        for (const draft of drafts(repetitive, free, { mode, most }))
-          expect(draft.length).toBeLessThanOrEqual(most);
+      for (const maxTokens of [0, 1, 2, 5])
+        for (const draft of drafts(repetitive, free, { mode, maxTokens }))
+          expect(draft.length).toBeLessThanOrEqual(maxTokens);
     }
   });
 
-  it("drafts nothing where passes cost as much as their tokens one by one", () => {
+  it("drafts nothing if passes cost as much as their tokens one by one", () => {
     expect(
       drafts(
         repetitive,
@@ -64,7 +64,7 @@ describe("a speculator", () => {
     ).not.toEqual([]);
   });
 
-  it("takes the size of a pass that promises most", () => {
+  it("uses the pass size with the highest expected gain", () => {
     const stairs = fixedCosts((tokens) => (tokens <= 4 ? 1.2 : 10));
     expect(drafts(repetitive, stairs).at(-1)).toHaveLength(3);
   });
@@ -76,7 +76,7 @@ describe("a speculator", () => {
     expect(all.slice(-50).every((draft) => draft.length > 0)).toBe(true);
   });
 
-  it("drafts whatever it costs, and wherever a token has been before, if told to", () => {
+  it("drafts at any cost after any known token if the mode is always", () => {
     const all = drafts(
       misleading,
       fixedCosts((tokens) => tokens),
@@ -87,7 +87,7 @@ describe("a speculator", () => {
 });
 
 describe("costs of passes", () => {
-  it("are those measured, in passes of one token", () => {
+  it("equal the measured costs of passes of one token", () => {
     const costs = createPassCosts();
     for (let i = 0; i < 50; i += 1) {
       costs.record(1, 10);
@@ -97,7 +97,7 @@ describe("costs of passes", () => {
     expect(costs.of(4)).toBeCloseTo(2.5, 1);
   });
 
-  it("are never less than one token's nor more than those of each token, whatever the clock says", () => {
+  it("are between the costs of one token and of all tokens, for any clock", () => {
     const costs = createPassCosts();
     costs.record(1, 10);
     for (let i = 0; i < 50; i += 1) {
@@ -108,7 +108,7 @@ describe("costs of passes", () => {
     expect(costs.of(8)).toBeCloseTo(1, 1);
   });
 
-  it("do not stay what one busy moment made them", () => {
+  it("recover from one busy moment", () => {
     const costs = createPassCosts();
     const hopeful = costs.of(4);
     costs.record(1, 10);

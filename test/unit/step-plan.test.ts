@@ -13,7 +13,7 @@ describe("planStep", () => {
     { minLength: 1, maxLength: 12 },
   );
 
-  it("gives every text its token, no more than there is to do or room for, and something to somebody", () => {
+  it("gives every text its token, stays within limits, and always makes progress", () => {
     fc.assert(
       fc.property(sequences, fc.integer({ min: 13, max: 90 }), (given, batchTokens) => {
         const all = given.map(({ kind, length, done }) => sequence(kind, length, Math.min(done, length - 1)));
@@ -53,7 +53,7 @@ describe("planStep", () => {
     ]);
   });
 
-  it("lets a prompt wait for one that begins alike, and only then", () => {
+  it("lets a prompt wait only for a prompt with the same beginning", () => {
     const [a, b] = [sequence(1, 40, 0), sequence(1, 50, 0)];
     expect(planStep([a, b], 64)).toEqual([{ sequence: a, tokens: 40 }]);
     // A common first token is not worth a wait.
@@ -69,10 +69,10 @@ describe("commonPrefix", () => {
   it("is what two lists have in common, as long as may be", () => {
     const short = fc.array(fc.nat(1), { maxLength: 8 });
     fc.assert(
-      fc.property(short, short, fc.nat(9), (a, b, most) => {
-        const length = commonPrefix(a, b, most);
+      fc.property(short, short, fc.nat(9), (a, b, max) => {
+        const length = commonPrefix(a, b, max);
         expect(a.slice(0, length)).toEqual(b.slice(0, length));
-        const ends = [a.length, b.length, most].includes(length);
+        const ends = [a.length, b.length, max].includes(length);
         expect(ends || a[length] !== b[length]).toBe(true);
       }),
     );

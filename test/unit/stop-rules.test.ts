@@ -26,7 +26,7 @@ const letters = (maxLength: number, minLength = 0): fc.Arbitrary<string> =>
   fc.string({ unit: fc.constantFrom("a", "b", "\n", "😁"), minLength, maxLength });
 
 describe("stop matcher", () => {
-  test("gives the text before the first match, however it is cut", () => {
+  test("gives the text before the first match, for any division into pieces", () => {
     fc.assert(
       fc.property(
         fc.array(letters(6), { maxLength: 12 }),

@@ -158,7 +158,7 @@ describe("I2_S", () => {
     expect(i2S.decode(bytes, 128)).toEqual(values);
   });
 
-  it("refuses code 3 with its place", () => {
+  it("refuses code 3 with its index", () => {
     for (const shift of [0, 2, 4, 6]) {
       const bytes = i2S.encode?.(new Float32Array(256)) as Uint8Array;
       bytes[41] = 3 << shift;

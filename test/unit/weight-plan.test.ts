@@ -24,7 +24,7 @@ async function planOf(
 
 describe("planWeights", () => {
   it.each(["i2_s", "tq1_0", "tq2_0", "q2_0"])(
-    "counts a copy by columns as its codes, whatever else rows have: %s",
+    "counts a copy by columns as its codes only: %s",
     async (type) => {
       const { bytes } = await converted(starterPath, { type });
       const { plan, estimate, description } = await planOf(bytes);

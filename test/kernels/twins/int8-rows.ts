@@ -15,22 +15,22 @@ import {
 import { createNumbers, type Numbers } from "../numbers.js";
 import { splitWays } from "./splits.js";
 
-export const int8ProductTwin: KernelTwin = {
+export const int8MatmulTwin: KernelTwin = {
   *cases(): Iterable<KernelCase> {
     const numbers = createNumbers(91);
     for (const cols of [16, 48, 256]) {
       for (const rows of [0, 1, 3, 4, 5, 13])
-        for (const tokens of [0, 1, 2, 5]) yield productCase(rows, cols, tokens, numbers);
+        for (const tokens of [0, 1, 2, 5]) yield matmulCase(rows, cols, tokens, numbers);
     }
-    yield productCase(5, 0, 2, numbers);
-    yield productCase(17, 2560, 2, numbers);
+    yield matmulCase(5, 0, 2, numbers);
+    yield matmulCase(17, 2560, 2, numbers);
     // The largest sums, from rows of −128 and planes of 127.
-    yield productCase(5, 6912, 2, numbers, { weight: -128, plane: 127 });
-    yield productCase(5, 6912, 2, numbers, { weight: 127, plane: 127 });
+    yield matmulCase(5, 6912, 2, numbers, { weight: -128, plane: 127 });
+    yield matmulCase(5, 6912, 2, numbers, { weight: 127, plane: 127 });
   },
 };
 
-function productCase(
+function matmulCase(
   rows: number,
   cols: number,
   tokens: number,

@@ -59,21 +59,21 @@ function bfloat16(value: number): number {
   return new Float32Array(bits.buffer)[0] ?? NaN;
 }
 
-export function floatProductTwin(layout: FloatLayout): KernelTwin {
+export function floatMatmulTwin(layout: FloatLayout): KernelTwin {
   return {
     *cases(): Iterable<KernelCase> {
       const numbers = createNumbers(77);
       for (const cols of [8, 24, 264]) {
         for (const rows of [0, 1, 3, 4, 5, 13])
-          for (const tokens of [0, 1, 2, 5]) yield productCase(layout, rows, cols, tokens, numbers);
+          for (const tokens of [0, 1, 2, 5]) yield matmulCase(layout, rows, cols, tokens, numbers);
       }
-      for (const cols of [0, 16]) yield productCase(layout, 5, cols, 2, numbers);
-      yield productCase(layout, 17, 2560, 2, numbers);
+      for (const cols of [0, 16]) yield matmulCase(layout, 5, cols, 2, numbers);
+      yield matmulCase(layout, 17, 2560, 2, numbers);
     },
   };
 }
 
-function productCase(
+function matmulCase(
   layout: FloatLayout,
   rows: number,
   cols: number,

@@ -23,7 +23,7 @@ import { createNumbers, type Numbers } from "../numbers.js";
 import { hardRows } from "./quantize-activations.js";
 import { splitWays } from "./splits.js";
 
-interface Product {
+interface Matmul {
   readonly rows: number;
   readonly cols: number;
   readonly tokens: number;
@@ -37,13 +37,13 @@ export function ternaryGroupsTwin(form: DotForm, groupSize: GroupSize): KernelTw
   return {
     *cases(): Iterable<KernelCase> {
       const numbers = createNumbers(4321);
-      for (const product of products(groupSize)) yield productCase(form, groupSize, product, numbers);
+      for (const matmul of matmuls(groupSize)) yield matmulCase(form, groupSize, matmul, numbers);
     },
     onlyInRelaxed: form !== "i8",
   };
 }
 
-function* products(groupSize: number): Iterable<Product> {
+function* matmuls(groupSize: number): Iterable<Matmul> {
   // Row counts around the tiles of 3 × 2, 3 × 1 and 1 × 1.
   for (const cols of [128, 640])
     for (const rows of [0, 1, 2, 3, 4, 6, 13])
@@ -59,10 +59,10 @@ function* products(groupSize: number): Iterable<Product> {
   }
 }
 
-function productCase(
+function matmulCase(
   form: DotForm,
   groupSize: GroupSize,
-  { rows, cols, tokens, extreme }: Product,
+  { rows, cols, tokens, extreme }: Matmul,
   numbers: Numbers,
 ): KernelCase {
   // One row before and one behind the range. They must not change.

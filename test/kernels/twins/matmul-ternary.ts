@@ -14,7 +14,7 @@ import {
 import { createNumbers, type Numbers } from "../numbers.js";
 import { splitWays } from "./splits.js";
 
-interface Product {
+interface Matmul {
   readonly rows: number;
   readonly cols: number;
   readonly tokens: number;
@@ -28,10 +28,10 @@ export function ternaryTwin(form: DotForm): KernelTwin {
 
 function* cases(form: DotForm): Iterable<KernelCase> {
   const numbers = createNumbers(1234);
-  for (const product of products()) yield ternaryCase(form, product, numbers);
+  for (const matmul of matmuls()) yield ternaryCase(form, matmul, numbers);
 }
 
-function* products(): Iterable<Product> {
+function* matmuls(): Iterable<Matmul> {
   // 1024 columns are eight blocks, after which 16-bit sums are flushed. Row counts are around the tiles of 4
   // × 1 and 2 × 4, and prime.
   for (const cols of [128, 1024, 1152]) {
@@ -47,7 +47,7 @@ function* products(): Iterable<Product> {
   }
 }
 
-function ternaryCase(form: DotForm, { rows, cols, tokens, extreme }: Product, numbers: Numbers): KernelCase {
+function ternaryCase(form: DotForm, { rows, cols, tokens, extreme }: Matmul, numbers: Numbers): KernelCase {
   // One row before and one behind the range. They must not change.
   const allRows = rows + 2;
   const weights = extreme

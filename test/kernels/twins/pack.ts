@@ -29,11 +29,12 @@ export const checkTernaryTwin: KernelTwin = {
     }
     // A code 3 at each offset of a block in turn. The packer must report it as block 1 of 3.
     const weights = numbers.ternary(3 * 128);
-    for (let place = 0; place < 128; place += 1) {
+    for (let weightIndex = 0; weightIndex < 128; weightIndex += 1) {
       const codes = packTernaryRows(weights);
-      codes[32 + (place % 32)] = (codes[32 + (place % 32)] ?? 0) | (3 << (6 - 2 * Math.floor(place / 32)));
+      codes[32 + (weightIndex % 32)] =
+        (codes[32 + (weightIndex % 32)] ?? 0) | (3 << (6 - 2 * Math.floor(weightIndex / 32)));
       yield {
-        name: `a code 3 at weight ${place} of block 1`,
+        name: `a code 3 at weight ${weightIndex} of block 1`,
         blocks: { codes },
         aligned: [],
         writes: {},

@@ -34,13 +34,13 @@ export const rmsNormTwin: KernelTwin = {
 };
 
 function requireClose(actual: Float32Array, expected: Float32Array, what: string): void {
-  let most = 0;
+  let maxUlps = 0;
   expected.forEach((value, k) => {
     const ulps = ulpsApart(valueAt(actual, k), value);
     if (ulps > boundUlps) throw new Error(`${what} ${k} is ${actual[k]}, expected ${value}: ${ulps} ulp`);
-    most = Math.max(most, ulps);
+    maxUlps = Math.max(maxUlps, ulps);
   });
-  recordFigure("rms_norm against its twin, ulp", most);
+  recordFigure("rms_norm against its twin, ulp", maxUlps);
 }
 
 function normCase(

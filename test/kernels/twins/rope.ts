@@ -300,15 +300,15 @@ interface CacheLayout {
 function cacheLayout({ tokens, heads, headSize }: Shape): CacheLayout {
   const headBytes = headSize * 4;
   const headStride = (tokens + 2) * headBytes;
-  const places = Array.from({ length: tokens * heads }, (_, i) => {
+  const headRanges = Array.from({ length: tokens * heads }, (_, i) => {
     const [t, h] = [i % tokens, Math.floor(i / tokens)];
     return { t, h, begin: h * headStride + t * headBytes };
   });
   return {
     headStride,
     bytes: heads * headStride,
-    ranges: places.map(({ begin }) => [begin, begin + headBytes]),
-    heads: places,
+    ranges: headRanges.map(({ begin }) => [begin, begin + headBytes]),
+    heads: headRanges,
   };
 }
 

@@ -47,7 +47,7 @@ export const screenRowsTwin: KernelTwin = {
             const highest = Math.max(...rows.map((row) => valueAt(upper, row)));
             requireSame([valueAt(extremes, 2 * index + 1)], [highest], "upper");
             const numbered = rows.filter((row) => !Number.isNaN(valueAt(approximate, row)));
-            const least = (looser: number): number =>
+            const lowest = (looser: number): number =>
               Math.max(
                 ...numbered.map((row) => {
                   const a = valueAt(approximate, row);
@@ -56,8 +56,8 @@ export const screenRowsTwin: KernelTwin = {
                 }),
               );
             const lower = valueAt(extremes, 2 * index);
-            if (!(lower <= least(0) && lower >= least(1)))
-              throw new Error(`block ${index}: lower ${lower}, expected ${least(1)} to ${least(0)}`);
+            if (!(lower <= lowest(0) && lower >= lowest(1)))
+              throw new Error(`block ${index}: lower ${lower}, expected ${lowest(1)} to ${lowest(0)}`);
           }
         },
       };

@@ -3,7 +3,7 @@ import { recordFigure } from "../../support/figures.js";
 import { type KernelCase, type KernelTwin, requireSame, stridedRows, unset } from "../kernel-case.js";
 import { createNumbers } from "../numbers.js";
 
-const mostFloat32 = 3.4028234663852886e38;
+const maxFloat32 = 3.4028234663852886e38;
 
 /** Both sum in f64, in different orders. The twin uses the host's exponential, which may differ by an ulp. */
 function requireClose(actual: number, expected: number, terms: number, what: string): void {
@@ -14,8 +14,8 @@ function requireClose(actual: number, expected: number, terms: number, what: str
 
 /** The definition, one number after another. */
 function slowTotals(row: Float32Array): readonly [number, number] {
-  const logits = [...row].filter((x) => x > -Infinity).map((x) => Math.min(x, mostFloat32));
-  const largest = logits.reduce((most, x) => Math.max(most, x), -Infinity);
+  const logits = [...row].filter((x) => x > -Infinity).map((x) => Math.min(x, maxFloat32));
+  const largest = logits.reduce((max, x) => Math.max(max, x), -Infinity);
   return [largest, logits.reduce((sum, x) => sum + Math.exp(x - largest), 0)];
 }
 
@@ -37,9 +37,9 @@ export const softmaxTotalsTwin: KernelTwin = {
       ["+∞", Infinity],
     ] as const) {
       // At every index of a group of eight and of the remainder after it.
-      const rows = Array.from({ length: 11 }, (_, place) => {
+      const rows = Array.from({ length: 11 }, (_, index) => {
         const row = floats(11);
-        row[place] = value;
+        row[index] = value;
         return row;
       });
       yield totalsCase(`${name} among numbers`, rows);
