@@ -77,7 +77,7 @@ class Kernels:
         return call
 
 
-class Product:
+class Matmul:
     """
     Matrices with one input, combined: codes and scaled codes [out, in] in bfloat16, and the masters'
     gradient.
@@ -144,11 +144,11 @@ class FastLayer:
     def __init__(self, block: Block, call: Kernels, cosines: Tensor, sines: Tensor):
         attention, mlp = block.self_attn, block.mlp
         self.call, self.shape, self.cosines, self.sines = call, attention.shape, cosines, sines
-        self.qkv = Product([attention.q_proj, attention.k_proj, attention.v_proj])
-        self.o = Product([attention.o_proj])
-        self.gate_up = Product([mlp.gate_proj, mlp.up_proj])
-        self.down = Product([mlp.down_proj])
-        self.products = [self.qkv, self.o, self.gate_up, self.down]
+        self.qkv = Matmul([attention.q_proj, attention.k_proj, attention.v_proj])
+        self.o = Matmul([attention.o_proj])
+        self.gate_up = Matmul([mlp.gate_proj, mlp.up_proj])
+        self.down = Matmul([mlp.down_proj])
+        self.matmuls = [self.qkv, self.o, self.gate_up, self.down]
         self.attention_norm, self.mlp_norm = block.input_layernorm.weight, block.post_attention_layernorm.weight
         self.heads_norm, self.hidden_norm = attention.attn_sub_norm.weight, mlp.ffn_sub_norm.weight
         self.norms = [self.attention_norm, self.mlp_norm, self.heads_norm, self.hidden_norm]
@@ -247,8 +247,8 @@ class FastStep:
         gradients.
         """
         for layer in self.layers:
-            for product in layer.products:
-                product.round(self.call)
+            for matmul in layer.matmuls:
+                matmul.round(self.call)
         self.narrow_embedding.copy_(self.embedding.data)
         for parameter in (self.embedding, *self.model.norms()):
             parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.zero_()

@@ -102,7 +102,7 @@ describe("commands on a checkpoint's folder", () => {
     expect([status, (JSON.parse(stdout) as unknown[]).length]).toEqual([0, 2]);
   });
 
-  it("a folder that is no checkpoint is refused in one line", async () => {
+  it("a folder without a checkpoint is refused in one line", async () => {
     const { stderr, status } = await runCli(["run", folder, "-p", "x"]);
     expect(status).toBe(1);
     expect(stderr).toMatch(/^bitnet: FILE_NOT_FOUND: [^\n]*no config\.json[^\n]*\.gguf"[^\n]*\n$/);
@@ -110,7 +110,7 @@ describe("commands on a checkpoint's folder", () => {
 });
 
 describe("bitnet convert", () => {
-  it("writes a checkpoint as a GGUF file that runs the same, and says what it wrote", async () => {
+  it("converts a checkpoint to a GGUF file with the same output, and reports it", async () => {
     const output = join(folder, "from-folder.gguf");
     const result = JSON.parse(
       succeeded(await runCli(["convert", checkpoint, "-o", output, "--json"])),

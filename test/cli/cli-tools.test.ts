@@ -188,7 +188,7 @@ describe("bitnet bench", () => {
     expect(lines.slice(8)).toEqual([""]);
   });
 
-  it("--json --details has all that the table tells; --profile parts add up to the token", async () => {
+  it("--json --details has the whole table; --profile parts add up to the token", async () => {
     const args = ["bench", "-p", "8", "-n", "4", "-t", "1", "-r", "2", "--json", "--details", "--profile"];
     interface Details {
       readonly firstToken: Readonly<Record<string, number>>;

@@ -155,7 +155,7 @@ describe("a model that is refused says what to do:", () => {
     expect(error.message).not.toMatch(/hf_[A-Z]/);
   });
 
-  it.each([403, 410, 451, 400])("status %d, with the hub's own words but never the token", async (status) => {
+  it.each([403, 410, 451, 400])("status %d, with the hub's message but never the token", async (status) => {
     bench.serveModel();
     bench.server.next("resolve", (response) =>
       refuse(response, status, "", `Access is disabled for ${acceptedToken}`),

@@ -426,7 +426,7 @@ describe("removal", () => {
   });
 
   it.skipIf(process.platform === "win32")(
-    "never leaves the repository's own folder, wherever links lead",
+    "never leaves the repository's own folder, for any links",
     async () => {
       const outside = join(bench.folder, "outside");
       await mkdir(join(outside, "snapshots", "a".repeat(40)), { recursive: true });
@@ -486,7 +486,7 @@ describe("a host without symbolic links", () => {
     }
   });
 
-  it("linkFile gives a name that outlives moving the cache, and replaces what was there", async () => {
+  it("linkFile makes a link that survives a move of the cache, and replaces the old file", async () => {
     await mkdir(join(bench.folder, "a"), { recursive: true });
     await writeFile(join(bench.folder, "a", "blob"), "bytes");
     const name = join(bench.folder, "b", "c", "name");

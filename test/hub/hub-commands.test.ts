@@ -141,7 +141,7 @@ describe("bitnet pull", () => {
 });
 
 describe("commands that take a model", () => {
-  it("take a name, and download what they have not", async () => {
+  it("take a name, and download a missing model", async () => {
     const inspected = await cli(["inspect", "hf:owner/tales"]);
     expect([inspected.stderr, inspected.status]).toEqual(["", 0]);
     expect(inspected.stdout).toMatch(/^hf:owner\/tales: bitnet-b1\.58, 3\.47 MB\n/);
@@ -210,7 +210,7 @@ describe("commands that take a model", () => {
 });
 
 describe("bitnet list and rm", () => {
-  it("show and remove what was pulled", async () => {
+  it("show and remove pulled models", async () => {
     expect(await cli(["list", "--json"])).toEqual({ stdout: "[]\n", stderr: "", status: 0 });
     expect((await cli(["list"])).stderr).toMatch(/holds no models; bitnet pull/);
     await cli(["pull", name]);
@@ -262,7 +262,7 @@ describe("bitnet list and rm", () => {
 });
 
 describe("loadModel", () => {
-  it("takes a name, says how far the download is, and loads it from the cache the next time", async () => {
+  it("takes a name, reports the download's progress, and loads it from the cache the next time", async () => {
     const before = { ...process.env };
     Object.assign(process.env, bench.environment);
     try {

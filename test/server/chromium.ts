@@ -4,7 +4,7 @@ import { chromium, type Browser } from "playwright-core";
 
 const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/** The path in CHROMIUM, or the first Chromium in PATH; undefined if there is none. */
+/** The path in CHROMIUM, or the first Chromium in PATH. Undefined if neither exists. */
 export function findChromium(): string | undefined {
   const named = process.env.CHROMIUM;
   if (named !== undefined && named !== "") return named;

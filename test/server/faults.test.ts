@@ -66,7 +66,7 @@ it("a body that is too long is refused, announced or not", async () => {
   const body = JSON.stringify({ prompt: "x".repeat(maxBodyBytes) });
   const announced = await server.post("/v1/completions", body);
   expect(announced.status).toBe(413);
-  // The rest of the body is still under way, so the connection cannot carry another request.
+  // The rest of the body is still in transit, so the connection cannot carry another request.
   expect(announced.headers.get("connection")).toBe("close");
   const chunk = `${(1000).toString(16)}\r\n${"x".repeat(1000)}\r\n`;
   const answer = await raw(

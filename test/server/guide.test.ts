@@ -73,7 +73,7 @@ it("examples/mount-server.mjs serves the model below its path, and the rest besi
   }
 });
 
-it("the unit and the image name what the program has", async () => {
+it("the unit and the image use options of the program", async () => {
   const unit = readFileSync(`${root}/deploy/bitnet.service`, "utf8");
   const image = readFileSync(`${root}/deploy/Containerfile`, "utf8");
   const help = await finishCli(spawn(process.execPath, [`${root}/dist/cli/main.js`, "serve", "--help"]));

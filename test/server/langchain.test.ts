@@ -83,7 +83,7 @@ it("withStructuredOutput gets an object by its schema for any model", async () =
   expect(animal.parse(output)).toEqual(output);
 });
 
-it("OpenAI, for texts without a chat, gets and streams what the library writes", async () => {
+it("OpenAI, for texts without a chat, gets and streams the library's text", async () => {
   const text = await model.complete("The fox", { maxTokens: 8, temperature: 0 });
   const plain = new OpenAI({ ...settings(), model: "gpt-3.5-turbo-instruct", temperature: 0, maxTokens: 8 });
   expect(await plain.invoke("The fox")).toBe(text);

@@ -189,7 +189,7 @@ describe("defaults and limits", () => {
     });
   });
 
-  it("says that it is loading until it serves", async () => {
+  it("reports that it is loading until it serves", async () => {
     const health = await loadingServer.fetch(new Request("http://any/health"));
     expect([health.status, await health.json()]).toEqual([503, { status: "loading" }]);
     const early = await loadingServer.fetch(new Request("http://any/v1/models"));
@@ -223,7 +223,7 @@ describe("defaults and limits", () => {
 });
 
 describe("closing", () => {
-  it("takes no more connections, and lets streams end", async () => {
+  it("accepts no new connections, and finishes streams", async () => {
     const { listen } = await import("#dist/server/listen.js");
     const server = createServer(model);
     const { url, close } = await listen(server, { host: "127.0.0.1", port: 0 });
@@ -270,7 +270,7 @@ describe("closing", () => {
     await new Promise((resolve) => socket.once("readable", resolve));
     const startedMs = performance.now();
     await close(50_000);
-    // It must end before its limit; speed does not matter.
+    // It must end before its limit. The speed does not matter.
     expect(performance.now() - startedMs).toBeLessThan(40_000);
     socket.destroy();
   });

@@ -64,7 +64,7 @@ describe.skipIf(executable === undefined)(subject, () => {
     expect(others).toEqual([]);
   });
 
-  it("asks for the key that the server wants, and takes it", async () => {
+  it("asks for the server's key, and uses it", async () => {
     await status.getByText(/API key/).waitFor();
     await page.getByLabel(/^Key/).fill(apiKey);
     await page.keyboard.press("Enter");

@@ -40,7 +40,7 @@ const complete = (url: string, rest: object = {}): Promise<Response> =>
     body: JSON.stringify({ prompt: secret, max_tokens: 200, ...rest }),
   });
 
-it("listens on this machine only, logs requests without their words, and lets a stream end when it is stopped", async () => {
+it("listens on this machine only, logs requests without their content, and finishes a stream when it is stopped", async () => {
   const { url, early, stop, finished } = await serve();
   expect(new URL(url).hostname).toBe("127.0.0.1");
   for (const answer of early) expect(['503 {"status":"loading"}', '200 {"status":"ok"}']).toContain(answer);

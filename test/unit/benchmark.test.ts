@@ -73,7 +73,7 @@ describe("measure", () => {
     expect(maxTokensPerSecond).toBeLessThan(1000);
   });
 
-  it("refuses what the context cannot hold", async () => {
+  it("refuses more tokens than the context", async () => {
     const { model, calls } = countingModel();
     await expect(measure(model, { kind: "tg", tokens: 65 }, { repetitions: 1 })).rejects.toThrow(
       /Cannot measure tg65.*64/,

@@ -158,7 +158,8 @@ describe("layouts of block formats", () => {
     const bytes = new Uint8Array(210);
     bytes.set(halfOne, 208);
     for (let group = 0; group < 16; group += 1) bytes[192 + group] = group === 15 ? 255 : group + 1;
-    // Weight 0: code 1 + 16·2 = 33; weight 64: code 15; weight 255: code 63, in a group with factor −1.
+    // Weight 0 has code 1 + 16·2 = 33. Weight 64 has code 15. Weight 255 has code 63, in a group with factor
+    // −1.
     bytes[0] = 0xf1;
     bytes[128] = 2;
     bytes[64 + 63] = 0xf0;
@@ -211,7 +212,7 @@ describe("layouts of formats that are only read", () => {
     bytes[103] = 0x70;
     bytes[107] = 0b11_00_00_00;
     const values = decode("Q3_K", bytes);
-    // Group 0 has factor 5 − 32; group 15 has 16 · 3 + 7 − 32; the others have −32.
+    // Group 0 has factor 5 − 32. Group 15 has 16 · 3 + 7 − 32. The others have −32.
     expect([0, 1, 32, 255].map((index) => (values[index] ?? NaN) + 0)).toEqual([0, 27 * 4, 32 * 3, 23 * -1]);
   });
 

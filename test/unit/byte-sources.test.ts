@@ -108,7 +108,7 @@ describe("openFileSource", () => {
     await expect(source.read(0, 10)).rejects.toMatchObject({ code: "DISPOSED" });
   });
 
-  it("lets other work run while a large read is under way", async () => {
+  it("lets other work run during a large read", async () => {
     const source = await openFileSource(path);
     let turns = 0;
     let reading = true;
@@ -141,7 +141,7 @@ describe("createFileSink", () => {
     await expect(sink.write(content)).rejects.toMatchObject({ code: "DISPOSED" });
   });
 
-  it("leaves nothing after discard, and what was there as it was", async () => {
+  it("leaves no file after discard, and keeps an existing file", async () => {
     const target = join(folder, "sink-discard.bin");
     await writeFile(target, "old");
     const sink = await createFileSink(target);

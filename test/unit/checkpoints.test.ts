@@ -334,7 +334,7 @@ describe("openCheckpoint", () => {
     expect([error.code, error.message]).toEqual([code, expect.stringMatching(words)]);
   });
 
-  it("names the byte of a packed code 3 and of a master that is no number", async () => {
+  it("names the byte of a packed code 3 and of a master that is NaN", async () => {
     const damagedPacked = copyOf(packed);
     const { data, ...rest } = damagedPacked.tensors.get(q) ?? expect.fail("no q");
     const damaged = new Uint8Array(data);
@@ -372,7 +372,7 @@ describe("openCheckpoint", () => {
     }
   });
 
-  it("takes the last of equal keys in config.json, as published files have them", async () => {
+  it("uses the last of equal keys in config.json, as in published files", async () => {
     const config = JSON.stringify(packed.config).replace(/\}$/, ',"quantization_config":');
     const last = JSON.stringify(packed.config.quantization_config);
     await use(copyOf(packed), {
@@ -382,7 +382,7 @@ describe("openCheckpoint", () => {
     expect(error.code).toBe("UNSUPPORTED_TENSOR_TYPE");
   });
 
-  it("leaves a tied head out, whatever is stored in its place, and tables of frequencies", async () => {
+  it("omits a tied head, even if the file stores one, and tables of frequencies", async () => {
     const parts = copyOf(packed);
     tensor("lm_head.weight", "F32", [1], float(1))(parts);
     tensor("model.layers.0.self_attn.rotary_emb.inv_freq", "F32", [1], float(1))(parts);
@@ -390,7 +390,7 @@ describe("openCheckpoint", () => {
     expect([...file.tensors.keys()].filter((name) => /^output\.weight|inv_freq/.test(name))).toEqual([]);
   });
 
-  it("takes base models' names, which have no prefix", async () => {
+  it("accepts base models' names, which have no prefix", async () => {
     const parts = copyOf(packed);
     for (const [name, stored] of [...parts.tensors]) {
       parts.tensors.delete(name);
@@ -399,7 +399,7 @@ describe("openCheckpoint", () => {
     expect([...(await use(parts)).tensors.keys()]).toEqual([...(await use(copyOf(packed))).tensors.keys()]);
   });
 
-  it("has ternary weights without a quantization_config where the class means them", async () => {
+  it("has ternary weights without a quantization_config if the class implies them", async () => {
     const parts = copyOf(masters);
     parts.config.quantization_config = null;
     const file = await use(parts);
@@ -414,7 +414,7 @@ describe("openCheckpoint", () => {
     expect(tensors.get("blk.0.attn_q.weight")?.type).toBe("I2_S");
   });
 
-  it("has ternary rows that are no runs of 128 as floats", async () => {
+  it("has ternary rows as floats if they are not a multiple of 128", async () => {
     const parts = copyOf(masters);
     const up = new Uint8Array(96 * 256 * 2).fill(0x3c);
     configured({ intermediate_size: 96 })(parts);
@@ -474,7 +474,7 @@ describe("openCheckpoint", () => {
     expect(new Set(divisors).size).toBeGreaterThan(3);
   });
 
-  it("reads what version 5 of transformers calls rope_parameters", async () => {
+  it("reads rope_parameters of transformers version 5", async () => {
     const parts = copyOf(packed);
     configured({
       rope_theta: null,

@@ -100,10 +100,10 @@ describe("convert: refusals", () => {
     [
       "a tensor of an unknown type",
       "UNSUPPORTED_TENSOR_TYPE",
-      /type IQ3_S/,
+      /type IQ1_S/,
       {},
       ({ tensors }) =>
-        tensors.set("blk.0.attn_q.weight", { shape: [256], typeId: 21, data: new Uint8Array(110) }),
+        tensors.set("blk.0.attn_q.weight", { shape: [256], typeId: 19, data: new Uint8Array(50) }),
     ],
   ])("refuses %s and leaves nothing behind", async (_, code, words, options, change) => {
     const model = await edited(change);
@@ -133,7 +133,7 @@ describe("convert: refusals", () => {
     },
   );
 
-  it("replaces a file only by force, and never one that it reads", async () => {
+  it("replaces a file only with force, and never its input", async () => {
     const input = join(bench.folder, "input.gguf");
     await writeFile(input, await readFile(starterPath));
     const output = fresh();

@@ -88,7 +88,7 @@ describe("convert", () => {
     },
   );
 
-  it("rounds scales to halves as the formats do, and says by how much", async () => {
+  it("rounds scales to halves as the formats do, and reports the error", async () => {
     const original = await storyteller();
     const output = fresh();
     const { roundedScales } = await convert(starterPath, { output, type: "tq2_0" });
@@ -206,7 +206,7 @@ describe("convert", () => {
     expect(await text(path)).toBe(await text(other));
   });
 
-  it("makes norms F32 and the head F16 out of a checkpoint, and floats throughout where floats are asked for", async () => {
+  it("converts a checkpoint's norms to F32 and its head to F16, and everything to floats on request", async () => {
     const storage = { kind: "masters", dtype: "BF16" } as const;
     const gguf = await rewriteModel(starterPath, (parts) => storeAs(parts, bf16));
     const checkpoint = join(bench.folder, "masters");
@@ -225,7 +225,7 @@ describe("convert", () => {
     expect(await types("f16")).toEqual(["F16", "F32", "F16"]);
   });
 
-  it("makes scales beside I2_S part of it where the type is new", async () => {
+  it("merges scales beside the matrices into I2_S if the type changes", async () => {
     const model = await rewriteModel(await withHalves(), ({ tensors }) => {
       tensors.set("blk.0.attn_q.scale", encodeTensor(f32, [1], Float32Array.of(0.75)));
       tensors.set("blk.0.attn_k.scale", encodeTensor(f32, [1], Float32Array.of(-2)));
@@ -257,7 +257,7 @@ describe("convert", () => {
         change(parts);
       });
 
-    it("mends what the official 2B4T file leaves out or has wrong", async () => {
+    it("repairs missing and wrong metadata of the official 2B4T file", async () => {
       const { file } = await converted(await official());
       expect(file.metadata.get("tokenizer.ggml.pre")).toBe("llama-bpe");
       expect(file.metadata.get("tokenizer.ggml.eot_token_id")).toBe(128_009);
@@ -267,7 +267,7 @@ describe("convert", () => {
       expect(template).toContain("<|eot_id|>");
     });
 
-    it("leaves a template that is none of that alone, and other models", async () => {
+    it("keeps other templates and other models unchanged", async () => {
       const own = await converted(
         await official(({ metadata }) =>
           metadata.set("tokenizer.chat_template", { type: "string", value: "mine" }),
@@ -283,7 +283,7 @@ describe("convert", () => {
       expect(other.file.metadata.has("tokenizer.ggml.eot_token_id")).toBe(false);
     });
 
-    it("names the splitter that a file without one means", async () => {
+    it("names the default splitter of a file without one", async () => {
       const model = await rewriteModel(starterPath, ({ metadata }) => metadata.delete("tokenizer.ggml.pre"));
       expect((await converted(model)).file.metadata.get("tokenizer.ggml.pre")).toBe("default");
     });

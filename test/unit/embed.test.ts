@@ -192,7 +192,7 @@ describe("embed", () => {
     await model.dispose();
   });
 
-  it("refuses an empty text where nothing begins or ends one", async () => {
+  it("refuses an empty text if the model adds neither BOS nor EOS", async () => {
     const { model } = await open(plain, {}, { "tokenizer.ggml.add_bos_token": false });
     await expect(model.embed(["a", ""])).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",

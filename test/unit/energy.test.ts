@@ -86,7 +86,7 @@ describe.skipIf(process.platform === "win32")("openEnergyMeter", () => {
     expect(open()).toEqual({ missing: expect.stringContaining('energy_uj holds "many"') as string });
   });
 
-  it("says plainly that this user may not read, and what to do", () => {
+  it("reports that this user may not read, and the remedy", () => {
     zone("intel-rapl:0", "package-0", 5);
     // Tests may run as root, which ignores file modes.
     const meter = openEnergyMeter({

@@ -176,7 +176,7 @@ describe("evaluateTask", () => {
     await expectAfter(3, [first, second]);
   });
 
-  it("takes examples of the question's own group, and from another task where one is given", async () => {
+  it("takes examples from the question's group, or from another given task", async () => {
     const task = readTask(mmluText);
     const [, , animals] = task.questions;
     const { outcomes } = await outcomesOf(model, task, { shots: 1 });
@@ -192,7 +192,7 @@ describe("evaluateTask", () => {
     expect(others[0]?.logLikelihoods).not.toEqual(outcomes[0]?.logLikelihoods);
   });
 
-  it("asks the first questions only where there is a limit", async () => {
+  it("asks only the first questions up to a limit", async () => {
     const { result, outcomes } = await outcomesOf(model, readTask(arcText), { limit: 2 });
     expect(result).toMatchObject({ items: 2, total: 2 });
     expect(outcomes.map(({ question }) => question.line)).toEqual([1, 2]);

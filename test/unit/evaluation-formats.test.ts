@@ -183,7 +183,7 @@ describe("WinoGrande", () => {
     expect(readTask(JSON.stringify(published.winogrande)).metrics).toEqual(["acc"]);
   });
 
-  it("takes numbers for answers, and the first blank", () => {
+  it("accepts numeric answers, and uses the first blank", () => {
     const record = { ...published.winogrande, sentence: "_ saw a _ there.", answer: 1 };
     expect(readChoices(record)).toMatchObject({
       answer: 0,
@@ -302,7 +302,7 @@ describe("PIQA", () => {
     );
   });
 
-  it("is, with WinoGrande, what has labels elsewhere", () => {
+  it("and WinoGrande are the only tasks with labels in another file", () => {
     const { answer, ...record } = published.winogrande;
     expect(read(record, { labels: answer })).toEqual(read(published.winogrande));
     expect(errorOf(() => read(published.arc, { labels: "A" }))).toEqual(

@@ -207,7 +207,7 @@ describe("openGguf", () => {
     const sizes = { Q2_0: (elements / 64) * 18, Q2_0_G128: (elements / 128) * 34 };
     const padded = (bytes: number): number => Math.ceil(bytes / 32) * 32;
 
-    it.each(["Q2_0", "Q2_0_G128"] as const)("are told apart by the size of tensors: %s", async (name) => {
+    it.each(["Q2_0", "Q2_0_G128"] as const)("are distinguished by the size of tensors: %s", async (name) => {
       const bytes = sizes[name];
       const tensors = [tensor("a", [128, 256], 42, 0), tensor("b", [128, 256], 42, padded(bytes))];
       for (const end of [bytes, padded(bytes)]) {
@@ -217,7 +217,7 @@ describe("openGguf", () => {
       }
     });
 
-    it("go by the whole file where a tensor with its padding fits both", async () => {
+    it("depend on the whole file if a tensor with its padding fits both", async () => {
       // One row: 36 bytes or 34. Both are padded to 64.
       const small = tensor("small", [128], 42, 0);
       const { Q2_0, Q2_0_G128 } = sizes;
@@ -244,7 +244,7 @@ describe("openGguf", () => {
     });
   });
 
-  it("takes id 39 for MXFP4 where a tensor has that size, and else for TL2", async () => {
+  it("reads id 39 as MXFP4 if a tensor has that size, and else as TL2", async () => {
     const bytes = (128 * 256 * 17) / 32;
     const tensors = [tensor("a", [128, 256], 39, 0), tensor("b", [128, 256], 39, bytes)];
     const file = await open({ tensors, dataBytes: 2 * bytes });
@@ -365,7 +365,7 @@ describe("openGguf rejects", () => {
     });
   });
 
-  it("a file cut anywhere in its header, at once", async () => {
+  it("a file cut anywhere in its header, quickly", async () => {
     const whole = ggufBytes({
       keys: [entry("k", 8, text("value")), entry("a", 9, arrayOf(8, 2, [text("x"), text("yz")]))],
       tensors: [tensor("t", [16], 0, 0)],

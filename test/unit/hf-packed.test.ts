@@ -50,7 +50,7 @@ describe("HF packed uint8", () => {
     }
   });
 
-  it("refuses rows that are no multiple of 4, wrong lengths and weights that are not ternary", () => {
+  it("refuses rows that are not a multiple of 4, wrong lengths and weights that are not ternary", () => {
     for (const rows of [1, 6, -4, NaN, 0.5]) expect(() => hfPackedBytes(rows, 8)).toThrow(invalidArgument);
     expect(() => unpackHf(new Uint8Array(7), 4, 8)).toThrow(invalidArgument);
     expect(() => packHf(new Int8Array(31), 4, 8)).toThrow(invalidArgument);

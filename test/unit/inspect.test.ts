@@ -127,7 +127,7 @@ describe("inspectFile", () => {
 });
 
 describe("inspectFile's estimates", () => {
-  it.each([["tiny"], ["125M"]])("are what loading %s takes", async (size) => {
+  it.each([["tiny"], ["125M"]])("equal the memory of a loaded %s", async (size) => {
     const folder = await mkdtemp(join(tmpdir(), "bitnet-inspect-"));
     try {
       const path = join(folder, "model.gguf");
@@ -238,7 +238,7 @@ describe("inspectFile's estimates", () => {
     expect(seven.work).toBeGreaterThan(8 * (one.work ?? 0));
   });
 
-  it("go on with a context that the model was not made for, and say so", async () => {
+  it("accept a context beyond the model's, and report it", async () => {
     const { summary } = await inspectShape("125M", { contextLength: 4096 });
     expect(summary.problem).toMatch(/4096 tokens is more than the model was made for \(2048\)/);
     expect(summary.estimatedMemory.kvCache).toBe(11 * 2 * 768 * 2 * 4096);

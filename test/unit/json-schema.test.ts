@@ -249,7 +249,7 @@ describe("a grammar of a JSON schema", () => {
     expect(accepts(automaton, '{"left":1}')).toBe(false);
   });
 
-  it("has a place for every property, in the schema's order, and leaves the optional ones out", () => {
+  it("has every property, in the schema's order, and may omit the optional ones", () => {
     const automaton = automatonOf({ properties: { a: {}, b: {}, c: {} }, required: ["b"] });
     const fitting = ['{"b":1}', '{"a":1,"b":1}', '{"b":1,"c":1}', '{\n  "a": 1,\n  "b": 1,\n  "c": 1\n}'];
     expect(fitting.map((text) => accepts(automaton, text))).toEqual([true, true, true, true]);
@@ -296,7 +296,7 @@ describe("a grammar of a JSON schema", () => {
     expect(compileExpression(jsonSchemaExpression(schema))).toBeUndefined();
   });
 
-  it("takes schemas that can tell their alternatives apart as oneOf", () => {
+  it("accepts oneOf if the schemas' alternatives are distinct", () => {
     const automaton = automatonOf({
       oneOf: [
         { type: "object", properties: { kind: { const: "a" }, x: { type: "null" } }, required: ["kind"] },

@@ -59,7 +59,7 @@ describe("logSoftmax", () => {
     expect([0, 1, 2, 3].map(logProbability)).toEqual([Math.log(0.5), -Infinity, Math.log(0.5), -Infinity]);
   });
 
-  it("takes +Infinity for the largest float", () => {
+  it("treats +Infinity as the largest float", () => {
     expect(logSoftmax(Float32Array.of(0, Infinity))(1)).toBe(0);
   });
 

@@ -157,11 +157,11 @@ describe("perplexity", () => {
     expect(chunks).toBe(2);
   });
 
-  it("takes the model's context for chunks where it is shorter than 512", async () => {
+  it("uses chunks of the model's context if it is shorter than 512", async () => {
     expect(await perplexity(model, text, { chunks: 1 })).toMatchObject({ chunkTokens: 256, tokens: 127 });
   });
 
-  it("refuses a text of fewer than two chunks, and says how long it is", async () => {
+  it("refuses a text of fewer than two chunks, with its length", async () => {
     const tokens = model.tokenize("Once upon a time").length;
     await expect(perplexity(model, "Once upon a time", { contextLength: 64 })).rejects.toEqual(
       code("INVALID_ARGUMENT"),
@@ -185,7 +185,7 @@ describe("perplexity", () => {
     await expect(perplexity(model, text, options)).rejects.toThrow(message);
   });
 
-  it("says so where the model gives no numbers", async () => {
+  it("reports logits that are not numbers", async () => {
     const bytes = await rewriteModel(starterPath, ({ tensors }) => {
       const norm = tensors.get("output_norm.weight");
       if (norm === undefined) throw new Error("no output norm");

@@ -80,7 +80,7 @@ describe("the sampling table", () => {
     },
   );
 
-  it("is what the docstrings of GenerateOptions and the documentation say", async () => {
+  it("equals the docstrings of GenerateOptions and the documentation", async () => {
     const { stdout, status } = await runScript("scripts/option-docs.mjs", ["--check"]);
     expect([stdout, status]).toEqual([`option-docs: ${samplingTable.length} options\n`, 0]);
   });

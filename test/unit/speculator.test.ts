@@ -40,7 +40,7 @@ describe("a speculator", () => {
     expect(all[0]).toEqual([]);
   });
 
-  it("drafts no more than is asked for", () => {
+  it("drafts at most the requested number of tokens", () => {
     for (const mode of ["auto", "always"] as const) {
       for (const maxTokens of [0, 1, 2, 5])
         for (const draft of drafts(repetitive, free, { mode, maxTokens }))
@@ -69,7 +69,7 @@ describe("a speculator", () => {
     expect(drafts(repetitive, stairs).at(-1)).toHaveLength(3);
   });
 
-  it("backs off where drafts fail, and drafts again once they would have been right", () => {
+  it("stops drafts while they fail, and starts again when they would be right", () => {
     const costs = fixedCosts((tokens) => 1 + (tokens - 1) * 0.3);
     const all = drafts([...misleading, ...repetitive], costs);
     expect(all.slice(50, 100).flat()).toEqual([]);

@@ -35,7 +35,7 @@ describe("planStep", () => {
     );
   });
 
-  it("takes a prompt alone in whole passes, and beside texts in small pieces", () => {
+  it("evaluates a prompt alone in whole passes, and beside texts in small pieces", () => {
     const prompt = sequence(1, 100, 0);
     expect(planStep([prompt], 64)).toEqual([{ sequence: prompt, tokens: 64 }]);
     const text = sequence(2, 10, 9);
@@ -66,7 +66,7 @@ describe("planStep", () => {
 });
 
 describe("commonPrefix", () => {
-  it("is what two lists have in common, as long as may be", () => {
+  it("is the longest common beginning of two lists, up to a limit", () => {
     const short = fc.array(fc.nat(1), { maxLength: 8 });
     fc.assert(
       fc.property(short, short, fc.nat(9), (a, b, max) => {

@@ -20,7 +20,7 @@ afterAll(() => model.dispose());
 
 type Options = Readonly<Record<string, unknown>>;
 
-/** Every function with options, called with the given ones; one misspelt option and the likely one. */
+/** Every function with options, with a misspelt option and its correct form. */
 const calls: readonly (readonly [string, string, string, (options: Options) => unknown])[] = [
   ["loadModel", "context_length", "contextLength", (options) => loadModel(starterPath, options)],
   ["chat", "sytem", "system", (options) => model.chat(options)],

@@ -33,7 +33,7 @@ describe("weightFormats", () => {
   );
 
   it.each(weightFormats.map((format) => [format.name, format] as const))(
-    "%s refuses bytes of another length and elements that are no whole blocks",
+    "%s refuses bytes of another length and incomplete blocks",
     (_, format) => {
       const bytes = new Uint8Array(format.tensorBytes(256) + 1);
       expect(() => format.decode(bytes, 256)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
