@@ -1,6 +1,7 @@
 /**
- * Nanoseconds of a kernel call with thirteen numbers in order, and with an object that names them: made for each call, or
- * kept and changed. The matmul is of one token and four rows of 128 columns, so that the call counts.
+ * Nanoseconds of a kernel call with thirteen numbers in order, and with an object that names them: made for
+ * each call, or kept and changed. The matmul is of one token and four rows of 128 columns, so that the call
+ * counts.
  *
  *   node bench/named-operands.mjs
  */

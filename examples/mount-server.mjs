@@ -1,5 +1,6 @@
-// The model below a path of one's own application, beside its other routes. Run it with: node examples/mount-server.mjs, and ask
-// http://127.0.0.1:3000/llm/v1/models; port 0 takes a free one: node examples/mount-server.mjs 0
+// The model below a path of one's own application, beside its other routes. Run it with: node
+// examples/mount-server.mjs, and ask http://127.0.0.1:3000/llm/v1/models; port 0 takes a free one: node
+// examples/mount-server.mjs 0
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { createServer, loadModel } from "bitnet-wasm";

@@ -1,4 +1,5 @@
-// Checks every kernel: its contract is whole, it has a twin, and the builds import nothing and export these names only.
+// Checks every kernel: its contract is whole, it has a twin, and the builds import nothing and export these
+// names only.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { enableRelaxedSimd } from "../dist/platform/engine-flags.js";

@@ -9,8 +9,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const parse = (path) => ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.Latest, true);
 
 /**
- * The kernels, in the order of assembly/index.ts: { name, path, contract, parameters: { name, type }[], returns }, where
- * `contract` is the text of the doc comment and types are AssemblyScript's.
+ * The kernels, in the order of assembly/index.ts: { name, path, contract, parameters: { name, type }[],
+ * returns }, where `contract` is the text of the doc comment and types are AssemblyScript's.
  */
 export function kernelSignatures() {
   const index = join(root, "assembly", "index.ts");

@@ -1,5 +1,5 @@
-// Variants of kernels: the text of a kernel written by hand, under another name and with another type. They end its file, so
-// that a kernel's forms stand together. scripts/tiles.mjs writes them.
+// Variants of kernels: the text of a kernel written by hand, under another name and with another type. They
+// end its file, so that a kernel's forms stand together. scripts/tiles.mjs writes them.
 
 const marker = "// From here on made by scripts/tiles.mjs.\n";
 const relaxed = (base) =>

@@ -1,4 +1,5 @@
-// Writes the options of src/options/sampling-table.ts wherever they are listed: the types in generate-options.ts and the
+// Writes the options of src/options/sampling-table.ts wherever they are listed: the types in
+// generate-options.ts and the
 // tables in the documentation, between the markers "options: <part>" and "options: end". With --check, only compares.
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -58,7 +59,7 @@ const code = (text) => (text === undefined ? "" : `\`${text}\``);
 const table = (heads, rows) =>
   [heads, heads.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
-/** What stands between the markers, by the name in the first of them. */
+/** The text between two markers, by the name in the first marker. */
 const parts = {
   members: () => samplingTable.map(member).join("\n"),
   recommended: () => {

@@ -36,12 +36,17 @@ const rules = {
     limit: 0,
     find(text) {
       const counts = text.split(/[.!?]["”)]?(?:\s+|$)/).map(countWords);
-      const most = Math.max(...counts);
-      return most > maxWords ? `${most} words` : undefined;
+      const longest = Math.max(...counts);
+      return longest > maxWords ? `${longest} words` : undefined;
     },
   },
   "a long line": { limit: 0 },
 };
+
+/** The rows of a kernel's contract. */
+const contractRow = /^(Shapes|Types|Requires|Range|Returns|Exact|Splits)\s{2,}/;
+/** A line of a formula, of pseudo-code or of columns: `y = …`, an indented line, or a gap of three spaces. */
+const tabularLine = /^[^\s=]+( [^\s=]+\])? (\+|\(\+\))?= |^ {2}|\S {3,}\S/;
 
 const skipped = new Set([
   ".cache",
@@ -87,7 +92,7 @@ function faultsOf(path) {
     if (columns <= allowed || /^\||\S{90}/.test(text.trim())) continue;
     found.push({ name, line, rule: "a long line", excerpt: `${columns} columns` });
   }
-  for (const { line, text } of passages(lines)) {
+  for (const { line, text } of passages(lines, isMarkdown)) {
     for (const [rule, { find }] of Object.entries(rules)) {
       const what = find?.(text);
       if (what !== undefined) found.push({ name, line, rule, excerpt: `${what} … "${text.slice(0, 60)}"` });
@@ -163,18 +168,23 @@ function markdownLines(source) {
   });
 }
 
-/** Paragraphs, list items, table cells and tags, each as one text. Code counts as one word. */
-function passages(lines) {
+/**
+ * Paragraphs, list items, table cells, tags, rows of contracts and tabular lines, each as one text. Code
+ * counts as one word. Markdown has no contracts and no tabular lines.
+ */
+function passages(lines, isMarkdown) {
   const found = [];
   let isCode = false;
+  let isItem = false;
   let isList = false;
+  let isRow = false;
   let open;
   for (const { line, text } of lines) {
     if (/^\s*(```|~~~)/.test(text)) isCode = !isCode;
     const isEnd = isCode || /^\s*(```|~~~|#|$)/.test(text);
     if (isEnd) {
       open = undefined;
-      isList = false;
+      isItem = isList = isRow = false;
       continue;
     }
     if (text.trim().startsWith("|")) {
@@ -182,12 +192,24 @@ function passages(lines) {
       for (const cell of text.split(/(?<!\\)\|/)) found.push({ line, text: plainText(cell) });
       continue;
     }
-    const item = /^\s*([-*•]|\d+\.|@\w+(\s+[A-Z]\w+Error)?|[A-Z]\w+:|:\w+( \w+)?:)\s+/.exec(text);
+    const isContract = !isMarkdown && contractRow.test(text);
+    if (!isMarkdown && !isContract && !isItem && tabularLine.test(text)) {
+      found.push({ line, text });
+      open = undefined;
+      continue;
+    }
+    const item = isContract
+      ? contractRow.exec(text)
+      : /^\s*([-*•]|\d+\.|@\w+(\s+[A-Z]\w+Error)?|[A-Z]\w+:|:\w+( \w+)?:)\s+/.exec(text);
     if (open === undefined || item !== null) found.push((open = { line, text: "" }));
-    if (item !== null) isList = item[1].startsWith("@");
-    // The failures of `@throws` are a list.
+    if (item !== null) {
+      isItem = true;
+      isList = item[1].startsWith("@");
+      isRow = isContract;
+    }
+    // The failures of `@throws` are a list, and so are the parts of a contract's row.
     const plain = item === null ? text : text.slice(item[0].length);
-    open.text += ` ${isList ? plain.replaceAll(";", ".") : plain}`;
+    open.text += ` ${isList ? plain.replaceAll(";", ".") : isRow ? plain.replaceAll(" ·", ".") : plain}`;
   }
   return found.map(({ line, text }) => ({ line, text: plainText(text) })).filter(({ text }) => text !== "");
 }

@@ -1,5 +1,6 @@
-// Writes assembly/generated: the unrolled tiles of the ternary matmuls, and kernels that differ from another in a type only.
-// Registers have names and no index. So a tile of R rows × T tokens is written out: R · T sums, each in two halves.
+// Writes assembly/generated: the unrolled tiles of the ternary matmuls, and kernels that differ from another
+// in a type only. Registers have names and no index. So a tile of R rows × T tokens is written out: R · T
+// sums, each in two halves.
 //
 //   node scripts/tiles.mjs            after a change here, or in a kernel that is a base of variants
 //   node scripts/tiles.mjs --check    fails if a file is not what this script writes (part of npm run check)
@@ -9,8 +10,9 @@ import { fileURLToPath } from "node:url";
 import { variants, withVariants } from "./kernel-variants.mjs";
 
 /**
- * The tiles, as [rows, tokens]. To try another, change a number, run this script and build: the loops over ranges and the
- * sizes of scratch follow. A tile has a companion for leftover rows, with the same tokens and one row.
+ * The tiles, as [rows, tokens]. To try another, change a number, run this script and build: the loops over
+ * ranges and the sizes of scratch follow. A tile has a companion for leftover rows, with the same tokens and
+ * one row.
  */
 const tiles = {
   rows: { decode: [4, 1], prefill: [2, 4], listed: [4, 1] }, // matmulListed passes the addresses of four rows
@@ -28,7 +30,10 @@ const decorator = "// @ts-ignore: decorator\n@inline\n";
 const upTo = (count) => Array.from({ length: count }, (_, i) => i);
 const halves = ["a", "b"];
 
-/** Loads R rows of a block of 128 weights and adds their products with T tokens; `add` gives one statement's text. */
+/**
+ * Loads R rows of a block of 128 weights and adds their products with T tokens; `add` gives one statement's
+ * text.
+ */
 function block(R, T, add, afterField = () => "") {
   const lines = upTo(R).map((r) => `const v${r}a = v128.load(w${r}), v${r}b = v128.load(w${r}, 16);`);
   for (const field of upTo(4)) {
@@ -78,7 +83,10 @@ const walk = (name, step, count) =>
           .join(", ")};`,
       ];
 
-/** A tile of ternary-rows. With one token, rows lie anywhere, as a list wants; with several, they are a stream apart. */
+/**
+ * A tile of ternary-rows. With one token, rows lie anywhere, as a list wants; with several, they are a stream
+ * apart.
+ */
 function rowsTile(name, [R, T]) {
   const apart = R > 1 && T > 1;
   const each = (text) => (T > 1 ? [] : upTo(R).map((i) => text + i));

@@ -40,8 +40,9 @@ const SUMS_BYTES: usize = 128;
  * Requires  headSize % 8 == 0 · window > 0 · 16-byte aligned scratch · scratchPositions % 8 == 0, ≥ position
  *           + tokens · out overlaps nothing
  * Range     |q| < 2²⁷
- * Exact     bit-identical in every build. An output depends on its token, its head and the positions it sees,
- *           in an order fixed by the positions alone: prefill at once and token by token give the same bytes
+ * Exact     bit-identical in every build. An output depends on its token, its head and the positions it sees.
+ *           Their order is fixed by the positions alone. Prefill at once and token by token give the same
+ *           bytes
  * Splits    by tokens and heads
  */
 export function attention(
@@ -257,7 +258,7 @@ function addFourUp(sums: usize): v128 {
 @inline
 function softmax(scores: usize, count: usize, sums: usize): void {
   const lowest = f32x4.splat(-Infinity);
-  // The last step may reach up to seven places past the end: they count as −∞.
+  // The last step may reach up to seven positions past the end: they count as −∞.
   for (let j = count; j & 7; ++j) store<f32>(scores + (j << 2), -Infinity);
   const end = scores + (((count + 7) & ~7) << 2);
   let largestA = lowest;
@@ -272,7 +273,7 @@ function softmax(scores: usize, count: usize, sums: usize): void {
   for (let at = scores; at < end; at += 32) {
     const scoreA = v128.load(at);
     const scoreB = v128.load(at, 16);
-    // exp4 never returns zero, so places past the end are masked.
+    // exp4 never returns zero, so positions past the end are masked.
     const weightA = v128.and(exp4(f32x4.sub(scoreA, shift)), f32x4.ne(scoreA, lowest));
     const weightB = v128.and(exp4(f32x4.sub(scoreB, shift)), f32x4.ne(scoreB, lowest));
     v128.store(at, weightA);

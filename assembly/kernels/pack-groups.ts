@@ -29,7 +29,7 @@ function loadHalf(at: usize): f32 {
 // @ts-ignore: decorator
 @inline
 function hasThree(codes: v128): bool {
-  // A 16-bit shift carries a bit between bytes, but only into a place that the mask clears.
+  // A 16-bit shift carries a bit between bytes, but only into a bit that the mask clears.
   return v128.any_true(v128.and(v128.and(codes, i16x8.shr_u(codes, 1)), i8x16.splat(ZEROS)));
 }
 
@@ -136,7 +136,7 @@ function restOf(f: v128): v128 {
 /** Codes in bits 1-0 moved up by `shift` bits. */
 // @ts-ignore: decorator
 @inline
-function place(digits: v128, shift: i32): v128 {
+function shiftLeft(digits: v128, shift: i32): v128 {
   return i16x8.shl(digits, shift);
 }
 
@@ -147,8 +147,8 @@ function fourDigits(f: v128): v128 {
   const f1 = restOf(f);
   const f2 = restOf(f1);
   const f3 = restOf(f2);
-  const high = v128.or(place(firstDigits(f), 6), place(firstDigits(f1), 4));
-  return v128.or(high, v128.or(place(firstDigits(f2), 2), firstDigits(f3)));
+  const high = v128.or(shiftLeft(firstDigits(f), 6), shiftLeft(firstDigits(f1), 4));
+  return v128.or(high, v128.or(shiftLeft(firstDigits(f2), 2), firstDigits(f3)));
 }
 
 /** The fifth digits of 16 fractions. */
@@ -199,12 +199,12 @@ export function pack_tq1_0(
       const low = i32x4.shuffle(d, d1, 0, 4, 0, 4);
       const digits = firstDigits(i64x2.shuffle(low, i32x4.shuffle(d2, restOf(d2), 0, 4, 0, 4), 0, 2));
       const second = v128.or(
-        v128.or(place(fifthDigits(a), 6), place(firstDigits(c), 4)),
-        v128.or(place(firstDigits(c2), 2), firstDigits(c4)),
+        v128.or(shiftLeft(fifthDigits(a), 6), shiftLeft(firstDigits(c), 4)),
+        v128.or(shiftLeft(firstDigits(c2), 2), firstDigits(c4)),
       );
       const secondHigh = v128.or(
-        v128.or(place(fifthDigits(b), 6), place(firstDigits(c1), 4)),
-        v128.or(place(firstDigits(c3), 2), digits),
+        v128.or(shiftLeft(fifthDigits(b), 6), shiftLeft(firstDigits(c1), 4)),
+        v128.or(shiftLeft(firstDigits(c3), 2), digits),
       );
       const at = scales + (block << 3);
       storeGroup(codes, fourDigits(a), fourDigits(b), at, scale);
@@ -233,7 +233,7 @@ function signCodes(bytes: v128): v128 {
 }
 
 /**
- * The codes of one half of 128 weights, a byte each: 16 weights at each of four places 32 apart. `bits` has
+ * The codes of one half of 128 weights, a byte each: four runs of 16 weights, 32 apart. `bits` has
  * 128 signs.
  */
 // @ts-ignore: decorator
@@ -245,7 +245,7 @@ function fourSigns(bits: v128, half: i32): v128 {
   const b = signCodes(spreadEights(i32x4.shuffle(here, here, 1, 1, 1, 1)));
   const c = signCodes(spreadEights(i32x4.shuffle(here, here, 2, 2, 2, 2)));
   const d = signCodes(spreadEights(i32x4.shuffle(here, here, 3, 3, 3, 3)));
-  return v128.or(v128.or(place(a, 6), place(b, 4)), v128.or(place(c, 2), d));
+  return v128.or(v128.or(shiftLeft(a, 6), shiftLeft(b, 4)), v128.or(shiftLeft(c, 2), d));
 }
 
 /**
@@ -337,8 +337,8 @@ export function pack_q2_0(
       }
       const v = v128.load(from);
       from += 16;
-      let low = v128.or(place(laneCodes(v, 0), 2), laneCodes(v, 2));
-      let high = v128.or(place(laneCodes(v, 1), 2), laneCodes(v, 3));
+      let low = v128.or(shiftLeft(laneCodes(v, 0), 2), laneCodes(v, 2));
+      let high = v128.or(shiftLeft(laneCodes(v, 1), 2), laneCodes(v, 3));
       const half = i8x16.splat(ZEROS & 0x0f);
       const isZero = scale == 0 || !v128.any_true(v128.or(v128.xor(low, half), v128.xor(high, half)));
       if (isZero) {
@@ -350,8 +350,8 @@ export function pack_q2_0(
         at += 4;
       } else if (!isZero) store<f32>(at - 4, scale);
       if ((run & 1) == 0) {
-        v128.store(codes, v128.or(place(low, 4), v128.and(zeros, i8x16.splat(0x0f))));
-        v128.store(codes, v128.or(place(high, 4), v128.and(zeros, i8x16.splat(0x0f))), 16);
+        v128.store(codes, v128.or(shiftLeft(low, 4), v128.and(zeros, i8x16.splat(0x0f))));
+        v128.store(codes, v128.or(shiftLeft(high, 4), v128.and(zeros, i8x16.splat(0x0f))), 16);
       } else {
         v128.store(codes, v128.bitselect(v128.load(codes), low, i8x16.splat(<i8>0xf0)));
         v128.store(codes, v128.bitselect(v128.load(codes, 16), high, i8x16.splat(<i8>0xf0)), 16);

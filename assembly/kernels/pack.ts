@@ -18,7 +18,7 @@ export function check_ternary(codes: Address, bytes: usize): usize {
   for (let at: usize = 0; at < bytes; at += 32) {
     const a = v128.load(codes + at);
     const b = v128.load(codes + at, 16);
-    // A 16-bit shift carries a bit between bytes, but only into a place that the mask clears.
+    // A 16-bit shift carries a bit between bytes, but only into a bit that the mask clears.
     const threes = v128.or(v128.and(a, i16x8.shr_u(a, 1)), v128.and(b, i16x8.shr_u(b, 1)));
     if (v128.any_true(v128.and(threes, lowBits))) return 1 + (at >> 5);
   }
@@ -46,9 +46,9 @@ export function pack_f16(from: Address, to: Address, count: usize): bool {
     if (magnitude >= 1 << 10) packed = magnitude + (10 << 10);
     else if (magnitude == 0) packed = 0;
     else {
-      // A subnormal f · 2⁻²⁴: shift its leading one out of the fraction, one exponent step for each place.
-      const places = <u32>clz(magnitude) - 21;
-      packed = ((magnitude << places) & 0x3ff) | ((11 - places) << 10);
+      // A subnormal f · 2⁻²⁴: shift its leading one out of the fraction, one exponent step for each bit.
+      const shift = <u32>clz(magnitude) - 21;
+      packed = ((magnitude << shift) & 0x3ff) | ((11 - shift) << 10);
     }
     store<u16>(to + (i << 1), <u16>(packed | sign));
   }
@@ -71,10 +71,10 @@ export function widen_f16(from: Address, to: Address, count: usize): void {
     const sign = (bits & 0x8000) << 16;
     const exponent = (bits >> 10) & 31;
     const fraction = bits & 0x3ff;
-    let wide: u32;
-    if (exponent == 31) wide = 0x7f800000 | (fraction << 13);
-    else if (exponent != 0) wide = ((exponent + 112) << 23) | (fraction << 13);
-    else wide = reinterpret<u32>(<f32>fraction * <f32>5.960464477539063e-8);
-    store<u32>(to + (i << 2), sign | wide);
+    let widened: u32;
+    if (exponent == 31) widened = 0x7f800000 | (fraction << 13);
+    else if (exponent != 0) widened = ((exponent + 112) << 23) | (fraction << 13);
+    else widened = reinterpret<u32>(<f32>fraction * <f32>5.960464477539063e-8);
+    store<u32>(to + (i << 2), sign | widened);
   }
 }

@@ -1,5 +1,6 @@
-// How the threads of a team wait for one another. The state is four words of shared memory, zero at first:
-// byte 0 the members that have arrived, 4 the generation, 8 the sleepers, 12 whether the team is broken.
+// The barrier of a team's workers. Its state is four words of shared memory, zero at first: at byte 0 the
+// number of workers that have arrived, at 4 the generation, at 8 the number of sleepers, at 12 whether the
+// team is broken.
 //
 //   last to arrive:   arrived = 0, generation += 1, wake the sleepers
 //   all others:       spin while the generation is the old one, then sleep until it is not
@@ -7,23 +8,25 @@
 import { Address } from "../address";
 
 /**
- * Waits until all `members` have called it. Spins up to `spins` times, about half a nanosecond each, then sleeps.
+ * Waits until all `workers` have called it. Spins up to `spins` times, about half a nanosecond each, then
+ * sleeps.
  *
  * Shapes    state [4]
  * Types     state i32, shared by the threads
  * Requires  state 4-byte aligned, zero at first, and changed by these two kernels only
- * Range     members ≥ 1, equal in all calls · spins ≥ 0
+ * Range     workers ≥ 1, equal in all calls · spins ≥ 0
  * Returns   0, or 1 if team_break was called before the others arrived
  * Exact     no numbers are computed
- * Splits    no: each member calls it once
+ * Splits    no: each worker calls it once
  */
-export function team_barrier(state: Address, members: i32, spins: i32): i32 {
+export function team_barrier(state: Address, workers: i32, spins: i32): i32 {
   const generation = atomic.load<i32>(state, 4);
   if (atomic.load<i32>(state, 12) != 0) return 1;
-  if (atomic.add<i32>(state, 1) == members - 1) {
+  if (atomic.add<i32>(state, 1) == workers - 1) {
     atomic.store<i32>(state, 0);
     atomic.add<i32>(state, 1, 4);
-    // A sleeper counts itself, then checks the generation again. So one that is not counted here will not sleep.
+    // A sleeper counts itself, then checks the generation again. So one that is not counted here will not
+    // sleep.
     if (atomic.load<i32>(state, 8) != 0) atomic.notify(state + 4, -1);
     return atomic.load<i32>(state, 12);
   }
@@ -39,9 +42,9 @@ export function team_barrier(state: Address, members: i32, spins: i32): i32 {
 }
 
 /**
- * Marks the team as broken and wakes its sleepers: a member has failed and will not arrive.
+ * Marks the team as broken and wakes its sleepers: a worker has failed and will not arrive.
  *
- * Contract as team_barrier, but it returns at once and nothing. Any thread may call it at any time.
+ * Contract as team_barrier, but it returns at once, without a result. Any thread may call it at any time.
  */
 export function team_break(state: Address): void {
   atomic.store<i32>(state, 1, 12);

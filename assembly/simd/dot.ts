@@ -1,4 +1,4 @@
-// The only place that knows how a build multiplies small integers.
+// Multiplies small integers. Only this file differs between builds in how.
 //
 // A kernel is generic in the *form* F of its dot product, a type named after the result of the instruction
 // used:

@@ -1,9 +1,9 @@
-// What the tiles of ternary groups (generated/ternary-group-tiles) share. docs/KERNELS.md has the layout
+// Shared parts of the tiles of ternary groups (generated/ternary-group-tiles). docs/KERNELS.md has the layout
 // "ternary-groups".
 //
-// A scale per group costs a conversion, a product and an addition for every group of every row and token, in
-// place of one for the whole row. Done as soon as a group's sum is known, they would take a third of the
-// time, most of it to add up lanes. So a tile of R rows × T tokens works in chunks of 32 groups:
+// A scale per group costs a conversion, a multiplication and an addition for each group of each row and
+// token. A scale per row costs them once. Done group by group, they took a third of the time, mostly to add
+// up lanes. So a tile of R rows × T tokens works in chunks of 32 groups:
 //
 //   for each chunk:
 //     for each group:            sums[r, t, group] = Σ code·x in integers, 32 bytes in the scratch

@@ -1,4 +1,4 @@
-// What the tiles of ternary rows (generated/ternary-tiles) share. docs/KERNELS.md has the layout
+// Shared parts of the tiles of ternary rows (generated/ternary-tiles). docs/KERNELS.md has the layout
 // "ternary-rows", and why rows of a tile lie far apart.
 //
 // Codes are not signed: Σ w·x = Σ code·x − Σ x, and Σ x is known once per token. A tile of R rows × T tokens

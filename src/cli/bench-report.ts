@@ -12,26 +12,26 @@ import { type Column, createTextTable } from "./text-table.js";
 import { formatBytes, formatCount, formatJoules, formatMs, formatRate } from "./units.js";
 import { visible } from "./visible.js";
 
-/** The model that rows are about. */
+/** The measured model. */
 export interface BenchedModel {
   readonly name: string;
   readonly parameters: number;
   readonly tokenBytes: TokenBytes;
 }
 
-/** How results reach the user. `setup` is undefined where only speeds were measured. */
+/** How results reach the user. `setup` is undefined if only speeds were measured. */
 export interface BenchReport {
-  /** A model was loaded with another number of threads, perhaps for the first time. */
+  /** A model was loaded, once for each number of threads. */
   begin(model: BenchedModel): void;
   row(row: BenchmarkRow, setup: BenchmarkSetup | undefined): void;
-  /** All rows of the thread count are there. */
+  /** All rows of the thread count have been reported. */
   endThreads(setup: BenchmarkSetup | undefined): void;
-  /** All rows of the model are there. */
+  /** All rows of the model have been reported. */
   endModel(setup: BenchmarkSetup | undefined): void;
   end(): void;
 }
 
-/** What `bench --json` prints: an array, at the end. */
+/** The report of `bench --json`: one array, at the end. */
 export function createJsonReport(write: (text: string) => void): BenchReport {
   const results: object[] = [];
   let name = "";
@@ -63,7 +63,7 @@ function describeSpeed({ measurement, threads, kernelBuild, peakRssBytes, loadMs
   };
 }
 
-/** What `--details` adds; null where there is nothing to tell. */
+/** The keys that `--details` adds. Null if a value was not measured. */
 function describeDetails(
   { limit, joulesPerToken, profile }: BenchmarkRow,
   { firstToken, meter, arithmetic, loadMs }: BenchmarkSetup,
@@ -91,14 +91,14 @@ function describeDetails(
   };
 }
 
-/** Three decimals: more is noise. */
+/** Three decimals. More would be noise. */
 function round(value: number): number;
 function round(value: number | undefined): number | null;
 function round(value: number | undefined): number | null {
   return value === undefined ? null : Math.round(value * 1000) / 1000;
 }
 
-/** The widths hold what is usual; rows are printed as they are measured. */
+/** Rows are printed as they are measured, so the widths are those of usual values. */
 const columns: readonly Column[] = [
   { title: "test", width: 7 },
   { title: "threads", align: "right" },
@@ -115,7 +115,7 @@ const columns: readonly Column[] = [
 /**
  * A table for people, printed as it is measured.
  *
- * @param countsEnergy whether the machine has counters: without them, there is no column of dashes.
+ * @param countsEnergy whether the machine has energy counters. Without them the column is omitted.
  */
 export function createTableReport(write: (text: string) => void, countsEnergy: boolean): BenchReport {
   const shown = countsEnergy ? columns : columns.slice(0, -1);
@@ -176,7 +176,7 @@ function rowCells({ measurement, threads, kernelBuild, limit, loadMs, ...row }: 
 function energyLines({ meter, arithmetic }: BenchmarkSetup): readonly string[] {
   return [
     "zones" in meter
-      ? `  energy: what ${meter.zones.join(" + ")} used, whoever used it`
+      ? `  energy: of ${meter.zones.join(" + ")}, used by all programs together`
       : `  energy not measured: ${meter.missing}`,
     arithmeticLine(arithmetic),
   ];
@@ -191,10 +191,10 @@ function firstTokenLine(loadMs: number, { promptTokens, coldMs, warmMs }: FirstT
 }
 
 function limitLine(threads: number, { bytesPerSecond, bytes }: ReadBandwidth): string {
-  const caveat = exceedsCaches(bytes) ? "" : " (not the memory's speed where caches hold them)";
+  const caveat = exceedsCaches(bytes) ? "" : " (small enough for caches, so not the speed of memory)";
   return (
-    `  limit: ${formatRate(bytesPerSecond / bytes)} tokens/s; doing nothing else, ${threads} ${threads === 1 ? "thread reads" : "threads read"} ` +
-    `these ${formatBytes(bytes)} of weights at ${formatBytes(bytesPerSecond)}/s${caveat}`
+    `  limit: ${formatRate(bytesPerSecond / bytes)} tokens/s: ${threads} ${threads === 1 ? "thread that only reads gets" : "threads that only read get"} ` +
+    `${formatBytes(bytes)} of weights at ${formatBytes(bytesPerSecond)}/s${caveat}`
   );
 }
 
@@ -208,7 +208,10 @@ function arithmeticLine(arithmetic: BenchmarkSetup["arithmetic"]): string {
   return `  estimate of the arithmetic alone, as in the BitNet papers, for a token of ${paperPositions}: ${energies.join(", ")}`;
 }
 
-/** One line an operation, in milliseconds per token, that add up to the whole; then one a layer, where layers have zeros. */
+/**
+ * A line per operation, in milliseconds per token, and their sum. Then a line per layer, if zeros are
+ * skipped.
+ */
 function profileLines({ parts, tokenMs, zeros }: TokenProfile): readonly string[] {
   const times = [...parts, { name: "a token, on average", ms: tokenMs }].map(
     ({ name, ms }) => `  ${ms.toFixed(2).padStart(8)} ms  ${name}`,

@@ -2,14 +2,14 @@ import { createInterface } from "node:readline/promises";
 import { throwIfAborted } from "../errors.js";
 import type { Terminal } from "./terminal.js";
 
-/** Whether there is somebody to ask. */
+/** Whether a user can answer. */
 export function canAsk(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY;
 }
 
-/** Asks on the terminal; anything but y or yes, also the end of input, is no. */
+/** Asks on the terminal. Only "y" and "yes" mean yes; the end of input means no. */
 export async function confirm(question: string, terminal: Terminal): Promise<boolean> {
-  // The terminal's own line editing is enough, and Ctrl-C stays a signal.
+  // Not in readline's terminal mode, so that Ctrl-C stays a signal.
   const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
   try {
     const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));

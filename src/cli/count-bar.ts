@@ -1,13 +1,13 @@
 import type { Terminal } from "./terminal.js";
 
-/** Shows how many of many equal things are done, and a figure so far. */
+/** Shows the number of finished items and the result so far. */
 export interface CountBar {
   update(done: number, total: number, figure: string): void;
   /** Takes the bar off the terminal. */
   stop(): void;
 }
 
-/** A bar on standard error with the time left; one that does nothing where that is no terminal. */
+/** A bar on standard error with the time left. Does nothing if standard error is not a terminal. */
 export async function createCountBar(terminal: Terminal, label: string, unit: string): Promise<CountBar> {
   const stream = terminal.progressStream;
   if (stream === undefined) return { update: () => undefined, stop: () => undefined };
@@ -17,9 +17,9 @@ export async function createCountBar(terminal: Terminal, label: string, unit: st
     barsize: 24,
     stream,
     clearOnComplete: true,
-    // Ctrl-C is the terminal's: it ends the command, which stops the bar.
+    // The terminal handles Ctrl-C: it ends the command, and the command stops the bar.
     gracefulExit: false,
-    // Cut to the terminal's width instead of switching its line wrapping off, which a killed process would leave so.
+    // Cut to the terminal's width. Switching line wrapping off would outlive a killed process.
     linewrap: true,
   });
   return {

@@ -2,22 +2,22 @@ import { CommanderError } from "commander";
 import { BitNetError } from "../errors.js";
 import { visible } from "./visible.js";
 
-/** How a command ended that did not succeed: what to print and the exit status. */
+/** The message and the exit status of a failed command. */
 export interface Failure {
-  /** Undefined where it has been printed already. */
+  /** Undefined if it has been printed already. */
   readonly line: string | undefined;
   readonly status: number;
 }
 
-/** The command was asked for something that it cannot mean; everything else that goes wrong is status 1. */
+/** Exit status for invalid flags and arguments. All other failures have status 1. */
 const usageStatus = 2;
 
 /**
- * @param flagNames the flag of each library option, so that a message names what was typed: "--top-p" and not "topP".
+ * @param flagNames the flag of each library option, so that messages name "--top-p" instead of "topP".
  */
 export function describeFailure(error: unknown, flagNames: ReadonlyMap<string, string>): Failure {
   if (error instanceof CommanderError) {
-    // Help and the version come this way too, with status 0.
+    // commander throws for --help and --version too, with status 0.
     return { line: undefined, status: error.exitCode === 0 ? 0 : usageStatus };
   }
   if (error instanceof BitNetError) {
@@ -27,7 +27,7 @@ export function describeFailure(error: unknown, flagNames: ReadonlyMap<string, s
     };
   }
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  const hint = debugging() ? "" : " (BITNET_DEBUG=1 shows where)";
+  const hint = debugging() ? "" : " (BITNET_DEBUG=1 shows the stack)";
   return { line: withStack(`bitnet: unexpected error: ${visible(what)}${hint}`, error), status: 1 };
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
 import { isWhole, wholeRange } from "../options/checks.js";
 
-/** A number in decimal; the library checks its range. */
+/** A decimal number. The library checks its range. */
 export function parseNumber(text: string): number {
   const value = Number(text);
   if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(value)) return value;
@@ -46,13 +46,13 @@ export function collectBias(text: string, previous: unknown): ReadonlyMap<number
   return new Map([...biases, [Number(id), /^-inf(inity)?$/i.test(bias) ? -Infinity : parseNumber(bias)]]);
 }
 
-/** JSON as typed, or the path of a file that holds it. */
+/** JSON, or the path of a JSON file. */
 export function parseJsonOrFile(text: string): unknown {
   const isTyped = /^\s*(\{|true\s*$|false\s*$)/.test(text);
   try {
     return JSON.parse(isTyped ? text : readFileSync(text, "utf8")) as unknown;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new InvalidArgumentError(`Expected JSON, or a file that holds it: ${why}.`);
+    throw new InvalidArgumentError(`Expected JSON, or the path of a JSON file: ${why}.`);
   }
 }

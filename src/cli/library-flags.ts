@@ -13,21 +13,21 @@ import { defaultText } from "../options/ranges.js";
 import { type SamplingOption, samplingTable } from "../options/sampling-table.js";
 import { collect, collectBias, parseJsonOrFile, parseNumber } from "./flag-values.js";
 
-/** A flag that sets one option of the library; the library checks its range and has its default. */
+/** A flag that sets one option of the library. The library has its default and checks its range. */
 interface LibraryFlag<Options> {
   readonly option: keyof Options & string;
   readonly flags: string;
   readonly about: string;
   /** Default: a number, or true for a flag without a value. */
   readonly parse?: (text: string, previous: unknown) => unknown;
-  /** The value is the text as typed. */
+  /** The value stays a string. */
   readonly text?: true;
   readonly choices?: readonly string[] | undefined;
-  /** Not in the help: for experiments. */
+  /** For experiments: not in the help. */
   readonly hidden?: true;
 }
 
-/** Parsers of flags by kind of option; the other kinds need none. */
+/** Parsers of flags by kind of option. Other kinds need no parser. */
 const samplingParsers: Readonly<Partial<Record<SamplingOption["kind"], Pick<LibraryFlag<never>, "parse">>>> =
   {
     strings: { parse: collect },
@@ -35,13 +35,13 @@ const samplingParsers: Readonly<Partial<Record<SamplingOption["kind"], Pick<Libr
     schema: { parse: parseJsonOrFile },
   };
 
-/** How a model is loaded. */
+/** Options of loading. */
 export const loadFlags: readonly LibraryFlag<LoadOptions>[] = [
   { option: "threads", flags: "-t, --threads <count>", about: "threads (default: one per available CPU)" },
   {
     option: "contextLength",
     flags: "-c, --ctx <tokens>",
-    about: "context length (default: the model's, as far as memory allows)",
+    about: "context length (default: the model's, limited by memory)",
   },
 ];
 
@@ -78,14 +78,14 @@ export const expertFlags: readonly LibraryFlag<EngineOptions>[] = [
 ];
 
 /**
- * Flags of the sampling table; help texts are its sentences. `run` and `chat` define -n, with defaults of
- * their own.
+ * Flags of the sampling table, with its sentences. `run` and `chat` define -n themselves: their defaults
+ * differ.
  */
 export const generateFlags: readonly LibraryFlag<GenerateOptions>[] = samplingFlags(
   ({ name }) => name !== "maxTokens" && !isLogprobOption(name),
 );
 
-/** For `run --json`, the only place that prints log-probabilities. */
+/** For `run --json`: no other output has log-probabilities. */
 export const logprobFlags: readonly LibraryFlag<GenerateOptions>[] = samplingFlags(({ name }) =>
   isLogprobOption(name),
 );
@@ -111,30 +111,30 @@ function samplingFlags(
   });
 }
 
-/** How a text is cut for measuring perplexity. */
+/** Options of measuring perplexity. */
 export const perplexityFlags: readonly LibraryFlag<PerplexityOptions>[] = [
   {
     option: "contextLength",
     flags: "-c, --ctx <tokens>",
     about: "tokens of a chunk (default: 512, or the model's context)",
   },
-  { option: "chunks", flags: "--chunks <count>", about: "evaluate only the first so many chunks" },
+  { option: "chunks", flags: "--chunks <count>", about: "maximum number of chunks to evaluate (default: all)" },
   {
     option: "stride",
     flags: "--stride <tokens>",
-    about: "let chunks overlap: each begins this many tokens after the last, and as many are scored",
+    about: "distance between chunks in tokens, and scored tokens per chunk (default: no overlap)",
   },
 ];
 
-/** Which questions of a benchmark to ask, and how. */
+/** Options of asking a benchmark. */
 export const evaluateFlags: readonly LibraryFlag<EvaluateTaskOptions & ReadTaskOptions>[] = [
   {
     option: "task",
     flags: "--task <name>",
-    about: "which benchmark the file has (default: auto, by its fields)",
+    about: "benchmark of the file (default: auto, recognized by its fields)",
     choices: ["auto", ...taskFormats.map(({ name }) => name)],
   },
-  { option: "limit", flags: "--limit <count>", about: "ask only the first so many questions" },
+  { option: "limit", flags: "--limit <count>", about: "maximum number of questions (default: all)" },
   {
     option: "shots",
     flags: "--shots <count>",
@@ -147,24 +147,24 @@ export const evaluateFlags: readonly LibraryFlag<EvaluateTaskOptions & ReadTaskO
   },
 ];
 
-/** How texts are embedded. */
+/** Options of embedding. */
 export const embedFlags: readonly LibraryFlag<EmbedOptions>[] = [
   {
     option: "kind",
     flags: "--kind <kind>",
-    about: "what texts are: queries get the model's instruction (default: document)",
+    about: "kind of the texts; queries get the model's instruction (default: document)",
     choices: ["document", "query"],
   },
   {
     option: "instruction",
     flags: "--instruction <text>",
-    about: "what queries are for, in one sentence (default: finding passages that answer them)",
+    about: "purpose of queries, in one sentence (default: finding passages that answer them)",
     text: true,
   },
   {
     option: "pooling",
     flags: "--pooling <which>",
-    about: "which hidden states make the vector (default: what the file says, or mean)",
+    about: "vector from the mean of hidden states or from the last one (default: the file's, or mean)",
     choices: ["last", "mean"],
   },
 ];
@@ -203,6 +203,6 @@ export function readFlags<Options>(
   const given = table
     .map(({ option, flags }) => [option, parsed[new Option(flags).attributeName()]] as const)
     .filter(([, value]) => value !== undefined);
-  // Each value came out of the parser of its flag.
+  // The parser of each flag has checked its value.
   return Object.fromEntries(given) as Partial<Options>;
 }

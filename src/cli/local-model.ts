@@ -4,8 +4,8 @@ import { createProgressBar } from "./progress-bar.js";
 import type { Terminal } from "./terminal.js";
 
 /**
- * Makes a local path of what stands where a command takes a model: `hf:` names and URLs are downloaded unless they are in
- * the cache, with a bar if that takes long; anything else is a path already.
+ * The local path of a model that a command names. `hf:` names and URLs are downloaded unless they are in the
+ * cache, with a bar if that takes long. Anything else is a path already.
  */
 export async function localModel(model: string, terminal: Terminal): Promise<string>;
 export async function localModel(model: string | undefined, terminal: Terminal): Promise<string | undefined>;
@@ -20,7 +20,7 @@ export async function fetchWithBar(
   options: FetchOptions,
   terminal: Terminal,
 ): Promise<FetchedModel> {
-  // Loaded only where a model comes from the network.
+  // Imported only if a model comes from the network.
   const { fetchModel } = await import("../hub/index.js");
   const bar = await createProgressBar(terminal, "Downloading");
   try {

@@ -38,17 +38,17 @@ const commands: readonly CliCommand[] = [
 
 const examples = `
 Examples:
-  bitnet run -p "Once upon a time"                 the embedded model continues a text
-  bitnet run model.gguf -p "Hello" -n 64 --temp 0  a model of yours, always its likeliest token
-  bitnet serve model.gguf                          a server that OpenAI's and Ollama's clients can talk to
-  bitnet embed "The fox drinks."                   a text as a vector
-  bitnet pull owner/repo                           download a model; hf:owner/repo then names it
-  bitnet inspect model.gguf                        what is in a file
-  bitnet convert folder -o model.gguf              a checkpoint as one file
-  bitnet bench model.gguf -t 1,2                   how fast it is
+  bitnet run -p "Once upon a time"                 continue a text with the embedded model
+  bitnet run model.gguf -p "Hello" -n 64 --temp 0  continue a text with your model, greedily
+  bitnet serve model.gguf                          serve OpenAI's and Ollama's clients
+  bitnet embed "The fox drinks."                   turn a text into a vector
+  bitnet pull owner/repo                           download a model, named hf:owner/repo from then on
+  bitnet inspect model.gguf                        show the content of a file
+  bitnet convert folder -o model.gguf              convert a checkpoint to one file
+  bitnet bench model.gguf -t 1,2                   measure the speed
 
-Exit status: 0, 1 after a failure, 2 after a flag or value that makes no sense, 130 after Ctrl-C.
-bitnet <command> --help tells about a command.`;
+Exit status: 0 on success, 1 after a failure, 2 after an invalid flag or value, 130 after Ctrl-C.
+bitnet <command> --help describes a command.`;
 
 function createProgram(terminal: Terminal): Command {
   const program = new Command("bitnet")
@@ -91,7 +91,8 @@ async function main(terminal: ProcessTerminal): Promise<number> {
     failure = error;
   }
   try {
-    // A command that was stopped from outside rejects with the reason for it, which is no news to who stopped it.
+    // A stopped command rejects with the signal's reason. Its exit status is enough: the user knows the
+    // reason.
     const status = await terminal.settle();
     if (status !== undefined) return status;
   } catch (error) {
@@ -110,5 +111,5 @@ for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.exit(1);
   });
 }
-// The status is set, not exited with: what is still on its way to a pipe must arrive.
+// Not process.exit: output may still be on its way to a pipe.
 process.exitCode = await main(terminal);

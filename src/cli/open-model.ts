@@ -10,7 +10,7 @@ import { localModel } from "./local-model.js";
 import { createProgressBar } from "./progress-bar.js";
 import type { Terminal } from "./terminal.js";
 
-/** What to call a model in tables: its path or name as given, or the file name of the embedded one. */
+/** The name of a model in tables: its path or name as given, or the file name of the embedded model. */
 export function modelName(model: string | undefined): string {
   return model ?? basename(fileURLToPath(embeddedModelUrl));
 }
@@ -23,7 +23,7 @@ export function readLoadOptions(
   return { ...readFlags(flags, loadFlags), engine: { ...engine, ...readFlags(flags, expertFlags) } };
 }
 
-/** Loads a model by its path or name, or the embedded one, with a bar if it takes long. */
+/** Loads a model by its path or name, or the embedded model. Shows a bar if it takes long. */
 export async function openModel(
   name: string | undefined,
   options: LoadOptions,

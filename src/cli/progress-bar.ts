@@ -1,16 +1,16 @@
 import type { Terminal } from "./terminal.js";
 
-/** Shows how far something long has come. */
+/** Shows the progress of a long operation. */
 export interface ProgressBar {
   update(doneBytes: number, totalBytes: number): void;
   /** Takes the bar off the terminal. */
   stop(): void;
 }
 
-/** What takes less is over before anyone has read a bar. */
+/** Shorter operations show no bar. */
 const patienceMs = 300;
 
-/** A bar on standard error with speed and time left; one that does nothing where that is no terminal. */
+/** A bar on standard error with speed and time left. Does nothing if standard error is not a terminal. */
 export async function createProgressBar(terminal: Terminal, label: string): Promise<ProgressBar> {
   const stream = terminal.progressStream;
   if (stream === undefined) return { update: () => undefined, stop: () => undefined };
@@ -20,16 +20,16 @@ export async function createProgressBar(terminal: Terminal, label: string): Prom
     barsize: 24,
     stream,
     clearOnComplete: true,
-    // Ctrl-C is the terminal's: it ends the command, which stops the bar.
+    // The terminal handles Ctrl-C: it ends the command, and the command stops the bar.
     gracefulExit: false,
-    // Cut to the terminal's width instead of switching its line wrapping off, which a killed process would leave so.
+    // Cut to the terminal's width. Switching line wrapping off would outlive a killed process.
     linewrap: true,
   });
   const startedMs = performance.now();
   let startBytes: number | undefined;
   return {
     update(doneBytes, totalBytes): void {
-      // What was there before says nothing about speed.
+      // Bytes of an earlier run do not count for the speed.
       startBytes ??= doneBytes;
       const elapsedMs = performance.now() - startedMs;
       if (elapsedMs < patienceMs) return;

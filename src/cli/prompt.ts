@@ -2,16 +2,16 @@ import { addAbortSignal } from "node:stream";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import { openFileSource } from "../platform/node.js";
 
-/** Far beyond any context; what is longer is not a prompt but a mistake. */
-const mostBytes = 16 * 2 ** 20;
+/** Far beyond any context: a longer prompt is a mistake. */
+const maxBytes = 16 * 2 ** 20;
 
-/** Where a prompt may come from: `-p`, else `-f`, else standard input unless that is a keyboard. */
+/** The sources of a prompt: `-p`, else `-f`, else standard input unless it is a terminal. */
 export interface PromptFlags {
   readonly prompt?: string;
   readonly file?: string;
 }
 
-/** @throws BitNetError INVALID_ARGUMENT where there is none, or it is too long. */
+/** @throws BitNetError INVALID_ARGUMENT without a prompt, or if it is too long. */
 export async function readPrompt({ prompt, file }: PromptFlags, signal: AbortSignal): Promise<string> {
   if (prompt !== undefined) return prompt;
   const text = await readText(file, signal);
@@ -21,10 +21,10 @@ export async function readPrompt({ prompt, file }: PromptFlags, signal: AbortSig
   return text;
 }
 
-/** A file's text, or standard input's where there is no path: nothing where that is a keyboard. */
+/** The text of a file, or of standard input without a path. Empty if standard input is a terminal. */
 export async function readText(path: string | undefined, signal: AbortSignal): Promise<string> {
   const bytes = path === undefined ? await readStandardInput(signal) : await readFile(path);
-  // `echo` and editors end a text with a line break that is not meant to be part of it.
+  // `echo` and editors add a line break at the end. It does not belong to the prompt.
   return new TextDecoder().decode(bytes).replace(/\r?\n$/, "");
 }
 
@@ -58,9 +58,9 @@ async function readStandardInput(signal: AbortSignal): Promise<Uint8Array> {
 }
 
 function requireShort(bytes: number): void {
-  if (bytes <= mostBytes) return;
+  if (bytes <= maxBytes) return;
   throw new BitNetError(
     "INVALID_ARGUMENT",
-    `The prompt is too long: at most ${mostBytes / 2 ** 20} MiB of text are read`,
+    `The prompt is too long: at most ${maxBytes / 2 ** 20} MiB of text are read`,
   );
 }

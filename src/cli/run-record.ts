@@ -1,6 +1,6 @@
 import type { FinishReason, GeneratedPiece } from "../generation/generated-piece.js";
 
-/** The object that `run --json` prints. */
+/** The object of `run --json`. */
 export interface RunResult {
   /** The text of the model, without the prompt. */
   readonly text: string;
@@ -17,7 +17,7 @@ export interface RunResult {
     readonly promptMs: number;
     /** From the first token to the last. */
     readonly generationMs: number;
-    /** Of the tokens after the first; 0 if there is only one. */
+    /** Speed after the first token. 0 if there is only one. */
     readonly tokensPerSecond: number;
   };
 }
@@ -28,7 +28,7 @@ export type TokenLogprobs = Pick<GeneratedPiece, "tokenId" | "logprob" | "topLog
 /** Collects pieces and their times. */
 export interface RunRecord {
   add(piece: GeneratedPiece): void;
-  /** @param otherwise finish reason of a text that no piece has ended. */
+  /** @param otherwise finish reason if the text ended without one. */
   result(otherwise: FinishReason): RunResult;
 }
 
@@ -67,7 +67,7 @@ export function createRunRecord(promptTokens: number, loadMs: number): RunRecord
           loadMs: round(loadMs),
           promptMs: round(promptMs),
           generationMs: round(generationMs),
-          // The first token comes out of the prompt's pass, so n tokens are n − 1 steps.
+          // The prompt's pass gives the first token, so n tokens take n − 1 steps.
           tokensPerSecond: generationMs > 0 ? round(((tokenIds.length - 1) * 1000) / generationMs) : 0,
         },
       };
@@ -75,7 +75,7 @@ export function createRunRecord(promptTokens: number, loadMs: number): RunRecord
   };
 }
 
-/** Microseconds of a clock are noise. */
+/** Three decimals. More would be noise. */
 function round(value: number): number {
   return Math.round(value * 1000) / 1000;
 }

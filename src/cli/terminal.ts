@@ -1,24 +1,25 @@
 import { BitNetError } from "../errors.js";
 
-/** What a command may do with the process that it runs in. */
+/** A command's view of its process. */
 export interface Terminal {
-  /** Fires on Ctrl-C, on SIGTERM and when nobody reads standard output any more. */
+  /** Fires on Ctrl-C, on SIGTERM and when the reader of standard output has closed it. */
   readonly signal: AbortSignal;
-  /** Writes to standard output: what the command is for. */
+  /** Writes the command's result to standard output. */
   write(text: string): void;
-  /** Writes a line to standard error: what a person may want to know besides. */
+  /** Writes a line to standard error: additional facts for a person. */
   note(line: string): void;
-  /** Says that the command has done what it was for, although it was stopped: its exit status is 0. */
+  /** Marks a stopped command as successful: its exit status is 0. */
   succeed(): void;
-  /** Standard error where it is a terminal; undefined where it is a file or a pipe, which want no progress bars. */
+  /** Standard error if it is a terminal. Undefined for a file or a pipe: they get no progress bars. */
   readonly progressStream: NodeJS.WritableStream | undefined;
 }
 
-/** A terminal and what ended its use. */
+/** A terminal, and the end of its use. */
 export interface ProcessTerminal extends Terminal {
   /**
    * Waits until everything written has left the process.
-   * @returns the exit status where something from outside stopped the command, undefined where it ended by itself.
+   * @returns the exit status of a command that a signal or a closed output stopped. Undefined if it ended by
+   *   itself.
    * @throws BitNetError FILE_WRITE if standard output could not be written.
    */
   settle(): Promise<number | undefined>;
@@ -27,7 +28,7 @@ export interface ProcessTerminal extends Terminal {
 /** Exit statuses as shells give them: 128 and the signal's number. */
 const stopSignals = { SIGINT: 130, SIGTERM: 143 } as const;
 
-/** Takes over signals and output errors of this process. To be called once. */
+/** Takes over signals and output errors of this process. Call it once. */
 export function openTerminal(): ProcessTerminal {
   const controller = new AbortController();
   let stopped: { readonly status: number } | { readonly failure: BitNetError } | undefined;
@@ -37,17 +38,17 @@ export function openTerminal(): ProcessTerminal {
   }
 
   for (const [name, status] of Object.entries(stopSignals)) {
-    // Once: the second Ctrl-C meets the host's own handler, which ends the process there and then.
+    // Once: the host handles a second Ctrl-C and ends the process at once.
     process.once(name, () => stop({ status }, new BitNetError("ABORTED", `Stopped by ${name}`)));
   }
   process.stdout.on("error", (cause: Error & { readonly code?: string }) => {
     const failure = new BitNetError("FILE_WRITE", `Cannot write to standard output: ${cause.message}`, {
       cause,
     });
-    // The reader has seen enough, as `head` does after ten lines: no failure.
+    // The reader closed the pipe, like `head` after ten lines: not a failure.
     stop(cause.code === "EPIPE" ? { status: 0 } : { failure }, failure);
   });
-  // There is nowhere to report this to.
+  // Standard error is broken, so this cannot be reported.
   process.stderr.on("error", () => undefined);
 
   return {
@@ -57,7 +58,7 @@ export function openTerminal(): ProcessTerminal {
       process.stdout.write(text);
     },
     note(line): void {
-      // After `| head` has had its ten lines, silence is what is wanted.
+      // After `| head` has its ten lines, print nothing more.
       if (stopped === undefined || !("status" in stopped) || stopped.status !== 0)
         process.stderr.write(`${line}\n`);
     },

@@ -1,20 +1,21 @@
 import { BitNetError } from "../errors.js";
 import { openFileSource } from "../platform/node.js";
 
-/** Beyond any text that is evaluated; what is longer is more likely another file than was meant. */
-const mostBytes = 64 * 2 ** 20;
+/** Larger than any text to evaluate: a larger file is probably the wrong one. */
+const maxBytes = 64 * 2 ** 20;
 
 /**
  * Reads a whole file of UTF-8; a byte order mark stays a character.
- * @throws BitNetError FILE_NOT_FOUND, FILE_READ; INVALID_ARGUMENT if it is too long; FILE_CORRUPT if it is not UTF-8.
+ * @throws BitNetError FILE_NOT_FOUND, FILE_READ; INVALID_ARGUMENT if it is too long; FILE_CORRUPT if it is
+ *   not UTF-8.
  */
 export async function readTextFile(path: string): Promise<string> {
   const source = await openFileSource(path);
   try {
-    if (source.size > mostBytes) {
+    if (source.size > maxBytes) {
       throw new BitNetError(
         "INVALID_ARGUMENT",
-        `Cannot read "${path}": it has ${source.size} bytes, and at most ${mostBytes / 2 ** 20} MiB of text are read; give a part of it`,
+        `Cannot read "${path}": it has ${source.size} bytes, and at most ${maxBytes / 2 ** 20} MiB of text are read; give a part of it`,
       );
     }
     return decodeText(await source.read(0, source.size), path);
@@ -25,7 +26,7 @@ export async function readTextFile(path: string): Promise<string> {
 
 function decodeText(bytes: Uint8Array, path: string): string {
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-  // What was no UTF-8 has become U+FFFD, and would be evaluated as that.
+  // Invalid UTF-8 has become U+FFFD. Evaluating that would be silently wrong.
   if (!text.includes("\ufffd")) return text;
   const again = new TextEncoder().encode(text);
   const offset = again.findIndex((byte, index) => byte !== bytes[index]);

@@ -1,18 +1,18 @@
-/** A column of a table: what stands over it, and on which side its cells line up. */
+/** A column of a table: its title, and the alignment of its cells. */
 export interface Column {
   readonly title: string;
   readonly align?: "left" | "right";
-  /** At least this wide; for tables whose rows are not all known when the first is printed. */
+  /** Minimum width, for tables that are printed before all rows are known. */
   readonly width?: number;
 }
 
-/** A table that is printed row by row, its columns wide enough for the rows known so far. */
+/** A table that is printed row by row. Columns fit the rows known so far. */
 export interface TextTable {
   readonly head: string;
   row(cells: readonly string[]): string;
 }
 
-/** @param known rows whose cells decide how wide the columns are. */
+/** @param known rows that set the widths of columns. */
 export function createTextTable(
   columns: readonly Column[],
   known: readonly (readonly string[])[],

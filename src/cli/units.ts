@@ -25,7 +25,7 @@ export function formatJoules(joules: number): string {
   return `${formatRate(rest)} ${steps[step] ?? ""}`;
 }
 
-/** "416", "35.2", "0.87": three digits that matter. */
+/** "416", "35.2", "0.87": three significant digits. */
 export function formatRate(perSecond: number): string {
   return perSecond >= 100 ? perSecond.toFixed(0) : perSecond.toPrecision(3);
 }

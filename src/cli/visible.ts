@@ -1,6 +1,6 @@
 /**
- * Text from a file or an error as one line that cannot steer a terminal: names in a model file may hold line breaks and
- * escape sequences.
+ * Makes text from a file or an error safe for a terminal, as one line. Names in a model file may contain line
+ * breaks and escape sequences.
  */
 export function visible(text: string): string {
   return text.replaceAll(

@@ -7,36 +7,41 @@ import { type DotForm, dotForms } from "../wasm/dot-forms.js";
 import { largestRegionBytes, pageBytes } from "../wasm/memory.js";
 
 /**
- * Knobs for tests, benchmarks and experiments. The defaults come from probing the host, and no knob changes a token.
+ * Knobs for tests, benchmarks and experiments. The defaults come from probing the host, and no knob changes a
+ * token.
  *
  * **Unstable**: any release may rename, change or remove them.
  */
 export interface EngineOptions {
-  /** Build of the kernels. Loading fails if the host cannot run it. Default: the best build that the host runs. */
+  /**
+   * Build of the kernels. Loading fails if the host cannot run it. Default: the best build that the host
+   * runs.
+   */
   readonly kernelBuild?: KernelBuild | undefined;
   /** Integer width in which ternary matmuls accumulate. Default: the fastest that passes the self-test. */
   readonly ternaryForm?: DotForm | undefined;
   /**
-   * False keeps to 128-bit kernels. True allows 256-bit kernels: V8's experimental revectorizer makes them, and they
-   * run if the self-test finds them correct and faster. Default: true.
+   * False keeps to 128-bit kernels. True allows 256-bit kernels: V8's experimental revectorizer makes them,
+   * and they run if the self-test finds them correct and faster. Default: true.
    */
   readonly wide256?: boolean | undefined;
   /** Measures the time of each operation and reports it after every pass. Default: no measuring. */
   readonly onProfile?: ((profile: Profile) => void) | undefined;
   /**
-   * Maximum bytes of one WebAssembly memory; a larger model is split over several. A multiple of 64 KiB, from 128 KiB to
-   * 4 GiB. Default: 4 GiB.
+   * Maximum bytes of one WebAssembly memory; a larger model is split over several. A multiple of 64 KiB, from
+   * 128 KiB to 4 GiB. Default: 4 GiB.
    */
   readonly regionBytes?: number | undefined;
   /**
-   * Form of the output head in memory. "whole": as in the file. "screened": an int8 copy, half as large, which selects
-   * the few rows to read from the file; the logits that matter are the same. Default: "auto", which screens F16 heads
-   * of 64 MiB and more.
+   * Form of the output head in memory. "whole": as in the file. "screened": an int8 copy, half as large,
+   * which selects the few rows to read from the file; the logits that matter are the same. Default: "auto",
+   * which screens F16 heads of 64 MiB and more.
    */
   readonly head?: "auto" | "whole" | "screened" | undefined;
   /**
-   * Whether matmuls skip zero activations in models with a squared ReLU. The bits are the same. "on": always. "off":
-   * never, which saves a second copy of `down`. Default: "auto", which skips where it is measured to be faster.
+   * Whether matmuls skip zero activations in models with a squared ReLU. The bits are the same. "on": always.
+   * "off": never, which saves a second copy of `down`. Default: "auto", which skips where it is measured to
+   * be faster.
    */
   readonly sparsity?: Sparsity | undefined;
 }

@@ -59,10 +59,10 @@ export interface Engine {
   dispose(): Promise<void>;
 }
 
-/** What a model is loaded with. */
+/** Options of starting an engine. */
 export interface EngineStart extends EngineOptions {
   readonly threads: number;
-  /** Undefined for the model's own, capped to what memory allows. */
+  /** Undefined for the model's own, limited by memory. */
   readonly contextLength: number | undefined;
   /** Bytes that the host can give. */
   readonly freeBytes: number;
@@ -100,7 +100,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
   throwIfAborted(options.signal);
   const memories = createMemories(options.regionBytes);
   const home = memories.addRegion();
-  // First, while the memory is still all zeros.
+  // Allocated first: the barrier needs zeros, and new memory is all zeros.
   const barrierAddress = memories.allocate(home.index, barrierBytes, "the team's barrier");
   const matmul = chooseMatmul(kernels, memories, {
     form: options.ternaryForm,

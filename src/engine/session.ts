@@ -8,7 +8,10 @@ import type { LogitsNeed } from "./screening.js";
 
 /** Options of `session.evaluate`. */
 export interface EvaluateOptions {
-  /** "last": the logits after the last token, [vocabSize]. "all": after each token, [ids.length × vocabSize]. Default: "last". */
+  /**
+   * "last": the logits after the last token, [vocabSize]. "all": after each token, [ids.length × vocabSize].
+   * Default: "last".
+   */
   readonly logits?: "last" | "all" | undefined;
   /** Stops the evaluation between two passes. */
   readonly signal?: AbortSignal | undefined;
@@ -17,8 +20,8 @@ export interface EvaluateOptions {
 const evaluateOptions: Record<keyof EvaluateOptions, true> = { logits: true, signal: true };
 
 /**
- * A KV cache and a position in it. Calls on one session run one after another. Sessions of one model may be used at the
- * same time; their passes take turns.
+ * A KV cache and a position in it. Calls on one session run one after another. Sessions of one model may be
+ * used at the same time; their passes take turns.
  */
 export interface Session extends Disposable {
   /** Maximum number of tokens. */
@@ -26,15 +29,15 @@ export interface Session extends Disposable {
   /** Number of tokens evaluated so far, which is the position of the next token. */
   readonly position: number;
   /**
-   * Evaluates tokens from the current position on, and moves the position past them. After a failure the position is
-   * unchanged.
+   * Evaluates tokens from the current position on, and moves the position past them. After a failure the
+   * position is unchanged.
    *
    * @param ids token ids, at least one.
    * @returns unnormalised logits: [vocabSize], or [ids.length × vocabSize] row by row.
    * @example
    * const logits = await session.evaluate(model.tokenize("The king and the"));
-   * @throws BitNetError CONTEXT_FULL if the tokens do not fit; INVALID_ARGUMENT, WORKER_FAILED, DISPOSED. Rejects with
-   *   `signal.reason`.
+   * @throws BitNetError CONTEXT_FULL if the tokens do not fit; INVALID_ARGUMENT, WORKER_FAILED, DISPOSED.
+   *   Rejects with `signal.reason`.
    */
   evaluate(ids: readonly number[], options?: EvaluateOptions): Promise<Float32Array<ArrayBuffer>>;
   /**
@@ -242,7 +245,7 @@ export function createSession(parts: {
 /** @throws BitNetError INVALID_ARGUMENT unless there is at least one id, and all are tokens. */
 function requireTokens(ids: readonly number[], vocabSize: number): void {
   if (ids.length === 0)
-    throw new BitNetError("INVALID_ARGUMENT", "Cannot evaluate no tokens: give at least one");
+    throw new BitNetError("INVALID_ARGUMENT", "Cannot evaluate zero tokens: give at least one");
   const id = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
   if (id === undefined) return;
   throw new BitNetError("INVALID_ARGUMENT", `Invalid token id: ${id} (expected 0 to ${vocabSize - 1})`, {
@@ -256,7 +259,7 @@ function requireRoom(tokens: number, position: number, contextLength: number): v
   throw new BitNetError(
     "CONTEXT_FULL",
     `Cannot evaluate ${tokens} tokens at position ${position}: the context holds ${contextLength}; ` +
-      "shorten the text, or use a longer context where the model has one",
+      "shorten the text, or use a longer context if the model has one",
     { details: { position, tokens, contextLength } },
   );
 }

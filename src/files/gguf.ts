@@ -22,7 +22,7 @@ interface TensorEntry {
   readonly elements: number;
   readonly typeId: number;
   readonly relativeOffset: number;
-  /** Where in the file its sizes and its offset stand, for messages. */
+  /** Offsets of its sizes and its offset in the file, for messages. */
   readonly shapeField: number;
   readonly offsetField: number;
 }
@@ -71,7 +71,7 @@ async function readVersion(cursor: HeaderCursor, source: ByteSource): Promise<nu
     (version & 0xffff) === 0
       ? "it is a big-endian GGUF file; convert it to little-endian"
       : version < 2
-        ? "it is GGUF version 1, which was short-lived; convert it anew with current tools"
+        ? "it is GGUF version 1, which is not supported; convert the model again with current tools"
         : `it is GGUF version ${version}; this release reads versions 2 and 3`;
   throw new BitNetError("UNSUPPORTED_FILE", `Cannot read "${source.name}": ${why}`, {
     details: { version, offset: 4 },
@@ -175,8 +175,8 @@ function placeTensors(
 /**
  * The format of each type id in a file. Several formats may share an id. Then the first one counts that fits
  * every tensor of the id, with a gap smaller than the alignment before the next tensor. If none fits, the
- * standard format counts, and its checks report the error. There is no format if the id also belongs to a type
- * that is not decoded and no tensor fits.
+ * standard format counts, and its checks report the error. There is no format if the id also belongs to a
+ * type that is not decoded and no tensor fits.
  *
  * One answer per file, because a file has one writer. Small tensors fit more than one format with their
  * padding.

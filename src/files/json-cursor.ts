@@ -154,7 +154,7 @@ export class JsonCursor {
       const next = this.#bytes[this.#index];
       if (next !== byteOf.comma && next !== close) {
         throw this.corrupt(
-          `${what} should go on with a comma or end, and there is ${this.#describeNext()}`,
+          `${what} should continue with a comma or end, and there is ${this.#describeNext()}`,
           this.offset,
         );
       }
@@ -181,15 +181,15 @@ export class JsonCursor {
   }
 
   #unescape(text: string, what: string, offset: number): string {
-    const plain = text.replace(/\\(?:u([0-9a-fA-F]{4})|(u?.?))/gsu, (_, code: string | undefined, letter) => {
+    const unescaped = text.replace(/\\(?:u([0-9a-fA-F]{4})|(u?.?))/gsu, (_, code: string | undefined, letter) => {
       if (code !== undefined) return String.fromCharCode(parseInt(code, 16));
       const character = escapedCharacters.get(String(letter));
-      if (character === undefined) throw this.corrupt(`${what} has an escape that JSON has not`, offset);
+      if (character === undefined) throw this.corrupt(`${what} has an escape that JSON does not define`, offset);
       return character;
     });
     // A lone surrogate is not text: UTF-8 cannot encode it.
-    if (/\p{Surrogate}/u.test(plain)) throw this.corrupt(`${what} has half a surrogate pair in it`, offset);
-    return plain;
+    if (/\p{Surrogate}/u.test(unescaped)) throw this.corrupt(`${what} has half a surrogate pair in it`, offset);
+    return unescaped;
   }
 
   /** Takes a number or a bare word, up to the length limit. */

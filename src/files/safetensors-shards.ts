@@ -83,7 +83,7 @@ function parseIndex(name: string, bytes: Uint8Array): Index {
       const shard = cursor.string(`the shard of tensor ${JSON.stringify(tensor)}`);
       if (!isShardName(shard)) {
         throw cursor.corrupt(
-          `tensor ${JSON.stringify(tensor)} is said to be in ${JSON.stringify(shard.slice(0, 200))}, which is no plain name of a .safetensors file`,
+          `tensor ${JSON.stringify(tensor)} is listed in ${JSON.stringify(shard.slice(0, 200))}, which is not the name of a .safetensors file in the folder`,
           offset,
         );
       }
@@ -138,7 +138,7 @@ async function openShards(
 function requireListed(tensor: SafetensorsTensor, shard: string, index: Index): void {
   const listed = index.get(tensor.name);
   if (listed?.shard === shard) return;
-  const where = listed === undefined ? "does not list" : `places in "${listed.shard}"`;
+  const where = listed === undefined ? "does not list" : `lists in "${listed.shard}"`;
   throw new BitNetError(
     "FILE_CORRUPT",
     `Cannot read "${tensor.source.name}": it has tensor ${JSON.stringify(tensor.name)}, which ${indexName} ${where} (at byte ${tensor.headerOffset})`,
@@ -158,7 +158,7 @@ function indexWrong(folder: Folder, what: string, offset: number): BitNetError {
 const otherWeights: readonly (readonly [RegExp, string])[] = [
   [
     /\.safetensors$/,
-    `it has safetensors files but neither ${single} nor ${indexName}, which tells them apart`,
+    `it has safetensors files but neither ${single} nor ${indexName}, so their order is unknown`,
   ],
   [/\.gguf$/, "it has GGUF files: name one of them instead of the folder"],
   [/\.(bin|pth?|ckpt)$/, "its weights are a PyTorch checkpoint; save them as safetensors first"],

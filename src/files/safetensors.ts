@@ -98,19 +98,19 @@ export async function openSafetensors(
   cursor.end("the header");
   const dataOffset = lengthBytes + headerBytes;
   requireGapless(source, entries, source.size - dataOffset);
-  return { source, tensors: new Map(entries.map((entry) => [entry.name, place(source, entry, dataOffset)])) };
+  return { source, tensors: new Map(entries.map((entry) => [entry.name, locate(source, entry, dataOffset)])) };
 }
 
 async function readHeaderLength(source: ByteSource): Promise<number> {
   if (source.size < lengthBytes) {
-    throw corrupt(source, `the file has ${source.size} bytes, and 8 are the length of its header`, 0);
+    throw corrupt(source, `the file has ${source.size} bytes, and the length of its header takes 8`, 0);
   }
   const field = await source.read(0, lengthBytes);
   const length = new DataView(field.buffer, field.byteOffset).getBigUint64(0, true);
-  if (length < 2n) throw corrupt(source, `a header of ${length} bytes cannot be`, 0);
+  if (length < 2n) throw corrupt(source, `a header of ${length} bytes is too short`, 0);
   if (length > BigInt(source.size - lengthBytes)) {
     const what = `the header should have ${length} bytes, and the file has ${source.size}`;
-    throw corrupt(source, `${what}; it is no safetensors file, or its download is not complete`, 0);
+    throw corrupt(source, `${what}; it is not a safetensors file, or its download is incomplete`, 0);
   }
   if (length > maxHeaderBytes) {
     throw corrupt(source, `a header of ${length} bytes is more than the ${maxHeaderBytes} accepted`, 0);
@@ -140,7 +140,7 @@ function readEntry(cursor: JsonCursor, name: string, headerOffset: number): Entr
   });
   const [begin, end] = range ?? [];
   if (dtype === undefined || shape === undefined || begin === undefined || end === undefined) {
-    throw cursor.corrupt(`${what} lacks its dtype, its shape or its data_offsets`, headerOffset);
+    throw cursor.corrupt(`${what} has no dtype, no shape or no data_offsets`, headerOffset);
   }
   if (begin > end) throw cursor.corrupt(`${what} ends at ${end}, before it begins at ${begin}`, headerOffset);
 
@@ -184,7 +184,7 @@ function requireGapless(source: ByteSource, entries: readonly Entry[], dataBytes
     const what = `tensor ${JSON.stringify(name)} (bytes ${begin} to ${end} of the data)`;
     if (begin < covered) throw corrupt(source, `${what} overlaps the one before it`, headerOffset);
     if (begin > covered) {
-      throw corrupt(source, `${what} leaves a hole of ${begin - covered} bytes before it`, headerOffset);
+      throw corrupt(source, `${what} leaves a gap of ${begin - covered} bytes before it`, headerOffset);
     }
     if (end > dataBytes) {
       throw corrupt(
@@ -201,7 +201,7 @@ function requireGapless(source: ByteSource, entries: readonly Entry[], dataBytes
   }
 }
 
-function place(source: ByteSource, entry: Entry, dataOffset: number): SafetensorsTensor {
+function locate(source: ByteSource, entry: Entry, dataOffset: number): SafetensorsTensor {
   const { name, dtype, shape, begin, end, headerOffset } = entry;
   return { name, dtype, shape, source, offset: dataOffset + begin, bytes: end - begin, headerOffset };
 }

@@ -5,16 +5,18 @@ import { refuseUnknownOptions } from "../options/known-options.js";
 /** Options of `model.embed`. */
 export interface EmbedOptions {
   /**
-   * "document" embeds texts as they are. "query" prepends the model's instruction for search queries; it changes
-   * nothing for a model that was trained without instructions. Default: "document".
+   * "document" embeds texts as they are. "query" prepends the model's instruction for search queries; it
+   * changes nothing for a model that was trained without instructions. Default: "document".
    */
   readonly kind?: "query" | "document" | undefined;
   /**
-   * Purpose of the queries, in one sentence. Only with `kind: "query"`. Default: "Given a web search query, retrieve
-   * relevant passages that answer the query", if the model was trained with instructions.
+   * Purpose of the queries, in one sentence. Only with `kind: "query"`. Default: "Given a web search query,
+   * retrieve relevant passages that answer the query", if the model was trained with instructions.
    */
   readonly instruction?: string | undefined;
-  /** Which hidden states make the vector: that of the last token, or the mean of all. Default: as the file says, else "mean". */
+  /**
+   * The vector is the hidden state of the last token, or the mean of all. Default: the file's, else "mean".
+   */
   readonly pooling?: Pooling | undefined;
   /** Stops the work between two passes. */
   readonly signal?: AbortSignal | undefined;
@@ -35,7 +37,9 @@ export interface ResolvedEmbedOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** From the model cards of Qwen3-Embedding and E5, for web search. BitNet's embedding models derive from E5. */
+/**
+ * From the model cards of Qwen3-Embedding and E5, for web search. BitNet's embedding models derive from E5.
+ */
 const defaultInstruction = "Given a web search query, retrieve relevant passages that answer the query";
 
 /**
@@ -63,8 +67,9 @@ export function resolveEmbedOptions(
 }
 
 /**
- * The model cards have the same words and differ in one space: "Query: text" for E5 and BitNet's embedding models (which
- * have a norm before each projection), "Query:text" for Qwen3-Embedding. Other models were trained without instructions.
+ * The model cards have the same words and differ in one space: "Query: text" for E5 and BitNet's embedding
+ * models (which have a norm before each projection), "Query:text" for Qwen3-Embedding. Other models were
+ * trained without instructions.
  */
 function queryPrefix(model: ModelDescription, instruction: string | undefined): string {
   const fromE5 = model.layers[0]?.query.inputNorm !== undefined;

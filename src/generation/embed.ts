@@ -12,8 +12,8 @@ interface Sequence {
 }
 
 /**
- * Embeds texts: the hidden state of the last token, or the mean of all, after the last norm, as a unit
- * vector.
+ * Embeds texts: the hidden state of the last token, or the mean of all, after the last norm, scaled to length
+ * 1.
  *
  * Short texts share passes over the weights, long texts take several. A text's vector does not depend on the
  * other texts.

@@ -9,7 +9,7 @@ import { share, type WorkerContext } from "./worker-context.js";
 /** Workers get rows in whole cache lines of f32 results, so that no two workers write one line. */
 export const rowGranule = 16;
 
-/** What becomes of the numbers in the output of a matmul. */
+/** Whether a matmul replaces the numbers in its output or adds to them. */
 export type OutputMode = "overwrite" | "add";
 
 /** A projection and its output [tokens, rows]. */

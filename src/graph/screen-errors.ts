@@ -21,8 +21,8 @@ export function screenErrors(hidden: Float32Array): ScreenErrors {
   const norm = Math.sqrt(squares) * (1 + 1e-6);
   // x̂ is within half a step of x; a step is largest / 8128. One percent more covers the rounding of x · s.
   const inputError = Math.sqrt(hidden.length) * (largest / 8128) * 0.51;
-  // Eight series of length/8 products and sums, and the sums of the eight. Each step rounds by at most half an
-  // ulp.
+  // Eight series of length/8 products and sums, and the sums of the eight. Each step rounds by at most half
+  // an ulp.
   const gamma = (hidden.length / 8 + 8) * 2 ** -24;
   return { fromLost: norm + inputError, fromSize: inputError + gamma * norm };
 }

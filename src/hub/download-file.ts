@@ -91,7 +91,7 @@ async function fillAndCommit(file: RemoteFile, blob: string, options: DownloadOp
       await partial.discard();
       throw new BitNetError(
         "DOWNLOAD_FAILED",
-        `${options.attempt}: what came of ${file.path} has the checksum ${sum}, and the hub announced ${file.checksum.expected}; it was removed, so try again, and where that fails too, something on the way changes it`,
+        `${options.attempt}: ${file.path} arrived with the checksum ${sum}, and the hub announced ${file.checksum.expected}; the bytes were removed. Try again; if that fails too, a proxy may change the file`,
         { details: { expected: file.checksum.expected, actual: sum, algorithm: file.checksum.algorithm } },
       );
     }
@@ -197,10 +197,10 @@ function rangeProblem({ size }: RemoteFile, { status, headers }: Reply, begin: n
   if (status === 416) return `the server has nothing after byte ${begin}`;
   if (status !== 206) return begin === 0 ? undefined : "ignored";
   const [, first, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get("content-range") ?? "") ?? [];
-  if (parseLength(first) !== begin) return `the server sends other bytes than the ones from ${begin}`;
+  if (parseLength(first) !== begin) return `the server sends bytes from another offset than ${begin}`;
   const sent = parseLength(total);
   if (sent === undefined || size === undefined || sent === size) return undefined;
-  return `the server has ${sent} bytes, where ${size} were announced`;
+  return `the server has ${sent} bytes, and ${size} were announced`;
 }
 
 /** The end of an answer, for a file of unknown length. */
@@ -223,7 +223,7 @@ function withRoomHint(error: unknown, position: number): unknown {
   if (!(error instanceof BitNetError) || (code !== "ENOSPC" && code !== "EDQUOT")) return error;
   return new BitNetError(
     error.code,
-    `${error.message}: ${position} bytes are kept, and the download goes on from there once there is room`,
+    `${error.message}: ${position} bytes are kept; free some space and download again to continue`,
     { cause: error.cause, details: error.details },
   );
 }

@@ -142,7 +142,7 @@ function openConnection(options: HttpOptions): Connection {
   const stop = (): void => controller.abort(signal === undefined ? undefined : abortReason(signal));
   signal?.addEventListener("abort", stop, { once: true });
   const seconds = Math.round(timing.silenceMs / 1000);
-  const silence = new Error(`nothing came for ${seconds} seconds`);
+  const silence = new Error(`no byte arrived for ${seconds} seconds`);
   let timer: ReturnType<typeof setTimeout> | undefined;
   function listen(): void {
     clearTimeout(timer);
@@ -190,7 +190,7 @@ function openConnection(options: HttpOptions): Connection {
       if (isDistrust(cause)) {
         return new BitNetError(
           "DOWNLOAD_FAILED",
-          `${attempt}: the certificate of ${host} is not trusted (${why}); behind a proxy that brings its own, name its file in NODE_EXTRA_CA_CERTS`,
+          `${attempt}: the certificate of ${host} is not trusted (${why}); behind a proxy with its own certificate, name that file in NODE_EXTRA_CA_CERTS`,
           { cause },
         );
       }
@@ -252,7 +252,7 @@ async function explainStatus(
   const retryAfterMs = parseRetryAfter(headers.get("retry-after"));
   const wait =
     retryAfterMs === undefined ? "later" : `in ${Math.max(1, Math.round(retryAfterMs / 1000))} seconds`;
-  const what = status === 429 ? "gets too many requests" : "is not well";
+  const what = status === 429 ? "gets too many requests" : "has an internal error";
   return passingFailure(`${options.attempt}: ${from.host} ${what} (status ${status}); try again ${wait}`, {
     status,
     retryAfterMs,

@@ -132,7 +132,7 @@ function libraryFetch(http: Http): typeof fetch {
 function notAHub(name: HubName, endpoint: string, cause?: unknown): BitNetError {
   return new BitNetError(
     "DOWNLOAD_FAILED",
-    `Cannot download "${formatRemoteName(name)}": ${new URL(endpoint).host} does not answer as a model hub does; check HF_ENDPOINT, and that no login page of a network stands in between`,
+    `Cannot download "${formatRemoteName(name)}": ${new URL(endpoint).host} does not answer as a model hub does; check HF_ENDPOINT, and whether the network first wants a login`,
     { cause },
   );
 }

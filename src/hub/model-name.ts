@@ -144,7 +144,7 @@ function decodePart(text: string, part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw invalidName(text, `"${part}" is not well encoded`);
+    throw invalidName(text, `"${part}" has an invalid percent encoding`);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Timing } from "./timing.js";
 /** Decides whether to retry a failure, and waits before the retry. */
 export interface Patience {
   /**
-   * Waits for a sensible time before the next try.
+   * Waits before the next try, longer after each failure.
    * @throws the failure itself if a retry cannot help, or after too many tries; `signal.reason`.
    */
   wait(failure: unknown): Promise<void>;

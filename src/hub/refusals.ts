@@ -36,7 +36,7 @@ function hubExplanation(
       return {
         code: "ACCESS_DENIED",
         why: has
-          ? `it is gated, and the account of HF_TOKEN has no access: accept its terms at ${page}, wait until access is granted where its owner decides, and let the token read gated repositories`
+          ? `it is gated, and the account of HF_TOKEN has no access: accept its terms at ${page}, wait for its owner if they decide, and let the token read gated repositories`
           : `it is gated: accept its terms at ${page} and set HF_TOKEN to a token of that account`,
       };
     case "RevisionNotFound":
@@ -48,7 +48,7 @@ function hubExplanation(
         why: `${repo} has no file "${file ?? ""}" at revision "${revision}"`,
       };
   }
-  const absent = `there is no model ${repo} that everybody may read: check its name; if it is private, set HF_TOKEN to a token that may read it`;
+  const absent = `there is no public model ${repo}: check its name; if it is private, set HF_TOKEN to a token that may read it`;
   switch (status) {
     case 401:
       return {
@@ -80,14 +80,14 @@ export function explainUrlRefusal(name: UrlName, { status }: Refusal): BitNetErr
   const known: Readonly<Record<number, Explanation>> = {
     401: {
       code: "ACCESS_DENIED",
-      why: "the server wants a login; only files open to everybody are downloaded",
+      why: "the server wants a login; only public files can be downloaded",
     },
     403: {
       code: "ACCESS_DENIED",
       why: "the server refuses access; a signed URL may have expired, so get another",
     },
     404: { code: "FILE_NOT_FOUND", why: "the server has no such file" },
-    410: { code: "FILE_NOT_FOUND", why: "the server has this file no more" },
+    410: { code: "FILE_NOT_FOUND", why: "the server no longer has this file" },
   };
   const { code, why } = known[status] ?? { code: "DOWNLOAD_FAILED", why: `the server answers ${status}` };
   return new BitNetError(code, `Cannot download "${formatRemoteName(name)}": ${why}`, {

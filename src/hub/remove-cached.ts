@@ -46,7 +46,7 @@ export async function planRemoval(
   }
   throw new BitNetError(
     "FILE_NOT_FOUND",
-    `Cannot remove "${name}": there is nothing of it in "${dirname(folder)}"; bitnet list shows what is`,
+    `Cannot remove "${name}": it is not in "${dirname(folder)}"; bitnet list shows the models there`,
     { details: { name } },
   );
 }

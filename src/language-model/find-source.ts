@@ -8,7 +8,8 @@ import { fetchModel } from "./fetch-model.js";
 /**
  * Where to read a model from:
  *
- * - a path or `file:` URL of a GGUF file, or of a checkpoint folder (config.json, tokenizer.json, safetensors files);
+ * - a path or `file:` URL of a GGUF file, or of a checkpoint folder (config.json, tokenizer.json, safetensors
+ *   files);
  * - a name on the Hugging Face hub, such as "hf:owner/repo/file.gguf", or an `https:` URL of a file;
  * - the bytes of a GGUF file, as a Blob or a Uint8Array.
  */
@@ -17,7 +18,10 @@ export type ModelSource = string | URL | Blob | Uint8Array;
 /** The model in the package: a small storyteller. */
 export const embeddedModelUrl: URL = new URL("../../models/storyteller.gguf", import.meta.url);
 
-/** Downloads a source that has a remote name, unless it is in the cache. @returns a source on this machine. */
+/**
+ * Downloads a source that has a remote name, unless it is in the cache.
+ * @returns a source on this machine.
+ */
 export async function localSource(
   source: ModelSource,
   options: Pick<FetchOptions, "onProgress" | "signal"> = {},

@@ -15,7 +15,10 @@ export interface ChatOptions {
 
 /** Options of `model.createSession`. */
 export interface SessionOptions {
-  /** Positions in the session's KV cache, 1 to `model.info.contextLength`. Default: `model.info.contextLength`. */
+  /**
+   * Positions in the session's KV cache, 1 to `model.info.contextLength`. Default:
+   * `model.info.contextLength`.
+   */
   readonly contextLength?: number | undefined;
 }
 
@@ -28,8 +31,8 @@ export interface LanguageModel extends AsyncDisposable {
   /** Sizes, formats, memory and defaults of the model. */
   readonly info: ModelInfo;
   /**
-   * Continues a prompt and yields one piece per token, as soon as the token is generated. Leaving the loop stops
-   * the work.
+   * Continues a prompt and yields one piece per token, as soon as the token is generated. Leaving the loop
+   * stops the work.
    *
    * @param prompt the text to continue. Control tokens spelled in it are plain text.
    * @example
@@ -49,11 +52,11 @@ export interface LanguageModel extends AsyncDisposable {
    */
   complete(prompt: string, options?: GenerateOptions): Promise<string>;
   /**
-   * Embeds texts, several in one pass. Each vector has length 1, so the dot product of two vectors is their cosine
-   * similarity.
+   * Embeds texts, several in one pass. Each vector has length 1, so the dot product of two vectors is their
+   * cosine similarity.
    *
-   * An embedding model pools as its file says. Other models use the mean of the last hidden states. A text longer
-   * than the context is refused, not cut.
+   * An embedding model pools as its file says. Other models use the mean of the last hidden states. A text
+   * longer than the context is refused, not cut.
    *
    * @returns one vector of `model.info.width` numbers per text, in the order of the texts.
    * @example
@@ -69,11 +72,13 @@ export interface LanguageModel extends AsyncDisposable {
    * @example
    * using chat = model.chat({ system: "You are helpful." });
    * for await (const piece of chat.send("Hello!", { maxTokens: 64 })) process.stdout.write(piece.text);
-   * @throws BitNetError MODEL_INVALID if the model's chat template cannot be parsed; INVALID_ARGUMENT, DISPOSED.
+   * @throws BitNetError MODEL_INVALID if the model's chat template cannot be parsed; INVALID_ARGUMENT,
+   *   DISPOSED.
    */
   chat(options?: ChatOptions): Chat;
   /**
-   * Splits a text into token ids. BOS and EOS are added if the model wants them, unless `addSpecial` is false.
+   * Splits a text into token ids. BOS and EOS are added if the model wants them, unless `addSpecial` is
+   * false.
    *
    * @throws BitNetError INVALID_ARGUMENT, DISPOSED.
    */
@@ -94,8 +99,8 @@ export interface LanguageModel extends AsyncDisposable {
    */
   createSession(options?: SessionOptions): Session;
   /**
-   * Creates a scheduler, which generates many texts at the same time: one pass over the weights serves all of them.
-   * Dispose it before the model.
+   * Creates a scheduler, which generates many texts at the same time: one pass over the weights serves all of
+   * them. Dispose it before the model.
    *
    * @example
    * const scheduler = model.createScheduler({ parallel: 4 });

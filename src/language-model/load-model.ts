@@ -17,7 +17,8 @@ import { describeInfo } from "./model-info.js";
  * @example
  * await using model = await loadModel("model.gguf", { threads: 2 });
  * console.log(await model.complete("Once upon a time", { maxTokens: 64 }));
- * @throws BitNetError any code except CONTEXT_FULL, QUEUE_FULL and DISPOSED. Rejects with `options.signal.reason`.
+ * @throws BitNetError any code except CONTEXT_FULL, QUEUE_FULL and DISPOSED. Rejects with
+ *   `options.signal.reason`.
  */
 export async function loadModel(source?: ModelSource, options: LoadOptions = {}): Promise<LanguageModel> {
   checkLoadOptions(options);

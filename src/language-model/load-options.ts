@@ -5,8 +5,8 @@ import { refuseUnknownOptions } from "../options/known-options.js";
 /** How far loading has come. */
 export interface LoadProgress {
   /**
-   * "download": bytes arrive from the network. "open": the header is read. "weights": tensors are read into memory.
-   * "ready": reported once, at the end.
+   * "download": bytes arrive from the network. "open": the header is read. "weights": tensors are read into
+   * memory. "ready": reported once, at the end.
    */
   readonly stage: "download" | "open" | "weights" | "ready";
   /** Bytes so far. Starts again at "open" after a download. */
@@ -17,9 +17,14 @@ export interface LoadProgress {
 
 /** Options of `loadModel`. */
 export interface LoadOptions {
-  /** Number of worker threads, 1 to 256. More threads than cores are slower. Default: the host's available parallelism. */
+  /**
+   * Number of worker threads, 1 to 256. More threads than cores are slower. Default: the host's available
+   * parallelism.
+   */
   readonly threads?: number | undefined;
-  /** Maximum number of positions of a session, from 1. Default: the model's own, capped to the free memory. */
+  /**
+   * Maximum number of positions of a session, from 1. Default: the model's own, capped to the free memory.
+   */
   readonly contextLength?: number | undefined;
   /** Called as loading proceeds. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;

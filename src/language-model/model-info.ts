@@ -22,13 +22,15 @@ export interface ModelInfo {
   /** Tensor types in the file, sorted, such as ["F16", "F32", "I2_S"]. */
   readonly weightFormats: readonly string[];
   /**
-   * Bytes of wasm memory. `weights`: everything except the head. `head`: the output head, which is also the embedding
-   * if they are tied. `kvCache`: one KV cache of the whole context.
+   * Bytes of wasm memory. `weights`: everything except the head. `head`: the output head, which is also the
+   * embedding if they are tied. `kvCache`: one KV cache of the whole context.
    */
   readonly memoryBytes: { readonly weights: number; readonly head: number; readonly kvCache: number };
   /** Number of worker threads. */
   readonly threads: number;
-  /** The kernel build and the dot form in use, such as "relaxed/narrow". "/256" follows if 256-bit kernels run. */
+  /**
+   * The kernel build and the dot form in use, such as "relaxed/i16". "/256" follows if 256-bit kernels run.
+   */
   readonly kernelBuild: string;
   /** Sampling options that the file recommends (`general.sampling.*`). They are this model's defaults. */
   readonly sampling: RecommendedSampling;

@@ -1,6 +1,6 @@
 /**
- * Options of text generation. Every option is optional. A model file can recommend values (`model.info.sampling`); they
- * replace the defaults here.
+ * Options of text generation. Every option is optional. A model file can recommend values
+ * (`model.info.sampling`); they replace the defaults here.
  */
 // The members are written by scripts/option-docs.mjs from sampling-table.ts.
 export interface GenerateOptions {
@@ -92,7 +92,9 @@ export interface GenerateOptions {
 }
 
 // options: recommended
-/** The values that a model file recommends. They are the defaults of the options that a caller does not give. */
+/**
+ * The values that a model file recommends. They are the defaults of the options that a caller does not give.
+ */
 export type RecommendedSampling = Pick<
   GenerateOptions,
   "temperature" | "topK" | "topP" | "minP" | "repeatPenalty" | "repeatLastN"

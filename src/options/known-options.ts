@@ -6,7 +6,7 @@ import { invalidOption } from "./checks.js";
  * undefined passes.
  *
  * @param what the function that was called, such as "loadModel".
- * @param given the options of the caller; undefined is none.
+ * @param given the options of the caller, or undefined.
  * @param known names of all options.
  * @throws BitNetError INVALID_ARGUMENT if `given` is not an object, or naming its first unknown option.
  */

@@ -55,7 +55,7 @@ export function openEnergyMeter(files: EnergyFiles = systemFiles): EnergyMeter |
   }
   const read = (path: string): number => {
     const text = readText(path).trim();
-    if (!/^\d+$/.test(text)) throw new Error(`${path} holds "${text.slice(0, 40)}", which is no number`);
+    if (!/^\d+$/.test(text)) throw new Error(`${path} holds "${text.slice(0, 40)}", which is not a number`);
     return Number(text);
   };
   try {

@@ -52,7 +52,7 @@ export interface ServerOptions {
    * says so. Load the model again, for a new server.
    */
   readonly onModelFailed?: ((error: unknown) => void) | undefined;
-  /** Receives failures of the server itself, but not those that a client causes. */
+  /** Receives failures of the server itself. Failures caused by a client are not reported. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 

@@ -33,8 +33,8 @@ export interface Inspection {
   /** `general.architecture`. Null if the file has none. */
   readonly architecture: string | null;
   /**
-   * Every metadata key. Arrays, and strings of more than 16,384 UTF-16 units, are abridged. Integers beyond 2^53, NaN
-   * and infinities are strings.
+   * Every metadata key. Arrays, and strings of more than 16,384 UTF-16 units, are abridged. Integers beyond
+   * 2^53, NaN and infinities are strings.
    */
   readonly metadata: Readonly<Record<string, JsonValue>>;
   /** In the order of the file. A shape begins with the fastest-varying size. */
@@ -65,7 +65,10 @@ export interface Inspection {
   };
 }
 
-/** Bytes of a loaded model, as loading plans them. If the model cannot be loaded, the bytes of its tensors in the file. */
+/**
+ * Bytes of a loaded model, as loading plans them. If the model cannot be loaded, the bytes of its tensors in
+ * the file.
+ */
 export interface EstimatedMemory {
   /** All weights except the head. */
   readonly weights: number;
@@ -97,7 +100,7 @@ export interface InspectOptions {
 
 const knownOptions: Record<keyof InspectOptions, true> = { contextLength: true, threads: true, signal: true };
 
-/** What memory is estimated for. */
+/** The case that memory is estimated for. */
 type Estimated = Pick<InspectOptions, "contextLength"> & { readonly threads: number };
 
 type Costs = Pick<
@@ -111,15 +114,15 @@ const firstCharacters = 256;
 const kvCacheElementBytes = 2;
 
 /**
- * Describes a model from its header: metadata, tensors, and the memory that loading it plans for. Weights are not read,
- * and a model that cannot run is described all the same.
+ * Describes a model from its header: metadata, tensors, and the memory that loading it plans for. Weights are
+ * not read, and a model that cannot run is described all the same.
  *
  * @param source as `loadModel`. A remote model is downloaded first. Default: the embedded model.
  * @example
  * const { architecture, summary } = await inspectModel("model.gguf");
  * console.log(architecture, summary.estimatedMemory.total, "bytes");
- * @throws BitNetError INVALID_ARGUMENT, FILE_NOT_FOUND, FILE_CORRUPT, FILE_READ, UNSUPPORTED_FILE, MODEL_INVALID, and
- *   the codes of `fetchModel`. Rejects with `signal.reason`.
+ * @throws BitNetError INVALID_ARGUMENT, FILE_NOT_FOUND, FILE_CORRUPT, FILE_READ, UNSUPPORTED_FILE,
+ *   MODEL_INVALID, and the codes of `fetchModel`. Rejects with `signal.reason`.
  */
 export async function inspectModel(source?: ModelSource, options: InspectOptions = {}): Promise<Inspection> {
   refuseUnknownOptions("inspectModel", options, Object.keys(knownOptions));
@@ -186,7 +189,7 @@ function plannedCosts(file: ModelFile, { contextLength, threads }: Estimated): C
   const positions = contextLength ?? description.sizes.contextLength;
   let problem =
     positions > description.sizes.contextLength
-      ? `A context of ${positions} tokens is more than the model was made for (${description.sizes.contextLength})`
+      ? `A context of ${positions} tokens is more than the model supports (${description.sizes.contextLength})`
       : null;
   const bytesOf = (role: MatrixRole): number => {
     try {

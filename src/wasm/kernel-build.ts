@@ -15,10 +15,10 @@ export interface CompiledKernels {
 }
 
 /**
- * Compiles the best build that this host accepts, or the one asked for. The host is asked by validating the build itself,
- * never by its name or version.
+ * Compiles the wanted build, or the best one that this host accepts. Validating the build itself decides, not
+ * the name or version of the host.
  *
- * @throws BitNetError UNSUPPORTED_RUNTIME where not even SIMD128 and threads are there.
+ * @throws BitNetError UNSUPPORTED_RUNTIME without SIMD128 or threads.
  */
 export async function compileKernels(wanted?: KernelBuild): Promise<CompiledKernels> {
   enableRelaxedSimd();
@@ -33,7 +33,7 @@ export async function compileKernels(wanted?: KernelBuild): Promise<CompiledKern
   );
 }
 
-/** The bytes of a build; only the one that is used is ever decoded. */
+/** The bytes of a build. Only the used build is decoded. */
 async function kernelBytes(build: KernelBuild): Promise<Uint8Array<ArrayBuffer>> {
   const { wasmBase64 } =
     build === "relaxed" ? await import("./generated/relaxed.js") : await import("./generated/simd128.js");
@@ -41,8 +41,8 @@ async function kernelBytes(build: KernelBuild): Promise<Uint8Array<ArrayBuffer>>
 }
 
 /**
- * Compiles the same kernels once more, now. Engines share the code of equal bytes, so the copy is made different by an empty
- * custom section.
+ * Compiles the same kernels again. Engines share the code of equal bytes, so an empty custom section makes
+ * the bytes differ.
  */
 export function compileCopy({ bytes }: CompiledKernels): WebAssembly.Module {
   const customSection = [0, 2, 1, 0x32];

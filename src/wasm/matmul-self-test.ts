@@ -19,7 +19,7 @@ export interface MatmulSelfTest extends FormSelfTest {
   timeListed(kernels: Kernels, form: DotForm, forMilliseconds: number): number;
 }
 
-/** Small enough to check in plain code, large enough to reach every path: leftovers of rows and of tokens. */
+/** Small enough to check in TypeScript, large enough for every path: leftovers of rows and of tokens. */
 const rows = 11;
 const cols = 1280;
 const tokens = 5;

@@ -67,10 +67,10 @@ export interface Team {
 export const barrierBytes = 64;
 
 /**
- * With a core for each worker, waits are imbalances of microseconds, and a worker that sleeps wakes up 25 µs
- * late. About 10, 50 and 200 µs of spinning gave a 2B4T token 29.7, 28.2 and 29.2 ms: where two workers woke
- * up on one core, the system does not move one of them away while the core spins for long. Workers that share
- * a core wait for one that cannot run while they spin.
+ * With a core for each worker, waits take microseconds, and a sleeping worker wakes up 25 µs late. Spinning
+ * for about 10, 50 and 200 µs gave a 2B4T token 29.7, 28.2 and 29.2 ms. If two workers wake up on one core,
+ * long spinning keeps the system from moving one of them away. Workers that share a core wait for a worker
+ * that cannot run while they spin.
  */
 const spins = { ownCore: 100_000, sharedCore: 4_000 };
 /**
@@ -114,7 +114,7 @@ export function startTeam(options: {
     if (ended !== undefined) return;
     ended = error;
     const home = memories.regions[0];
-    // Otherwise workers would wait for ever for one that has ended.
+    // Otherwise workers would wait forever for a worker that has ended.
     if (home !== undefined) instantiateKernels(module, home.memory).team_break(barrierAddress);
     for (const job of pending.values()) job.reject(error);
     pending.clear();

@@ -1,5 +1,5 @@
-// The part of the WebAssembly JavaScript API that this project uses. TypeScript ships it only with the whole of the DOM, whose
-// globals (window, document, …) would then type-check in code that runs where they do not exist.
+// The part of the WebAssembly JavaScript API that this project uses. TypeScript ships it only with the DOM.
+// The DOM's globals (window, document, …) would then pass the type check in code that must run without them.
 declare namespace WebAssembly {
   /** Compiled code; opaque. */
   interface Module {

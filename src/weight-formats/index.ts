@@ -53,8 +53,8 @@ export const weightFormats: readonly WeightFormat[] = [
 ];
 
 /**
- * Names of the type ids in use that this library does not decode, so that messages can say "IQ3_S" instead of "type 21".
- * Id 39 has two owners: BitNet's TL2, and upstream's MXFP4, which is decoded.
+ * Names of the type ids in use that this library does not decode, so that messages can say "IQ3_S" instead of
+ * "type 21". Id 39 has two owners: BitNet's TL2, and upstream's MXFP4, which is decoded.
  */
 const otherTypeNames: ReadonlyMap<number, string> = new Map([
   [4, "Q4_2"],
@@ -115,7 +115,10 @@ export function undecodedTypeName(id: number): string {
   return otherTypeNames.get(id) ?? `type ${id}`;
 }
 
-/** True for ids of a decoded format that another program gave to a type of its own: only tensor sizes tell which. */
+/**
+ * True for ids of a decoded format that another program gave to a type of its own: only tensor sizes tell
+ * which.
+ */
 export function isContestedId(id: number): boolean {
   return formatsById.has(id) && otherTypeNames.has(id);
 }

@@ -8,8 +8,8 @@ const lowFactorsAt = 4;
 const codesAt = 8;
 
 /**
- * 4.25 bits a weight: blocks of 256 with a scale, and a 6-bit factor for each 32; w = d · (s − 32) · level[code], with the
- * levels of IQ4_NL.
+ * 4.25 bits a weight: blocks of 256 with a scale, and a 6-bit factor for each 32; w = d · (s − 32) ·
+ * level[code], with the levels of IQ4_NL.
  *
  * | bytes | hold |
  * |---|---|

@@ -5,12 +5,15 @@ import type { WeightFormat } from "./weight-format.js";
 const codesAt = 1;
 /** 6 · 2^(253 − 127) has no float32, and 255 is NaN. */
 const largestExponent = 252;
-/** Twice the values of a 4-bit float E2M1 (OCP Microscaling Formats 1.0): sign, two bits of exponent, one of mantissa. */
+/**
+ * Twice the values of a 4-bit float E2M1 (OCP Microscaling Formats 1.0): sign, two bits of exponent, one of
+ * mantissa.
+ */
 const values: Int8Array = Int8Array.of(...[0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12]);
 
 /**
- * 4.25 bits a weight: blocks of 32 with a power of two, then 16 bytes as in Q4_0; w = 2^(e − 127) · E2M1[code]. e is the
- * first byte.
+ * 4.25 bits a weight: blocks of 32 with a power of two, then 16 bytes as in Q4_0; w = 2^(e − 127) ·
+ * E2M1[code]. e is the first byte.
  */
 export const mxfp4: WeightFormat = affineFormat({
   name: "MXFP4",

@@ -7,7 +7,8 @@ const factorsAt = 96;
 const scaleAt = 108;
 
 /**
- * 3.4375 bits a weight: blocks of 256 with a scale, and a 6-bit factor for each 16; w = d · (s − 32) · (code − 4).
+ * 3.4375 bits a weight: blocks of 256 with a scale, and a 6-bit factor for each 16; w = d · (s − 32) · (code
+ * − 4).
  *
  * | bytes | hold |
  * |---|---|

@@ -6,8 +6,8 @@ const minimumAt = 2;
 const codesAt = 4;
 
 /**
- * 5 bits a weight: blocks of 32 with d and m, halves, then 16 bytes; w = d · code + m. Byte j holds the code of weight j
- * in bits 3-0 and of weight 16 + j in bits 7-4.
+ * 5 bits a weight: blocks of 32 with d and m, halves, then 16 bytes; w = d · code + m. Byte j holds the code
+ * of weight j in bits 3-0 and of weight 16 + j in bits 7-4.
  */
 export const q41: WeightFormat = affineFormat({
   name: "Q4_1",

@@ -38,13 +38,16 @@ export interface WeightFormat {
    * @throws BitNetError INVALID_ARGUMENT for values that the format cannot hold.
    */
   readonly encode?: (values: Float32Array) => Uint8Array;
-  /** The same numbers as integers, for formats whose weights are codes with a scale and a minimum per group. */
+  /**
+   * The same numbers as integers, for formats whose weights are codes with a scale and a minimum per group.
+   */
   readonly affine?: {
     /** Weights that share a scale and a minimum. */
     readonly groupElements: 16 | 32;
     /**
      * Reads a whole number of blocks into arrays of that size.
-     * @throws BitNetError FILE_CORRUPT with details.offset relative to `bytes` for a scale that is not finite.
+     * @throws BitNetError FILE_CORRUPT with details.offset relative to `bytes` for a scale that is not
+     *   finite.
      */
     readGroups(bytes: Uint8Array, into: AffineGroups): void;
   };

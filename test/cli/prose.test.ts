@@ -46,6 +46,16 @@ describe("scripts/prose.mjs", () => {
       "a.md:1: a long sentence: 31 words",
     ],
     "a table's cell": ["a.md", `| a |\n|---|\n| ${words(31)} |`, "a.md:3: a long sentence: 31 words"],
+    "a long row of a kernel's contract": [
+      "a.ts",
+      `/**\n * Shapes    a\n * Exact     ${words(16)}\n *           ${words(15)}\n */`,
+      "a.ts:3: a long sentence: 31 words",
+    ],
+    "prose before and after a formula": [
+      "a.ts",
+      `// ${words(16)}\n//   y = x\n// ${words(16)}\n// ${words(15)}.`,
+      "a.ts:3: a long sentence: 31 words",
+    ],
     "a long line of Markdown": ["a.md", `${words(20)}. ${words(5)}`, "a.md:1: a long line: 125 columns"],
     "a long line of a comment": ["a.ts", `// ${words(20)}. ${words(2)}`, "a.ts:1: a long line: 113 columns"],
   };
@@ -68,6 +78,10 @@ describe("scripts/prose.mjs", () => {
     "the failures of a function": [
       "a.ts",
       `/**\n * @throws Error ${words(15)};\n *   ${words(15)}; ${words(4)}\n */`,
+    ],
+    "a kernel's contract, its formula and its pseudo-code": [
+      "a.ts",
+      `/**\n * y[r] += ${words(15)}\n * z = ${words(15)}\n *\n * Shapes    ${words(8)} · ${words(8)} ·\n *           ${words(15)} · a\n * Types     ${words(15)}\n *\n *   for each ${words(14)}\n *     ${words(16)}\n * gap   ${words(15)}\n */`,
     ],
     "a table and an address": [
       "a.md",

@@ -30,14 +30,14 @@ const defaultPromptTokens = 512;
 const defaultGeneratedTokens = 128;
 
 const help = `
-Tests are named as llama-bench names them: pp512 evaluates a prompt of 512 tokens, tg128 generates 128 tokens, both
-with an empty context. Each is run once to warm up and then -r times; the table has the median and the spread, and how
-much of the limit of the machine's memory generation reaches: the same threads also read the weights and do nothing
-else. Peak memory is the most that this process has used so far: measure one model per call to compare models by it.
-Energy is measured where the machine has counters that may be read (Linux RAPL).
-Tokens matter to the speed of trained models with many zero activations, which are left out: give those a text by -f.
+Tests have llama-bench's names: pp512 evaluates a prompt of 512 tokens, tg128 generates 128 tokens. Both begin with an
+empty context. Each test runs once to warm up and then -r times. The table shows the median and the spread.
+"of limit" compares generation with the memory's speed: the same threads read the weights and do nothing else.
+Peak memory is the maximum of this process so far. To compare models by it, measure one model per call.
+Energy is measured if the machine has readable counters (Linux RAPL).
+Some trained models have many zero activations and skip them. Their speed depends on the tokens: give a text by -f.
 --json prints an array of { model, test, threads, kernelBuild, medianTokensPerSecond, minTokensPerSecond,
-maxTokensPerSecond, repetitions, peakRssBytes, loadMs }; with --details, each also has all that the table tells.
+maxTokensPerSecond, repetitions, peakRssBytes, loadMs }. With --details, each also has all values of the table.
 
 Examples:
   bitnet bench
@@ -50,7 +50,7 @@ export const bench: CliCommand = {
     command
       .argument(
         "[models...]",
-        "GGUF files, checkpoints' folders, or names such as hf:owner/repo (default: the embedded model)",
+        "GGUF files, checkpoint folders, or names such as hf:owner/repo (default: the embedded model)",
       )
       .option(
         "-p, --prompt-tokens <list>",
@@ -59,15 +59,15 @@ export const bench: CliCommand = {
       )
       .option(
         "-n, --generated-tokens <list>",
-        `text lengths, 0 for none (default: ${defaultGeneratedTokens}, or the context)`,
+        `generated tokens, 0 for none (default: ${defaultGeneratedTokens}, or the context)`,
         parseList(0),
       )
       .option("-t, --threads <list>", "thread counts (default: one per available CPU)", parseList(1))
-      .option("-r, --repetitions <count>", "how often to measure", parseCount(1), 5)
-      .option("-f, --file <path>", "take tokens from this text, in UTF-8 (default: random ones)")
-      .option("--profile", "also print where the time of a generated token goes, and zeros by layer")
+      .option("-r, --repetitions <count>", "number of measurements", parseCount(1), 5)
+      .option("-f, --file <path>", "take tokens from this UTF-8 text (default: random tokens)")
+      .option("--profile", "also print the time of a generated token by operation, and zeros by layer")
       .option("--json", "print one JSON array at the end")
-      .option("--details", "with --json: first token, bytes read, share of the memory's limit, energy");
+      .option("--details", "with --json: also first token, bytes read, share of the memory's limit, energy");
     addFlags(command, expertFlags);
     command
       .addHelpText("after", help)
@@ -78,10 +78,10 @@ export const bench: CliCommand = {
 async function benchModels(paths: readonly string[], flags: BenchFlags, terminal: Terminal): Promise<void> {
   const tests = plannedTests(flags);
   if (tests.length === 0) {
-    throw new BitNetError("INVALID_ARGUMENT", "There is nothing to measure: -p and -n are both 0");
+    throw new BitNetError("INVALID_ARGUMENT", "Cannot measure: -p and -n are both 0; give one of them a number of tokens");
   }
   if (flags.details === true && flags.json !== true) {
-    throw new BitNetError("INVALID_ARGUMENT", "--details goes with --json: the table has them anyway");
+    throw new BitNetError("INVALID_ARGUMENT", "--details needs --json: the table has the details anyway");
   }
   const text = flags.file === undefined ? undefined : await readTextFile(flags.file);
   if (text?.trim() === "") throw new BitNetError("INVALID_ARGUMENT", `There is no text in "${flags.file}"`);
@@ -121,7 +121,7 @@ async function benchModels(paths: readonly string[], flags: BenchFlags, terminal
   report.end();
 }
 
-/** A test, and whether it is the default one, which shrinks to fit a model instead of failing. */
+/** A test, and whether it is a default: then it shrinks to the model's context instead of failing. */
 interface PlannedTest extends BenchmarkTest {
   readonly shrinks: boolean;
 }
@@ -141,7 +141,7 @@ function plannedTests({ promptTokens, generatedTokens }: BenchFlags): readonly P
   ];
 }
 
-/** Fails before the first test is run if a later one could not be. */
+/** Fails before the first test if a later one does not fit the context. */
 function fitTests(
   name: string,
   planned: readonly PlannedTest[],
@@ -153,7 +153,7 @@ function fitTests(
     if (!shrinks) requireFits({ kind, tokens }, contextLength);
     else if (tokens > contextLength) {
       const note = `bitnet: ${visible(name)} holds ${contextLength} tokens: measuring ${kind}${contextLength}, not ${kind}${tokens}`;
-      // Once for a model, not once for every thread count.
+      // Once per model, not once per thread count.
       if (!notes.has(note)) terminal.note(note);
       notes.add(note);
     }

@@ -19,13 +19,13 @@ interface ChatFlags extends Readonly<Record<string, unknown>> {
   readonly maxTokens?: number;
 }
 
-const slashHelp = `/reset           begin anew; the system message stays
-/system [text]   begin anew with another system message, or none
+const slashHelp = `/reset           start again with the same system message
+/system [text]   start again with another system message, or without one
 /save <file>     write the conversation as JSON
-/load <file>     go on from a saved conversation
+/load <file>     continue a saved conversation
 /stats           tokens, context and speed
-/exit            leave, as Ctrl-D does
-A line that ends in \\ goes on in the next one. Ctrl-C stops an answer, and leaves when there is none.`;
+/exit            leave; so does Ctrl-D
+A line that ends in \\ continues on the next line. Ctrl-C stops an answer. Between answers it leaves.`;
 
 export const chat: CliCommand = {
   name: "chat",
@@ -34,10 +34,10 @@ export const chat: CliCommand = {
     command
       .argument(
         "[model]",
-        "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo (default: the embedded model)",
+        "a GGUF file, a checkpoint folder, or a name such as hf:owner/repo (default: the embedded model)",
       )
-      .option("-s, --system <text>", "what the model is told before everything else")
-      .option("-n, --max-tokens <count>", "most tokens of an answer (default: what fits)", parseNumber);
+      .option("-s, --system <text>", "system message: instructions before the conversation")
+      .option("-n, --max-tokens <count>", "maximum tokens of an answer (default: what the context holds)", parseNumber);
     for (const table of [generateFlags, loadFlags, expertFlags]) addFlags(command, table);
     command
       .addHelpText(
@@ -50,12 +50,12 @@ export const chat: CliCommand = {
 
 async function runChat(path: string | undefined, flags: ChatFlags, terminal: Terminal): Promise<void> {
   const options: GenerateOptions = { ...readFlags(flags, generateFlags), maxTokens: flags.maxTokens };
-  // Also checked by the library, but only once the model is there, which can take long.
+  // The library checks this too, but only after loading the model.
   resolveGenerateOptions(options);
   const { model } = await openModel(path, readLoadOptions(flags), terminal);
   const lines = createInterface({
     input: process.stdin,
-    // Nothing is echoed where nobody types.
+    // Input from a pipe is not echoed.
     output: process.stdin.isTTY ? process.stdout : undefined,
     terminal: process.stdin.isTTY && process.stdout.isTTY,
     prompt: "> ",
@@ -64,7 +64,7 @@ async function runChat(path: string | undefined, flags: ChatFlags, terminal: Ter
   terminal.signal.addEventListener("abort", stop);
   try {
     if (process.stdin.isTTY)
-      terminal.note(`${model.info.name || "model"}: /help tells what can be done here`);
+      terminal.note(`${model.info.name || "model"}: /help lists the commands`);
     await converse({ model, lines, terminal, options, system: flags.system });
   } finally {
     terminal.signal.removeEventListener("abort", stop);
@@ -81,7 +81,7 @@ interface Talk {
   readonly system: string | undefined;
 }
 
-/** What the last answer took. */
+/** Metrics of the last answer. */
 interface AnswerStats {
   readonly promptTokens: number;
   readonly generatedTokens: number;
@@ -106,12 +106,12 @@ async function converse({ model, lines, terminal, options, system }: Talk): Prom
     reset: () => begin(systemOf(conversation)),
     system: (text) => begin(text === "" ? undefined : text),
     save: async (file) => {
-      if (file === "") throw new BitNetError("INVALID_ARGUMENT", "/save wants the name of a file");
+      if (file === "") throw new BitNetError("INVALID_ARGUMENT", "/save needs the name of a file");
       await writeFile(file, `${JSON.stringify({ messages: conversation.messages }, undefined, 2)}\n`);
       terminal.note(`${conversation.messages.length} messages saved to ${file}`);
     },
     load: async (file) => {
-      if (file === "") throw new BitNetError("INVALID_ARGUMENT", "/load wants the name of a file");
+      if (file === "") throw new BitNetError("INVALID_ARGUMENT", "/load needs the name of a file");
       const messages = parseMessages(await readFile(file, "utf8"), file);
       conversation.restart(messages);
       terminal.note(`${messages.length} messages loaded from ${file}`);
@@ -135,7 +135,7 @@ async function converse({ model, lines, terminal, options, system }: Talk): Prom
         stats = { promptTokens, generatedTokens, tokensPerSecond: (generatedTokens - 1) / seconds };
       }
     } catch (error) {
-      // A stopped answer is what was asked for.
+      // The user stopped the answer: not a failure.
       if (!controller.signal.aborted) throw error;
     } finally {
       answering = undefined;
@@ -166,7 +166,7 @@ async function converse({ model, lines, terminal, options, system }: Talk): Prom
         else if (name !== undefined) terminal.note(`Unknown command /${name}: /help lists them`);
         else if (text !== "") await answer(text);
       } catch (error) {
-        // A conversation goes on after what could not be done.
+        // A failed command does not end the conversation.
         if (terminal.signal.aborted || !process.stdin.isTTY) throw error;
         terminal.note(error instanceof Error ? error.message : String(error));
       }
@@ -193,7 +193,7 @@ function describe(
   return `${about}; last answer: ${generatedTokens} tokens after ${promptTokens}, ${formatRate(tokensPerSecond)} tokens/s`;
 }
 
-/** @throws BitNetError INVALID_ARGUMENT unless it is what /save writes. */
+/** @throws BitNetError INVALID_ARGUMENT unless the text has the form that /save writes. */
 function parseMessages(json: string, file: string): ChatMessage[] {
   let value: unknown;
   try {

@@ -23,9 +23,9 @@ interface ConvertFlags {
 
 const help = `
 Types: ${convertibleTypes.join(", ")}.
-A model is a GGUF file or a folder with config.json, tokenizer.json and safetensors files, packed or masters. It is read and
-written piece by piece, so its size does not matter to memory. The file appears when it is whole.
-Ternary types take weights that are ternary; folders say in config.json how theirs become so.
+A model is a GGUF file or a folder with config.json, tokenizer.json and safetensors files (packed or master weights).
+It is converted in pieces, so memory does not limit its size. The output file appears when it is complete.
+Ternary types need ternary weights. The config.json of a folder says how its weights become ternary.
 --json prints { path, type, tensors, tensorBytes, roundedScales: { tensors, largestChange }, convertMs }.
 
 Examples:
@@ -38,12 +38,12 @@ export const convert: CliCommand = {
   define(command: Command, terminal: Terminal): void {
     command
       .usage("<model> -o <file> [options]")
-      .argument("<model>", "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo")
+      .argument("<model>", "a GGUF file, a checkpoint folder, or a name such as hf:owner/repo")
       .requiredOption("-o, --output <file>", "the GGUF file to write")
-      .option("--type <type>", "how the matrices of layers are stored", "i2_s")
-      .option("--head-type <type>", "how the output head is stored (default: as it is; f16 from a folder)")
-      .option("--exact-scales", "keep scales that a type would round in tensors of their own")
-      .option("--force", "replace the file if there is one")
+      .option("--type <type>", "type of the matrices in layers", "i2_s")
+      .option("--head-type <type>", "type of the output head (default: unchanged; f16 from a folder)")
+      .option("--exact-scales", "store scales that a type would round in separate tensors")
+      .option("--force", "replace an existing file")
       .option("--json", "print one JSON object")
       .addHelpText("after", help)
       .action((model: string, flags: ConvertFlags) => convertFile(model, flags, terminal));
@@ -80,7 +80,7 @@ function describe({ path, type, tensors, tensorBytes, roundedScales }: Conversio
   if (roundedScales.tensors > 0) {
     const change = (roundedScales.largestChange * 100).toPrecision(2);
     lines.push(
-      `The scales of ${roundedScales.tensors} tensors were rounded to halves, by ${change} % at most; --exact-scales keeps them`,
+      `The scales of ${roundedScales.tensors} tensors were rounded to halves, by up to ${change} %; --exact-scales keeps them exact`,
     );
   }
   return `${lines.join("\n")}\n`;

@@ -24,8 +24,8 @@ interface DummyFlags {
 const help = `
 Sizes: ${[...dummyShapes.keys()].join(", ")}.
 Types: ${dummyTypes.join(", ")}.
-The file has the shape, types and tokenizer of a real one and random weights: right for measuring speed and memory,
-and for nothing else. The same size, types and seed give the same file.
+The file has the shape, types and tokenizer of a real model, and random weights. Use it only to measure speed and
+memory. The same size, types and seed give the same file.
 --json prints { path, size, type, headType, seed, tensors, parameters, bytes, writeMs }.
 
 Examples:
@@ -39,12 +39,12 @@ export const dummy: CliCommand = {
   define(command: Command, terminal: Terminal): void {
     command
       .usage("--size <name> -o <file> [options]")
-      .requiredOption("-s, --size <name>", "which shape")
+      .requiredOption("-s, --size <name>", "published shape")
       .requiredOption("-o, --output <file>", "the GGUF file to write")
-      .option("--type <type>", "how the matrices of layers are stored", "i2_s")
-      .option("--head-type <type>", "how the embedding, which is the output head, is stored", "f16")
-      .option("--seed <number>", "a whole number", parseNumber, 0)
-      .option("--force", "replace the file if there is one")
+      .option("--type <type>", "type of the matrices in layers", "i2_s")
+      .option("--head-type <type>", "type of the embedding, which is also the output head", "f16")
+      .option("--seed <number>", "seed of the weights, a whole number", parseNumber, 0)
+      .option("--force", "replace an existing file")
       .option("--json", "print one JSON object")
       .addHelpText("after", help)
       .action((flags: DummyFlags) => writeDummy(flags, terminal));
@@ -57,7 +57,7 @@ async function writeDummy(flags: DummyFlags, terminal: Terminal): Promise<void> 
   if (flags.force !== true && (await exists(path))) {
     throw new BitNetError(
       "FILE_WRITE",
-      `Cannot write "${path}": there is such a file already; --force replaces it`,
+      `Cannot write "${path}": it exists already; --force replaces it`,
     );
   }
   const startedMs = performance.now();
@@ -96,7 +96,7 @@ async function withBar(options: DummyOptions, terminal: Terminal): Promise<void>
   }
 }
 
-/** Sizes are typed in any case; one that does not exist is for the library to refuse. */
+/** Accepts a size in any case. The library refuses unknown sizes. */
 function sizeName(typed: string): string {
   return [...dummyShapes.keys()].find((name) => name.toLowerCase() === typed.toLowerCase()) ?? typed;
 }

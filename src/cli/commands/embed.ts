@@ -13,9 +13,9 @@ interface EmbedCommandFlags extends Readonly<Record<string, unknown>> {
 }
 
 const help = `
-The first argument is the model if it names a file or a download, and else a text. Without texts, each line of -f or of
-standard input is one. Prints a line of numbers for each text: a vector of length 1, so that the sum of products of two
-vectors tells how alike their texts are. --json prints { model, dimensions, embeddings: [[…], …] } instead.
+The first argument is the model if it names a file or a download. Otherwise it is a text. Without texts, each line of
+-f or of standard input is a text. Prints a line of numbers per text: a vector of length 1. The dot product of two
+vectors is the similarity of their texts. --json prints { model, dimensions, embeddings: [[…], …] } instead.
 
 Examples:
   bitnet embed "The fox drinks." "A fox was thirsty."
@@ -29,7 +29,7 @@ export const embed: CliCommand = {
     command
       .usage("[model] [texts...] [options]")
       .argument("[arguments...]", "a GGUF file (default: the embedded model), then texts")
-      .option("-f, --file <path>", "read texts from a file, one a line");
+      .option("-f, --file <path>", "read texts from a file, one per line");
     for (const table of [embedFlags, loadFlags, expertFlags]) addFlags(command, table);
     command
       .option("--json", "print one JSON object")
@@ -50,7 +50,7 @@ async function embedTexts(
   try {
     const options = { ...readFlags(flags, embedFlags), signal: terminal.signal };
     const vectors = await model.embed(texts, options);
-    // Nine digits tell every f32 from its neighbours.
+    // Nine digits identify every f32.
     const embeddings = vectors.map((vector) => Array.from(vector, (value) => Number(value.toPrecision(9))));
     if (flags.json === true) {
       const result = { model: modelName(path), dimensions: model.info.width, embeddings };
@@ -61,25 +61,25 @@ async function embedTexts(
   }
 }
 
-/** A text that happens to be the name of a file is rarer than a model that is not told from a text. */
+/** Texts are rarely the name of a file, so the name of a file is a model. */
 function namesModel(argument: string): boolean {
   return /\.gguf$/i.test(argument) || /^(hf|https?|file):/i.test(argument) || existsSync(argument);
 }
 
-/** @throws BitNetError INVALID_ARGUMENT where there is none. */
+/** @throws BitNetError INVALID_ARGUMENT if there is no text. */
 async function collectTexts(
   given: readonly string[],
   { file }: EmbedCommandFlags,
   terminal: Terminal,
 ): Promise<readonly string[]> {
   if (given.length > 0 && file !== undefined) {
-    throw new BitNetError("INVALID_ARGUMENT", "There are two sources of texts: give arguments or --file");
+    throw new BitNetError("INVALID_ARGUMENT", "Cannot embed arguments and --file together: give one of them");
   }
   if (given.length > 0) return given;
   const lines = (await readText(file, terminal.signal)).split(/\r?\n/).filter((line) => line !== "");
   if (lines.length > 0) return lines;
   throw new BitNetError(
     "INVALID_ARGUMENT",
-    "There is no text to embed: give one, name a file with -f, or pipe lines in",
+    "There is no text to embed: give one as an argument, name a file with -f, or pipe lines in",
   );
 }

@@ -24,12 +24,12 @@ interface EvalFlags extends Readonly<Record<string, unknown>> {
 }
 
 const help = `
-Reads benchmarks in their published form, JSON Lines: ARC, WinoGrande, BoolQ, HellaSwag, PIQA, MMLU and GSM8K. Questions
-are put and scored as lm-evaluation-harness does: acc takes the choice whose log-likelihood is greatest, acc_norm divides
-it by the choice's characters and acc_bytes by its bytes; GSM8K's answers are written and compared. stderr is one standard
-error. Examples (--shots) are the first of --examples, or of the file itself without the question that is asked.
---json prints an object per file and line: { task, file, items, total, shots, truncated, and each metric and its
-standard error }. Ctrl-C prints what there is so far.
+Reads benchmarks in their published form, JSON Lines: ARC, WinoGrande, BoolQ, HellaSwag, PIQA, MMLU and GSM8K.
+Prompts and scores are those of lm-evaluation-harness. acc takes the choice with the greatest log-likelihood, acc_norm
+divides it by the choice's characters, acc_bytes by its bytes. GSM8K's answers are generated and compared. stderr is
+one standard error. Examples (--shots) come from --examples, or from the file itself except the question asked.
+--json prints one object per file, on a line each: { task, file, items, total, shots, truncated, and each metric and
+its standard error }. Ctrl-C prints the results so far.
 
 Examples:
   bitnet eval model.gguf -f ARC-Challenge-Test.jsonl --limit 100
@@ -43,13 +43,13 @@ export const evaluate: CliCommand = {
     command
       .argument(
         "[model]",
-        "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo (default: the embedded model)",
+        "a GGUF file, a checkpoint folder, or a name such as hf:owner/repo (default: the embedded model)",
       )
       .requiredOption("-f, --file <path>", "a benchmark; may be given several times", collect);
     addFlags(command, evaluateFlags);
     command
-      .option("--examples <path>", "where the solved examples come from (default: the file itself)")
-      .option("--labels <path>", "right answers, one to a line, where they are in a file of their own")
+      .option("--examples <path>", "file of solved examples (default: the benchmark itself)")
+      .option("--labels <path>", "file of right answers, one per line, for benchmarks without them")
       .option("--no-bos", "do not begin prompts with BOS, even if the model wants it");
     for (const table of [loadFlags, expertFlags]) addFlags(command, table);
     command
@@ -74,14 +74,14 @@ async function evaluateFiles(path: string | undefined, flags: EvalFlags, termina
     );
   }
   const labels = flags.labels === undefined ? undefined : await readTextFile(flags.labels);
-  // All of them before the model, which can take long to load.
+  // Loading a model can take long, so files are checked first.
   const read = async (file: string, withLabels?: string): Promise<EvaluationTask> =>
     readTask(await readTextFile(file), { task: taskName, name: `"${file}"`, labels: withLabels });
   const files: TaskFile[] = [];
   for (const file of flags.file) files.push({ path: file, task: await read(file, labels) });
   const examples = flags.examples === undefined ? undefined : await read(flags.examples);
 
-  // Choices need the logits of tokens that are not likely; written answers only the largest.
+  // Choices need the logits of unlikely tokens. Written answers need only the largest.
   const choosing = files.every(({ task }) => task.questions.every(({ kind }) => kind === "choice"));
   const loading = readLoadOptions(flags, choosing ? { head: "whole" } : {});
   const { model } = await openModel(path, loading, terminal);
@@ -122,7 +122,7 @@ async function evaluateFile(
     });
   } finally {
     bar.stop();
-    // What was measured until it failed or was stopped is worth having.
+    // A failed or stopped evaluation still prints its results so far.
     if (soFar !== undefined) {
       print(file, soFar, terminal);
       noteWhatIsMissing(file.path, soFar, terminal);
@@ -150,7 +150,7 @@ function printJson({ path }: TaskFile, result: TaskResult, terminal: Terminal): 
   terminal.write(`${JSON.stringify(line)}\n`);
 }
 
-/** Prints a row for each metric; the head before the first. */
+/** Prints a row for each metric, and the heading before the first. */
 function createTablePrinter(files: readonly TaskFile[]): Print {
   const table = createTextTable(
     [

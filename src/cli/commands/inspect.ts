@@ -16,8 +16,8 @@ import { formatBytes, formatCount } from "../units.js";
 import { visible } from "../visible.js";
 
 const help = `
-Reads the header only, so a file of any size is described at once, whether or not it could be run.
-Memory is what loading it plans for: weights as kernels read them, the output head or its screen, the KV cache of one full
+Reads only the header, so a file of any size takes no time. Models that cannot run are described too.
+Memory is the plan of loading: weights as kernels read them, the output head or its screen, the KV cache of one full
 context and the working buffers of one session.
 --json prints { architecture, metadata, tensors: [{ name, shape, type, bytes }], summary }.
 
@@ -30,8 +30,8 @@ interface InspectFlags extends InspectOptions {
   readonly json?: true;
 }
 
-/** Metadata values are cut here in the table; --json has them in full. */
-const mostCharacters = 72;
+/** Longer metadata values are cut in the table. --json has them in full. */
+const maxCharacters = 72;
 
 export const inspect: CliCommand = {
   name: "inspect",
@@ -40,7 +40,7 @@ export const inspect: CliCommand = {
     command
       .argument(
         "[file]",
-        "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo (default: the embedded model)",
+        "a GGUF file, a checkpoint folder, or a name such as hf:owner/repo (default: the embedded model)",
       )
       .option(
         "-c, --ctx <tokens>",
@@ -151,5 +151,5 @@ function isAbridged(value: object): value is AbridgedValue {
 
 function shorten(text: string): string {
   const characters = Array.from(text);
-  return characters.length <= mostCharacters ? text : `${characters.slice(0, mostCharacters - 1).join("")}…`;
+  return characters.length <= maxCharacters ? text : `${characters.slice(0, maxCharacters - 1).join("")}…`;
 }

@@ -7,8 +7,8 @@ import { formatBytes } from "../units.js";
 import { visible } from "../visible.js";
 
 const help = `
-The cache is that of Hugging Face's tools (HF_HUB_CACHE, HF_HOME, else ~/.cache/huggingface/hub), so models that they
-downloaded are listed too, whether or not they could be run. The name is what other commands take.
+The cache is that of Hugging Face's tools: HF_HUB_CACHE, HF_HOME, or else ~/.cache/huggingface/hub. Models that they
+downloaded are listed too, even if they cannot run. Other commands accept the name.
 --json prints an array of { name, repo, file, revision, commit, bytes, path, lastUsed, unfinished, files }.
 
 Examples:

@@ -19,15 +19,15 @@ interface PerplexityFlags extends Readonly<Record<string, unknown>> {
 }
 
 const help = `
-As llama-perplexity defines it: the text is cut into chunks of -c tokens, each is evaluated by itself, and the tokens of
-its second half are scored. The ± is one standard error. The text must have at least two chunks.
---json prints { perplexity, tokens, chunks }: tokens is how many were scored. Ctrl-C prints what there is so far.
+Measures like llama-perplexity. The text is cut into chunks of -c tokens. Each chunk is evaluated by itself, and the
+tokens of its second half are scored. The ± is one standard error. The text must have at least two chunks.
+--json prints { perplexity, tokens, chunks }: tokens is the number of scored tokens. Ctrl-C prints the result so far.
 
 Examples:
   bitnet perplexity -f story.txt -c 128
   bitnet perplexity model.gguf -f wiki.test.raw --chunks 20 --json`;
 
-/** -c is the length of a chunk here. */
+/** In this command -c is the length of a chunk. */
 const threadFlags = loadFlags.filter(({ option }) => option === "threads");
 
 export const perplexity: CliCommand = {
@@ -37,7 +37,7 @@ export const perplexity: CliCommand = {
     command
       .argument(
         "[model]",
-        "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo (default: the embedded model)",
+        "a GGUF file, a checkpoint folder, or a name such as hf:owner/repo (default: the embedded model)",
       )
       .requiredOption("-f, --file <path>", "the text, in UTF-8");
     addFlags(command, perplexityFlags);
@@ -55,7 +55,7 @@ async function measureFile(
   terminal: Terminal,
 ): Promise<void> {
   const options = readFlags(flags, perplexityFlags);
-  // llama.cpp, too, takes the line break that ends a file for no part of its text.
+  // Like llama.cpp, drop the line break at the end of the file.
   const text = (await readTextFile(flags.file)).replace(/\n$/, "");
   const { model } = await openModel(path, loadOptions(options, flags), terminal);
   const bar = await createCountBar(terminal, "Evaluating", "chunks");
@@ -71,7 +71,7 @@ async function measureFile(
     });
   } finally {
     bar.stop();
-    // What was measured until it failed or was stopped is worth having.
+    // A failed or stopped measurement still prints its result so far.
     if (soFar !== undefined) {
       terminal.write(flags.json === true ? asJson(soFar) : asText(soFar));
       if (options.contextLength === undefined) noteShortChunks(soFar, terminal);
@@ -92,7 +92,7 @@ function loadOptions(
   };
 }
 
-/** Figures for chunks of different lengths are not comparable. */
+/** Perplexities of different chunk lengths are not comparable, so a changed length is reported. */
 function noteShortChunks({ chunkTokens }: PerplexityResult, terminal: Terminal): void {
   if (chunkTokens >= defaultChunkTokens) return;
   const [had, not] = [chunkTokens, defaultChunkTokens];

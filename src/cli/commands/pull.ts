@@ -13,12 +13,14 @@ interface PullFlags {
 }
 
 const help = `
-A model is a file of a repository (owner/repo/file.gguf), a repository (owner/repo: its only GGUF file, else its only
-one in I2_S, else its checkpoint), or the URL of a file. "hf:" may stand before it; @revision after it is a branch, a tag
-or a commit. What was downloaded before is compared with the hub and brought up to date; what was begun is continued.
+A model is a file of a repository (owner/repo/file.gguf), a repository (owner/repo), or the URL of a file. A repository
+means its only GGUF file, else its only I2_S file, else its checkpoint. "hf:" before the name is optional. @revision
+after it names a branch, a tag or a commit. An earlier download is updated if the hub has a newer version.
+An unfinished download is resumed.
 Prints the path in the cache. --json prints { name, path, commit, bytes, transferredBytes, files }.
 
-HF_TOKEN is the token for private and gated models, HF_ENDPOINT a mirror, HF_HUB_CACHE or HF_HOME another cache.
+Environment: HF_TOKEN is the token for private and gated models, HF_ENDPOINT a mirror, HF_HUB_CACHE or HF_HOME
+another cache.
 
 Examples:
   bitnet pull microsoft/bitnet-b1.58-2B-4T-gguf
@@ -59,6 +61,6 @@ function withRevision(name: string, revision: string | undefined): string {
   if (/^hf:/i.test(name) && !name.includes("@")) return `${name}@${revision}`;
   throw new BitNetError(
     "INVALID_ARGUMENT",
-    `Invalid --revision: "${name}" ${/^hf:/i.test(name) ? "names its revision itself" : "is a URL, which has no revisions"}`,
+    `Invalid --revision: "${name}" ${/^hf:/i.test(name) ? "already names a revision" : "is a URL, which has no revisions"}`,
   );
 }

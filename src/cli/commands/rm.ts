@@ -13,8 +13,8 @@ interface RmFlags {
 }
 
 const help = `
-A model is named as bitnet list shows it. A repository (hf:owner/repo) is removed whole, with unfinished downloads; a file
-of it in every revision, or with @revision in that one. Files that another revision shares stay.
+Names are those of bitnet list. A repository (hf:owner/repo) is removed completely, with its unfinished downloads.
+A file is removed from all revisions, or from one with @revision. Files that another revision shares stay.
 --json prints { name, freedBytes, paths }.
 
 Examples:
@@ -43,7 +43,7 @@ async function removeModel(model: string, flags: RmFlags, terminal: Terminal): P
     if (!canAsk()) {
       throw new BitNetError(
         "INVALID_ARGUMENT",
-        `Cannot ask whether to remove ${what}: this is no terminal; --yes removes it without asking`,
+        `Cannot ask whether to remove ${what}: standard input is not a terminal; --yes removes it without asking`,
       );
     }
     if (!(await confirm(`Remove ${what} from the cache?`, terminal))) {

@@ -32,9 +32,9 @@ const defaultMaxTokens = 128;
 const untilFull = -1;
 
 const help = `
-Prints the prompt and what the model writes after it, as one text; speed and seed go to standard error.
---json prints { text, tokenIds, promptTokens, generatedTokens, finishReason, timings } instead; text and tokenIds
-do not repeat the prompt. With --logprobs, logprobs has one entry per token.
+Prints the prompt and its continuation as one text. Speed and seed go to standard error.
+--json prints { text, tokenIds, promptTokens, generatedTokens, finishReason, timings } instead. text and tokenIds
+exclude the prompt. With --logprobs, logprobs has one entry per token.
 Without -p and -f, the prompt is read from standard input.
 
 Examples:
@@ -49,19 +49,19 @@ export const run: CliCommand = {
     command
       .argument(
         "[model]",
-        "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo (default: the embedded model)",
+        "a GGUF file, a checkpoint folder, or a name such as hf:owner/repo (default: the embedded model)",
       )
       .addOption(new Option("-p, --prompt <text>", "the text to continue").conflicts("file"))
       .option("-f, --file <path>", "read the prompt from a file")
       .option(
         "-n, --max-tokens <count>",
-        `most tokens to write; ${untilFull} is until the context is full (default: ${defaultMaxTokens}, or what fits)`,
+        `maximum tokens to generate; ${untilFull}: until the context is full (default: ${defaultMaxTokens}, or what the context holds)`,
         parseNumber,
       );
     for (const table of [generateFlags, logprobFlags]) addFlags(command, table);
     for (const table of [loadFlags, expertFlags]) addFlags(command, table);
     command
-      .option("--no-echo", "print only what the model writes")
+      .option("--no-echo", "print only the generated text")
       .option("--json", "print one JSON object at the end")
       .addHelpText("after", help)
       .action((path: string | undefined, flags: RunFlags) => runModel(path, flags, terminal));
@@ -71,17 +71,17 @@ export const run: CliCommand = {
 async function runModel(path: string | undefined, flags: RunFlags, terminal: Terminal): Promise<void> {
   const logprobs = readFlags(flags, logprobFlags);
   if (flags.json !== true && Object.keys(logprobs).length > 0) {
-    throw new BitNetError("INVALID_ARGUMENT", "--logprobs and --top-logprobs need --json, which prints them");
+    throw new BitNetError("INVALID_ARGUMENT", "--logprobs and --top-logprobs need --json: only it prints them");
   }
   const given: GenerateOptions = {
     seed: randomSeed(),
     ...readFlags(flags, generateFlags),
-    // The flag for the likeliest tokens asks for log-probabilities.
+    // --top-logprobs implies --logprobs.
     ...(logprobs.topLogprobs !== undefined && { logprobs: true }),
     ...logprobs,
   };
   const maxTokens = flags.maxTokens === untilFull ? undefined : flags.maxTokens;
-  // Also checked by the library, but only once the model is there, which can take long.
+  // The library checks this too, but only after loading the model.
   resolveGenerateOptions({ ...given, maxTokens });
   const prompt = await readPrompt(flags, terminal.signal);
   const { model, loadMs } = await openModel(path, readLoadOptions(flags), terminal);
@@ -98,7 +98,7 @@ async function runModel(path: string | undefined, flags: RunFlags, terminal: Ter
   }
 }
 
-/** A default must not run into an error that nobody asked for: it gives way to the context. */
+/** The default shrinks to the context. Otherwise it could fail where the user gave no number. */
 function defaultTokens(model: LanguageModel, promptTokens: number): number {
   const room = model.info.contextLength - promptTokens + 1;
   return Math.max(1, Math.min(defaultMaxTokens, room));
@@ -117,7 +117,7 @@ async function writeText(task: {
   const print = (text: string): void => {
     if (flags.json !== true) terminal.write(text);
   };
-  // A prompt that does not fit is refused, and repeating it would bury the message.
+  // A prompt that does not fit is refused before it is echoed, so that the message stays visible.
   const echoed = flags.echo && promptTokens <= model.info.contextLength ? prompt : "";
   print(echoed);
 
@@ -138,7 +138,7 @@ async function writeText(task: {
     if (error instanceof BitNetError && error.code === "CONTEXT_FULL") endedBy = "length";
     throw error;
   } finally {
-    // What was written until it failed or was stopped is worth having.
+    // A failed or stopped generation still prints its text so far.
     const result = record.result(endedBy);
     if (!/(^|\n)$/.test(echoed + result.text)) print("\n");
     if (!failed || result.generatedTokens > 0) {

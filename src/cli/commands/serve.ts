@@ -19,15 +19,15 @@ interface ServeFlags extends Readonly<Record<string, unknown>> {
   readonly logPrompts?: boolean;
 }
 
-/** How long texts that are being written may take to end after Ctrl-C. */
+/** Time for running requests to end after Ctrl-C. */
 const stopGraceMs = 10_000;
-/** How much longer than a request may take a connection may be silent. */
+/** A connection may be silent for the timeout of requests plus this time. */
 const idleSeconds = 60;
 
 const help = `
-Speaks the protocols of OpenAI (/v1/...) and Ollama (/api/...); a chat page is at /, figures are at /metrics. The key can
-also come from BITNET_API_KEY, where lists of processes do not show it. Ctrl-C lets texts that are being written end, for ten
-seconds at most; a second Ctrl-C ends at once.
+Serves the protocols of OpenAI (/v1/...) and Ollama (/api/...), a chat page at / and metrics at /metrics. BITNET_API_KEY
+also sets the key. Unlike --api-key it does not appear in the list of processes. Ctrl-C waits up to ten seconds for
+running requests. A second Ctrl-C ends at once.
 
 Examples:
   bitnet serve
@@ -41,21 +41,21 @@ export const serve: CliCommand = {
     command
       .argument(
         "[model]",
-        "a GGUF file, a checkpoint's folder, or a name such as hf:owner/repo (default: the embedded model)",
+        "a GGUF file, a checkpoint folder, or a name such as hf:owner/repo (default: the embedded model)",
       )
-      .option("--host <address>", "where to listen", "127.0.0.1")
+      .option("--host <address>", "address to listen on", "127.0.0.1")
       .option("--port <number>", "port; 0 takes a free one", parseCount(0), 8080)
-      .option("--parallel <count>", "texts that are written at the same time", parseCount(1), 4)
-      .option("--queue <count>", "requests that may wait", parseCount(0), 32)
-      .option("--api-key <key>", "demand this key of clients")
+      .option("--parallel <count>", "requests that run at the same time", parseCount(1), 4)
+      .option("--queue <count>", "maximum of waiting requests", parseCount(0), 32)
+      .option("--api-key <key>", "key that clients must send")
       .option(
         "--cors <origin>",
-        "let pages of this origin use the server; may be given several times",
+        "allow web pages of this origin; may be given several times",
         collect,
       )
-      .option("--timeout <seconds>", "longest time for a request", parseCount(1), 600)
-      .option("--no-log", "write no line for each request to standard error")
-      .option("--log-prompts", "have prompts and texts in those lines, too");
+      .option("--timeout <seconds>", "timeout of a request", parseCount(1), 600)
+      .option("--no-log", "do not log requests to standard error")
+      .option("--log-prompts", "also log prompts and generated texts");
     for (const table of [loadFlags, expertFlags]) addFlags(command, table);
     command
       .addHelpText("after", help)
@@ -65,7 +65,7 @@ export const serve: CliCommand = {
 
 async function serveModel(path: string | undefined, flags: ServeFlags, terminal: Terminal): Promise<void> {
   const { signal } = terminal;
-  // Other commands do not pay for loading it.
+  // Imported here, so that other commands start faster.
   const [{ createServer }, { listen }, { createSelfHealingServer }] = await Promise.all([
     import("../../server/create-server.js"),
     import("../../server/listen.js"),
@@ -83,13 +83,13 @@ async function serveModel(path: string | undefined, flags: ServeFlags, terminal:
     },
   });
   try {
-    // Before the model is there: who asks meanwhile is told so, and an address that is taken shows at once.
+    // Before loading the model: requests get a "loading" answer, and a used port fails at once.
     const { host, port } = flags;
-    // No request takes longer, so nobody waits for what is closed.
+    // Longer than any request, so no request loses its connection.
     const listening = await listen(server, { host, port, idleMs: (flags.timeout + idleSeconds) * 1000 });
     let graceMs = 0;
     try {
-      terminal.note(`Loading the model; ${listening.url} answers when it is there`);
+      terminal.note(`Loading the model; ${listening.url} answers when it is loaded`);
       await server.start();
       terminal.write(`Listening on ${listening.url}\n`);
       if (!signal.aborted) {
@@ -101,7 +101,7 @@ async function serveModel(path: string | undefined, flags: ServeFlags, terminal:
     } finally {
       await listening.close(graceMs);
     }
-    // To be stopped is how a server ends.
+    // Ctrl-C is the normal end of a server.
     terminal.succeed();
   } finally {
     await server.dispose();

@@ -5,13 +5,15 @@ export interface Random {
 }
 
 /**
- * xoshiro128** 1.1 by Blackman and Vigna (public domain), two of its 32-bit words to a number. Chosen because it needs
- * 32-bit integers only, which JavaScript multiplies exactly and fast, and passes the usual test batteries.
+ * xoshiro128** 1.1 by Blackman and Vigna (public domain), two of its 32-bit words to a number. Chosen because
+ * it needs 32-bit integers only, which JavaScript multiplies exactly and fast, and passes the usual test
+ * batteries.
  * @param seed a whole number from 0 to 2^53 − 1; each gives a sequence of its own.
  */
 export function createRandom(seed: number): Random {
-  // The low half of the seed can be had back from s0, and the high half from s1 and s0: no two seeds share a state.
-  // Each word also depends on the ones before it, because the first number drawn is a function of s1 alone.
+  // The low half of the seed can be had back from s0, and the high half from s1 and s0: no two seeds share a
+  // state. Each word also depends on the ones before it, because the first number drawn is a function of s1
+  // alone.
   let s0 = mix((seed >>> 0) + goldenRatio);
   let s1 = mix(Math.floor(seed / 2 ** 32) + s0 + 2 * goldenRatio);
   let s2 = mix(s1 + 3 * goldenRatio);

@@ -13,9 +13,9 @@ export interface StepPart<S extends Unfinished> {
 }
 
 /**
- * Maximum number of prompt tokens in a pass that also decodes. More make prompts faster and delay every
- * text's next token: a pass of the 2B4T shape takes about ten times as long with sixteen tokens as with one,
- * on two cores.
+ * Maximum number of prompt tokens in a pass that also decodes. More tokens make prompts faster but delay the
+ * next token of every text. On two cores, a pass of the 2B4T shape with sixteen tokens takes about ten times
+ * as long as with one.
  */
 const promptTokensBeside = 16;
 

@@ -38,7 +38,8 @@ export function createPassCosts(): PassCosts {
         const seen = singles === 1 ? milliseconds : Math.min(milliseconds, 2 * singleMs);
         singleMs += (seen - singleMs) * Math.max(weight / 2, 1 / singles);
       } else if (singles > 0) {
-        // Whatever the clock says: it is no cheaper than one token, and no dearer than one by one.
+        // A limit on noise: a pass takes at least as long as one token, and at most as long as its tokens one
+        // by one.
         const seen = Math.min(tokens, Math.max(1, milliseconds / singleMs));
         const before = ratios.get(tokens);
         ratios.set(tokens, before === undefined ? seen : before + (seen - before) * weight);

@@ -33,7 +33,8 @@ function magnitudes(min: number, max: number, decimals: number): Expression {
 }
 
 /**
- * Strings of digits from `low` to `high`, of equal length. @param decimals number of digits after the point.
+ * Strings of digits from `low` to `high`, of equal length.
+ * @param decimals number of digits after the point.
  */
 function alike(low: string, high: string, decimals: number): Expression {
   if (low === "") return sequence();

@@ -45,7 +45,7 @@ export interface Packer {
   pack(packing: Packing, tensor: TensorInfo, role: MatrixRole, region: number): Promise<PackedParts>;
 }
 
-/** What a packer gives besides the matrix's shape and region. */
+/** A packed matrix without its shape and region. */
 export interface PackedParts {
   readonly address: number;
   /** Default: 1. */

@@ -6,8 +6,8 @@ import { optionFields } from "../requests/option-fields.js";
 const fields = optionFields(({ ollama }) => ollama);
 
 /**
- * The sampling options of a request. Absent fields have the library's defaults. Ollama writes a negative seed for a
- * random one, and 0 or a negative `num_predict` for no limit.
+ * The sampling options of a request. Absent fields have the library's defaults. Ollama writes a negative seed
+ * for a random one, and 0 or a negative `num_predict` for no limit.
  */
 export const samplingPart: RequestPart<GenerateOptions> = requestPart(
   { options: optional(z.object(fields.shape)) },

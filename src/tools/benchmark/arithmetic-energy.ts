@@ -48,13 +48,13 @@ export function estimateArithmeticEnergy(
   node: ProcessNode,
 ): ArithmeticEnergy {
   const { int8Add, fp16Add, fp16Mul } = operationPicojoules[node];
-  const product = ({ rows, cols, ternary }: CountedMatrix): number =>
+  const matmulPicojoules = ({ rows, cols, ternary }: CountedMatrix): number =>
     ternary
       ? rows * (cols - 1) * int8Add + (rows + cols) * fp16Mul
       : rows * (cols - 1) * fp16Add + rows * cols * fp16Mul;
   // Scores and the weighted sum of values: a multiplication and an addition for each element of each
   // position.
   const attention = model.layers * 2 * model.queryWidth * positions * (fp16Add + fp16Mul);
-  const layers = model.matrices.reduce((sum, matrix) => sum + product(matrix), attention);
-  return { layers: layers * 1e-12, head: model.head === undefined ? 0 : product(model.head) * 1e-12 };
+  const layers = model.matrices.reduce((sum, matrix) => sum + matmulPicojoules(matrix), attention);
+  return { layers: layers * 1e-12, head: model.head === undefined ? 0 : matmulPicojoules(model.head) * 1e-12 };
 }

@@ -6,7 +6,7 @@ export interface ReadingSubject {
   readWeights(times: number): Promise<void>;
 }
 
-/** How fast a team of threads reads a model's weights, doing nothing else. */
+/** The read bandwidth of a team that only reads a model's weights. */
 export interface ReadBandwidth {
   /** From the fastest reading: other load on the machine only slows readings down. */
   readonly bytesPerSecond: number;

@@ -61,8 +61,8 @@ export function requireFits({ kind, tokens }: BenchmarkTest, contextLength: numb
 /**
  * Runs a test once to warm up and then `repetitions` times.
  *
- * Random tokens are the same ones every time. What tokens are makes no difference to speed but where a trained model's
- * activations have many zeros (graph/sparse-matmuls): those are of the text. No sampler is measured.
+ * Random tokens are the same ones every time. Tokens change the speed only in trained models with many zero
+ * activations (graph/sparse-matmuls), whose number depends on the text. No sampler is measured.
  *
  * @throws BitNetError INVALID_ARGUMENT for a test that the context cannot hold; the errors of evaluation.
  */

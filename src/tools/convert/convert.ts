@@ -18,8 +18,8 @@ export interface ConvertOptions {
   /** Type of the output head. Default: unchanged from a GGUF file, "f16" from a checkpoint. */
   readonly headType?: string | undefined;
   /**
-   * True keeps scales in separate tensors if the type would round them to halves. Nothing is lost, but older engines
-   * refuse the file. Default: false, as other converters.
+   * True keeps scales in separate tensors if the type would round them to halves. Nothing is lost, but older
+   * engines refuse the file. Default: false, as other converters.
    */
   readonly exactScales?: boolean | undefined;
   /** True replaces an existing file. Default: false. */
@@ -65,8 +65,8 @@ export interface Conversion {
 }
 
 /**
- * Converts a GGUF file or a checkpoint folder to a GGUF file of another type. Tensors are converted in pieces, so memory
- * holds a few megabytes of weights, or one tensor if they are packed.
+ * Converts a GGUF file or a checkpoint folder to a GGUF file of another type. Tensors are converted in
+ * pieces, so memory holds a few megabytes of weights, or one tensor if they are packed.
  *
  * The file appears under its name once it is complete and on disk. A failure leaves nothing behind.
  *
@@ -75,9 +75,9 @@ export interface Conversion {
  * import { convert } from "bitnet-wasm";
  *
  * await convert("checkpoint-folder", { output: "model.gguf", type: "i2_s" });
- * @throws BitNetError INVALID_ARGUMENT also for an unknown type, for weights that the type cannot hold and for an output
- *   that is the input; FILE_WRITE also for an existing file; FILE_NOT_FOUND, FILE_CORRUPT, FILE_READ, UNSUPPORTED_FILE,
- *   UNSUPPORTED_TENSOR_TYPE, MODEL_INVALID. Rejects with `signal.reason`.
+ * @throws BitNetError INVALID_ARGUMENT also for an unknown type, for weights that the type cannot hold and
+ *   for an output that is the input; FILE_WRITE also for an existing file; FILE_NOT_FOUND, FILE_CORRUPT,
+ *   FILE_READ, UNSUPPORTED_FILE, UNSUPPORTED_TENSOR_TYPE, MODEL_INVALID. Rejects with `signal.reason`.
  */
 export async function convert(source: ModelSource, options: ConvertOptions): Promise<Conversion> {
   refuseUnknownOptions("convert", options, Object.keys(knownOptions));
@@ -129,7 +129,7 @@ async function writeFile(
       );
     }
     await pending;
-    // Converting takes a while: a file may have appeared meanwhile, which is not ours to replace.
+    // Checked again: a file may have appeared during the conversion.
     if (!force) await requireFreePath(output, [], force);
   };
   await writeGguf(await createFileSink(output), header, fill, { signal });
@@ -157,14 +157,14 @@ async function requireFreePath(output: string, inputs: readonly string[], force:
     if ((await fileIdentity(input)) !== existing) continue;
     throw new BitNetError(
       "INVALID_ARGUMENT",
-      `Cannot convert to "${output}": it is "${input}", a file of the model that is converted; choose another name`,
+      `Cannot convert to "${output}": it is "${input}", a file of the source model; choose another name`,
       { details: { option: "output", value: output } },
     );
   }
   if (force) return;
   throw new BitNetError(
     "FILE_WRITE",
-    `Cannot write "${output}": there is such a file already; force (--force) replaces it`,
+    `Cannot write "${output}": it exists already; force (--force) replaces it`,
     { details: { path: output } },
   );
 }

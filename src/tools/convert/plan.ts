@@ -198,7 +198,7 @@ function halfChange(d: number): number {
 function unreadable(file: ModelFile, { name, type }: TensorInfo): BitNetError {
   return new BitNetError(
     "UNSUPPORTED_TENSOR_TYPE",
-    `Cannot convert "${file.source.name}": tensor "${name}" has type ${type}, which is not read`,
+    `Cannot convert "${file.source.name}": tensor "${name}" has type ${type}, which this release does not read`,
     { details: { tensor: name, type } },
   );
 }

@@ -175,7 +175,7 @@ function recodeCodes(
   for (let index = 0; index < tq2Codes; index += 1) {
     const byte = from[at + index] as number;
     if ((byte & (byte >>> 1) & 0x55) !== 0)
-      throw damaged(tensor, offset + at + index, "weight code 3 stands for nothing");
+      throw damaged(tensor, offset + at + index, "weight code 3 has no meaning");
     if (byte !== allZeros) isZero = false;
     to[index] = table[byte] as number;
   }
@@ -192,7 +192,7 @@ async function i2sToTq2(
   if (!(Math.abs(d) <= largestHalf) || ((half & 0x7fff) === 0 && d !== 0)) {
     throw new BitNetError(
       "INVALID_ARGUMENT",
-      `Cannot convert tensor "${tensor.name}" to TQ2_0: its scale ${d} is beyond halves, which scales are stored as`,
+      `Cannot convert tensor "${tensor.name}" to TQ2_0: its scale ${d} is too large for a half, the type of scales`,
       { details: { tensor: tensor.name } },
     );
   }
@@ -266,7 +266,7 @@ function requireHalves(tensor: TensorInfo, values: Float32Array, begin: number):
   if (index < 0) return;
   throw new BitNetError(
     "INVALID_ARGUMENT",
-    `Cannot convert tensor "${tensor.name}" to F16: weight ${begin + index} is ${values[index]}, beyond ${largestHalf}, where halves end; choose bf16 or f32`,
+    `Cannot convert tensor "${tensor.name}" to F16: weight ${begin + index} is ${values[index]}, beyond ${largestHalf}, the largest half; choose bf16 or f32`,
     { details: { tensor: tensor.name, index: begin + index } },
   );
 }
@@ -285,7 +285,7 @@ function cannotHold(
   return new BitNetError(
     cause.code,
     format.ternary
-      ? `Cannot convert tensor "${tensor.name}" to ${format.name}: ${weight}, and others in its block have another magnitude. Only weights that are ternary already can be stored so; those of a checkpoint's folder are made ternary if its config.json says that they are`
+      ? `Cannot convert tensor "${tensor.name}" to ${format.name}: ${weight}, and others in its block have another magnitude. This type needs ternary weights. A checkpoint folder is made ternary if its config.json says so`
       : `Cannot convert tensor "${tensor.name}" to ${format.name}: ${weight}. ${cause.message}`,
     { cause, details: { tensor: tensor.name, index: begin + inPiece } },
   );

@@ -54,14 +54,14 @@ export interface TaskResult {
 
 /**
  * Asks a model the questions of a benchmark and counts right answers, as lm-evaluation-harness does
- * (docs/guide/evaluation.md). The model's choice is the one with the likeliest continuation. Written answers are
- * generated greedily.
+ * (docs/guide/evaluation.md). The model's choice is the one with the likeliest continuation. Written answers
+ * are generated greedily.
  *
  * @param task from `readTask`, or made by hand.
  * @example
  * const result = await evaluateTask(model, readTask(text), { limit: 100 });
- * @throws BitNetError INVALID_ARGUMENT also for too few examples and for questions that cannot be asked; CONTEXT_FULL,
- *   OUT_OF_MEMORY, WORKER_FAILED, DISPOSED. Rejects with `signal.reason`.
+ * @throws BitNetError INVALID_ARGUMENT also for too few examples and for questions that cannot be asked;
+ *   CONTEXT_FULL, OUT_OF_MEMORY, WORKER_FAILED, DISPOSED. Rejects with `signal.reason`.
  */
 export async function evaluateTask(
   model: LanguageModel,
@@ -108,7 +108,10 @@ export async function evaluateTask(
   return result();
 }
 
-/** @returns a function that gives the preamble and the examples of a question: the first of its group except itself. */
+/**
+ * @returns a function that gives the preamble and the examples of a question: the first of its group except
+ *   itself.
+ */
 function createIntroductions(examples: readonly Question[], shots: number): (question: Question) => string {
   const groups = new Map<string | undefined, Question[]>();
   for (const example of shots > 0 ? examples : []) {

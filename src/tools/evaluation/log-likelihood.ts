@@ -47,7 +47,7 @@ function requireFinite(value: number, tokenId: number, position: number): number
   if (Number.isFinite(value)) return value;
   throw new BitNetError(
     "MODEL_INVALID",
-    `Cannot tell how likely token ${tokenId} is at position ${position}: the model's logit of it is not a finite number`,
+    `Cannot score token ${tokenId} at position ${position}: its logit is not a finite number`,
     { details: { tokenId, position } },
   );
 }

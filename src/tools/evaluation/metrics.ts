@@ -2,7 +2,9 @@ import { flexibleAnswer, sameAnswer, strictAnswer } from "./written-answer.js";
 
 /** A metric, by its name in lm-evaluation-harness. */
 export type MetricName = ChoiceMetricName | WrittenMetricName;
-/** Metrics of choice questions: highest log-likelihood, per character ("acc_norm") or per byte ("acc_bytes"). */
+/**
+ * Metrics of choice questions: highest log-likelihood, per character ("acc_norm") or per byte ("acc_bytes").
+ */
 export type ChoiceMetricName = "acc" | "acc_norm" | "acc_bytes";
 /** Metrics of written answers, which are filters of lm-evaluation-harness. */
 export type WrittenMetricName = "strict_match" | "flexible_extract";

@@ -9,14 +9,18 @@ import { logLikelihoods } from "./log-likelihood.js";
 
 /** Options of `perplexity`. */
 export interface PerplexityOptions {
-  /** Tokens per chunk, 3 to the model's context length. Default: 512, or the model's context length if that is less. */
+  /**
+   * Tokens per chunk, 3 to the model's context length. Default: 512, or the model's context length if that is
+   * less.
+   */
   readonly contextLength?: number | undefined;
   /** Maximum number of chunks to evaluate, from 1. Default: all chunks of the text. */
   readonly chunks?: number | undefined;
   /**
-   * Distance between the beginnings of two chunks, in tokens, as llama-perplexity's `--ppl-stride`. Chunks then overlap,
-   * are `contextLength` plus half the stride long, and the last `stride` tokens of each are scored. Only the first
-   * begins with BOS. Default: chunks do not overlap, and the second half of each is scored.
+   * Distance between the beginnings of two chunks, in tokens, as llama-perplexity's `--ppl-stride`. Chunks
+   * then overlap, are `contextLength` plus half the stride long, and the last `stride` tokens of each are
+   * scored. Only the first begins with BOS. Default: chunks do not overlap, and the second half of each is
+   * scored.
    */
   readonly stride?: number | undefined;
   /** Called after every chunk, with the result so far. */
@@ -49,25 +53,26 @@ export interface PerplexityResult {
   readonly chunkTokens: number;
 }
 
-/** As llama-perplexity, so most published figures use it. */
+/** As llama-perplexity. Most published perplexities use it. */
 export const defaultChunkTokens = 512;
 /** The shortest chunk whose second half has a token to score. */
-const leastContextLength = 3;
+const minContextLength = 3;
 
 /**
  * Measures how well a model predicts a text, as llama-perplexity defines it.
  *
- * The text is tokenized once and cut into chunks of `contextLength` tokens; an incomplete last chunk is dropped. Each
- * chunk is evaluated by itself, with its first token replaced by BOS if the model wants BOS. The tokens after positions
- * contextLength / 2 … contextLength − 2 are scored, so every scored token has at least half a chunk before it.
+ * The text is tokenized once and cut into chunks of `contextLength` tokens; an incomplete last chunk is
+ * dropped. Each chunk is evaluated by itself, with its first token replaced by BOS if the model wants BOS.
+ * The tokens after positions contextLength / 2 … contextLength − 2 are scored, so every scored token has at
+ * least half a chunk before it.
  *
  * The arithmetic on logits is f64 in a fixed order (docs/NUMERICS.md): every runtime gives the same number.
  *
  * @param text at least two chunks long.
  * @example
  * const { perplexity: value, uncertainty } = await perplexity(model, text, { contextLength: 128 });
- * @throws BitNetError INVALID_ARGUMENT also for a text that is too short; OUT_OF_MEMORY, WORKER_FAILED, DISPOSED.
- *   Rejects with `signal.reason`.
+ * @throws BitNetError INVALID_ARGUMENT also for a text that is too short; OUT_OF_MEMORY, WORKER_FAILED,
+ *   DISPOSED. Rejects with `signal.reason`.
  */
 export async function perplexity(
   model: LanguageModel,
@@ -110,7 +115,7 @@ interface Window {
 function planWindow(options: PerplexityOptions, max: number): Window {
   const { stride } = options;
   const contextLength = options.contextLength ?? Math.min(defaultChunkTokens, max);
-  checkWhole("contextLength", contextLength, leastContextLength, max);
+  checkWhole("contextLength", contextLength, minContextLength, max);
   if (options.chunks !== undefined) checkWhole("chunks", options.chunks, 1);
   if (stride === undefined) {
     return { tokens: contextLength, firstRow: Math.floor(contextLength / 2), stride };
@@ -120,7 +125,7 @@ function planWindow(options: PerplexityOptions, max: number): Window {
   if (tokens > max) {
     throw new BitNetError(
       "INVALID_ARGUMENT",
-      `Invalid stride: ${stride} makes chunks of ${tokens} tokens, ${contextLength} and half the stride, and the model's context holds ${max}; choose less of either`,
+      `Invalid stride: ${stride} makes chunks of ${tokens} tokens (${contextLength} and half the stride), and the model's context holds ${max}; reduce one of them`,
       { details: { option: "stride", value: stride, contextLength, max } },
     );
   }

@@ -29,7 +29,7 @@ export interface PromptSession extends Disposable {
 }
 
 /** A smaller cache would not be noticeably cheaper. */
-const leastContextLength = 256;
+const minContextLength = 256;
 
 export function createPromptSession(model: LanguageModel): PromptSession {
   const { info } = model;
@@ -50,7 +50,7 @@ export function createPromptSession(model: LanguageModel): PromptSession {
     }
     session?.dispose();
     held = [];
-    let contextLength = leastContextLength;
+    let contextLength = minContextLength;
     while (contextLength < tokens) contextLength *= 2;
     session = engine.openSession(Math.min(contextLength, info.contextLength));
     return session;

@@ -8,20 +8,24 @@ import { readTaskLines, type TaskLine, type TaskSource } from "./task-lines.js";
 /** Options of `readTask`. */
 export interface ReadTaskOptions {
   /**
-   * The benchmark: "arc", "winogrande", "boolq", "hellaswag", "piqa", "mmlu", "gsm8k", or "auto", which recognizes it by
-   * its fields. Default: "auto".
+   * The benchmark: "arc", "winogrande", "boolq", "hellaswag", "piqa", "mmlu", "gsm8k", or "auto", which
+   * recognizes it by its fields. Default: "auto".
    */
   readonly task?: string | undefined;
   /** Name of the text in messages. Default: "the task". */
   readonly name?: string | undefined;
-  /** Right answers, one per line, for benchmarks that keep them in another file: PIQA, parts of WinoGrande. Default: none. */
+  /**
+   * Right answers, one per line, for benchmarks that keep them in another file: PIQA, parts of WinoGrande.
+   * Default: none.
+   */
   readonly labels?: string | undefined;
 }
 
 const knownOptions: Record<keyof ReadTaskOptions, true> = { task: true, name: true, labels: true };
 
 /**
- * Reads a benchmark in its published form: JSON Lines, one question per line. docs/guide/evaluation.md lists the forms.
+ * Reads a benchmark in its published form: JSON Lines, one question per line. docs/guide/evaluation.md lists
+ * the forms.
  *
  * @param text the content of the file.
  * @example
@@ -62,7 +66,7 @@ function chosenFormat(name: string): TaskFormat | undefined {
 
 function unrecognized(line: TaskLine): never {
   const known = taskFormats.map(({ title, fields }) => `${title}: ${fields}`).join("; ");
-  return line.fail(`its fields are of no benchmark known here (${known})`);
+  return line.fail(`its fields belong to no known benchmark (${known})`);
 }
 
 /** Adds the right answers from another text, one number per line, as published. */
@@ -76,7 +80,7 @@ function withLabels(
   if (labelField === undefined) {
     throw new BitNetError(
       "INVALID_ARGUMENT",
-      `Cannot use labels for ${title}: its lines have their answers themselves`,
+      `Cannot use labels for ${title}: its lines already have their answers`,
     );
   }
   const labels = text.split("\n").map((label) => label.trim());
@@ -84,7 +88,7 @@ function withLabels(
   if (labels.length !== lines.length) {
     throw new BitNetError(
       "INVALID_ARGUMENT",
-      `Cannot use the labels for ${name}: there are ${labels.length} of them for ${lines.length} questions`,
+      `Cannot use the labels for ${name}: there are ${labels.length} labels for ${lines.length} questions`,
     );
   }
   return lines.map((line, index) => line.with(labelField, labels[index]));

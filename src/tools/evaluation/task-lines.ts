@@ -7,7 +7,7 @@ export interface TaskLine {
   has(...names: readonly string[]): boolean;
   /** The field's value. Undefined if it is missing or null. */
   value(name: string): unknown;
-  /** @throws BitNetError FILE_CORRUPT if the field is no string. */
+  /** @throws BitNetError FILE_CORRUPT if the field is not a string. */
   text(name: string): string;
   /** @throws BitNetError FILE_CORRUPT unless the field is a list of at least `min` strings. */
   texts(name: string, min: number): readonly string[];

@@ -1,7 +1,7 @@
 import type { Question } from "../question.js";
 import type { TaskFormat } from "./format.js";
 
-/** GSM8K: sums in words. The model writes its way to a number. */
+/** GSM8K: arithmetic problems in words. The model writes a solution that ends with a number. */
 export const gsm8k: TaskFormat = {
   name: "gsm8k",
   title: "GSM8K",

@@ -2,7 +2,7 @@ import { capitalize, strip } from "../python-text.js";
 import { poseChoices, type Question } from "../question.js";
 import { lengthMetrics, type TaskFormat } from "./format.js";
 
-/** HellaSwag: which ending a scene has. */
+/** HellaSwag: choose the ending of a scene. */
 export const hellaswag: TaskFormat = {
   name: "hellaswag",
   title: "HellaSwag",

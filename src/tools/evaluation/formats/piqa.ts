@@ -1,7 +1,7 @@
 import { poseChoices, type Question } from "../question.js";
 import { lengthMetrics, type TaskFormat } from "./format.js";
 
-/** PIQA: which of two solutions reaches a goal. Answers are in a second file. */
+/** PIQA: choose the solution that reaches a goal. Answers are in a second file. */
 export const piqa: TaskFormat = {
   name: "piqa",
   title: "PIQA",
