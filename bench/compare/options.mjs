@@ -16,7 +16,7 @@ Measures this library and node-llama-cpp on the same weights, alternately in one
   --rounds N         how often each test is measured on each side (default: 5; 3 with --quick)
   --loads N          how often each side is started (default: 3; 1 with --quick)
   --node PATH        run this library on another Node.js than this one
-  --choices JSON     engine options of loadModel for this library, such as '{"wide256":false}'
+  --choices JSON     engine options of loadModel for this library, such as '{"kernels256":false}'
   --models FOLDER    where the model files are kept (default: .cache/models)
   --results FOLDER   where results are written (default: bench/results)
   --print FILE       print the tables of results that were kept, and measure nothing

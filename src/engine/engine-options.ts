@@ -24,7 +24,7 @@ export interface EngineOptions {
    * False keeps to 128-bit kernels. True allows 256-bit kernels: V8's experimental revectorizer makes them,
    * and they run if the self-test finds them correct and faster. Default: true.
    */
-  readonly wide256?: boolean | undefined;
+  readonly kernels256?: boolean | undefined;
   /** Measures the time of each operation and reports it after every pass. Default: no measuring. */
   readonly onProfile?: ((profile: Profile) => void) | undefined;
   /**
@@ -48,8 +48,8 @@ export interface EngineOptions {
 
 const knownOptions: Record<keyof EngineOptions, true> = {
   kernelBuild: true,
-  ternaryForm: true,
-  wide256: true,
+  dotForm: true,
+  kernels256: true,
   onProfile: true,
   regionBytes: true,
   head: true,
@@ -59,7 +59,7 @@ const knownOptions: Record<keyof EngineOptions, true> = {
 /** Checks options from a caller, who may not use TypeScript. @throws BitNetError INVALID_ARGUMENT. */
 export function checkEngineOptions(options: EngineOptions = {}): void {
   refuseUnknownOptions("loadModel's engine", options, Object.keys(knownOptions));
-  const { wide256, onProfile, regionBytes } = options;
+  const { kernels256, onProfile, regionBytes } = options;
   for (const [option, choices] of [
     ["kernelBuild", kernelBuilds],
     ["ternaryForm", dotForms],
@@ -70,8 +70,8 @@ export function checkEngineOptions(options: EngineOptions = {}): void {
     if (value === undefined || (choices as readonly string[]).includes(value)) continue;
     throw invalidOption(option, value, choices.map((choice) => `"${choice}"`).join(", "));
   }
-  if (wide256 !== undefined && typeof wide256 !== "boolean")
-    throw invalidOption("wide256", wide256, "true or false");
+  if (kernels256 !== undefined && typeof kernels256 !== "boolean")
+    throw invalidOption("kernels256", kernels256, "true or false");
   if (onProfile !== undefined && typeof onProfile !== "function")
     throw invalidOption("onProfile", onProfile, "a function");
   if (regionBytes === undefined) return;

@@ -103,8 +103,8 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
   // Allocated first: the barrier needs zeros, and new memory is all zeros.
   const barrierAddress = memories.allocate(home.index, barrierBytes, "the team's barrier");
   const matmul = chooseMatmul(kernels, memories, {
-    form: options.ternaryForm,
-    wide256: options.wide256,
+    form: options.dotForm,
+    kernels256: options.kernels256,
     selfTests: selfTestsOf(file.tensors.values()),
   });
   // Threads take as long to start as a small model takes to load: do both at once.

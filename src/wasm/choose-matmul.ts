@@ -29,7 +29,7 @@ export interface MatmulWishes {
   /** Use this form or fail. Default: the fastest. */
   readonly form?: DotForm | undefined;
   /** False never tries 256 bits. Default: 256 bits where they are correct and faster. */
-  readonly wide256?: boolean | undefined;
+  readonly kernels256?: boolean | undefined;
   /** Self-tests of the other layouts that the model's weights may have. Default: none. */
   readonly selfTests?: readonly ((memories: Memories) => FormSelfTest)[] | undefined;
 }
@@ -69,7 +69,7 @@ export function chooseMatmul(
   try {
     const { form, milliseconds } = chooseForm(compiled.build, kernels, all, wishes.form);
     const copy =
-      wishes.wide256 !== false && compiled.build === "relaxed" && hasRevectorizer()
+      wishes.kernels256 !== false && compiled.build === "relaxed" && hasRevectorizer()
         ? makeCopy256(compiled, memories, kernels, { matmul, all, form, milliseconds })
         : undefined;
     const columns = matmul.columnsCorrect(kernels, form);

@@ -100,7 +100,7 @@ describe.each(models)("$name", ({ source, available }) => {
   it.for([
     { threads: 2, engine: { sparsity: "off" } },
     { threads: 1, engine: { sparsity: "on", kernelBuild: "simd128" } },
-    { threads: 2, engine: { sparsity: "on", wide256: false } },
+    { threads: 2, engine: { sparsity: "on", kernels256: false } },
     { threads: 3, engine: { sparsity: "on", head: "screened" } },
     { threads: 2, engine: { sparsity: "auto" } },
   ] as const)(
@@ -116,7 +116,7 @@ describe.each(models)("$name", ({ source, available }) => {
 
   it.for([
     { threads: 2, engine: { sparsity: "on", head: "screened" } },
-    { threads: 3, engine: { sparsity: "on", head: "screened", wide256: false } },
+    { threads: 3, engine: { sparsity: "on", head: "screened", kernels256: false } },
     { threads: 1, engine: { sparsity: "on", head: "screened", kernelBuild: "simd128" } },
   ] as const)(
     "writes the same tokens with every lever pulled at once: %j, and drafts",

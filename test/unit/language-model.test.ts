@@ -318,7 +318,7 @@ describe("loading", () => {
     { ternaryForm: "fast" },
     { head: "int4" },
     { sparsity: true },
-    { wide256: "yes" },
+    { kernels256: "yes" },
     { onProfile: 1 },
     { regionBytes: 100 },
     { regionBytes: -65536 },
