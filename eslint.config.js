@@ -29,6 +29,8 @@ const naming = [
   { selector: "typeLike", format: ["PascalCase"] },
   { selector: "memberLike", format: ["camelCase", "snake_case", "PascalCase"] },
   { selector: "memberLike", modifiers: ["requiresQuotes"], format: null },
+  // Keys of tables: names of weight formats and error codes.
+  { selector: "objectLiteralProperty", filter: "^(I2_S|T?Q\\d_\\w+|[A-Z]+(_[A-Z]+)+)$", format: null },
   // A class of a library without types.
   { selector: "variable", modifiers: ["exported", "const"], format: ["camelCase", "StrictPascalCase"] },
   { selector: "variable", filter: "^BPE$", format: null },

@@ -1,6 +1,7 @@
-// The model below a path of one's own application, beside its other routes. Run it with: node
-// examples/mount-server.mjs, and ask http://127.0.0.1:3000/llm/v1/models; port 0 takes a free one: node
-// examples/mount-server.mjs 0
+// Mounts the model under a path of an application, beside its other routes.
+//
+//   node examples/mount-server.mjs     then request http://127.0.0.1:3000/llm/v1/models
+//   node examples/mount-server.mjs 0   the same on a free port
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { createServer, loadModel } from "bitnet-wasm";

@@ -1,6 +1,6 @@
 // Packs the package as npm would publish it, installs the tarball into an empty folder, generates text there,
 // and compiles a TypeScript program against its types. Anything missing from "files", "exports" or
-// "dependencies" fails here and not at the first user's.
+// "dependencies" fails here.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
-// Writes the options of src/options/sampling-table.ts wherever they are listed: the types in
-// generate-options.ts and the
-// tables in the documentation, between the markers "options: <part>" and "options: end". With --check, only compares.
+// Writes the options of src/options/sampling-table.ts: the types in generate-options.ts, and the tables in the
+// documentation. They stand between the markers "options: <part>" and "options: end". With --check, it only
+// compares.
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -65,7 +65,9 @@ const parts = {
   recommended: () => {
     const rows = samplingTable.filter(({ ggufKey }) => ggufKey !== undefined);
     return [
-      "/** The values that a model file recommends. They are the defaults of the options that a caller does not give. */",
+      docstring(
+        "The values that a model file recommends. They are the defaults of the options that a caller does not give.",
+      ),
       "export type RecommendedSampling = Pick<",
       "  GenerateOptions,",
       `  ${rows.map(({ name }) => `"${name}"`).join(" | ")}`,

@@ -1,9 +1,9 @@
 // Writes assembly/generated: the unrolled tiles of the ternary matmuls, and kernels that differ from another
-// in a type only. Registers have names and no index. So a tile of R rows × T tokens is written out: R · T
+// in a type only. Registers have no index, so each sum of a tile needs a name: R rows × T tokens have R · T
 // sums, each in two halves.
 //
 //   node scripts/tiles.mjs            after a change here, or in a kernel that is a base of variants
-//   node scripts/tiles.mjs --check    fails if a file is not what this script writes (part of npm run check)
+//   node scripts/tiles.mjs --check    fails if a file is out of date (part of npm run check)
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -84,8 +84,8 @@ const walk = (name, step, count) =>
       ];
 
 /**
- * A tile of ternary-rows. With one token, rows lie anywhere, as a list wants; with several, they are a stream
- * apart.
+ * A tile of ternary-rows. With one token, rows lie anywhere, as in a list. With several tokens, rows are a
+ * stream apart.
  */
 function rowsTile(name, [R, T]) {
   const apart = R > 1 && T > 1;

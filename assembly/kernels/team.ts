@@ -1,6 +1,9 @@
-// The barrier of a team's workers. Its state is four words of shared memory, zero at first: at byte 0 the
-// number of workers that have arrived, at 4 the generation, at 8 the number of sleepers, at 12 whether the
-// team is broken.
+// The barrier of a team's workers. Its state is four words of shared memory, zero at first:
+//
+//   byte 0    number of workers that have arrived
+//   byte 4    generation
+//   byte 8    number of sleepers
+//   byte 12   whether the team is broken
 //
 //   last to arrive:   arrived = 0, generation += 1, wake the sleepers
 //   all others:       spin while the generation is the old one, then sleep until it is not
@@ -25,8 +28,8 @@ export function team_barrier(state: Address, workers: i32, spins: i32): i32 {
   if (atomic.add<i32>(state, 1) == workers - 1) {
     atomic.store<i32>(state, 0);
     atomic.add<i32>(state, 1, 4);
-    // A sleeper counts itself, then checks the generation again. So one that is not counted here will not
-    // sleep.
+    // A sleeper counts itself, then checks the generation again. So a sleeper that
+    // is not counted here will not sleep.
     if (atomic.load<i32>(state, 8) != 0) atomic.notify(state + 4, -1);
     return atomic.load<i32>(state, 12);
   }

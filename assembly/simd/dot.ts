@@ -1,4 +1,4 @@
-// Multiplies small integers. Only this file differs between builds in how.
+// Integer dot products. Their instructions depend on the build; kernels do not.
 //
 // A kernel is generic in the *form* F of its dot product, a type named after the result of the instruction
 // used:

@@ -2,8 +2,8 @@
 // "ternary-groups".
 //
 // A scale per group costs a conversion, a multiplication and an addition for each group of each row and
-// token. A scale per row costs them once. Done group by group, they took a third of the time, mostly to add
-// up lanes. So a tile of R rows × T tokens works in chunks of 32 groups:
+// token. A scale per row costs them once. Done group by group, they would take a third of the time, mostly to
+// add up lanes. So a tile of R rows × T tokens works in chunks of 32 groups:
 //
 //   for each chunk:
 //     for each group:            sums[r, t, group] = Σ code·x in integers, 32 bytes in the scratch

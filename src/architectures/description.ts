@@ -36,7 +36,7 @@ export interface ModelSizes {
   readonly kvHeads: number;
   readonly headSize: number;
   readonly vocabSize: number;
-  /** Context length that the model was made for. */
+  /** Maximum context length of the model. */
   readonly contextLength: number;
 }
 

@@ -88,7 +88,7 @@ function firstBeyond(halves: Uint16Array): number | undefined {
 function beyondHalves({ name, source }: TensorInfo, index: number): BitNetError {
   return new BitNetError(
     "UNSUPPORTED_TENSOR_TYPE",
-    `Cannot read "${source.name}": weight ${index} of tensor "${name}" is beyond 65504, where halves end, and the embedding and head of a ternary model are kept as halves; convert the checkpoint with --head-type bf16`,
+    `Cannot read "${source.name}": weight ${index} of tensor "${name}" is beyond 65504, the largest half, and the embedding and head of a ternary model are kept as halves; convert the checkpoint with --head-type bf16`,
     { details: { tensor: name, index } },
   );
 }

@@ -193,8 +193,8 @@ function firstTokenLine(loadMs: number, { promptTokens, coldMs, warmMs }: FirstT
 function limitLine(threads: number, { bytesPerSecond, bytes }: ReadBandwidth): string {
   const caveat = exceedsCaches(bytes) ? "" : " (small enough for caches, so not the speed of memory)";
   return (
-    `  limit: ${formatRate(bytesPerSecond / bytes)} tokens/s: ${threads} ${threads === 1 ? "thread that only reads gets" : "threads that only read get"} ` +
-    `${formatBytes(bytes)} of weights at ${formatBytes(bytesPerSecond)}/s${caveat}`
+    `  limit: ${formatRate(bytesPerSecond / bytes)} tokens/s; without other work, ${threads} ${threads === 1 ? "thread reads" : "threads read"} ` +
+    `these ${formatBytes(bytes)} of weights at ${formatBytes(bytesPerSecond)}/s${caveat}`
   );
 }
 

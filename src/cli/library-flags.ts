@@ -118,7 +118,11 @@ export const perplexityFlags: readonly LibraryFlag<PerplexityOptions>[] = [
     flags: "-c, --ctx <tokens>",
     about: "tokens of a chunk (default: 512, or the model's context)",
   },
-  { option: "chunks", flags: "--chunks <count>", about: "maximum number of chunks to evaluate (default: all)" },
+  {
+    option: "chunks",
+    flags: "--chunks <count>",
+    about: "maximum number of chunks to evaluate (default: all)",
+  },
   {
     option: "stride",
     flags: "--stride <tokens>",

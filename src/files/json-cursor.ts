@@ -181,14 +181,19 @@ export class JsonCursor {
   }
 
   #unescape(text: string, what: string, offset: number): string {
-    const unescaped = text.replace(/\\(?:u([0-9a-fA-F]{4})|(u?.?))/gsu, (_, code: string | undefined, letter) => {
-      if (code !== undefined) return String.fromCharCode(parseInt(code, 16));
-      const character = escapedCharacters.get(String(letter));
-      if (character === undefined) throw this.corrupt(`${what} has an escape that JSON does not define`, offset);
-      return character;
-    });
+    const unescaped = text.replace(
+      /\\(?:u([0-9a-fA-F]{4})|(u?.?))/gsu,
+      (_, code: string | undefined, letter) => {
+        if (code !== undefined) return String.fromCharCode(parseInt(code, 16));
+        const character = escapedCharacters.get(String(letter));
+        if (character === undefined)
+          throw this.corrupt(`${what} has an escape that JSON does not define`, offset);
+        return character;
+      },
+    );
     // A lone surrogate is not text: UTF-8 cannot encode it.
-    if (/\p{Surrogate}/u.test(unescaped)) throw this.corrupt(`${what} has half a surrogate pair in it`, offset);
+    if (/\p{Surrogate}/u.test(unescaped))
+      throw this.corrupt(`${what} has half a surrogate pair in it`, offset);
     return unescaped;
   }
 

@@ -98,7 +98,10 @@ export async function openSafetensors(
   cursor.end("the header");
   const dataOffset = lengthBytes + headerBytes;
   requireGapless(source, entries, source.size - dataOffset);
-  return { source, tensors: new Map(entries.map((entry) => [entry.name, locate(source, entry, dataOffset)])) };
+  return {
+    source,
+    tensors: new Map(entries.map((entry) => [entry.name, locate(source, entry, dataOffset)])),
+  };
 }
 
 async function readHeaderLength(source: ByteSource): Promise<number> {

@@ -16,8 +16,8 @@ import { share, type WorkerContext } from "./worker-context.js";
  * The operations of a graph for one worker. Each takes the worker's share of the work, and returns when its
  * result is visible to all workers.
  *
- * The split never changes a bit of a result. One worker computes a row of a matmul, a head of attention or a
- * token of a norm as a whole, in an order that does not depend on the worker.
+ * The split never changes a bit of a result. One worker computes a whole row of a matmul, a whole head of
+ * attention or a whole token of a norm. The order of its arithmetic does not depend on the worker.
  */
 export interface Operations extends AttentionOperations, OutputOperations {
   /** Begins a pass over these segments in these buffers. */

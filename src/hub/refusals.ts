@@ -36,7 +36,7 @@ function hubExplanation(
       return {
         code: "ACCESS_DENIED",
         why: has
-          ? `it is gated, and the account of HF_TOKEN has no access: accept its terms at ${page}, wait for its owner if they decide, and let the token read gated repositories`
+          ? `it is gated, and the account of HF_TOKEN has no access: accept its terms at ${page}, wait for the owner if they must approve, and let the token read gated repositories`
           : `it is gated: accept its terms at ${page} and set HF_TOKEN to a token of that account`,
       };
     case "RevisionNotFound":

@@ -9,8 +9,10 @@ const knownOptions: Record<keyof FetchOptions, true> = { refresh: true, onProgre
  * describes names, the cache and the environment variables.
  *
  * @param name "hf:owner/repo", "hf:owner/repo/file.gguf", either with "@revision", or an `https:` URL of a
- * file. @example const { path } = await fetchModel("hf:owner/repo/model.gguf"); await using model = await
- * loadModel(path);
+ *   file.
+ * @example
+ * const { path } = await fetchModel("hf:owner/repo/model.gguf");
+ * await using model = await loadModel(path);
  * @throws BitNetError INVALID_ARGUMENT, FILE_NOT_FOUND, ACCESS_DENIED, DOWNLOAD_FAILED, FILE_WRITE,
  *   UNSUPPORTED_FILE. Rejects with `signal.reason`.
  */

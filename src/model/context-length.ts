@@ -54,7 +54,7 @@ export function chooseContextLength(
   if (wanted !== undefined && wanted > sizes.contextLength) {
     throw new BitNetError(
       "INVALID_ARGUMENT",
-      `Invalid contextLength: ${wanted} (expected at most ${sizes.contextLength}, what the model was made for)`,
+      `Invalid contextLength: ${wanted} (expected at most ${sizes.contextLength}, the maximum of the model)`,
       { details: { option: "contextLength", value: wanted } },
     );
   }

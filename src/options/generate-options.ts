@@ -93,7 +93,8 @@ export interface GenerateOptions {
 
 // options: recommended
 /**
- * The values that a model file recommends. They are the defaults of the options that a caller does not give.
+ * The values that a model file recommends. They are the defaults of the options that a caller does not
+ * give.
  */
 export type RecommendedSampling = Pick<
   GenerateOptions,

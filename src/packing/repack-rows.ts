@@ -20,9 +20,10 @@ export interface StagedRows {
 export async function repackRows(
   packing: Packing,
   tensor: TensorInfo,
-  { rows, region }: { readonly rows: number; readonly region: number },
+  matrix: { readonly rows: number; readonly region: number },
   repack: (rows: StagedRows) => number,
 ): Promise<void> {
+  const { rows, region } = matrix;
   const { memories } = packing;
   const rowBytes = tensor.bytes / rows;
   const pieceRows = Math.min(rows, Math.max(1, Math.floor(pieceBytes / rowBytes)));

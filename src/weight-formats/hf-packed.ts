@@ -91,7 +91,7 @@ function requireLength(what: string, actual: number, expected: number): void {
 function corrupt(offset: number): BitNetError {
   return new BitNetError(
     "FILE_CORRUPT",
-    `Cannot unpack ternary weights: code 3 stands for nothing (byte ${offset} of the packed rows); ` +
+    `Cannot unpack ternary weights: code 3 has no meaning (byte ${offset} of the packed rows); ` +
       "the checkpoint is damaged, or its uint8 tensors are no packed ternary weights",
     { details: { offset } },
   );

@@ -40,7 +40,7 @@ export const i2S: WeightFormat = {
       const first = Math.floor(byteIndex / blockBytes) * blockElements + (byteIndex % blockBytes);
       for (let group = 0; group < 4; group += 1) {
         const code = (byte >>> (6 - 2 * group)) & 3;
-        if (code === 3) throw corrupt("weight code 3 stands for nothing", byteIndex);
+        if (code === 3) throw corrupt("weight code 3 has no meaning", byteIndex);
         values[first + 32 * group] = code === 1 ? 0 : scale * (code - 1);
       }
     }

@@ -23,7 +23,7 @@ export const tq20: WeightFormat = blockFormat({
     for (let index = 0; index < 256; index += 1) {
       const { byteIndex, shift } = placeOf(index);
       const code = ((bytes[at + byteIndex] as number) >>> shift) & 3;
-      if (code === 3) throw corruptBlock("TQ2_0", "weight code 3 stands for nothing", at + byteIndex);
+      if (code === 3) throw corruptBlock("TQ2_0", "weight code 3 has no meaning", at + byteIndex);
       values[index] = code === 1 ? 0 : scale * (code - 1);
     }
   },

@@ -80,7 +80,7 @@ describe("bitnet embed", () => {
     ["no text", [], 2, /^bitnet: .*no text to embed.*\n$/],
     ["an unknown kind", ["a", "--kind", "answer"], 2, /^bitnet: .*--kind.*document.*query.*\n$/],
     ["an instruction for documents", ["a", "--instruction", "x"], 2, /^bitnet: .*--instruction.*\n$/],
-    ["two sources", ["a", "-f", "b.txt"], 2, /^bitnet: .*two sources.*\n$/],
+    ["two sources", ["a", "-f", "b.txt"], 2, /^bitnet: .*arguments and --file together.*\n$/],
     ["a model that is not there", ["nowhere.gguf", "a"], 1, /^bitnet: .*FILE_NOT_FOUND.*\n$/],
   ])("refuses %s in one line", async (_, args, expectedStatus, message) => {
     const { stdout, stderr, status } = await runCli(["embed", ...args]);

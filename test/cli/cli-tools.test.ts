@@ -181,7 +181,7 @@ describe("bitnet bench", () => {
       /^ {2}first token: \d+ ms after loading began; \d+ ms after a prompt of 5 tokens/,
     );
     expect(lines[5]).toMatch(
-      /^ {2}limit: \S+ tokens\/s; doing nothing else, 1 thread reads these 3\.31 MB of weights at \S+ .B\/s/,
+      /^ {2}limit: \S+ tokens\/s; without other work, 1 thread reads these 3\.31 MB of weights at \S+ .B\/s/,
     );
     expect(lines[6]).toMatch(/^ {2}energy/);
     expect(lines[7]).toMatch(/^ {2}estimate of the arithmetic alone.*0\.829 µJ at 7 nm/);
@@ -248,7 +248,7 @@ describe("bitnet bench", () => {
   it("refuses --details without --json", async () => {
     const { stderr, status } = await runCli(["bench", "--details"]);
     expect([stderr.split("\n").length, status]).toEqual([2, 2]);
-    expect(stderr).toMatch(/^bitnet: INVALID_ARGUMENT: --details goes with --json/);
+    expect(stderr).toMatch(/^bitnet: INVALID_ARGUMENT: --details needs --json/);
   });
 
   it.skipIf(process.platform === "win32")("stops at Ctrl-C with status 130", async () => {

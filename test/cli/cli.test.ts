@@ -78,7 +78,11 @@ describe("bad usage is one line and status 2:", () => {
       /INVALID_ARGUMENT.*"q9".*i2_s/,
     ],
     ["bench of too long a prompt", ["bench", "-p", "600"], /INVALID_ARGUMENT: Cannot measure pp600.*512/],
-    ["bench of nothing", ["bench", "-p", "0", "-n", "0"], /INVALID_ARGUMENT: There is nothing to measure/],
+    [
+      "bench of nothing",
+      ["bench", "-p", "0", "-n", "0"],
+      /INVALID_ARGUMENT: Cannot measure: -p and -n are both 0/,
+    ],
     ["bench of no threads", ["bench", "-t", "1,0"], /--threads.*whole numbers from 1/],
   ])("%s", async (_, args, message) => {
     const { stdout, stderr, status } = await runCli(args);

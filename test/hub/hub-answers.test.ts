@@ -96,7 +96,7 @@ describe("a model that is refused says what to do:", () => {
       "hf:owner/nothing/m.gguf",
       {},
       "ACCESS_DENIED",
-      /no model owner\/nothing that everybody may read.*HF_TOKEN/,
+      /no public model owner\/nothing.*HF_TOKEN/,
     ],
     [
       "no such repository, with a token",

@@ -416,7 +416,7 @@ describe("removal", () => {
     ]) {
       await expect(remove(name)).rejects.toMatchObject({
         code: "FILE_NOT_FOUND",
-        message: expect.stringMatching(/nothing of it in ".*bitnet list/),
+        message: expect.stringMatching(/it is not in ".*bitnet list/),
       });
     }
     for (const name of ["hf:owner/repo/../../x", "hf:../repo", "hf:owner/..", "hf:owner/repo@../main"]) {

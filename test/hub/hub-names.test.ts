@@ -80,7 +80,7 @@ describe("parseRemoteName", () => {
     [`hf:${"o".repeat(97)}/repo`, /cannot be an owner/],
     [`hf:owner/repo/${"x".repeat(2000)}`, /longer than 1024/],
     ["https://", /not a URL/],
-    ["https://huggingface.co/owner/re%zz", /not well encoded/],
+    ["https://huggingface.co/owner/re%zz", /invalid percent encoding/],
     ["https://huggingface.co/owner/repo/resolve/main/..%2f..%2fx", /cannot be a part/],
   ])("refuses %s", (text, message) => {
     expect(() => parseRemoteName(text)).toThrow(

@@ -60,7 +60,7 @@ describe("convert: refusals", () => {
     [
       "weights that are not ternary",
       "INVALID_ARGUMENT",
-      /blk\.0\.attn_q\.weight.*weight 300 is 0\.25.*ternary already/,
+      /blk\.0\.attn_q\.weight.*weight 300 is 0\.25.*needs ternary weights/,
       {},
       set(Float32Array.from({ length: 512 }, (_, index) => (index === 300 ? 0.25 : 0.5))),
     ],
@@ -93,7 +93,7 @@ describe("convert: refusals", () => {
     [
       "a scale beyond halves",
       "INVALID_ARGUMENT",
-      /beyond halves/,
+      /too large for a half/,
       { type: "tq2_0" },
       set(new Float32Array(512).fill(1e-30), i2S),
     ],

@@ -294,7 +294,7 @@ describe("PIQA", () => {
     expect(errorOf(() => readTask(text, { labels: "1\n0\n" }))).toEqual(
       expect.objectContaining({
         code: "INVALID_ARGUMENT",
-        message: expect.stringContaining("2 of them for 3 questions"),
+        message: expect.stringContaining("2 labels for 3 questions"),
       }),
     );
     expect(errorOf(() => readTask(text, { labels: "1\nx\n0" }))).toEqual(
@@ -381,7 +381,7 @@ describe("a file", () => {
     ],
     ["a line that is a list", "[1,2]", /line 1: expected an object, not a list of 2/, 0],
     ["a line that is a number", "7", /line 1: expected an object, not 7/, 0],
-    ["a line of nothing known", '{"a":1}', /line 1: its fields are of no benchmark known here \(ARC: /, 0],
+    ["a line of nothing known", '{"a":1}', /line 1: its fields belong to no known benchmark \(ARC: /, 0],
     [
       "a line of another benchmark",
       `${line}\n${JSON.stringify(published.arc)}`,

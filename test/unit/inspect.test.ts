@@ -240,7 +240,7 @@ describe("inspectFile's estimates", () => {
 
   it("accept a context beyond the model's, and report it", async () => {
     const { summary } = await inspectShape("125M", { contextLength: 4096 });
-    expect(summary.problem).toMatch(/4096 tokens is more than the model was made for \(2048\)/);
+    expect(summary.problem).toMatch(/4096 tokens is more than the model supports \(2048\)/);
     expect(summary.estimatedMemory.kvCache).toBe(11 * 2 * 768 * 2 * 4096);
   });
 

@@ -78,7 +78,10 @@ export const bench: CliCommand = {
 async function benchModels(paths: readonly string[], flags: BenchFlags, terminal: Terminal): Promise<void> {
   const tests = plannedTests(flags);
   if (tests.length === 0) {
-    throw new BitNetError("INVALID_ARGUMENT", "Cannot measure: -p and -n are both 0; give one of them a number of tokens");
+    throw new BitNetError(
+      "INVALID_ARGUMENT",
+      "Cannot measure: -p and -n are both 0; give one of them a number of tokens",
+    );
   }
   if (flags.details === true && flags.json !== true) {
     throw new BitNetError("INVALID_ARGUMENT", "--details needs --json: the table has the details anyway");

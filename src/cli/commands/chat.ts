@@ -37,7 +37,11 @@ export const chat: CliCommand = {
         "a GGUF file, a checkpoint folder, or a name such as hf:owner/repo (default: the embedded model)",
       )
       .option("-s, --system <text>", "system message: instructions before the conversation")
-      .option("-n, --max-tokens <count>", "maximum tokens of an answer (default: what the context holds)", parseNumber);
+      .option(
+        "-n, --max-tokens <count>",
+        "maximum tokens of an answer (default: what the context holds)",
+        parseNumber,
+      );
     for (const table of [generateFlags, loadFlags, expertFlags]) addFlags(command, table);
     command
       .addHelpText(
@@ -63,8 +67,7 @@ async function runChat(path: string | undefined, flags: ChatFlags, terminal: Ter
   const stop = (): void => lines.close();
   terminal.signal.addEventListener("abort", stop);
   try {
-    if (process.stdin.isTTY)
-      terminal.note(`${model.info.name || "model"}: /help lists the commands`);
+    if (process.stdin.isTTY) terminal.note(`${model.info.name || "model"}: /help lists the commands`);
     await converse({ model, lines, terminal, options, system: flags.system });
   } finally {
     terminal.signal.removeEventListener("abort", stop);

@@ -55,10 +55,7 @@ async function writeDummy(flags: DummyFlags, terminal: Terminal): Promise<void> 
   const { output: path, type, headType, seed } = flags;
   const size = sizeName(flags.size);
   if (flags.force !== true && (await exists(path))) {
-    throw new BitNetError(
-      "FILE_WRITE",
-      `Cannot write "${path}": it exists already; --force replaces it`,
-    );
+    throw new BitNetError("FILE_WRITE", `Cannot write "${path}": it exists already; --force replaces it`);
   }
   const startedMs = performance.now();
   await withBar({ size, path, type, headType, seed, signal: terminal.signal }, terminal);

@@ -142,11 +142,11 @@ function noteWhatIsMissing(path: string, { items, total, truncated }: TaskResult
 
 function printJson({ path }: TaskFile, result: TaskResult, terminal: Terminal): void {
   const { task, items, total, shots, truncated, metrics } = result;
-  const figures = metrics.flatMap(({ name, value, stderr }): [string, number | null][] => [
+  const values = metrics.flatMap(({ name, value, stderr }): [string, number | null][] => [
     [name, value],
     [`${name}_stderr`, stderr ?? null],
   ]);
-  const line = { task, file: path, items, total, shots, truncated, ...Object.fromEntries(figures) };
+  const line = { task, file: path, items, total, shots, truncated, ...Object.fromEntries(values) };
   terminal.write(`${JSON.stringify(line)}\n`);
 }
 

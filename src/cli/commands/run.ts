@@ -71,7 +71,10 @@ export const run: CliCommand = {
 async function runModel(path: string | undefined, flags: RunFlags, terminal: Terminal): Promise<void> {
   const logprobs = readFlags(flags, logprobFlags);
   if (flags.json !== true && Object.keys(logprobs).length > 0) {
-    throw new BitNetError("INVALID_ARGUMENT", "--logprobs and --top-logprobs need --json: only it prints them");
+    throw new BitNetError(
+      "INVALID_ARGUMENT",
+      "--logprobs and --top-logprobs need --json: only it prints them",
+    );
   }
   const given: GenerateOptions = {
     seed: randomSeed(),

@@ -25,8 +25,8 @@ const stopGraceMs = 10_000;
 const idleSeconds = 60;
 
 const help = `
-Serves the protocols of OpenAI (/v1/...) and Ollama (/api/...), a chat page at / and metrics at /metrics. BITNET_API_KEY
-also sets the key. Unlike --api-key it does not appear in the list of processes. Ctrl-C waits up to ten seconds for
+Serves the protocols of OpenAI (/v1/...) and Ollama (/api/...), a chat page at / and metrics at /metrics. The environment
+variable BITNET_API_KEY sets the key too, and lists of processes do not show it. Ctrl-C waits up to ten seconds for
 running requests. A second Ctrl-C ends at once.
 
 Examples:
@@ -48,11 +48,7 @@ export const serve: CliCommand = {
       .option("--parallel <count>", "requests that run at the same time", parseCount(1), 4)
       .option("--queue <count>", "maximum of waiting requests", parseCount(0), 32)
       .option("--api-key <key>", "key that clients must send")
-      .option(
-        "--cors <origin>",
-        "allow web pages of this origin; may be given several times",
-        collect,
-      )
+      .option("--cors <origin>", "allow web pages of this origin; may be given several times", collect)
       .option("--timeout <seconds>", "timeout of a request", parseCount(1), 600)
       .option("--no-log", "do not log requests to standard error")
       .option("--log-prompts", "also log prompts and generated texts");

@@ -56,5 +56,8 @@ export function estimateArithmeticEnergy(
   // position.
   const attention = model.layers * 2 * model.queryWidth * positions * (fp16Add + fp16Mul);
   const layers = model.matrices.reduce((sum, matrix) => sum + matmulPicojoules(matrix), attention);
-  return { layers: layers * 1e-12, head: model.head === undefined ? 0 : matmulPicojoules(model.head) * 1e-12 };
+  return {
+    layers: layers * 1e-12,
+    head: model.head === undefined ? 0 : matmulPicojoules(model.head) * 1e-12,
+  };
 }
