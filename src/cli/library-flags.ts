@@ -55,8 +55,8 @@ export const expertFlags: readonly LibraryFlag<EngineOptions>[] = [
     hidden: true,
   },
   {
-    option: "ternaryForm",
-    flags: "--ternary-form <form>",
+    option: "dotForm",
+    flags: "--dot-form <form>",
     about: "dot form of the ternary matmul",
     choices: dotForms,
     hidden: true,

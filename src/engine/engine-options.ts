@@ -19,7 +19,7 @@ export interface EngineOptions {
    */
   readonly kernelBuild?: KernelBuild | undefined;
   /** Integer width in which ternary matmuls accumulate. Default: the fastest that passes the self-test. */
-  readonly ternaryForm?: DotForm | undefined;
+  readonly dotForm?: DotForm | undefined;
   /**
    * False keeps to 128-bit kernels. True allows 256-bit kernels: V8's experimental revectorizer makes them,
    * and they run if the self-test finds them correct and faster. Default: true.
@@ -62,7 +62,7 @@ export function checkEngineOptions(options: EngineOptions = {}): void {
   const { kernels256, onProfile, regionBytes } = options;
   for (const [option, choices] of [
     ["kernelBuild", kernelBuilds],
-    ["ternaryForm", dotForms],
+    ["dotForm", dotForms],
     ["head", ["auto", "whole", "screened"]],
     ["sparsity", ["auto", "on", "off"]],
   ] as const) {

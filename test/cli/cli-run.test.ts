@@ -77,7 +77,7 @@ describe("bitnet run", () => {
       ["--threads", "2"],
       ["--threads", "3"],
       ["--kernel-build", "simd128"],
-      ["--ternary-form", "i8"],
+      ["--dot-form", "i8"],
     ]) {
       expect((await runJson([...args, ...more])).tokenIds).toEqual(first.tokenIds);
     }

@@ -38,7 +38,7 @@ describe("bitnet", () => {
     expect(status).toBe(0);
     expect(stdout).toContain(`Usage: bitnet ${name}`);
     expect(stdout).toContain("Examples:");
-    expect(stdout).not.toMatch(/--kernel-build|--ternary-form|--head(?!-type)/);
+    expect(stdout).not.toMatch(/--kernel-build|--dot-form|--head(?!-type)/);
   });
 
   it("without a command prints help as an error", async () => {

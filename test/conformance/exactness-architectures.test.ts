@@ -15,11 +15,11 @@ import { rowOf } from "./intermediates.js";
 const ids: readonly number[] = Array.from({ length: 83 }, (_, i) => (i * 89 + 7) % 256);
 
 const computations: readonly LoadOptions[] = [
-  { threads: 2, engine: { kernelBuild: "simd128", ternaryForm: "i8" } },
-  { threads: 3, engine: { kernelBuild: "simd128", ternaryForm: "i8" } },
-  { threads: 1, engine: { kernelBuild: "relaxed", ternaryForm: "i16" } },
-  { threads: 2, engine: { kernelBuild: "relaxed", ternaryForm: "i32" } },
-  { threads: 5, engine: { kernelBuild: "relaxed", ternaryForm: "i16" } },
+  { threads: 2, engine: { kernelBuild: "simd128", dotForm: "i8" } },
+  { threads: 3, engine: { kernelBuild: "simd128", dotForm: "i8" } },
+  { threads: 1, engine: { kernelBuild: "relaxed", dotForm: "i16" } },
+  { threads: 2, engine: { kernelBuild: "relaxed", dotForm: "i32" } },
+  { threads: 5, engine: { kernelBuild: "relaxed", dotForm: "i16" } },
 ];
 
 const chosen = architectureCases.filter(({ name }) =>
@@ -55,7 +55,7 @@ describe.each(chosen)("$name", ({ metadata, tensors, formats }) => {
   });
 
   it.for(computations)(
-    "has the same bits in the $engine.kernelBuild build, $engine.ternaryForm form, $threads threads: at once, one by one, in odd pieces",
+    "has the same bits in the $engine.kernelBuild build, $engine.dotForm form, $threads threads: at once, one by one, in odd pieces",
     async (options, context) => {
       await using model = await loadOrSkip(bytes, options, context);
       using session = model.createSession();

@@ -17,7 +17,7 @@ it.for([1, 2, 3])(
     using session = reference.createSession();
     const logits = await session.evaluate(ids, { logits: "all" });
 
-    const optimised = { threads, engine: { kernelBuild: "relaxed", ternaryForm: "i32" } } as const;
+    const optimised = { threads, engine: { kernelBuild: "relaxed", dotForm: "i32" } } as const;
     await using model = await loadOrSkip(starterPath, optimised, context);
     using atOnce = model.createSession();
     requireSameBits(await atOnce.evaluate(ids, { logits: "all" }), logits, "all at once");

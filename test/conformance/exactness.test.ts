@@ -17,10 +17,10 @@ import {
 import { rowOf } from "./intermediates.js";
 
 const computations: readonly { readonly threads: number; readonly engine: EngineOptions }[] = [
-  { kernelBuild: "simd128", ternaryForm: "i8" } as const,
-  { kernelBuild: "relaxed", ternaryForm: "i8" } as const,
-  { kernelBuild: "relaxed", ternaryForm: "i16" } as const,
-  { kernelBuild: "relaxed", ternaryForm: "i32" } as const,
+  { kernelBuild: "simd128", dotForm: "i8" } as const,
+  { kernelBuild: "relaxed", dotForm: "i8" } as const,
+  { kernelBuild: "relaxed", dotForm: "i16" } as const,
+  { kernelBuild: "relaxed", dotForm: "i32" } as const,
 ].flatMap((engine) => [1, 2, 3].map((threads) => ({ threads, engine })));
 
 interface ExactModel {
@@ -78,16 +78,16 @@ describe.each(models)("$name", ({ source, available }) => {
 
   // Form i8 in the relaxed build uses the same instructions, so one run is enough.
   const some = computations.filter(
-    ({ engine: { kernelBuild, ternaryForm } }) => kernelBuild !== "relaxed" || ternaryForm !== "i8",
+    ({ engine: { kernelBuild, dotForm } }) => kernelBuild !== "relaxed" || dotForm !== "i8",
   );
   it.for(source === starterPath ? computations : some)(
-    "has the same bits in the $engine.kernelBuild build, $engine.ternaryForm form, $threads threads: at once, one by one, in odd pieces",
+    "has the same bits in the $engine.kernelBuild build, $engine.dotForm form, $threads threads: at once, one by one, in odd pieces",
     async (options, context) => {
       needsData(context);
       await using model = await loadOrSkip(path, options, context);
       expect(model.info.threads).toBe(options.threads);
       expect(model.info.kernelBuild).toMatch(
-        new RegExp(`^${options.engine.kernelBuild}/${options.engine.ternaryForm}(/256)?$`),
+        new RegExp(`^${options.engine.kernelBuild}/${options.engine.dotForm}(/256)?$`),
       );
       using session = model.createSession();
       requireSameBits(await session.evaluate(ids, { logits: "all" }), logits, "all at once");

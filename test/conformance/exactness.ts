@@ -8,7 +8,7 @@ import { rowOf } from "./intermediates.js";
 
 export const plainest = {
   threads: 1,
-  engine: { kernelBuild: "simd128", ternaryForm: "i8", sparsity: "off" },
+  engine: { kernelBuild: "simd128", dotForm: "i8", sparsity: "off" },
 } as const;
 
 const prompt =

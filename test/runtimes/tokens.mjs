@@ -5,7 +5,7 @@ import { loadModel, perplexity } from "bitnet-wasm";
 
 const model = await loadModel(undefined, {
   threads: Number(process.argv[2] ?? 2),
-  engine: { kernelBuild: process.argv[3], ternaryForm: process.argv[4] },
+  engine: { kernelBuild: process.argv[3], dotForm: process.argv[4] },
 });
 const ids = [];
 for (const options of [

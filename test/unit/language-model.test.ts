@@ -315,7 +315,7 @@ describe("loading", () => {
 
   it.each([
     { kernelBuild: "avx" },
-    { ternaryForm: "fast" },
+    { dotForm: "fast" },
     { head: "int4" },
     { sparsity: true },
     { kernels256: "yes" },

@@ -115,7 +115,7 @@ describe("perplexity", () => {
 
   it.each<[number, LoadOptions]>([
     [100, { threads: 1 }],
-    [100, { threads: 3, engine: { kernelBuild: "simd128", ternaryForm: "i8" } }],
+    [100, { threads: 3, engine: { kernelBuild: "simd128", dotForm: "i8" } }],
     [100, { threads: 2, engine: { head: "screened" } }],
     [12, { threads: 3, engine: { regionBytes: 3 << 20 } }],
   ])("has the same bits in chunks of %i with %j", async (contextLength, load) => {
