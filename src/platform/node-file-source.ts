@@ -1,4 +1,4 @@
-import { readSync } from "node:fs";
+import { fstatSync, readSync } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -29,14 +29,25 @@ export async function openFileSource(path: string | URL): Promise<ByteSource> {
     handle = await open(name, "r");
     const status = await handle.stat();
     requireRegularFile(name, status);
-    return fileSource(name, handle, status.size);
+    return fileSource(name, handle, status);
   } catch (cause) {
     await handle?.close();
     throw cause instanceof BitNetError ? cause : notFound(name, whyUnreadable(cause), cause);
   }
 }
 
-function fileSource(name: string, handle: FileHandle, size: number): ByteSource {
+/**
+ * The facts that tell a changed file from the opened one. The inode cannot change while the file is open, except
+ * on network file systems: a file that another one replaces by name stays readable.
+ */
+interface FileState {
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ino: number;
+}
+
+function fileSource(name: string, handle: FileHandle, opened: FileState): ByteSource {
+  const { size } = opened;
   let closing: Promise<void> | undefined;
 
   const source: ByteSource = {
@@ -55,15 +66,26 @@ function fileSource(name: string, handle: FileHandle, size: number): ByteSource 
         const count = await readPiece(name, handle, offset + done, target, done);
         done += count;
       }
+      // After the read: a change before or during it is noticed, and the caller never uses the bytes.
+      requireUnchanged(name, opened, await codedAsync(name, offset, () => handle.stat()));
     },
     readIntoNow(offset, target) {
       requireRange(name, size, offset, target.length);
       if (closing) throw new BitNetError("DISPOSED", `Cannot read "${name}": it has been closed`);
       for (let done = 0; done < target.length;) {
-        const count = readSync(handle.fd, target, done, target.length - done, offset + done);
-        if (count === 0) throw shorter(name, offset + done);
+        const position = offset + done;
+        const count = coded(name, position, () =>
+          readSync(handle.fd, target, done, target.length - done, position),
+        );
+        if (count === 0) throw shorter(name, position);
         done += count;
       }
+      // Takes a microsecond, like the read itself.
+      requireUnchanged(
+        name,
+        opened,
+        coded(name, offset, () => fstatSync(handle.fd)),
+      );
     },
     close() {
       closing ??= handle.close();
@@ -85,17 +107,44 @@ async function readPiece(
   begin: number,
 ): Promise<number> {
   const length = Math.min(pieceBytes, target.length - begin);
-  let count: number;
-  try {
-    ({ bytesRead: count } = await handle.read(target, begin, length, position));
-  } catch (cause) {
-    throw new BitNetError("FILE_READ", `Cannot read "${name}" at byte ${position}: ${messageOf(cause)}`, {
-      cause,
-      details: { offset: position },
-    });
-  }
-  if (count > 0) return count;
+  const { bytesRead } = await codedAsync(name, position, () => handle.read(target, begin, length, position));
+  if (bytesRead > 0) return bytesRead;
   throw shorter(name, position);
+}
+
+/** Calls the host. @throws BitNetError FILE_READ if it fails. */
+function coded<T>(name: string, position: number, call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    throw unreadable(name, position, cause);
+  }
+}
+
+async function codedAsync<T>(name: string, position: number, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    throw unreadable(name, position, cause);
+  }
+}
+
+function unreadable(name: string, position: number, cause: unknown): BitNetError {
+  return new BitNetError("FILE_READ", `Cannot read "${name}" at byte ${position}: ${messageOf(cause)}`, {
+    cause,
+    details: { offset: position },
+  });
+}
+
+/** @throws BitNetError FILE_READ unless the file is as it was when it was opened. */
+function requireUnchanged(name: string, opened: FileState, now: FileState): void {
+  const { size, mtimeMs, ino } = opened;
+  if (now.size === size && now.mtimeMs === mtimeMs && now.ino === ino) return;
+  throw new BitNetError(
+    "FILE_READ",
+    `Cannot read "${name}": the file has changed since it was opened; open it again`,
+    { details: { path: name } },
+  );
 }
 
 function shorter(name: string, position: number): BitNetError {

@@ -1,8 +1,9 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { closeSync } from "node:fs";
+import { mkdtemp, open, readdir, readFile, rename, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ByteSource } from "#dist/platform/byte-source.js";
 import { blobSource, bytesSource } from "#dist/platform/memory-source.js";
 import {
@@ -106,6 +107,61 @@ describe("openFileSource", () => {
     await expect(source.read(0, 1000)).rejects.toMatchObject({ code: "FILE_READ", details: { offset: 500 } });
     await source.close();
     await expect(source.read(0, 10)).rejects.toMatchObject({ code: "DISPOSED" });
+  });
+
+  it.each([
+    ["rewritten with other bytes", (file: string) => writeFile(file, content.subarray(1, 1001))],
+    ["made longer", (file: string) => writeFile(file, content.subarray(0, 1001))],
+    ["cut and grown again with zeros", (file: string) => truncate(file, 0).then(() => truncate(file, 1000))],
+  ])("says so when the file was %s", async (_, change) => {
+    const changed = join(folder, "changed.bin");
+    await writeFile(changed, content.subarray(0, 1000));
+    // Long before the change: a clock that ticks every 4 ms shows the difference.
+    await utimes(changed, 1000, 1000);
+    const source = await openFileSource(changed);
+    const target = new Uint8Array(10);
+    source.readIntoNow?.(0, target);
+    await source.readInto(0, target);
+    await change(changed);
+    const error = { code: "FILE_READ", message: expect.stringContaining("has changed") };
+    await expect(source.readInto(0, target)).rejects.toMatchObject(error);
+    expect(() => source.readIntoNow?.(0, target)).toThrow(expect.objectContaining(error));
+    await source.close();
+  });
+
+  it("reads on after another file has taken its name, or it was deleted", async () => {
+    const replaced = join(folder, "replaced.bin");
+    const other = join(folder, "other.bin");
+    await writeFile(replaced, content.subarray(0, 1000));
+    await writeFile(other, content.subarray(500, 2500));
+    const source = await openFileSource(replaced);
+    await rename(other, replaced);
+    const target = new Uint8Array(1000);
+    source.readIntoNow?.(0, target);
+    expect(target).toEqual(content.subarray(0, 1000));
+    await rm(replaced);
+    await expect(source.read(0, 1000)).resolves.toEqual(content.subarray(0, 1000));
+    await source.close();
+  });
+
+  it("codes errors of the host, in both kinds of read", async () => {
+    const handles: { readonly fd: number }[] = [];
+    const probe = await open(path);
+    const prototype = Object.getPrototypeOf(probe) as { stat: () => Promise<unknown> };
+    await probe.close();
+    const { stat } = prototype;
+    vi.spyOn(prototype, "stat").mockImplementation(async function (this: { readonly fd: number }) {
+      handles.push(this);
+      return stat.call(this);
+    });
+    const source = await openFileSource(path);
+    vi.restoreAllMocks();
+    // Behind the source's back, as a network disk that goes away.
+    closeSync(handles[0]?.fd ?? -1);
+    const error = { code: "FILE_READ", details: { offset: 5 }, message: expect.stringContaining("EBADF") };
+    expect(() => source.readIntoNow?.(5, new Uint8Array(1))).toThrow(expect.objectContaining(error));
+    await expect(source.read(5, 1)).rejects.toMatchObject(error);
+    await source.close().catch(() => undefined);
   });
 
   it("lets other work run during a large read", async () => {
