@@ -30,7 +30,7 @@ export {
   matmul_ternary_groups64_i8_dot_i32,
 } from "./kernels/matmul-ternary-groups";
 export { pack_q1_0, pack_q2_0, pack_tq1_0, pack_tq2_0 } from "./kernels/pack-groups";
-export { check_ternary, pack_f16, widen_f16 } from "./kernels/pack";
+export { check_finite_16, check_finite_f32, check_ternary, pack_f16, widen_f16 } from "./kernels/pack";
 export { quantize_activations_i8 } from "./kernels/quantize-activations";
 export { quantize_activations_groups } from "./kernels/quantize-groups";
 export { sum_words } from "./kernels/read";

@@ -26,6 +26,66 @@ export function check_ternary(codes: Address, bytes: usize): usize {
 }
 
 /**
+ * Whether every f32 is finite: its exponent bits are not all ones.
+ *
+ * Shapes    values [count]
+ * Types     f32
+ * Requires  nothing
+ * Range     any values
+ * Returns   0, or 1 + the index of the first value that is infinite or NaN
+ * Exact     bit-exact
+ * Splits    by elements
+ */
+export function check_finite_f32(values: Address, count: usize): usize {
+  const exponent = i32x4.splat(0x7f800000);
+  const vectors = count & ~15;
+  let i: usize = 0;
+  for (; i < vectors; i += 16) {
+    const at = values + (i << 2);
+    const a = i32x4.eq(v128.and(v128.load(at), exponent), exponent);
+    const b = i32x4.eq(v128.and(v128.load(at, 16), exponent), exponent);
+    const c = i32x4.eq(v128.and(v128.load(at, 32), exponent), exponent);
+    const d = i32x4.eq(v128.and(v128.load(at, 48), exponent), exponent);
+    if (v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))) break;
+  }
+  // The rest, or the 16 values with a bad one among them.
+  for (; i < count; ++i) {
+    if ((load<u32>(values + (i << 2)) & 0x7f800000) == 0x7f800000) return 1 + i;
+  }
+  return 0;
+}
+
+/**
+ * The same for numbers of 16 bits, whose exponent bits are those of `exponentMask`.
+ *
+ * Shapes    values [count]
+ * Types     IEEE halves (mask 0x7c00) · bfloat16 (mask 0x7f80)
+ * Requires  nothing
+ * Range     any values
+ * Returns   0, or 1 + the index of the first value that is infinite or NaN
+ * Exact     bit-exact
+ * Splits    by elements
+ */
+export function check_finite_16(values: Address, count: usize, exponentMask: u32): usize {
+  const exponent = i16x8.splat(<i16>exponentMask);
+  const vectors = count & ~31;
+  let i: usize = 0;
+  for (; i < vectors; i += 32) {
+    const at = values + (i << 1);
+    const a = i16x8.eq(v128.and(v128.load(at), exponent), exponent);
+    const b = i16x8.eq(v128.and(v128.load(at, 16), exponent), exponent);
+    const c = i16x8.eq(v128.and(v128.load(at, 32), exponent), exponent);
+    const d = i16x8.eq(v128.and(v128.load(at, 48), exponent), exponent);
+    if (v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))) break;
+  }
+  // The rest, or the 32 values with a bad one among them.
+  for (; i < count; ++i) {
+    if (((<u32>load<u16>(values + (i << 1))) & exponentMask) == exponentMask) return 1 + i;
+  }
+  return 0;
+}
+
+/**
  * to[i] = from[i] with its exponent raised by 10 and subnormals normalised (simd/half)   for i in [0, count)
  *
  * Shapes    from, to [count]

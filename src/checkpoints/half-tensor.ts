@@ -52,7 +52,10 @@ function halfSource(tensor: TensorInfo): ByteSource {
           ? fromPatterns(new Uint16Array(stored.buffer, stored.byteOffset, count * cols))
           : fromFloats(format?.decode(stored, count * cols) ?? new Float32Array());
       const beyond = firstBeyond(halves);
-      if (beyond !== undefined) throw beyondHalves(tensor, first * cols + beyond);
+      if (beyond !== undefined) {
+        const [value] = format?.decode(stored, count * cols).subarray(beyond) ?? [];
+        throw beyondHalves(tensor, first * cols + beyond, value);
+      }
       target.set(new Uint8Array(halves.buffer, halves.byteOffset, halves.byteLength));
     },
   });
@@ -85,7 +88,14 @@ function firstBeyond(halves: Uint16Array): number | undefined {
   return undefined;
 }
 
-function beyondHalves({ name, source }: TensorInfo, index: number): BitNetError {
+function beyondHalves({ name, source }: TensorInfo, index: number, value: number | undefined): BitNetError {
+  if (!Number.isFinite(value)) {
+    return new BitNetError(
+      "FILE_CORRUPT",
+      `Cannot read "${source.name}": tensor "${name}" is damaged: element ${index} is not a finite number`,
+      { details: { tensor: name, index } },
+    );
+  }
   return new BitNetError(
     "UNSUPPORTED_TENSOR_TYPE",
     `Cannot read "${source.name}": weight ${index} of tensor "${name}" is beyond 65504, the largest half, and the embedding and head of a ternary model are kept as halves; convert the checkpoint with --head-type bf16`,

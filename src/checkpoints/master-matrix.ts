@@ -164,10 +164,11 @@ function notFinite(
 ): BitNetError {
   const index = values.findIndex((value) => !Number.isFinite(magnitudes?.[value] ?? value));
   const at = offset + begin + index * bytes;
+  const element = begin / bytes + index;
   return new BitNetError(
     "FILE_CORRUPT",
-    `Cannot read "${source.name}": tensor ${JSON.stringify(name)} is damaged at byte ${at}: it holds no finite number there`,
-    { details: { offset: at, tensor: name } },
+    `Cannot read "${source.name}": tensor ${JSON.stringify(name)} is damaged at byte ${at}: element ${element} is not a finite number`,
+    { details: { offset: at, tensor: name, index: element } },
   );
 }
 

@@ -3,6 +3,7 @@ import { BitNetError, throwIfAborted } from "../errors.js";
 import type { TensorInfo } from "../files/model-file.js";
 import { weightFormats } from "../weight-formats/index.js";
 import type { Packer, PackedParts } from "./layouts/layout.js";
+import { notFinite } from "./finite.js";
 import { corrupt, type Packing } from "./packing.js";
 
 /**
@@ -29,15 +30,20 @@ function decode(
   bytes: Uint8Array,
   elements: number,
 ): Float32Array {
+  const { format } = tensor;
+  if (format === undefined) throw new TypeError(`tensor "${tensor.name}" has no known format`);
+  let values: Float32Array;
   try {
-    const values = tensor.format?.decode(bytes, elements);
-    if (values?.every(Number.isFinite)) return values;
+    values = format.decode(bytes, elements);
   } catch (cause) {
     if (!(cause instanceof BitNetError) || cause.code !== "FILE_CORRUPT") throw cause;
     const { offset } = cause.details;
     throw corrupt(packing, tensor, begin + (typeof offset === "number" ? offset : 0), cause.message);
   }
-  throw corrupt(packing, tensor, begin, `a block of ${tensor.type} holds weights that are not finite`);
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad === -1) return values;
+  const { blockElements } = format;
+  throw notFinite(packing, tensor, (begin / format.tensorBytes(blockElements)) * blockElements + bad);
 }
 
 async function packDecoded(

@@ -4,6 +4,7 @@ import type { ModelFile, TensorInfo } from "../files/model-file.js";
 import type { FormSelfTest } from "../wasm/matmul-self-test.js";
 import type { Memories } from "../wasm/memory.js";
 import { weightFormatByName, whyUnsupported } from "../weight-formats/index.js";
+import { notFinite } from "./finite.js";
 import { layouts } from "./layouts/index.js";
 import type { Layout, Packer, SparseMatmuls } from "./layouts/layout.js";
 import type { PackedMatrix, PackedVector } from "./packed.js";
@@ -122,6 +123,8 @@ async function readFloats(packing: Packing, name: string): Promise<Float32Array>
     await tensor.source.read(tensor.offset, tensor.bytes),
     tensor.shape.reduce((product, size) => product * size, 1),
   );
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad !== -1) throw notFinite(packing, tensor, bad);
   packing.onBytes(tensor.bytes);
   return values;
 }

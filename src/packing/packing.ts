@@ -20,13 +20,22 @@ export interface Packing {
   readonly signal: AbortSignal | undefined;
 }
 
-/** @param begin byte of the tensor where it is damaged. */
-export function corrupt(packing: Packing, tensor: TensorInfo, begin: number, problem: string): BitNetError {
+/**
+ * @param begin byte of the tensor where it is damaged.
+ * @param index of the damaged element, or of the first element of the damaged block. Undefined if none is known.
+ */
+export function corrupt(
+  packing: Packing,
+  tensor: TensorInfo,
+  begin: number,
+  problem: string,
+  index?: number,
+): BitNetError {
   const offset = tensor.offset + begin;
   return new BitNetError(
     "FILE_CORRUPT",
     `Cannot load "${packing.file.source.name}": tensor "${tensor.name}" is damaged at byte ${offset}: ${problem}`,
-    { details: { offset, tensor: tensor.name } },
+    { details: { offset, tensor: tensor.name, ...(index !== undefined && { index }) } },
   );
 }
 

@@ -46,6 +46,8 @@ export async function repackRows(
 function damagedBlock(packing: Packing, tensor: TensorInfo, begin: number, block: number): Error {
   const { format } = tensor;
   const blockBytes = format?.tensorBytes(format.blockElements) ?? 0;
-  const problem = `a block of ${tensor.type} has a scale that is not finite, or a code that stands for no weight`;
-  return corrupt(packing, tensor, begin + block * blockBytes, problem);
+  const at = begin + block * blockBytes;
+  const index = blockBytes === 0 ? 0 : (at / blockBytes) * (format?.blockElements ?? 0);
+  const problem = `the block of ${tensor.type} from element ${index} on has a scale that is not finite, or a code that stands for no weight`;
+  return corrupt(packing, tensor, at, problem, index);
 }

@@ -9,7 +9,7 @@ import { screenRowsTwin } from "./twins/screen.js";
 import { ternaryTwin } from "./twins/matmul-ternary.js";
 import { quantizeGroupsTwin, ternaryGroupsTwin } from "./twins/matmul-ternary-groups.js";
 import { packQ10Twin, packQ20Twin, packTq10Twin, packTq20Twin } from "./twins/pack-groups.js";
-import { packF16Twin, checkTernaryTwin, widenF16Twin } from "./twins/pack.js";
+import { checkFiniteTwin, checkTernaryTwin, packF16Twin, widenF16Twin } from "./twins/pack.js";
 import { quantizeI14Twin, quantizeI8Twin } from "./twins/quantize-activations.js";
 import { sumWordsTwin } from "./twins/read.js";
 import { rmsNormTwin } from "./twins/rms-norm.js";
@@ -39,6 +39,8 @@ import { teamBarrierTwin, teamBreakTwin } from "./twins/team.js";
 export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   add_rows: addRowsTwin,
   attention: attentionTwin,
+  check_finite_16: checkFiniteTwin("F16", "BF16"),
+  check_finite_f32: checkFiniteTwin("F32"),
   check_ternary: checkTernaryTwin,
   gate_gelu: geluTwin,
   gate_relu2: relu2Twin,

@@ -8,7 +8,7 @@ export const bf16Rows: Layout = {
   weightBytes: (cols) => cols * 2,
   recordBytes: () => 0,
   inputFormat: undefined,
-  packers: { BF16: verbatimPacker(2) },
+  packers: { BF16: verbatimPacker("BF16", 2) },
   readRow: (kernels, { address, cols }, row, outputAddress) =>
     kernels.row_bf16(address, cols, row, outputAddress),
   multiply: multiplyFloats((kernels) => kernels.matmul_bf16_f32),

@@ -1,6 +1,7 @@
 import type { MatrixRole } from "../../architectures/description.js";
 import { throwIfAborted } from "../../errors.js";
 import type { TensorInfo } from "../../files/model-file.js";
+import { requireFinitePiece } from "../finite.js";
 import { type Packing, pieceBytes, readIntoMemory } from "../packing.js";
 import { f32Rows } from "./f32-rows.js";
 import { multiplyFloats } from "./float-rows.js";
@@ -37,7 +38,7 @@ async function packF16(
 }
 
 /**
- * Rare: a weight of 128 or more has no half with a raised exponent. Reads the tensor again; progress has
+ * Rare: a weight of 128 or more has no half with a raised exponent, nor has one that is not finite. Reads the tensor again; progress has
  * counted it once.
  */
 async function packAsF32(
@@ -53,6 +54,7 @@ async function packAsF32(
     const bytes = Math.min(pieceBytes, count * 2 - begin);
     throwIfAborted(packing.signal);
     await tensor.source.readInto(tensor.offset + begin, memories.view({ region, address: staging }, bytes));
+    requireFinitePiece(packing, tensor, "F16", { region, address: staging, bytes, begin });
     packing.kernels(region).widen_f16(staging, address + begin * 2, bytes / 2);
   }
   memories.free(region, staging);

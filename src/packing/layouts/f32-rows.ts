@@ -9,7 +9,7 @@ export const f32Rows: Layout = {
   weightBytes: (cols) => cols * 4,
   recordBytes: () => 0,
   inputFormat: undefined,
-  packers: { F32: verbatimPacker(4), ...decodedPackers },
+  packers: { F32: verbatimPacker("F32", 4), ...decodedPackers },
   readRow: (kernels, { address, cols }, row, outputAddress) =>
     kernels.row_f32(address, cols, row, outputAddress),
   multiply: multiplyFloats((kernels) => kernels.matmul_f32_f32),

@@ -1,6 +1,7 @@
 import type { MatrixRole } from "../../architectures/description.js";
 import type { TensorInfo } from "../../files/model-file.js";
 import type { Kernels } from "../../wasm/kernels.js";
+import { type FloatType, requireFinitePiece } from "../finite.js";
 import { type Packing, readIntoMemory } from "../packing.js";
 import type { Layout, Packer, PackedParts } from "./layout.js";
 
@@ -20,7 +21,7 @@ export function multiplyFloats(kernelOf: (kernels: Kernels) => FloatMatmul): Lay
 }
 
 /** A packer of floats that lie in memory as in the file. */
-export function verbatimPacker(elementBytes: number): Packer {
+export function verbatimPacker(type: FloatType, elementBytes: number): Packer {
   return {
     packedBytes: (rows, cols) => rows * cols * elementBytes,
     pack: async (
@@ -30,7 +31,10 @@ export function verbatimPacker(elementBytes: number): Packer {
       region: number,
     ): Promise<PackedParts> => {
       const bytes = rows * cols * elementBytes;
-      return { address: await readIntoMemory(packing, tensor, { region, bytes }, () => undefined) };
+      const address = await readIntoMemory(packing, tensor, { region, bytes }, (piece) =>
+        requireFinitePiece(packing, tensor, type, { ...piece, region }),
+      );
+      return { address };
     },
   };
 }

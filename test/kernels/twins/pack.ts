@@ -45,6 +45,49 @@ export const checkTernaryTwin: KernelTwin = {
   },
 };
 
+/** Patterns of 1, of a large finite number, and of numbers that are not finite. */
+const floatPatterns = {
+  F16: { bytes: 2, finite: [0x3c00, 0x7bff, 0xfbff, 0x0001, 0x8000], bad: [0x7c00, 0xfc00, 0x7e00, 0x7c01] },
+  BF16: { bytes: 2, finite: [0x3f80, 0x7f7f, 0xff7f, 0x0001, 0x7c00], bad: [0x7f80, 0xff80, 0x7fc0, 0xff81] },
+  F32: {
+    bytes: 4,
+    finite: [0x3f800000, 0x7f7fffff, 0xff7fffff, 1, 0x80000000],
+    bad: [0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001],
+  },
+} as const;
+
+/** A bad number at each place in turn, and another one behind it, which must not be reported. */
+export function checkFiniteTwin(...types: readonly (keyof typeof floatPatterns)[]): KernelTwin {
+  return {
+    *cases(): Iterable<KernelCase> {
+      for (const type of types) {
+        const { bytes, finite, bad } = floatPatterns[type];
+        for (const count of [0, 1, 15, 16, 17, 32, 33, 100]) {
+          for (let place = -1; place < count; place += 1) {
+            const patterns = Array.from({ length: count }, (_, i) => finite[i % finite.length] ?? 0);
+            if (place >= 0) patterns[place] = bad[place % bad.length] ?? 0;
+            if (place >= 0) patterns[count - 1] = bad[place % bad.length] ?? 0;
+            const values = bytes === 2 ? Uint16Array.from(patterns) : Int32Array.from(patterns, (x) => x | 0);
+            yield {
+              name: `${count} ${type}, bad from ${place}`,
+              blocks: { values: bytesOf(values) },
+              aligned: [],
+              writes: {},
+              ways: [
+                (kernels, at) =>
+                  type === "F32"
+                    ? kernels.check_finite_f32(at("values"), count)
+                    : kernels.check_finite_16(at("values"), count, type === "F16" ? 0x7c00 : 0x7f80),
+              ],
+              check: (outcome) => requireSame([outcome.returned ?? NaN], [place + 1], "returned"),
+            };
+          }
+        }
+      }
+    },
+  };
+}
+
 const allHalves = Uint16Array.from({ length: 65536 }, (_, bits) => bits);
 
 export const packF16Twin: KernelTwin = {
