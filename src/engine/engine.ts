@@ -2,6 +2,7 @@ import type { ModelDescription } from "../architectures/index.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import { invalidOption, isWhole, wholeRange } from "../options/checks.js";
 import { inputFormatsOf } from "../packing/layouts/index.js";
+import { firstNotFinite } from "../packing/finite.js";
 import { selfTestsOf } from "../packing/pack.js";
 import type { Packing } from "../packing/packing.js";
 import type { ModelFile } from "../files/model-file.js";
@@ -120,7 +121,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
   const post = (message: WorkerMessage): void => team.post(message);
   const run = (job: WorkerJob): Promise<void> => team.run(job);
   try {
-    const { model, description, packing } = await loadModelWeights({
+    const { model, ...loaded } = await loadModelWeights({
       file,
       memories,
       kernels,
@@ -144,7 +145,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
     post({ kind: "model", model });
     await run({ kind: "meet" });
     const { build: kernelBuild } = kernels;
-    return createEngine({ model, description, packing, memories, team, post, run, kernelBuild, matmul });
+    return createEngine({ model, ...loaded, memories, team, post, run, kernelBuild, matmul });
   } catch (error) {
     await team.stop();
     throw error;
@@ -155,6 +156,7 @@ function createEngine(parts: {
   readonly model: Model;
   readonly description: ModelDescription;
   readonly packing: Packing;
+  readonly preparePositions: (positions: number) => void;
   readonly memories: Memories;
   readonly team: Team;
   readonly post: (message: WorkerMessage) => void;
@@ -210,7 +212,12 @@ function createEngine(parts: {
       plan,
       memories,
       outputHead,
-      run: (batch) => run({ kind: "forward", work: id, batch }),
+      firstNotFinite: (location, count) => firstNotFinite(parts.packing, location, count),
+      run(batch): Promise<void> {
+        const ends = batch.segments.map(({ position, tokens }) => position + tokens);
+        if (disposing === undefined) parts.preparePositions(Math.max(...ends));
+        return run({ kind: "forward", work: id, batch });
+      },
       alive,
       release: releaseOnce("work", id, () => freeWork(memories, plan)),
     });

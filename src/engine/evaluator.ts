@@ -1,5 +1,5 @@
-import { throwIfAborted } from "../errors.js";
-import type { Memories } from "../wasm/memory.js";
+import { BitNetError, throwIfAborted } from "../errors.js";
+import type { Location, Memories } from "../wasm/memory.js";
 import type { CachePlan } from "../graph/kv-cache.js";
 import type { Batch } from "../graph/batch.js";
 import type { OutputHead } from "./output-head.js";
@@ -21,8 +21,8 @@ export interface Continuation {
 export interface LogitRows {
   /**
    * A row without a copy. Logits that were not needed may be −Infinity. May be called once for each row.
-   * @throws BitNetError DISPOSED after the model's disposal; FILE_READ if rows of the head cannot be read
-   *   from the file.
+   * @throws BitNetError MODEL_INVALID for a logit that is infinite or NaN; DISPOSED after the model's disposal;
+   *   FILE_READ if rows of the head cannot be read from the file.
    */
   at(row: number): Promise<Logits>;
   /** The totals of a row's first `softmaxCols` logits. */
@@ -72,6 +72,8 @@ export function createEvaluator(parts: {
   readonly plan: WorkPlan;
   readonly memories: Memories;
   readonly outputHead: OutputHead;
+  /** Index of the first f32 that is infinite or NaN; undefined if there is none. */
+  readonly firstNotFinite: (location: Location, count: number) => number | undefined;
   /** Runs a pass on the team. */
   readonly run: (batch: Batch) => Promise<void>;
   /** @throws BitNetError DISPOSED after the model's disposal. */
@@ -84,8 +86,19 @@ export function createEvaluator(parts: {
   /** A row of the logits buffer, as it is now. */
   function view(row: number): Float32Array {
     const { region, address, cols } = plan.logits;
-    const bytes = memories.view({ region, address: address + row * cols * 4 }, cols * 4);
-    return new Float32Array(bytes.buffer, bytes.byteOffset, cols);
+    const location = { region, address: address + row * cols * 4 };
+    const tokenId = parts.firstNotFinite(location, cols);
+    const bytes = memories.view(location, cols * 4);
+    const values = new Float32Array(bytes.buffer, bytes.byteOffset, cols);
+    if (tokenId !== undefined) throw notFinite(tokenId, values[tokenId]);
+    return values;
+  }
+
+  async function screened(row: number, rows: number, need: LogitsNeed): Promise<Logits> {
+    const logits = await outputHead.screened(plan, row, rows, need);
+    const tokenId = logits.among?.find((id) => !Number.isFinite(logits.values[id]));
+    if (tokenId !== undefined) throw notFinite(tokenId, logits.values[tokenId]);
+    return logits;
   }
 
   function totals(row: number): SoftmaxTotals {
@@ -112,7 +125,7 @@ export function createEvaluator(parts: {
           alive();
           const need = needs[row];
           if (need === undefined) throw new RangeError(`no row ${row} among ${needs.length}`);
-          return screen ? outputHead.screened(plan, row, needs.length, need) : { values: view(row) };
+          return screen ? screened(row, needs.length, need) : { values: view(row) };
         },
         softmaxTotals: totals,
       };
@@ -133,6 +146,15 @@ export function createEvaluator(parts: {
     dispose: parts.release,
     [Symbol.dispose]: parts.release,
   };
+}
+
+/** A model whose weights are all finite can still overflow. Every way from a model to a caller comes through here. */
+function notFinite(tokenId: number, logit: number | undefined): BitNetError {
+  return new BitNetError(
+    "MODEL_INVALID",
+    `The model gave no finite logit for token ${tokenId}: it is ${logit}; its weights are damaged, or too large for float32`,
+    { details: { tokenId } },
+  );
 }
 
 function createBatch(continuations: readonly Continuation[], head: Batch["head"], softmaxCols = 0): Batch {

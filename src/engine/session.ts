@@ -36,8 +36,8 @@ export interface Session extends Disposable {
    * @returns unnormalised logits: [vocabSize], or [ids.length × vocabSize] row by row.
    * @example
    * const logits = await session.evaluate(model.tokenize("The king and the"));
-   * @throws BitNetError CONTEXT_FULL if the tokens do not fit; INVALID_ARGUMENT, WORKER_FAILED, DISPOSED.
-   *   Rejects with `signal.reason`.
+   * @throws BitNetError CONTEXT_FULL if the tokens do not fit; MODEL_INVALID for a logit that is infinite or NaN;
+   *   INVALID_ARGUMENT, WORKER_FAILED, DISPOSED. Rejects with `signal.reason`.
    */
   evaluate(ids: readonly number[], options?: EvaluateOptions): Promise<Float32Array<ArrayBuffer>>;
   /**
@@ -180,13 +180,9 @@ export function createSession(parts: {
       if (logits !== "last" && logits !== "all") throw invalidOption("logits", logits, '"last" or "all"');
       const wanted = Array.from(ids);
       return queue.run(async () => {
-        if (logits === "last") {
-          const rows = await lastRows(wanted, ["all"], signal);
-          return new Float32Array((await rows.at(0)).values);
-        }
         check(wanted);
-        const all = new Float32Array(wanted.length * vocabSize);
-        const needs = wanted.map(() => "all" as const);
+        const needs = Array.from({ length: logits === "last" ? 1 : wanted.length }, () => "all" as const);
+        const all = new Float32Array(needs.length * vocabSize);
         await passes(wanted, needs, signal, async (rows, first, count) => {
           for (let row = 0; row < count; row += 1)
             all.set((await rows.at(row)).values, (first + row) * vocabSize);

@@ -1,3 +1,4 @@
+import { BitNetError } from "../errors.js";
 import type { Pooling } from "../architectures/index.js";
 import type { Cache, Engine } from "../engine/engine.js";
 
@@ -20,7 +21,7 @@ interface Sequence {
  *
  * @param texts token ids of each: at least one, at most the model's context length.
  * @returns vectors of the model's width, in the order of the texts.
- * @throws BitNetError OUT_OF_MEMORY, DISPOSED; rejects with `signal.reason`.
+ * @throws BitNetError MODEL_INVALID if a vector is not finite or has the length 0; OUT_OF_MEMORY, DISPOSED; rejects with `signal.reason`.
  */
 export async function embed(
   engine: Engine,
@@ -70,7 +71,7 @@ export async function embed(
         sequence.position += tokens.length;
         if (sequence.position < sequence.ids.length) cut = sequence;
         else {
-          vectors.push(unit(sequence.pooled));
+          vectors.push(unit(sequence.pooled, vectors.length));
           sequence.cache.dispose();
         }
       }
@@ -88,8 +89,17 @@ function pool(pooled: Float64Array, rows: Float32Array, pooling: Pooling): void 
   else for (const [at, value] of rows.entries()) pooled[at % width] = (pooled[at % width] ?? 0) + value;
 }
 
-/** The vector scaled to length 1, so a sum of rows gives the same result as their mean. */
-function unit(vector: Float64Array): Float32Array<ArrayBuffer> {
+/**
+ * The vector scaled to length 1, so a sum of rows gives the same result as their mean.
+ * @param index of the text.
+ */
+function unit(vector: Float64Array, index: number): Float32Array<ArrayBuffer> {
+  // A number that is not finite makes the length infinite or NaN. Squares of finite f32 cannot overflow f64.
   const length = Math.sqrt(vector.reduce((squares, value) => squares + value * value, 0));
-  return Float32Array.from(vector, (value) => (length === 0 ? 0 : value / length));
+  if (Number.isFinite(length) && length > 0) return Float32Array.from(vector, (value) => value / length);
+  throw new BitNetError(
+    "MODEL_INVALID",
+    `Cannot embed text ${index}: the model gave a vector of length ${length}, which has no direction; its weights are damaged, or too large for float32`,
+    { details: { index } },
+  );
 }

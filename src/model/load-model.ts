@@ -12,11 +12,11 @@ import { layoutOf } from "../packing/layouts/index.js";
 import { packedBytes, packMatrix, packVector } from "../packing/pack.js";
 import type { PackedVector } from "../packing/packed.js";
 import type { Packing } from "../packing/packing.js";
-import { packRopeTables } from "../packing/rope-table.js";
+import { createRopeTables, type RopeTables } from "../packing/rope-table.js";
 import { packScreen, type PackHalvesWork } from "../packing/screen.js";
 import { type CompiledKernels, instantiateKernels } from "../wasm/kernel-build.js";
 import type { Kernels } from "../wasm/kernels.js";
-import type { Location, Memories } from "../wasm/memory.js";
+import type { Memories } from "../wasm/memory.js";
 import { kvBytesPerToken } from "./context-length.js";
 import type { Layer, Model, Projection } from "./model.js";
 import { createPlacer, planWeights, type WeightPlan, type WeightWishes } from "./weight-plan.js";
@@ -44,6 +44,8 @@ export interface LoadedModel {
   readonly description: ModelDescription;
   /** For reading more of the file later. */
   readonly packing: Packing;
+  /** Makes the rotary tables of the first `positions` positions. To be called before a pass that uses them. */
+  readonly preparePositions: (positions: number) => void;
 }
 
 /**
@@ -67,16 +69,19 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
     layers.push(await packLayer(packing, layer, { region, downColumns: plan.columnBytes[index] !== 0 }));
   }
   const ends = await packEnds(packing, load, { description, plan, place });
-  const ropeTables: (readonly Location[])[] = [];
+  const ropeTables: RopeTables[] = [];
   for (const [index, rope] of description.ropes.entries()) {
     const regions = new Set(layers.filter((layer) => layer.rope === index).map((layer) => layer.region));
     const chosen = ropeFor(rope, load.contextWanted ?? description.sizes.contextLength);
-    ropeTables.push(await packRopeTables(packing, chosen, regions, contextLength));
+    ropeTables.push(await createRopeTables(packing, chosen, regions, contextLength));
   }
   const { sizes, ropes, gate, epsilon, attentionScale, embeddingScale } = description;
   return {
     description,
     packing,
+    preparePositions: (positions) => {
+      for (const tables of ropeTables) tables.extend(positions);
+    },
     model: {
       sizes,
       ropes,
@@ -87,7 +92,7 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
       layers,
       ...ends,
       sparsity: load.sparsity,
-      ropeTables,
+      ropeTables: ropeTables.map(({ locations }) => locations),
       contextLength,
     },
   };

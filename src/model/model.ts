@@ -33,8 +33,8 @@ export interface Model {
   readonly headRegion: number;
   readonly screen: HeadScreen | undefined;
   /**
-   * Cosines and sines of every position below `contextLength` (packing/rope-table): for each of `ropes` a
-   * table in each region of its layers.
+   * Cosines and sines of positions below `contextLength` (packing/rope-table): for each of `ropes` a table in
+   * each region of its layers. The engine fills them before the first pass that needs a position.
    */
   readonly ropeTables: readonly (readonly Location[])[];
   readonly sparsity: Sparsity;

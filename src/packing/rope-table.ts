@@ -1,10 +1,10 @@
 import type { RopeDescription } from "../architectures/description.js";
-import { throwIfAborted } from "../errors.js";
+import { BitNetError } from "../errors.js";
 import type { Location } from "../wasm/memory.js";
 import { packVector } from "./pack.js";
 import type { Packing } from "./packing.js";
 
-/** Positions made before the event loop gets a turn: about 2 ms for heads of 128. */
+/** Positions are made in steps of this: about 2 ms for heads of 128. */
 const piecePositions = 256;
 
 /** Bytes of a table of `contextLength` positions. */
@@ -17,40 +17,58 @@ export function rotatedDimensions({ dimensions }: RopeDescription): number {
   return Math.ceil(dimensions / 8) * 8;
 }
 
+/** The tables of one rope: made as far as sequences have come. */
+export interface RopeTables {
+  /** [contextLength][2][rotatedDimensions / 2] f32 of cosines and sines, in each region. */
+  readonly locations: readonly Location[];
+  /**
+   * Makes the tables up to `positions` if they are shorter. The pages of a shared memory cost nothing before the
+   * first write, so a long context costs only the positions in use.
+   */
+  extend(positions: number): void;
+}
+
 /**
- * Makes the cosines and sines of every position, [contextLength][2][rotatedDimensions / 2] f32. Each of the
- * regions gets a table, because kernels read it from the memory they work in. All mathematics is in wasm: the
- * bits are the same on every host.
+ * Allocates the tables of every position. Each of the regions gets one, because kernels read it from the memory
+ * they work in. All mathematics is in wasm: the bits are the same on every host, and in steps of any size.
+ *
+ * @throws BitNetError MODEL_INVALID if an angle would not be a number; and as packVector.
  */
-export async function packRopeTables(
+export async function createRopeTables(
   packing: Packing,
   rope: RopeDescription,
-  regions: Iterable<number>,
+  regions: ReadonlySet<number>,
   contextLength: number,
-): Promise<readonly Location[]> {
-  const tables: Location[] = [];
+): Promise<RopeTables> {
   const dimensions = rotatedDimensions(rope);
-  const tableBytes = ropeTableBytes(rope, contextLength);
+  const locations: Location[] = [];
   for (const region of regions) {
-    const address = packing.memories.allocate(region, tableBytes, "the rotary embedding's table");
-    const [first] = tables;
-    if (first !== undefined) {
-      packing.memories.view({ region, address }, tableBytes).set(packing.memories.view(first, tableBytes));
-    } else {
-      const frequencies = await packFrequencies(packing, rope, region);
-      const magnitude = magnitudeOf(packing, rope, region);
-      for (let begin = 0; begin < contextLength; begin += piecePositions) {
-        throwIfAborted(packing.signal);
-        const end = Math.min(contextLength, begin + piecePositions);
-        const at = address + begin * dimensions * 4;
-        packing.kernels(region).rope_table(at, begin, end, dimensions, frequencies.address, magnitude);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      packing.memories.free(region, frequencies.address);
-    }
-    tables.push({ region, address });
+    const bytes = ropeTableBytes(rope, contextLength);
+    const address = packing.memories.allocate(region, bytes, "the rotary embedding's table");
+    locations.push({ region, address });
   }
-  return tables;
+  const [first, ...others] = locations;
+  if (first === undefined) return { locations, extend: () => undefined };
+  const frequencies = await packFrequencies(packing, rope, first.region);
+  const magnitude = magnitudeOf(packing, rope, first.region);
+  let made = 0;
+  return {
+    locations,
+    extend(positions): void {
+      if (positions <= made) return;
+      const end = Math.min(contextLength, Math.ceil(positions / piecePositions) * piecePositions);
+      const offset = made * dimensions * 4;
+      const bytes = (end - made) * dimensions * 4;
+      const { region, address } = first;
+      const { rope_table } = packing.kernels(region);
+      rope_table(address + offset, made, end, dimensions, frequencies.address, magnitude);
+      const piece = packing.memories.view({ region, address: address + offset }, bytes);
+      for (const other of others) {
+        packing.memories.view({ ...other, address: other.address + offset }, bytes).set(piece);
+      }
+      made = end;
+    },
+  };
 }
 
 /** The step of each pair's angle per position, [rotatedDimensions / 2] f64; 0 for padding pairs. */
@@ -67,7 +85,16 @@ async function packFrequencies(packing: Packing, rope: RopeDescription, region: 
     yarn?.originalContextLength ?? 1, yarn?.betaFast ?? 1, yarn?.betaSlow ?? 1, yarn?.extrapolation ?? 0,
   );
   if (factors !== undefined) memories.free(region, factors.address);
-  return { region, address };
+  const made = memories.view({ region, address }, bytes);
+  const index = new Float64Array(made.buffer, made.byteOffset, bytes / 8).findIndex(
+    (step) => !Number.isFinite(step),
+  );
+  if (index === -1) return { region, address };
+  throw new BitNetError(
+    "MODEL_INVALID",
+    `Cannot load "${packing.file.source.name}": pair ${index} of the rotary embedding has no finite frequency; its base, scale or factors are wrong`,
+    { details: { index } },
+  );
 }
 
 /**

@@ -189,7 +189,9 @@ describe("perplexity", () => {
     const bytes = await rewriteModel(starterPath, ({ tensors }) => {
       const norm = tensors.get("output_norm.weight");
       if (norm === undefined) throw new Error("no output norm");
-      tensors.set("output_norm.weight", { ...norm, data: new Uint8Array(norm.data.length).fill(0xff) });
+      // Finite weights, and logits beyond float32.
+      const weights = new Float32Array(norm.data.length / 4).fill(1e38);
+      tensors.set("output_norm.weight", { ...norm, data: new Uint8Array(weights.buffer) });
     });
     await using broken = await loadModel(bytes, { threads: 1 });
     await expect(perplexity(broken, text, { contextLength: 16, chunks: 1 })).rejects.toEqual(
