@@ -82,7 +82,12 @@ export const expertFlags: readonly LibraryFlag<EngineOptions>[] = [
  * differ.
  */
 export const generateFlags: readonly LibraryFlag<GenerateOptions>[] = samplingFlags(
-  ({ name }) => name !== "maxTokens" && !isLogprobOption(name),
+  ({ name }) => name !== "maxTokens" && !isLogprobOption(name) && !isSpecialOption(name),
+);
+
+/** For `run`, whose prompt can be templated already. */
+export const specialFlags: readonly LibraryFlag<GenerateOptions>[] = samplingFlags(({ name }) =>
+  isSpecialOption(name),
 );
 
 /** For `run --json`: no other output has log-probabilities. */
@@ -92,6 +97,10 @@ export const logprobFlags: readonly LibraryFlag<GenerateOptions>[] = samplingFla
 
 function isLogprobOption(name: string): boolean {
   return name === "logprobs" || name === "topLogprobs";
+}
+
+function isSpecialOption(name: string): boolean {
+  return name === "parseSpecial" || name === "showSpecial";
 }
 
 function samplingFlags(

@@ -4,6 +4,7 @@ import { invalidOption, isWhole, wholeRange } from "../options/checks.js";
 import { inputFormatsOf } from "../packing/layouts/index.js";
 import { firstNotFinite } from "../packing/finite.js";
 import { selfTestsOf } from "../packing/pack.js";
+import { ropeTableBytes } from "../packing/rope-table.js";
 import type { Packing } from "../packing/packing.js";
 import type { ModelFile } from "../files/model-file.js";
 import { chooseMatmul, type MatmulChoice } from "../wasm/choose-matmul.js";
@@ -274,12 +275,17 @@ function createEngine(parts: {
   };
 }
 
-/** Bytes in use for the output head, and for everything else. */
+/** Bytes in use for the output head, and for all other weights. Rotary tables are reserved, and do not count. */
 function weightAndHeadBytes(
   memories: Memories,
   model: Model,
 ): { readonly weights: number; readonly head: number } {
   const used = memories.regions.reduce((sum, region) => sum + region.usedBytes, 0);
   const { head } = tokenBytes(model);
-  return { weights: used - head, head };
+  const tables = model.ropes.reduce(
+    (sum, rope, index) =>
+      sum + ropeTableBytes(rope, model.contextLength) * (model.ropeTables[index]?.length ?? 0),
+    0,
+  );
+  return { weights: used - head - tables, head };
 }

@@ -6,6 +6,7 @@ import { generate } from "./generate.js";
 import type { GeneratedPiece } from "./generated-piece.js";
 import { commonPrefix } from "./scheduling/step-plan.js";
 import type { PassCosts } from "./speculation/pass-costs.js";
+import { invalidOption } from "../options/checks.js";
 import type { GenerateOptions, RecommendedSampling } from "../options/generate-options.js";
 import { resolveGenerateOptions } from "./resolve-options.js";
 
@@ -89,6 +90,10 @@ export function createChat(parts: {
     if (busy)
       throw new BitNetError("INVALID_ARGUMENT", "Cannot send during another answer: wait for its end");
     const resolved = resolveGenerateOptions(options, parts.sampling);
+    for (const name of ["parseSpecial", "showSpecial"] as const) {
+      // The template writes the control tokens of a conversation, and messages hold text only.
+      if (resolved[name]) throw invalidOption(name, true, "false in a chat");
+    }
     const room = Math.min(resolved.maxTokens, answerTokens, Math.floor(contextLength / 4));
     const { kept, ids, lost } = fit([...messages, { role: "user", content: text }], room);
     busy = true;

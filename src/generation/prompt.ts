@@ -4,6 +4,7 @@ import type { EncodeOptions, Tokenizer } from "../text/tokenizer.js";
 /**
  * The tokens of a prompt.
  *
+ * @param options.parseSpecial whether control tokens spelled in a text become tokens.
  * @throws BitNetError INVALID_ARGUMENT for a prompt without tokens or an unknown token id; CONTEXT_FULL if it
  *   does not fit.
  */
@@ -11,8 +12,12 @@ export function promptTokens(
   tokenizer: Tokenizer,
   prompt: string | readonly number[],
   contextLength: number,
+  { parseSpecial }: Pick<EncodeOptions, "parseSpecial">,
 ): readonly number[] {
-  const ids = typeof prompt === "string" ? encodePrompt(tokenizer, prompt) : checkIds(tokenizer, prompt);
+  const ids =
+    typeof prompt === "string"
+      ? encodePrompt(tokenizer, prompt, { parseSpecial })
+      : checkIds(tokenizer, prompt);
   if (ids.length > contextLength) {
     throw new BitNetError(
       "CONTEXT_FULL",
@@ -23,15 +28,23 @@ export function promptTokens(
   return ids;
 }
 
-/** Token ids of an unfinished text: with BOS if the model wants it, and without EOS. */
+/**
+ * Token ids of an unfinished text: with BOS if the model wants it and the text does not spell it, and without
+ * EOS.
+ */
 export function encodeOpenText(tokenizer: Tokenizer, text: string, options: EncodeOptions = {}): number[] {
   const ids = tokenizer.encode(text, options);
-  if (tokenizer.addsEos && options.addSpecial !== false) ids.pop();
+  if (options.addSpecial === false) return ids;
+  if (tokenizer.addsEos) ids.pop();
+  const { bosId } = tokenizer;
+  // The first BOS is the added one. Only a text that spells BOS at its beginning has a second.
+  if (options.parseSpecial === true && bosId !== undefined && ids[0] === bosId && ids[1] === bosId)
+    ids.shift();
   return ids;
 }
 
-function encodePrompt(tokenizer: Tokenizer, text: string): readonly number[] {
-  const ids = encodeOpenText(tokenizer, text);
+function encodePrompt(tokenizer: Tokenizer, text: string, options: EncodeOptions): readonly number[] {
+  const ids = encodeOpenText(tokenizer, text, options);
   if (ids.length > 0) return ids;
   throw new BitNetError(
     "INVALID_ARGUMENT",

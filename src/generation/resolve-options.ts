@@ -29,6 +29,8 @@ export interface SamplerOptions extends Omit<ResolvedNumbers, "maxTokens" | "see
 export interface InnerGenerateOptions extends GenerateOptions {
   /** The grammar of the text, instead of `jsonSchema`. */
   readonly grammar?: Grammar | undefined;
+  /** Control tokens of these spellings are shown in the text, also without `showSpecial`. Default: none. */
+  readonly shownTokens?: readonly string[] | undefined;
 }
 
 /** Checked options, with defaults. */
@@ -37,6 +39,9 @@ export interface ResolvedGenerateOptions extends SamplerOptions {
   readonly maxTokens: number;
   readonly seed: number;
   readonly stop: readonly string[];
+  readonly parseSpecial: boolean;
+  readonly showSpecial: boolean;
+  readonly shownTokens: readonly string[];
   readonly grammar: Grammar | undefined;
   readonly speculation: Speculation;
   readonly onSpeculation: ((counts: SpeculationCounts) => void) | undefined;
@@ -61,7 +66,8 @@ export function resolveGenerateOptions(
   recommended: RecommendedSampling = {},
 ): ResolvedGenerateOptions {
   const isObject = typeof options === "object" && options !== null;
-  refuseUnknownOptions("generate", isObject ? { ...options, grammar: undefined } : options, optionNames);
+  const given = isObject ? { ...options, grammar: undefined, shownTokens: undefined } : options;
+  refuseUnknownOptions("generate", given, optionNames);
   const defaults: GenerateOptions = recommended;
   const resolved: Record<string, unknown> = {};
   for (const option of samplingTable) {
@@ -77,6 +83,7 @@ export function resolveGenerateOptions(
     seed: known.seed ?? randomSeed(),
     logitBias: known.logitBias ?? new Map<number, number>(),
     stop: known.stop ?? [],
+    shownTokens: options.shownTokens ?? [],
     grammar: options.grammar ?? (jsonSchema === undefined ? undefined : jsonGrammar(jsonSchema)),
   };
 }

@@ -5,7 +5,7 @@ import type { Tokenizer } from "../text/tokenizer.js";
 import type { FinishReason, GeneratedPiece } from "./generated-piece.js";
 import { createSampler } from "./sampling/sampler.js";
 import type { ResolvedGenerateOptions } from "./resolve-options.js";
-import { createStopMatcher } from "./stop-rules.js";
+import { createStopMatcher, type StopResult } from "./stop-rules.js";
 
 /**
  * Turns logits into a text, token by token: samples, detokenizes, and ends the text. Does not run the model.
@@ -44,8 +44,12 @@ export function createTextWriter(
   const { maxTokens } = options;
   const { vocabSize } = tokenizer;
   const sampler = createSampler(options, options.seed);
-  const stream = createTextStream(tokenizer, { continuesText: true });
-  const stops = createStopMatcher(options.stop);
+  const { showSpecial } = options;
+  const shown = new Set(
+    options.shownTokens.flatMap(tokenizer.cutControls).filter((piece) => typeof piece === "number"),
+  );
+  const stream = createTextStream(tokenizer, { continuesText: true, skipSpecial: !showSpecial, shown });
+  const stops = createStopMatcher(options.stop, tokenizer.cutControls);
   const guide = options.grammar?.start(tokenizer);
   const history = [...prompt];
   let generatedTokens = 0;
@@ -56,6 +60,16 @@ export function createTextWriter(
   });
   /** Text held back for an incomplete character or stop string, at the end of the text. */
   const rest = (): string => stops.push(stream.flush()).text + stops.flush();
+
+  /** The text of the next token as far as it is certain, and whether it ended a stop string. */
+  function append(id: number): StopResult {
+    const text = stream.push(id);
+    if (showSpecial || !tokenizer.isControl(id)) return stops.push(text);
+    // A shown token is text for the reader, and a token for stop strings that spell it.
+    const before = stops.pushControl(id);
+    const after = stops.push(text);
+    return { text: before.text + after.text, stopped: after.stopped };
+  }
 
   return {
     history,
@@ -88,7 +102,7 @@ export function createTextWriter(
       };
       if (tokenizer.endOfGenerationIds.has(tokenId))
         return { piece: { text: rest(), ...token, ...finish("stop") }, then: "ended" };
-      const { text, stopped } = stops.push(stream.push(tokenId));
+      const { text, stopped } = append(tokenId);
       if (stopped) return { piece: { text, ...token, ...finish("stop") }, then: "ended" };
       // The grammar allows no further token.
       if (guide?.accept(tokenId) === true)

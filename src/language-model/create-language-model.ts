@@ -57,7 +57,7 @@ export function createLanguageModel(parts: {
     requireAlive();
     const resolved = resolveGenerateOptions(options, sampling);
     throwIfAborted(resolved.signal);
-    const ids = promptTokens(tokenizer, prompt, contextLength);
+    const ids = promptTokens(tokenizer, prompt, contextLength, resolved);
     // The last token of a text is never evaluated, so one position fewer than prompt and text is enough.
     using session = engine.openSession(Math.min(contextLength, ids.length + resolved.maxTokens - 1));
     yield* generate(session, tokenizer, ids, resolved, passCosts);

@@ -59,6 +59,16 @@ export interface GenerateOptions {
    */
   readonly stop?: string | readonly string[] | undefined;
   /**
+   * Control tokens spelled in the prompt, such as <|eot_id|>, become tokens. For prompts that are already
+   * templated. BOS is not added to a prompt that spells it. Leave it off for text that comes from users: it
+   * could end a turn. `chat.send` refuses it. Default: false.
+   */
+  readonly parseSpecial?: boolean | undefined;
+  /**
+   * Spell control tokens in the text, except the token that ends it. `chat.send` refuses it. Default: false.
+   */
+  readonly showSpecial?: boolean | undefined;
+  /**
    * Give every piece the log-probability of its token. Log-probabilities are the model's own, before any
    * other option. Default: false.
    */

@@ -19,7 +19,7 @@ interface OptionRow {
   readonly openai?: RequestField;
   /** Field of `options` in Ollama's requests. */
   readonly ollama?: RequestField;
-  /** Flag of `bitnet run` and `bitnet chat`, with its placeholder. */
+  /** Flag of `bitnet run`, and of `bitnet chat` unless the option is for `run` only, with its placeholder. */
   readonly flags?: string;
 }
 
@@ -196,6 +196,24 @@ export const samplingTable: readonly SamplingOption[] = [
     ollama: { field: "stop" },
     flags: "--stop <text>",
     about: "End the text before any of these strings.",
+  },
+  {
+    name: "parseSpecial",
+    kind: "boolean",
+    default: false,
+    flags: "--special",
+    about: "Control tokens spelled in the prompt, such as <|eot_id|>, become tokens.",
+    details:
+      "For prompts that are already templated. BOS is not added to a prompt that spells it. Leave it off for text that " +
+      "comes from users: it could end a turn. `chat.send` refuses it.",
+  },
+  {
+    name: "showSpecial",
+    kind: "boolean",
+    default: false,
+    flags: "--show-special",
+    about: "Spell control tokens in the text, except the token that ends it.",
+    details: "`chat.send` refuses it.",
   },
   {
     name: "logprobs",

@@ -9,8 +9,10 @@ export interface TextStream {
 }
 
 export interface TextStreamOptions {
-  /** Whether control tokens have no text. False spells them. Default: true. */
+  /** Omit control tokens. Default: true; false spells them. */
   readonly skipSpecial?: boolean | undefined;
+  /** Control tokens that are spelled although `skipSpecial` omits the others. Default: none. */
+  readonly shown?: ReadonlySet<number> | undefined;
   /**
    * Whether the ids continue a text, such as a prompt. SentencePiece tokenizers add a space before a text. It is dropped again
    * only at a text's beginning. Default: false.
@@ -21,11 +23,11 @@ export interface TextStreamOptions {
 /** @returns a stream. All its texts together are what `decode` gives for all ids at once. */
 export function createTextStream(tokenizer: Tokenizer, options: TextStreamOptions = {}): TextStream {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  const decodeOptions = { skipSpecial: options.skipSpecial ?? true };
+  const { skipSpecial = true, shown } = options;
   let dropsSpace = tokenizer.dropsFirstSpace && options.continuesText !== true;
   return {
     push(id: number): string {
-      let bytes = tokenizer.tokenBytes(id, decodeOptions);
+      let bytes = tokenizer.tokenBytes(id, { skipSpecial: skipSpecial && shown?.has(id) !== true });
       if (bytes.length > 0 && dropsSpace) {
         dropsSpace = false;
         if (bytes[0] === 0x20) bytes = bytes.subarray(1);

@@ -1,9 +1,11 @@
 import { type Command, Option } from "commander";
 import { BitNetError } from "../../errors.js";
+import { encodeOpenText } from "../../generation/prompt.js";
 import type { FinishReason } from "../../generation/generated-piece.js";
 import { randomSeed } from "../../generation/sampling/random.js";
 import { resolveGenerateOptions } from "../../generation/resolve-options.js";
 import type { GenerateOptions, SpeculationCounts } from "../../options/generate-options.js";
+import { internalsOf } from "../../language-model/internals.js";
 import type { LanguageModel } from "../../language-model/language-model.js";
 import type { CliCommand } from "../command.js";
 import { parseNumber } from "../flag-values.js";
@@ -14,6 +16,7 @@ import {
   loadFlags,
   logprobFlags,
   readFlags,
+  specialFlags,
 } from "../library-flags.js";
 import { openModel, readLoadOptions } from "../open-model.js";
 import { type PromptFlags, readPrompt } from "../prompt.js";
@@ -40,7 +43,8 @@ Without -p and -f, the prompt is read from standard input.
 Examples:
   bitnet run -p "Once upon a time" -n 200 --seed 7
   bitnet run model.gguf -f prompt.txt --temp 0 --json
-  echo "The little fox" | bitnet run --no-echo --stop "."`;
+  echo "The little fox" | bitnet run --no-echo --stop "."
+  bitnet run chat.gguf --special -p "<|user|>Hello<|assistant|>"`;
 
 export const run: CliCommand = {
   name: "run",
@@ -58,7 +62,7 @@ export const run: CliCommand = {
         `maximum tokens to generate; ${untilFull}: until the context is full (default: ${defaultMaxTokens}, or what the context holds)`,
         parseNumber,
       );
-    for (const table of [generateFlags, logprobFlags]) addFlags(command, table);
+    for (const table of [generateFlags, specialFlags, logprobFlags]) addFlags(command, table);
     for (const table of [loadFlags, expertFlags]) addFlags(command, table);
     command
       .option("--no-echo", "print only the generated text")
@@ -79,6 +83,7 @@ async function runModel(path: string | undefined, flags: RunFlags, terminal: Ter
   const given: GenerateOptions = {
     seed: randomSeed(),
     ...readFlags(flags, generateFlags),
+    ...readFlags(flags, specialFlags),
     // --top-logprobs implies --logprobs.
     ...(logprobs.topLogprobs !== undefined && { logprobs: true }),
     ...logprobs,
@@ -89,7 +94,8 @@ async function runModel(path: string | undefined, flags: RunFlags, terminal: Ter
   const prompt = await readPrompt(flags, terminal.signal);
   const { model, loadMs } = await openModel(path, readLoadOptions(flags), terminal);
   try {
-    const promptTokens = model.tokenize(prompt).length;
+    const { tokenizer } = internalsOf(model);
+    const promptTokens = encodeOpenText(tokenizer, prompt, { parseSpecial: given.parseSpecial }).length;
     const options = {
       ...given,
       maxTokens: flags.maxTokens === undefined ? defaultTokens(model, promptTokens) : maxTokens,

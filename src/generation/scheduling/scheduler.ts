@@ -205,7 +205,7 @@ export function createScheduler(
       if (broken !== undefined) throw broken.error;
       const resolved = resolveGenerateOptions(options, sampling);
       throwIfAborted(resolved.signal);
-      const sequence = enqueue(promptTokens(tokenizer, prompt, contextLength), resolved);
+      const sequence = enqueue(promptTokens(tokenizer, prompt, contextLength, resolved), resolved);
       // Starts a moment later, so that requests of the same moment share the first pass.
       working ??= Promise.resolve().then(work);
       try {

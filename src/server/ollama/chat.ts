@@ -26,10 +26,10 @@ export function addChat(app: Hono, service: Service): void {
     const { messages, format, sampling, stream, ...request } = await readRequest(context);
     if (messages.length === 0) return modelLoaded(service, { message: { role: "assistant", content: "" } });
     service.checkPromptSize(messages.map(({ content }) => content));
-    const { tools, createParser } = useTools(request.tools, messages, service.template);
+    const { tools, createParser, shownTokens } = useTools(request.tools, messages, service.template);
     return answer(service, context, {
       prompt: service.template().encode(messages, tools),
-      options: { ...sampling, grammar: format },
+      options: { ...sampling, grammar: format, shownTokens },
       createParser,
       stream,
       content: (content, calls) => ({

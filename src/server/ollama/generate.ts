@@ -50,7 +50,8 @@ export function addGenerate(app: Hono, service: Service): void {
 }
 
 function encodePrompt({ tokenizer, template }: Service, { text, system, raw }: Prompt): readonly number[] {
-  if (raw) return encodeOpenText(tokenizer, text);
+  // The client has applied a template of its own.
+  if (raw) return encodeOpenText(tokenizer, text, { parseSpecial: true });
   // A model without a template is no chat model: it continues the text.
   if (template().kind === "plain") {
     return encodeOpenText(tokenizer, system === "" ? text : `${system}\n${text}`);

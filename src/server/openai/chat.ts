@@ -27,7 +27,8 @@ export function addChat(app: Hono, service: Service): void {
   app.post("/v1/chat/completions", async (context) => {
     const { messages, format, logprobs, sampling, delivery, ...request } = await readRequest(context);
     service.checkPromptSize(messages.map(({ content }) => content));
-    const { tools, createParser, grammar = format } = useTools(request.tools, messages, service.template);
+    const use = useTools(request.tools, messages, service.template);
+    const { tools, createParser, shownTokens, grammar = format } = use;
     if (format !== undefined && tools.length > 0) {
       throw badRequest(
         "response_format",
@@ -35,7 +36,7 @@ export function addChat(app: Hono, service: Service): void {
       );
     }
     const prompts = [service.template().encode(messages, tools)];
-    const options = { ...sampling, ...logprobs, grammar };
+    const options = { ...sampling, ...logprobs, grammar, shownTokens };
     return answer(service, context, { prompts, options, createParser, delivery, shape });
   });
 }

@@ -1,7 +1,7 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { encodeOpenText } from "../../generation/prompt.js";
-import { isGiven, requestPart, requestReader } from "../requests/body.js";
+import { isGiven, optional, requestPart, requestReader } from "../requests/body.js";
 import type { Service } from "../service.js";
 import { answer, type AnswerShape, deliveryPart } from "./answer.js";
 import { describeTextLogprobs, textLogprobsPart } from "./logprobs.js";
@@ -17,7 +17,10 @@ const promptField = z.union(
 );
 const readRequest = requestReader(
   {
-    prompt: requestPart({ prompt: promptField }, ({ prompt }) => prompt),
+    prompt: requestPart(
+      { prompt: promptField, parse_special: optional(z.boolean()) },
+      ({ prompt, parse_special: parseSpecial = false }) => ({ prompt, parseSpecial }),
+    ),
     format: responseFormatPart,
     logprobs: textLogprobsPart,
     sampling: samplingPart,
@@ -48,10 +51,10 @@ const shape: AnswerShape = {
 /** The token ids of each prompt. */
 function encodePrompts(
   { tokenizer, checkPromptSize }: Service,
-  prompt: z.infer<typeof promptField>,
+  { prompt, parseSpecial }: { readonly prompt: z.infer<typeof promptField>; readonly parseSpecial: boolean },
 ): (readonly number[])[] {
   for (const text of [prompt].flat()) if (typeof text === "string") checkPromptSize([text]);
-  const encode = (text: string): number[] => encodeOpenText(tokenizer, text);
+  const encode = (text: string): number[] => encodeOpenText(tokenizer, text, { parseSpecial });
   if (typeof prompt === "string") return [encode(prompt)];
   if (prompt.every((item) => typeof item === "number")) return [prompt];
   return prompt.map((item) => (typeof item === "string" ? encode(item) : [item].flat()));

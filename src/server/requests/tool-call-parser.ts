@@ -26,6 +26,11 @@ export function createTextParser(): ToolCallParser {
 const opening = "<tool_call>";
 const closing = "</tool_call>";
 
+/** The tags that the parser must see, also where they are control tokens. */
+export function tagsOf(syntax: ToolSyntax): readonly string[] {
+  return syntax === "tagged" ? [opening, closing] : [];
+}
+
 /** Parses calls between tags, with text around them. */
 function createTaggedParser(names: readonly string[]): ToolCallParser {
   /** The part of the answer that may still belong to a tag or a call. */

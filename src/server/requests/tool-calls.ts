@@ -4,7 +4,7 @@ import { toolCallGrammar } from "../../grammar/tool-grammar.js";
 import type { ChatTemplate, Tool, ToolMessage } from "../../text/chat-template.js";
 import { badRequest } from "../failures.js";
 import { optional, type RequestPart, requestPart } from "./body.js";
-import { createToolCallParser, type ToolCallParser } from "./tool-call-parser.js";
+import { createToolCallParser, tagsOf, type ToolCallParser } from "./tool-call-parser.js";
 
 /** The tools of a request, before the model is asked whether it knows tools. */
 export interface ToolRequest {
@@ -55,9 +55,11 @@ export interface ToolUse {
   readonly createParser: (() => ToolCallParser) | undefined;
   /** The grammar of an answer that must be a call. */
   readonly grammar: Grammar | undefined;
+  /** Control tokens that the parser must see in the text. */
+  readonly shownTokens: readonly string[];
 }
 
-const noTools: ToolUse = { tools: [], createParser: undefined, grammar: undefined };
+const noTools: ToolUse = { tools: [], createParser: undefined, grammar: undefined, shownTokens: [] };
 
 /**
  * Decides how a request uses its tools. A Failure with status 400 says that the model's template cannot
@@ -92,5 +94,6 @@ export function useTools(
     tools,
     createParser: () => createToolCallParser(toolSyntax, names),
     grammar: choice === "auto" ? undefined : toolCallGrammar(toolSyntax, allowed),
+    shownTokens: tagsOf(toolSyntax),
   };
 }
