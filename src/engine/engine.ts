@@ -275,7 +275,7 @@ function createEngine(parts: {
   };
 }
 
-/** Bytes in use for the output head, and for all other weights. Rotary tables are reserved, and do not count. */
+/** Bytes of the output head, and of all other weights. Reserved rotary tables do not count. */
 function weightAndHeadBytes(
   memories: Memories,
   model: Model,

@@ -21,8 +21,8 @@ export interface Continuation {
 export interface LogitRows {
   /**
    * A row without a copy. Logits that were not needed may be −Infinity. May be called once for each row.
-   * @throws BitNetError MODEL_INVALID for a logit that is infinite or NaN; DISPOSED after the model's disposal;
-   *   FILE_READ if rows of the head cannot be read from the file.
+   * @throws BitNetError MODEL_INVALID for a logit that is infinite or NaN; DISPOSED after the model's
+   *   disposal; FILE_READ if rows of the head cannot be read from the file.
    */
   at(row: number): Promise<Logits>;
   /** The totals of a row's first `softmaxCols` logits. */
@@ -148,7 +148,7 @@ export function createEvaluator(parts: {
   };
 }
 
-/** A model whose weights are all finite can still overflow. Every way from a model to a caller comes through here. */
+/** Finite weights can still overflow. All logits that a caller gets are checked here. */
 function notFinite(tokenId: number, logit: number | undefined): BitNetError {
   return new BitNetError(
     "MODEL_INVALID",

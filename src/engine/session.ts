@@ -36,8 +36,8 @@ export interface Session extends Disposable {
    * @returns unnormalised logits: [vocabSize], or [ids.length × vocabSize] row by row.
    * @example
    * const logits = await session.evaluate(model.tokenize("The king and the"));
-   * @throws BitNetError CONTEXT_FULL if the tokens do not fit; MODEL_INVALID for a logit that is infinite or NaN;
-   *   INVALID_ARGUMENT, WORKER_FAILED, DISPOSED. Rejects with `signal.reason`.
+   * @throws BitNetError CONTEXT_FULL if the tokens do not fit; MODEL_INVALID for a logit that is infinite or
+   *   NaN; INVALID_ARGUMENT, WORKER_FAILED, DISPOSED. Rejects with `signal.reason`.
    */
   evaluate(ids: readonly number[], options?: EvaluateOptions): Promise<Float32Array<ArrayBuffer>>;
   /**

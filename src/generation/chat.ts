@@ -92,7 +92,7 @@ export function createChat(parts: {
     const resolved = resolveGenerateOptions(options, parts.sampling);
     for (const name of ["parseSpecial", "showSpecial"] as const) {
       // The template writes the control tokens of a conversation, and messages hold text only.
-      if (resolved[name]) throw invalidOption(name, true, "false in a chat");
+      if (resolved[name]) throw invalidOption(name, resolved[name], "false in a chat");
     }
     const room = Math.min(resolved.maxTokens, answerTokens, Math.floor(contextLength / 4));
     const { kept, ids, lost } = fit([...messages, { role: "user", content: text }], room);

@@ -21,7 +21,8 @@ interface Sequence {
  *
  * @param texts token ids of each: at least one, at most the model's context length.
  * @returns vectors of the model's width, in the order of the texts.
- * @throws BitNetError MODEL_INVALID if a vector is not finite or has the length 0; OUT_OF_MEMORY, DISPOSED; rejects with `signal.reason`.
+ * @throws BitNetError MODEL_INVALID if a vector is not finite or has the length 0; OUT_OF_MEMORY, DISPOSED;
+ *   rejects with `signal.reason`.
  */
 export async function embed(
   engine: Engine,

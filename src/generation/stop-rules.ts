@@ -24,8 +24,8 @@ const firstControl = 0x10000;
  * is cut at the beginning of that string, or of the longest if several end there. The division into pieces
  * does not matter, and no part of a stop string is ever emitted.
  *
- * A stop string that spells control tokens is also matched on these tokens, because a text does not show them.
- * So "<|user|>" ends a text at that token, and "user" does not.
+ * A stop string that spells control tokens is also matched on these tokens, because a text does not show
+ * them. So "<|user|>" ends a text at that token, and "user" does not.
  *
  * @param stops none of them empty; without any, all text passes.
  * @param cutControls cuts a text at every spelling of a control token. Default: there are none.

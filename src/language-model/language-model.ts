@@ -34,14 +34,15 @@ export interface LanguageModel extends AsyncDisposable {
    * Continues a prompt and yields one piece per token, as soon as the token is generated. Leaving the loop
    * stops the work.
    *
-   * @param prompt the text to continue. Control tokens spelled in it are plain text, unless `parseSpecial` is true.
+   * @param prompt the text to continue. Control tokens spelled in it are plain text unless `parseSpecial` is
+   *   true.
    * @example
    * for await (const piece of model.generate("Once upon a time", { maxTokens: 64, temperature: 0 })) {
    *   process.stdout.write(piece.text);
    * }
-   * @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL, OUT_OF_MEMORY, WORKER_FAILED, DISPOSED; MODEL_INVALID for a
-   *   logit that is infinite or NaN; FILE_READ if the file has changed and the model still reads it. Rejects with
-   *   `signal.reason` after the signal fires.
+   * @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL, OUT_OF_MEMORY, WORKER_FAILED, DISPOSED; MODEL_INVALID
+   *   for a logit that is infinite or NaN; FILE_READ if the file has changed and the model still reads it.
+   *   Rejects with `signal.reason` after the signal fires.
    */
   generate(prompt: string, options?: GenerateOptions): AsyncGenerator<GeneratedPiece, void, void>;
   /**
@@ -63,8 +64,8 @@ export interface LanguageModel extends AsyncDisposable {
    * @example
    * const [query] = await model.embed(["how do plants eat?"], { kind: "query" });
    * const documents = await model.embed(["Photosynthesis turns light into sugar.", "Cats sleep a lot."]);
-   * @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL, OUT_OF_MEMORY, WORKER_FAILED, DISPOSED; MODEL_INVALID for a
-   *   vector that is not finite or has the length 0. Rejects with `signal.reason`.
+   * @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL, OUT_OF_MEMORY, WORKER_FAILED, DISPOSED; MODEL_INVALID
+   *   for a vector that is not finite or has the length 0. Rejects with `signal.reason`.
    */
   embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array<ArrayBuffer>[]>;
   /**

@@ -44,7 +44,7 @@ export interface LoadedModel {
   readonly description: ModelDescription;
   /** For reading more of the file later. */
   readonly packing: Packing;
-  /** Makes the rotary tables of the first `positions` positions. To be called before a pass that uses them. */
+  /** Makes the rotary tables of the first `positions` positions. Call it before a pass that uses them. */
   readonly preparePositions: (positions: number) => void;
 }
 

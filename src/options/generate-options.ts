@@ -59,9 +59,9 @@ export interface GenerateOptions {
    */
   readonly stop?: string | readonly string[] | undefined;
   /**
-   * Control tokens spelled in the prompt, such as <|eot_id|>, become tokens. For prompts that are already
-   * templated. BOS is not added to a prompt that spells it. Leave it off for text that comes from users: it
-   * could end a turn. `chat.send` refuses it. Default: false.
+   * Control tokens that the prompt spells become tokens. For prompts that are already templated. BOS is not
+   * added to a prompt that spells it. Leave it off for text that comes from users: it could end a turn.
+   * `chat.send` refuses it. Default: false.
    */
   readonly parseSpecial?: boolean | undefined;
   /**

@@ -202,7 +202,7 @@ export const samplingTable: readonly SamplingOption[] = [
     kind: "boolean",
     default: false,
     flags: "--special",
-    about: "Control tokens spelled in the prompt, such as <|eot_id|>, become tokens.",
+    about: "Control tokens that the prompt spells become tokens.",
     details:
       "For prompts that are already templated. BOS is not added to a prompt that spells it. Leave it off for text that " +
       "comes from users: it could end a turn. `chat.send` refuses it.",

@@ -38,7 +38,9 @@ function decode(
   } catch (cause) {
     if (!(cause instanceof BitNetError) || cause.code !== "FILE_CORRUPT") throw cause;
     const { offset } = cause.details;
-    throw corrupt(packing, tensor, begin + (typeof offset === "number" ? offset : 0), cause.message);
+    const at = begin + (typeof offset === "number" ? offset : 0);
+    const index = Math.floor(at / format.tensorBytes(format.blockElements)) * format.blockElements;
+    throw corrupt(packing, tensor, at, cause.message, index);
   }
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad === -1) return values;

@@ -22,7 +22,7 @@ export interface Packing {
 
 /**
  * @param begin byte of the tensor where it is damaged.
- * @param index of the damaged element, or of the first element of the damaged block. Undefined if none is known.
+ * @param index of the damaged element, or of the first element of the damaged block, if known.
  */
 export function corrupt(
   packing: Packing,

@@ -22,15 +22,16 @@ export interface RopeTables {
   /** [contextLength][2][rotatedDimensions / 2] f32 of cosines and sines, in each region. */
   readonly locations: readonly Location[];
   /**
-   * Makes the tables up to `positions` if they are shorter. The pages of a shared memory cost nothing before the
-   * first write, so a long context costs only the positions in use.
+   * Makes the tables up to `positions` if they are shorter. The pages of a shared memory cost nothing before
+   * the first write, so a long context costs only the positions in use.
    */
   extend(positions: number): void;
 }
 
 /**
- * Allocates the tables of every position. Each of the regions gets one, because kernels read it from the memory
- * they work in. All mathematics is in wasm: the bits are the same on every host, and in steps of any size.
+ * Allocates the tables of every position. Each of the regions gets one, because kernels read it from the
+ * memory they work in. All mathematics is in wasm: the bits are the same on every host, and in steps of any
+ * size.
  *
  * @throws BitNetError MODEL_INVALID if an angle would not be a number; and as packVector.
  */

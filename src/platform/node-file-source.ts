@@ -37,8 +37,8 @@ export async function openFileSource(path: string | URL): Promise<ByteSource> {
 }
 
 /**
- * The facts that tell a changed file from the opened one. The inode cannot change while the file is open, except
- * on network file systems: a file that another one replaces by name stays readable.
+ * The facts that tell a changed file from the opened one. The inode of an open file can change on network file
+ * systems only. A file whose name another file has taken stays readable.
  */
 interface FileState {
   readonly size: number;

@@ -41,8 +41,16 @@ const messages: OpenAI.ChatCompletionMessageParam[] = [
   { role: "user", content: "What is the weather in Ulm?" },
 ];
 
-async function withTemplate(template: string | undefined): Promise<LanguageModel> {
+async function withTemplate(
+  template: string | undefined,
+  controls: ReadonlyMap<number, string> = new Map(),
+): Promise<LanguageModel> {
   const bytes = await rewriteModel(fileURLToPath(embeddedModelUrl), ({ metadata }) => {
+    const tokens = metadata.get("tokenizer.ggml.tokens");
+    if (Array.isArray(tokens?.value)) {
+      const value = tokens.value.map((token: unknown, id) => controls.get(id) ?? String(token));
+      metadata.set("tokenizer.ggml.tokens", { type: "string[]", value });
+    }
     // Tools take many tokens of this vocabulary. The text at such positions need not make sense.
     for (const [key, entry] of metadata)
       if (key.endsWith(".context_length")) metadata.set(key, { ...entry, value: 2048 });
@@ -237,4 +245,39 @@ it("a model whose template has no tools refuses them", async () => {
   expect(error).toMatchObject({ param: "tools" });
   expect(error.message).toContain("chat template");
   await server.close();
+});
+
+describe("tags of tool calls that are control tokens", () => {
+  it("are seen by the parser, and hidden where no call is possible", async () => {
+    // Reserved control tokens of the embedded model.
+    const [opening, closing] = [4092, 4093];
+    await using model = await withTemplate(
+      tagged,
+      new Map([
+        [opening, "<tool_call>"],
+        [closing, "</tool_call>"],
+      ]),
+    );
+    expect(internalsOf(model).tokenizer.isControl(opening)).toBe(true);
+    const server = await openServer(model);
+    const body = { messages, max_tokens: 3, temperature: 0, logit_bias: { [opening]: 100 } };
+    const content = async (request: object): Promise<unknown> => {
+      const answer = (await (await server.post("/v1/chat/completions", request)).json()) as {
+        choices: { message: { content: unknown } }[];
+      };
+      return answer.choices[0]?.message.content;
+    };
+    // A call that is never complete is text.
+    expect(await content({ ...body, tools })).toBe("<tool_call>".repeat(3));
+    expect(await content(body)).toBe("");
+    const ollama = await server.post("/api/chat", {
+      model: "any",
+      messages: [{ role: "user", content: "?" }],
+      tools,
+      stream: false,
+      options: { num_predict: 3, stop: ["<tool_call>"], temperature: 0 },
+    });
+    expect(ollama.status).toBe(200);
+    await server.close();
+  });
 });

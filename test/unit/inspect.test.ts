@@ -138,7 +138,7 @@ describe("inspectFile's estimates", () => {
       const { memoryBytes } = model.info;
       expect(head).toBe(memoryBytes.head);
       expect(kvCache).toBe(memoryBytes.kvCache);
-      // Loaded weights are all that counts before the first session, with the team's barrier. Rotary tables count as work.
+      // The difference is the team's barrier. Rotary tables count as work.
       const shape = dummyShapes.get(size) ?? expect.fail(size);
       const tables = 200 * (shape.width / shape.heads) * 4;
       expect(memoryBytes.weights - weights).toBeGreaterThanOrEqual(0);

@@ -142,15 +142,18 @@ describe("a stop string that spells a control token", () => {
     expect([text, last?.finishReason]).toEqual(["", "length"]);
   });
 
-  it.each([
+  it.each<[string, string[], (string | number)[], string, boolean]>([
     ["begins with the token", ["<|user|>\nA"], ["x", 7, "\n", "A", "y"], "x", true],
     ["ends with the token", ["b<|user|>"], ["a", "b", 7], "a", true],
     ["begins with the token, and the text goes on otherwise", ["<|user|>A"], ["x", 7, "B"], "xB", false],
     ["is spelled by ordinary tokens", ["<|user|>"], ["x<", "|user", "|>y"], "x", true],
     ["is another token's", ["<|user|>"], ["x", 8, "y"], "xy", false],
-  ] as const)("and %s", (_, stops, pieces, text, stopped) => {
+  ])("and %s", (_, stops, pieces, text, stopped) => {
     const cut = (stop: string): (string | number)[] =>
-      stop.split(/(<\|user\|>)/).flatMap((part) => (part === "" ? [] : part === "<|user|>" ? [7] : [part]));
+      stop.split(/(<\|user\|>)/).flatMap((part): (string | number)[] => {
+        if (part === "<|user|>") return [7];
+        return part === "" ? [] : [part];
+      });
     const matcher = createStopMatcher(stops, cut);
     const results = pieces.map((piece) =>
       typeof piece === "number" ? matcher.pushControl(piece) : matcher.push(piece),

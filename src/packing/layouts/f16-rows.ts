@@ -38,8 +38,8 @@ async function packF16(
 }
 
 /**
- * Rare: a weight of 128 or more has no half with a raised exponent, nor has one that is not finite. Reads the tensor again; progress has
- * counted it once.
+ * Rare: a weight of 128 or more has no half with a raised exponent, nor has one that is not finite. Reads the
+ * tensor again; progress has counted it once.
  */
 async function packAsF32(
   packing: Packing,

@@ -46,7 +46,12 @@ export const checkTernaryTwin: KernelTwin = {
 };
 
 /** Patterns of 1, of a large finite number, and of numbers that are not finite. */
-const floatPatterns = {
+const floatPatterns: Readonly<
+  Record<
+    "F16" | "BF16" | "F32",
+    { readonly bytes: number; readonly finite: readonly number[]; readonly bad: readonly number[] }
+  >
+> = {
   F16: { bytes: 2, finite: [0x3c00, 0x7bff, 0xfbff, 0x0001, 0x8000], bad: [0x7c00, 0xfc00, 0x7e00, 0x7c01] },
   BF16: { bytes: 2, finite: [0x3f80, 0x7f7f, 0xff7f, 0x0001, 0x7c00], bad: [0x7f80, 0xff80, 0x7fc0, 0xff81] },
   F32: {
@@ -54,7 +59,7 @@ const floatPatterns = {
     finite: [0x3f800000, 0x7f7fffff, 0xff7fffff, 1, 0x80000000],
     bad: [0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001],
   },
-} as const;
+};
 
 /** A bad number at each place in turn, and another one behind it, which must not be reported. */
 export function checkFiniteTwin(...types: readonly (keyof typeof floatPatterns)[]): KernelTwin {
