@@ -13,7 +13,7 @@ for (const [name, text] of Object.entries(texts)) {
   console.log(`${name}: ${result.perplexity.toFixed(1)} ± ${result.uncertainty.toFixed(1)}`);
 }
 
-// A task of one's own; readTask(text) makes one of a published benchmark.
+// A task made by hand. readTask(text) reads a published benchmark.
 const context = "Once upon a time there was a";
 const choices = ["king", "carburettor"].map((text) => ({ context, continuation: ` ${text}`, text }));
 const task = {

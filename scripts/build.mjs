@@ -11,7 +11,7 @@ import { kernelTypes } from "./kernel-signatures.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const generated = join(root, "src", "wasm", "generated");
 const stampFile = join(root, "build", "stamp.json");
-/** Builds that are shipped, embedded as base64 so that no user configures the path of an asset. */
+/** Published builds, embedded as base64: users need not configure the path of an asset. */
 const shippedTargets = ["simd128", "relaxed"];
 const targets = [...shippedTargets, "debug"];
 /** Scripts whose change makes kernels stale. */

@@ -28,7 +28,7 @@ function contractProblems(kernel) {
     return missing.length > 0 ? [`its contract lacks ${missing.join(", ")}`] : [];
   }
   const other = byName.get(base);
-  if (other === undefined) return [`its contract is that of ${base}, which is no kernel`];
+  if (other === undefined) return [`its contract refers to ${base}, which is not a kernel`];
   return baseOf(other) === undefined ? [] : [`its contract is that of ${base}, which refers to another one`];
 }
 

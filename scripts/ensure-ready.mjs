@@ -30,7 +30,7 @@ export function ensureReady() {
   if (!installed()) {
     console.error("Installing packages");
     const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-    // Scripts are left out: the only one is our own build, which comes next, and no dependency needs one.
+    // Without install scripts: no dependency needs one, and our own build comes next.
     const { status } = spawnSync(
       npm,
       ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],

@@ -57,7 +57,7 @@ function contractOf(node) {
     .trim();
 }
 
-/** An address is named as one in TypeScript, where it is a number like any other. */
+/** In TypeScript an address is a number, so its parameter name says that it is an address. */
 function parameterText({ name, type }) {
   const isNamed = type !== "Address" || /address$/i.test(name);
   return `${name}${isNamed ? "" : "Address"}: number`;

@@ -18,7 +18,7 @@ export const style = {
           UpdateExpression(node) {
             const name = sourceCode.getText(node.argument);
             const operator = node.operator === "++" ? "+=" : "-=";
-            // Elsewhere the value is used, and only a person knows which one is meant.
+            // Elsewhere the value is used, so a fix could change the meaning.
             const list = node.parent.type === "SequenceExpression" ? node.parent : node;
             const isStatement =
               list.parent.type === "ExpressionStatement" ||

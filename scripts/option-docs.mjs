@@ -1,6 +1,6 @@
-// Writes the options of src/options/sampling-table.ts: the types in generate-options.ts, and the tables in the
-// documentation. They stand between the markers "options: <part>" and "options: end". With --check, it only
-// compares.
+// Writes the options of src/options/sampling-table.ts: the types in generate-options.ts, and the tables in
+// the documentation. They stand between the markers "options: <part>" and "options: end". With --check, it
+// only compares.
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

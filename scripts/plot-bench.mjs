@@ -23,7 +23,7 @@ function newestResults() {
     .filter((file) => /^runtimes-.*\.json$/.test(file))
     .sort((a, b) => (a.slice(-29) < b.slice(-29) ? 1 : -1));
   if (name === undefined)
-    fail("there are no results in bench/results: npm run bench:compare -- --runtimes makes some");
+    fail("there are no results in bench/results: run npm run bench:compare -- --runtimes first");
   return join(folder, name);
 }
 
@@ -34,7 +34,7 @@ function readRecord(file) {
   } catch (error) {
     fail(`${file}: ${error.message}`);
   }
-  return fail(`${file}: these are no results of bench:compare, or of an older one`);
+  return fail(`${file}: not results of bench:compare, or of an older version`);
 }
 
 function spreadOf(values) {

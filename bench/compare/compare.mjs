@@ -58,7 +58,7 @@ function findRuntimes({ runtimeIds, node }) {
     const { stdout } = spawnSync(command, ["--version"], { encoding: "utf8" });
     const major = /^v(\d+)\./.exec(stdout ?? "")?.[1];
     if (major === undefined)
-      throw new UsageError(`--node ${command}: it does not tell its version as Node.js does`);
+      throw new UsageError(`--node ${command}: it does not print its version like Node.js`);
     return [{ id: `node${major}`, command, args: [] }];
   }
   const found = runtimes
@@ -127,8 +127,8 @@ const sampleOf = {
 };
 
 /**
- * Watches what part of the processors others use, or a host withholds: what is neither idle nor used by the
- * sides. Returns what ends the watch.
+ * Measures the share of processor time that is neither idle nor used by the sides: other programs, or time
+ * withheld by a host. Returns a function that ends the measurement.
  */
 async function watchOthers(running) {
   const read = async () => {
@@ -194,7 +194,7 @@ async function compare(options) {
   const contextLength = Math.min(mostContext, dummyShapes.get(options.size).contextLength);
   const fits = ({ tokens, position }) => Math.max(position, 2) + tokens + 1 <= contextLength;
   const tests = (options.quick ? quickTests : fullTests).filter((test) => {
-    if (!fits(test)) console.error(`${nameOf(test)} is left out: the context holds ${contextLength} tokens`);
+    if (!fits(test)) console.error(`${nameOf(test)} is skipped: the context holds ${contextLength} tokens`);
     return fits(test);
   });
   const common = { threads: options.threads, contextLength };
@@ -257,7 +257,7 @@ function readRecord(file) {
     throw new UsageError(`--print ${file}: ${error.message}`);
   }
   if (!Array.isArray(record?.sides) || !Array.isArray(record.tests)) {
-    throw new UsageError(`--print ${file}: these are no results of bench:compare, or of an older one`);
+    throw new UsageError(`--print ${file}: not results of bench:compare, or of an older version`);
   }
   return record;
 }

@@ -2,7 +2,7 @@
 import { spreadOf } from "../../dist/tools/benchmark/statistics.js";
 import { isDisturbed } from "./disturbance.mjs";
 
-/** Sides that others are compared with, by id, where they took part. */
+/** Ids of the sides that other sides are compared with, if present. */
 const baselines = ["llama", "node24"];
 
 const spread = (values, digits) => {
@@ -29,7 +29,7 @@ export function limitShares(record, side, samples) {
   });
 }
 
-/** Pads the columns of a Markdown table, so that it can be read as it is. */
+/** Pads the columns of a Markdown table, so that its source is readable. */
 function table(head, rows) {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((cells) => cells[column].length)),

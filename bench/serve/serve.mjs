@@ -8,7 +8,7 @@ import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { makeModels } from "../compare/models.mjs";
-import { events, post, readFigures, startServed } from "./served.mjs";
+import { events, post, readMetrics, startServed } from "./served.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const help = `npm run bench:serve [-- options]
@@ -102,12 +102,12 @@ async function read(prompt, most) {
 
 async function together(count) {
   asked += 1;
-  const before = await readFigures(url);
+  const before = await readMetrics(url);
   const texts = await Promise.all(
     // Another beginning each time, but for the words: nothing is cached.
     beginnings.slice(0, count).map((words) => read(`${asked}. ${words}`, tokens)),
   );
-  const after = await readFigures(url);
+  const after = await readMetrics(url);
   const begin = Math.min(...texts.map(({ startedMs }) => startedMs));
   const end = Math.max(...texts.map(({ endedMs }) => endedMs));
   const speeds = texts.map(({ startedMs, endedMs }) => (tokens * 1000) / (endedMs - startedMs));

@@ -6,13 +6,12 @@ import { fileURLToPath } from "node:url";
 const cli = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 /**
- * Starts a server on a free port, by the runtime `node`; what it logs is thrown away, so that nobody measures
- * a terminal.
+ * Starts a server on a free port, with the runtime `node`. Its log is discarded, so that no terminal slows it.
  */
 export async function startServed({ model, flags = [], node = process.execPath }) {
   const args = [cli, "serve", ...(model === undefined ? [] : [model]), "--port", "0", ...flags];
   const child = spawn(node, args, { stdio: ["ignore", "pipe", "pipe"] });
-  // Nobody else would end it.
+  // Otherwise it would outlive this process.
   process.once("exit", () => child.kill());
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -35,7 +34,7 @@ export async function startServed({ model, flags = [], node = process.execPath }
   return {
     url,
     complaints: () => complaints,
-    /** Resident memory in bytes now; undefined where the system does not tell. */
+    /** Resident memory in bytes now; undefined if the system does not report it. */
     memoryBytes() {
       try {
         return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) * 1024;
@@ -50,8 +49,8 @@ export async function startServed({ model, flags = [], node = process.execPath }
   };
 }
 
-/** All figures without labels. */
-export async function readFigures(url) {
+/** All metrics without labels. */
+export async function readMetrics(url) {
   const text = await (await fetch(`${url}/metrics`)).text();
   return Object.fromEntries(
     [...text.matchAll(/^bitnet_(\w+) (\S+)$/gm)].map(([, name, value]) => [name, Number(value)]),

@@ -6,7 +6,7 @@
 import { connect } from "node:net";
 import os from "node:os";
 import { parseArgs } from "node:util";
-import { events, post, readFigures, startServed } from "./served.mjs";
+import { events, post, readMetrics, startServed } from "./served.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -176,7 +176,7 @@ async function leave() {
     let rest = chance() * 30;
     for await (const _ of events(response)) if ((rest -= 1) < 0) break;
   } catch {
-    // That is what was meant.
+    // The abort is intended.
   }
   clearTimeout(timer);
   controller.abort();
@@ -201,7 +201,7 @@ async function disturb() {
     if (status >= 400 && status < 500) counts.bad += 1;
     else fail("badUnanswered", `nonsense was answered with ${status}`);
   } catch (error) {
-    // A connection may be closed on a body that nobody wants.
+    // The server may close the connection instead of reading a refused body.
     if (/EPIPE|ECONNRESET|other side closed/.test(String(error.cause))) counts.bad += 1;
     else fail("badUnanswered", error.cause ?? error);
   }
@@ -252,8 +252,7 @@ async function stall() {
 }
 
 /**
- * The longest time in which this process did not run: where the machine or somebody stops it, connections
- * time out.
+ * The longest time in which this process did not run. If it is suspended, connections time out.
  */
 let longestStopMs = 0;
 let lastMs = performance.now();
@@ -281,10 +280,10 @@ await Promise.all([
 
 // The remaining work ends within its time limit. Then nothing is left.
 const deadline = performance.now() + (timeoutSeconds + 5) * 1000;
-let figures = await readFigures(url);
-while (figures.requests_active + figures.requests_queued > 0 && performance.now() < deadline) {
+let metrics = await readMetrics(url);
+while (metrics.requests_active + metrics.requests_queued > 0 && performance.now() < deadline) {
   await sleep(100);
-  figures = await readFigures(url);
+  metrics = await readMetrics(url);
 }
 for (const [index, request] of good.entries()) {
   if ((await request()) === expected[index]) counts.good += 1;
@@ -300,14 +299,14 @@ const growth = most(early) === 0 ? undefined : most(late) / most(early);
 const problems = [
   counts.failed > 0 && `${counts.failed} good requests failed`,
   counts.badUnanswered > 0 && `${counts.badUnanswered} bad requests were not refused`,
-  figures.requests_active + figures.requests_queued > 0 && "texts are left over",
+  metrics.requests_active + metrics.requests_queued > 0 && "requests are left over",
   growth > allowedGrowth && `memory grew ${growth.toFixed(2)} times`,
   status !== 0 && `the server ended with ${status}`,
 ].filter(Boolean);
 const report = {
   seconds: Math.round((performance.now() - startedMs) / 1000),
   requests: counts,
-  generatedTokens: figures.generated_tokens_total,
+  generatedTokens: metrics.generated_tokens_total,
   memoryBytes: { early: most(early), late: most(late), most: most(memory), growth },
   load: os.loadavg(),
   longestStopMs: Math.round(longestStopMs),

@@ -20,7 +20,7 @@ export interface StagedRows {
 export async function repackRows(
   packing: Packing,
   tensor: TensorInfo,
-  matrix: { readonly rows: number; readonly region: number },
+  matrix: Readonly<Record<"rows" | "region", number>>,
   repack: (rows: StagedRows) => number,
 ): Promise<void> {
   const { rows, region } = matrix;

@@ -40,7 +40,7 @@ describe("bench:compare", () => {
     [["--rounds", "2.5"], "--rounds 2.5: expected a whole number from 1"],
     [["--only", "node24,node23"], '"node23" is none of node20, node22, node24, deno, bun'],
     [["--runtimes", "--node", "x"], "--node is for one runtime"],
-    [["--node", join(tmpdir(), "no-such-node")], "does not tell its version"],
+    [["--node", join(tmpdir(), "no-such-node")], "does not print its version"],
     [["--choices", "[1]"], "--choices [1]: expected a JSON object"],
     [["--faster"], "--faster"],
     [["2B4T"], "2B4T"],
@@ -55,7 +55,7 @@ describe("bench:compare", () => {
   it("does not take other JSON for results", async () => {
     const file = join(folder, "other.json");
     await writeFile(file, "{}");
-    expect((await compare("--print", file)).stderr).toContain("these are no results of bench:compare");
+    expect((await compare("--print", file)).stderr).toContain("not results of bench:compare");
     await rm(file);
   });
 

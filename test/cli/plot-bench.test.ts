@@ -156,7 +156,7 @@ describe("bench:plot", () => {
   });
 
   it.each([
-    ["{}", "these are no results of bench:compare"],
+    ["{}", "not results of bench:compare"],
     ["[", "JSON"],
   ])("does not draw %s", async (text, message) => {
     const file = join(folder, "bad.json");
