@@ -4,7 +4,7 @@ import { checkWhole, invalidOption } from "../options/checks.js";
 import { refuseUnknownOptions } from "../options/known-options.js";
 import { type KernelBuild, kernelBuilds } from "../wasm/kernel-build.js";
 import { type DotForm, dotForms } from "../wasm/dot-forms.js";
-import { largestRegionBytes, pageBytes } from "../wasm/memory.js";
+import { maxRegionBytes, pageBytes } from "../wasm/memory.js";
 
 /**
  * Knobs for tests, benchmarks and experiments. The defaults come from probing the host, and no knob changes a
@@ -75,7 +75,7 @@ export function checkEngineOptions(options: EngineOptions = {}): void {
   if (onProfile !== undefined && typeof onProfile !== "function")
     throw invalidOption("onProfile", onProfile, "a function");
   if (regionBytes === undefined) return;
-  checkWhole("regionBytes", regionBytes, 2 * pageBytes, largestRegionBytes);
+  checkWhole("regionBytes", regionBytes, 2 * pageBytes, maxRegionBytes);
   if (regionBytes % pageBytes !== 0)
     throw invalidOption("regionBytes", regionBytes, `a multiple of ${pageBytes}`);
 }

@@ -54,7 +54,7 @@ export interface Session extends Disposable {
 /** A session as the library itself uses it: with logits that are not copied. */
 export interface InnerSession extends Session {
   /** Maximum tokens of a draft. */
-  readonly longestDraft: number;
+  readonly maxDraftTokens: number;
   /**
    * As `evaluate` with "last", for callers that may need only the largest logits: all others may be
    * −Infinity. The next call overwrites the result.
@@ -68,7 +68,7 @@ export interface InnerSession extends Session {
    * As `evaluateInPlace`, and in the same pass also evaluates a draft of the next tokens. The position moves
    * past the ids alone. `keep` moves it past the draft's correct tokens; the next call forgets the others.
    *
-   * @param draft at most `longestDraft` tokens within the context.
+   * @param draft at most `maxDraftTokens` tokens within the context.
    * @param needs the logits needed after the ids, and after each token of the draft.
    * @returns one row for each need; the next call overwrites them.
    */
@@ -105,7 +105,7 @@ export function createSession(parts: {
   const { cache, vocabSize, evaluator } = parts;
   const { batchTokens, logitRows } = evaluator;
   // A pass takes the token before a draft as well.
-  const longestDraft = Math.min(batchTokens, logitRows) - 1;
+  const maxDraftTokens = Math.min(batchTokens, logitRows) - 1;
   let position = 0;
   /** Tokens of a draft that are in the cache past the position. */
   let drafted = 0;
@@ -170,7 +170,7 @@ export function createSession(parts: {
 
   const session: InnerSession = {
     contextLength: cache.contextLength,
-    longestDraft,
+    maxDraftTokens,
     get position() {
       return position;
     },
@@ -204,7 +204,7 @@ export function createSession(parts: {
     },
     evaluateDraft(ids, draft, needs, signal): Promise<LogitRows> {
       const all = [...ids, ...draft];
-      if (draft.length > longestDraft || (draft.length > 0 && all.length > batchTokens))
+      if (draft.length > maxDraftTokens || (draft.length > 0 && all.length > batchTokens))
         throw new RangeError(`a draft of ${draft.length} tokens after ${ids.length} needs several passes`);
       return queue.run(async () => {
         const rows = await lastRows(all, needs, signal);

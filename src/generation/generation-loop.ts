@@ -49,7 +49,7 @@ export function createGenerationLoop(
     }
     last[0] = history.at(-1) ?? 0;
     const room = session.contextLength - session.position - 1;
-    const maxTokens = Math.min(room, writer.remaining - 1, session.longestDraft);
+    const maxTokens = Math.min(room, writer.remaining - 1, session.maxDraftTokens);
     draft = speculator?.draft(history, maxTokens) ?? [];
     kept = 0;
     draftedTokens += draft.length;

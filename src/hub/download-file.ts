@@ -91,7 +91,7 @@ async function fillAndCommit(file: RemoteFile, blob: string, options: DownloadOp
       await partial.discard();
       throw new BitNetError(
         "DOWNLOAD_FAILED",
-        `${options.attempt}: ${file.path} arrived with the checksum ${sum}, and the hub announced ${file.checksum.expected}; the bytes were removed. Try again; if that fails too, a proxy may change the file`,
+        `${options.attempt}: ${file.path} arrived with the checksum ${sum}, and the hub announced ${file.checksum.expected}; the bytes were removed, so try again; if that fails too, a proxy may change the file`,
         { details: { expected: file.checksum.expected, actual: sum, algorithm: file.checksum.algorithm } },
       );
     }

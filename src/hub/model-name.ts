@@ -27,7 +27,7 @@ export type RemoteName = HubName | UrlName;
 
 export const defaultRevision = "main";
 
-const longestName = 1024;
+const maxNameLength = 1024;
 
 /** Whether a text names a download, not a local path. */
 export function isRemoteName(text: string): boolean {
@@ -42,7 +42,7 @@ export function isRemoteName(text: string): boolean {
  * @throws BitNetError INVALID_ARGUMENT with the wrong part.
  */
 export function parseRemoteName(text: string, endpoint: string = publicHub): RemoteName {
-  if (text.length > longestName) throw invalidName(text, `it is longer than ${longestName} characters`);
+  if (text.length > maxNameLength) throw invalidName(text, `it is longer than ${maxNameLength} characters`);
   return /^hf:/i.test(text) ? parseHubName(text) : parseUrl(text, endpoint);
 }
 

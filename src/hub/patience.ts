@@ -37,8 +37,8 @@ export function createPatience(tries: number, timing: Timing, signal: AbortSigna
       failures += 1;
       if (failures >= tries) throw failure;
       const asked = failure.details.retryAfterMs;
-      if (typeof asked === "number" && asked > timing.longestRetryAfterMs) throw failure;
-      const pause = Math.min(timing.longestPauseMs, timing.firstPauseMs * 2 ** (failures - 1));
+      if (typeof asked === "number" && asked > timing.maxRetryAfterMs) throw failure;
+      const pause = Math.min(timing.maxPauseMs, timing.firstPauseMs * 2 ** (failures - 1));
       // Up to half as long again, at random, so that clients of one outage do not all return at once.
       await pauseFor(typeof asked === "number" ? asked : pause * (1 + Math.random() / 2), signal);
     },

@@ -8,9 +8,9 @@ export interface Timing {
   readonly downloadTries: number;
   /** The pause after the first failure. It doubles with each further failure. */
   readonly firstPauseMs: number;
-  readonly longestPauseMs: number;
+  readonly maxPauseMs: number;
   /** A server that asks for a longer pause is given up. */
-  readonly longestRetryAfterMs: number;
+  readonly maxRetryAfterMs: number;
   /** A connection counts as lost after this time without an answer or a byte. */
   readonly silenceMs: number;
   /** Pause between looks at a file that another process downloads. */
@@ -22,8 +22,8 @@ export const usualTiming: Timing = {
   requestTries: 4,
   downloadTries: 8,
   firstPauseMs: 500,
-  longestPauseMs: 15_000,
-  longestRetryAfterMs: 120_000,
+  maxPauseMs: 15_000,
+  maxRetryAfterMs: 120_000,
   silenceMs: 30_000,
   pollMs: 250,
   lock: { beatMs: 1000, deadMs: 3000, staleMs: 30_000 },

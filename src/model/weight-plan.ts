@@ -3,7 +3,7 @@ import type { ModelFile } from "../files/model-file.js";
 import type { SparseMatmuls } from "../packing/layouts/layout.js";
 import { sparseMatmulsOf } from "../packing/pack.js";
 import { canScreen, screenBytes } from "../packing/screen.js";
-import { largestRegionBytes } from "../wasm/memory.js";
+import { maxRegionBytes } from "../wasm/memory.js";
 import { projectionsOf, type Sparsity } from "./model.js";
 
 /** Choices that decide the bytes of a model's matrices. */
@@ -101,7 +101,7 @@ export function matrixRolesOf(layer: LayerDescription): readonly MatrixRole[] {
  */
 export function createPlacer(
   addRegion: () => number,
-  regionBytes: number = largestRegionBytes,
+  regionBytes: number = maxRegionBytes,
 ): (bytes: number) => number {
   const limit = regionBytes * plannedFraction;
   let region = 0;

@@ -25,8 +25,8 @@ export function freeMemoryBytes(): number {
 }
 
 /**
- * The most bytes of RAM that this process ever had. It never falls: in a process that measures several
- * models, it belongs to the first one alone.
+ * The maximum bytes of RAM of this process so far. It never falls, so only the first of several models is
+ * measured correctly.
  */
 export function peakRssBytes(): number {
   // maxRSS is in kibibytes on Node, Deno and Bun alike, and may lag behind the present size.

@@ -108,7 +108,7 @@ type Costs = Pick<
   "problem" | "estimatedMemory" | "bytesPerToken" | "kvBytesPerPosition"
 >;
 
-const longestString = 16_384;
+const maxStringLength = 16_384;
 const firstElements = 8;
 const firstCharacters = 256;
 const kvCacheElementBytes = 2;
@@ -276,7 +276,7 @@ function describe(value: MetadataValue, type: MetadataType = "array[]"): JsonVal
   if (typeof value === "bigint") return String(value);
   if (typeof value === "boolean") return value;
   if (typeof value !== "string") return { ...abridge(value, type) };
-  if (value.length <= longestString) return value;
+  if (value.length <= maxStringLength) return value;
   return { type: "string", length: value.length, first: value.slice(0, firstCharacters) };
 }
 

@@ -3,12 +3,12 @@ import { BitNetError } from "../errors.js";
 /** Memories grow by whole pages. */
 export const pageBytes = 65536;
 /** A wasm32 memory can be no larger. */
-export const largestRegionBytes: number = 65536 * pageBytes;
+export const maxRegionBytes: number = 65536 * pageBytes;
 /**
  * End of the bytes that blocks may use. A block that ended at 4 GiB would have the end address 0, and a
  * kernel that walks up to its end would do nothing.
  */
-const lastUsableByte = largestRegionBytes - 64;
+const lastUsableByte = maxRegionBytes - 64;
 /** The first page belongs to the modules' static data (asconfig.json: lowMemoryLimit). */
 const firstFreeByte = pageBytes;
 
@@ -88,8 +88,8 @@ interface RegionState {
 }
 
 /** @param regionBytes maximum bytes of a region: a multiple of 64 KiB, at most 4 GiB. Default: 4 GiB. */
-export function createMemories(regionBytes: number = largestRegionBytes): Memories {
-  const maximum = Math.min(regionBytes, largestRegionBytes) / pageBytes;
+export function createMemories(regionBytes: number = maxRegionBytes): Memories {
+  const maximum = Math.min(regionBytes, maxRegionBytes) / pageBytes;
   const limit = Math.min(regionBytes, lastUsableByte);
   const regions: RegionState[] = [];
 

@@ -14,8 +14,8 @@ import { type HubServer, repoOf, sha256, startHubServer } from "./hub-server.js"
 export const quickTiming: typeof usualTiming = {
   ...usualTiming,
   firstPauseMs: 1,
-  longestPauseMs: 5,
-  longestRetryAfterMs: 2000,
+  maxPauseMs: 5,
+  maxRetryAfterMs: 2000,
   silenceMs: 10_000,
   pollMs: 5,
   lock: { beatMs: 20, deadMs: 60, staleMs: 10_000 },
