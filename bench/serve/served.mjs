@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 const cli = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 /**
- * Starts a server on a free port, with the runtime `node`. Its log is discarded, so that no terminal slows it.
+ * Starts a server on a free port, with the runtime `node`. Its log is discarded, so that no terminal slows
+ * it.
  */
 export async function startServed({ model, flags = [], node = process.execPath }) {
   const args = [cli, "serve", ...(model === undefined ? [] : [model]), "--port", "0", ...flags];
