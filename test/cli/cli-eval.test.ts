@@ -156,7 +156,12 @@ describe("bitnet eval", () => {
       1,
       /FILE_CORRUPT: Cannot read ".*broken\.jsonl", line 4: it is not JSON/,
     ],
-    ["an unknown form", ["-f", "notes.jsonl"], 1, /FILE_CORRUPT: .*line 1: its fields are of no benchmark/],
+    [
+      "an unknown form",
+      ["-f", "notes.jsonl"],
+      1,
+      /FILE_CORRUPT: .*line 1: its fields belong to no known benchmark/,
+    ],
     ["another task's lines", ["-f", "arc.jsonl", "--task", "piqa"], 1, /line 1: the field "goal" is missing/],
     ["labels for two files", ["-f", "arc.jsonl", "-f", "arc.jsonl", "--labels", "x"], 2, /give one -f/],
     ["a file that is not text", ["-f", "latin1.txt"], 1, /FILE_CORRUPT: .*not UTF-8 text, at byte 9/],
