@@ -127,8 +127,9 @@ function attend<G>(
 }
 
 /**
- * Sixteen elements of a query become, times 2¹⁰⁰: the evens of the first eight, the evens of the second
- * eight, then the odds of both. Halves are widened in this order. Eight left over become evens, then odds.
+ * Multiplies a query by 2¹⁰⁰ and reorders every sixteen elements: the evens of the first eight, the evens of
+ * the second eight, the odds of the first eight, the odds of the second. The kernel widens float16 keys in the
+ * same order. If eight elements remain, their evens come before their odds.
  */
 // @ts-ignore: decorator
 @inline

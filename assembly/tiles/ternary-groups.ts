@@ -86,7 +86,7 @@ export function addScaled<F>(
   return total;
 }
 
-/** y = the sum of the lanes of `total` · d, added to y if asked. */
+/** y = scale · the sum of the lanes of `total`; added to y if `accumulate`. */
 // @ts-ignore: decorator
 @inline
 export function finish(y: usize, total: v128, scale: f32, accumulate: bool): void {

@@ -20,7 +20,7 @@ export type QuantizationRule =
 /** Default `rms_norm_eps` of norms before projections. */
 const defaultNormEpsilon = 1e-6;
 
-/** The wishes of `quantization_config`. */
+/** The requirements of `quantization_config`, or the defaults without it. */
 export interface QuantizationPlan {
   readonly rule: QuantizationRule;
   /** Origin of the rule, for messages. */

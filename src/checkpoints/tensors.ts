@@ -32,7 +32,7 @@ interface Placed {
 }
 
 const scaleSuffix = "_scale";
-/** Rows of I2_S are whole runs of this many weights. */
+/** The length of an I2_S row must be a multiple of this. */
 const i2SRun = 128;
 
 /**

@@ -2,7 +2,7 @@ import { BitNetError } from "../errors.js";
 
 /** A command's view of its process. */
 export interface Terminal {
-  /** Fires on Ctrl-C, on SIGTERM and when the reader of standard output has closed it. */
+  /** Fires on Ctrl-C, on SIGTERM and on an error of standard output, such as a closed pipe. */
   readonly signal: AbortSignal;
   /** Writes the command's result to standard output. */
   write(text: string): void;

@@ -268,7 +268,7 @@ function createEngine(parts: {
       });
     },
     dispose(): Promise<void> {
-      // Users may keep disposed models and sessions, which must not keep gigabytes.
+      // Users may keep references to disposed models and sessions. These must not hold gigabytes of memory.
       disposing ??= team.stop().then(() => memories.dispose());
       return disposing;
     },

@@ -1,7 +1,10 @@
 import { BitNetError } from "../errors.js";
 import type { ModelFile, TensorInfo } from "./model-file.js";
 
-/** The paths of all parts of a split GGUF file, in order; undefined for a name that is not a part's. */
+/**
+ * The paths of all parts of a split GGUF file, in order. Undefined if the name is not that of one of several
+ * parts.
+ */
 export function partPaths(path: string): readonly string[] | undefined {
   const [, before, , total] = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/s.exec(path) ?? [];
   const count = Number(total);

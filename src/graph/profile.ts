@@ -28,7 +28,7 @@ export interface ProfiledOperations {
 }
 
 /**
- * Wraps operations with a clock, which costs about 0.1 µs per operation, and on request with a count of
+ * Wraps operations with a clock, which costs about 0.1 µs per operation. If `countZeros`, it also counts
  * zeros.
  */
 export function profileOperations(
@@ -87,7 +87,7 @@ function timeOperations(inner: Operations, add: (name: string, ms: number) => vo
   };
 }
 
-/** The zeros of layers, one layer after another, and the time to count them. */
+/** Zero counts of each layer, in the order of the layers, and the time spent counting. */
 interface CountedZeros {
   readonly layers: readonly LayerZeros[];
   readonly ms: number;

@@ -57,7 +57,7 @@ export function repoOfFolder(folderName: string): string | undefined {
 }
 
 export function blobPath(folder: string, version: string): string {
-  // The etag comes from a server, which must not choose where we write.
+  // The etag comes from a server. A server must not choose a path on this disk.
   const safe = /^[\w-][\w.-]{0,127}$/.test(version) ? version : sha256Hex(version);
   return join(folder, "blobs", safe);
 }

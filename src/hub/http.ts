@@ -36,7 +36,7 @@ export interface Reply {
   readonly headers: Headers;
   readonly firstHeaders: Headers;
   readonly redirected: boolean;
-  /** @throws BitNetError DOWNLOAD_FAILED, passing, if the connection breaks; `signal.reason`. */
+  /** @throws BitNetError DOWNLOAD_FAILED with `details.passing` if the connection breaks; `signal.reason`. */
   chunks(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void>;
   discard(): Promise<void>;
 }

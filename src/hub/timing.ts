@@ -9,7 +9,7 @@ export interface Timing {
   /** The pause after the first failure. It doubles with each further failure. */
   readonly firstPauseMs: number;
   readonly maxPauseMs: number;
-  /** A server that asks for a longer pause is given up. */
+  /** The request fails if the server asks for a longer pause. */
   readonly maxRetryAfterMs: number;
   /** A connection counts as lost after this time without an answer or a byte. */
   readonly silenceMs: number;

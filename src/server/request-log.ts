@@ -11,8 +11,8 @@ export interface RequestRecord {
   /** HTTP status of the answer; 499 if the client was gone. */
   readonly status: number;
   /**
-   * How the request's work ended: complete, left by the client, over its timeout, or failed. Absent without
-   * work.
+   * How the request's work ended: complete, left by the client, over its timeout, or failed. Absent if the
+   * request had no work.
    */
   readonly outcome?: "written" | "left" | "overdue" | "failed";
   /** Milliseconds from the request to the end of the answer. */

@@ -138,7 +138,7 @@ export function createMatmulSelfTest(memories: Memories): MatmulSelfTest {
   };
 }
 
-/** Shortest time of a call in ms, among the calls of about `forMilliseconds`. */
+/** Calls repeatedly for about `forMilliseconds` and returns the shortest time of one call, in ms. */
 export function bestTime(forMilliseconds: number, call: () => void): number {
   const started = performance.now();
   let best = Infinity;

@@ -1,6 +1,6 @@
 import { BitNetError } from "../errors.js";
 
-/** Output rows that share a packed row, and weights in a byte. */
+/** The number of output rows that share a packed row, and of weights in a byte. */
 const quarters = 4;
 
 /** One of the four groups of output rows in the same bytes. Quarter 0 is in the lowest bits. */

@@ -110,7 +110,7 @@ export function weightFormatByName(name: string): WeightFormat | undefined {
   return formatsByName.get(name.toLowerCase());
 }
 
-/** The field's name for a GGUF tensor type id that cannot be decoded; "type 99" for one never assigned. */
+/** The common name of a GGUF tensor type that cannot be decoded, such as "IQ3_S". An unassigned id: "type 99". */
 export function undecodedTypeName(id: number): string {
   return otherTypeNames.get(id) ?? `type ${id}`;
 }

@@ -13,7 +13,7 @@ const minimumAt = 82;
  * | bytes | hold |
  * |---|---|
  * | 0…15 | s of each 16 weights in bits 3-0 and t in bits 7-4 |
- * | 16…79 | the codes. Byte j of each 32 has weight j in bits 1-0, 32 + j in 3-2, 64 + j in 5-4, 96 + j in 7-6, of each 128 |
+ * | 16…79 | the codes. Each 32 bytes hold 128 weights: byte j has weight j in bits 1-0, 32 + j in 3-2, 64 + j in 5-4, 96 + j in 7-6 |
  * | 80…83 | d and m, halves |
  */
 export const q2K: WeightFormat = affineFormat({

@@ -13,10 +13,10 @@ const scaleAt = 108;
  * | bytes | hold |
  * |---|---|
  * | 0…31 | bit 2 of the codes: bit k of byte j is that of weight 32 · k + j |
- * | 32…95 | bits 1-0. Byte j of each 32 has weight j in bits 1-0, 32 + j in 3-2, 64 + j in 5-4, 96 + j in 7-6, of each 128 |
- * | 96…103 | bits 3-0 of s: groups 0…7 in the low halves, groups 8…15 in the high halves |
+ * | 32…95 | bits 1-0 of the codes. Each 32 bytes hold 128 weights: byte j has weight j in bits 1-0, 32 + j in 3-2, 64 + j in 5-4, 96 + j in 7-6 |
+ * | 96…103 | bits 3-0 of s: groups 0…7 in the low nibbles, groups 8…15 in the high nibbles |
  * | 104…107 | bits 5-4 of s: byte j has group j in bits 1-0, 4 + j in 3-2, 8 + j in 5-4, 12 + j in 7-6 |
- * | 108, 109 | d, a half |
+ * | 108, 109 | d, a float16 |
  */
 export const q3K: WeightFormat = affineFormat({
   name: "Q3_K",

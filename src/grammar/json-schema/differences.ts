@@ -1,7 +1,7 @@
 import { refuse } from "./refuse.js";
 import { type Fields, isFields, jsonTypes, listedValues, requiredNames } from "./schema-fields.js";
 
-/** The target of a "$ref" at a path. */
+/** Returns the target of a "$ref". `path` is the position of the "$ref", for messages. */
 export type Resolve = (reference: unknown, path: string) => unknown;
 
 /** Longest chain of references. */

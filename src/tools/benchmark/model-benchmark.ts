@@ -21,7 +21,7 @@ import { watchEnergy } from "./energy.js";
 import { type FirstToken, firstTokenPrompt, measureFirstToken } from "./first-token.js";
 import type { ProfileSum, TokenProfile } from "./profile-parts.js";
 
-/** Facts about a model with some number of threads, besides the speed of tests. */
+/** Results for one model and one number of threads, except the speeds of tests. */
 export interface BenchmarkSetup {
   readonly threads: number;
   readonly loadMs: number;

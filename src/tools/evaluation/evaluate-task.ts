@@ -10,7 +10,7 @@ import type { EvaluationTask, Question } from "./question.js";
 
 /** Options of `evaluateTask`. */
 export interface EvaluateTaskOptions {
-  /** Number of questions to ask, from 1, in the task's order. Default: all. */
+  /** Maximum number of questions, at least 1. They are asked in the task's order. Default: all. */
   readonly limit?: number | undefined;
   /** Number of solved examples before each question, 0 to 1000. Default: 0. */
   readonly shots?: number | undefined;

@@ -55,7 +55,7 @@ function perUnit(logLikelihood: number, length: number): number {
 
 /** The value of a metric over the questions asked. */
 export interface MetricResult {
-  /** The metric. */
+  /** Name of the metric. */
   readonly name: MetricName;
   /** Share of right answers, 0 to 1. */
   readonly value: number;
