@@ -1,5 +1,5 @@
 import type { TextSettings } from "../text/text-settings.js";
-import { spaceMark } from "../text/words.js";
+import { spaceMark } from "../text/token-spelling.js";
 import type { Config } from "./config.js";
 import { stepsOf } from "./tokenizer-steps.js";
 

@@ -1,6 +1,6 @@
 import { settingsEntries, type TextSettings } from "../text/text-settings.js";
 import { tokenTypes } from "../text/vocabulary.js";
-import { spaceMark } from "../text/words.js";
+import { spaceMark } from "../text/token-spelling.js";
 import { type Config, isObject } from "./config.js";
 import type { MetadataEntry } from "./metadata-list.js";
 import { scoresOfMerges } from "./piece-scores.js";

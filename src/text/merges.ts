@@ -1,7 +1,7 @@
 import { BitNetError } from "../errors.js";
 import { createTokenIndex } from "./token-index.js";
 import { tokenTypes, type Vocabulary } from "./vocabulary.js";
-import { spaceMark } from "./words.js";
+import { spaceMark } from "./token-spelling.js";
 
 /**
  * Which neighbouring symbols may be joined, and in what order. The pair of lowest rank in a word is joined first, and of equal

@@ -2,13 +2,13 @@ import { buildMerges } from "./merges.js";
 import { defaultPreTokenizer } from "./pre-tokenizers.js";
 import type { Steps } from "./slices.js";
 import { createSpecialCutter } from "./special-tokens.js";
+import { spaceMark } from "./token-spelling.js";
 import { tokenTypes, type Vocabulary } from "./vocabulary.js";
 import { createWordEncoder } from "./word-encoder.js";
 import {
   createByteSpeller,
   createByteWordSplitter,
   createCharacterWordSplitter,
-  spaceMark,
   splitAtMarks,
 } from "./words.js";
 

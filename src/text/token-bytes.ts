@@ -1,4 +1,4 @@
-import { spaceMark } from "./words.js";
+import { lettersOfBytes, spaceMark } from "./token-spelling.js";
 import { tokenTypes, type Vocabulary } from "./vocabulary.js";
 
 const empty = new Uint8Array(0);
@@ -44,13 +44,4 @@ function createByteSpelling(toUtf8: Spelling): Spelling {
     }
     return Uint8Array.from(bytes);
   };
-}
-
-/** GPT-2's letters for the bytes 0…255. A byte that prints is itself, and the others are the letters from U+0100 on. */
-export function lettersOfBytes(): readonly string[] {
-  let next = 0x100;
-  return Array.from({ length: 256 }, (_, byte) => {
-    const prints = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad);
-    return String.fromCharCode(prints ? byte : (next += 1) - 1);
-  });
 }

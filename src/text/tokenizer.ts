@@ -10,7 +10,7 @@ import { drain, inSlices, type SliceOptions, type Steps } from "./slices.js";
 import { createTextEncoder } from "./text-encoder.js";
 import { createTokenBytes } from "./token-bytes.js";
 import { readVocabulary, tokenTypes, type Vocabulary } from "./vocabulary.js";
-import { spaceMark } from "./words.js";
+import { spaceMark } from "./token-spelling.js";
 
 /** Options of `model.tokenize`. */
 export interface EncodeOptions {

@@ -1,13 +1,10 @@
 import { BitNetError } from "../errors.js";
 import type { PreTokenizer } from "./pre-tokenizers.js";
-import { lettersOfBytes } from "./token-bytes.js";
+import { lettersOfBytes, spaceMark } from "./token-spelling.js";
 import { unicodeExpression, withUnicode16 } from "./unicode-letters.js";
 
 /** Cuts text into the words that are encoded one by one. They come in lists of some thousands. */
 export type WordSplitter = (text: string) => Iterable<readonly string[]>;
-
-/** What SentencePiece writes for a space. */
-export const spaceMark = "▁";
 
 /** Words of one list. Cutting them takes about a millisecond. */
 const wordsPerList = 4096;

@@ -1,5 +1,5 @@
 import type { Metadata, MetadataValue } from "#dist/files/model-file.js";
-import { lettersOfBytes } from "#dist/text/token-bytes.js";
+import { lettersOfBytes } from "#dist/text/token-spelling.js";
 
 export interface SmallVocabularyOptions {
   readonly controls?: readonly string[];
