@@ -10,20 +10,24 @@ export interface StagedRows {
   readonly count: number;
 }
 
+/** A matrix to repack, and the region of its buffer. */
+interface RepackedMatrix {
+  readonly rows: number;
+  readonly region: number;
+}
+
 /**
  * Reads a tensor's rows into a buffer, as many as a piece holds, and repacks them from there.
  *
- * @param matrix its rows, and the region of the buffer.
  * @param repack returns 0, or 1 + the index of the first damaged block among those rows.
  * @throws BitNetError FILE_CORRUPT for a damaged block.
  */
 export async function repackRows(
   packing: Packing,
   tensor: TensorInfo,
-  matrix: Readonly<Record<"rows" | "region", number>>,
+  { rows, region }: RepackedMatrix,
   repack: (rows: StagedRows) => number,
 ): Promise<void> {
-  const { rows, region } = matrix;
   const { memories } = packing;
   const rowBytes = tensor.bytes / rows;
   const pieceRows = Math.min(rows, Math.max(1, Math.floor(pieceBytes / rowBytes)));

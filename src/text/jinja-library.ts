@@ -31,10 +31,10 @@ export interface TemplateNode {
   /** Of a loop: what runs when the list is empty. */
   readonly defaultBlock?: readonly TemplateNode[];
   readonly loopvar?: TemplateNode;
-  /** What a loop walks through. A list with a condition has the list in `lhs`. */
+  /** The list that a loop walks through. A list with a condition has the list in `lhs`. */
   readonly iterable?: TemplateNode;
   readonly lhs?: TemplateNode;
-  /** Of a member expression: what it looks into, and for what. */
+  /** Of a member expression: the value, and the name or index in it. */
   readonly object?: TemplateNode;
   readonly property?: TemplateNode;
   readonly computed?: boolean;
@@ -79,8 +79,8 @@ interface InterpreterLike {
 }
 
 /**
- * What is used of `@huggingface/jinja`. Its own declarations import files without extensions. TypeScript does not
- * resolve those under Node's module rules, so these say what version 0.5 does.
+ * The part of `@huggingface/jinja` that we use. Its own declarations import files without extensions.
+ * TypeScript does not resolve those under Node's module rules. So these declare version 0.5.
  */
 interface JinjaLibrary {
   readonly Template: new (source: string) => {
@@ -97,22 +97,23 @@ export const Template: JinjaLibrary["Template"] = typed.Template;
 export const Interpreter: JinjaLibrary["Interpreter"] = typed.Interpreter;
 export const Environment: JinjaLibrary["Environment"] = typed.Environment;
 
-/** The library does not export the classes of its values. One of each tells them. */
-const examples = new Environment();
-function classOf(name: string, example: unknown): unknown {
-  return examples.set(name, example).constructor;
+/** The library does not export the classes of its values. An example of each has its class. */
+function classOf({ example }: { readonly example: unknown }): unknown {
+  return new Environment().set("example", example).constructor;
 }
 
-export const StringValue = classOf("string", "") as new (value: string) => StringLike;
-export const ListValue = classOf("list", []) as new (value: readonly TemplateValue[]) => ListLike;
-export const TupleValue = new Interpreter(examples).evaluate({ type: "TupleLiteral", value: [] }, examples)
-  .constructor as new (value: readonly TemplateValue[]) => ListLike;
-export const MappingValue = classOf("mapping", {}) as new (
+export const StringValue = classOf({ example: "" }) as new (value: string) => StringLike;
+export const ListValue = classOf({ example: [] }) as new (value: readonly TemplateValue[]) => ListLike;
+export const TupleValue = new Interpreter(new Environment()).evaluate(
+  { type: "TupleLiteral", value: [] },
+  new Environment(),
+).constructor as new (value: readonly TemplateValue[]) => ListLike;
+export const MappingValue = classOf({ example: {} }) as new (
   value: ReadonlyMap<string, TemplateValue>,
 ) => MappingLike;
-export const IntegerValue = classOf("integer", 1) as new (value: number) => TemplateValue;
-export const BooleanValue = classOf("boolean", true) as new (value: boolean) => TemplateValue;
-export const UndefinedValue = classOf("undefined", undefined) as new () => TemplateValue;
-export const FunctionValue = classOf("function", () => null) as new (
+export const IntegerValue = classOf({ example: 1 }) as new (value: number) => TemplateValue;
+export const BooleanValue = classOf({ example: true }) as new (value: boolean) => TemplateValue;
+export const UndefinedValue = classOf({ example: undefined }) as new () => TemplateValue;
+export const FunctionValue = classOf({ example: () => null }) as new (
   call: (args: readonly TemplateValue[]) => TemplateValue,
 ) => TemplateValue;

@@ -4,7 +4,7 @@ import { capitalize, joinTexts, Markup, Text } from "./template-text.js";
 import { methodOf } from "./template-methods.js";
 import { isEqual, printed } from "./template-values.js";
 
-/** What a filter is given besides its operand. */
+/** The arguments of a filter, and the functions that it may call. */
 export interface FilterCall {
   readonly positional: readonly TemplateValue[];
   readonly named: ReadonlyMap<string, TemplateValue>;
@@ -30,7 +30,7 @@ export function truthOf({ value }: TemplateValue): boolean {
   return value instanceof Map ? value.size > 0 : Boolean(value);
 }
 
-/** What a loop walks through; undefined for a value that has no items. */
+/** The items that a loop walks through. Undefined for a value without items. */
 export function itemsOf(value: TemplateValue): readonly TemplateValue[] | undefined {
   if (value.type === "UndefinedValue") return [];
   if (value.type === "StringValue") return Text.from(value).characters();
@@ -68,12 +68,12 @@ const passes = (
 ): boolean => (name === undefined ? truthOf(item) : test(String(name.value), item, ...others));
 
 const selects =
-  (wanted: boolean): Filter =>
+  ({ wanted }: { readonly wanted: boolean }): Filter =>
   (operand, call) =>
     keep(operand, (item) => passes(item, call, call.positional) === wanted);
 
 const selectsByAttribute =
-  (wanted: boolean): Filter =>
+  ({ wanted }: { readonly wanted: boolean }): Filter =>
   (operand, call) => {
     const [path, ...test] = call.positional;
     return keep(operand, (item) => passes(attributeOf(item, path), call, test) === wanted);
@@ -177,10 +177,10 @@ export const filters: Readonly<Record<string, Filter>> = {
     const { value, origins } = printed(operand);
     return new Markup(value, origins);
   },
-  select: selects(true),
-  reject: selects(false),
-  selectattr: selectsByAttribute(true),
-  rejectattr: selectsByAttribute(false),
+  select: selects({ wanted: true }),
+  reject: selects({ wanted: false }),
+  selectattr: selectsByAttribute({ wanted: true }),
+  rejectattr: selectsByAttribute({ wanted: false }),
   items: (operand) =>
     operand instanceof MappingValue
       ? operand.items()

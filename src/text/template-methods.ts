@@ -1,7 +1,9 @@
 import { BooleanValue, FunctionValue, IntegerValue, ListValue, type TemplateValue } from "./jinja-library.js";
 import { capitalize, joinTexts, Text } from "./template-text.js";
 
-/** Named and positional arguments of a call from a template. The library hands named ones over as the last value. */
+/**
+ * Named and positional arguments of a call from a template. The library passes named ones as the last value.
+ */
 function argumentsOf(
   args: readonly TemplateValue[],
   names: readonly string[],
@@ -50,7 +52,7 @@ const strips =
     );
 
 const splits =
-  (fromEnd: boolean): Method =>
+  ({ fromEnd }: { readonly fromEnd: boolean }): Method =>
   (text, argument) =>
     list(
       text.split(
@@ -64,13 +66,13 @@ const cases =
   (text) =>
     text.map(change);
 
-/** Python's methods of strings, as far as templates use them: the names of arguments, and what they do. */
+/** The string methods of Python that templates use: the names of their arguments, and an implementation. */
 const methods: Readonly<Record<string, readonly [names: readonly string[], call: Method]>> = {
   strip: [["chars"], strips({ start: true, end: true })],
   lstrip: [["chars"], strips({ start: true })],
   rstrip: [["chars"], strips({ end: true })],
-  split: [["sep", "maxsplit"], splits(false)],
-  rsplit: [["sep", "maxsplit"], splits(true)],
+  split: [["sep", "maxsplit"], splits({ fromEnd: false })],
+  rsplit: [["sep", "maxsplit"], splits({ fromEnd: true })],
   splitlines: [
     [],
     (text) => {

@@ -1,6 +1,6 @@
 import type { Tokenizer } from "./tokenizer.js";
 
-/** What stands around a model's thoughts. */
+/** The tags around a model's thoughts. */
 export interface ThoughtTags {
   readonly begin: string;
   readonly end: string;
@@ -17,7 +17,7 @@ export interface AnswerPart {
 
 /** Tells a model's thoughts from its answer while both are written. */
 export interface ThoughtReader {
-  /** @returns what is certain by now. After a tag, what follows it comes with the next call. */
+  /** @returns the text that is certain by now. Text after a tag comes with the next call. */
   push(text: string): AnswerPart;
   /** @returns the rest, once nothing more can come: of a thought, of an answer, or of both. */
   flush(): readonly AnswerPart[];
@@ -30,7 +30,8 @@ export function createThoughtReader(tags: ThoughtTags, startsInside: boolean): T
   /** Whether white space is still dropped: right after a tag. */
   let isAtStart = startsInside;
 
-  function take(isLast: boolean): AnswerPart {
+  function take(options: { readonly isLast: boolean }): AnswerPart {
+    const { isLast } = options;
     const thinking = state === "thinking";
     if (state === "after") return { text: release(held.length), thinking };
     if (state === "before") {
@@ -39,7 +40,7 @@ export function createThoughtReader(tags: ThoughtTags, startsInside: boolean): T
       if (begun.startsWith(tags.begin)) {
         held = begun.slice(tags.begin.length);
         [state, isAtStart] = ["thinking", true];
-        return take(isLast);
+        return take(options);
       }
       if (!isLast && tags.begin.startsWith(begun)) return { text: "", thinking };
       state = "after";
@@ -69,11 +70,11 @@ export function createThoughtReader(tags: ThoughtTags, startsInside: boolean): T
   return {
     push(text): AnswerPart {
       held += text;
-      return take(false);
+      return take({ isLast: false });
     },
     flush(): readonly AnswerPart[] {
-      const parts = [take(true)];
-      if (held !== "") parts.push(take(true));
+      const parts = [take({ isLast: true })];
+      if (held !== "") parts.push(take({ isLast: true }));
       return parts.filter(({ text }) => text !== "");
     },
   };

@@ -22,14 +22,14 @@ interface GoldenFile {
 
 const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, "utf8")) as T;
 
-const MODELS = [
+const models = [
   { name: "tiny-bitnet-b1.58-i2_s", tokenizer: "gpt2 without pre: the default splitter" },
   { name: "tiny-bitnet-i2_s", tokenizer: "SentencePiece" },
   { name: "tiny-llama-i2_s", tokenizer: "gpt2, llama-bpe" },
   { name: "storyteller", tokenizer: "gpt2, llama-bpe" },
 ];
 
-describe.skipIf(!goldenAvailable).each(MODELS)("tokenizer of $name ($tokenizer)", ({ name }) => {
+describe.skipIf(!goldenAvailable).each(models)("tokenizer of $name ($tokenizer)", ({ name }) => {
   let tokenizer: Tokenizer;
   let golden: GoldenFile;
   beforeAll(async () => {

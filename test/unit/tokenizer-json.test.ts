@@ -1,29 +1,23 @@
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Config, type JsonObject } from "#dist/checkpoints/config.js";
-import { metadataMaps } from "#dist/checkpoints/metadata-list.js";
-import { readTokenizer } from "#dist/checkpoints/tokenizer.js";
+import { Config } from "#dist/checkpoints/config.js";
 import { readTokenizerJson } from "#dist/checkpoints/tokenizer-json.js";
 import { BitNetError } from "#dist/index.js";
-import type { Metadata } from "#dist/files/model-file.js";
-import { memoryFolder } from "#dist/platform/memory-source.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
 import { starterPath } from "../support/golden-path.js";
 import { metadataOf } from "../support/metadata-of.js";
-import { byteVocabulary, pieceVocabulary } from "../support/small-vocabularies.js";
-import { exportTokenizer } from "../support/tokenizer-export.js";
+import { pieceVocabulary } from "../support/small-vocabularies.js";
+import {
+  bytes,
+  type Files,
+  filesOf,
+  type Json,
+  metadataOfFiles,
+  sizeOf,
+  tokenizerOf,
+} from "../support/tokenizer-files.js";
 
-type Json = Record<string, unknown>;
-interface Files {
-  readonly "tokenizer.json": Json & { readonly model: Json; readonly added_tokens: Json[] };
-  readonly "tokenizer_config.json": Json;
-}
-
-const bytes = byteVocabulary(["h e", "l l", "he ll", "hell o", "Ġ w", "o r"], {
-  controls: ["<|bos|>", "<|eos|>", "<|eot_id|>"],
-  userDefined: ["<think>"],
-});
 const pieceScores: readonly (readonly [string, number])[] = [
   ["▁", -1],
   ["a", -2],
@@ -39,41 +33,6 @@ const pieceScores: readonly (readonly [string, number])[] = [
 const pieceIds = { "tokenizer.ggml.bos_token_id": 1, "tokenizer.ggml.eos_token_id": 2 };
 const pieces = pieceVocabulary(pieceScores, { userDefined: ["<b>"], entries: pieceIds });
 const plainPieces = pieceVocabulary(pieceScores, { entries: pieceIds });
-
-function filesOf(metadata: Metadata): Files {
-  return structuredClone(exportTokenizer(metadata)) as unknown as Files;
-}
-function sizeOf(files: Files): number {
-  return (
-    Math.max(
-      ...files["tokenizer.json"].added_tokens.map(({ id }) => Number(id)),
-      ...Object.values(files["tokenizer.json"].model.vocab as Record<string, number>),
-    ) + 1
-  );
-}
-async function open(
-  files: Files,
-  options: {
-    readonly config?: JsonObject;
-    readonly more?: Readonly<Record<string, unknown>>;
-    readonly vocabSize?: number;
-  } = {},
-): Promise<Metadata> {
-  const all = Object.entries({ ...files, ...options.more });
-  const folder = memoryFolder(
-    new Map(
-      all.map(([name, value]) => [
-        name,
-        new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value)),
-      ]),
-    ),
-  );
-  const config = new Config("folder", "config.json", options.config ?? {});
-  return metadataMaps(await readTokenizer(folder, config, options.vocabSize ?? sizeOf(files))).metadata;
-}
-async function tokenizerOf(...args: Parameters<typeof open>): Promise<Tokenizer> {
-  return createTokenizer(await open(...args));
-}
 
 describe("readTokenizer", () => {
   it.each([
@@ -118,47 +77,61 @@ describe("readTokenizer", () => {
   // Published files' own words for how they cut text; ids follow from the name.
   const llama3 =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-  const split = (Regex: string, behavior = "Isolated", invert = false): Json => ({
+  const split = (
+    expression: string,
+    behavior = "Isolated",
+    options: { readonly invert?: boolean } = {},
+  ): Json => ({
     type: "Split",
-    pattern: { Regex },
+    pattern: { Regex: expression },
     behavior,
-    invert,
+    invert: options.invert ?? false,
   });
-  const level = (use_regex: boolean): Json => ({
+  const level = (options: { readonly usesRegex: boolean }): Json => ({
     type: "ByteLevel",
     add_prefix_space: false,
     trim_offsets: true,
-    use_regex,
+    use_regex: options.usesRegex,
   });
   const sequence = (...pretokenizers: Json[]): Json => ({ type: "Sequence", pretokenizers });
   it.each<[string, Json, boolean, string]>([
-    ["Llama 3", sequence(split(llama3), level(false)), true, "llama-bpe"],
+    ["Llama 3", sequence(split(llama3), level({ usesRegex: false })), true, "llama-bpe"],
     [
       "Llama 3, its matches kept by removing the rest",
-      sequence(split(llama3, "Removed", true), level(false)),
+      sequence(split(llama3, "Removed", { invert: true }), level({ usesRegex: false })),
       true,
       "llama-bpe",
     ],
-    ["Llama 3 by other merges", sequence(split(llama3), level(false)), false, "dbrx"],
-    ["Qwen 2", sequence(split(llama3.replace("\\p{N}{1,3}", "\\p{N}")), level(false)), false, "qwen2"],
-    ["GPT-2", level(true), false, "gpt-2"],
-    ["StarCoder", sequence({ type: "Digits", individual_digits: true }, level(true)), false, "starcoder"],
+    ["Llama 3 by other merges", sequence(split(llama3), level({ usesRegex: false })), false, "dbrx"],
+    [
+      "Qwen 2",
+      sequence(split(llama3.replace("\\p{N}{1,3}", "\\p{N}")), level({ usesRegex: false })),
+      false,
+      "qwen2",
+    ],
+    ["GPT-2", level({ usesRegex: true }), false, "gpt-2"],
+    [
+      "StarCoder",
+      sequence({ type: "Digits", individual_digits: true }, level({ usesRegex: true })),
+      false,
+      "starcoder",
+    ],
     [
       "Falcon",
       sequence(
         { type: "Punctuation", behavior: "Contiguous" },
-        level(true),
+        level({ usesRegex: true }),
         { type: "Digits", individual_digits: false },
         split("[0-9][0-9][0-9]"),
       ),
       false,
       "falcon",
     ],
-  ])("names the splitter of %s", async (_, pre_tokenizer, ignore_merges, name) => {
+  ])("names the splitter of %s", async (_, preTokenizer, ignoreMerges, name) => {
     const files = filesOf(bytes);
-    Object.assign(files["tokenizer.json"], { pre_tokenizer });
-    files["tokenizer.json"].model.ignore_merges = ignore_merges;
-    expect((await open(files)).get("tokenizer.ggml.pre")).toBe(name);
+    files["tokenizer.json"].pre_tokenizer = preTokenizer;
+    files["tokenizer.json"].model.ignore_merges = ignoreMerges;
+    expect((await metadataOfFiles(files)).get("tokenizer.ggml.pre")).toBe(name);
   });
 
   it.each<[string, string, RegExp, (files: Files) => void]>([
@@ -166,33 +139,41 @@ describe("readTokenizer", () => {
       "another splitter",
       "UNSUPPORTED_TOKENIZER",
       /none that is known.*x\+/,
-      (f) => (f["tokenizer.json"].pre_tokenizer = sequence(split("x+"), level(false))),
+      (f) => (f["tokenizer.json"].pre_tokenizer = sequence(split("x+"), level({ usesRegex: false }))),
     ],
     [
       "GPT-2's words with ignore_merges",
       "UNSUPPORTED_TOKENIZER",
       /ignore_merges/,
       (f) => {
-        f["tokenizer.json"].pre_tokenizer = level(true);
+        f["tokenizer.json"].pre_tokenizer = level({ usesRegex: true });
       },
     ],
     [
       "merged splits",
       "UNSUPPORTED_TOKENIZER",
       /MergedWithNext/,
-      (f) => (f["tokenizer.json"].pre_tokenizer = sequence(split(llama3, "MergedWithNext"), level(false))),
+      (f) =>
+        (f["tokenizer.json"].pre_tokenizer = sequence(
+          split(llama3, "MergedWithNext"),
+          level({ usesRegex: false }),
+        )),
     ],
     [
       "a space before every text",
       "UNSUPPORTED_TOKENIZER",
       /space before/,
-      (f) => (f["tokenizer.json"].pre_tokenizer = { ...level(true), add_prefix_space: true }),
+      (f) => (f["tokenizer.json"].pre_tokenizer = { ...level({ usesRegex: true }), add_prefix_space: true }),
     ],
     [
       "an unknown step",
       "UNSUPPORTED_TOKENIZER",
       /BertPreTokenizer/,
-      (f) => (f["tokenizer.json"].pre_tokenizer = sequence({ type: "BertPreTokenizer" }, level(false))),
+      (f) =>
+        (f["tokenizer.json"].pre_tokenizer = sequence(
+          { type: "BertPreTokenizer" },
+          level({ usesRegex: false }),
+        )),
     ],
     [
       "a normalizer that changes texts",
@@ -263,7 +244,7 @@ describe("readTokenizer", () => {
     const files = filesOf(bytes);
     const vocabSize = sizeOf(files);
     change(files);
-    const error: unknown = await open(files, { vocabSize }).catch((reason: unknown) => reason);
+    const error: unknown = await metadataOfFiles(files, { vocabSize }).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(BitNetError);
     expect(error).toMatchObject({ code, message: expect.stringMatching(words) as string });
   });
@@ -288,7 +269,7 @@ describe("readTokenizer", () => {
   ])("refuses a file of pieces with %s", async (_, words, change) => {
     const files = filesOf(pieces);
     change(files);
-    await expect(open(files)).rejects.toMatchObject({
+    await expect(metadataOfFiles(files)).rejects.toMatchObject({
       code: "UNSUPPORTED_TOKENIZER",
       message: expect.stringMatching(words) as string,
     });
@@ -298,7 +279,7 @@ describe("readTokenizer", () => {
     const files = filesOf(bytes);
     const { model } = files["tokenizer.json"];
     model.merges = (model.merges as string[]).map((merge) => merge.split(" "));
-    expect(await open(files)).toEqual(await open(filesOf(bytes)));
+    expect(await metadataOfFiles(files)).toEqual(await metadataOfFiles(filesOf(bytes)));
   });
 
   it.each<[string, unknown, unknown, boolean]>([
@@ -339,10 +320,10 @@ describe("readTokenizer", () => {
       { type: "Metaspace", replacement: "▁", prepend_scheme: "never", split: false },
       false,
     ],
-  ])("knows whether a space stands before a text: %s", async (_, normalizer, pre_tokenizer, expected) => {
+  ])("knows whether a space stands before a text: %s", async (_, normalizer, preTokenizer, expected) => {
     const files = filesOf(pieces);
-    Object.assign(files["tokenizer.json"], { normalizer, pre_tokenizer });
-    expect((await open(files)).get("tokenizer.ggml.add_space_prefix")).toBe(expected);
+    Object.assign(files["tokenizer.json"], { normalizer, pre_tokenizer: preTokenizer });
+    expect((await metadataOfFiles(files)).get("tokenizer.ggml.add_space_prefix")).toBe(expected);
   });
 
   it("takes an added token of spaces as merges make it, and where the text has the marks themselves", async () => {
@@ -378,133 +359,6 @@ describe("readTokenizer", () => {
     expect(tokenizer.encode("<|im_start|>")).not.toContain(id);
     expect(tokenizer.encode("<|im_start|>", { parseSpecial: true })).toContain(id);
     expect(tokenizer.encode("<think>").length).toBe(2);
-  });
-
-  describe("what surrounds the tables", () => {
-    const bos = 262;
-    it.each<[string, Json, Json, readonly [boolean, boolean]]>([
-      ["the template's BOS", {}, {}, [true, false]],
-      ["a setting against the template", {}, { add_bos_token: false }, [false, false]],
-      ["a setting for EOS", {}, { add_eos_token: true }, [true, true]],
-      [
-        "a template among other steps, with both",
-        {
-          post_processor: {
-            type: "Sequence",
-            processors: [
-              { type: "ByteLevel" },
-              {
-                type: "TemplateProcessing",
-                single: [
-                  { SpecialToken: { id: "<|bos|>" } },
-                  { Sequence: { id: "A" } },
-                  { SpecialToken: { id: "<|eos|>" } },
-                ],
-              },
-            ],
-          },
-        },
-        {},
-        [true, true],
-      ],
-      ["no template", { post_processor: null }, {}, [false, false]],
-    ])("adds BOS and EOS by %s", async (_, tokenizer, settings, expected) => {
-      const files = filesOf(bytes);
-      Object.assign(files["tokenizer.json"], tokenizer);
-      Object.assign(files["tokenizer_config.json"], settings);
-      const metadata = await open(files);
-      expect([
-        metadata.get("tokenizer.ggml.add_bos_token"),
-        metadata.get("tokenizer.ggml.add_eos_token"),
-      ]).toEqual(expected);
-    });
-
-    it("finds BOS by its spelling in either file, else by config.json's number", async () => {
-      const files = filesOf(bytes);
-      // A template would name it as well.
-      files["tokenizer.json"].post_processor = null;
-      expect((await open(files, { config: { bos_token_id: 7 } })).get("tokenizer.ggml.bos_token_id")).toBe(
-        bos,
-      );
-      delete files["tokenizer_config.json"].bos_token;
-      files["tokenizer.json"].post_processor = null;
-      const more = { "special_tokens_map.json": { bos_token: { content: "<|eos|>" } } };
-      expect((await open(files, { more })).get("tokenizer.ggml.bos_token_id")).toBe(bos + 1);
-      expect((await open(files, { config: { bos_token_id: 7 } })).get("tokenizer.ggml.bos_token_id")).toBe(7);
-      expect((await open(files, { config: { bos_token_id: -1 } })).has("tokenizer.ggml.bos_token_id")).toBe(
-        false,
-      );
-    });
-
-    it("takes the tokens around a text from the template, and ends answers at EOS all the same", async () => {
-      const files = filesOf(bytes);
-      const single = [
-        { SpecialToken: { id: "<|eos|>" } },
-        { Sequence: { id: "A" } },
-        { SpecialToken: { id: "<|bos|>" } },
-      ];
-      files["tokenizer.json"].post_processor = { type: "TemplateProcessing", single };
-      const tokenizer = await tokenizerOf(files);
-      const [first, ...rest] = tokenizer.encode("a");
-      expect([first, rest.at(-1)]).toEqual([bos + 1, bos]);
-      expect(tokenizer.endOfGenerationIds).toContain(bos + 1);
-    });
-
-    it.each([
-      ["<|bos|> <|eos|> A", /a template needs one text, with at most one token before it/],
-      ["A <|eos|> <|eos|>", /a template needs one text, with at most one token before it/],
-      ["<|bos|>", /a template needs one text, with at most one token before it/],
-      ["<none> A", /"special_tokens" .* one id for each token/],
-    ])("refuses the template %j", async (template, words) => {
-      const files = filesOf(bytes);
-      const single = template
-        .split(" ")
-        .map((id) => ({ [id === "A" ? "Sequence" : "SpecialToken"]: { id } }));
-      files["tokenizer.json"].post_processor = { type: "TemplateProcessing", single };
-      await expect(open(files)).rejects.toThrow(words);
-    });
-
-    it("ends an answer at every id that config.json or generation_config.json names", async () => {
-      const more = { "generation_config.json": { eos_token_id: [bos + 1, 9] } };
-      const tokenizer = await tokenizerOf(filesOf(bytes), { config: { eos_token_id: 8 }, more });
-      expect([...tokenizer.endOfGenerationIds].sort((a, b) => a - b)).toEqual([8, 9, bos + 1, bos + 2]);
-      expect(tokenizer.eosId).toBe(bos + 1);
-    });
-
-    it.each<[string, Json, Readonly<Record<string, unknown>>, string | undefined]>([
-      ["its own file", { chat_template: "old" }, { "chat_template.jinja": "new" }, "new"],
-      ["the settings", { chat_template: "old" }, { "chat_template.json": { chat_template: "other" } }, "old"],
-      [
-        "one of several in the settings",
-        {
-          chat_template: [
-            { name: "tool_use", template: "t" },
-            { name: "default", template: "d" },
-          ],
-        },
-        {},
-        "d",
-      ],
-      [
-        "the third place",
-        { chat_template: null },
-        { "chat_template.json": { chat_template: "other" } },
-        "other",
-      ],
-      ["nowhere", { chat_template: null }, {}, undefined],
-    ])("takes the chat template from %s", async (_, settings, more, expected) => {
-      const files = filesOf(bytes);
-      Object.assign(files["tokenizer_config.json"], settings);
-      expect((await tokenizerOf(files, { more })).chatTemplate).toBe(expected);
-    });
-
-    it("says what to do about a folder that has tokenizer.model only", async () => {
-      const folder = memoryFolder(new Map([["tokenizer.model", new Uint8Array(1)]]));
-      await expect(readTokenizer(folder, new Config("folder", "config.json", {}), 10)).rejects.toMatchObject({
-        code: "FILE_NOT_FOUND",
-        message: expect.stringMatching(/tokenizer\.model only.*save tokenizer\.json/) as string,
-      });
-    });
   });
 
   it("refuses a vocabulary too large to be one before it makes room for it", () => {

@@ -5,7 +5,7 @@ import { createTextStream } from "#dist/text/text-stream.js";
 import { createTokenizer } from "#dist/text/tokenizer.js";
 import { byteVocabulary, pieceVocabulary } from "../support/small-vocabularies.js";
 
-const BYTE_MERGES = [
+const byteMerges = [
   "h e",
   "l l",
   "he ll",
@@ -20,7 +20,7 @@ const BYTE_MERGES = [
   "< s",
   "<s >",
 ];
-const PIECES = [
+const pieces = [
   "▁",
   "a",
   "b",
@@ -39,18 +39,18 @@ const PIECES = [
   "日",
   "\n",
 ].map((piece, index) => [piece, -index] as const);
-const MARKS = ["<s>", "</s>", "<unk>", "<|bos|>", "<|eos|>", "<0x41>"];
+const marks = ["<s>", "</s>", "<unk>", "<|bos|>", "<|eos|>", "<0x41>"];
 
 const tokenizers = [
   {
     kind: "byte-level",
-    tokenizer: createTokenizer(byteVocabulary(BYTE_MERGES, { controls: ["<|bos|>", "<|eos|>", "</s>"] })),
+    tokenizer: createTokenizer(byteVocabulary(byteMerges, { controls: ["<|bos|>", "<|eos|>", "</s>"] })),
   },
-  { kind: "SentencePiece", tokenizer: createTokenizer(pieceVocabulary(PIECES)) },
+  { kind: "SentencePiece", tokenizer: createTokenizer(pieceVocabulary(pieces)) },
   {
     kind: "SentencePiece without space prefix",
     tokenizer: createTokenizer(
-      pieceVocabulary(PIECES, { entries: { "tokenizer.ggml.add_space_prefix": false } }),
+      pieceVocabulary(pieces, { entries: { "tokenizer.ggml.add_space_prefix": false } }),
     ),
   },
 ];
@@ -75,7 +75,7 @@ const anyText = fc
         "😁",
         "\u0085",
         "\ufeff",
-        ...MARKS,
+        ...marks,
       ),
     ),
     { maxLength: 12 },
@@ -181,7 +181,7 @@ describe.each(tokenizers)("$kind tokenizer", ({ tokenizer }) => {
 
 describe("special tokens", () => {
   const tokenizer = createTokenizer(
-    byteVocabulary(BYTE_MERGES, {
+    byteVocabulary(byteMerges, {
       controls: ["<|bos|>", "<|eos|>", "<|a|>", "<|a|><|b|>"],
       userDefined: ["[IMG]", "aa[I"],
     }),
@@ -309,7 +309,7 @@ describe("createTokenizer refuses", () => {
       ...["model", "pre", "tokens", "token_type", "scores", "merges", "bos_token_id", "eos_token_id"],
       ...["unknown_token_id", "eot_token_id", "add_bos_token", "add_eos_token", "add_space_prefix"],
     );
-    const base = fc.constantFrom(byteVocabulary(["a b"]), pieceVocabulary(PIECES));
+    const base = fc.constantFrom(byteVocabulary(["a b"]), pieceVocabulary(pieces));
     fc.assert(
       fc.property(base, fc.dictionary(name, value, { maxKeys: 3 }), (metadata, changes) => {
         const changed: Metadata = new Map([
@@ -331,14 +331,14 @@ describe("createTokenizer refuses", () => {
 
   test("scores that are not numbers and byte tokens that are no bytes", () => {
     const refused = (key: string, value: Float32Array | string[]): void => {
-      const metadata: Metadata = new Map(pieceVocabulary(PIECES)).set(`tokenizer.ggml.${key}`, value);
+      const metadata: Metadata = new Map(pieceVocabulary(pieces)).set(`tokenizer.ggml.${key}`, value);
       expect(() => createTokenizer(metadata)).toThrow(expect.objectContaining({ code: "MODEL_INVALID" }));
     };
     refused("scores", new Float32Array(400).fill(NaN));
     refused("scores", new Float32Array(3));
     refused(
       "tokens",
-      Array.from({ length: 259 + PIECES.length }, (_, index) => `token ${index}`),
+      Array.from({ length: 259 + pieces.length }, (_, index) => `token ${index}`),
     );
   });
 });

@@ -9,8 +9,8 @@ import { createByteWordSplitter, createCharacterWordSplitter } from "#dist/text/
 import { encodeByDefinition } from "../reference/byte-pair-encoding.js";
 import { byteVocabulary, pieceVocabulary } from "../support/small-vocabularies.js";
 
-const ALPHABET = ["a", "b", "▁", "é", "😁"];
-const word = fc.string({ unit: fc.constantFrom(...ALPHABET), maxLength: 60 });
+const alphabet = ["a", "b", "▁", "é", "😁"];
+const word = fc.string({ unit: fc.constantFrom(...alphabet), maxLength: 60 });
 
 /** Encodes to texts, a character without a token as itself, word by word or by long-word.ts. */
 function encode(
@@ -51,7 +51,7 @@ describe("word encoder, by word-encoder.ts and by long-word.ts, equals byte-pair
   });
 
   test("for scores, equal ones and pieces of letters that are no tokens among them", () => {
-    const piece = fc.string({ unit: fc.constantFrom(...ALPHABET), minLength: 1, maxLength: 5 });
+    const piece = fc.string({ unit: fc.constantFrom(...alphabet), minLength: 1, maxLength: 5 });
     const pieces = fc.array(fc.tuple(piece, fc.integer({ min: -4, max: 0 })), { maxLength: 40 });
     fc.assert(
       fc.property(pieces, word, (vocabulary, text) => {
@@ -67,7 +67,7 @@ describe("word encoder, by word-encoder.ts and by long-word.ts, equals byte-pair
 });
 
 test("SentencePiece words give the ids of the whole text", () => {
-  const piece = fc.string({ unit: fc.constantFrom(...ALPHABET), minLength: 1, maxLength: 5 });
+  const piece = fc.string({ unit: fc.constantFrom(...alphabet), minLength: 1, maxLength: 5 });
   const pieces = fc.array(fc.tuple(piece, fc.integer({ min: -40, max: 0 })), { maxLength: 40 });
   fc.assert(
     fc.property(pieces, word, fc.boolean(), (vocabulary, text, marksOnlyFirst) => {
