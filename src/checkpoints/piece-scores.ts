@@ -4,14 +4,15 @@ import type { Config } from "./config.js";
 /**
  * Computes the scores of a SentencePiece vocabulary from the merges of a tokenizer.json.
  *
- * SentencePiece joins any two neighbours whose text is a token, the highest score first. Converters list, from the
- * highest score down, every way to cut each token into two tokens. So the order of tokens in the list is the order of
- * their scores. A list without some of the cuts comes from no such vocabulary, and scores would join what it does not.
+ * SentencePiece joins any two neighbours whose text is a token, the highest score first. Converters list
+ * every way to cut a token into two tokens. They start from the highest score. So the order of tokens in the
+ * list is the order of their scores. A list that lacks some cuts comes from another kind of vocabulary.
+ * Scores would then make merges that the list does not have.
  *
- * @param tokens By id, the text of every token that may come out of text. Undefined: a token that is found before any
- *   merging. No merge makes it, and whether lists have it as a part depends on the converter.
- * @returns by id, the score of each token that merges make: 0, −1, −2, …; undefined for others.
- * @throws BitNetError UNSUPPORTED_TOKENIZER for a list that is not such a one.
+ * @param tokens By id, the text of every token that text may become. Undefined: a token that is found before
+ *   the merges. No merge makes it. Some converters list it as a part, others do not.
+ * @returns by id, the score of each token that merges make: 0, −1, −2, … Others have undefined.
+ * @throws BitNetError UNSUPPORTED_TOKENIZER for a list of other merges.
  */
 export function scoresOfMerges(
   tokenizer: Config,

@@ -9,15 +9,15 @@ const punctuation = "[\\p{P}\\$\\+<=>\\^~\\|`]";
 
 /** Lists of steps that llama.cpp's converter gives a name with other expressions. */
 const aliases: readonly { readonly name: string; readonly splits: readonly string[] }[] = [
-  // The digits that this isolates first are cut in threes by what follows, but for a space that stays before one or two.
+  // The later steps cut the isolated digits in threes. One exception: a space stays before one or two digits.
   { name: "falcon", splits: [`${punctuation}+`, gpt2Words, "\\p{N}+", "[0-9][0-9][0-9]"] },
 ];
 
 /**
- * The name in `tokenizer.ggml.pre` for the splitter of a byte-level tokenizer.json. Its expressions must be the same: a name
- * that means other words would change ids.
+ * The name in `tokenizer.ggml.pre` for the splitter of a byte-level tokenizer.json. Its expressions must be
+ * the same. A name that means other words would change ids.
  *
- * @param ignoreMerges whether a word that is a token as a whole becomes that token
+ * @param ignoreMerges Whether a word that is a token as a whole becomes that token.
  * @throws BitNetError UNSUPPORTED_TOKENIZER for a splitter without a name.
  */
 export function splitterName(tokenizer: Config, ignoreMerges: boolean): string {

@@ -1,7 +1,7 @@
 import { type Config, isObject } from "./config.js";
 import { stepsOf } from "./tokenizer-steps.js";
 
-/** What a post-processor puts around a text. */
+/** The tokens that a post-processor puts around a text. */
 export interface TextTemplate {
   readonly before: number | undefined;
   readonly after: number | undefined;
@@ -13,7 +13,7 @@ export function readTemplate(tokenizer: Config, idOf: ReadonlyMap<string, number
   const steps = post === undefined ? [] : stepsOf(post, "processors");
   for (const step of steps) {
     const type = step.get("type");
-    // Offsets are all that it changes.
+    // It only changes offsets.
     if (type === "ByteLevel") continue;
     if (type === "TemplateProcessing") return readTextTemplate(step, idOf);
     throw step.unsupported(

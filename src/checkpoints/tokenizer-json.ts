@@ -18,7 +18,7 @@ export interface TokenizerTables {
   readonly template: TextTemplate | undefined;
 }
 
-/** What of the tables both kinds of vocabulary share. */
+/** The tables that both kinds of vocabulary share. */
 interface Vocabulary {
   /** By id. An id without a token is padding. */
   readonly tokens: string[];
@@ -107,7 +107,8 @@ function readVocabulary(tokenizer: Config, model: Config, vocabSize: number): Vo
     // An added token that the model's vocabulary has is that token, whatever id it is listed with.
     const isInModel = Object.hasOwn(vocab, content);
     const id = isInModel ? vocab[content] : entry.get("id");
-    // Gemma 3's text models have fewer rows than its tokenizer has tokens: such a token has no vector, and is text.
+    // Gemma 3's text models have fewer rows than its tokenizer has tokens. A token without a row has no
+    // vector. It is text.
     if (typeof id === "number" && id >= vocabSize) return;
     const isControl = entry.flag("special", { default: false }) || looksSpecial(content);
     place(content, id, isControl ? tokenTypes.control : tokenTypes.userDefined);
@@ -135,8 +136,8 @@ const addedFlags = {
 } as const;
 
 /**
- * Some files list control tokens as ordinary added tokens. Text from users must not spell them. llama.cpp's converter
- * recognises them by the same looks.
+ * Some files list control tokens as ordinary added tokens. Text from users must not spell them. llama.cpp's
+ * converter recognises them by the same looks.
  */
 function looksSpecial(token: string): boolean {
   return /^(<\|.*\|>|<｜.*｜>|<pad>|<mask>|<unused\d+>)$/s.test(token);
@@ -188,7 +189,7 @@ function byteEntries(tokenizer: Config, model: Config, vocabulary: Vocabulary): 
     ["tokenizer.ggml.tokens", "string[]", vocabulary.tokens],
     ["tokenizer.ggml.token_type", "int32[]", vocabulary.types],
     ["tokenizer.ggml.merges", "string[]", merges],
-    // Composed text is as it was when a token is found before or after. So the flag says nothing here.
+    // NFC keeps a token's text. A search before or after it finds the same. So the flag says nothing here.
     ...settingsEntries({
       ...vocabulary.settings,
       normalized: new Set(),
@@ -238,8 +239,8 @@ function pieceEntries(tokenizer: Config, model: Config, vocabulary: Vocabulary):
 }
 
 /**
- * Added tokens that merges make as well: of spaces, which are no marks yet when such a token is looked for, and of parts of
- * words, where the token is a word only.
+ * Added tokens that merges make as well. A token of spaces is searched for before spaces become marks. Merges
+ * make it from the marks. A single-word token is found as a whole word only. Merges make it inside words.
  */
 function mergedTokens({ tokens, merges, inModel, settings }: Vocabulary): ReadonlySet<number> {
   const ids = new Map<string, number>();

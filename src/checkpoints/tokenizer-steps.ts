@@ -1,6 +1,10 @@
 import type { Config } from "./config.js";
 
-/** The steps of a tokenizer.json's part, in order, out of any sequences. @param key Where a sequence lists its steps. */
+/**
+ * The steps of a part of tokenizer.json, in order. Sequences are flattened.
+ *
+ * @param key The key under which a sequence lists its steps.
+ */
 export function stepsOf(step: Config, key: string): readonly Config[] {
   if (step.get("type") !== "Sequence") return [step];
   return step.list(key).flatMap((_, index) => stepsOf(step.element(key, index), key));

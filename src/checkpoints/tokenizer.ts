@@ -10,9 +10,10 @@ const maxConfigBytes = 64 * 2 ** 20;
 const maxTemplateBytes = 4 * 2 ** 20;
 
 /**
- * The tokenizer of a checkpoint as metadata. Tables come from tokenizer.json, and the rest from tokenizer_config.json, special_tokens_map.json, generation_config.json, config.json and the chat template.
+ * The tokenizer of a checkpoint as metadata. Tables come from tokenizer.json. The rest comes from
+ * tokenizer_config.json, special_tokens_map.json, generation_config.json, config.json and the chat template.
  *
- * @param vocabSize rows of the embedding
+ * @param vocabSize Rows of the embedding.
  * @throws BitNetError FILE_NOT_FOUND without tokenizer.json; UNSUPPORTED_TOKENIZER, MODEL_INVALID,
  *   FILE_CORRUPT.
  */
@@ -42,7 +43,8 @@ export async function readTokenizer(
   // A setting of the tokenizer's class wins over the template, which the class writes by it.
   const addBos = setting("add_bos_token") ?? (around ? around.before !== undefined : isPieces);
   const addEos = setting("add_eos_token") ?? around?.after !== undefined;
-  // Qwen3-Embedding ends texts with another token than its eos_token. A text's own ends come first, as in GGUF files of it.
+  // Qwen3-Embedding ends texts with another token than its eos_token. The template's tokens come first, as in
+  // its GGUF files.
   const [bosOfRole, eosOfRole] = [idOfRole("bos"), idOfRole("eos")];
   const bos = (addBos ? around?.before : undefined) ?? bosOfRole;
   const eos = (addEos ? around?.after : undefined) ?? eosOfRole;

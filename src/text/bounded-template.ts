@@ -33,7 +33,8 @@ export interface BoundedTemplate {
   render(items: Readonly<Record<string, unknown>>): readonly RenderedPiece[];
 }
 
-// Templates come with models, from strangers. Qwen3's, the busiest that we know, takes about 150 steps a message.
+// Templates come with models, from strangers. Of the known ones, Qwen3's takes the most steps: about 150 a
+// message.
 const freeSteps = 200_000;
 const stepsPerCharacter = 20;
 /** Strings are copied and searched about as fast. */
@@ -73,23 +74,23 @@ function piecesOf({ value, origins }: Text): readonly RenderedPiece[] {
 /** A value in the place of a node, for the library to go on from. */
 const evaluated = (value: TemplateValue): TemplateNode => ({ type: "Evaluated", value });
 
-/** A loop that runs, and what its rounds have written so far. */
+/** A loop that runs, and the text that its rounds have written so far. */
 interface RunningLoop {
   readonly node: TemplateNode;
   readonly written: Text[];
 }
 
 /**
- * The library's interpreter with three additions. It counts steps by the size of every value, because whatever uses a
- * value walks through it. Strings know who wrote them. Where the library differs from Jinja in what published templates
- * use, the filters and methods are ours.
+ * The library's interpreter with three additions. It counts steps by the size of every value, because each
+ * use of a value walks through it. Strings know who wrote them. Our own filters and methods replace the
+ * library's where published templates need Jinja's results.
  */
 class BoundedInterpreter extends Interpreter {
   #steps: number;
   readonly #characters: number;
   /** Lists of which one item is looked at. */
   readonly #lookedInto = new WeakSet<TemplateNode>();
-  /** What loops walk through, and whether they unpack its items. */
+  /** The lists that loops walk through, and whether the loops unpack the items. */
   readonly #walked = new WeakMap<TemplateNode, boolean>();
   readonly #loops: RunningLoop[] = [];
 
@@ -128,11 +129,11 @@ class BoundedInterpreter extends Interpreter {
     try {
       for (const node of statements) {
         const value = this.evaluate(node, environment);
-        // A statement without a result gives null. An expression that is none prints a word.
+        // A statement without a result gives null. An expression that gives null prints a word.
         if (value.type !== "NullValue" || !silent.has(node.type)) written.push(printed(value));
       }
     } catch (error) {
-      // `break` and `continue` end a round from inside its blocks. What those wrote stays, as in Jinja.
+      // `break` and `continue` end a round from inside its blocks. Their text stays, as in Jinja.
       const rest = unfinished.get(error as object);
       const text = Text.concat(rest ? [...written, rest] : written);
       if (isRound) loop.written.push(text);
@@ -296,7 +297,7 @@ class BoundedInterpreter extends Interpreter {
   }
 }
 
-/** What blocks had written when `break` or `continue` left them. */
+/** The text that blocks had written when `break` or `continue` left them. */
 const unfinished = new WeakMap<object, Text>();
 const silent: ReadonlySet<string> = new Set(["Set", "Macro", "Comment"]);
 
@@ -313,7 +314,7 @@ function derived(result: TemplateValue, from: readonly TemplateValue[]): Templat
   return Text.of(String(result.value), origin);
 }
 
-/** What a loop walks through, as the library expects it: a list, and lists in it where items are unpacked. */
+/** The list that a loop walks through, as the library expects it. Items to unpack are lists too. */
 function walkable(value: TemplateValue, unpacks: boolean): TemplateValue {
   const items = itemsOf(value);
   if (items === undefined) return value;

@@ -9,11 +9,11 @@ import type { TextPart, Tokenizer } from "./tokenizer.js";
 
 /** One turn of a conversation. */
 export interface ChatMessage {
-  /** Who speaks. */
+  /** The speaker. */
   readonly role: "system" | "user" | "assistant";
   /** The text. */
   readonly content: string;
-  /** What an assistant thought before it answered. Many templates leave it out of later prompts. */
+  /** An assistant's thoughts before its answer. Many templates leave them out of later prompts. */
   readonly thinking?: string | undefined;
 }
 
@@ -30,9 +30,9 @@ export interface ToolMessage {
   readonly role: ChatMessage["role"] | "tool";
   readonly content: string;
   readonly thinking?: string | undefined;
-  /** What an assistant asked for. */
+  /** The calls that an assistant asked for. */
   readonly toolCalls?: readonly ToolCall[] | undefined;
-  /** Which call a tool's content answers, and which tool. */
+  /** The call that a tool's content answers, and the tool's name. */
   readonly toolCallId?: string | undefined;
   readonly toolName?: string | undefined;
 }
@@ -64,31 +64,33 @@ export interface ChatTemplate {
   /**
    * Token ids of a conversation and of the assistant's opening.
    *
-   * Only the template spells control tokens. In messages, tools and variables such a spelling is text, whatever the template
-   * does to it. An added token that is no control token, such as Qwen 3's `<think>`, is that token wherever it stands.
+   * Only the template spells control tokens. In messages, tools and variables such a spelling is text. The
+   * template cannot change that. Added tokens that are no control tokens, such as Qwen 3's `<think>`, are
+   * found everywhere.
    *
-   * @throws BitNetError INVALID_ARGUMENT if the template refuses the messages, for a variable that JSON cannot hold or that
-   *   templates are always given, and for a message to continue that is not the assistant's or not in the prompt.
+   * @throws BitNetError INVALID_ARGUMENT if the template refuses the messages; for a variable that JSON
+   *   cannot hold; for a variable that every template has; for a message to continue that is not the
+   *   assistant's, or not in the prompt.
    */
   encode(messages: readonly ToolMessage[], tools?: readonly Tool[], options?: ChatEncodeOptions): number[];
-  /** What `encode` gives. Tokens are made in slices, as `Tokenizer.encodeAsync` does. */
+  /** As `encode`, in slices as in `Tokenizer.encodeAsync`. */
   encodeAsync(
     messages: readonly ToolMessage[],
     tools?: readonly Tool[],
     options?: ChatEncodeOptions & SliceOptions,
   ): Promise<number[]>;
   /**
-   * How the model asks for tools: "tagged" as `<tool_call>{"name": …, "arguments": …}</tool_call>`, "json" as nothing but
-   * `{"name": …, "parameters": …}`. Undefined if the template leaves tools out, or uses another syntax.
+   * How the model asks for tools. "tagged": `<tool_call>{"name": …, "arguments": …}</tool_call>`. "json":
+   * only `{"name": …, "parameters": …}`. Undefined if the template leaves tools out, or uses another syntax.
    */
   readonly toolSyntax: ToolSyntax | undefined;
-  /** What stands around the model's thoughts. Undefined for a model that does not think. */
+  /** The tags around the model's thoughts. Undefined for a model that does not think. */
   readonly thoughts: ThoughtTags | undefined;
 }
 
 /**
- * The format that BitNet b1.58 2B4T was trained with. Its official GGUF file has a placeholder instead, and with that the model
- * never stops.
+ * The format that BitNet b1.58 2B4T was trained with. Its official GGUF file has a placeholder instead. The
+ * model never stops with that placeholder.
  */
 export const bitnetTemplate: string =
   "{{ bos_token }}{% for message in messages %}{{ message['role'] | capitalize }}: {{ message['content'] | trim }}<|eot_id|>" +

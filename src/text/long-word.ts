@@ -4,14 +4,17 @@ import type { Steps } from "./slices.js";
 
 /** Byte-pair encoding that stays fast on words of any length: n·log n steps over a few typed arrays. */
 export interface LongWordMerger {
-  /** Calls `emit` for every symbol that the word ends up as. `symbol` is undefined for a character that has none. */
+  /**
+   * Calls `emit` for every symbol of the merged word. `symbol` is undefined for a character that has none.
+   */
   merge(word: string, emit: (text: string, symbol: number | undefined) => void): Steps<void>;
 }
 
 const none = -1;
 /** About 2 ms. */
 const stepsPerTurn = 8192;
-// Ranks stay under 2^22 and positions under 2^31, so one double holds both and orders by rank, then from the left.
+// Ranks stay under 2^22 and positions under 2^31. So one double holds both. It orders by rank, then from the
+// left.
 const rankUnit = 2 ** 31;
 
 export function createLongWordMerger(merges: MergeTable, pairs: PairTable): LongWordMerger {
@@ -52,7 +55,8 @@ export function createLongWordMerger(merges: MergeTable, pairs: PairTable): Long
         if (steps % stepsPerTurn === 0) yield;
         const rank = Math.floor(key / rankUnit);
         const position = key - rank * rankUnit;
-        // Entries stay when their symbols change. An entry is still good if the pair at its position has its rank.
+        // Entries stay when their symbols change. An entry is still good if the pair at its position has its
+        // rank.
         const merge = mergeAt(position);
         if (merge === none || merges.rank[merge] !== rank) continue;
         const absorbed = next[position] ?? none;

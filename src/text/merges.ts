@@ -4,13 +4,13 @@ import { tokenTypes, type Vocabulary } from "./vocabulary.js";
 import { spaceMark } from "./token-spelling.js";
 
 /**
- * Which neighbouring symbols may be joined, and in what order. The pair of lowest rank in a word is joined first, and of equal
- * ranks the leftmost.
+ * The pairs of neighbouring symbols that may be joined, and their order. The pair of lowest rank in a word is
+ * joined first. Of equal ranks the leftmost is joined first.
  *
  * A symbol is a token's id. A character that only occurs inside longer tokens has an id from `vocabSize` up.
  */
 export interface MergeTable {
-  /** The symbol of a text: of every token that text may become, and of such single characters. */
+  /** The symbol of a text: every token that text may become, and such single characters. */
   readonly symbols: ReadonlyMap<string, number>;
   /** The text of a symbol. */
   readonly texts: readonly string[];
@@ -22,9 +22,9 @@ export interface MergeTable {
 }
 
 /**
- * Only these may come out of text. Control and unknown tokens may not, so no spelling of one in a user's text is ever
- * taken for it. SentencePiece keeps byte tokens out of its merges in the same way. Hugging Face's tokenizers keep added tokens
- * out, unless their model's vocabulary has them as well.
+ * Whether text may become this token. Text never becomes a control or unknown token, so a user's text cannot
+ * spell one. SentencePiece keeps byte tokens out of its merges in the same way. Hugging Face's tokenizers
+ * keep added tokens out, unless their model's vocabulary has them as well.
  */
 function comesFromText({ types, settings }: Vocabulary, id: number): boolean {
   const type = types[id];
@@ -72,9 +72,9 @@ function listedMerges(vocabulary: Vocabulary, symbols: Map<string, number>): Mer
 }
 
 /**
- * SentencePiece files list no merges. Any two symbols join if their text together is a token, the highest score first. So
- * every way to cut a token in two is a merge with the token's own rank. Converters to merge lists rank the cuts one after
- * the other. That breaks ties differently in runs such as "aaaaa".
+ * SentencePiece files list no merges. Any two symbols join if their text together is a token, the highest
+ * score first. So every way to cut a token in two is a merge with the token's own rank. Converters to merge
+ * lists rank the cuts one after the other. That breaks ties differently in runs such as "aaaaa".
  */
 function scoredMerges(vocabulary: Vocabulary, symbols: Map<string, number>): MergeTable {
   const { tokens, scores, settings } = vocabulary;

@@ -4,8 +4,8 @@ import type { MergeTable } from "./merges.js";
 export type PairTable = (left: number, right: number) => number;
 
 /**
- * Looks pairs of symbols up by open addressing over integers: half a million merges take 12 MB, where maps keyed by text
- * took 140 MB and three times as long.
+ * Looks up pairs of symbols by open addressing over integers. Half a million merges take 12 MB. Maps keyed by
+ * text took 140 MB and three times as long.
  */
 export function createPairTable({ left, right, rank }: MergeTable): PairTable {
   let bits = 4;
@@ -26,7 +26,7 @@ export function createPairTable({ left, right, rank }: MergeTable): PairTable {
 
   for (let merge = 0; merge < rank.length; merge += 1) {
     const [a, b] = [left[merge] ?? 0, right[merge] ?? 0];
-    // Of a pair that is listed twice the first counts.
+    // If a pair is listed twice, the first counts.
     if (find(a, b) !== -1) continue;
     let slot = slotOf(a, b);
     while (merges[slot] !== -1) slot = (slot + 1) & mask;

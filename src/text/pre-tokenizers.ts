@@ -1,13 +1,16 @@
 /**
  * How byte-level BPE vocabularies cut text into words before any merge, by the name in `tokenizer.ggml.pre`.
  *
- * Names and expressions are llama.cpp's. Its converter writes the name, and its tokenizer defines the meaning. Each expression
- * isolates its matches inside the pieces of the one before. So a look-ahead sees the end of a piece as the end of the text.
- * `\s` means Unicode's White_Space.
+ * Names and expressions are llama.cpp's. Its converter writes the name, and its tokenizer defines the
+ * meaning. Each expression isolates its matches inside the pieces of the one before. So a look-ahead sees the
+ * end of a piece as the end of the text. `\s` means Unicode's White_Space.
  */
 export interface PreTokenizer {
   readonly names: readonly string[];
-  /** Regular expressions in Oniguruma's dialect, as in tokenizer.json files. They are applied one after the other. */
+  /**
+   * Regular expressions in Oniguruma's dialect, as in tokenizer.json files. They are applied one after the
+   * other.
+   */
   readonly splits: readonly string[];
   /** A word that is a token as a whole is that token. Merges do not change it. */
   readonly ignoreMerges: boolean;
@@ -15,8 +18,8 @@ export interface PreTokenizer {
   readonly addBos: boolean;
 }
 
-// The published expressions have case-insensitive groups. They are spelt out here. `(?i:)` is not in every engine, and folding
-// by Unicode takes U+017F for an s. llama.cpp does not.
+// The published expressions have case-insensitive groups. Here every case is written out, because some
+// engines lack `(?i:)`. Folding by Unicode takes U+017F for an s. llama.cpp does not.
 export const contractions: string = String.raw`(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])`;
 const tail = String.raw`| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
 const letters = String.raw`|[^\r\n\p{L}\p{N}]?\p{L}+`;

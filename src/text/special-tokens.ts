@@ -31,8 +31,8 @@ interface Branch {
 /**
  * Cuts texts at every occurrence of the given tokens.
  *
- * The longest token is looked for first in the whole text, then the next in what is left of it, as llama.cpp does. A scan
- * from left to right gives other tokens where spellings overlap.
+ * As in llama.cpp, the whole text is searched for the longest token first. The rest is searched for the next
+ * one. A scan from left to right gives other tokens where spellings overlap.
  */
 export function createSpecialCutter(tokens: readonly SpecialToken[]): SpecialCutter {
   const specials = bySpellingLength(tokens);
@@ -50,7 +50,10 @@ export function createSpecialCutter(tokens: readonly SpecialToken[]): SpecialCut
   const begins = new Uint8Array(0x10000);
   for (const unit of root.next.keys()) begins[unit] = 1;
 
-  /** Which tokens a text has. Gemma 3 has 6,400 added tokens, and a search for each took seconds for a long text. */
+  /**
+   * The tokens that a text has. Gemma 3 has 6,400 added tokens. A search for each took seconds for a long
+   * text.
+   */
   function presentIn(text: string): readonly SpecialToken[] {
     const found = new Set<number>();
     for (let begin = 0; begin < text.length; begin += 1) {

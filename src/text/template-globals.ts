@@ -5,7 +5,7 @@ export const maxItems = 100_000;
 
 const dateTemplate = new Template("{{ strftime_now(format) }}");
 
-/** What the library's own rendering gives templates, with a range that ends. */
+/** The globals of the library's own rendering. Our range has a maximum length. */
 export const templateGlobals: Readonly<Record<string, unknown>> = {
   false: false,
   true: true,

@@ -12,12 +12,14 @@ interface SplitOptions {
   readonly fromEnd?: boolean | undefined;
 }
 
-/** Who wrote a character: the template, a person or tool, or the message that the model is to continue. */
+/**
+ * The writer of a character: the template, a person or tool, or the message that the model is to continue.
+ */
 export type Origin = "0" | "1" | "2";
 
 /**
- * A string of a template that knows of each UTF-16 unit who wrote it. So a rendered prompt says which of its parts may
- * spell control tokens, whatever the template did to the messages.
+ * A string of a template that knows the writer of each UTF-16 unit. So a rendered prompt says which of its
+ * parts may spell control tokens. The template's changes to messages do not matter.
  */
 export class Text extends StringValue {
   /** One `Origin` per UTF-16 unit of the value. */
@@ -45,7 +47,7 @@ export class Text extends StringValue {
     return this.value.length;
   }
 
-  /** The most foreign origin in it. What is made of the whole string has it. */
+  /** The most foreign origin in it. A result of the whole string has this origin. */
   get origin(): Origin {
     return this.origins.includes("2") ? "2" : this.origins.includes("1") ? "1" : "0";
   }
@@ -95,7 +97,7 @@ export class Text extends StringValue {
       pieces.push([begin, this.length]);
     }
     if (pieces.length > 0 && pieces.length > limit) {
-      // What is not cut any more stays one piece, with the white space at the text's end.
+      // The uncut rest stays one piece, with the white space at the text's end.
       if (fromEnd) pieces.splice(0, pieces.length - limit, [0, pieces.at(-limit - 1)?.[1] ?? 0]);
       else pieces.splice(limit, pieces.length - limit, [pieces[limit]?.[0] ?? 0, this.length]);
     }
@@ -121,7 +123,10 @@ export class Text extends StringValue {
   }
 }
 
-/** A string that is HTML to Jinja: its filter `safe` makes it. Other strings are escaped when they are added to it. */
+/**
+ * A string that is HTML to Jinja. The filter `safe` makes it. Adding another string to it escapes that
+ * string.
+ */
 export class Markup extends Text {}
 
 /** Jinja's `+` of two strings. Its `~` does not escape. */

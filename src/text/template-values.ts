@@ -27,7 +27,7 @@ export function writtenMapping(entries: readonly (readonly [TemplateValue, Templ
   return new KeyedMapping(new Map(values), (key) => keys.get(key) ?? Text.of(key, "0"));
 }
 
-/** A string inside the items of a template whose origin differs from that of what is around it. */
+/** A string inside the items of a template. Its origin differs from the origin of the other items. */
 export class Spelling {
   readonly text: string;
   readonly origin: Origin;
@@ -43,7 +43,7 @@ const maxDepth = 100;
 /**
  * A value of JavaScript as templates have it. All strings in it, and all names, have the origin.
  *
- * @param toValue What the library makes of numbers, truth values and null.
+ * @param toValue Makes the library's value of a number, a boolean or null.
  * @throws Error for a value that is more than 100 deep.
  */
 export function foreignValue(
@@ -76,7 +76,7 @@ export function originOf(value: TemplateValue): Origin {
   return origins.includes("1") ? "1" : "0";
 }
 
-/** What a template prints for a value: Python's `str()`. */
+/** The text that a template prints for a value: Python's `str()`. */
 export function printed(value: TemplateValue): Text {
   if (value.type === "StringValue") return Text.from(value);
   return Text.of(spell(value), originOf(value));
@@ -123,7 +123,8 @@ function quote(text: string): string {
 }
 
 /**
- * Whether two values are equal to Python: lists and mappings by what is in them, and only none equals none.
+ * Whether two values are equal in Python. Lists and mappings are equal if their items are. None equals only
+ * None.
  * @param onStep Called once for each pair of values.
  */
 export function isEqual(a: TemplateValue, b: TemplateValue, onStep?: () => void): boolean {

@@ -3,7 +3,7 @@ import { BitNetError } from "../errors.js";
 /** Values that a template may ask for by name, such as `enable_thinking`. They are what JSON can hold. */
 export type TemplateVariables = Readonly<Record<string, unknown>>;
 
-/** What every template is given. */
+/** The variables that every template has. */
 const ownVariables: ReadonlySet<string> = new Set([
   ...["messages", "tools", "add_generation_prompt", "bos_token", "eos_token"],
   ...[
@@ -20,7 +20,9 @@ const ownVariables: ReadonlySet<string> = new Set([
   ],
 ]);
 
-/** @throws BitNetError INVALID_ARGUMENT for a variable that JSON cannot hold, or that templates are always given. */
+/**
+ * @throws BitNetError INVALID_ARGUMENT for a variable that JSON cannot hold; for one that every template has.
+ */
 export function checkVariables(variables: TemplateVariables): void {
   for (const [name, value] of Object.entries(variables)) {
     const problem = ownVariables.has(name)

@@ -31,7 +31,8 @@ function createByteEncoder(vocabulary: Vocabulary): TextEncoderOfVocabulary {
     vocabSize: vocabulary.tokens.length,
     ignoreMerges: preTokenizer.ignoreMerges,
     spell: createByteSpeller(),
-    // A byte-level vocabulary without a letter for some byte cannot say that byte. llama.cpp leaves it out too.
+    // A byte-level vocabulary without a letter for some byte cannot say that byte. llama.cpp leaves it out
+    // too.
     fallback: () => [],
   });
   return function* (text, _, ids): Steps<void> {

@@ -2,22 +2,22 @@ import { BitNetError } from "../errors.js";
 import type { Metadata, MetadataType, MetadataValue } from "../files/model-file.js";
 
 /**
- * What a tokenizer.json says and GGUF's own keys cannot. The checkpoint reader writes these under keys of ours, and files
- * that `bitnet convert` makes keep them. Other programs pass over them.
+ * Settings of a tokenizer.json that GGUF has no keys for. The checkpoint reader writes them under keys of
+ * ours. Files from `bitnet convert` keep them. Other programs ignore them.
  */
 export interface TextSettings {
   /** Text is composed (NFC) before it is cut into words. */
   readonly nfc: boolean;
   /**
-   * Where a space mark is put before text that has none: at the beginning of the whole text, or after every special token
-   * too. Undefined: as GGUF's `add_space_prefix` says.
+   * Where a space mark is put before text that does not begin with one. "first": at the beginning of the
+   * whole text. "always": also after every special token. Undefined: as GGUF's `add_space_prefix` says.
    */
   readonly prepend: "never" | "first" | "always" | undefined;
   /** Every space mark begins a word, so that no token has two. */
   readonly splitsMarks: boolean;
   /**
-   * As Hugging Face's tokenizers, where llama.cpp differs: no token becomes a control token by its name, and a literal
-   * space mark in a text is one.
+   * Follows Hugging Face's tokenizers where llama.cpp differs. No token becomes a control token by its name.
+   * A literal space mark in a text counts as one.
    */
   readonly exact: boolean;
   /** Ids of added tokens that take the white space before them, and after them. */

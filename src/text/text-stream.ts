@@ -14,8 +14,8 @@ export interface TextStreamOptions {
   /** Control tokens that are spelled although `skipSpecial` omits the others. Default: none. */
   readonly shown?: ReadonlySet<number> | undefined;
   /**
-   * Whether the ids continue a text, such as a prompt. SentencePiece tokenizers add a space before a text. It is dropped again
-   * only at a text's beginning. Default: false.
+   * Whether the ids continue a text, such as a prompt. SentencePiece tokenizers add a space before a text.
+   * The stream drops it again only at a text's beginning. Default: false.
    */
   readonly continuesText?: boolean | undefined;
 }

@@ -3,7 +3,10 @@ import { tokenTypes, type Vocabulary } from "./vocabulary.js";
 
 const empty = new Uint8Array(0);
 
-/** @returns a function from a token's id to its UTF-8 bytes. Control tokens are spelled. The arrays are shared: do not write. */
+/**
+ * @returns a function from a token's id to its UTF-8 bytes. Control tokens are spelled. The arrays are
+ *   shared: do not write.
+ */
 export function createTokenBytes(vocabulary: Vocabulary): (id: number) => Uint8Array {
   const cache = new Array<Uint8Array | undefined>(vocabulary.tokens.length);
   const encoder = new TextEncoder();
@@ -39,7 +42,7 @@ function createByteSpelling(toUtf8: Spelling): Spelling {
     for (const letter of text) {
       const byte = byteOfLetter.get(letter);
       if (byte !== undefined) bytes.push(byte);
-      // Not one of the 256 letters: an added token that is marked as ordinary. Its text is itself.
+      // An added token that is marked as ordinary may have other letters. Its text is itself.
       else bytes.push(...toUtf8(letter));
     }
     return Uint8Array.from(bytes);

@@ -1,6 +1,9 @@
 /** Finds tokens that are parts of other tokens without making strings of the parts. */
 export interface TokenIndex {
-  /** @returns the position of `text.slice(begin, end)` in the list, or −1. The text is the one last given to `load`. */
+  /**
+   * @returns the position of `text.slice(begin, end)` in the list, or −1. The last call of `load` set the
+   *   text.
+   */
   find(begin: number, end: number): number;
   /** Makes a text the one to look into: one string, or two that stand side by side. */
   load(text: string, more?: string): void;
@@ -8,7 +11,7 @@ export interface TokenIndex {
 
 const base = 0x01000193;
 
-/** @param texts Texts that are missing are never found. Of equal texts the first is. */
+/** @param texts Missing texts are never found. Of equal texts the first is found. */
 export function createTokenIndex(texts: readonly (string | undefined)[]): TokenIndex {
   let bits = 4;
   while (1 << bits < 2 * texts.length) bits += 1;

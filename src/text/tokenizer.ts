@@ -17,8 +17,8 @@ export interface EncodeOptions {
   /** Whether to add BOS and EOS if the model wants them. Default: true. */
   readonly addSpecial?: boolean | undefined;
   /**
-   * Whether the spelling of a control token, such as `<|eot_id|>`, is that token. Default: false. Text from users must not
-   * end a turn or begin a system prompt.
+   * Whether the spelling of a control token, such as `<|eot_id|>`, is that token. Default: false. Text from
+   * users must not end a turn or begin a system prompt.
    */
   readonly parseSpecial?: boolean | undefined;
 }
@@ -49,35 +49,36 @@ export interface Tokenizer {
   readonly dropsFirstSpace: boolean;
   /**
    * Surrogates without their other half become U+FFFD.
-   * @throws `INVALID_ARGUMENT` if `text` is not a string.
+   * @throws BitNetError INVALID_ARGUMENT if `text` is not a string.
    */
   encode(text: string, options?: EncodeOptions): number[];
   /**
-   * Ids of a text in parts. Each part says whether it may spell control tokens. All parts together are one text. Nothing is
-   * added at its ends.
+   * Ids of a text in parts. Each part says whether it may spell control tokens. All parts together are one
+   * text. No BOS and no EOS are added.
    */
   encodeParts(parts: readonly TextPart[]): number[];
   /** Cuts a text at every spelling of a control token: strings are text, numbers are ids. */
   cutControls(text: string): readonly (string | number)[];
   /**
-   * What `encode` gives, in slices of about 10 ms between which other events have their turn. Some work on the whole text, as
-   * looking for special tokens, is one slice: 30 to 55 ms for a megabyte of English, measured beside other work. Text without
-   * any break is spelled and prepared at once. A million letters took 0.2 s, and half a million emoji 0.6 s.
+   * As `encode`, in slices of about 10 ms. Other events run between slices. The search for special tokens is
+   * one slice over the whole text. It took 30 to 55 ms for a megabyte of English, beside other work. Text
+   * without any break is spelled and prepared at once. A million letters took 0.2 s, and half a million emoji
+   * 0.6 s.
    *
    * @throws The signal's reason, and as `encode`.
    */
   encodeAsync(text: string, options?: EncodeOptions & SliceOptions): Promise<number[]>;
-  /** What `encodeParts` gives, in such slices. */
+  /** As `encodeParts`, in such slices. */
   encodePartsAsync(parts: readonly TextPart[], options?: SliceOptions): Promise<number[]>;
   /**
    * Bytes that are not UTF-8 become U+FFFD.
-   * @throws `INVALID_ARGUMENT` for a number that is not a token id.
+   * @throws BitNetError INVALID_ARGUMENT for a number that is not a token id.
    */
   decode(ids: Iterable<number>, options?: DecodeOptions): string;
   /**
-   * The bytes of one token. They may be part of a character. Control tokens have none unless `skipSpecial` is false. The array
-   * is shared: do not write to it.
-   * @throws `INVALID_ARGUMENT` for a number that is not a token id.
+   * The bytes of one token. They may be part of a character. Control tokens have none unless `skipSpecial` is
+   * false. The array is shared: do not write to it.
+   * @throws BitNetError INVALID_ARGUMENT for a number that is not a token id.
    */
   tokenBytes(id: number, options?: DecodeOptions): Uint8Array;
   /** Whether a token is no text: a control token or the unknown token. */
@@ -87,10 +88,11 @@ export interface Tokenizer {
 /**
  * Builds a tokenizer from a GGUF file's metadata.
  *
- * Ids equal llama.cpp's, and those of Hugging Face's tokenizers for the metadata of a checkpoint. There is one exception:
- * llama.cpp can be made to spell a control token from a user's text where the vocabulary has the halves of its spelling, and
- * this cannot. Decoding adds and removes no spaces around punctuation.
- * @throws `UNSUPPORTED_TOKENIZER` for a kind or splitter that is not known, `MODEL_INVALID` for contradictory tables.
+ * Ids equal llama.cpp's, and those of Hugging Face's tokenizers for the metadata of a checkpoint. There is
+ * one exception. If a vocabulary has the halves of a control token's spelling, llama.cpp can make the token
+ * from a user's text. This tokenizer cannot. Decoding adds and removes no spaces around punctuation.
+ * @throws BitNetError UNSUPPORTED_TOKENIZER for an unknown kind or splitter; MODEL_INVALID for contradictory
+ *   tables.
  */
 export function createTokenizer(metadata: Metadata): Tokenizer {
   const vocabulary = readVocabulary(metadata);

@@ -1,10 +1,10 @@
 type Group = "L" | "N" | "M" | "P" | "later";
 
 /**
- * Letters, numbers, marks and punctuation that Unicode 15.1 and 16 added, and what Unicode 17 added to any of these groups: first
- * and last code points in hexadecimal. Hosts know different versions; Node.js 20 alone has been built with 15 and with 17. The
- * words of a text must not depend on it. 16 is what `tokenizers` and `tiktoken` know, which models were trained with. Source:
- * the Unicode Character Database.
+ * Letters, numbers, marks and punctuation that Unicode 15.1 and 16 added: first and last code points in
+ * hexadecimal. `later` has the additions of Unicode 17 to all four groups. Hosts know different versions.
+ * Builds of Node.js 20 have 15 or 17. The words of a text must not depend on the host. Models were trained
+ * with `tokenizers` and `tiktoken`, which know 16. Source: the Unicode Character Database.
  */
 const ranges: Readonly<Record<Group, string>> = {
   L:
@@ -22,7 +22,9 @@ const ranges: Readonly<Record<Group, string>> = {
     "18d09-18d1e 18d80-18df2 1e6c0-1e6de 1e6e0-1e6f5 1e6fe-1e6ff 2b73a-2b73f 2cea2-2cead 323b0-33479",
 };
 
-/** Characters of the same group and length that every host knows. Those of Unicode 17 become unassigned ones. */
+/**
+ * Characters of the same group and length that every host knows. Those of Unicode 17 become unassigned ones.
+ */
 const standIns: Readonly<Record<Group, readonly [short: string, long: string]>> = {
   L: ["\u0904", "\u{10450}"],
   N: ["\u0967", "\u{104a0}"],
@@ -49,7 +51,10 @@ function classOf(list: string): string {
     .join("");
 }
 
-/** The text as regular expressions of every host see it alike: of the same length, with the groups of Unicode 16. */
+/**
+ * The text for regular expressions, the same on every host. It has the same length and the groups of Unicode
+ * 16.
+ */
 export function withUnicode16(text: string): string {
   if (!beyond.test(text) || !anyOf.test(text)) return text;
   return classes.reduce(

@@ -8,7 +8,7 @@ import {
 } from "./pre-tokenizers.js";
 import { readSettings, type TextSettings } from "./text-settings.js";
 
-/** What a token is for, as GGUF numbers it. */
+/** Types of tokens, by GGUF's numbers. */
 export const tokenTypes = {
   normal: 1,
   unknown: 2,
@@ -20,7 +20,9 @@ export const tokenTypes = {
 
 /** A tokenizer's tables as a GGUF file has them, checked. */
 export interface Vocabulary {
-  /** `bytes`: BPE over UTF-8 bytes by listed merges (GPT-2's way). `characters`: SentencePiece BPE by scores. */
+  /**
+   * `bytes`: BPE over UTF-8 bytes by listed merges (GPT-2's way). `characters`: SentencePiece BPE by scores.
+   */
   readonly kind: "bytes" | "characters";
   readonly tokens: readonly string[];
   /** tokenTypes of every token. */
@@ -43,13 +45,15 @@ export interface Vocabulary {
   readonly settings: TextSettings;
 }
 
-// The largest published tokenizers have 262,144 tokens and half a million merges. The limits keep the work for a hostile file
-// small: it grows with the characters in the file × the longest token.
+// The largest published tokenizers have 262,144 tokens and half a million merges. The limits keep the work
+// for a hostile file small. The work grows with the characters in the file × the longest token.
 const maxTokens = 1 << 21;
 const maxMerges = 1 << 22;
 const maxTokenLength = 1024;
 
-/** Names of tokens that end an answer, as llama.cpp has them. They end it even if the file does not say so. */
+/**
+ * Names of tokens that end an answer, as llama.cpp has them. They end it even if the file does not say so.
+ */
 const endOfGenerationNames: ReadonlySet<string> = new Set([
   "<|eot_id|>",
   "<|im_end|>",
@@ -81,7 +85,8 @@ const endOfGenerationKeys = ["eos", "eot", "eom", "fim_pad", "fim_rep", "fim_sep
 
 /**
  * Reads and checks the tokenizer's part of a file's metadata.
- * @throws `UNSUPPORTED_TOKENIZER` for a kind or splitter that is not known, `MODEL_INVALID` for contradictory tables.
+ * @throws BitNetError UNSUPPORTED_TOKENIZER for an unknown kind or splitter; MODEL_INVALID for contradictory
+ *   tables.
  */
 export function readVocabulary(metadata: Metadata): Vocabulary {
   const kind = readKind(metadata);
@@ -174,8 +179,8 @@ function readKind(metadata: Metadata): Vocabulary["kind"] {
 function readPreTokenizer(metadata: Metadata, vocabSize: number): PreTokenizer {
   const name = metadata.get("tokenizer.ggml.pre");
   if (name === undefined || name === "") {
-    // The official BitNet b1.58 2B4T file has no such key. Its 128256 tokens are Llama 3's, and the default splitter
-    // would cut numbers and punctuation as the model never saw them.
+    // The official BitNet b1.58 2B4T file has no such key. Its 128256 tokens are Llama 3's, and the default
+    // splitter would cut numbers and punctuation as the model never saw them.
     return vocabSize === 128256 ? llama3PreTokenizer : defaultPreTokenizer;
   }
   const found = typeof name === "string" ? findPreTokenizer(name) : undefined;

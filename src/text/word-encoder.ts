@@ -16,9 +16,9 @@ export interface WordEncoderOptions {
   readonly ignoreMerges: boolean;
   /** How the vocabulary spells a word. Default: as it is. */
   readonly spell?: ((word: string) => string) | undefined;
-  /** What a symbol without a token becomes: the ids of its UTF-8 bytes, the unknown token, or nothing. */
+  /** Gives the ids for a symbol without a token: of its UTF-8 bytes, of the unknown token, or no ids. */
   readonly fallback: (text: string) => readonly number[];
-  /** Words of more UTF-16 units than this are merged by long-word.ts. Tests vary it; both ways give the same ids. */
+  /** long-word.ts merges words of more UTF-16 units than this. Tests vary it. Both ways give the same ids. */
   readonly longWordLength?: number | undefined;
 }
 
@@ -83,8 +83,9 @@ export function createWordEncoder(options: WordEncoderOptions): WordEncoder {
     return ids;
   }
 
-  // Two generations: words that are in use move into the young one, and the old one goes at once. A cache that moves each
-  // word that it finds to its end took 27 s for a megabyte of one word, because a Map keeps what was deleted until it grows.
+  // Two generations: a word that is used moves into the young one, and the old one is dropped as a whole. We
+  // rejected a cache that moves each word it finds to its end. That took 27 s for a megabyte of one word: a
+  // Map keeps deleted entries until it grows.
   let young = new Map<string, readonly number[]>();
   let old: ReadonlyMap<string, readonly number[]> = young;
 

@@ -9,7 +9,9 @@ export type WordSplitter = (text: string) => Iterable<readonly string[]>;
 /** Words of one list. Cutting them takes about a millisecond. */
 const wordsPerList = 4096;
 
-/** Words of a byte-level vocabulary: each expression isolates its matches inside the pieces of the one before. */
+/**
+ * Words of a byte-level vocabulary: each expression isolates its matches inside the pieces of the one before.
+ */
 export function createByteWordSplitter(preTokenizer: PreTokenizer): WordSplitter {
   const [first, ...others] = preTokenizer.splits.map(unicodeExpression);
   return function* (text): Generator<readonly string[]> {
@@ -37,7 +39,7 @@ export function createByteWordSplitter(preTokenizer: PreTokenizer): WordSplitter
   };
 }
 
-/** The matches in a piece, and what is between them. */
+/** The matches in a piece, and the text between them. */
 function* isolated(piece: string, expression: RegExp): Generator<string[]> {
   let words: string[] = [];
   let end = 0;
@@ -53,7 +55,10 @@ function* isolated(piece: string, expression: RegExp): Generator<string[]> {
   yield words;
 }
 
-/** @returns a function that spells the UTF-8 bytes of a word as a byte-level vocabulary does: GPT-2's letters. */
+/**
+ * @returns a function that spells the UTF-8 bytes of a word in GPT-2's letters, as byte-level vocabularies
+ *   do.
+ */
 export function createByteSpeller(): (word: string) => string {
   const letters = lettersOfBytes();
   const encoder = new TextEncoder();
@@ -65,8 +70,9 @@ export function createByteSpeller(): (word: string) => string {
 }
 
 /**
- * Words of a SentencePiece vocabulary whose spaces are marks already. SentencePiece merges over the whole text at once. A cut
- * before a mark gives the same ids, and much sooner, unless a token has the mark and the character before it.
+ * Words of a SentencePiece vocabulary whose spaces are marks already. SentencePiece merges over the whole
+ * text at once. A cut before a mark gives the same ids much sooner, unless a token has the mark and the
+ * character before it.
  *
  * @param tokens Texts that merges make.
  */

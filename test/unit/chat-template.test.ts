@@ -30,7 +30,8 @@ function piecewise(tokenizer: Tokenizer, marked: string): number[] {
 const user = (content: string): ToolMessage => ({ role: "user", content });
 const assistant = (content: string): ToolMessage => ({ role: "assistant", content });
 
-// Qwen 3's way, in short: thoughts of earlier answers are cut out, also where they come as a field of their own.
+// Qwen 3's way, in short: thoughts of earlier answers are cut out, also where they come as a field of their
+// own.
 const thinking =
   "{%- set ns = namespace(last=0) %}{%- for m in messages %}{% if m.role == 'user' %}{% set ns.last = loop.index0 %}{% endif %}{% endfor %}" +
   "{%- for m in messages %}{%- set content = m.content %}{%- set thoughts = '' %}" +
@@ -137,7 +138,7 @@ describe("a chat prompt", () => {
         const found = ids
           .filter((id) => tokenizer.isControl(id))
           .map((id) => tokenizer.decode([id], { skipSpecial: false }));
-        // What the step `replace` writes is the template's own.
+        // The text that the step `replace` writes is the template's own.
         expect(found.filter((token) => token !== "<|im_end|>" || !expression.includes("im_end"))).toEqual(
           contents.flatMap(() => ["<|im_start|>", "<|eos|>"]),
         );
