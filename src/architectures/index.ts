@@ -28,8 +28,8 @@ export const architectures: readonly Architecture[] = [
 /**
  * Describes the model in a file: its graph's sizes and its tensors, all present and of the right shape.
  *
- * @throws BitNetError UNSUPPORTED_FILE for a file that holds no model; UNSUPPORTED_ARCHITECTURE for a family, or a
- *   trait of one, without a graph here; MODEL_INVALID if metadata and tensors contradict each other.
+ * @throws BitNetError UNSUPPORTED_FILE for a file that holds no model; UNSUPPORTED_ARCHITECTURE for a family,
+ *   or a trait of one, without a graph here; MODEL_INVALID if metadata and tensors contradict each other.
  */
 export function describeModel(file: ModelFile): ModelDescription {
   requireModel(file);
