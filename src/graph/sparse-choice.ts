@@ -31,8 +31,8 @@ export function createSparseChoice(sparsity: Sparsity): SparseChoice {
     prefersSparse(listed, total): boolean {
       if (sparsity !== "auto") return sparsity === "on";
       calls += 1;
-      // The first calls alternate, so that both matmuls are measured while the JavaScript engine still optimizes
-      // them.
+      // The first calls alternate, so that both matmuls are measured while the JavaScript engine still
+      // optimizes them.
       if (calls <= tryAgainAfter) return calls % 2 === 0;
       const sparse = sparseCost * (listed + overhead) < denseCost * total;
       return calls % tryAgainAfter === 0 ? !sparse : sparse;

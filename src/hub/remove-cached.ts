@@ -127,7 +127,8 @@ async function blobsOf(folder: string, files: readonly SnapshotFile[]): Promise<
 }
 
 /**
- * Bytes of the files at or below paths. A file with several names counts once, or not at all if another name stays.
+ * Bytes of the files at or below paths. A file with several names counts once, or not at all if another
+ * name stays.
  */
 async function fileBytes(paths: readonly string[], staying: ReadonlySet<string>): Promise<number> {
   const sizes = new Map<string, number>();

@@ -18,8 +18,8 @@ export interface WeightWishes {
 export interface WeightPlan {
   readonly layerBytes: readonly number[];
   /**
-   * The part of `layerBytes` for copies by columns (graph/sparse-matmuls): an upper bound. A matrix in a format
-   * of groups gets its copy only if all its groups have one scale.
+   * The part of `layerBytes` for copies by columns (graph/sparse-matmuls): an upper bound. A matrix in a
+   * format of groups gets its copy only if all its groups have one scale.
    */
   readonly columnBytes: readonly number[];
   /** The output head, or its screen. */

@@ -37,8 +37,8 @@ export async function openFileSource(path: string | URL): Promise<ByteSource> {
 }
 
 /**
- * The facts that tell a changed file from the opened one. The inode of an open file can change on network file
- * systems only. A file whose name another file has taken stays readable.
+ * The facts that distinguish a changed file from the opened one. The inode of an open file can change only on
+ * network file systems. A file whose name another file has taken stays readable.
  */
 interface FileState {
   readonly size: number;

@@ -196,7 +196,7 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
 const noBytes = new Uint8Array(0);
 const spaceByte = 0x20;
 
-/** Cutters at the tokens that are always found, at those and the control tokens, and at the control tokens alone. */
+/** Cutters at user-defined tokens, at these and control tokens, and at control tokens alone. */
 function createCutters({ kind, tokens, types, settings }: Vocabulary): {
   readonly always: SpecialCutter;
   readonly onRequest: SpecialCutter;

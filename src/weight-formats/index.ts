@@ -110,7 +110,7 @@ export function weightFormatByName(name: string): WeightFormat | undefined {
   return formatsByName.get(name.toLowerCase());
 }
 
-/** The common name of a GGUF tensor type that cannot be decoded, such as "IQ3_S". An unassigned id: "type 99". */
+/** The common name of a GGUF tensor type that is not decoded, such as "IQ3_S"; else "type 99". */
 export function undecodedTypeName(id: number): string {
   return otherTypeNames.get(id) ?? `type ${id}`;
 }

@@ -33,7 +33,7 @@ describe("planWeights", () => {
       const codes = description.layers.map(({ down: { matrix } }) => (matrix.rows * matrix.cols) / 4);
       expect(plan.columnBytes).toEqual(codes);
 
-      // The model takes the planned bytes, except for groups' scales: they turn out to be one scale per matrix.
+      // The model takes the planned bytes, except for groups' scales: here each matrix has one scale.
       await using model = await loadModel(bytes, { threads: 1, contextLength: 64 });
       const groupSize = type === "q2_0" ? 64 : 128;
       const scales = description.layers

@@ -9,12 +9,12 @@ export interface Scorer {
 }
 
 /**
- * Evaluates `ids` and returns, for each list in `targets`, the log-probability of each of its tokens. The last
- * token of a list follows all ids, the one before it follows all but the last id, and so on. Lists have one
- * length and differ in their last tokens only.
+ * Evaluates `ids` and returns, for each list in `targets`, the log-probability of each of its tokens. The
+ * last token of a list follows all ids, the one before it follows all but the last id, and so on. Lists have
+ * one length and differ in their last tokens only.
  *
- * Logits are computed only for rows that predict a target. They are read one pass at a time and are not copied.
- * For 512 tokens of a vocabulary of 128256, all logits would take 262 MB.
+ * Logits are computed only for rows that predict a target. They are read one pass at a time and are not
+ * copied. For 512 tokens of a vocabulary of 128256, all logits would take 262 MB.
  *
  * @returns natural logarithms: [targets.length][length of a list]
  * @throws BitNetError as `session.evaluate`; MODEL_INVALID if a probability is 0 or NaN.
