@@ -127,9 +127,9 @@ function attend<G>(
 }
 
 /**
- * Multiplies a query by 2¹⁰⁰ and reorders every sixteen elements: the evens of the first eight, the evens of
- * the second eight, the odds of the first eight, the odds of the second. The kernel widens float16 keys in the
- * same order. If eight elements remain, their evens come before their odds.
+ * Multiplies a query by 2¹⁰⁰ and reorders every sixteen elements. First come the evens of both eights, then
+ * their odds. The kernel widens float16 keys in the same order. If eight elements remain, their evens come
+ * before their odds.
  */
 // @ts-ignore: decorator
 @inline

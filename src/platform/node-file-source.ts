@@ -37,7 +37,7 @@ export async function openFileSource(path: string | URL): Promise<ByteSource> {
 }
 
 /**
- * The facts that distinguish a changed file from the opened one. The inode of an open file can change only on
+ * Facts that distinguish a changed file from the opened one. The inode of an open file changes only on
  * network file systems. A file whose name another file has taken stays readable.
  */
 interface FileState {
