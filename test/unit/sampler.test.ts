@@ -196,6 +196,9 @@ describe("resolveGenerateOptions", () => {
       speculation: "auto",
       stop: [],
       logprobs: false,
+      parseSpecial: false,
+      showSpecial: false,
+      shownTokens: [],
       signal: undefined,
     });
     expect(Number.isSafeInteger(seed) && seed >= 0).toBe(true);
