@@ -28,10 +28,7 @@ interface Affine {
  *
  * | bytes | hold |
  * |---|---|
- * | 0…3 | d and m, halves |
- * | 4…7 | s of groups 0…3 in bits 5-0; bits 5-4 of s of groups 4…7 in bits 7-6 |
- * | 8…11 | t of groups 0…3 in bits 5-0; bits 5-4 of t of groups 4…7 in bits 7-6 |
- * | 12…15 | bits 3-0 of s and, in bits 7-4, of t of groups 4…7 |
+ * | 0…15 | scales and factors (k-steps.ts) |
  * | 16…143 | the codes: byte j of each 32 has weight j in its low half and 32 + j in its high half, of each 64 |
  */
 export const q4K: WeightFormat = affineFormat({

@@ -11,7 +11,7 @@ const lowBitsAt = 48;
  *
  * | bytes | hold |
  * |---|---|
- * | 0…15 | scales and factors as in Q4_K (k-steps.ts) |
+ * | 0…15 | scales and factors (k-steps.ts) |
  * | 16…47 | bit 4 of the codes: bit k of byte j is that of weight 32 · k + j |
  * | 48…175 | bits 3-0: byte j of each 32 has weight j in its low half and 32 + j in its high half, of each 64 |
  */
