@@ -9,6 +9,15 @@ export interface Failure {
   readonly status: number;
 }
 
+/** The failure for programs, as one line of JSON. Undefined for --help and --version. */
+export function failureRecord(error: unknown): string | undefined {
+  if (error instanceof CommanderError && error.exitCode === 0) return undefined;
+  const message = error instanceof Error ? error.message.replace(/^error: /, "") : String(error);
+  const code =
+    error instanceof BitNetError ? error.code : error instanceof CommanderError ? "INVALID_ARGUMENT" : null;
+  return JSON.stringify({ error: { code, message } });
+}
+
 /** Exit status for invalid flags and arguments. All other failures have status 1. */
 const usageStatus = 2;
 

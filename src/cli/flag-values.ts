@@ -9,12 +9,12 @@ export function parseNumber(text: string): number {
   throw new InvalidArgumentError("Expected a number.");
 }
 
-/** A whole number of at least `min`, for flags without a library option. */
-export function parseCount(min: number): (text: string) => number {
+/** A whole number from `min` to `max`, for flags without a library option. */
+export function parseCount(min: number, max?: number): (text: string) => number {
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : undefined;
-    if (isWhole(value, min)) return value;
-    throw new InvalidArgumentError(`Expected ${wholeRange(min)}.`);
+    if (isWhole(value, min, max)) return value;
+    throw new InvalidArgumentError(`Expected ${wholeRange(min, max)}.`);
   };
 }
 

@@ -15,7 +15,8 @@ import { pull } from "./commands/pull.js";
 import { rm } from "./commands/rm.js";
 import { run } from "./commands/run.js";
 import { serve } from "./commands/serve.js";
-import { describeFailure } from "./failure.js";
+import { describeFailure, failureRecord } from "./failure.js";
+import { translateArguments } from "./familiar-arguments.js";
 import { flagNames } from "./library-flags.js";
 import { openTerminal, type ProcessTerminal, type Terminal } from "./terminal.js";
 
@@ -48,14 +49,14 @@ Examples:
   bitnet bench model.gguf -t 1,2                   measure the speed
 
 Exit status: 0 on success, 1 after a failure, 2 after an invalid flag or value, 130 after Ctrl-C.
-bitnet <command> --help describes a command.`;
+bitnet <command> --help describes a command. With --json, a failure is also one line of JSON on standard output.`;
 
 function createProgram(terminal: Terminal): Command {
   const program = new Command("bitnet")
     .description("Runs 1-bit and ternary language models on the CPU.")
     .version(packageVersion(), "-v, --version", "print the version")
     .helpOption("-h, --help", "print this help")
-    .helpCommand(false)
+    .helpCommand("help [command]", "print the help of a command")
     .usage("<command> [model] [options]")
     .addHelpText("after", examples)
     .exitOverride()
@@ -86,7 +87,8 @@ function packageVersion(): string {
 async function main(terminal: ProcessTerminal): Promise<number> {
   let failure: unknown;
   try {
-    await createProgram(terminal).parseAsync();
+    const program = createProgram(terminal);
+    await program.parseAsync(translateArguments(process.argv.slice(2), program.commands), { from: "user" });
   } catch (error) {
     failure = error;
   }
@@ -99,6 +101,8 @@ async function main(terminal: ProcessTerminal): Promise<number> {
     failure = error;
   }
   if (failure === undefined) return 0;
+  const record = process.argv.includes("--json") ? failureRecord(failure) : undefined;
+  if (record !== undefined) terminal.write(`${record}\n`);
   const { line, status } = describeFailure(failure, flagNames);
   if (line !== undefined) terminal.note(line);
   return status;

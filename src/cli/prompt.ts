@@ -1,6 +1,7 @@
 import { addAbortSignal } from "node:stream";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import { openFileSource } from "../platform/node.js";
+import { decodeText } from "./text-file.js";
 
 /** Far beyond any context: a longer prompt is a mistake. */
 const maxBytes = 16 * 2 ** 20;
@@ -25,7 +26,7 @@ export async function readPrompt({ prompt, file }: PromptFlags, signal: AbortSig
 export async function readText(path: string | undefined, signal: AbortSignal): Promise<string> {
   const bytes = path === undefined ? await readStandardInput(signal) : await readFile(path);
   // `echo` and editors add a line break at the end. It does not belong to the prompt.
-  return new TextDecoder().decode(bytes).replace(/\r?\n$/, "");
+  return decodeText(bytes, path === undefined ? "standard input" : `"${path}"`).replace(/\r?\n$/, "");
 }
 
 async function readFile(path: string): Promise<Uint8Array> {

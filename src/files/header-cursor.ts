@@ -86,9 +86,11 @@ export class HeaderCursor {
     const value = this.u64();
     const room = Math.floor((this.#source.size - this.offset) / minBytes);
     if (value > room) {
-      throw this.corrupt(`${value} ${what} do not fit the rest of the file`, offset, {
-        count: String(value),
-      });
+      throw this.corrupt(
+        `${value} ${what} do not fit the rest of the file of ${this.#source.size} bytes; a download may be cut: download it again`,
+        offset,
+        { count: String(value) },
+      );
     }
     if (value > max) {
       throw this.corrupt(`${value} ${what} are more than any model has (limit ${max})`, offset, {

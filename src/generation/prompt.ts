@@ -60,6 +60,12 @@ function checkIds({ vocabSize }: Tokenizer, ids: readonly number[]): readonly nu
       "Cannot continue a prompt without tokens: give a text, or at least one id",
     );
   }
+  if (typeof (ids[0] as unknown) === "object") {
+    throw new BitNetError(
+      "INVALID_ARGUMENT",
+      "Cannot continue messages: model.chat() takes messages; a prompt is a text or token ids",
+    );
+  }
   for (const id of ids) {
     if (Number.isInteger(id) && id >= 0 && id < vocabSize) continue;
     throw new BitNetError("INVALID_ARGUMENT", `Invalid token id: ${id} (expected 0 to ${vocabSize - 1})`, {

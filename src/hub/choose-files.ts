@@ -52,17 +52,24 @@ export function ggufModels<File extends ListedFile>(files: readonly File[]): rea
     .map(({ path }) => ggufFiles(files, path));
 }
 
-/** Ternary models are published in this format, and it loads fastest here. */
-const isI2S = (path: string): boolean => /(^|[^a-z0-9])i2_s([^a-z0-9]|$)/i.test(path);
+/**
+ * Tests of file names, the preferred one first. Most ternary models are published in I2_S, and it loads
+ * fastest here. Any other ternary type is smaller than the F16 file beside it, and has the same weights.
+ */
+const preferredNames: readonly RegExp[] = [
+  /(^|[^a-z0-9])i2_s([^a-z0-9]|$)/i,
+  /(^|[^a-z0-9])(i2_s|tq[12]_0|q[12]_0)(_g\d+)?([^a-z0-9]|$)/i,
+];
 
 /**
- * Chooses among the files of a repository: its only GGUF model, else its only one in I2_S, else a checkpoint.
+ * Chooses among the files of a repository: its only GGUF model, else its only one in I2_S, else its only
+ * ternary one, else a checkpoint.
  */
 export function chooseModel<File extends ListedFile>(files: readonly File[]): ModelChoice<File> {
   const ggufs = ggufModels(files);
-  const best = ggufs.length === 1 ? ggufs : ggufs.filter(([first]) => isI2S(first?.path ?? ""));
-  const [model] = best;
-  if (model !== undefined && best.length === 1) return { kind: "gguf", files: model };
+  const choices = preferredNames.map((name) => ggufs.filter(([first]) => name.test(first?.path ?? "")));
+  const [model] = [ggufs, ...choices].find(({ length }) => length === 1) ?? [];
+  if (model !== undefined) return { kind: "gguf", files: model };
   if (ggufs.length > 0) return { kind: "ambiguous", files: ggufs.flatMap(([first]) => first ?? []) };
   const parts = files.filter(({ path }) => checkpointFiles.some((pattern) => pattern.test(path)));
   const has = (pattern: RegExp): boolean => parts.some(({ path }) => pattern.test(path));

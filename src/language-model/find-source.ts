@@ -11,9 +11,9 @@ import { fetchModel } from "./fetch-model.js";
  * - a path or `file:` URL of a GGUF file, or of a checkpoint folder (config.json, tokenizer.json, safetensors
  *   files);
  * - a name on the Hugging Face hub, such as "hf:owner/repo/file.gguf", or an `https:` URL of a file;
- * - the bytes of a GGUF file, as a Blob or a Uint8Array.
+ * - the bytes of a GGUF file, as a Blob, a Uint8Array or an ArrayBuffer.
  */
-export type ModelSource = string | URL | Blob | Uint8Array;
+export type ModelSource = string | URL | Blob | Uint8Array | ArrayBuffer;
 
 /** The model in the package: a small storyteller. */
 export const embeddedModelUrl: URL = new URL("../../models/storyteller.gguf", import.meta.url);
@@ -33,6 +33,7 @@ export async function localSource(
 /** Finds a source on this machine. @throws BitNetError FILE_NOT_FOUND, INVALID_ARGUMENT. */
 export async function findSource(source: ModelSource): Promise<OpenableModel> {
   if (source instanceof Uint8Array) return fileModel(bytesSource(source));
+  if (source instanceof ArrayBuffer) return fileModel(bytesSource(new Uint8Array(source)));
   if (source instanceof Blob) return fileModel(blobSource(source));
   if (source instanceof URL || typeof source === "string") {
     const text = String(source);
@@ -42,6 +43,6 @@ export async function findSource(source: ModelSource): Promise<OpenableModel> {
   }
   throw new BitNetError(
     "INVALID_ARGUMENT",
-    `Cannot open ${String(source)}: expected a path, a URL, a Blob or a Uint8Array`,
+    `Cannot open ${String(source)}: expected a path, a URL, a Blob, a Uint8Array or an ArrayBuffer`,
   );
 }

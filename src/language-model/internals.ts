@@ -19,6 +19,10 @@ export function keepInternals(model: LanguageModel, parts: ModelInternals): void
 /** @throws BitNetError INVALID_ARGUMENT for an object that `loadModel` did not make. */
 export function internalsOf(model: LanguageModel): ModelInternals {
   const parts = internals.get(model);
-  if (parts === undefined) throw new BitNetError("INVALID_ARGUMENT", "This model was not made by loadModel");
+  if (parts === undefined) {
+    const why =
+      (model as unknown) instanceof Promise ? "it is a promise: await it" : "loadModel did not make it";
+    throw new BitNetError("INVALID_ARGUMENT", `This is not a model: ${why}`);
+  }
   return parts;
 }

@@ -41,8 +41,13 @@ function memAvailable(): number | undefined {
 function hostFreeMemory(): number {
   // macOS fills memory with caches that it gives up on demand, and reports little as free. So at least half
   // of all.
-  if (os.platform() === "darwin") return Math.max(os.freemem(), os.totalmem() / 2);
-  return os.freemem();
+  try {
+    if (os.platform() === "darwin") return Math.max(os.freemem(), os.totalmem() / 2);
+    return os.freemem();
+  } catch {
+    // Deno without --allow-sys.
+    return Infinity;
+  }
 }
 
 /**

@@ -18,6 +18,7 @@ import {
   readFlags,
   specialFlags,
 } from "../library-flags.js";
+import { modelMeant } from "../local-model.js";
 import { openModel, readLoadOptions } from "../open-model.js";
 import { type PromptFlags, readPrompt } from "../prompt.js";
 import { createRunRecord, type RunResult } from "../run-record.js";
@@ -91,6 +92,8 @@ async function runModel(path: string | undefined, flags: RunFlags, terminal: Ter
   const maxTokens = flags.maxTokens === untilFull ? undefined : flags.maxTokens;
   // The library checks this too, but only after loading the model.
   resolveGenerateOptions({ ...given, maxTokens });
+  // A text in the model's place is a common mistake. It must not end as "There is no prompt".
+  if (path !== undefined) modelMeant(path);
   const prompt = await readPrompt(flags, terminal.signal);
   const { model, loadMs } = await openModel(path, readLoadOptions(flags), terminal);
   try {
@@ -98,7 +101,8 @@ async function runModel(path: string | undefined, flags: RunFlags, terminal: Ter
     const promptTokens = encodeOpenText(tokenizer, prompt, { parseSpecial: given.parseSpecial }).length;
     const options = {
       ...given,
-      maxTokens: flags.maxTokens === undefined ? defaultTokens(model, promptTokens) : maxTokens,
+      // More than the context holds ends by "length", as everywhere else.
+      maxTokens: flags.maxTokens === untilFull ? undefined : fitting(model, promptTokens, flags.maxTokens),
       signal: terminal.signal,
     };
     await writeText({ model, loadMs, prompt, promptTokens, options, flags, terminal });
@@ -107,10 +111,10 @@ async function runModel(path: string | undefined, flags: RunFlags, terminal: Ter
   }
 }
 
-/** The default shrinks to the context. Otherwise it could fail where the user gave no number. */
-function defaultTokens(model: LanguageModel, promptTokens: number): number {
+/** A number of tokens, shrunk to the room that the prompt leaves in the context. */
+function fitting(model: LanguageModel, promptTokens: number, maxTokens = defaultMaxTokens): number {
   const room = model.info.contextLength - promptTokens + 1;
-  return Math.max(1, Math.min(defaultMaxTokens, room));
+  return Math.max(1, Math.min(maxTokens, room));
 }
 
 async function writeText(task: {

@@ -44,7 +44,7 @@ export const serve: CliCommand = {
         "a GGUF file, a checkpoint folder, or a name such as hf:owner/repo (default: the embedded model)",
       )
       .option("--host <address>", "address to listen on", "127.0.0.1")
-      .option("--port <number>", "port; 0 takes a free one", parseCount(0), 8080)
+      .option("--port <number>", "port; 0 takes a free one", parseCount(0, 65535), 8080)
       .option("--parallel <count>", "requests that run at the same time", parseCount(1), 4)
       .option("--queue <count>", "maximum of waiting requests", parseCount(0), 32)
       .option("--api-key <key>", "key that clients must send")

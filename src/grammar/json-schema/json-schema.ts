@@ -43,6 +43,8 @@ export function jsonSchemaExpression(schema: unknown): Expression {
     boolean: () => json.boolean,
     null: () => json.null,
   };
+  if (typeof schema === "object" && schema !== null && "safeParse" in schema)
+    refuse("#", "it is a zod schema; give z.toJSONSchema(schema)");
   const root = schemaRule(schema, "#", 0);
   refuseCircles(same);
   // Some tokenizers begin every word with a space.

@@ -81,6 +81,12 @@ export interface Conversion {
  */
 export async function convert(source: ModelSource, options: ConvertOptions): Promise<Conversion> {
   refuseUnknownOptions("convert", options, Object.keys(knownOptions));
+  if (typeof (options as Partial<ConvertOptions> | undefined)?.output !== "string") {
+    throw new BitNetError(
+      "INVALID_ARGUMENT",
+      "Cannot convert without an output: give the path of the GGUF file to write, { output }",
+    );
+  }
   const { output, type = "i2_s", headType, exactScales = false, force = false, signal } = options;
   const format = requireType("type", type);
   const headFormat = headType === undefined ? undefined : requireType("headType", headType);
