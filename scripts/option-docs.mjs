@@ -98,7 +98,7 @@ const parts = {
     ),
 };
 
-const files = ["src/options/generate-options.ts", "README.md", "docs/guide/server.md"];
+const files = ["src/options/generate-options.ts", "docs/guide/library.md", "docs/guide/server.md"];
 const stale = [];
 for (const file of files) {
   const path = join(root, file);
