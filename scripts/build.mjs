@@ -1,6 +1,5 @@
 // Builds what is out of date: AssemblyScript → WebAssembly → base64 modules in src/wasm/generated, then
-// TypeScript → dist. `--force` builds everything. Runs before `npm start` and `npm test`, and on `npm
-// install` in a clone.
+// TypeScript → dist. `--force` builds everything. Runs before `npm start`, `npm test` and `npm pack`.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";

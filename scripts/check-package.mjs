@@ -2,7 +2,7 @@
 // and compiles a TypeScript program against its types. Anything missing from "files", "exports" or
 // "dependencies" fails here.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,6 +27,20 @@ function folderBytes(path) {
   return readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath ?? entry.path, entry.name)).size, 0);
+}
+
+/** Every local file that the README links to must be in the package: npm shows the README with its links. */
+function checkLinks(paths) {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const links = [...readme.matchAll(/\]\(([^)#]+)|(?:src|srcset)="([^"]+)"/g)].map(
+    ([, link, image]) => link ?? image,
+  );
+  const missing = links.filter(
+    (link) =>
+      !/^https?:/.test(link) && !paths.has(link) && ![...paths].some((path) => path.startsWith(`${link}/`)),
+  );
+  if (missing.length > 0)
+    throw new Error(`README.md links to files that the package lacks: ${missing.join(", ")}`);
 }
 
 /** Compiles a strict program without the DOM lib, and every declaration file that it reaches. */
@@ -63,9 +77,13 @@ try {
     run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], root),
   );
   const stray = packed.files.filter(
-    ({ path }) => !/^(dist|models)\/|^(package\.json|README\.md|LICENSE)$/.test(path),
+    ({ path }) =>
+      !/^(dist|models|docs|examples)\/|^training\/README\.md$|^(package\.json|[A-Z]+\.md|LICENSE)$/.test(
+        path,
+      ),
   );
   if (stray.length > 0) throw new Error(`the package holds ${stray.map(({ path }) => path).join(", ")}`);
+  checkLinks(new Set(packed.files.map(({ path }) => path)));
 
   writeFileSync(
     join(folder, "package.json"),
