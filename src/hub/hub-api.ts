@@ -13,11 +13,26 @@ export interface HubApi {
 /** A list of files is small. A longer answer is something else. */
 const maxListingBytes = 64 * 2 ** 20;
 const maxEntries = 100_000;
+/** The hub has 1000 entries on a page. A server of empty pages must come to an end. */
+const maxPages = 200;
 
 export function createHubApi(endpoint: string, http: Http, signal: AbortSignal | undefined): HubApi {
   function fileUrl(repo: string, revision: string, file: string): string {
     const path = file.split("/").map(encodeURIComponent).join("/");
     return `${endpoint}/${repo}/resolve/${encodeURIComponent(revision)}/${path}`;
+  }
+
+  async function readJson(
+    name: HubName,
+    url: string,
+  ): Promise<{ readonly json: unknown; readonly headers: Headers }> {
+    const request = { method: "GET", headers: { accept: "application/json" } } as const;
+    const { headers, body } = await http.read(url, request, maxListingBytes);
+    try {
+      return { json: JSON.parse(await body.text()) as unknown, headers };
+    } catch (cause) {
+      throw notAHub(name, endpoint, cause);
+    }
   }
 
   return {
@@ -60,34 +75,24 @@ export function createHubApi(endpoint: string, http: Http, signal: AbortSignal |
     },
 
     async listFiles(name): Promise<RemoteRevision> {
-      // Imported only here: most models are named with their file, or cached.
-      const { listFiles, modelInfo } = await import("@huggingface/hub");
-      const shared = { hubUrl: endpoint, fetch: libraryFetch(http) };
+      const api = `${endpoint}/api/models/${name.repo}`;
+      const info = await readJson(name, `${api}/revision/${encodeURIComponent(name.revision)}`);
+      const commit = (info.json as { readonly sha?: unknown } | null)?.sha;
+      if (typeof commit !== "string" || !isCommit(commit)) throw notAHub(name, endpoint);
       const files: RemoteFile[] = [];
-      let commit: unknown;
-      try {
-        const info = await modelInfo({
-          ...shared,
-          name: name.repo,
-          revision: name.revision,
-          additionalFields: ["sha"],
-        });
-        commit = info.sha;
-        if (typeof commit !== "string" || !isCommit(commit)) throw notAHub(name, endpoint);
-        const entries = listFiles({ ...shared, repo: name.repo, revision: commit, recursive: true });
-        let count = 0;
-        for await (const entry of entries) {
-          if ((count += 1) > maxEntries) throw notAHub(name, endpoint);
-          const file = readEntry(entry, (path) => fileUrl(name.repo, commit as string, path));
+      let next: string | undefined = `${api}/tree/${commit}?recursive=true`;
+      for (let page = 0, entries = 0; next !== undefined; page += 1) {
+        throwIfAborted(signal);
+        const { json, headers } = await readJson(name, next);
+        if (!Array.isArray(json) || (entries += json.length) > maxEntries || page >= maxPages)
+          throw notAHub(name, endpoint);
+        for (const entry of json) {
+          const file = readEntry(entry, (path) => fileUrl(name.repo, commit, path));
           if (file !== undefined) files.push(file);
         }
-        return { commit, files };
-      } catch (cause) {
-        // Our own errors pass through the library. Its own errors mean a malformed answer.
-        throwIfAborted(signal);
-        if (cause instanceof BitNetError) throw cause;
-        throw notAHub(name, endpoint, cause);
+        next = nextPage(headers.get("link"), next);
       }
+      return { commit, files };
     },
   };
 }
@@ -118,15 +123,14 @@ function readEntry(entry: unknown, fileUrl: (path: string) => string): RemoteFil
 }
 
 /**
- * Sends the library's requests over our connection, with its retries, abort, messages and care for the token.
+ * The address of the next page of a list, from a `Link` header. The page is asked of the same host, whatever
+ * host the link names: mirrors pass on the hub's own links, and no other host should see the request.
  */
-function libraryFetch(http: Http): typeof fetch {
-  return async (input) => {
-    const url = String(input instanceof Request ? input.url : input);
-    const request = { method: "GET", headers: { accept: "application/json" } } as const;
-    const { status, headers, body } = await http.read(url, request, maxListingBytes);
-    return new Response(body, { status, headers });
-  };
+function nextPage(link: string | null, current: string): string | undefined {
+  const [, target] = /<([^>]+)>\s*;\s*rel="next"/.exec(link ?? "") ?? [];
+  if (target === undefined || !URL.canParse(target, current)) return undefined;
+  const { pathname, search } = new URL(target, current);
+  return new URL(pathname + search, current).href;
 }
 
 function notAHub(name: HubName, endpoint: string, cause?: unknown): BitNetError {

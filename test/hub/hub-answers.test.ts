@@ -190,7 +190,7 @@ describe("the token", () => {
     }
   });
 
-  it("does not follow the hub's own link to another page of a list", async () => {
+  it("is not sent to another host that a list names for its next page, nor is any request", async () => {
     bench.serveModel("gated");
     bench.server.next("tree", (response) =>
       response
@@ -200,10 +200,8 @@ describe("the token", () => {
         })
         .end("[]"),
     );
-    bench.server.plainFiles.set("next", new TextEncoder().encode("[]"));
     await failure(bench.fetch("hf:owner/repo", { environment: { HF_TOKEN: acceptedToken } }));
-    expect(bench.server.requests.find(({ kind }) => kind === "file")?.authorization).toBeUndefined();
-    expect(bench.server.requests.some(({ kind }) => kind === "file")).toBe(true);
+    expect(bench.server.requests.map(({ kind }) => kind)).toEqual(["info", "tree", "resolve"]);
   });
 
   it("is not sent to URLs of other hosts", async () => {
@@ -211,6 +209,22 @@ describe("the token", () => {
     await bench.fetch(`${bench.server.cdn}/files/m.gguf`, { environment: { HF_TOKEN: acceptedToken } });
     for (const { authorization } of bench.server.requests) expect(authorization).toBeUndefined();
   });
+});
+
+it("a list whose pages are empty and never end is given up", async () => {
+  bench.serveModel();
+  for (let page = 0; page < 300; page += 1) {
+    bench.server.next("tree", (response) =>
+      response
+        .writeHead(200, { link: `</api/models/owner/repo/tree/x?cursor=${page}>; rel="next"` })
+        .end("[]"),
+    );
+  }
+  expect(await failure(bench.fetch("hf:owner/repo"))).toMatchObject({
+    code: "DOWNLOAD_FAILED",
+    message: expect.stringContaining("does not answer as a model hub does"),
+  });
+  expect(bench.server.requests.length).toBeLessThanOrEqual(202);
 });
 
 describe("redirects", () => {
