@@ -15,6 +15,8 @@ const shippedTargets = ["simd128", "relaxed"];
 const targets = [...shippedTargets, "debug"];
 /** Scripts whose change makes kernels stale. */
 const kernelScripts = ["scripts/build.mjs", "scripts/kernel-signatures.mjs", "scripts/tiles.mjs"];
+/** Scripts whose change makes dist stale. */
+const buildScripts = ["scripts/bundle-worker.mjs"];
 /** Functions of a release build that may contain calls: the mathematics of the tables made once at load. */
 const mayCall = /rope_(table|frequencies|magnitude)|NativeMath/;
 
@@ -79,7 +81,15 @@ function buildKernels() {
 const force = process.argv.includes("--force");
 const wanted = {
   kernels: fingerprint(["assembly", ...kernelScripts, "asconfig.json"]),
-  types: fingerprint(["assembly", "src", "asconfig.json", "tsconfig.json", ...kernelScripts, "package.json"]),
+  types: fingerprint([
+    "assembly",
+    "src",
+    "asconfig.json",
+    "tsconfig.json",
+    ...kernelScripts,
+    ...buildScripts,
+    "package.json",
+  ]),
 };
 let have = {};
 try {
@@ -100,6 +110,8 @@ if (kernelsStale || have.types !== wanted.types || !existsSync(join(root, "dist"
   // Output of a deleted source file must not be shipped.
   rmSync(join(root, "dist"), { recursive: true, force: true });
   run("typescript/bin/tsc", ["-p", "tsconfig.json"]);
+  const { bundleWorker } = await import("./bundle-worker.mjs");
+  await bundleWorker(root);
   // `npx bitnet` in a clone runs the file itself, and npm makes it executable only when it first links it.
   chmodSync(join(root, "dist", "cli", "main.js"), 0o755);
 }

@@ -20,7 +20,7 @@ const layers = [
   ["generation"],
   ["language-model", "tools"],
   ["server"],
-  ["index", "cli"],
+  ["index", "browser", "cli"],
 ];
 /** Parts whose layers allow an import, and that must not know each other. */
 const strangers = [
@@ -39,6 +39,9 @@ const kernelFiles = /^src\/(wasm|packing|graph)\/|^src\/engine\/(file-rows|scree
 /** Folders whose files must not form circles. */
 const folders = ["src", "test", "bench", "scripts", "training"];
 
+const packageFile = join(root, "package.json");
+const seams = existsSync(packageFile) ? (JSON.parse(readFileSync(packageFile, "utf8")).imports ?? {}) : {};
+
 const rank = new Map(layers.flatMap((names, height) => names.map((name) => [name, height])));
 const kernels = kernelNames();
 const problems = [];
@@ -55,7 +58,7 @@ for (const name of folders.flatMap(sourceFiles)) {
   const targets = importTargets(tree);
   graph.set(
     name,
-    targets.filter((target) => target.startsWith(".")).map((target) => resolveImport(name, target)),
+    targets.flatMap((target) => (target.startsWith(".") ? resolveImport(name, target) : seamFiles(target))),
   );
   if (!name.startsWith("src/")) continue;
   checkLayers(name);
@@ -129,6 +132,12 @@ function resolveImport(name, target) {
     .join("/");
   const source = path.replace(/\.js$/, ".ts");
   return existsSync(join(root, source)) ? source : path;
+}
+
+/** The source files of an import such as "#platform": one for each host, by "imports" of package.json. */
+function seamFiles(target) {
+  const files = Object.values(seams[target] ?? {});
+  return files.map((file) => file.replace(/^\.\/dist\//, "src/").replace(/\.js$/, ".ts"));
 }
 
 function pythonImports(name, text) {

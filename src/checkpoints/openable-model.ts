@@ -4,8 +4,7 @@ import type { ModelFile } from "../files/model-file.js";
 import { joinParts, partPaths } from "../files/split-gguf.js";
 import type { ByteSource } from "../platform/byte-source.js";
 import type { Folder } from "../platform/folder.js";
-import { isFolder, openFileSource, openFolder } from "../platform/node.js";
-import { join } from "../platform/node-paths.js";
+import { isFolder, join, openFileSource, openFolder } from "#platform";
 import { type CheckpointOptions, openCheckpoint } from "./open-checkpoint.js";
 
 /** A model that was found and is not open yet. */

@@ -17,6 +17,7 @@ import { chooseContextLength } from "../model/context-length.js";
 import type { EngineOptions } from "./engine-options.js";
 import { createEvaluator, type Evaluator } from "./evaluator.js";
 import { loadModelWeights } from "../model/load-model.js";
+import { serveTeam } from "../graph/worker.js";
 import type { WorkerJob, WorkerMessage } from "../graph/worker-messages.js";
 import { matricesOf, type Model } from "../model/model.js";
 import { createOutputHead } from "./output-head.js";
@@ -63,7 +64,10 @@ export interface Engine {
 
 /** Options of starting an engine. */
 export interface EngineStart extends EngineOptions {
+  /** 0 runs the one worker in the caller's thread. */
   readonly threads: number;
+  /** The script of a worker thread. Default: the package's own. */
+  readonly workerUrl?: URL | string | undefined;
   /** Undefined for the model's own, limited by memory. */
   readonly contextLength: number | undefined;
   /** Bytes that the host can give. */
@@ -88,8 +92,6 @@ export interface Cache extends Disposable {
   dispose(): void;
 }
 
-const workerScript = new URL("../graph/worker.js", import.meta.url);
-
 /**
  * Loads a file's weights and starts the threads. The caller closes the file: at once, or after `dispose` if
  * `readsFile`.
@@ -111,8 +113,9 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
   });
   // Threads take as long to start as a small model takes to load: do both at once.
   const team = startTeam({
-    script: workerScript,
-    workers: options.threads,
+    serve: serveTeam,
+    threads: options.threads,
+    script: options.workerUrl,
     module: kernels.module,
     matmul,
     memories,
@@ -239,7 +242,7 @@ function createEngine(parts: {
     },
     description,
     readsFile: model.screen !== undefined,
-    threads: team.workers,
+    threads: team.threads,
     failure: team.failure,
     kernelBuild: parts.kernelBuild,
     matmul: parts.matmul,

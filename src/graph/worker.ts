@@ -1,6 +1,6 @@
-// The script of each worker of a model's team. It keeps copies of the model and of the plans of passes, and
+// The code of each worker of a model's team. It keeps copies of the model and of the plans of passes, and
 // runs jobs.
-import { type WorkerPort, workerPort } from "../platform/worker-thread.js";
+import type { WorkerPort } from "../platform/thread.js";
 import { weightRanges } from "../model/bytes-per-token.js";
 import type { Model } from "../model/model.js";
 import { waitForJob, type WorkerAnswer, type WorkerStart } from "../wasm/team.js";
@@ -27,10 +27,8 @@ interface Worker {
   receive(message: Exclude<WorkerMessage, WorkerStart>): void;
 }
 
-const ownPort = workerPort();
-if (ownPort !== undefined) listen(ownPort);
-
-function listen(port: WorkerPort): void {
+/** Serves a team: a thread of its own calls this, or the caller's thread without threads. */
+export function serveTeam(port: WorkerPort): void {
   const answer = (message: WorkerAnswer<Profile>): void => port.post(message);
   let worker: Worker | undefined;
   port.onMessage((received) => {

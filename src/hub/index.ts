@@ -5,5 +5,6 @@ export {
   type FetchProgress,
   type HubFetchOptions,
 } from "./fetch-model.js";
+export { fetchSource } from "./fetch-source.js";
 export { listCached, type ListedModel } from "./list-cached.js";
 export { executeRemoval, planRemoval, type Removal } from "./remove-cached.js";

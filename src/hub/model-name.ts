@@ -1,5 +1,4 @@
 import { BitNetError } from "../errors.js";
-import { publicHub } from "./settings.js";
 
 /**
  * A model on the hub: `hf:owner/repo`, `hf:owner/repo/file`, both optionally with `@revision` at the end.
@@ -25,6 +24,7 @@ export interface UrlName {
 
 export type RemoteName = HubName | UrlName;
 
+export const publicHub = "https://huggingface.co";
 export const defaultRevision = "main";
 
 const maxNameLength = 1024;

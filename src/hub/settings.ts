@@ -1,6 +1,7 @@
 import { BitNetError } from "../errors.js";
 import type { Environment } from "../platform/node-environment.js";
 import { absolutePath, join } from "../platform/node-paths.js";
+import { publicHub } from "./model-name.js";
 
 /** Settings of the hub in the environment. The variables are those of Hugging Face's own tools. */
 export interface HubSettings {
@@ -15,8 +16,6 @@ export interface HubSettings {
   /** No network requests are allowed. */
   readonly offline: boolean;
 }
-
-export const publicHub = "https://huggingface.co";
 
 /** @throws BitNetError INVALID_ARGUMENT for an invalid variable. The token is never part of a message. */
 export function readSettings(environment: Environment): HubSettings {

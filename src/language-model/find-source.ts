@@ -3,7 +3,6 @@ import { BitNetError } from "../errors.js";
 import type { FetchOptions } from "../hub/index.js";
 import { isRemoteName } from "../hub/model-name.js";
 import { blobSource, bytesSource } from "../platform/memory-source.js";
-import { fetchModel } from "./fetch-model.js";
 
 /**
  * Where to read a model from:
@@ -15,8 +14,12 @@ import { fetchModel } from "./fetch-model.js";
  */
 export type ModelSource = string | URL | Blob | Uint8Array | ArrayBuffer;
 
-/** The model in the package: a small storyteller. */
-export const embeddedModelUrl: URL = new URL("../../models/storyteller.gguf", import.meta.url);
+/** A bundle of CommonJS has no address. Importing it must not fail, so this has one all the same. */
+const packageAddress =
+  (import.meta as { readonly url?: string }).url ?? "file:///bundle/dist/language-model/";
+
+/** The model in the package: a small storyteller. A bundle does not contain it. */
+export const embeddedModelUrl: URL = new URL("../../models/storyteller.gguf", packageAddress);
 
 /**
  * Downloads a source that has a remote name, unless it is in the cache.
@@ -27,7 +30,9 @@ export async function localSource(
   options: Pick<FetchOptions, "onProgress" | "signal"> = {},
 ): Promise<ModelSource> {
   if (!(source instanceof URL || typeof source === "string") || !isRemoteName(String(source))) return source;
-  return (await fetchModel(String(source), options)).path;
+  // A program that loads local files must not pay for loading the downloader.
+  const { fetchSource } = await import("#hub");
+  return fetchSource(String(source), options);
 }
 
 /** Finds a source on this machine. @throws BitNetError FILE_NOT_FOUND, INVALID_ARGUMENT. */

@@ -2,7 +2,7 @@ import { type Engine, startEngine } from "../engine/engine.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import { requireModel } from "../files/require-model.js";
 import { readRecommendedSampling } from "../generation/recommended-sampling.js";
-import { availableParallelism, freeMemoryBytes } from "../platform/node.js";
+import { availableParallelism, canShareMemory, freeMemoryBytes } from "#platform";
 import { createTokenizer } from "../text/tokenizer.js";
 import { createLanguageModel } from "./create-language-model.js";
 import { embeddedModelUrl, findSource, localSource, type ModelSource } from "./find-source.js";
@@ -45,7 +45,8 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
     if (found.size === undefined) report("open");
     engine = await startEngine(file, {
       ...options.engine,
-      threads: options.threads ?? Math.min(availableParallelism(), maxThreads),
+      threads: canShareMemory() ? (options.threads ?? Math.min(availableParallelism(), maxThreads)) : 0,
+      workerUrl: options.workerUrl,
       contextLength: options.contextLength,
       freeBytes: freeMemoryBytes(),
       signal,

@@ -18,10 +18,16 @@ export interface LoadProgress {
 /** Options of `loadModel`. */
 export interface LoadOptions {
   /**
-   * Number of worker threads, 1 to 256. More threads than cores are slower. Default: the host's available
-   * parallelism.
+   * Number of worker threads, 0 to 256. More threads than cores are slower. With 0 the model runs in the
+   * calling thread and blocks its event loop during each pass. A page that is not cross-origin isolated has
+   * no threads that share memory, so every number means 0 there. Default: the host's available parallelism.
    */
   readonly threads?: number | undefined;
+  /**
+   * Address of the worker threads' script, for bundles: a copy of "bitnet-wasm/worker". Default: the
+   * package's own file.
+   */
+  readonly workerUrl?: URL | string | undefined;
   /**
    * Maximum number of positions of a session, from 1. Default: the model's own, capped to the free memory.
    */
@@ -36,6 +42,7 @@ export interface LoadOptions {
 
 const knownOptions: Record<keyof LoadOptions, true> = {
   threads: true,
+  workerUrl: true,
   contextLength: true,
   onProgress: true,
   signal: true,
@@ -50,7 +57,7 @@ const maxContextLength = 1 << 26;
 export function checkLoadOptions(options: LoadOptions): void {
   refuseUnknownOptions("loadModel", options, Object.keys(knownOptions));
   const { threads, contextLength } = options;
-  if (threads !== undefined) checkWhole("threads", threads, 1, maxThreads);
+  if (threads !== undefined) checkWhole("threads", threads, 0, maxThreads);
   if (contextLength !== undefined) checkWhole("contextLength", contextLength, 1, maxContextLength);
   checkEngineOptions(options.engine);
 }

@@ -26,7 +26,7 @@ export interface ModelInfo {
    * embedding if they are tied. `kvCache`: one KV cache of the whole context.
    */
   readonly memoryBytes: { readonly weights: number; readonly head: number; readonly kvCache: number };
-  /** Number of worker threads. */
+  /** Number of worker threads. 0: the model runs in the calling thread. */
   readonly threads: number;
   /**
    * The kernel build and the dot form in use, such as "relaxed/i16". "/256" follows if 256-bit kernels run.

@@ -1,5 +1,10 @@
-/** The platform of Node.js, Deno and Bun, through their `node:` modules. */
+/**
+ * The platform of Node.js, Deno and Bun, through their `node:` modules. Code that also runs in browsers
+ * imports it as "#platform", which is web.ts there.
+ */
+export { enableRelaxedSimd, hasRevectorizer, withRevectorizer } from "./engine-flags.js";
+export { isFolder, openFolder } from "./node-folder.js";
 export { openFileSource } from "./node-file-source.js";
-export { createFileSink } from "./node-file-sink.js";
-export { fileIdentity, isFolder, openFolder } from "./node-folder.js";
 export { availableParallelism, freeMemoryBytes } from "./node-host.js";
+export { join } from "./node-paths.js";
+export { canShareMemory, startThread, workerPort } from "./node-threads.js";

@@ -10,7 +10,7 @@ import {
 import { maxThreads } from "../language-model/load-options.js";
 import { checkWhole } from "../options/checks.js";
 import { refuseUnknownOptions } from "../options/known-options.js";
-import { availableParallelism } from "../platform/node.js";
+import { availableParallelism } from "#platform";
 import { estimateMemory } from "../engine/memory-estimate.js";
 import { packedBytes } from "../packing/pack.js";
 

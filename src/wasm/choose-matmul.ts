@@ -1,5 +1,5 @@
 import { BitNetError } from "../errors.js";
-import { hasRevectorizer, withRevectorizer } from "../platform/engine-flags.js";
+import { hasRevectorizer, withRevectorizer } from "#platform";
 import { createAttentionSelfTest } from "./attention-self-test.js";
 import { type DotForm, dotForms } from "./dot-forms.js";
 import { type CompiledKernels, compileCopy, instantiateKernels, type KernelBuild } from "./kernel-build.js";

@@ -1,6 +1,6 @@
 import { instantiateSync } from "@assemblyscript/loader";
 import { BitNetError } from "../errors.js";
-import { enableRelaxedSimd } from "../platform/engine-flags.js";
+import { enableRelaxedSimd } from "#platform";
 import type { Kernels } from "./kernels.js";
 
 /** A build of the kernels: with WebAssembly's relaxed SIMD, or without. Both compute the same bits. */

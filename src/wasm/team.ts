@@ -1,6 +1,6 @@
 import { BitNetError } from "../errors.js";
-import { availableParallelism } from "../platform/node.js";
-import { startThread, type Thread } from "../platform/threads.js";
+import { availableParallelism, startThread } from "#platform";
+import { startInline, type Thread, type WorkerPort } from "../platform/thread.js";
 import type { MatmulChoice } from "./choose-matmul.js";
 import { instantiateKernels } from "./kernel-build.js";
 import type { Kernels } from "./kernels.js";
@@ -48,8 +48,10 @@ export type WorkerAnswer<P extends object> =
  * (assembly/kernels/team).
  */
 export interface Team {
-  /** Number of workers. */
+  /** Number of workers, at least 1. */
   readonly workers: number;
+  /** Number of threads of their own. */
+  readonly threads: number;
   /** Posts a message to all workers; their script defines its meaning. */
   post(message: object): void;
   /**
@@ -87,21 +89,25 @@ interface PendingJob {
 /**
  * Starts the threads of a team.
  *
- * @param options.script the module that workers run: it answers the messages above and the caller's own.
- * @param options.workers number of threads, at least 1.
+ * @param options.serve answers the messages above and the caller's own, in the caller's thread. The script of
+ *   a thread does the same.
+ * @param options.threads number of threads. With 0, one worker runs in the caller's thread.
+ * @param options.script the script of a thread, if it is not the package's own.
  * @param options.barrierAddress address of `barrierBytes` zeros in region 0.
  * @param options.onProfile called after each pass with the measurements of worker 0.
  */
 export function startTeam(options: {
-  readonly script: URL;
-  readonly workers: number;
+  readonly serve: (port: WorkerPort) => void;
+  readonly threads: number;
+  readonly script: URL | string | undefined;
   readonly module: WebAssembly.Module;
   readonly matmul: MatmulChoice;
   readonly memories: Memories;
   readonly barrierAddress: number;
   readonly onProfile?: ((profile: object) => void) | undefined;
 }): Team {
-  const { script, workers, module, matmul, memories, barrierAddress, onProfile } = options;
+  const { serve, script, module, matmul, memories, barrierAddress, onProfile } = options;
+  const workers = Math.max(1, options.threads);
   const pending = new Map<number, PendingJob>();
   let lastJob = 0;
   let ended: BitNetError | undefined;
@@ -122,7 +128,10 @@ export function startTeam(options: {
     if (error.code === "WORKER_FAILED") reportFailure(error);
   }
 
+  let answered = false;
+
   function receive(message: unknown): void {
+    answered = true;
     const answer = message as WorkerAnswer<object>;
     if (answer.kind === "failed") {
       fail(new Error(answer.message));
@@ -137,7 +146,11 @@ export function startTeam(options: {
 
   function fail(cause: unknown): void {
     const why = cause instanceof Error ? cause.message : String(cause);
-    end(new BitNetError("WORKER_FAILED", `A worker thread failed (${why}); load the model again`, { cause }));
+    // A script that never ran is the mistake of a bundle. Loading again would not help.
+    const advice = answered
+      ? "load the model again"
+      : "if this program is a bundle, give loadModel the option workerUrl or threads: 0";
+    end(new BitNetError("WORKER_FAILED", `A worker thread failed (${why}); ${advice}`, { cause }));
     void Promise.allSettled(threads.map((thread) => thread.stop()));
   }
 
@@ -147,7 +160,10 @@ export function startTeam(options: {
     for (const thread of threads) thread.unref();
   }
   for (let index = 0; index < workers; index += 1) {
-    const thread = startThread(script, `bitnet-${index}`, receive, fail);
+    const thread =
+      options.threads === 0
+        ? startInline(serve, receive)
+        : startThread({ name: `bitnet-${index}`, script, onMessage: receive, onFailure: fail });
     threads.push(thread);
     thread.unref();
     const start: WorkerStart = {
@@ -165,6 +181,7 @@ export function startTeam(options: {
 
   return {
     workers,
+    threads: options.threads,
     failure,
     post(message): void {
       for (const thread of threads) thread.post(message);

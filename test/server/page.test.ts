@@ -2,7 +2,7 @@ import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createServer, type LanguageModel, type Server } from "#dist/index.js";
 import { type Listening, listen } from "#dist/server/listen.js";
-import { findChromium, startChromium } from "./chromium.js";
+import { findChromium, startChromium } from "../support/chromium.js";
 import { until } from "./open-server.js";
 import { endless, loadPatientModel } from "./patient-model.js";
 

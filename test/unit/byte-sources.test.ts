@@ -6,12 +6,8 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ByteSource } from "#dist/platform/byte-source.js";
 import { blobSource, bytesSource } from "#dist/platform/memory-source.js";
-import {
-  availableParallelism,
-  createFileSink,
-  freeMemoryBytes,
-  openFileSource,
-} from "#dist/platform/node.js";
+import { availableParallelism, freeMemoryBytes, openFileSource } from "#dist/platform/node.js";
+import { createFileSink } from "#dist/platform/node-file-sink.js";
 
 /** More than two pieces of 8 MiB, and not a round number. */
 const fileBytes = 17 * 2 ** 20 + 13;

@@ -5,7 +5,12 @@ import { type CompiledKernels, compileKernels, instantiateKernels } from "#dist/
 import type { DotForm } from "#dist/wasm/dot-forms.js";
 import type { Kernels } from "#dist/wasm/kernels.js";
 import { createMemories } from "#dist/wasm/memory.js";
-import { allSelfTests, createMatmulSelfTest, type FormSelfTest } from "#dist/wasm/matmul-self-test.js";
+import {
+  allSelfTests,
+  bestTime,
+  createMatmulSelfTest,
+  type FormSelfTest,
+} from "#dist/wasm/matmul-self-test.js";
 
 type MatmulName = Extract<keyof Kernels, `matmul_ternary_${string}`>;
 
@@ -76,5 +81,36 @@ describe.each(matmuls)("the self-test of %s", (matmul) => {
   it("keeps correct matmuls", () => {
     const correct = (kernels: Kernels, selfTest: FormSelfTest): boolean => selfTest.correct(kernels, "i8");
     expect(withBroken([], correct)).toEqual({ result: true, usedBytes: 0 });
+  });
+});
+
+describe("the time of a call", () => {
+  /** A clock that moves with each call and shows whole ticks only. */
+  function timeOf(callMs: number, tickMs: number, noise: (call: number) => number = () => 0): number {
+    let ms = 0.05;
+    let calls = 0;
+    const call = (): void => {
+      ms += callMs + noise((calls += 1));
+    };
+    return bestTime(12, call, () => Math.floor(ms / tickMs) * tickMs);
+  }
+
+  it.each([
+    [0.004, 0.1],
+    [0.03, 0.1],
+    [0.03, 1],
+    [0.5, 0.1],
+    [3, 1],
+  ])("of %f ms is found with a clock of %f ms", (callMs, tickMs) => {
+    expect(timeOf(callMs, tickMs) / callMs).toBeGreaterThan(0.6);
+    expect(timeOf(callMs, tickMs) / callMs).toBeLessThan(1.4);
+  });
+
+  it("orders calls whose times a coarse clock shows as 0", () => {
+    expect(timeOf(0.02, 0.1)).toBeLessThan(timeOf(0.03, 0.1));
+  });
+
+  it("is not that of an interrupted sample", () => {
+    expect(timeOf(0.01, 0.001, (call) => (call % 400 === 0 ? 2 : 0))).toBeLessThan(0.013);
   });
 });

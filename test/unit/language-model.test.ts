@@ -302,12 +302,30 @@ describe("loading", () => {
     expect(seen.at(-1)).toBe(1);
   });
 
+  it("runs in the calling thread with threads: 0, in tasks of its own", async () => {
+    await using inline = await loadModel(starterPath, { threads: 0 });
+    await using threaded = await loadModel(starterPath, { threads: 2 });
+    expect([inline.info.threads, threaded.info.threads]).toEqual([0, 2]);
+    const options = { maxTokens: 24, temperature: 0 };
+    let ticks = 0;
+    const timer = setInterval(() => (ticks += 1));
+    const text = await inline.complete("Once upon a time", options);
+    clearInterval(timer);
+    expect(text).toBe(await threaded.complete("Once upon a time", options));
+    expect(ticks).toBeGreaterThan(3);
+    const [vector] = await inline.embed(["The fox drinks."]);
+    expect(vector).toEqual((await threaded.embed(["The fox drinks."]))[0]);
+    const pending = inline.complete("Once upon a time", { maxTokens: 100 });
+    await inline.dispose();
+    await expect(pending).rejects.toMatchObject(code("DISPOSED"));
+  });
+
   it("refuses a model that it cannot open, with the reason", async () => {
     const junk = new Uint8Array(100).fill(7);
     await expect(loadModel("no-such-file.gguf")).rejects.toEqual(code("FILE_NOT_FOUND"));
     await expect(loadModel(junk)).rejects.toEqual(code("FILE_CORRUPT"));
     await expect(loadModel("hf:owner")).rejects.toEqual(code("INVALID_ARGUMENT"));
-    await expect(loadModel(starterPath, { threads: 0 })).rejects.toEqual(code("INVALID_ARGUMENT"));
+    await expect(loadModel(starterPath, { threads: -1 })).rejects.toEqual(code("INVALID_ARGUMENT"));
     await expect(loadModel(starterPath, { threads: 1.5 })).rejects.toEqual(code("INVALID_ARGUMENT"));
     await expect(loadModel(starterPath, { contextLength: 257 })).rejects.toEqual(code("INVALID_ARGUMENT"));
     await expect(loadModel(starterPath, { contextLength: 0 })).rejects.toEqual(code("INVALID_ARGUMENT"));

@@ -1,7 +1,7 @@
 import { BitNetError, throwIfAborted } from "../../errors.js";
 import { fileTypeOf } from "../../files/file-types.js";
 import { planTensor, writeGguf, type TensorWriter } from "../../files/gguf-writer.js";
-import { createFileSink } from "../../platform/node.js";
+import { createFileSink } from "../../platform/node-file-sink.js";
 import { f32 } from "../../weight-formats/f32.js";
 import { weightFormatByName, weightFormats, type WeightFormat } from "../../weight-formats/index.js";
 import { dummyMetadata } from "./metadata.js";

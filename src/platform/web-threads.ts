@@ -1,0 +1,70 @@
+import type { Thread, ThreadStart, WorkerPort } from "./thread.js";
+
+/** The parts of a browser's worker that this file uses. The types of the DOM are not among the compiler's. */
+interface WebWorker {
+  postMessage(message: unknown): void;
+  terminate(): void;
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  onmessageerror: ((event: unknown) => void) | null;
+  onerror: ((event: { readonly message?: string; preventDefault?(): void }) => void) | null;
+}
+// eslint-disable-next-line @typescript-eslint/naming-convention -- The browser's own name.
+declare const Worker: new (url: URL | string, options: { type: "module"; name: string }) => WebWorker;
+declare const self: {
+  postMessage(message: unknown): void;
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+};
+declare const location: { readonly origin: string };
+
+/** Whether threads can share memory with this one: in pages that are cross-origin isolated. */
+export function canShareMemory(): boolean {
+  return (globalThis as { readonly crossOriginIsolated?: boolean }).crossOriginIsolated === true;
+}
+
+/** Starts a web worker. */
+export function startThread({ name, script, onMessage, onFailure }: ThreadStart): Thread {
+  // Bundlers follow the address of a worker only where it stands in the constructor.
+  const worker =
+    script === undefined
+      ? new Worker(new URL("../graph/worker-script.js", import.meta.url), { type: "module", name })
+      : new Worker(sameOrigin(script), { type: "module", name });
+  let ended = false;
+  const fail = (cause: unknown): void => {
+    if (ended) return;
+    ended = true;
+    onFailure(cause);
+  };
+  worker.onmessage = ({ data }) => onMessage(data);
+  worker.onmessageerror = fail;
+  worker.onerror = (event) => {
+    event.preventDefault?.();
+    fail(new Error(event.message ?? "its script could not be loaded; see the option workerUrl"));
+  };
+  return {
+    post: (message) => worker.postMessage(message),
+    ref: () => undefined,
+    unref: () => undefined,
+    async stop() {
+      ended = true;
+      worker.terminate();
+    },
+  };
+}
+
+/** The port to the thread that started this one. */
+export function workerPort(): WorkerPort | undefined {
+  return {
+    post: (message) => self.postMessage(message),
+    onMessage: (receive) => {
+      self.onmessage = ({ data }) => receive(data);
+    },
+  };
+}
+
+/** A worker's script must be of the page's own origin, so a script of a CDN is imported by one that is. */
+function sameOrigin(script: URL | string): URL | string {
+  const url = new URL(script, import.meta.url);
+  if (url.origin === location.origin || url.protocol === "blob:" || url.protocol === "data:") return url;
+  const source = `import ${JSON.stringify(url.href)};`;
+  return URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+}
