@@ -123,6 +123,8 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
     onProfile: options.onProfile && ((profile) => options.onProfile?.(profile as Profile)),
   });
   const post = (message: WorkerMessage): void => team.post(message);
+  // At once, so that workers know every memory before the first job that may use it.
+  memories.watchRegions(({ index, memory }) => post({ kind: "region", index, memory }));
   const run = (job: WorkerJob): Promise<void> => team.run(job);
   try {
     const { model, ...loaded } = await loadModelWeights({
@@ -135,17 +137,12 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
       sparsity: matmul.columns ? (options.sparsity ?? "auto") : "off",
       contextWanted: options.contextLength,
       workers: team.workers,
-      sharePacking: (work) => {
-        const memory = memories.regions[work.region]?.memory;
-        if (memory !== undefined) post({ kind: "region", index: work.region, memory });
-        return run({ kind: "packHalves", work });
-      },
+      sharePacking: (work) => run({ kind: "packHalves", work }),
       regionBytes: options.regionBytes,
       onBytes: options.onBytes,
       signal: options.signal,
     });
     throwIfAborted(options.signal);
-    for (const { index, memory } of memories.regions) post({ kind: "region", index, memory });
     post({ kind: "model", model });
     await run({ kind: "meet" });
     const { build: kernelBuild } = kernels;

@@ -13,7 +13,7 @@ import { packedBytes, packMatrix, packVector } from "../packing/pack.js";
 import type { PackedVector } from "../packing/packed.js";
 import type { Packing } from "../packing/packing.js";
 import { createRopeTables, type RopeTables } from "../packing/rope-table.js";
-import { packScreen, type PackHalvesWork } from "../packing/screen.js";
+import { packScreen, screenStagingBytes, type PackHalvesWork } from "../packing/screen.js";
 import { type CompiledKernels, instantiateKernels } from "../wasm/kernel-build.js";
 import type { Kernels } from "../wasm/kernels.js";
 import type { Memories } from "../wasm/memory.js";
@@ -129,7 +129,8 @@ async function packEnds(
   },
 ): Promise<Pick<Model, "embedding" | "embeddingRegion" | "outputNorm" | "head" | "headRegion" | "screen">> {
   const { description, plan, place } = parts;
-  const headRegion = place(plan.headBytes);
+  const stagingBytes = plan.screened ? screenStagingBytes(description.head, workers) : 0;
+  const headRegion = place(plan.headBytes + stagingBytes);
   const screen = plan.screened
     ? await packScreen(packing, description.head, { region: headRegion, workers, share: sharePacking })
     : undefined;

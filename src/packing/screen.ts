@@ -56,6 +56,15 @@ export function screenBytes({ rows, cols }: MatrixRole): number {
   return matrixBytes({ layout: int8Rows.name, rows, cols }) + rows * boundsBytes;
 }
 
+/** Bytes of wasm memory that `packScreen` also takes while it works. */
+export function screenStagingBytes(role: MatrixRole, workers: number): number {
+  return 2 * pieceRowsOf(role) * role.cols * 2 + workers * role.cols * 4;
+}
+
+function pieceRowsOf({ rows, cols }: MatrixRole): number {
+  return Math.max(1, Math.min(rows, Math.floor(pieceBytes / (cols * 2))));
+}
+
 /**
  * Reads an F16 matrix once and keeps its screen.
  *
@@ -81,7 +90,7 @@ export async function packScreen(
   const address = take(rows * cols);
   const records = take(rows * 8);
   const bounds = take(rows * boundsBytes);
-  const pieceRows = Math.max(1, Math.min(rows, Math.floor(pieceBytes / (cols * 2))));
+  const pieceRows = pieceRowsOf(role);
   const staging = [take(pieceRows * cols * 2), take(pieceRows * cols * 2)] as const;
   const scratch = Array.from({ length: workers }, () => take(cols * 4));
 

@@ -36,6 +36,8 @@ export interface Memories {
   readonly regions: readonly Region[];
   /** Adds a memory. */
   addRegion(): Region;
+  /** Calls `listener` for every region: at once for those that exist, and later as they are added. */
+  watchRegions(listener: (region: Region) => void): void;
   /**
    * Allocates `bytes` (0 … 4 GiB) in a region, aligned to 64. Memory that was never used before is zero.
    * @param purpose for the error message: "tensor …".
@@ -92,6 +94,7 @@ export function createMemories(regionBytes: number = maxRegionBytes): Memories {
   const maximum = Math.min(regionBytes, maxRegionBytes) / pageBytes;
   const limit = Math.min(regionBytes, lastUsableByte);
   const regions: RegionState[] = [];
+  const listeners: ((region: Region) => void)[] = [];
 
   function state(index: number): RegionState {
     const region = regions[index];
@@ -129,7 +132,12 @@ export function createMemories(regionBytes: number = maxRegionBytes): Memories {
         taken: new Map(),
       };
       regions.push(region);
+      for (const listener of listeners) listener(region);
       return region;
+    },
+    watchRegions(listener): void {
+      listeners.push(listener);
+      regions.forEach(listener);
     },
     fits(index: number, bytes: number): boolean {
       const region = state(index);

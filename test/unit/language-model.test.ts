@@ -391,6 +391,17 @@ describe("a screened head", () => {
     await screened.dispose();
   });
 
+  it.each([1, 2, 3])("is packed in another memory than the barrier's, by %i threads", async (threads) => {
+    // The layers and their caches take 6 of 8 MiB. The head and the buffers of its packing take 7.5.
+    const engine = { head: "screened", regionBytes: 8 << 20 } as const;
+    await using split = await loadModel(undefined, { threads, engine });
+    await using one = await loadModel(undefined, { threads: 1, engine: { head: "whole" } });
+    const options = { maxTokens: 16, temperature: 0 };
+    expect(await split.complete("Once upon a time", options)).toBe(
+      await one.complete("Once upon a time", options),
+    );
+  });
+
   it("takes half the memory", () => {
     expect(screened.info.memoryBytes.head).toBe(4096 * (256 + 16));
     expect(whole.info.memoryBytes.head).toBe(4096 * 256 * 2);
