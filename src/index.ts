@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // Disposable and AsyncDisposable stand in our types; users may have no other library that brings them.
 export { BitNetError, type BitNetErrorCode, type ErrorDetails } from "./errors.js";
-export type { Chat } from "./generation/chat.js";
+export type { Chat, SendOptions, TemplateOptions } from "./generation/chat.js";
 export type { EmbedOptions } from "./generation/embed-options.js";
 export type { FinishReason, GeneratedPiece, TokenLogprob, Usage } from "./generation/generated-piece.js";
 export type {
@@ -43,6 +43,7 @@ export {
   type ConvertProgress,
 } from "./tools/convert/convert.js";
 export type { ChatMessage } from "./text/chat-template.js";
+export type { TemplateVariables } from "./text/template-variables.js";
 export { evaluateTask, type EvaluateTaskOptions, type TaskResult } from "./tools/evaluation/evaluate-task.js";
 export type { QuestionOutcome } from "./tools/evaluation/ask-question.js";
 export type {

@@ -46,6 +46,23 @@ export function collectBias(text: string, previous: unknown): ReadonlyMap<number
   return new Map([...biases, [Number(id), /^-inf(inity)?$/i.test(bias) ? -Infinity : parseNumber(bias)]]);
 }
 
+/** For --template-var, which may be given several times: "enable_thinking=false". Other values are text. */
+export function collectVariable(text: string, previous: unknown): Readonly<Record<string, unknown>> {
+  const [, name, value = ""] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined) {
+    throw new InvalidArgumentError("Expected a name and a value, such as enable_thinking=false.");
+  }
+  return { ...(previous as object | undefined), [name]: jsonOrText(value) };
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
 /** JSON, or the path of a JSON file. */
 export function parseJsonOrFile(text: string): unknown {
   const isTyped = /^\s*(\{|true\s*$|false\s*$)/.test(text);

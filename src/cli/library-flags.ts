@@ -82,7 +82,13 @@ export const expertFlags: readonly LibraryFlag<EngineOptions>[] = [
  * differ.
  */
 export const generateFlags: readonly LibraryFlag<GenerateOptions>[] = samplingFlags(
-  ({ name }) => name !== "maxTokens" && !isLogprobOption(name) && !isSpecialOption(name),
+  ({ name }) =>
+    name !== "maxTokens" && name !== "maxThinkingTokens" && !isLogprobOption(name) && !isSpecialOption(name),
+);
+
+/** For `chat`: other texts have no thoughts. */
+export const thinkingFlags: readonly LibraryFlag<GenerateOptions>[] = samplingFlags(
+  ({ name }) => name === "maxThinkingTokens",
 );
 
 /** For `run`, whose prompt can be templated already. */

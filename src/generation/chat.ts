@@ -1,14 +1,33 @@
 import { BitNetError } from "../errors.js";
 import type { InnerSession } from "../engine/session.js";
-import type { ChatMessage, ChatTemplate } from "../text/chat-template.js";
+import type { ChatEncodeOptions, ChatMessage, ChatTemplate } from "../text/chat-template.js";
+import { checkVariables, type TemplateVariables } from "../text/template-variables.js";
 import type { Tokenizer } from "../text/tokenizer.js";
+import { findThoughts, switchThinking } from "./chat-prompt.js";
 import { generate } from "./generate.js";
 import type { GeneratedPiece } from "./generated-piece.js";
 import { commonPrefix } from "./scheduling/step-plan.js";
 import type { PassCosts } from "./speculation/pass-costs.js";
 import { invalidOption } from "../options/checks.js";
 import type { GenerateOptions, RecommendedSampling } from "../options/generate-options.js";
-import { resolveGenerateOptions } from "./resolve-options.js";
+import { type ResolvedGenerateOptions, resolveGenerateOptions } from "./resolve-options.js";
+
+/** Inputs of a chat template besides the messages. */
+export interface TemplateOptions {
+  /**
+   * Whether the model thinks before it answers. Refused for a model that cannot think, or cannot stop it.
+   * Default: as the template has it.
+   */
+  readonly thinking?: boolean | undefined;
+  /**
+   * Variables that the chat template asks for, such as `{ enable_thinking: false }`. Values are what JSON can
+   * hold. A variable that the template does not ask for has no effect. Default: none.
+   */
+  readonly templateVariables?: TemplateVariables | undefined;
+}
+
+/** Options of one answer. Those for the template replace the chat's. */
+export interface SendOptions extends GenerateOptions, TemplateOptions {}
 
 /** A conversation with a model. */
 export interface Chat extends Disposable {
@@ -22,10 +41,21 @@ export interface Chat extends Disposable {
    *
    * When the conversation outgrows the context, the oldest turns are dropped whole. The system message stays.
    *
+   * The pieces of a thought have `thinking: true`. It becomes the message's `thinking`, not its `content`.
+   *
    * @throws BitNetError CONTEXT_FULL if even the last message alone does not fit (it does not join the
    *   conversation); INVALID_ARGUMENT during another answer; and the errors of `model.generate`.
    */
-  send(text: string, options?: GenerateOptions): AsyncGenerator<GeneratedPiece, void, void>;
+  send(text: string, options?: SendOptions): AsyncGenerator<GeneratedPiece, void, void>;
+  /**
+   * Continues the last message, which is the assistant's: an answer that was stopped or cut, or the beginning
+   * of one that `restart` gave. Gives the new text only. If the message has a thought and no content, the
+   * thought is continued.
+   *
+   * @throws BitNetError INVALID_ARGUMENT if the last message is not the assistant's, or if the template leaves
+   *   it out; and the errors of `send`.
+   */
+  continueLast(options?: SendOptions): AsyncGenerator<GeneratedPiece, void, void>;
   /** Replaces the messages, for example by a saved conversation. */
   restart(messages: readonly ChatMessage[]): void;
   /** Frees the KV cache. Idempotent. */
@@ -43,12 +73,15 @@ export function createChat(parts: {
   readonly contextLength: number;
   readonly passCosts: PassCosts;
   readonly system: string | undefined;
+  /** Options for the template. @throws BitNetError INVALID_ARGUMENT. */
+  readonly templateOptions?: TemplateOptions | undefined;
   /** Defaults of the model's file. */
   readonly sampling?: RecommendedSampling | undefined;
 }): Chat {
   const { tokenizer, template, contextLength } = parts;
   const opening: readonly ChatMessage[] =
     parts.system === undefined ? [] : [{ role: "system", content: parts.system }];
+  const variables = variablesOf(parts.templateOptions ?? {});
   let messages: ChatMessage[] = [...opening];
   let dropped = 0;
   let session: InnerSession | undefined;
@@ -57,17 +90,27 @@ export function createChat(parts: {
   let busy = false;
   let disposed = false;
 
+  function variablesOf({ thinking, templateVariables }: TemplateOptions): TemplateVariables {
+    if (thinking !== undefined && typeof thinking !== "boolean")
+      throw invalidOption("thinking", thinking, "true or false");
+    if (Object.prototype.toString.call(templateVariables ?? {}) !== "[object Object]")
+      throw invalidOption("templateVariables", templateVariables, "an object");
+    if (templateVariables !== undefined) checkVariables(templateVariables);
+    return switchThinking(tokenizer, template, thinking, templateVariables);
+  }
+
   /** The conversation's tokens, without its oldest turns as far as `room` tokens for the answer require. */
   function fit(
     candidate: readonly ChatMessage[],
     room: number,
+    encodeOptions: ChatEncodeOptions,
   ): { kept: ChatMessage[]; ids: number[]; lost: number } {
     const system = candidate[0]?.role === "system" ? candidate.slice(0, 1) : [];
     let turns = candidate.slice(system.length);
     let lost = 0;
     for (;;) {
       const kept = [...system, ...turns];
-      const ids = template.encode(kept);
+      const ids = template.encode(kept, [], encodeOptions);
       if (ids.length + room <= contextLength) return { kept, ids, lost };
       const next = turns.findIndex((message, index) => index > 0 && message.role === "user");
       if (next === -1) {
@@ -83,22 +126,29 @@ export function createChat(parts: {
     }
   }
 
-  async function* send(text: string, options?: GenerateOptions): AsyncGenerator<GeneratedPiece, void, void> {
+  async function* answer(
+    candidate: readonly ChatMessage[],
+    sent: SendOptions,
+    { continueLast }: { readonly continueLast: boolean },
+  ): AsyncGenerator<GeneratedPiece, void, void> {
     if (disposed) throw new BitNetError("DISPOSED", "The chat has been disposed");
-    if (typeof text !== "string")
-      throw new BitNetError("INVALID_ARGUMENT", `Cannot send ${typeof text}: expected a string`);
     if (busy)
       throw new BitNetError("INVALID_ARGUMENT", "Cannot send during another answer: wait for its end");
-    const resolved = resolveGenerateOptions(options, parts.sampling);
-    for (const name of ["parseSpecial", "showSpecial"] as const) {
-      // The template writes the control tokens of a conversation, and messages hold text only.
-      if (resolved[name]) throw invalidOption(name, resolved[name], "false in a chat");
-    }
+    if (typeof sent !== "object" || sent === null || Array.isArray(sent))
+      throw invalidOption("options", sent, "an object of options of chat.send");
+    const { thinking, templateVariables, ...options } = sent;
+    const resolved = resolveChatOptions(options, parts.sampling);
+    const encodeOptions = {
+      variables: { ...variables, ...variablesOf({ thinking, templateVariables }) },
+      continueLast,
+    };
     const room = Math.min(resolved.maxTokens, answerTokens, Math.floor(contextLength / 4));
-    const { kept, ids, lost } = fit([...messages, { role: "user", content: text }], room);
+    const { kept, ids, lost } = fit(candidate, room, encodeOptions);
+    const last = continueLast ? kept.at(-1) : undefined;
+    const thoughts = findThoughts(tokenizer, template, ids, last) ?? undefined;
     busy = true;
     const generated: number[] = [];
-    let answer = "";
+    let [thought, content] = [last?.thinking ?? "", last?.content ?? ""];
     let started = false;
     try {
       session ??= parts.openSession();
@@ -109,21 +159,24 @@ export function createChat(parts: {
         session,
         tokenizer,
         ids.slice(common),
-        { ...resolved, maxTokens: fitting },
+        { ...resolved, maxTokens: fitting, thoughts },
         parts.passCosts,
       );
       for await (const piece of pieces) {
         if (!started) {
-          [messages, dropped, started] = [kept, dropped + lost, true];
+          messages = last === undefined ? kept : kept.slice(0, -1);
+          [dropped, started] = [dropped + lost, true];
         }
         if (piece.finishReason !== "abort") generated.push(piece.tokenId);
-        answer += piece.text;
+        if (piece.thinking === true) thought += piece.text;
+        else content += piece.text;
         const usage = piece.usage && { ...piece.usage, promptTokens: ids.length };
         yield usage === undefined ? piece : { ...piece, usage };
       }
     } finally {
       busy = false;
-      if (started && !disposed) messages.push({ role: "assistant", content: answer });
+      if (started && !disposed)
+        messages.push({ role: "assistant", content, ...(thought !== "" && { thinking: thought }) });
       held = [...ids, ...generated].slice(0, disposed ? 0 : session?.position);
     }
   }
@@ -135,7 +188,12 @@ export function createChat(parts: {
     get droppedMessages() {
       return dropped;
     },
-    send,
+    async *send(text, options = {}): AsyncGenerator<GeneratedPiece, void, void> {
+      if (typeof text !== "string")
+        throw new BitNetError("INVALID_ARGUMENT", `Cannot send ${typeof text}: expected a string`);
+      yield* answer([...messages, { role: "user", content: text }], options, { continueLast: false });
+    },
+    continueLast: (options = {}) => answer(messages, options, { continueLast: true }),
     restart(others): void {
       if (busy)
         throw new BitNetError("INVALID_ARGUMENT", "Cannot restart during an answer: wait for its end");
@@ -151,4 +209,16 @@ export function createChat(parts: {
     },
   };
   return chat;
+}
+
+function resolveChatOptions(
+  options: GenerateOptions,
+  sampling: RecommendedSampling | undefined,
+): ResolvedGenerateOptions {
+  const resolved = resolveGenerateOptions({ ...options, thoughts: null }, sampling);
+  for (const name of ["parseSpecial", "showSpecial"] as const) {
+    // The template writes the control tokens of a conversation, and messages hold text only.
+    if (resolved[name]) throw invalidOption(name, resolved[name], "false in a chat");
+  }
+  return resolved;
 }

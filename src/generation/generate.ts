@@ -36,10 +36,10 @@ export async function* generate(
         written = await loop.next();
       } catch (error) {
         if (signal?.aborted !== true) throw error;
-        yield writer.abort();
+        yield* writer.abort();
         throw abortReason(signal);
       }
-      yield written.piece;
+      yield* written.pieces;
       if (written.then === "ended") return;
       if (written.then === "full") throw writer.contextFull(session.contextLength);
     }

@@ -7,6 +7,8 @@ export interface Usage {
   readonly promptTokens: number;
   /** Tokens of the text, with the token that ended it. */
   readonly generatedTokens: number;
+  /** The generated tokens of the thought, its tags included. Only in a chat with a model that thinks. */
+  readonly thinkingTokens?: number;
 }
 
 /** A candidate token and the natural logarithm of its probability. */
@@ -17,10 +19,18 @@ export interface TokenLogprob {
   readonly logprob: number;
 }
 
-/** One piece of a generated text, for one token. */
+/**
+ * One piece of a generated text, for one token. A last token that ends a thought and has text of the answer
+ * makes two.
+ */
 export interface GeneratedPiece {
   /** New text. Empty while a character or a possible stop string is incomplete. */
   readonly text: string;
+  /**
+   * The text is part of the model's thought, not of its answer. So is a token that is a tag of the thought or
+   * white space beside it; its text is empty. Only in a chat, and absent otherwise.
+   */
+  readonly thinking?: true;
   /** The token of this piece. On an "abort" piece: the last token of the text, or of the prompt. */
   readonly tokenId: number;
   /** Natural logarithm of the token's probability before any sampling option; only with `logprobs`. */

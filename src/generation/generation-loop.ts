@@ -70,7 +70,7 @@ export function createGenerationLoop(
       }
       const logits = await rows.at(kept);
       const written = writer.write(logits, { isFull: session.position === session.contextLength });
-      const { tokenId } = written.piece;
+      const { tokenId } = written;
       if (draft[kept] === tokenId) acceptedTokens += 1;
       speculator?.learn(history, tokenId);
       if (measured) costs.record(1 + draft.length, performance.now() - startedMs);

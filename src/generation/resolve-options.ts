@@ -10,6 +10,7 @@ import type {
 import { refuseUnknownOptions } from "../options/known-options.js";
 import { isInRange, isNumberOption, maxStopLength, maxStops, rangeText } from "../options/ranges.js";
 import { type OtherOption, type SamplingOption, samplingTable } from "../options/sampling-table.js";
+import type { Thoughts } from "../text/thought-reader.js";
 import { randomSeed } from "./sampling/random.js";
 
 /** The options that are numbers; none is undefined. */
@@ -20,7 +21,7 @@ type ResolvedNumbers = {
 };
 
 /** The options that a sampler reads, with defaults. */
-export interface SamplerOptions extends Omit<ResolvedNumbers, "maxTokens" | "seed"> {
+export interface SamplerOptions extends Omit<ResolvedNumbers, "maxTokens" | "maxThinkingTokens" | "seed"> {
   readonly logitBias: ReadonlyMap<number, number>;
   readonly logprobs: boolean;
 }
@@ -31,18 +32,26 @@ export interface InnerGenerateOptions extends GenerateOptions {
   readonly grammar?: Grammar | undefined;
   /** Control tokens of these spellings are shown in the text, also without `showSpecial`. Default: none. */
   readonly shownTokens?: readonly string[] | undefined;
+  /**
+   * How thoughts are separated from the answer. Null in a chat with a model that has no thoughts. Default:
+   * the text is no answer of a chat.
+   */
+  readonly thoughts?: Thoughts | null | undefined;
 }
 
 /** Checked options, with defaults. */
 export interface ResolvedGenerateOptions extends SamplerOptions {
   /** Infinity if only the context limits the text. */
   readonly maxTokens: number;
+  /** Infinity if thoughts have no limit of their own. */
+  readonly maxThinkingTokens: number;
   readonly seed: number;
   readonly stop: readonly string[];
   readonly parseSpecial: boolean;
   readonly showSpecial: boolean;
   readonly shownTokens: readonly string[];
   readonly grammar: Grammar | undefined;
+  readonly thoughts: Thoughts | undefined;
   readonly speculation: Speculation;
   readonly onSpeculation: ((counts: SpeculationCounts) => void) | undefined;
   readonly signal: AbortSignal | undefined;
@@ -50,7 +59,8 @@ export interface ResolvedGenerateOptions extends SamplerOptions {
 
 /** Checked options; those without a default may be undefined. */
 type CheckedOptions = ResolvedGenerateOptions & {
-  readonly [Name in "maxTokens" | "seed" | "logitBias" | "stop"]: ResolvedGenerateOptions[Name] | undefined;
+  readonly [Name in "maxTokens" | "maxThinkingTokens" | "seed" | "logitBias" | "stop"]:
+    ResolvedGenerateOptions[Name] | undefined;
 };
 
 const optionNames = samplingTable.map(({ name }) => name);
@@ -66,7 +76,8 @@ export function resolveGenerateOptions(
   recommended: RecommendedSampling = {},
 ): ResolvedGenerateOptions {
   const isObject = typeof options === "object" && options !== null;
-  const given = isObject ? { ...options, grammar: undefined, shownTokens: undefined } : options;
+  const inner = { grammar: undefined, shownTokens: undefined, thoughts: undefined };
+  const given = isObject ? { ...options, ...inner } : options;
   refuseUnknownOptions("generate", given, optionNames);
   const defaults: GenerateOptions = recommended;
   const resolved: Record<string, unknown> = {};
@@ -76,14 +87,20 @@ export function resolveGenerateOptions(
   }
   // Each value came out of the reader of its kind.
   const known = resolved as unknown as CheckedOptions;
-  const { jsonSchema } = options;
+  const { jsonSchema, thoughts } = options;
+  if (known.maxThinkingTokens !== undefined && thoughts === undefined)
+    throw invalidOption("maxThinkingTokens", known.maxThinkingTokens, "none outside of a chat");
+  if (known.topLogprobs > 0 && !known.logprobs)
+    throw invalidOption("topLogprobs", known.topLogprobs, "logprobs to be true with it");
   return {
     ...known,
     maxTokens: known.maxTokens ?? Infinity,
+    maxThinkingTokens: known.maxThinkingTokens ?? Infinity,
     seed: known.seed ?? randomSeed(),
     logitBias: known.logitBias ?? new Map<number, number>(),
     stop: known.stop ?? [],
     shownTokens: options.shownTokens ?? [],
+    thoughts: thoughts ?? undefined,
     grammar: options.grammar ?? (jsonSchema === undefined ? undefined : jsonGrammar(jsonSchema)),
   };
 }

@@ -1,14 +1,15 @@
 import { BitNetError } from "../errors.js";
 import type { Logits, LogitsNeed } from "../engine/screening.js";
-import { createTextStream } from "../text/text-stream.js";
+import type { AnswerPart, ThoughtPhase } from "../text/thought-reader.js";
 import type { Tokenizer } from "../text/tokenizer.js";
+import { type AnswerGuide, createAnswerGuide } from "./answer-guide.js";
+import { createAnswerReader } from "./answer-reader.js";
 import type { FinishReason, GeneratedPiece } from "./generated-piece.js";
 import { createSampler } from "./sampling/sampler.js";
 import type { ResolvedGenerateOptions } from "./resolve-options.js";
-import { createStopMatcher, type StopResult } from "./stop-rules.js";
 
 /**
- * Turns logits into a text, token by token: samples, detokenizes, and ends the text. Does not run the model.
+ * Turns logits into a text, token by token: samples, reads the text, and ends it. Does not run the model.
  */
 export interface TextWriter {
   /** The tokens so far: prompt and text. */
@@ -23,15 +24,16 @@ export interface TextWriter {
    * @param context `isFull` if the context holds no further token.
    */
   write(logits: Logits, context: { readonly isFull: boolean }): Written;
-  /** The last piece of an aborted text. */
-  abort(): GeneratedPiece;
+  /** The last pieces of an aborted text. */
+  abort(): readonly GeneratedPiece[];
   /** The error after a piece at which the context is "full". */
   contextFull(contextLength: number): BitNetError;
 }
 
 export interface Written {
-  readonly piece: GeneratedPiece;
-  /** "ended": this is the last piece. "full": the context is full before `maxTokens`. */
+  readonly tokenId: number;
+  readonly pieces: readonly GeneratedPiece[];
+  /** "ended": these are the last pieces. "full": the context is full before `maxTokens`. */
   readonly then: "more" | "ended" | "full";
 }
 
@@ -41,34 +43,64 @@ export function createTextWriter(
   prompt: readonly number[],
   options: ResolvedGenerateOptions,
 ): TextWriter {
-  const { maxTokens } = options;
+  const { maxTokens, maxThinkingTokens, grammar, thoughts } = options;
   const { vocabSize } = tokenizer;
   const sampler = createSampler(options, options.seed);
-  const { showSpecial } = options;
-  const shown = new Set(
-    options.shownTokens.flatMap(tokenizer.cutControls).filter((piece) => typeof piece === "number"),
-  );
-  const stream = createTextStream(tokenizer, { continuesText: true, skipSpecial: !showSpecial, shown });
-  const stops = createStopMatcher(options.stop, tokenizer.cutControls);
-  const guide = options.grammar?.start(tokenizer);
+  const reader = createAnswerReader(tokenizer, options);
+  const guide: AnswerGuide | undefined =
+    thoughts === undefined
+      ? grammar?.start(tokenizer)
+      : grammar && createAnswerGuide(grammar, tokenizer, thoughts);
   const history = [...prompt];
   let generatedTokens = 0;
+  /** Tokens up to the end of the thought. */
+  let thinkingTokens = 0;
+  /** Tokens inside of the thought. */
+  let thoughtLength = 0;
+  /** Text of the answer that came with the last token of the thought. */
+  let carried = "";
+  /** Tokens that are written next, whatever the logits are. */
+  let forced: readonly number[] = [];
+  if (reader.phase === "thinking" && maxThinkingTokens === 0) endThought();
 
-  const finish = (finishReason: FinishReason): Pick<GeneratedPiece, "finishReason" | "usage"> => ({
+  /** The model's own end of a thought has the same white space around it. */
+  function endThought(): void {
+    const end = `\n${thoughts?.tags.end ?? ""}\n\n`;
+    forced = tokenizer.encode(end, { addSpecial: false, parseSpecial: true });
+  }
+
+  const finish = (finishReason: FinishReason): PieceEnd => ({
     finishReason,
-    usage: { promptTokens: prompt.length, generatedTokens },
+    usage: {
+      promptTokens: prompt.length,
+      generatedTokens,
+      ...(thoughts !== undefined && { thinkingTokens }),
+    },
   });
-  /** Text held back for an incomplete character or stop string, at the end of the text. */
-  const rest = (): string => stops.push(stream.flush()).text + stops.flush();
 
-  /** The text of the next token as far as it is certain, and whether it ended a stop string. */
-  function append(id: number): StopResult {
-    const text = stream.push(id);
-    if (showSpecial || !tokenizer.isControl(id)) return stops.push(text);
-    // A shown token is text for the reader, and a token for stop strings that spell it.
-    const before = stops.pushControl(id);
-    const after = stops.push(text);
-    return { text: before.text + after.text, stopped: after.stopped };
+  /** The piece of a token. At the end, a token of both the thought and the answer needs two. */
+  function piecesOf(
+    { thought, answer }: AnswerPart,
+    token: Omit<GeneratedPiece, "text" | "thinking">,
+    end?: PieceEnd,
+  ): readonly GeneratedPiece[] {
+    const text = carried + answer;
+    carried = "";
+    const isThought = thought !== "" || (text === "" && reader.inThought);
+    if (!isThought) return [{ text, ...token, ...end }];
+    const piece = { text: thought, ...token, thinking: true } as const;
+    if (text === "") return [{ ...piece, ...end }];
+    if (end !== undefined) return [piece, { text, tokenId: token.tokenId, ...end }];
+    carried = text;
+    return [piece];
+  }
+
+  /** Counts a token of the thought. */
+  function count(before: ThoughtPhase): void {
+    if (reader.inThought) thinkingTokens = generatedTokens;
+    if (reader.phase !== "thinking") return;
+    if (before === "thinking") thoughtLength += 1;
+    if (thoughtLength >= maxThinkingTokens && forced.length === 0) endThought();
   }
 
   return {
@@ -87,12 +119,13 @@ export function createTextWriter(
     },
     write(logits, { isFull }): Written {
       // Some output heads are padded to a round number of rows. Rows past the vocabulary are no tokens.
-      const { tokenId, logprob, topLogprobs } = sampler.sample(
-        logits.values.subarray(0, vocabSize),
-        history,
-        logits.among,
-        guide,
-      );
+      const values = logits.values.subarray(0, vocabSize);
+      const [next] = forced;
+      const { tokenId, logprob, topLogprobs } =
+        next === undefined
+          ? sampler.sample(values, history, logits.among, guide)
+          : sampler.take(next, values);
+      forced = forced.slice(1);
       generatedTokens += 1;
       history.push(tokenId);
       const token = {
@@ -100,19 +133,26 @@ export function createTextWriter(
         ...(logprob !== undefined && { logprob }),
         ...(topLogprobs !== undefined && { topLogprobs }),
       };
-      if (tokenizer.endOfGenerationIds.has(tokenId))
-        return { piece: { text: rest(), ...token, ...finish("stop") }, then: "ended" };
-      const { text, stopped } = append(tokenId);
-      if (stopped) return { piece: { text, ...token, ...finish("stop") }, then: "ended" };
+      const ended = (part: AnswerPart, reason: FinishReason): Written => ({
+        tokenId,
+        pieces: piecesOf(part, token, finish(reason)),
+        then: "ended",
+      });
+      if (tokenizer.endOfGenerationIds.has(tokenId)) return ended(reader.flush(), "stop");
+      const { phase } = reader;
+      const { stopped, ...part } = reader.push(tokenId);
+      count(phase);
+      if (stopped) return ended(part, "stop");
+      const whole = (): AnswerPart => join(part, reader.flush());
+      // The white space that is forced after a thought is no part of the grammar's text.
+      const isGuided = next === undefined || phase === "thinking";
       // The grammar allows no further token.
-      if (guide?.accept(tokenId) === true)
-        return { piece: { text: text + rest(), ...token, ...finish("stop") }, then: "ended" };
-      if (generatedTokens >= maxTokens || (isFull && maxTokens === Infinity))
-        return { piece: { text: text + rest(), ...token, ...finish("length") }, then: "ended" };
-      if (isFull) return { piece: { text: text + rest(), ...token }, then: "full" };
-      return { piece: { text, ...token }, then: "more" };
+      if (isGuided && guide?.accept(tokenId, reader.phase) === true) return ended(whole(), "stop");
+      if (generatedTokens >= maxTokens || (isFull && maxTokens === Infinity)) return ended(whole(), "length");
+      if (isFull) return { tokenId, pieces: piecesOf(whole(), token, {}), then: "full" };
+      return { tokenId, pieces: piecesOf(part, token), then: "more" };
     },
-    abort: () => ({ text: stops.flush(), tokenId: history.at(-1) ?? 0, ...finish("abort") }),
+    abort: () => piecesOf(reader.abort(), { tokenId: history.at(-1) ?? 0 }, finish("abort")),
     contextFull: (contextLength) =>
       new BitNetError(
         "CONTEXT_FULL",
@@ -121,6 +161,12 @@ export function createTextWriter(
         { details: { contextLength, promptTokens: prompt.length, generatedTokens } },
       ),
   };
+}
+
+type PieceEnd = Pick<GeneratedPiece, "finishReason" | "usage">;
+
+function join(first: AnswerPart, last: AnswerPart): AnswerPart {
+  return { thought: first.thought + last.thought, answer: first.answer + last.answer };
 }
 
 /**

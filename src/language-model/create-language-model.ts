@@ -26,7 +26,11 @@ import type { ChatOptions, LanguageModel, SessionOptions } from "./language-mode
 import type { ModelInfo } from "./model-info.js";
 
 const encodeOptions: Record<keyof EncodeOptions, true> = { addSpecial: true, parseSpecial: true };
-const chatOptions: Record<keyof ChatOptions, true> = { system: true };
+const chatOptions: Record<keyof ChatOptions, true> = {
+  system: true,
+  thinking: true,
+  templateVariables: true,
+};
 const sessionOptions: Record<keyof SessionOptions, true> = { contextLength: true };
 const schedulerOptions: Record<keyof SchedulerOptions, true> = {
   parallel: true,
@@ -96,6 +100,7 @@ export function createLanguageModel(parts: {
         contextLength,
         passCosts,
         system: options.system,
+        templateOptions: options,
         sampling,
       });
     },

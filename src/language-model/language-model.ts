@@ -1,4 +1,4 @@
-import type { Chat } from "../generation/chat.js";
+import type { Chat, TemplateOptions } from "../generation/chat.js";
 import type { EmbedOptions } from "../generation/embed-options.js";
 import type { GeneratedPiece } from "../generation/generated-piece.js";
 import type { GenerateOptions } from "../options/generate-options.js";
@@ -8,7 +8,7 @@ import type { EncodeOptions } from "../text/tokenizer.js";
 import type { ModelInfo } from "./model-info.js";
 
 /** Options of `model.chat`. */
-export interface ChatOptions {
+export interface ChatOptions extends TemplateOptions {
   /** The system message, which stays when old turns are dropped. Default: none. */
   readonly system?: string | undefined;
 }
@@ -74,8 +74,8 @@ export interface LanguageModel extends AsyncDisposable {
    * @example
    * using chat = model.chat({ system: "You are helpful." });
    * for await (const piece of chat.send("Hello!", { maxTokens: 64 })) process.stdout.write(piece.text);
-   * @throws BitNetError MODEL_INVALID if the model's chat template cannot be parsed; INVALID_ARGUMENT,
-   *   DISPOSED.
+   * @throws BitNetError MODEL_INVALID if the model's chat template cannot be parsed; INVALID_ARGUMENT, also
+   *   for thoughts that cannot be switched; DISPOSED.
    */
   chat(options?: ChatOptions): Chat;
   /**

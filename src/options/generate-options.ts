@@ -8,6 +8,12 @@ export interface GenerateOptions {
   /** Maximum number of tokens to write. A whole number from 1. Default: as many as the context holds. */
   readonly maxTokens?: number | undefined;
   /**
+   * Maximum number of tokens of a thought in a chat; then the model has to answer. A whole number from 0.
+   * The end of the thought is written for the model. Prompts outside of a chat have no thoughts, so
+   * `generate` refuses it. Default: none.
+   */
+  readonly maxThinkingTokens?: number | undefined;
+  /**
    * Randomness: 0 is greedy, 1 samples by the model's own probabilities. A number from 0. Default: the
    * model's, else 0.8.
    */

@@ -19,7 +19,7 @@ interface OptionRow {
   readonly openai?: RequestField;
   /** Field of `options` in Ollama's requests. */
   readonly ollama?: RequestField;
-  /** Flag of `bitnet run`, and of `bitnet chat` unless the option is for `run` only, with its placeholder. */
+  /** Flag of `bitnet run` and `bitnet chat`, with its placeholder. Some options are for one of them only. */
   readonly flags?: string;
 }
 
@@ -71,6 +71,17 @@ export const samplingTable: readonly SamplingOption[] = [
     ollama: { field: "num_predict", min: -2 },
     flags: "-n, --max-tokens <count>",
     about: "Maximum number of tokens to write.",
+  },
+  {
+    name: "maxThinkingTokens",
+    kind: "integer",
+    min: 0,
+    defaultText: "none",
+    openai: { field: "thinking_budget_tokens", alias: "thinking_token_budget", min: -1 },
+    flags: "--max-thinking-tokens <count>",
+    about: "Maximum number of tokens of a thought in a chat; then the model has to answer.",
+    details:
+      "The end of the thought is written for the model. Prompts outside of a chat have no thoughts, so `generate` refuses it.",
   },
   {
     name: "temperature",

@@ -3,7 +3,7 @@ import { type BoundedTemplate, createBoundedTemplate, type RenderedPiece } from 
 import type { SliceOptions } from "./slices.js";
 import type { Origin } from "./template-text.js";
 import { Spelling } from "./template-values.js";
-import { checkVariables, type TemplateVariables } from "./template-variables.js";
+import { checkVariables, type TemplateVariables, thinkingSwitch } from "./template-variables.js";
 import { type ThoughtTags, thinkTags } from "./thought-reader.js";
 import type { TextPart, Tokenizer } from "./tokenizer.js";
 
@@ -86,6 +86,8 @@ export interface ChatTemplate {
   readonly toolSyntax: ToolSyntax | undefined;
   /** The tags around the model's thoughts. Undefined for a model that does not think. */
   readonly thoughts: ThoughtTags | undefined;
+  /** Whether the template has the variable that switches thoughts on and off (`switchThinking`). */
+  readonly hasThinkingSwitch: boolean;
 }
 
 /**
@@ -113,6 +115,7 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
   const kind = corrected ? "corrected" : chatTemplate === undefined ? "plain" : "model";
   const source = corrected ? bitnetTemplate : (chatTemplate ?? plainTemplate);
   const template = parse(source);
+  const thoughts = source.includes(thinkTags.end) ? thinkTags : undefined;
   const spell = (id: number | undefined): string =>
     id === undefined ? "" : tokenizer.decode([id], { skipSpecial: false });
   const [bosToken, eosToken] = [spell(tokenizer.bosId), spell(tokenizer.eosId)];
@@ -155,18 +158,34 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
         "Cannot continue the last message: it is not the assistant's",
       );
     }
-    // An answer without text is continued from its opening.
-    const pieces =
-      last.content === ""
-        ? render(messages.slice(0, -1), tools, { ...options, continueLast: false })
-        : upToContinued(render(messages, tools, options));
-    return pieces.map(asPart);
+    if (last.content !== "") return upToContinued(render(messages, tools, options)).map(asPart);
+    // An answer without text is continued from its opening, or from its thought.
+    const opening = render(messages.slice(0, -1), tools, { ...options, continueLast: false }).map(asPart);
+    return [...opening, ...unfinishedThought(opening, last.thinking)];
+  }
+
+  function unfinishedThought(opening: readonly TextPart[], thinking = ""): readonly TextPart[] {
+    if (thinking === "") return [];
+    const tail = opening
+      .map(({ text }) => text)
+      .join("")
+      .trimEnd();
+    if (thoughts === undefined || tail.endsWith(thoughts.end)) {
+      const why = thoughts === undefined ? "the model has no thoughts" : "thoughts are switched off";
+      throw new BitNetError("INVALID_ARGUMENT", `Cannot continue the thought of the last message: ${why}`);
+    }
+    const isOpen = tail.endsWith(thoughts.begin);
+    return [
+      { text: isOpen ? "" : `${thoughts.begin}\n`, parseSpecial: true },
+      { text: thinking, parseSpecial: false },
+    ];
   }
 
   let syntax: { readonly found: ToolSyntax | undefined } | undefined;
   return {
     kind,
-    thoughts: source.includes(thinkTags.end) ? thinkTags : undefined,
+    thoughts,
+    hasThinkingSwitch: source.includes(thinkingSwitch),
     get toolSyntax(): ToolSyntax | undefined {
       syntax ??= { found: findToolSyntax() };
       return syntax.found;

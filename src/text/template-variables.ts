@@ -3,6 +3,9 @@ import { BitNetError } from "../errors.js";
 /** Values that a template may ask for by name, such as `enable_thinking`. They are what JSON can hold. */
 export type TemplateVariables = Readonly<Record<string, unknown>>;
 
+/** The variable with which Qwen 3, MiniCPM4 and SmolLM3 switch thoughts on and off. */
+export const thinkingSwitch = "enable_thinking";
+
 /** The variables that every template has. */
 const ownVariables: ReadonlySet<string> = new Set([
   ...["messages", "tools", "add_generation_prompt", "bos_token", "eos_token"],

@@ -9,53 +9,69 @@ export interface ThoughtTags {
 /** The tags of Qwen 3, DeepSeek-R1, QwQ, SmolLM3 and MiniCPM4. */
 export const thinkTags: ThoughtTags = { begin: "<think>", end: "</think>" };
 
-/** A part of an answer. Tags and the white space beside them are in no part. */
+/**
+ * Where an answer is. "before": a thought may begin. "thinking": inside the thought. "after": the answer
+ * itself. A thought stands before everything else, so there is one at most.
+ */
+export type ThoughtPhase = "before" | "thinking" | "after";
+
+/** How the thoughts of one answer are found. */
+export interface Thoughts {
+  readonly tags: ThoughtTags;
+  /** Where the prompt leaves off. */
+  readonly begin: ThoughtPhase;
+  /** Whether the text goes on with a thought, so that white space at its beginning counts. Default: false. */
+  readonly continues?: boolean | undefined;
+}
+
+/** A part of an answer. Tags and the white space beside them are in neither text. */
 export interface AnswerPart {
-  readonly text: string;
-  readonly thinking: boolean;
+  /** Text of the thought, which stands before the answer. */
+  readonly thought: string;
+  readonly answer: string;
 }
 
-/** Tells a model's thoughts from its answer while both are written. */
+/** Separates a model's thoughts from its answer while both are written. */
 export interface ThoughtReader {
-  /** @returns the text that is certain by now. Text after a tag comes with the next call. */
+  readonly phase: ThoughtPhase;
+  /** Whether the last text belongs to the thought, its tags, or the white space beside them. */
+  readonly inThought: boolean;
+  /** @returns the text that is certain by now. */
   push(text: string): AnswerPart;
-  /** @returns the rest, once nothing more can come: of a thought, of an answer, or of both. */
-  flush(): readonly AnswerPart[];
+  /** @returns the rest, once nothing more can come. */
+  flush(): AnswerPart;
 }
 
-/** @param startsInside Whether the prompt has opened a thought already, as QwQ's template does. */
-export function createThoughtReader(tags: ThoughtTags, startsInside: boolean): ThoughtReader {
-  let state: "before" | "thinking" | "after" = startsInside ? "thinking" : "before";
+export function createThoughtReader({ tags, begin, continues = false }: Thoughts): ThoughtReader {
+  let phase = begin;
   let held = "";
   /** Whether white space is still dropped: right after a tag. */
-  let isAtStart = startsInside;
+  let isAtStart = begin === "thinking" && !continues;
 
-  function take(options: { readonly isLast: boolean }): AnswerPart {
-    const { isLast } = options;
-    const thinking = state === "thinking";
-    if (state === "after") return { text: release(held.length), thinking };
-    if (state === "before") {
-      // A thought stands before everything else. A tag later on is part of the answer.
+  function take({ isLast }: { readonly isLast: boolean }): AnswerPart {
+    let thought = "";
+    if (phase === "before") {
       const begun = held.trimStart();
       if (begun.startsWith(tags.begin)) {
         held = begun.slice(tags.begin.length);
-        [state, isAtStart] = ["thinking", true];
-        return take(options);
+        [phase, isAtStart] = ["thinking", true];
+      } else if (isLast || !tags.begin.startsWith(begun)) {
+        // A tag later on is part of the answer.
+        phase = "after";
       }
-      if (!isLast && tags.begin.startsWith(begun)) return { text: "", thinking };
-      state = "after";
-      return { text: release(held.length), thinking };
     }
-    const end = held.indexOf(tags.end);
-    if (end !== -1) {
-      const text = release(end).trimEnd();
-      held = held.slice(tags.end.length);
-      [state, isAtStart] = ["after", true];
-      return { text, thinking };
+    if (phase === "thinking") {
+      const end = held.indexOf(tags.end);
+      if (end === -1) {
+        thought = release(isLast ? held.length : certainLength(held, tags.end));
+        if (isLast) thought = thought.trimEnd();
+      } else {
+        thought = release(end).trimEnd();
+        held = held.slice(tags.end.length);
+        [phase, isAtStart] = ["after", true];
+      }
     }
-    const certain = isLast ? held.length : certainLength(held, tags.end);
-    const text = release(certain);
-    return { text: isLast ? text.trimEnd() : text, thinking };
+    return { thought, answer: phase === "after" ? release(held.length) : "" };
   }
 
   /** The next characters, without white space after a tag. */
@@ -68,15 +84,17 @@ export function createThoughtReader(tags: ThoughtTags, startsInside: boolean): T
   }
 
   return {
+    get phase() {
+      return phase;
+    },
+    get inThought() {
+      return phase === "thinking" || (phase === "after" && isAtStart);
+    },
     push(text): AnswerPart {
       held += text;
       return take({ isLast: false });
     },
-    flush(): readonly AnswerPart[] {
-      const parts = [take({ isLast: true })];
-      if (held !== "") parts.push(take({ isLast: true }));
-      return parts.filter(({ text }) => text !== "");
-    },
+    flush: () => take({ isLast: true }),
   };
 }
 
@@ -92,8 +110,11 @@ function certainLength(text: string, tag: string): number {
   return text.slice(0, length).trimEnd().length;
 }
 
-/** Whether a prompt ends inside a thought that its template has opened. */
-export function opensThought(tokenizer: Tokenizer, ids: readonly number[], tags: ThoughtTags): boolean {
-  const tail = tokenizer.decode(ids.slice(-16), { skipSpecial: false });
-  return tail.trimEnd().endsWith(tags.begin);
+/**
+ * Where a prompt leaves off: after a tag that its template has written last, or before any thought. Templates
+ * switch thoughts off with an empty one.
+ */
+export function phaseAfter(tokenizer: Tokenizer, ids: readonly number[], tags: ThoughtTags): ThoughtPhase {
+  const tail = tokenizer.decode(ids.slice(-16), { skipSpecial: false }).trimEnd();
+  return tail.endsWith(tags.begin) ? "thinking" : tail.endsWith(tags.end) ? "after" : "before";
 }

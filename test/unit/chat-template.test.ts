@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type ChatTemplate, createChatTemplate, type ToolMessage } from "#dist/text/chat-template.js";
-import { createThoughtReader, opensThought, thinkTags } from "#dist/text/thought-reader.js";
+import { createThoughtReader, phaseAfter, thinkTags } from "#dist/text/thought-reader.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
 import { byteVocabulary } from "../support/small-vocabularies.js";
 
@@ -194,11 +194,9 @@ describe("a chat prompt", () => {
 
 describe("a thought reader", () => {
   const read = (pieces: readonly string[], startsInside = false): readonly [string, string] => {
-    const reader = createThoughtReader(thinkTags, startsInside);
-    const parts = [...pieces.map((piece) => reader.push(piece)), ...reader.flush()];
-    const text = (isThought: boolean): string =>
-      parts.map((part) => (part.thinking === isThought ? part.text : "")).join("");
-    return [text(true), text(false)];
+    const reader = createThoughtReader({ tags: thinkTags, begin: startsInside ? "thinking" : "before" });
+    const parts = [...pieces.map((piece) => reader.push(piece)), reader.flush()];
+    return [parts.map(({ thought }) => thought).join(""), parts.map(({ answer }) => answer).join("")];
   };
 
   it.each<[string, boolean, string, string]>([
@@ -219,9 +217,17 @@ describe("a thought reader", () => {
     }
   });
 
-  it("knows a prompt that has opened a thought", () => {
+  it("takes everything for the answer after a prompt that has ended the thought", () => {
+    const reader = createThoughtReader({ tags: thinkTags, begin: "after" });
+    expect(reader.push(" <think>a</think>")).toEqual({ thought: "", answer: " <think>a</think>" });
+    expect([reader.phase, reader.inThought]).toEqual(["after", false]);
+  });
+
+  it("says where a prompt leaves off", () => {
     const tokenizer = tokenizerWith("x");
-    expect(opensThought(tokenizer, tokenizer.encode("a<think>\n"), thinkTags)).toBe(true);
-    expect(opensThought(tokenizer, tokenizer.encode("<think>\n\n</think>\n\n"), thinkTags)).toBe(false);
+    const phase = (text: string): string => phaseAfter(tokenizer, tokenizer.encode(text), thinkTags);
+    expect(phase("a<think>\n")).toBe("thinking");
+    expect(phase("<think>\n\n</think>\n\n")).toBe("after");
+    expect(phase("<think>a</think>b")).toBe("before");
   });
 });

@@ -184,6 +184,8 @@ describe("resolveGenerateOptions", () => {
       grammar: undefined,
       topLogprobs: 0,
       maxTokens: Infinity,
+      maxThinkingTokens: Infinity,
+      thoughts: undefined,
       temperature: 0.8,
       topK: 40,
       topP: 0.95,

@@ -7,8 +7,9 @@ import { samplingPart } from "#dist/server/openai/sampling.js";
 import { runScript } from "../support/run-script.js";
 
 const numbers = samplingTable.filter(isNumberOption);
+/** In a chat, and with log-probabilities: some options need one or the other. */
 const resolve = (options: object): Readonly<Record<string, unknown>> => ({
-  ...resolveGenerateOptions(options),
+  ...resolveGenerateOptions({ logprobs: true, thoughts: null, ...options }),
 });
 
 describe("the sampling table", () => {

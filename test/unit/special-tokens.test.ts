@@ -192,9 +192,9 @@ describe("the parser of tool calls", () => {
     const pieces = ids.map((id) => {
       const values = new Float32Array(tokenizer.vocabSize);
       values[id] = 1;
-      return writer.write({ values }, { isFull: false }).piece.text;
+      return writer.write({ values }, { isFull: false }).pieces.map(({ text }) => text);
     });
-    return pieces.join("");
+    return pieces.flat().join("");
   }
 
   it.each([["control"], ["userDefined"]] as const)("sees tags of the type %s", (type) => {

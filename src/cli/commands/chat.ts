@@ -2,14 +2,23 @@ import { readFile, writeFile } from "node:fs/promises";
 import { createInterface, type Interface } from "node:readline";
 import type { Command } from "commander";
 import { BitNetError } from "../../errors.js";
-import type { Chat } from "../../generation/chat.js";
+import type { Chat, SendOptions, TemplateOptions } from "../../generation/chat.js";
+import type { GeneratedPiece } from "../../generation/generated-piece.js";
 import { resolveGenerateOptions } from "../../generation/resolve-options.js";
 import type { GenerateOptions } from "../../options/generate-options.js";
 import type { LanguageModel } from "../../language-model/language-model.js";
-import type { ChatMessage } from "../../text/chat-template.js";
+import { createAnswerPrinter } from "../answer-printer.js";
 import type { CliCommand } from "../command.js";
-import { parseNumber } from "../flag-values.js";
-import { addFlags, expertFlags, generateFlags, loadFlags, readFlags } from "../library-flags.js";
+import { formatConversation, parseConversation } from "../conversation-file.js";
+import { collectVariable, parseNumber } from "../flag-values.js";
+import {
+  addFlags,
+  expertFlags,
+  generateFlags,
+  loadFlags,
+  readFlags,
+  thinkingFlags,
+} from "../library-flags.js";
 import { openModel, readLoadOptions } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 import { formatRate } from "../units.js";
@@ -17,12 +26,17 @@ import { formatRate } from "../units.js";
 interface ChatFlags extends Readonly<Record<string, unknown>> {
   readonly system?: string;
   readonly maxTokens?: number;
+  readonly think?: boolean;
+  readonly templateVar?: TemplateOptions["templateVariables"];
 }
 
 const slashHelp = `/reset           start again with the same system message
 /system [text]   start again with another system message, or without one
 /save <file>     write the conversation as JSON
 /load <file>     continue a saved conversation
+/think           let the model think before its answers
+/no_think        let it answer at once
+/continue        continue the last answer
 /stats           tokens, context and speed
 /exit            leave; so does Ctrl-D
 A line that ends in \\ continues on the next line. Ctrl-C stops an answer. Between answers it leaves.`;
@@ -41,9 +55,16 @@ export const chat: CliCommand = {
         "-n, --max-tokens <count>",
         "maximum tokens of an answer (default: what the context holds)",
         parseNumber,
-      );
-    for (const table of [generateFlags, loadFlags, expertFlags]) addFlags(command, table);
+      )
+      .option("--think", "let the model think before its answers (default: as its chat template has it)")
+      .option("--no-think", "let the model answer at once");
+    for (const table of [thinkingFlags, generateFlags, loadFlags, expertFlags]) addFlags(command, table);
     command
+      .option(
+        "--template-var <name=value>",
+        "variable of the chat template, such as enable_thinking=false; may be given several times",
+        collectVariable,
+      )
       .addHelpText(
         "after",
         `\nIn the conversation:\n${slashHelp}\n\nExamples:\n  bitnet chat model.gguf --system "You are helpful."\n  echo "Hello" | bitnet chat model.gguf -n 64`,
@@ -53,9 +74,12 @@ export const chat: CliCommand = {
 };
 
 async function runChat(path: string | undefined, flags: ChatFlags, terminal: Terminal): Promise<void> {
-  const options: GenerateOptions = { ...readFlags(flags, generateFlags), maxTokens: flags.maxTokens };
+  const options: GenerateOptions = {
+    ...readFlags(flags, [...generateFlags, ...thinkingFlags]),
+    maxTokens: flags.maxTokens,
+  };
   // The library checks this too, but only after loading the model.
-  resolveGenerateOptions(options);
+  resolveGenerateOptions({ ...options, thoughts: null });
   const { model } = await openModel(path, readLoadOptions(flags), terminal);
   const lines = createInterface({
     input: process.stdin,
@@ -68,7 +92,8 @@ async function runChat(path: string | undefined, flags: ChatFlags, terminal: Ter
   terminal.signal.addEventListener("abort", stop);
   try {
     if (process.stdin.isTTY) terminal.note(`${model.info.name || "model"}: /help lists the commands`);
-    await converse({ model, lines, terminal, options, system: flags.system });
+    const { system, think: thinking, templateVar: templateVariables } = flags;
+    await converse({ model, lines, terminal, options, system, template: { thinking, templateVariables } });
   } finally {
     terminal.signal.removeEventListener("abort", stop);
     lines.close();
@@ -82,6 +107,7 @@ interface Talk {
   readonly terminal: Terminal;
   readonly options: GenerateOptions;
   readonly system: string | undefined;
+  readonly template: TemplateOptions;
 }
 
 /** Metrics of the last answer. */
@@ -91,8 +117,10 @@ interface AnswerStats {
   readonly tokensPerSecond: number;
 }
 
-async function converse({ model, lines, terminal, options, system }: Talk): Promise<void> {
-  let conversation = model.chat({ system });
+async function converse({ model, lines, terminal, options, system, template }: Talk): Promise<void> {
+  let conversation = model.chat({ system, ...template });
+  /** Set by /think and /no_think. */
+  let thinking: boolean | undefined;
   let stats: AnswerStats | undefined;
   let answering: AbortController | undefined;
   lines.on("SIGINT", () => {
@@ -102,7 +130,13 @@ async function converse({ model, lines, terminal, options, system }: Talk): Prom
 
   const begin = (next: string | undefined): void => {
     conversation.dispose();
-    conversation = model.chat({ system: next });
+    conversation = model.chat({ system: next, ...template });
+  };
+  const switchThinking = ({ on }: { readonly on: boolean }): void => {
+    // It refuses what the model cannot do.
+    model.chat({ thinking: on }).dispose();
+    thinking = on;
+    terminal.note(`thinking is ${on ? "on" : "off"}`);
   };
   const slashes: Readonly<Record<string, (argument: string) => Promise<void> | void>> = {
     help: () => terminal.note(slashHelp),
@@ -110,28 +144,34 @@ async function converse({ model, lines, terminal, options, system }: Talk): Prom
     system: (text) => begin(text === "" ? undefined : text),
     save: async (file) => {
       if (file === "") throw new BitNetError("INVALID_ARGUMENT", "/save needs the name of a file");
-      await writeFile(file, `${JSON.stringify({ messages: conversation.messages }, undefined, 2)}\n`);
+      await writeFile(file, formatConversation(conversation.messages));
       terminal.note(`${conversation.messages.length} messages saved to ${file}`);
     },
     load: async (file) => {
       if (file === "") throw new BitNetError("INVALID_ARGUMENT", "/load needs the name of a file");
-      const messages = parseMessages(await readFile(file, "utf8"), file);
+      const messages = parseConversation(await readFile(file, "utf8"), file);
       conversation.restart(messages);
       terminal.note(`${messages.length} messages loaded from ${file}`);
     },
+    think: () => switchThinking({ on: true }),
+    no_think: () => switchThinking({ on: false }),
+    continue: () => answer((send) => conversation.continueLast(send)),
     stats: () => terminal.note(describe(conversation, model, stats)),
   };
 
-  async function answer(text: string): Promise<void> {
+  async function answer(write: (options: SendOptions) => AsyncIterable<GeneratedPiece>): Promise<void> {
+    const printer = createAnswerPrinter(terminal.write, {
+      dims: process.stdout.isTTY && process.env.NO_COLOR === undefined,
+    });
     const controller = new AbortController();
     answering = controller;
     const before = conversation.droppedMessages;
     const started = performance.now();
     let first = started;
     try {
-      for await (const piece of conversation.send(text, { ...options, signal: controller.signal })) {
+      for await (const piece of write({ ...options, thinking, signal: controller.signal })) {
         if (first === started) first = performance.now();
-        terminal.write(piece.text);
+        printer.print(piece);
         if (piece.usage === undefined) continue;
         const { promptTokens, generatedTokens } = piece.usage;
         const seconds = (performance.now() - first) / 1000;
@@ -142,7 +182,7 @@ async function converse({ model, lines, terminal, options, system }: Talk): Prom
       if (!controller.signal.aborted) throw error;
     } finally {
       answering = undefined;
-      terminal.write("\n");
+      printer.end();
     }
     const dropped = conversation.droppedMessages - before;
     if (dropped > 0) terminal.note(`(${dropped} messages dropped from the beginning: the context is full)`);
@@ -167,7 +207,7 @@ async function converse({ model, lines, terminal, options, system }: Talk): Prom
           name === undefined ? undefined : Object.hasOwn(slashes, name) ? slashes[name] : undefined;
         if (slash !== undefined) await slash(argument.trim());
         else if (name !== undefined) terminal.note(`Unknown command /${name}: /help lists them`);
-        else if (text !== "") await answer(text);
+        else if (text !== "") await answer((send) => conversation.send(text, send));
       } catch (error) {
         // A failed command does not end the conversation.
         if (terminal.signal.aborted || !process.stdin.isTTY) throw error;
@@ -194,28 +234,4 @@ function describe(
   if (stats === undefined) return about;
   const { promptTokens, generatedTokens, tokensPerSecond } = stats;
   return `${about}; last answer: ${generatedTokens} tokens after ${promptTokens}, ${formatRate(tokensPerSecond)} tokens/s`;
-}
-
-/** @throws BitNetError INVALID_ARGUMENT unless the text has the form that /save writes. */
-function parseMessages(json: string, file: string): ChatMessage[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (cause) {
-    throw new BitNetError("INVALID_ARGUMENT", `Cannot load "${file}": it is not JSON`, { cause });
-  }
-  const { messages } = (value ?? {}) as { readonly messages?: unknown };
-  if (!Array.isArray(messages) || !messages.every(isMessage)) {
-    throw new BitNetError(
-      "INVALID_ARGUMENT",
-      `Cannot load "${file}": expected { "messages": [{ "role": "user", "content": "…" }, …] }`,
-    );
-  }
-  return messages;
-}
-
-function isMessage(value: unknown): value is ChatMessage {
-  if (typeof value !== "object" || value === null) return false;
-  const { role, content } = value as { readonly role?: unknown; readonly content?: unknown };
-  return ["system", "user", "assistant"].includes(String(role)) && typeof content === "string";
 }

@@ -30,6 +30,8 @@ export interface Sampler {
     among?: readonly number[],
     guide?: TokenGuide,
   ): Sample;
+  /** Takes a token that is not picked. It takes no random number. */
+  take(tokenId: number, logits: Float32Array): Sample;
 }
 
 /** Restricts the tokens: one by one (slow for a whole vocabulary), or all at once (slow in a new state). */
@@ -64,17 +66,21 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
   return {
     sample(logits, history, among, guide): Sample {
       const adjusted = adjust(logits, history);
-      const tokenId = guide === undefined ? pick(adjusted, among) : pickGuided(adjusted, guide);
-      if (!options.logprobs) return { tokenId, logprob: undefined, topLogprobs: undefined };
-      const logprobOf = logSoftmax(logits);
-      const { topLogprobs: count } = options;
-      return {
-        tokenId,
-        logprob: logprobOf(tokenId),
-        topLogprobs: count === 0 ? undefined : top(logits, count, logprobOf),
-      };
+      return describe(guide === undefined ? pick(adjusted, among) : pickGuided(adjusted, guide), logits);
     },
+    take: describe,
   };
+
+  function describe(tokenId: number, logits: Float32Array): Sample {
+    if (!options.logprobs) return { tokenId, logprob: undefined, topLogprobs: undefined };
+    const logprobOf = logSoftmax(logits);
+    const { topLogprobs: count } = options;
+    return {
+      tokenId,
+      logprob: logprobOf(tokenId),
+      topLogprobs: count === 0 ? undefined : top(logits, count, logprobOf),
+    };
+  }
 
   function top(logits: Float32Array, count: number, logprobOf: (id: number) => number): TokenLogprob[] {
     candidates.takeLikeliest(logits, count);

@@ -79,9 +79,9 @@ async function write(
     const logits = await rows.at(row);
     // The request may have been aborted while rows of the output head were read.
     if (sequence.isOver) return;
-    const { piece, then } = writer.write(logits, { isFull: sequence.position === capacity });
+    const { pieces: written, then } = writer.write(logits, { isFull: sequence.position === capacity });
     counts.generatedTokens += 1;
-    pieces.push(piece);
+    for (const piece of written) pieces.push(piece);
     if (then === "ended") sequence.finish();
     if (then === "full") sequence.finish({ error: writer.contextFull(capacity) });
   } catch (error) {

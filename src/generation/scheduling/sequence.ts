@@ -49,7 +49,7 @@ export function createSequence(
   let isOver = false;
   const abort = (): void => {
     if (signal === undefined) return;
-    pieces.push(writer.abort());
+    for (const piece of writer.abort()) pieces.push(piece);
     sequence.finish({ error: abortReason(signal) });
   };
   const sequence: Sequence = {

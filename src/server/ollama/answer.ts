@@ -5,19 +5,26 @@ import type { ToolCall } from "../../text/chat-template.js";
 import { failureOf } from "../failures.js";
 import { startJobs, type StartedJobs } from "../jobs.js";
 import { optional, type RequestPart, requestPart } from "../requests/body.js";
-import { createTextParser, type ParsedPart, type ToolCallParser } from "../requests/tool-call-parser.js";
+import { createTextParser, type ToolCallParser } from "../requests/tool-call-parser.js";
 import type { Service } from "../service.js";
 import { streamingResponse } from "../streaming-response.js";
 import { failureBody } from "./failure-body.js";
 
-/** The content of an answer. */
+/** The content of an answer, or of a part of it. */
+export interface AnswerContent {
+  readonly text: string;
+  readonly thinking: string;
+  readonly calls: readonly ToolCall[];
+}
+
+/** A request for an answer. */
 export interface Question {
   readonly prompt: readonly number[];
   readonly options: InnerGenerateOptions;
   /** Default: the answer contains no calls. */
   readonly createParser?: (() => ToolCallParser) | undefined;
-  /** The fields that carry text and calls. */
-  readonly content: (text: string, calls: readonly ToolCall[]) => object;
+  /** The fields that carry the content. */
+  readonly content: (part: AnswerContent) => object;
   readonly stream: boolean;
 }
 
@@ -28,7 +35,7 @@ export const streamPart: RequestPart<boolean> = requestPart(
 );
 
 /** A part of an answer. The last part has `end`, the fields about the whole. */
-interface AnswerPart extends ParsedPart {
+interface AnswerPart extends AnswerContent {
   readonly end?: object;
 }
 
@@ -41,17 +48,22 @@ export async function answer(
   const startedMs = performance.now();
   const started = await startJobs(service, context, [{ prompt, options }], { stream });
   const parts = parseParts(started, createParser(), startedMs);
-  const describe = ({ text, calls, end = { done: false } }: AnswerPart): object => ({
+  const describe = ({ end = { done: false }, ...part }: AnswerPart): object => ({
     model: service.name,
     created_at: new Date().toISOString(),
-    ...content(text, calls),
+    ...content(part),
     ...end,
   });
 
   if (!stream) {
-    let whole: AnswerPart = { text: "", calls: [] };
-    for await (const { text, calls, ...rest } of parts) {
-      whole = { text: whole.text + text, calls: [...whole.calls, ...calls], ...rest };
+    let whole: AnswerPart = nothing;
+    for await (const { text, thinking, calls, ...rest } of parts) {
+      whole = {
+        text: whole.text + text,
+        thinking: whole.thinking + thinking,
+        calls: [...whole.calls, ...calls],
+        ...rest,
+      };
     }
     return Response.json(describe(whole));
   }
@@ -65,6 +77,8 @@ export async function answer(
   return streamingResponse(lines(), "application/x-ndjson", started.work);
 }
 
+const nothing: AnswerContent = { text: "", thinking: "", calls: [] };
+
 async function* parseParts(
   { pieces }: StartedJobs,
   parser: ToolCallParser,
@@ -72,12 +86,13 @@ async function* parseParts(
 ): AsyncGenerator<AnswerPart, void, void> {
   let firstMs: number | undefined;
   for await (const { piece } of pieces) {
-    const { text, finishReason, usage } = piece;
+    const { text, thinking, finishReason, usage } = piece;
     firstMs ??= performance.now();
-    const part = parser.push(text);
+    // A call that the model thinks of is no call.
+    const part = thinking === true ? { ...nothing, thinking: text } : { ...nothing, ...parser.push(text) };
     if (!isEmpty(part)) yield part;
     if (finishReason === undefined || finishReason === "abort") continue;
-    const rest = parser.end();
+    const rest = { ...nothing, ...parser.end() };
     if (!isEmpty(rest)) yield rest;
     const nowMs = performance.now();
     const end = {
@@ -90,12 +105,12 @@ async function* parseParts(
       eval_count: usage?.generatedTokens,
       eval_duration: nanoseconds(nowMs - firstMs),
     };
-    yield { text: "", calls: [], end };
+    yield { ...nothing, end };
   }
 }
 
-function isEmpty({ text, calls }: ParsedPart): boolean {
-  return text === "" && calls.length === 0;
+function isEmpty({ text, thinking, calls }: AnswerContent): boolean {
+  return text === "" && thinking === "" && calls.length === 0;
 }
 
 function nanoseconds(ms: number): number {

@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import { requestReader } from "../requests/body.js";
 import { optionalMessagesPart } from "../requests/messages.js";
+import { encodeMessages, ollamaTemplatePart, textsOf } from "../requests/thinking.js";
 import { toolsPart, useTools } from "../requests/tool-calls.js";
 import type { Service } from "../service.js";
 import { answer, streamPart } from "./answer.js";
@@ -12,6 +13,7 @@ import { samplingPart } from "./sampling.js";
 const readRequest = requestReader(
   {
     messages: optionalMessagesPart,
+    template: ollamaTemplatePart,
     tools: toolsPart,
     format: formatPart,
     sampling: samplingPart,
@@ -23,19 +25,21 @@ const readRequest = requestReader(
 /** `/api/chat`. */
 export function addChat(app: Hono, service: Service): void {
   app.post("/api/chat", async (context) => {
-    const { messages, format, sampling, stream, ...request } = await readRequest(context);
+    const { messages, template, format, sampling, stream, ...request } = await readRequest(context);
     if (messages.length === 0) return modelLoaded(service, { message: { role: "assistant", content: "" } });
-    service.checkPromptSize(messages.map(({ content }) => content));
+    service.checkPromptSize(textsOf(messages, template));
     const { tools, createParser, shownTokens } = useTools(request.tools, messages, service.template);
+    const { ids, thoughts } = encodeMessages(service, messages, tools, template);
     return answer(service, context, {
-      prompt: service.template().encode(messages, tools),
-      options: { ...sampling, grammar: format, shownTokens },
+      prompt: ids,
+      options: { ...sampling, grammar: format, shownTokens, thoughts },
       createParser,
       stream,
-      content: (content, calls) => ({
+      content: ({ text, thinking, calls }) => ({
         message: {
           role: "assistant",
-          content,
+          content: text,
+          ...(thinking !== "" && { thinking }),
           ...(calls.length > 0 && {
             tool_calls: calls.map((call) => ({ function: { name: call.name, arguments: call.arguments } })),
           }),

@@ -1,8 +1,10 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { encodeOpenText } from "../../generation/prompt.js";
+import { type ChatPrompt, findThoughts, switchThinking } from "../../generation/chat-prompt.js";
 import type { ChatMessage } from "../../text/chat-template.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
+import { encodeMessages, ollamaTemplatePart, type TemplateRequest } from "../requests/thinking.js";
 import type { Service } from "../service.js";
 import { answer, streamPart } from "./answer.js";
 import { formatPart } from "./format.js";
@@ -27,6 +29,7 @@ const readRequest = requestReader(
       },
       ({ prompt = "", system = "", raw = false }): Prompt => ({ text: prompt, system, raw }),
     ),
+    template: ollamaTemplatePart,
     format: formatPart,
     sampling: samplingPart,
     stream: streamPart,
@@ -37,25 +40,38 @@ const readRequest = requestReader(
 /** `/api/generate`. */
 export function addGenerate(app: Hono, service: Service): void {
   app.post("/api/generate", async (context) => {
-    const { prompt, format, sampling, stream } = await readRequest(context);
+    const { prompt, template, format, sampling, stream } = await readRequest(context);
     if (prompt.text === "") return modelLoaded(service, { response: "" });
     service.checkPromptSize([prompt.system, prompt.text]);
+    const { ids, thoughts } = encodePrompt(service, prompt, template);
     return answer(service, context, {
-      prompt: encodePrompt(service, prompt),
-      options: { ...sampling, grammar: format },
+      prompt: ids,
+      options: { ...sampling, grammar: format, thoughts },
       stream,
-      content: (response) => ({ response }),
+      content: ({ text, thinking }) => ({ response: text, ...(thinking !== "" && { thinking }) }),
     });
   });
 }
 
-function encodePrompt({ tokenizer, template }: Service, { text, system, raw }: Prompt): readonly number[] {
+function encodePrompt(
+  service: Service,
+  { text, system, raw }: Prompt,
+  request: TemplateRequest,
+): Pick<ChatPrompt, "ids"> & Partial<ChatPrompt> {
+  const { tokenizer, template } = service;
   // The client has applied a template of its own.
-  if (raw) return encodeOpenText(tokenizer, text, { parseSpecial: true });
+  if (raw) {
+    // It also reads thoughts itself, unless it asks for them.
+    if (request.thinking !== true) return { ids: encodeOpenText(tokenizer, text, { parseSpecial: true }) };
+    switchThinking(tokenizer, template(), request.thinking);
+    const ids = encodeOpenText(tokenizer, text, { parseSpecial: true });
+    return { ids, thoughts: findThoughts(tokenizer, template(), ids) };
+  }
   // A model without a template is no chat model: it continues the text.
   if (template().kind === "plain") {
-    return encodeOpenText(tokenizer, system === "" ? text : `${system}\n${text}`);
+    switchThinking(tokenizer, template(), request.thinking);
+    return { ids: encodeOpenText(tokenizer, system === "" ? text : `${system}\n${text}`) };
   }
   const instructions: ChatMessage[] = system === "" ? [] : [{ role: "system", content: system }];
-  return template().encode([...instructions, { role: "user", content: text }]);
+  return encodeMessages(service, [...instructions, { role: "user", content: text }], [], request);
 }

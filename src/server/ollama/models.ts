@@ -64,7 +64,12 @@ function detailsOf({ model: { info } }: Service): object {
 
 function capabilitiesOf({ template }: Service): string[] {
   try {
-    return template().toolSyntax === undefined ? ["completion"] : ["completion", "tools"];
+    const { toolSyntax, thoughts } = template();
+    return [
+      "completion",
+      ...(toolSyntax === undefined ? [] : ["tools"]),
+      ...(thoughts === undefined ? [] : ["thinking"]),
+    ];
   } catch {
     // A broken template is reported when it is first used.
     return ["completion"];

@@ -5,5 +5,5 @@ export const refusedFields: Readonly<Record<string, (value: unknown) => boolean>
   images: isGiven,
   suffix: isGiven,
   context: isGiven,
-  think: isGiven,
+  template: isGiven,
 };

@@ -7,7 +7,7 @@ import { type IndexedPiece, startJobs } from "../jobs.js";
 import { optional, type RequestPart, requestPart } from "../requests/body.js";
 import { createTextParser, type ToolCallParser } from "../requests/tool-call-parser.js";
 import type { Service } from "../service.js";
-import { type Choice, createChoice, type NumberedCall, type OpenAiFinishReason } from "./choice.js";
+import { type Choice, type ChoiceContent, createChoice, type OpenAiFinishReason } from "./choice.js";
 import { eventStream } from "./event-stream.js";
 import { type DescribeLogprobs, textPieces } from "./logprobs.js";
 import { severalTimes } from "./sampling.js";
@@ -19,13 +19,9 @@ export interface AnswerShape {
   readonly object: string;
   readonly chunkObject: string;
   /** A choice of a whole answer, without its index. */
-  readonly choice: (text: string, finishReason: OpenAiFinishReason, calls: readonly NumberedCall[]) => object;
-  /** A choice of a chunk, without its index. A chunk has text and calls, or a finish reason. */
-  readonly chunkChoice: (
-    text: string,
-    finishReason: OpenAiFinishReason | null,
-    calls: readonly NumberedCall[],
-  ) => object;
+  readonly choice: (content: ChoiceContent, finishReason: OpenAiFinishReason) => object;
+  /** A choice of a chunk, without its index. A chunk has content, or a finish reason. */
+  readonly chunkChoice: (content: ChoiceContent, finishReason: OpenAiFinishReason | null) => object;
   /** The choice of a chunk that comes before any text. */
   readonly firstChoice?: object;
   readonly describeLogprobs: DescribeLogprobs;
@@ -74,6 +70,8 @@ interface Answer {
   readonly logprobTokenizer: Tokenizer | undefined;
 }
 
+const noContent: ChoiceContent = { text: "", thinking: "", calls: [] };
+
 /** Writes the texts of a request, as a whole or as a stream of chunks. */
 export async function answer(
   service: Service,
@@ -104,17 +102,17 @@ export async function answer(
 /** The whole answer, when all pieces are there. */
 async function collect(answer: Answer): Promise<object> {
   const { head, pieces, choices, textsPerPrompt, shape, logprobTokenizer: tokenizer } = answer;
-  const texts = choices.map(() => ({
-    text: "",
-    calls: [] as NumberedCall[],
-    pieces: [] as GeneratedPiece[],
-  }));
+  const texts = choices.map(() => ({ content: noContent, pieces: [] as GeneratedPiece[] }));
   for await (const { index, piece } of pieces) {
     const [choice, whole] = [choices[index], texts[index]];
     if (choice === undefined || whole === undefined) continue;
-    const { text, calls } = choice.push(piece);
-    whole.text += text;
-    whole.calls.push(...calls);
+    const { text, thinking, calls } = choice.push(piece);
+    const { content } = whole;
+    whole.content = {
+      text: content.text + text,
+      thinking: content.thinking + thinking,
+      calls: [...content.calls, ...calls],
+    };
     if (tokenizer !== undefined) whole.pieces.push(piece);
   }
   return {
@@ -122,7 +120,7 @@ async function collect(answer: Answer): Promise<object> {
     object: shape.object,
     choices: texts.map((whole, index) => ({
       index,
-      ...shape.choice(whole.text, choices[index]?.finishReason ?? "stop", whole.calls),
+      ...shape.choice(whole.content, choices[index]?.finishReason ?? "stop"),
       logprobs:
         tokenizer === undefined
           ? null
@@ -152,7 +150,8 @@ async function* chunks(
   for await (const { index, piece } of pieces) {
     const choice = choices[index];
     if (choice === undefined) continue;
-    const { text, calls } = choice.push(piece);
+    const content = choice.push(piece);
+    const { text, thinking, calls } = content;
     const begin = lengths[index] ?? 0;
     const tokens = tokenizer === undefined ? [] : textPieces(tokenizer, [piece]);
     const logprobs =
@@ -160,9 +159,10 @@ async function* chunks(
         ? null
         : shape.describeLogprobs(tokenizer, tokens, begin);
     lengths[index] = begin + text.length;
-    if (text !== "" || calls.length > 0 || logprobs !== null)
-      yield chunk(index, shape.chunkChoice(text, null, calls), logprobs);
-    if (choice.finishReason !== undefined) yield chunk(index, shape.chunkChoice("", choice.finishReason, []));
+    if (text !== "" || thinking !== "" || calls.length > 0 || logprobs !== null)
+      yield chunk(index, shape.chunkChoice(content, null), logprobs);
+    if (choice.finishReason !== undefined)
+      yield chunk(index, shape.chunkChoice(noContent, choice.finishReason));
   }
   if (!withUsage) return;
   yield { ...head, object: shape.chunkObject, choices: [], usage: usageOf(choices, textsPerPrompt) };

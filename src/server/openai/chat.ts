@@ -2,6 +2,7 @@ import type { Hono } from "hono";
 import { badRequest } from "../failures.js";
 import { isGiven, requestReader } from "../requests/body.js";
 import { messagesPart } from "../requests/messages.js";
+import { encodeMessages, openAiTemplatePart, textsOf } from "../requests/thinking.js";
 import { toolsPart, useTools } from "../requests/tool-calls.js";
 import type { Service } from "../service.js";
 import { answer, type AnswerShape, deliveryPart } from "./answer.js";
@@ -13,6 +14,7 @@ import { samplingPart } from "./sampling.js";
 const readRequest = requestReader(
   {
     messages: messagesPart,
+    template: openAiTemplatePart,
     tools: toolsPart,
     format: responseFormatPart,
     logprobs: chatLogprobsPart,
@@ -25,8 +27,9 @@ const readRequest = requestReader(
 /** `/v1/chat/completions`. */
 export function addChat(app: Hono, service: Service): void {
   app.post("/v1/chat/completions", async (context) => {
-    const { messages, format, logprobs, sampling, delivery, ...request } = await readRequest(context);
-    service.checkPromptSize(messages.map(({ content }) => content));
+    const { messages, template, format, logprobs, sampling, delivery, ...request } =
+      await readRequest(context);
+    service.checkPromptSize(textsOf(messages, template));
     const use = useTools(request.tools, messages, service.template);
     const { tools, createParser, shownTokens, grammar = format } = use;
     if (format !== undefined && tools.length > 0) {
@@ -35,9 +38,9 @@ export function addChat(app: Hono, service: Service): void {
         "This server does not support response_format beside tools: leave one of them out, or set tool_choice to none",
       );
     }
-    const prompts = [service.template().encode(messages, tools)];
-    const options = { ...sampling, ...logprobs, grammar, shownTokens };
-    return answer(service, context, { prompts, options, createParser, delivery, shape });
+    const { ids, thoughts } = encodeMessages(service, messages, tools, template);
+    const options = { ...sampling, ...logprobs, grammar, shownTokens, thoughts };
+    return answer(service, context, { prompts: [ids], options, createParser, delivery, shape });
   });
 }
 
@@ -45,18 +48,21 @@ const shape: AnswerShape = {
   idPrefix: "chatcmpl",
   object: "chat.completion",
   chunkObject: "chat.completion.chunk",
-  choice: (text, finishReason, calls) => ({
+  choice: ({ text, thinking, calls }, finishReason) => ({
     message: {
       role: "assistant",
       content: text === "" && calls.length > 0 ? null : text,
+      ...(thinking !== "" && { reasoning_content: thinking }),
       refusal: null,
       ...(calls.length > 0 && { tool_calls: calls.map(describeCall) }),
     },
     finish_reason: finishReason,
   }),
-  chunkChoice: (text, finishReason, calls) => ({
+  chunkChoice: ({ text, thinking, calls }, finishReason) => ({
     delta: {
-      ...(finishReason === null && (text !== "" || calls.length === 0) && { content: text }),
+      ...(finishReason === null &&
+        (text !== "" || calls.length + thinking.length === 0) && { content: text }),
+      ...(thinking !== "" && { reasoning_content: thinking }),
       ...(calls.length > 0 && {
         tool_calls: calls.map((call) => ({ index: call.index, ...describeCall(call) })),
       }),

@@ -10,10 +10,17 @@ export interface NumberedCall extends ToolCall {
   readonly id: string;
 }
 
+/** The content of an answer, or of a part of it. */
+export interface ChoiceContent {
+  readonly text: string;
+  readonly thinking: string;
+  readonly calls: readonly NumberedCall[];
+}
+
 /** One text of an answer. */
 export interface Choice {
-  /** Adds a piece. @returns the text and the calls that it completes. */
-  push(piece: GeneratedPiece): { readonly text: string; readonly calls: readonly NumberedCall[] };
+  /** Adds a piece. @returns the content that it completes. */
+  push(piece: GeneratedPiece): ChoiceContent;
   /** Undefined until the text has ended. */
   readonly finishReason: OpenAiFinishReason | undefined;
   readonly usage: Usage;
@@ -24,8 +31,10 @@ export function createChoice(parser: ToolCallParser): Choice {
   let usage: Usage = { promptTokens: 0, generatedTokens: 0 };
   let callCount = 0;
   return {
-    push(piece): { readonly text: string; readonly calls: readonly NumberedCall[] } {
-      const parts = [parser.push(piece.text)];
+    push(piece): ChoiceContent {
+      // A call that the model thinks of is no call.
+      const isThought = piece.thinking === true;
+      const parts = isThought ? [] : [parser.push(piece.text)];
       const ended = piece.finishReason !== undefined && piece.finishReason !== "abort";
       if (ended) parts.push(parser.end());
       const calls = parts
@@ -40,7 +49,8 @@ export function createChoice(parser: ToolCallParser): Choice {
       if (ended) {
         finishReason = callCount > 0 ? "tool_calls" : piece.finishReason === "length" ? "length" : "stop";
       }
-      return { text: parts.map(({ text }) => text).join(""), calls };
+      const text = parts.map((part) => part.text).join("");
+      return { text, thinking: isThought ? piece.text : "", calls };
     },
     get finishReason() {
       return finishReason;

@@ -43,8 +43,8 @@ const shape: AnswerShape = {
   idPrefix: "cmpl",
   object: "text_completion",
   chunkObject: "text_completion",
-  choice: (text, finishReason) => ({ text, finish_reason: finishReason }),
-  chunkChoice: (text, finishReason) => ({ text, finish_reason: finishReason }),
+  choice: ({ text }, finishReason) => ({ text, finish_reason: finishReason }),
+  chunkChoice: ({ text }, finishReason) => ({ text, finish_reason: finishReason }),
   describeLogprobs: describeTextLogprobs,
 };
 

@@ -60,13 +60,14 @@ export const describeTextLogprobs: DescribeLogprobs = (tokenizer, pieces, begin)
   };
 };
 
-/** The pieces of the text itself, without the end-of-generation token. */
+/** The pieces of the answer itself, without the thought and the end-of-generation token. */
 export function textPieces(
   { endOfGenerationIds }: Tokenizer,
   pieces: readonly GeneratedPiece[],
 ): GeneratedPiece[] {
   return pieces.filter(
-    ({ tokenId, finishReason }) => finishReason !== "abort" && !endOfGenerationIds.has(tokenId),
+    ({ tokenId, finishReason, thinking }) =>
+      finishReason !== "abort" && thinking !== true && !endOfGenerationIds.has(tokenId),
   );
 }
 

@@ -9,9 +9,11 @@ const fields = optionFields(({ openai }) => openai);
 /** The sampling options of a request. Absent fields have the library's defaults. */
 export const samplingPart: RequestPart<GenerateOptions> = requestPart(fields.shape, (body) => {
   const options = fields.read(body);
-  const { seed, logitBias } = options;
+  const { seed, logitBias, maxThinkingTokens = -1 } = options;
   return {
     ...options,
+    // llama.cpp's server writes −1 for no limit.
+    maxThinkingTokens: maxThinkingTokens < 0 ? undefined : maxThinkingTokens,
     // A negative seed counts down from the largest.
     seed: seed === undefined ? undefined : seedPlus(seed, 0),
     logitBias: logitBias === undefined ? undefined : forbidding(logitBias),

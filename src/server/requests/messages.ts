@@ -25,6 +25,10 @@ const list = z.array(
       (content) => (typeof content === "string" ? [{ type: "text", text: content }] : content),
       z.array(part).nullish(),
     ),
+    // The names of OpenAI's servers and of Ollama.
+    reasoning_content: optional(z.string()),
+    reasoning: optional(z.string()),
+    thinking: optional(z.string()),
     tool_calls: optional(z.array(call)),
     tool_call_id: optional(z.string()),
     // Ollama's name for `name`.
@@ -47,7 +51,9 @@ export const optionalMessagesPart: RequestPart<ToolMessage[]> = requestPart(
 function readMessages(messages: z.infer<typeof list>): ToolMessage[] {
   return messages.map((message, index) => {
     const { role, content, tool_calls: calls } = message;
-    if (!content && (calls ?? []).length === 0) {
+    const given = message.reasoning_content ?? message.reasoning ?? message.thinking ?? "";
+    const thinking = role === "assistant" ? given : "";
+    if (!content && thinking === "" && (calls ?? []).length === 0) {
       const param = `messages.${index}.content`;
       throw badRequest(param, `Invalid ${param}: expected a string, or an array of parts`);
     }
@@ -55,6 +61,7 @@ function readMessages(messages: z.infer<typeof list>): ToolMessage[] {
       // OpenAI's newer models call the system role "developer".
       role: role === "developer" ? "system" : role,
       content: (content ?? []).map(({ text }) => text).join(""),
+      ...(thinking !== "" && { thinking }),
       ...(calls !== undefined && {
         toolCalls: calls.map((each, at): ToolCall => {
           const given = each.function.arguments;
