@@ -52,7 +52,7 @@ export interface Chat extends Disposable {
    * of one that `restart` gave. Gives the new text only. If the message has a thought and no content, the
    * thought is continued.
    *
-   * @throws BitNetError INVALID_ARGUMENT if the last message is not the assistant's, or if the template leaves
+   * @throws BitNetError INVALID_ARGUMENT if the last message is not the assistant's; if the template leaves
    *   it out; and the errors of `send`.
    */
   continueLast(options?: SendOptions): AsyncGenerator<GeneratedPiece, void, void>;

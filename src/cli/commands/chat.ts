@@ -7,6 +7,7 @@ import type { GeneratedPiece } from "../../generation/generated-piece.js";
 import { resolveGenerateOptions } from "../../generation/resolve-options.js";
 import type { GenerateOptions } from "../../options/generate-options.js";
 import type { LanguageModel } from "../../language-model/language-model.js";
+import { checkVariables } from "../../text/template-variables.js";
 import { createAnswerPrinter } from "../answer-printer.js";
 import type { CliCommand } from "../command.js";
 import { formatConversation, parseConversation } from "../conversation-file.js";
@@ -80,6 +81,7 @@ async function runChat(path: string | undefined, flags: ChatFlags, terminal: Ter
   };
   // The library checks this too, but only after loading the model.
   resolveGenerateOptions({ ...options, thoughts: null });
+  checkVariables(flags.templateVar ?? {});
   const { model } = await openModel(path, readLoadOptions(flags), terminal);
   const lines = createInterface({
     input: process.stdin,
