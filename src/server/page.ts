@@ -30,10 +30,11 @@ export const chatPage = `<!doctype html>
   article { max-width: 90%; width: fit-content; margin: 0 0 1rem; padding: .6rem .9rem; border-radius: .9rem; background: var(--panel); border: 1px solid var(--line); }
   article.user { margin-left: auto; background: var(--mine); border-color: transparent; }
   article > p { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; min-height: 1.55em; }
+  article > p.thought { color: var(--faint); font-size: .9rem; min-height: 0; margin-bottom: .5rem; }
   article > small { color: var(--faint); font-size: .8rem; }
-  article[aria-busy=true] > p::after { content: ""; display: inline-block; width: .5em; height: 1em; margin-left: .1em; vertical-align: -.15em; background: var(--accent); animation: blink 1s steps(2) infinite; }
+  article[aria-busy=true] > p:last-child::after { content: ""; display: inline-block; width: .5em; height: 1em; margin-left: .1em; vertical-align: -.15em; background: var(--accent); animation: blink 1s steps(2) infinite; }
   @keyframes blink { to { opacity: 0; } }
-  @media (prefers-reduced-motion: reduce) { article[aria-busy=true] > p::after { animation: none; } }
+  @media (prefers-reduced-motion: reduce) { article[aria-busy=true] > p:last-child::after { animation: none; } }
   form { padding: .6rem 0 .8rem; border-top: 1px solid var(--line); }
   label { display: block; font-size: .85rem; color: var(--faint); margin-bottom: .25rem; }
   textarea, input { width: 100%; font: inherit; color: inherit; background: var(--panel); border: 1px solid var(--line); border-radius: .6rem; padding: .5rem .7rem; }
@@ -141,7 +142,7 @@ export const chatPage = `<!doctype html>
     const mine = (controller = new AbortController());
     [send.disabled, stop.disabled] = [true, false];
     tell("Reading");
-    let answer = "", pieces = 0, usage, startedMs, ended = "Stopped", failed = false;
+    let thought = "", answer = "", pieces = 0, usage, startedMs, ended = "Stopped", failed = false;
     try {
       const response = await fetch("v1/chat/completions", {
         method: "POST",
@@ -159,16 +160,23 @@ export const chatPage = `<!doctype html>
           if (each === "data: [DONE]") { done = true; continue; }
           const data = JSON.parse(each.slice(6));
           if (data.error) throw new Error(data.error.message);
-          const content = data.choices[0]?.delta.content;
-          if (content) { startedMs ??= performance.now(); pieces += 1; answer += content; }
+          const { content = "", reasoning_content: thinking = "" } = data.choices[0]?.delta ?? {};
+          if (content + thinking) { startedMs ??= performance.now(); pieces += 1; }
+          answer += content;
+          thought += thinking;
           usage = data.usage ?? usage;
         }
         const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
         line.textContent = answer;
+        if (thought !== "") {
+          if (article.firstChild === line) line.before(Object.assign(document.createElement("p"), { className: "thought" }));
+          article.firstChild.textContent = thought;
+        }
         if (atEnd) log.scrollTop = log.scrollHeight;
         speak(answer, false);
         const seconds = (performance.now() - startedMs) / 1000;
-        if (pieces > 0 && status.textContent !== "Writing") tell("Writing");
+        const doing = answer === "" ? "Thinking" : "Writing";
+        if (pieces > 0 && status.textContent !== doing) tell(doing);
         // Outside the status element: a screen reader would read every change aloud.
         if (pieces > 4) speed.textContent = (pieces / seconds).toFixed(1) + " tokens/s";
       }
@@ -187,7 +195,7 @@ export const chatPage = `<!doctype html>
       summary.textContent = tokens + (tokens === 1 ? " token" : " tokens") + speed + (ended && !failed ? ", stopped" : "");
       article.append(summary);
       speak(answer, true);
-      conversation.push({ role: "assistant", content: answer });
+      conversation.push({ role: "assistant", content: answer, ...(thought && { reasoning_content: thought }) });
       tell(failed ? ended : summary.textContent, failed);
     } else {
       // There is no answer, so the question goes back into the text field.

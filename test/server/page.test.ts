@@ -1,9 +1,10 @@
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { createServer, type LanguageModel, type Server } from "#dist/index.js";
+import { createServer, type LanguageModel, loadModel, type Server } from "#dist/index.js";
 import { type Listening, listen } from "#dist/server/listen.js";
 import { findChromium, startChromium } from "../support/chromium.js";
-import { until } from "./open-server.js";
+import { makeThinkingModel } from "../support/thinking-model.js";
+import { openServer, until } from "./open-server.js";
 import { endless, loadPatientModel } from "./patient-model.js";
 
 const executable = findChromium();
@@ -168,6 +169,24 @@ describe.skipIf(executable === undefined)(subject, () => {
     }
     expect(lightness[0]).toBeGreaterThan(0.8);
     expect(lightness[1]).toBeLessThan(0.05);
+  });
+
+  it("shows the thought of a model that thinks above the answer", async () => {
+    const { bytes } = await makeThinkingModel();
+    await using thinker = await loadModel(bytes, { threads: 1 });
+    const other = await openServer(thinker);
+    const tab = await browser.newPage();
+    try {
+      await tab.goto(other.url);
+      await tab.getByRole("textbox", { name: /^Message/ }).fill("Hi");
+      await tab.keyboard.press("Enter");
+      const article = tab.getByRole("article", { name: "Answer" });
+      await article.locator("small").waitFor();
+      expect(await article.locator("p").allTextContents()).toEqual(["why", "So."]);
+    } finally {
+      await tab.close();
+      await other.close();
+    }
   });
 });
 
