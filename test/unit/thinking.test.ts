@@ -122,6 +122,23 @@ describe("a chat with a model that thinks", () => {
     }
   });
 
+  it("writes the same end where tokens are drafted", async () => {
+    using chat = model.chat();
+    chat.restart([
+      { role: "user", content: "<think>why</think>So. <think>why" },
+      { role: "assistant", content: "x" },
+    ]);
+    let draftedTokens = 0;
+    const { pieces, ...texts } = await ask(chat, {
+      maxThinkingTokens: 2,
+      speculation: "prompt-lookup",
+      onSpeculation: (counts) => ({ draftedTokens } = counts),
+    });
+    expect(texts).toEqual({ thinking: "wh", content: "So." });
+    expect(pieces.at(-1)?.usage).toMatchObject({ generatedTokens: 10, thinkingTokens: 6 });
+    expect(draftedTokens).toBeGreaterThan(0);
+  });
+
   it("gives the end that was written for it log-probabilities too", async () => {
     using chat = model.chat();
     const { pieces } = await ask(chat, { maxThinkingTokens: 1, logprobs: true, topLogprobs: 1 });
