@@ -36,7 +36,7 @@ export interface Memories {
   readonly regions: readonly Region[];
   /** Adds a memory. */
   addRegion(): Region;
-  /** Calls `listener` for every region: at once for those that exist, and later as they are added. */
+  /** Calls `listener` for every region: at once for existing ones, and later for each new one. */
   watchRegions(listener: (region: Region) => void): void;
   /**
    * Allocates `bytes` (0 … 4 GiB) in a region, aligned to 64. Memory that was never used before is zero.
