@@ -7,7 +7,7 @@ import type { LanguageModel } from "../language-model/language-model.js";
 import type { SchedulerStats } from "../generation/scheduling/scheduler.js";
 import { refuseUnknownOptions } from "../options/known-options.js";
 import { type ChatTemplate, createChatTemplate } from "../text/chat-template.js";
-import { keyCheck, originCheck } from "./access.js";
+import { addHeader, hostCheck, keyCheck, nosniff, originCheck, readAccess } from "./access.js";
 import { createEmbeddingQueue } from "./embedding-queue.js";
 import { Failure, failureOf } from "./failures.js";
 import { createMetrics } from "./metrics.js";
@@ -31,11 +31,21 @@ export interface ServerOptions {
    */
   readonly queueLimit?: number | undefined;
   /**
-   * Every route but `/health` and the chat page requires it as `Authorization: Bearer …`. Default: no key.
+   * Every route but `/health` and the chat page requires it as `Authorization: Bearer …`. White space around
+   * it is dropped. Default: no key.
    */
   readonly apiKey?: string | undefined;
-  /** Origins whose pages may use the server from a browser; "*" is all. Default: only the server's own. */
+  /**
+   * Origins whose pages may use the server from a browser, such as "https://app.example" or
+   * "chrome-extension://*"; "*" is all. Default: only the server's own.
+   */
   readonly cors?: string | readonly string[] | undefined;
+  /**
+   * Host names under which requests may address a server without a key, such as "box.example"; "*" is all.
+   * Addresses and localhost are always allowed. Other names are refused with 403: a web page could rebind its
+   * own name to this machine. Default: none.
+   */
+  readonly allowHosts?: string | readonly string[] | undefined;
   /** Maximum size of a request's body, in bytes. Default: 4 MiB. */
   readonly maxBodyBytes?: number | undefined;
   /**
@@ -76,7 +86,8 @@ export interface Server extends AsyncDisposable {
  */
 export function createServer(model: LanguageModel, options: ServerOptions = {}): Server {
   checkOptions(options);
-  const { maxBodyBytes = 4 << 20, apiKey, onError } = options;
+  const { maxBodyBytes = 4 << 20, onError } = options;
+  const { apiKey, origins, hosts } = readAccess(options);
   const { engine } = internalsOf(model);
   let modelFailed = false;
   void engine.failure.then((error) => {
@@ -86,24 +97,28 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   const metrics = createMetrics();
   const service = createService(model, options, { metrics, routes: () => routes });
   const { scheduler, tracker } = service;
-  const allowed = options.cors === undefined ? [] : [options.cors].flat();
 
   const app = new Hono();
   app.use(tracker.middleware);
+  app.use(addHeader(nosniff));
   app.onError((error, { req }) => {
     const failure = failureOf(error);
     if (failure.status >= 500 && failure.code !== "timeout") onError?.(error);
     return failureResponse(failure, req.path);
   });
-  app.notFound(({ req: { method, path } }) =>
-    failureResponse(new Failure(404, "not_found", `There is no ${method} ${path}`), path),
-  );
-  if (allowed.length > 0) app.use(cors({ origin: allowed.includes("*") ? "*" : allowed }));
-  app.use(originCheck(allowed));
+  app.notFound(({ req: { method, path } }) => failureResponse(noRoute(method, path), path));
+  if (hosts !== undefined) app.use(hostCheck(hosts));
+  if (origins.size > 0) {
+    const allows = (origin: string): string | null => (origins.allows(origin) ? origin : null);
+    app.use(cors({ origin: origins.allowsAll ? "*" : allows }));
+  }
+  app.use(originCheck(origins));
   app.get("/health", (context) =>
     modelFailed ? context.json({ status: "failed" }, 503) : context.json({ status: "ok" }),
   );
-  app.get("/", (context) => context.html(chatPage, 200, { "Content-Security-Policy": chatPagePolicy }));
+  app.get("/", async (context) =>
+    context.html(chatPage(), 200, { "Content-Security-Policy": await chatPagePolicy() }),
+  );
   // Browsers request it with every page.
   app.get("/favicon.ico", (context) => context.body(null, 204));
   if (apiKey !== undefined) app.use(keyCheck(apiKey));
@@ -152,6 +167,14 @@ function createService(
   };
 }
 
+function noRoute(method: string, path: string): Failure {
+  const advice =
+    method === "OPTIONS"
+      ? ": browsers ask it for pages of other origins; start the server with --cors and the page's origin to allow them"
+      : "";
+  return new Failure(404, "not_found", `There is no ${method} ${path}${advice}`);
+}
+
 function refuseBody(maxBytes: number): never {
   const message = `The request's body is too long: at most ${maxBytes} bytes are taken`;
   throw new Failure(413, "body_too_long", message);
@@ -163,6 +186,7 @@ const knownOptions: Record<keyof ServerOptions, true> = {
   queueLimit: true,
   apiKey: true,
   cors: true,
+  allowHosts: true,
   maxBodyBytes: true,
   timeoutMs: true,
   onRequest: true,
@@ -171,19 +195,10 @@ const knownOptions: Record<keyof ServerOptions, true> = {
   onError: true,
 };
 
-/** Checks every option that the scheduler does not check. */
+/** Checks every option that neither the scheduler nor `readAccess` checks. */
 function checkOptions(options: ServerOptions): void {
   refuseUnknownOptions("createServer", options, Object.keys(knownOptions));
-  const { apiKey, maxBodyBytes = 1, timeoutMs = 1 } = options;
-  if (apiKey === "") {
-    throw new BitNetError(
-      "INVALID_ARGUMENT",
-      "Invalid apiKey: it is empty (expected a secret, or none at all)",
-      {
-        details: { option: "apiKey" },
-      },
-    );
-  }
+  const { maxBodyBytes = 1, timeoutMs = 1 } = options;
   // setTimeout overflows above 2^31 − 1 ms.
   if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 1 || timeoutMs >= 2 ** 31) {
     throw new BitNetError(

@@ -1,7 +1,9 @@
-import type { Server as HttpServer } from "node:http";
+import type { IncomingMessage, Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { BitNetError } from "../errors.js";
 import type { Server } from "./create-server.js";
+import { invalidHost } from "./hosts.js";
+import { failureResponse } from "./protocols.js";
 
 /**
  * How long an idle connection stays open for a next request. Proxies and clients close theirs after at most a
@@ -34,7 +36,9 @@ export async function listen(
 ): Promise<Listening> {
   // Loaded only here: programs that mount `fetch` elsewhere do not need it.
   const { createAdaptorServer } = await import("@hono/node-server");
-  const http = createAdaptorServer({ fetch: (request) => server.fetch(request) }) as HttpServer;
+  const http = createAdaptorServer({
+    fetch: (request, { incoming }) => refuseSeveralHosts(incoming) ?? server.fetch(request),
+  }) as HttpServer;
   http.keepAliveTimeout = keepAliveMs;
   http.setTimeout(idleMs);
   await new Promise<void>((resolve, reject) => {
@@ -68,6 +72,15 @@ export async function listen(
     await closed;
   }
   return { url: `http://${name}:${address.port}`, close };
+}
+
+/** Node.js drops all `Host` headers but the first. A proxy may have decided by another one. */
+function refuseSeveralHosts({
+  rawHeaders,
+  url = "",
+}: Pick<IncomingMessage, "rawHeaders" | "url">): Response | undefined {
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host");
+  return hosts.length > 1 ? failureResponse(invalidHost("there are several"), url) : undefined;
 }
 
 function whyNot(cause: Error & { readonly code?: string }): string {

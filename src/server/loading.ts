@@ -1,18 +1,28 @@
+import { type Access, nosniff } from "./access.js";
 import type { Server } from "./create-server.js";
 import { Failure } from "./failures.js";
+import { hostFailure } from "./hosts.js";
 import { failureResponse } from "./protocols.js";
 
 /**
  * Answers while the model is being loaded: probes see a live server, and clients learn that they can retry.
  */
-export const loadingServer: Pick<Server, "fetch" | "dispose"> = {
-  fetch(request): Response {
+export function createLoadingServer({ hosts }: Pick<Access, "hosts">): Pick<Server, "fetch" | "dispose"> {
+  const loading = new Failure(503, "loading", "The model is still being loaded: try again in a moment");
+  function answer(request: Request): Response {
     const { pathname } = new URL(request.url);
-    if (pathname === "/health") return Response.json({ status: "loading" }, { status: 503 });
-    return failureResponse(
-      new Failure(503, "loading", "The model is still being loaded: try again in a moment"),
-      pathname,
-    );
-  },
-  dispose: () => Promise.resolve(),
-};
+    const refusal = hosts === undefined ? undefined : hostFailure(request, hosts);
+    if (refusal === undefined && pathname === "/health") {
+      return Response.json({ status: "loading" }, { status: 503 });
+    }
+    return failureResponse(refusal ?? loading, pathname);
+  }
+  return {
+    fetch(request): Response {
+      const response = answer(request);
+      response.headers.set(...nosniff);
+      return response;
+    },
+    dispose: () => Promise.resolve(),
+  };
+}

@@ -1,11 +1,4 @@
-/** The chat page: one document without further resources. */
-export const chatPage = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>bitnet</title>
-<style>
+const style = `
   :root {
     color-scheme: light dark;
     font: 1rem/1.55 system-ui, sans-serif;
@@ -49,24 +42,9 @@ export const chatPage = `<!doctype html>
   #status.failed { color: var(--danger); }
   details { margin-top: .5rem; font-size: .9rem; color: var(--faint); }
   .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-</style>
-<main>
-  <header><h1>bitnet</h1><p id="model" title="The model"></p><button id="reset" type="button">New chat</button></header>
-  <div id="log" role="log" aria-live="off" aria-label="Conversation" tabindex="0"></div>
-  <form>
-    <label for="text">Message (Enter sends, Shift+Enter begins a new line, Escape stops the answer)</label>
-    <textarea id="text" rows="2" required autofocus></textarea>
-    <div class="row">
-      <button id="send">Send</button><button id="stop" type="button" disabled>Stop</button>
-      <p id="status" role="status"></p><p id="speed"></p>
-    </div>
-    <p id="spoken" class="hidden" aria-live="polite"></p>
-    <details id="access"><summary>API key</summary>
-      <label for="key">Key, where the server wants one; it is kept until this page is closed</label><input id="key" type="password" autocomplete="off">
-    </details>
-  </form>
-</main>
-<script type="module">
+`;
+
+const script = `
   const [log, form, text, send, stop, reset, status, speed, spoken, access, key, model] =
     ["#log", "form", "#text", "#send", "#stop", "#reset", "#status", "#speed", "#spoken", "#access", "#key", "#model"].map((name) => document.querySelector(name));
   let messages = [];
@@ -209,10 +187,51 @@ export const chatPage = `<!doctype html>
     else tell("");
   };
   nameModel().catch((error) => tell(error.message, true));
-</script>
-</html>
 `;
 
+/** The chat page: one document without further resources. */
+export function chatPage(): string {
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>bitnet</title>
+<style>${style}</style>
+<main>
+  <header><h1>bitnet</h1><p id="model" title="The model"></p><button id="reset" type="button">New chat</button></header>
+  <div id="log" role="log" aria-live="off" aria-label="Conversation" tabindex="0"></div>
+  <form>
+    <label for="text">Message (Enter sends, Shift+Enter begins a new line, Escape stops the answer)</label>
+    <textarea id="text" rows="2" required autofocus></textarea>
+    <div class="row">
+      <button id="send">Send</button><button id="stop" type="button" disabled>Stop</button>
+      <p id="status" role="status"></p><p id="speed"></p>
+    </div>
+    <p id="spoken" class="hidden" aria-live="polite"></p>
+    <details id="access"><summary>API key</summary>
+      <label for="key">Key, where the server wants one; it is kept until this page is closed</label><input id="key" type="password" autocomplete="off">
+    </details>
+  </form>
+</main>
+<script type="module">${script}</script>
+</html>
+`;
+}
+
+let policy: Promise<string> | undefined;
+
 /** The page's Content-Security-Policy: it can run its own script and reach its own server. */
-export const chatPagePolicy =
-  "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+export function chatPagePolicy(): Promise<string> {
+  return (policy ??= describePolicy());
+}
+
+async function describePolicy(): Promise<string> {
+  const [scriptHash, styleHash] = await Promise.all([script, style].map(sha256));
+  return `default-src 'none'; script-src '${scriptHash}'; style-src '${styleHash}'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  return `sha256-${btoa(String.fromCharCode(...digest))}`;
+}

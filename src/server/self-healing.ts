@@ -1,6 +1,7 @@
 import type { LanguageModel } from "../language-model/language-model.js";
+import { type AccessOptions, readAccess } from "./access.js";
 import type { Server } from "./create-server.js";
-import { loadingServer } from "./loading.js";
+import { createLoadingServer } from "./loading.js";
 
 /** A server that loads its model, and loads it again when a worker of the model dies. */
 export interface SelfHealingServer extends Pick<Server, "fetch" | "dispose"> {
@@ -18,13 +19,20 @@ export interface SelfHealingOptions {
    * Wait after the first failed reload, in milliseconds. It doubles after each further one. Default: 1000.
    */
   readonly retryMs?: number;
+  /** Rules of access while there is no model. Default: those of `createServer` without options. */
+  readonly access?: AccessOptions;
 }
 
 const maxRetryMs = 60_000;
 
-/** While there is no model, requests are answered with 503 and the code "loading". */
+/**
+ * While there is no model, requests are answered with 503 and the code "loading".
+ *
+ * @throws BitNetError INVALID_ARGUMENT for wrong `access`.
+ */
 export function createSelfHealingServer(options: SelfHealingOptions): SelfHealingServer {
-  const { load, serve, onFailure, retryMs = 1000 } = options;
+  const { load, serve, onFailure, retryMs = 1000, access = {} } = options;
+  const loadingServer = createLoadingServer(readAccess(access));
   let serving: Pick<Server, "fetch" | "dispose"> = loadingServer;
   let model: LanguageModel | undefined;
   let disposed = false;

@@ -249,11 +249,14 @@ describe("a full server", () => {
 describe("createServer", () => {
   it("mounts by its fetch alone, and refuses requests after disposal", async () => {
     const mounted = createServer(model, { modelName: "mine" });
-    const listed = await mounted.fetch(new Request("http://any/v1/models"));
+    const listed = await mounted.fetch(new Request("http://localhost/v1/models"));
     expect(await listed.json()).toMatchObject({ data: [{ id: "mine" }] });
     await mounted.dispose();
     const late = await mounted.fetch(
-      new Request("http://any/v1/completions", { method: "POST", body: JSON.stringify({ prompt: "A" }) }),
+      new Request("http://localhost/v1/completions", {
+        method: "POST",
+        body: JSON.stringify({ prompt: "A" }),
+      }),
     );
     expect(late.status).toBe(503);
   });

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createServer, type LanguageModel, type RequestRecord } from "#dist/index.js";
-import { loadingServer } from "#dist/server/loading.js";
+import { createLoadingServer } from "#dist/server/loading.js";
 import { openServer, type OpenServer, until } from "./open-server.js";
 import { endless, loadPatientModel } from "./patient-model.js";
 
@@ -142,7 +142,7 @@ describe("a request that takes too long", () => {
 
   it("is dropped if its client does not read it, even after its text is complete", async () => {
     await withServer({ timeoutMs: 300 }, async ({ server }) => {
-      const request = new Request("http://any/v1/completions", {
+      const request = new Request("http://localhost/v1/completions", {
         method: "POST",
         body: JSON.stringify({ prompt: "A", max_tokens: 50, stream: true }),
       });
@@ -190,9 +190,10 @@ describe("defaults and limits", () => {
   });
 
   it("reports that it is loading until it serves", async () => {
-    const health = await loadingServer.fetch(new Request("http://any/health"));
+    const loadingServer = createLoadingServer({ hosts: new Set() });
+    const health = await loadingServer.fetch(new Request("http://localhost/health"));
     expect([health.status, await health.json()]).toEqual([503, { status: "loading" }]);
-    const early = await loadingServer.fetch(new Request("http://any/v1/models"));
+    const early = await loadingServer.fetch(new Request("http://localhost/v1/models"));
     expect([early.status, early.headers.get("retry-after")]).toEqual([503, "1"]);
     expect(await early.json()).toMatchObject({ error: { code: "loading" } });
     await withServer({}, async ({ url }) => {

@@ -106,7 +106,7 @@ describe("createServer alone", () => {
     await using alone = createServer(model, { onModelFailed: (error) => (failure = error) });
     await killOne();
     await until(() => failure !== undefined);
-    const response = await alone.fetch(new Request("http://any/health"));
+    const response = await alone.fetch(new Request("http://localhost/health"));
     expect([response.status, await response.text()]).toEqual([503, '{"status":"failed"}']);
   }, 30_000);
 });

@@ -1,3 +1,4 @@
+import { get } from "node:http";
 import { afterEach, expect, it } from "vitest";
 import { finishCli, startCli, type CliResult } from "../support/run-cli.js";
 import { until } from "./open-server.js";
@@ -84,4 +85,30 @@ it("refuses a used address before it loads a model", async () => {
   expect(stderr).toContain("Cannot listen");
   stop("SIGTERM");
   expect((await finished).stderr).not.toContain("{");
+});
+
+it("refuses a wrong origin, key or name before it loads a model", async () => {
+  for (const [flag, value, why] of [
+    ["--cors", "app.example", "expected a scheme"],
+    ["--api-key", "", "Invalid apiKey"],
+    ["--allow-host", "http://box.example", "Invalid allowHosts"],
+  ] as const) {
+    const { status, stderr } = await finishCli(startCli(["serve", "no-such-model.gguf", flag, value]));
+    expect([status, stderr]).toEqual([2, expect.stringContaining(why)]);
+  }
+});
+
+it("warns if other machines can connect without a key", async () => {
+  const { url, stop, finished } = await serve("--host", "0.0.0.0", "--allow-host", "Box.example");
+  const ask = async (host: string): Promise<number> => {
+    const { port } = new URL(url);
+    return new Promise((resolve, reject) => {
+      get({ host: "127.0.0.1", port, path: "/health", headers: { host } }, ({ statusCode = 0 }) =>
+        resolve(statusCode),
+      ).on("error", reject);
+    });
+  };
+  expect(await Promise.all(["box.example", "0.0.0.0", "evil.example"].map(ask))).toEqual([200, 200, 403]);
+  stop("SIGTERM");
+  expect((await finished).stderr).toContain("Warning: everybody who can reach 0.0.0.0");
 });

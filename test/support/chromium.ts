@@ -21,8 +21,8 @@ function isProgram(path: string): boolean {
   }
 }
 
-export function startChromium(executablePath: string): Promise<Browser> {
+export function startChromium(executablePath: string, flags: readonly string[] = []): Promise<Browser> {
   // Containers run as root, and the sandbox refuses to work for root.
-  const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
+  const args = process.getuid?.() === 0 ? ["--no-sandbox", ...flags] : [...flags];
   return chromium.launch({ executablePath, args });
 }

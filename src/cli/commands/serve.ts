@@ -1,5 +1,7 @@
 import type { Command } from "commander";
+import type { AccessOptions } from "../../server/access.js";
 import type { ServerOptions } from "../../server/create-server.js";
+import { isLoopback } from "../../server/hosts.js";
 import type { CliCommand } from "../command.js";
 import type { RequestRecord } from "../../server/request-log.js";
 import { collect, parseCount } from "../flag-values.js";
@@ -14,6 +16,7 @@ interface ServeFlags extends Readonly<Record<string, unknown>> {
   readonly queue: number;
   readonly apiKey?: string;
   readonly cors?: readonly string[];
+  readonly allowHost?: readonly string[];
   readonly timeout: number;
   readonly log: boolean;
   readonly logPrompts?: boolean;
@@ -49,6 +52,11 @@ export const serve: CliCommand = {
       .option("--queue <count>", "maximum of waiting requests", parseCount(0), 32)
       .option("--api-key <key>", "key that clients must send")
       .option("--cors <origin>", "allow web pages of this origin; may be given several times", collect)
+      .option(
+        "--allow-host <name>",
+        "without a key, answer requests to this host name too; may be given several times",
+        collect,
+      )
       .option("--timeout <seconds>", "timeout of a request", parseCount(1), 600)
       .option("--no-log", "do not log requests to standard error")
       .option("--log-prompts", "also log prompts and generated texts");
@@ -68,10 +76,12 @@ async function serveModel(path: string | undefined, flags: ServeFlags, terminal:
     import("../../server/self-healing.js"),
   ]);
   const loadOptions = readLoadOptions(flags);
+  const access = accessOptions(flags);
   const server = createSelfHealingServer({
+    access,
     load: async () => (await openModel(path, loadOptions, terminal)).model,
     serve: (model, onModelFailed) =>
-      createServer(model, { ...serverOptions(flags, terminal), onModelFailed }),
+      createServer(model, { ...access, ...serverOptions(flags, terminal), onModelFailed }),
     onFailure: (error) => {
       terminal.note(
         `bitnet: ${error instanceof Error ? error.message : String(error)}; loading the model again`,
@@ -83,6 +93,11 @@ async function serveModel(path: string | undefined, flags: ServeFlags, terminal:
     const { host, port } = flags;
     // Longer than any request, so no request loses its connection.
     const listening = await listen(server, { host, port, idleMs: (flags.timeout + idleSeconds) * 1000 });
+    if (access.apiKey === undefined && !isLoopback(host)) {
+      terminal.note(
+        `Warning: everybody who can reach ${host}, port ${port}, can use the model: set --api-key, or listen on 127.0.0.1`,
+      );
+    }
     let graceMs = 0;
     try {
       terminal.note(`Loading the model; ${listening.url} answers when it is loaded`);
@@ -104,13 +119,17 @@ async function serveModel(path: string | undefined, flags: ServeFlags, terminal:
   }
 }
 
+function accessOptions({ apiKey, cors, host, allowHost = [] }: ServeFlags): AccessOptions {
+  // The name in --host is how clients address the server. An address needs no permission.
+  const own = /^[\d.]+$|:/.test(host) ? [] : [host];
+  return { apiKey: apiKey ?? process.env.BITNET_API_KEY, cors, allowHosts: [...own, ...allowHost] };
+}
+
 function serverOptions(flags: ServeFlags, terminal: Terminal): ServerOptions {
   const log = (record: RequestRecord): void => terminal.note(JSON.stringify(record));
   return {
     parallel: flags.parallel,
     queueLimit: flags.queue,
-    apiKey: flags.apiKey ?? process.env.BITNET_API_KEY,
-    cors: flags.cors,
     timeoutMs: flags.timeout * 1000,
     onRequest: flags.log ? log : undefined,
     logPrompts: flags.logPrompts,
