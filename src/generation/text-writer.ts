@@ -5,6 +5,7 @@ import type { Tokenizer } from "../text/tokenizer.js";
 import { type AnswerGuide, createAnswerGuide } from "./answer-guide.js";
 import { createAnswerReader } from "./answer-reader.js";
 import type { FinishReason, GeneratedPiece } from "./generated-piece.js";
+import { checkBiases } from "./sampling/check-biases.js";
 import { createSampler } from "./sampling/sampler.js";
 import type { ResolvedGenerateOptions } from "./resolve-options.js";
 
@@ -45,6 +46,7 @@ export function createTextWriter(
 ): TextWriter {
   const { maxTokens, maxThinkingTokens, grammar, thoughts } = options;
   const { vocabSize } = tokenizer;
+  checkBiases(options.logitBias, vocabSize);
   const sampler = createSampler(options, options.seed);
   const reader = createAnswerReader(tokenizer, options);
   const guide: AnswerGuide | undefined =

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BitNetError } from "#dist/index.js";
 import { type Automaton, createAutomaton, type State } from "#dist/grammar/automaton.js";
+import { jsonGrammar } from "#dist/grammar/json-grammar.js";
 import { jsonSchemaExpression } from "#dist/grammar/json-schema/json-schema.js";
 import { compileExpression } from "#dist/grammar/program.js";
 
@@ -324,6 +325,22 @@ describe("a grammar of a JSON schema", () => {
     let deep: object = {};
     for (let depth = 0; depth < 5000; depth += 1) deep = { items: deep };
     expect(() => jsonSchemaExpression(deep)).toThrow("deep");
+    const shared = { items: deep };
+    for (const schema of [deep, { const: deep }, { enum: [1, deep] }, { properties: { a: { const: deep } } }, shared]) {
+      const refusal = expect.objectContaining({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringMatching(/at #(\/\w+){8}\/…, values are more than 1000 levels deep/) as string,
+      }) as Error;
+      expect(() => jsonGrammar(schema)).toThrow(refusal);
+      expect(() => jsonSchemaExpression(schema)).toThrow(refusal);
+    }
+    const circle: Record<string, unknown> = { type: "array" };
+    circle.items = circle;
+    expect(() => jsonGrammar(circle)).toThrow("levels deep");
+    expect(() => jsonGrammar({ properties: { a: { const: 1n } } })).toThrow("at #/properties/a/const, a bigint");
+    let fitting: object = [];
+    for (let level = 0; level < 990; level += 1) fitting = [fitting];
+    expect(() => jsonGrammar({ const: fitting })).not.toThrow();
     const wide = {
       type: "object",
       properties: Object.fromEntries(

@@ -166,6 +166,20 @@ describe("sampler", () => {
     },
   );
 
+  test.each([{}, { temperature: 0 }, { topK: 0 }, { topK: 0, topP: 1 }, { ...plainOptions }])(
+    "refuses biases that forbid every token with a logit, %j",
+    (options) => {
+      const sampler = createSampler(resolve({ ...options, logitBias: { 1: -Infinity, 2: -Infinity } }), 1);
+      expect(() => sampler.sample(Float32Array.of(-Infinity, 1, 2), [])).toThrow(
+        expect.objectContaining({ code: "INVALID_ARGUMENT", message: expect.stringContaining("logitBias") }),
+      );
+      expect(() => sampler.sample(Float32Array.of(NaN, NaN, NaN), [])).toThrow(
+        expect.objectContaining({ code: "MODEL_INVALID" }),
+      );
+      expect(sampler.sample(Float32Array.of(0, 1, 2), []).tokenId).toBe(0);
+    },
+  );
+
   test("gives the same tokens for the same seed, and others for another", () => {
     const flat = new Float32Array(1000);
     const draw = (seed: number): number[] => {

@@ -1,5 +1,6 @@
 import { BitNetError } from "../../errors.js";
 import { bounded, Candidates } from "./candidates.js";
+import { everyTokenForbidden } from "./check-biases.js";
 import { exp } from "./deterministic-math.js";
 import { logSoftmax } from "./log-softmax.js";
 import { createRandom } from "./random.js";
@@ -14,6 +15,9 @@ export interface Sample {
   readonly topLogprobs: readonly TokenLogprob[] | undefined;
 }
 
+/** In place of a token id, if there is no token to pick. */
+const noToken = -1;
+
 /** Picks tokens, one after the other. Every random pick takes one random number. */
 export interface Sampler {
   /**
@@ -22,7 +26,8 @@ export interface Sampler {
    * @param among the only tokens with logits above −Infinity, ascending, if known. It saves time and changes
    *   no pick.
    * @param guide restricts the tokens.
-   * @throws BitNetError MODEL_INVALID if no logit is a number above −Infinity.
+   * @throws BitNetError MODEL_INVALID if no logit is a number above −Infinity, INVALID_ARGUMENT if biases
+   *   forbid all such tokens.
    */
   sample(
     logits: Float32Array,
@@ -66,7 +71,9 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
   return {
     sample(logits, history, among, guide): Sample {
       const adjusted = adjust(logits, history);
-      return describe(guide === undefined ? pick(adjusted, among) : pickGuided(adjusted, guide), logits);
+      const tokenId = guide === undefined ? pick(adjusted, among) : pickGuided(adjusted, guide);
+      if (tokenId === noToken) throw noCandidate(logits, options);
+      return describe(tokenId, logits);
     },
     take: describe,
   };
@@ -90,6 +97,7 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
     });
   }
 
+  /** @returns `noToken` if no logit is a number above −Infinity. */
   function pick(logits: Float32Array, among?: readonly number[]): number {
     return temperature === 0 ? likeliest(logits, among) : draw(logits, among);
   }
@@ -128,7 +136,7 @@ export function createSampler(options: SamplerOptions, seed: number): Sampler {
     } else {
       candidates.takeAll(logits);
     }
-    if (candidates.count === 0) throw noCandidate();
+    if (candidates.count === 0) return noToken;
     return drawWeighted();
   }
 
@@ -210,7 +218,7 @@ function highestLogit(candidates: Candidates): number {
 }
 
 function likeliest(logits: Float32Array, among?: readonly number[]): number {
-  let best = -1;
+  let best = noToken;
   let max = -Infinity;
   const count = among?.length ?? logits.length;
   for (let index = 0; index < count; index += 1) {
@@ -221,7 +229,6 @@ function likeliest(logits: Float32Array, among?: readonly number[]): number {
       best = id;
     }
   }
-  if (best === -1) throw noCandidate();
   return best;
 }
 
@@ -265,9 +272,8 @@ function createLogitAdjustment(
   };
 }
 
-function noCandidate(): BitNetError {
-  return new BitNetError(
-    "MODEL_INVALID",
-    "Cannot pick a token: the model gave no finite logit, or logitBias forbids every token",
-  );
+function noCandidate(logits: Float32Array, { logitBias }: SamplerOptions): BitNetError {
+  const forbids = [...logitBias.values()].includes(-Infinity);
+  if (forbids && logits.some((logit) => logit > -Infinity)) return everyTokenForbidden();
+  return new BitNetError("MODEL_INVALID", "Cannot pick a token: the model gave no finite logit");
 }

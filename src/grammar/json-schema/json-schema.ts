@@ -12,6 +12,7 @@ import {
 } from "../expression.js";
 import * as json from "../json-text.js";
 import { arrayExpression, objectExpression, type SubSchema } from "./containers.js";
+import { checkDepth } from "./depth.js";
 import { requireDifferent } from "./differences.js";
 import { isType, keywords, type Type, types, unsupported } from "./keywords.js";
 import { integerExpression, numberExpression } from "./numbers.js";
@@ -45,6 +46,7 @@ export function jsonSchemaExpression(schema: unknown): Expression {
   };
   if (typeof schema === "object" && schema !== null && "safeParse" in schema)
     refuse("#", "it is a zod schema; give z.toJSONSchema(schema)");
+  checkDepth(schema);
   const root = schemaRule(schema, "#", 0);
   refuseCircles(same);
   // Some tokenizers begin every word with a space.
