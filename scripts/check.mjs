@@ -13,6 +13,7 @@ const checks = [
   ["tiles", [join(root, "scripts", "tiles.mjs"), "--check"]],
   ["kernels", [join(root, "scripts", "check-kernels.mjs")]],
   ["layers", [join(root, "scripts", "layers.mjs")]],
+  ["field docs", [join(root, "scripts", "field-docs.mjs"), "--check"]],
   ["option docs", [join(root, "scripts", "option-docs.mjs"), "--check"]],
   ["prose", [join(root, "scripts", "prose.mjs")]],
   ["public API", [bin("@microsoft/api-extractor/bin/api-extractor"), "run"]],

@@ -1,13 +1,14 @@
 import type { Hono } from "hono";
 import { requestReader } from "../requests/body.js";
+import type { RouteFields } from "../requests/field-rules.js";
 import { optionalMessagesPart } from "../requests/messages.js";
 import { encodeMessages, ollamaTemplatePart, textsOf } from "../requests/thinking.js";
 import { toolsPart, useTools } from "../requests/tool-calls.js";
 import type { Service } from "../service.js";
 import { answer, streamPart } from "./answer.js";
+import { fieldRules } from "./field-rules.js";
 import { formatPart } from "./format.js";
 import { modelLoaded } from "./model-loaded.js";
-import { refusedFields } from "./refused-fields.js";
 import { samplingPart } from "./sampling.js";
 
 const readRequest = requestReader(
@@ -19,8 +20,10 @@ const readRequest = requestReader(
     sampling: samplingPart,
     stream: streamPart,
   },
-  refusedFields,
+  fieldRules,
 );
+/** The fields of `/api/chat`. */
+export const chatFields: RouteFields = readRequest.fields;
 
 /** `/api/chat`. */
 export function addChat(app: Hono, service: Service): void {

@@ -1,24 +1,36 @@
 import type { Hono } from "hono";
 import { z } from "zod";
-import { requestPart, requestReader } from "../requests/body.js";
+import { badRequest } from "../failures.js";
+import { optional, requestPart, requestReader } from "../requests/body.js";
+import type { RouteFields } from "../requests/field-rules.js";
+import { embeddingRules } from "../requests/unsupported-fields.js";
 import type { Service } from "../service.js";
 
-const readRequest = requestReader({
-  texts: requestPart(
-    {
-      input: z.union([z.string(), z.array(z.string()).max(2048)], {
-        error: "expected a string or an array of at most 2048 strings",
-      }),
-    },
-    ({ input }) => [input].flat(),
-  ),
-});
+const readRequest = requestReader(
+  {
+    texts: requestPart(
+      {
+        input: z.union([z.string(), z.array(z.string()).max(2048)], {
+          error: "expected a string or an array of at most 2048 strings",
+        }),
+      },
+      ({ input }) => [input].flat(),
+    ),
+    dimensions: requestPart({ dimensions: optional(z.int()) }, ({ dimensions }) => dimensions),
+  },
+  { ...embeddingRules, harmless: [...embeddingRules.harmless, "truncate"] },
+);
+/** The fields of `/api/embed`. */
+export const embedFields: RouteFields = readRequest.fields;
 
 /** `/api/embed`. */
-export function addEmbed(app: Hono, { name, embed }: Service): void {
+export function addEmbed(app: Hono, { model, name, embed }: Service): void {
+  const { width } = model.info;
   app.post("/api/embed", async (context) => {
     const startedMs = performance.now();
-    const { texts } = await readRequest(context);
+    const { texts, dimensions = width } = await readRequest(context);
+    if (dimensions !== width)
+      throw badRequest("dimensions", `Invalid dimensions: this model's vectors have ${width}`);
     const { vectors, tokens } = await embed(context, texts);
     return context.json({
       model: name,

@@ -5,11 +5,12 @@ import { type ChatPrompt, findThoughts, switchThinking } from "../../generation/
 import type { ChatMessage } from "../../text/chat-template.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
 import { encodeMessages, ollamaTemplatePart, type TemplateRequest } from "../requests/thinking.js";
+import type { RouteFields } from "../requests/field-rules.js";
 import type { Service } from "../service.js";
 import { answer, streamPart } from "./answer.js";
+import { fieldRules } from "./field-rules.js";
 import { formatPart } from "./format.js";
 import { modelLoaded } from "./model-loaded.js";
-import { refusedFields } from "./refused-fields.js";
 import { samplingPart } from "./sampling.js";
 
 interface Prompt {
@@ -34,8 +35,10 @@ const readRequest = requestReader(
     sampling: samplingPart,
     stream: streamPart,
   },
-  refusedFields,
+  fieldRules,
 );
+/** The fields of `/api/generate`. */
+export const generateFields: RouteFields = readRequest.fields;
 
 /** `/api/generate`. */
 export function addGenerate(app: Hono, service: Service): void {

@@ -5,6 +5,9 @@ import { optionFields } from "../requests/option-fields.js";
 
 const fields = optionFields(({ ollama }) => ollama);
 
+/** The fields of `options` that are used. */
+export const usedOptions: readonly string[] = Object.keys(fields.shape);
+
 /**
  * The sampling options of a request. Absent fields have the library's defaults. Ollama writes a negative seed
  * for a random one, and 0 or a negative `num_predict` for no limit.

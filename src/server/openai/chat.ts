@@ -1,9 +1,16 @@
 import type { Hono } from "hono";
 import { badRequest } from "../failures.js";
-import { isGiven, requestReader } from "../requests/body.js";
+import { requestReader } from "../requests/body.js";
+import { isGiven, isOther, type RouteFields } from "../requests/field-rules.js";
 import { messagesPart } from "../requests/messages.js";
 import { encodeMessages, openAiTemplatePart, textsOf } from "../requests/thinking.js";
 import { toolsPart, useTools } from "../requests/tool-calls.js";
+import {
+  closedObjects,
+  harmlessFields,
+  unsupportedGrammars,
+  unsupportedSampling,
+} from "../requests/unsupported-fields.js";
 import type { Service } from "../service.js";
 import { answer, type AnswerShape, deliveryPart } from "./answer.js";
 import type { NumberedCall } from "./choice.js";
@@ -21,8 +28,35 @@ const readRequest = requestReader(
     sampling: samplingPart,
     delivery: deliveryPart,
   },
-  { functions: isGiven, audio: isGiven },
+  {
+    objects: closedObjects,
+    harmless: [...harmlessFields, "tools[].function.strict"],
+    refused: {
+      functions: { asks: isGiven, advice: "use tools" },
+      function_call: { asks: isOther("none", "auto"), advice: "use tool_choice" },
+      parallel_tool_calls: {
+        asks: (value, { tools, tool_choice: choice = "auto" }) =>
+          value === false && isGiven(tools) && choice === "auto",
+        advice: "false is kept where tool_choice is required or names a function",
+      },
+      audio: { asks: isGiven, advice: "this server writes text only" },
+      modalities: {
+        asks: (value) => !Array.isArray(value) || value.some((each) => each !== "text"),
+        advice: "this server writes text only",
+      },
+      "messages[].images": { asks: isGiven, advice: "this server reads text only" },
+      "messages[].audio": { asks: isGiven, advice: "this server reads text only" },
+      "messages[].function_call": { asks: isGiven, advice: "use tool_calls" },
+      web_search_options: { asks: isGiven, advice: "this server does not search the web" },
+      verbosity: { asks: isOther("medium"), advice: "ask for it in a message" },
+      echo: { asks: isGiven, advice: "leave it out" },
+      ...unsupportedGrammars,
+      ...unsupportedSampling,
+    },
+  },
 );
+/** The fields of `/v1/chat/completions`. */
+export const chatFields: RouteFields = readRequest.fields;
 
 /** `/v1/chat/completions`. */
 export function addChat(app: Hono, service: Service): void {

@@ -1,7 +1,14 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { encodeOpenText } from "../../generation/prompt.js";
-import { isGiven, optional, requestPart, requestReader } from "../requests/body.js";
+import { optional, requestPart, requestReader } from "../requests/body.js";
+import { isGiven, isOther, type RouteFields } from "../requests/field-rules.js";
+import {
+  closedObjects,
+  harmlessFields,
+  unsupportedGrammars,
+  unsupportedSampling,
+} from "../requests/unsupported-fields.js";
 import type { Service } from "../service.js";
 import { answer, type AnswerShape, deliveryPart } from "./answer.js";
 import { describeTextLogprobs, textLogprobsPart } from "./logprobs.js";
@@ -26,8 +33,20 @@ const readRequest = requestReader(
     sampling: samplingPart,
     delivery: deliveryPart,
   },
-  { suffix: isGiven, echo: isGiven, best_of: (value) => isGiven(value) && value !== 1 },
+  {
+    objects: closedObjects,
+    harmless: harmlessFields,
+    refused: {
+      suffix: { asks: isGiven, advice: "no ternary model fills in the middle of a text" },
+      echo: { asks: isGiven, advice: "put the prompt before the text yourself" },
+      best_of: { asks: isOther(1), advice: "use n with logprobs, and choose" },
+      ...unsupportedGrammars,
+      ...unsupportedSampling,
+    },
+  },
 );
+/** The fields of `/v1/completions`. */
+export const completionFields: RouteFields = readRequest.fields;
 
 /** `/v1/completions`. */
 export function addCompletions(app: Hono, service: Service): void {

@@ -2,20 +2,27 @@ import type { Hono } from "hono";
 import { z } from "zod";
 import { badRequest } from "../failures.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
+import type { RouteFields } from "../requests/field-rules.js";
+import { embeddingRules } from "../requests/unsupported-fields.js";
 import type { Service } from "../service.js";
 
-const readRequest = requestReader({
-  embedding: requestPart(
-    {
-      input: z.union([z.string(), z.array(z.string()).min(1).max(2048)], {
-        error: "expected a string or an array of 1 to 2048 strings",
-      }),
-      encoding_format: optional(z.enum(["float", "base64"])),
-      dimensions: optional(z.int()),
-    },
-    (fields) => fields,
-  ),
-});
+const readRequest = requestReader(
+  {
+    embedding: requestPart(
+      {
+        input: z.union([z.string(), z.array(z.string()).min(1).max(2048)], {
+          error: "expected a string or an array of 1 to 2048 strings",
+        }),
+        encoding_format: optional(z.enum(["float", "base64"])),
+        dimensions: optional(z.int()),
+      },
+      (fields) => fields,
+    ),
+  },
+  embeddingRules,
+);
+/** The fields of `/v1/embeddings`. */
+export const embeddingFields: RouteFields = readRequest.fields;
 
 /** `/v1/embeddings`. */
 export function addEmbeddings(app: Hono, { model, name, embed }: Service): void {

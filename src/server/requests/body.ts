@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { BitNetError } from "../../errors.js";
 import { badRequest, type Failure } from "../failures.js";
+import { checkFields, type FieldRules, type RouteFields } from "./field-rules.js";
 
 /** A group of a body's fields, such as those about tools. It checks their types and returns their meaning. */
 export interface RequestPart<T> {
@@ -24,37 +25,45 @@ type Parts = Readonly<Record<string, RequestPart<unknown>>>;
 /** The values of all parts of a body, by name of the part. */
 export type ParsedRequest<P extends Parts> = { readonly [Name in keyof P]: ReturnType<P[Name]["read"]> };
 
+/** The parser of a route's body, with the fields that it knows. */
+export interface RequestReader<P extends Parts> {
+  (context: Context): Promise<ParsedRequest<P>>;
+  readonly fields: RouteFields;
+}
+
 /**
  * The parser of a route's body. It parses a body once, for all its parts.
  *
  * It throws a Failure with status 400 that names the first wrong field, and BitNetError ABORTED if the client
- * leaves before the body is complete. Fields that belong to no part are ignored.
+ * leaves before the body is complete. Unknown fields are named in the answer's header X-Ignored-Fields.
  *
- * @param refused fields that the route refuses. Each function says whether a value asks for the feature.
+ * @param rules of the fields that belong to no part.
  */
-export function requestReader<P extends Parts>(
-  parts: P,
-  refused: Readonly<Record<string, (value: unknown) => boolean>> = {},
-): (context: Context) => Promise<ParsedRequest<P>> {
-  const schema = z.object(
-    Object.assign({}, ...Object.values(parts).map(({ shape }) => shape)) as z.ZodRawShape,
-  );
-  return async (context) => {
+export function requestReader<P extends Parts>(parts: P, rules: FieldRules): RequestReader<P> {
+  const shape = Object.assign({}, ...Object.values(parts).map((part) => part.shape)) as z.ZodRawShape;
+  const schema = z.object(shape);
+  const fields: RouteFields = { ...rules, used: Object.keys(shape) };
+  async function read(context: Context): Promise<ParsedRequest<P>> {
     const body = await readJson(context);
-    refuse(body, refused);
+    noteIgnored(context, checkFields(body, fields));
     const result = schema.safeParse(body);
     if (!result.success) throw wrongField(result.error);
     const values = Object.entries(parts).map(([name, { read }]) => [name, read(result.data)] as const);
     return Object.fromEntries(values) as ParsedRequest<P>;
-  };
+  }
+  return Object.assign(read, { fields });
 }
 
-function refuse(body: unknown, refused: Readonly<Record<string, (value: unknown) => boolean>>): void {
-  if (typeof body !== "object" || body === null) return;
-  for (const [name, asks] of Object.entries(refused)) {
-    if (!asks((body as Readonly<Record<string, unknown>>)[name])) continue;
-    throw badRequest(name, `This server does not support ${name}: leave it out`);
-  }
+/** Headers are short. Twenty names are enough to see the mistake. */
+const maxNoted = 20;
+
+function noteIgnored(context: Context, names: readonly string[]): void {
+  if (names.length === 0) return;
+  const noted = names
+    .slice(0, maxNoted)
+    .map((name) => encodeURIComponent(name.replaceAll(/\p{Surrogate}/gu, "?")).slice(0, 60));
+  // Hono adds the headers of `context.res` to the response that the route returns.
+  context.res.headers.set("X-Ignored-Fields", noted.join(", "));
 }
 
 function wrongField({ issues: [issue] }: z.ZodError): Failure {
@@ -80,10 +89,4 @@ async function readJson(context: Context): Promise<unknown> {
 /** A field that can be absent or null. OpenAI's clients use both for the default. */
 export function optional<T>(schema: z.ZodType<T>): z.ZodType<T | undefined> {
   return schema.nullish().transform((value) => value ?? undefined);
-}
-
-/** Whether a value asks for something: absent, null, false and empty values do not. */
-export function isGiven(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length > 0;
-  return value !== undefined && value !== null && value !== false && value !== "";
 }
