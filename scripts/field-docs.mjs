@@ -12,7 +12,7 @@ const { completionFields } = await server("openai/completions");
 const { embeddingFields } = await server("openai/embeddings");
 const ollamaChat = await server("ollama/chat");
 const { generateFields } = await server("ollama/generate");
-const { embedFields } = await server("ollama/embed");
+const { embedFields, legacyEmbedFields } = await server("ollama/embed");
 const { tokenizeFields, detokenizeFields } = await server("token-routes");
 
 const routes = {
@@ -22,6 +22,7 @@ const routes = {
   "/api/chat": ollamaChat.chatFields,
   "/api/generate": generateFields,
   "/api/embed": embedFields,
+  "/api/embeddings": legacyEmbedFields,
   "/tokenize": tokenizeFields,
   "/detokenize": detokenizeFields,
 };

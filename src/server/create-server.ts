@@ -11,6 +11,7 @@ import { addHeader, hostCheck, keyCheck, nosniff, originCheck, readAccess } from
 import { createEmbeddingQueue } from "./embedding-queue.js";
 import { Failure, failureOf } from "./failures.js";
 import { createMetrics } from "./metrics.js";
+import { addMissingRoutes } from "./missing-routes.js";
 import { chatPage, chatPagePolicy } from "./page.js";
 import { failureResponse, protocols } from "./protocols.js";
 import { createRequestLog, type RequestRecord } from "./request-log.js";
@@ -98,12 +99,13 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   const service = createService(model, options, { metrics, routes: () => routes });
   const { scheduler, tracker } = service;
 
-  const app = new Hono();
+  // Clients append paths to an address with or without a slash at its end.
+  const app = new Hono({ strict: false });
   app.use(tracker.middleware);
   app.use(addHeader(nosniff));
   app.onError((error, { req }) => {
     const failure = failureOf(error);
-    if (failure.status >= 500 && failure.code !== "timeout") onError?.(error);
+    if (failure.status >= 500 && !expected.has(failure.code)) onError?.(error);
     return failureResponse(failure, req.path);
   });
   app.notFound(({ req: { method, path } }) => failureResponse(noRoute(method, path), path));
@@ -125,6 +127,7 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   app.use(bodyLimit({ maxSize: maxBodyBytes, onError: () => refuseBody(maxBodyBytes) }));
   for (const addRoute of protocols.flatMap((protocol) => protocol.routes)) addRoute(app, service);
   addTokenRoutes(app, service);
+  addMissingRoutes(app);
   app.get("/metrics", (context) => {
     context.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     return context.body(metrics.render(scheduler.stats));
@@ -166,6 +169,9 @@ function createService(
     template: () => (template ??= createChatTemplate(tokenizer)),
   };
 }
+
+/** Codes of statuses from 500 that are no fault of the server. */
+const expected: ReadonlySet<string | null> = new Set(["timeout", "not_implemented"]);
 
 function noRoute(method: string, path: string): Failure {
   const advice =

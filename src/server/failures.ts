@@ -1,7 +1,7 @@
 import { BitNetError, type BitNetErrorCode } from "../errors.js";
 
 /** HTTP statuses of failures. 499 is nginx's number for a client that closed the connection. */
-export type FailureStatus = 400 | 401 | 403 | 404 | 413 | 429 | 499 | 500 | 503 | 504;
+export type FailureStatus = 400 | 401 | 403 | 404 | 413 | 429 | 499 | 500 | 501 | 503 | 504;
 
 /** A failed request. Each protocol writes it in its own form (`Protocol.failureBody`). */
 export class Failure extends Error {

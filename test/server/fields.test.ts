@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LanguageModel, loadModel } from "#dist/index.js";
 import { chatFields as ollamaChatFields } from "#dist/server/ollama/chat.js";
-import { embedFields } from "#dist/server/ollama/embed.js";
+import { embedFields, legacyEmbedFields } from "#dist/server/ollama/embed.js";
 import { generateFields } from "#dist/server/ollama/generate.js";
 import { chatFields } from "#dist/server/openai/chat.js";
 import { completionFields } from "#dist/server/openai/completions.js";
@@ -33,6 +33,7 @@ const routes = [
   { path: "/api/chat", fields: ollamaChatFields, valid: { messages: chat.messages, ...ollama } },
   { path: "/api/generate", fields: generateFields, valid: { prompt: "The fox", ...ollama } },
   { path: "/api/embed", fields: embedFields, valid: { input: "A fox." } },
+  { path: "/api/embeddings", fields: legacyEmbedFields, valid: { prompt: "A fox." } },
   { path: "/tokenize", fields: tokenizeFields, valid: { content: "A fox." } },
   { path: "/detokenize", fields: detokenizeFields, valid: { tokens: [1, 2] } },
 ];
@@ -261,4 +262,42 @@ it("dimensions are those of the model", async () => {
 it("docs/guide/server.md has the rules of every route", async () => {
   const { stdout, status } = await runScript("scripts/field-docs.mjs", ["--check"]);
   expect([stdout, status]).toEqual([`field-docs: ${routes.length} routes, as documented\n`, 0]);
+});
+
+it("routes are found without /v1, with a slash at the end, and by their older names", async () => {
+  for (const path of ["/chat/completions", "/v1/chat/completions/", "/chat/completions/"]) {
+    expect([path, await ask(path, chat)]).toMatchObject([path, { status: 200 }]);
+  }
+  expect(await ask("/completions", { prompt: "A", max_tokens: 1 })).toMatchObject({ status: 200 });
+  expect(await ask("/completions", { prompt: 1 })).toMatchObject({
+    status: 400,
+    text: expect.stringContaining("invalid_request_error") as string,
+  });
+  const { text } = await ask("/embeddings", { input: "A fox." });
+  const { data } = JSON.parse(text) as {
+    readonly data: readonly [{ readonly embedding: readonly number[] }];
+  };
+  const legacy = JSON.parse((await ask("/api/embeddings", { prompt: "A fox." })).text) as unknown;
+  expect(legacy).toEqual({ embedding: data[0].embedding });
+  for (const path of ["/models", "/v1/models/", "/health/"]) {
+    expect([path, (await fetch(server.url + path)).status]).toEqual([path, 200]);
+  }
+});
+
+it("routes that are missing on purpose say why", async () => {
+  for (const path of [
+    "/api/create",
+    "/api/push",
+    "/api/blobs/sha256:1",
+    "/v1/audio/speech",
+    "/v1/images/edits",
+  ]) {
+    const { status, text } = await ask(path, {});
+    expect([path, status]).toEqual([path, 501]);
+    expect(text).toMatch(/this server/);
+    expect(JSON.parse(text)).toMatchObject({ error: path.startsWith("/api/") ? expect.any(String) : {} });
+  }
+  const response = await fetch(`${server.url}/api/delete`, { method: "DELETE", body: "{}" });
+  expect(response.status).toBe(501);
+  expect(failures).toEqual([]);
 });

@@ -20,10 +20,16 @@ const readRequest = requestReader(
   },
   { ...embeddingRules, harmless: [...embeddingRules.harmless, "truncate"] },
 );
+const readLegacyRequest = requestReader(
+  { text: requestPart({ prompt: z.string() }, ({ prompt }) => prompt) },
+  { ...embeddingRules, harmless: [...embeddingRules.harmless, "truncate"] },
+);
+/** The fields of `/api/embeddings`. */
+export const legacyEmbedFields: RouteFields = readLegacyRequest.fields;
 /** The fields of `/api/embed`. */
 export const embedFields: RouteFields = readRequest.fields;
 
-/** `/api/embed`. */
+/** `/api/embed`, and its older form `/api/embeddings` with one text. */
 export function addEmbed(app: Hono, { model, name, embed }: Service): void {
   const { width } = model.info;
   app.post("/api/embed", async (context) => {
@@ -39,5 +45,10 @@ export function addEmbed(app: Hono, { model, name, embed }: Service): void {
       load_duration: 0,
       prompt_eval_count: tokens,
     });
+  });
+  app.post("/api/embeddings", async (context) => {
+    const { text } = await readLegacyRequest(context);
+    const { vectors } = await embed(context, [text]);
+    return context.json({ embedding: [...(vectors[0] ?? [])] });
   });
 }

@@ -60,7 +60,7 @@ export const chatFields: RouteFields = readRequest.fields;
 
 /** `/v1/chat/completions`. */
 export function addChat(app: Hono, service: Service): void {
-  app.post("/v1/chat/completions", async (context) => {
+  app.on("POST", ["/v1/chat/completions", "/chat/completions"], async (context) => {
     const { messages, template, format, logprobs, sampling, delivery, ...request } =
       await readRequest(context);
     service.checkPromptSize(textsOf(messages, template));

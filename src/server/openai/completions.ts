@@ -50,7 +50,7 @@ export const completionFields: RouteFields = readRequest.fields;
 
 /** `/v1/completions`. */
 export function addCompletions(app: Hono, service: Service): void {
-  app.post("/v1/completions", async (context) => {
+  app.on("POST", ["/v1/completions", "/completions"], async (context) => {
     const { prompt, format, logprobs, sampling, delivery } = await readRequest(context);
     const prompts = encodePrompts(service, prompt);
     const options = { ...sampling, ...logprobs, grammar: format };

@@ -27,7 +27,7 @@ export const embeddingFields: RouteFields = readRequest.fields;
 /** `/v1/embeddings`. */
 export function addEmbeddings(app: Hono, { model, name, embed }: Service): void {
   const { width } = model.info;
-  app.post("/v1/embeddings", async (context) => {
+  app.on("POST", ["/v1/embeddings", "/embeddings"], async (context) => {
     const { embedding } = await readRequest(context);
     const { input, encoding_format: encoding, dimensions = width } = embedding;
     if (dimensions !== width)

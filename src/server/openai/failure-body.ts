@@ -10,6 +10,7 @@ const types: Readonly<Record<FailureStatus, string>> = {
   429: "rate_limit_error",
   499: "server_error",
   500: "server_error",
+  501: "invalid_request_error",
   503: "server_error",
   504: "server_error",
 };

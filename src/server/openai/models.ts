@@ -11,7 +11,9 @@ export function addModels(app: Hono, { name, startedAt, model }: Service): void 
     owned_by: "bitnet-wasm",
     context_length: model.info.contextLength,
   };
-  app.get("/v1/models", (context) => context.json({ object: "list", data: [description] }));
+  app.on("GET", ["/v1/models", "/models"], (context) =>
+    context.json({ object: "list", data: [description] }),
+  );
   app.get("/v1/models/:id{.+}", (context) => {
     const id = context.req.param("id");
     if (id === name) return context.json(description);

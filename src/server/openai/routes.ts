@@ -7,7 +7,8 @@ import { addModels } from "./models.js";
 
 /** OpenAI's protocol. */
 export const openAi: Protocol = {
-  prefixes: ["/v1/"],
+  // Clients often get the server's address without "/v1".
+  prefixes: ["/v1/", "/chat/completions", "/completions", "/embeddings", "/models"],
   routes: [addModels, addChat, addCompletions, addEmbeddings],
   failureBody,
 };

@@ -1,0 +1,26 @@
+import type { Hono } from "hono";
+import { Failure } from "./failures.js";
+
+const oneModel = "this server has the model that it was started with; start another server for another model";
+const textOnly = "this server reads and writes text only";
+
+/** Routes of both protocols that this server does not have, with the reason. */
+const missingRoutes: Readonly<Record<string, string>> = {
+  "/api/create": oneModel,
+  "/api/copy": oneModel,
+  "/api/delete": oneModel,
+  "/api/push": oneModel,
+  "/api/blobs/*": oneModel,
+  "/v1/audio/*": textOnly,
+  "/v1/images/*": textOnly,
+  "/v1/moderations": "this server has no moderation model",
+};
+
+/** Answers with 501 and the reason, so that a client's user knows that no path is wrong. */
+export function addMissingRoutes(app: Hono): void {
+  for (const [path, why] of Object.entries(missingRoutes)) {
+    app.all(path, ({ req }) => {
+      throw new Failure(501, "not_implemented", `There is no ${req.method} ${req.path}: ${why}`);
+    });
+  }
+}
