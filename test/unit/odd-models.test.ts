@@ -22,8 +22,17 @@ describe("a model that is unusual and usable", () => {
     const options = { maxTokens: 4, temperature: 0 } as const;
     await using whole = await loadModel(starterPath, { threads: 1 });
     const expected = await whole.complete("Once upon", options);
-    const logitBias = new Map([[4095, 1000]]);
-    expect(await model.complete("Once upon", { ...options, logitBias })).toBe(expected);
+    expect(await model.complete("Once upon", options)).toBe(expected);
+    // All tokens are forbidden but one, which is very unlikely. The row past the vocabulary has a usual logit.
+    const last = 4094;
+    const logitBias = new Map(Array.from({ length: last }, (_, id): [number, number] => [id, -Infinity])).set(
+      last,
+      -1000,
+    );
+    for await (const { tokenId } of model.generate("Once upon", { ...options, logitBias }))
+      expect(tokenId).toBe(last);
+    const past = model.complete("Once upon", { ...options, logitBias: { [last + 1]: 1000 } });
+    await expect(past).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
   it("continues a prompt and does not begin anew, where the tokenizer ends texts with EOS", async () => {
