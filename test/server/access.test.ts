@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createServer, type LanguageModel, loadModel } from "#dist/index.js";
 import { createLoadingServer } from "#dist/server/loading.js";
 import { listen } from "#dist/server/listen.js";
-import { findChromium, startChromium } from "./chromium.js";
+import { findChromium, startChromium } from "../support/chromium.js";
 import { openServer, type OpenServer } from "./open-server.js";
 
 let model: LanguageModel;
