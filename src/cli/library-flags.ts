@@ -126,6 +126,13 @@ function samplingFlags(
   });
 }
 
+/** For files that are templated already. */
+const parseSpecialFlag = {
+  option: "parseSpecial",
+  flags: "--special",
+  about: "control tokens that the file spells become tokens (default: they are text)",
+} as const;
+
 /** Options of measuring perplexity. */
 export const perplexityFlags: readonly LibraryFlag<PerplexityOptions>[] = [
   {
@@ -143,6 +150,7 @@ export const perplexityFlags: readonly LibraryFlag<PerplexityOptions>[] = [
     flags: "--stride <tokens>",
     about: "distance between chunks in tokens, and scored tokens per chunk (default: no overlap)",
   },
+  parseSpecialFlag,
 ];
 
 /** Options of asking a benchmark. */
@@ -164,6 +172,7 @@ export const evaluateFlags: readonly LibraryFlag<EvaluateTaskOptions & ReadTaskO
     flags: "-n, --max-tokens <count>",
     about: "maximum tokens of a written answer (default: 256)",
   },
+  parseSpecialFlag,
 ];
 
 /** Options of embedding. */

@@ -251,6 +251,20 @@ describe("evaluateTask", () => {
     expect(outcomes[0]?.logLikelihoods).not.toEqual(usual[0]?.logLikelihoods);
   });
 
+  it("takes control tokens that texts spell if parseSpecial asks for it", async () => {
+    const spelled = question([{ context: "The end.<|end_of_text|>", continuation: "Once upon", text: "" }]);
+    const [end = -1] = model.tokenize("<|end_of_text|>", { addSpecial: false, parseSpecial: true });
+    const likelihood = async (options: object): Promise<number | undefined> =>
+      (await outcomesOf(model, spelled, options)).outcomes[0]?.logLikelihoods?.[0];
+    using session = model.createSession();
+    const context = [...model.tokenize("The end."), end];
+    const continuation = model.tokenize("Once upon", { addSpecial: false });
+    const rows = await slowLogProbabilities(session, [...context, ...continuation]);
+    const expected = rows.slice(context.length - 1).reduce((sum, value) => sum + value, 0);
+    expect(await likelihood({ parseSpecial: true })).toBeCloseTo(expected, 9);
+    expect(await likelihood({})).not.toBeCloseTo(expected, 3);
+  });
+
   it("writes greedy answers after the prompt, until a stop or the maximum of tokens", async () => {
     const task = readTask(gsmText);
     const { result, outcomes } = await outcomesOf(model, task, { shots: 1, maxTokens: 20 });

@@ -56,6 +56,16 @@ describe("perplexity", () => {
   });
   afterAll(() => model.dispose());
 
+  it("scores control tokens that the text spells if parseSpecial asks for it", async () => {
+    const stories = "<|end_of_text|>Once upon a time there was a king.".repeat(6);
+    const plain = await perplexity(model, stories, { contextLength: 16 });
+    const special = await perplexity(model, stories, { contextLength: 16, parseSpecial: true });
+    const ids = model.tokenize(stories, { parseSpecial: true });
+    expect(ids.length).toBeLessThan(model.tokenize(stories).length);
+    expect(special.chunks).toBe(Math.floor(ids.length / 16));
+    expect(special.chunks).toBeLessThan(plain.chunks);
+  });
+
   it.each([
     [128, undefined],
     [64, 3],

@@ -35,6 +35,8 @@ export interface Asking {
   readonly maxTokens: number;
   /** Whether prompts begin with BOS if the model wants it. */
   readonly addBos: boolean;
+  /** Whether control tokens that the texts spell become tokens. */
+  readonly parseSpecial: boolean;
   readonly signal: AbortSignal | undefined;
   /** The text before the question: preamble and examples. */
   readonly introduction: string;
@@ -82,8 +84,8 @@ async function askForText(
   metrics: readonly MetricName[],
   asking: Asking,
 ): Promise<QuestionOutcome> {
-  const { tokenizer, contextLength, maxTokens, addBos, prompts, signal } = asking;
-  const prompt = encodeOpenText(tokenizer, asking.introduction + question.prompt, { addSpecial: addBos });
+  const { contextLength, maxTokens, prompts, signal } = asking;
+  const prompt = encode(asking.introduction + question.prompt, asking);
   // The harness keeps room for the whole answer, and cuts the prompt's beginning.
   const room = contextLength - maxTokens;
   if (room < 1) {
@@ -106,6 +108,10 @@ async function askForText(
   };
 }
 
+function encode(text: string, { tokenizer, addBos, parseSpecial }: Asking): number[] {
+  return encodeOpenText(tokenizer, text, { addSpecial: addBos, parseSpecial });
+}
+
 interface Request {
   readonly context: readonly number[];
   readonly continuation: readonly number[];
@@ -118,11 +124,10 @@ interface Request {
  * a word keeps its tokens. A prompt that is too long loses its beginning.
  */
 function encodeChoice(choice: Choice, question: Question, asking: Asking): Request {
-  const { tokenizer, contextLength, addBos, introduction } = asking;
-  const encode = (text: string): number[] => encodeOpenText(tokenizer, text, { addSpecial: addBos });
+  const { contextLength, introduction } = asking;
   const whole = introduction + choice.context + choice.continuation;
-  const context = encode(stripEnd(introduction + choice.context));
-  const continuation = encode(whole).slice(context.length);
+  const context = encode(stripEnd(introduction + choice.context), asking);
+  const continuation = encode(whole, asking).slice(context.length);
   if (context.length === 0) throw cannotAsk(question, "a context is empty and the model has no BOS token");
   if (continuation.length === 0) throw cannotAsk(question, "a continuation has no tokens of its own");
   if (continuation.length > contextLength) {

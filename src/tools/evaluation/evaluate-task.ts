@@ -20,6 +20,11 @@ export interface EvaluateTaskOptions {
   readonly maxTokens?: number | undefined;
   /** False omits BOS before prompts even if the model wants it. Default: true. */
   readonly addBos?: boolean | undefined;
+  /**
+   * Control tokens that the task's texts spell become tokens: for files of templated conversations. BOS is not added to a
+   * text that spells it. Default: false.
+   */
+  readonly parseSpecial?: boolean | undefined;
   /** Called after every question, with the result so far and the question's outcome. */
   readonly onProgress?: ((soFar: TaskResult, outcome: QuestionOutcome) => void) | undefined;
   /** Stops the evaluation. */
@@ -32,6 +37,7 @@ const knownOptions: Record<keyof EvaluateTaskOptions, true> = {
   examples: true,
   maxTokens: true,
   addBos: true,
+  parseSpecial: true,
   onProgress: true,
   signal: true,
 };
@@ -69,7 +75,7 @@ export async function evaluateTask(
   options: EvaluateTaskOptions = {},
 ): Promise<TaskResult> {
   refuseUnknownOptions("evaluateTask", options, Object.keys(knownOptions));
-  const { signal, shots = 0, maxTokens = 256, addBos = true, onProgress } = options;
+  const { signal, shots = 0, maxTokens = 256, addBos = true, parseSpecial = false, onProgress } = options;
   checkWhole("shots", shots, 0, 1000);
   checkWhole("maxTokens", maxTokens, 1, 1 << 20);
   if (options.limit !== undefined) checkWhole("limit", options.limit, 1);
@@ -96,7 +102,8 @@ export async function evaluateTask(
 
   using prompts = createPromptSession(model);
   const { tokenizer } = internalsOf(model);
-  const asking = { tokenizer, contextLength: model.info.contextLength, prompts, maxTokens, addBos, signal };
+  const { contextLength } = model.info;
+  const asking = { tokenizer, contextLength, prompts, maxTokens, addBos, parseSpecial, signal };
   for (const question of questions) {
     const introduction = introduce(question);
     const outcome = await askQuestion(question, task.metrics, { ...asking, introduction });

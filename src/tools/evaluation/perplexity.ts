@@ -23,6 +23,11 @@ export interface PerplexityOptions {
    * scored.
    */
   readonly stride?: number | undefined;
+  /**
+   * Control tokens that the text spells become tokens: for files of templated conversations. BOS is not added to a
+   * text that spells it. Default: false.
+   */
+  readonly parseSpecial?: boolean | undefined;
   /** Called after every chunk, with the result so far. */
   readonly onProgress?: ((soFar: PerplexityResult, totalChunks: number) => void) | undefined;
   /** Stops the evaluation. */
@@ -33,6 +38,7 @@ const knownOptions: Record<keyof PerplexityOptions, true> = {
   contextLength: true,
   chunks: true,
   stride: true,
+  parseSpecial: true,
   onProgress: true,
   signal: true,
 };
@@ -81,10 +87,10 @@ export async function perplexity(
 ): Promise<PerplexityResult> {
   refuseUnknownOptions("perplexity", options, Object.keys(knownOptions));
   const { engine, tokenizer } = internalsOf(model);
-  const { signal, onProgress } = options;
+  const { signal, onProgress, parseSpecial = false } = options;
   throwIfAborted(signal);
   const window = planWindow(options, model.info.contextLength);
-  const ids = encodeOpenText(tokenizer, text);
+  const ids = encodeOpenText(tokenizer, text, { parseSpecial });
   const [bosId] = encodeOpenText(tokenizer, "");
   const starts = planChunks(window, ids.length, options.chunks);
 
