@@ -2,19 +2,19 @@
 // alternately in one run, so that what else the machine does falls on all. Prints medians and ratios with
 // their spread; keeps every number.
 import { spawnSync } from "node:child_process";
-import { createReadStream, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freeMemoryBytes } from "../../dist/platform/node.js";
 import { dummyShapes } from "../../dist/tools/dummy/shapes.js";
+import { installLlamaCpp } from "../../scripts/llama-cpp.mjs";
 import { installRuntime, isThisRuntime, runtimes } from "../../scripts/runtime-binaries.mjs";
 import { makeModels } from "./models.mjs";
 import { help, parseOptions, UsageError } from "./options.mjs";
 import { describeRecord } from "./report.mjs";
 import { startSide } from "./side.mjs";
 
-const here = fileURLToPath(new URL(".", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const mostContext = 2560;
 /** Beyond its model, what a process of a side takes. */
@@ -40,15 +40,11 @@ function nameOf({ kind, tokens, position }) {
   return `${kind}${tokens}${position > 0 ? ` at ${position}` : ""}`;
 }
 
-function installRival() {
-  if (existsSync(join(here, "node_modules", "node-llama-cpp"))) return;
-  console.error("installing node-llama-cpp into bench/compare (its prebuilt binaries, no build)");
-  const { status } = spawnSync(
-    "npm",
-    ["install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"],
-    { cwd: here, stdio: ["ignore", 2, 2], shell: process.platform === "win32" },
-  );
-  if (status !== 0) throw new Error("node-llama-cpp could not be installed; --no-rival does without it");
+/** The URL of node-llama-cpp's module. */
+function rivalUrl() {
+  const { url, missing } = installLlamaCpp(root);
+  if (url === undefined) throw new Error(`${missing}; --no-rival does without it`);
+  return url;
 }
 
 /** The runners of our side: every wanted runtime that is available. */
@@ -201,8 +197,7 @@ async function compare(options) {
   const ourSettings = { ...common, path: models.ours, choices: options.choices };
   const sides = found.map((runtime) => ({ ...runtime, script: "ours.mjs", settings: ourSettings }));
   if (options.rival) {
-    installRival();
-    const settings = { ...common, path: models.rival };
+    const settings = { ...common, path: models.rival, llamaCppUrl: rivalUrl() };
     sides.push({ id: "llama", script: "rival.mjs", command: process.execPath, args: [], settings });
   }
   requireMemory(sides);

@@ -13,7 +13,7 @@ const model = await loadModel(path, { threads, contextLength, engine: choices })
 const loadMs = performance.now() - begin;
 const afterLoadBytes = process.memoryUsage().rss;
 const firstTokenMs = loadMs + (await timeFirstToken(model));
-const { engine } = internalsOf(model);
+const { engine, tokenizer } = internalsOf(model);
 const { layers, head } = tokenBytes(engine.model);
 
 /** A text of exactly so many tokens, BOS included. */
@@ -35,15 +35,12 @@ const measures = {
   },
   /** Milliseconds of so many greedy tokens, as users get them: text, sampling and stop rules included. */
   async tg({ tokens, position }) {
-    const ends = ["<|end_of_text|>", "<|eot_id|>"].flatMap((name) =>
-      model.tokenize(name, { addSpecial: false, parseSpecial: true }),
-    );
     const options = {
       temperature: 0,
       maxTokens: tokens + 1,
       // The gain of drafts depends on the text, and node-llama-cpp runs without them too.
       speculation: "off",
-      logitBias: new Map(ends.map((id) => [id, -Infinity])),
+      logitBias: new Map([...tokenizer.endOfGenerationIds].map((id) => [id, -Infinity])),
     };
     const times = [];
     for await (const _ of model.generate(promptText(Math.max(position, 2)), options))

@@ -1,11 +1,11 @@
 // node-llama-cpp as a side of the comparison, on the CPU, with its prebuilt binaries.
-import { readFileSync } from "node:fs";
 import process from "node:process";
-import { getLlama, LlamaLogLevel } from "node-llama-cpp";
 import { firstTokenPrompt } from "../../dist/tools/benchmark/first-token.js";
+import { llamaCppVersion } from "../../scripts/llama-cpp.mjs";
 import { promptIds, serveMeasurements } from "./messages.mjs";
 
-const { path, threads, contextLength } = JSON.parse(process.argv[2]);
+const { path, threads, contextLength, llamaCppUrl } = JSON.parse(process.argv[2]);
+const { getLlama, LlamaLogLevel } = await import(llamaCppUrl);
 const begin = performance.now();
 const llama = await getLlama({
   gpu: false,
@@ -51,12 +51,9 @@ const measures = {
 };
 
 const firstTokenMs = loadMs + (await measures.first());
-const { version } = JSON.parse(
-  readFileSync(new URL("./node_modules/node-llama-cpp/package.json", import.meta.url), "utf8"),
-);
 await serveMeasurements(
   {
-    version: `node-llama-cpp ${version}`,
+    version: `node-llama-cpp ${llamaCppVersion}`,
     release: llama.llamaCppRelease?.release,
     loadMs,
     firstTokenMs,

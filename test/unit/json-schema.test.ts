@@ -54,8 +54,8 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-// "hasOwnProperty" is inherited by every object. ajv fails on "toString", "valueOf" and "constructor": its comparison
-// of objects (const, enum) calls them.
+// "hasOwnProperty" is inherited by every object. ajv fails on "toString", "valueOf" and "constructor": its
+// comparison of objects (const, enum) calls them.
 const names = fc.constantFrom("a", "b", "name", 'q"uote', "ü", "hasOwnProperty");
 const range = (name: string, max: number): fc.Arbitrary<object> =>
   fc.tuple(fc.nat(max), fc.nat(max), fc.boolean(), fc.boolean()).map(([low, more, hasLow, hasHigh]) => ({

@@ -1,0 +1,94 @@
+import OpenAI from "openai";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { finishCli, startCli } from "../support/run-cli.js";
+import { realModelPath } from "./settings.js";
+
+const path = realModelPath("smollm2");
+
+describe.runIf(path)("bitnet serve with SmolLM2", () => {
+  const child = startCli(["serve", path ?? "", "--port", "0", "--threads", "1", "-c", "2048", "--no-log"]);
+  const finished = finishCli(child);
+  let client: OpenAI;
+
+  beforeAll(async () => {
+    const url = await new Promise<string>((resolve, reject) => {
+      let printed = "";
+      child.stdout.on("data", (text: string) => {
+        printed += text;
+        const [, address] = /^Listening on (\S+)\n/.exec(printed) ?? [];
+        if (address !== undefined) resolve(address);
+      });
+      void finished.then(({ stderr }) => reject(new Error(stderr)));
+    });
+    client = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 });
+  });
+  afterAll(async () => {
+    child.kill("SIGTERM");
+    expect((await finished).status).toBe(0);
+  });
+
+  const question = {
+    model: "smollm2",
+    temperature: 0,
+    max_tokens: 48,
+    messages: [{ role: "user" as const, content: "What is the capital of France?" }],
+  };
+
+  it("answers, and streams the same answer", async () => {
+    const whole = await client.chat.completions.create(question);
+    expect(whole.choices[0]?.message.content).toMatch(/Paris/);
+    expect(whole.choices[0]?.finish_reason).toBe("stop");
+    let text = "";
+    for await (const { choices } of await client.chat.completions.create({ ...question, stream: true }))
+      text += choices[0]?.delta.content ?? "";
+    expect(text).toBe(whole.choices[0]?.message.content);
+  });
+
+  it("answers by a JSON schema", async () => {
+    const schema = {
+      type: "object",
+      properties: { city: { type: "string", maxLength: 30 }, country: { type: "string", maxLength: 30 } },
+      required: ["city", "country"],
+      additionalProperties: false,
+    };
+    const { choices } = await client.chat.completions.create({
+      ...question,
+      messages: [{ role: "user", content: "Name the capital of France and its country as JSON." }],
+      response_format: { type: "json_schema", json_schema: { name: "capital", strict: true, schema } },
+    });
+    const found = JSON.parse(choices[0]?.message.content ?? "") as unknown;
+    expect(found).toEqual({ city: "Paris", country: "France" });
+  });
+
+  it("calls a tool with sensible arguments", async () => {
+    const { choices } = await client.chat.completions.create({
+      ...question,
+      messages: [{ role: "user", content: "What is the weather in Paris?" }],
+      tools: [
+        {
+          type: "function",
+          function: {
+            name: "get_weather",
+            description: "Current weather of a city",
+            parameters: {
+              type: "object",
+              properties: { city: { type: "string", maxLength: 30 } },
+              required: ["city"],
+              additionalProperties: false,
+            },
+          },
+        },
+      ],
+      tool_choice: { type: "function", function: { name: "get_weather" } },
+    });
+    const [call] = choices[0]?.message.tool_calls ?? [];
+    expect(call?.type === "function" && call.function.name).toBe("get_weather");
+    const parsed = JSON.parse((call?.type === "function" && call.function.arguments) || "") as unknown;
+    expect(parsed).toEqual({ city: expect.stringMatching(/Paris/) as string });
+  });
+
+  it("embeds", async () => {
+    const { data } = await client.embeddings.create({ model: "smollm2", input: ["a cat", "a dog"] });
+    expect(data.map(({ embedding }) => embedding.length)).toEqual([576, 576]);
+  });
+});
