@@ -57,11 +57,11 @@ describe.runIf(path)("bitnet serve with SmolLM2", () => {
       response_format: { type: "json_schema", json_schema: { name: "capital", strict: true, schema } },
     });
     const found = JSON.parse(choices[0]?.message.content ?? "") as unknown;
-    expect(found).toEqual({ city: "Paris", country: "France" });
+    expect(found).toEqual({ city: "Paris", country: expect.stringMatching(/^France$/i) as string });
   });
 
-  it("calls a tool with sensible arguments", async () => {
-    const { choices } = await client.chat.completions.create({
+  it("refuses tools, because the model's template has no place for them", async () => {
+    const asked = client.chat.completions.create({
       ...question,
       messages: [{ role: "user", content: "What is the weather in Paris?" }],
       tools: [
@@ -81,10 +81,7 @@ describe.runIf(path)("bitnet serve with SmolLM2", () => {
       ],
       tool_choice: { type: "function", function: { name: "get_weather" } },
     });
-    const [call] = choices[0]?.message.tool_calls ?? [];
-    expect(call?.type === "function" && call.function.name).toBe("get_weather");
-    const parsed = JSON.parse((call?.type === "function" && call.function.arguments) || "") as unknown;
-    expect(parsed).toEqual({ city: expect.stringMatching(/Paris/) as string });
+    await expect(asked).rejects.toThrow(/400 This model cannot be told of tools/);
   });
 
   it("embeds", async () => {

@@ -21,8 +21,8 @@ export interface EvaluateTaskOptions {
   /** False omits BOS before prompts even if the model wants it. Default: true. */
   readonly addBos?: boolean | undefined;
   /**
-   * Control tokens that the task's texts spell become tokens, as in files of templated conversations. BOS is not added
-   * to a text that spells it. Default: false.
+   * Control tokens that the task's texts spell become tokens, for templated conversations.
+   * BOS is not added to a text that spells it. Default: false.
    */
   readonly parseSpecial?: boolean | undefined;
   /** Called after every question, with the result so far and the question's outcome. */

@@ -24,8 +24,8 @@ export interface PerplexityOptions {
    */
   readonly stride?: number | undefined;
   /**
-   * Control tokens that the text spells become tokens, as in files of templated conversations. BOS is not added
-   * to a text that spells it. Default: false.
+   * Control tokens that the text spells become tokens, for templated conversations.
+   * BOS is not added to a text that spells it. Default: false.
    */
   readonly parseSpecial?: boolean | undefined;
   /** Called after every chunk, with the result so far. */
