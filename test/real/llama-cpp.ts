@@ -53,10 +53,10 @@ interface Output {
 /** Runs llama.cpp on the inputs. */
 export async function computeReference(url: string, { id, path }: RealModel): Promise<Reference> {
   const { getLlama } = (await import(url)) as NodeLlamaCpp;
-  const llama = await getLlama({ gpu: false, build: "never", logLevel: "error", maxThreads: 2 });
+  const llama = await getLlama({ gpu: false, build: "never", logLevel: "error", maxThreads: 1 });
   try {
     const model = await llama.loadModel({ modelPath: path });
-    const context = await model.createContext({ contextSize: 1024, batchSize: 512, threads: 2 });
+    const context = await model.createContext({ contextSize: 1024, batchSize: 512, threads: 1 });
     const sequence = context.getSequence();
     const greedy: GreedyText[] = [];
     for (const prompt of greedyPrompts(id)) greedy.push(await continueGreedily(model, sequence, prompt));
@@ -129,7 +129,7 @@ async function measurePerplexity(model: Model, sequence: Sequence): Promise<numb
 }
 
 async function embedSentences(model: Model): Promise<(readonly number[])[]> {
-  const context = await model.createEmbeddingContext({ contextSize: 256, threads: 2 });
+  const context = await model.createEmbeddingContext({ contextSize: 256, threads: 1 });
   const vectors: (readonly number[])[] = [];
   for (const sentence of sentences) {
     const ids = withBos(model, tokenize(model, sentence, { special: false }));
