@@ -1,5 +1,5 @@
-// node-llama-cpp for comparisons, with its prebuilt binaries, in .cache/llama-cpp. The package does not depend
-// on it.
+// node-llama-cpp for comparisons, with its prebuilt binaries, in .cache/llama-cpp. The package does not
+// depend on it.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -23,7 +23,7 @@ describe("a model that is unusual and usable", () => {
     await using whole = await loadModel(starterPath, { threads: 1 });
     const expected = await whole.complete("Once upon", options);
     expect(await model.complete("Once upon", options)).toBe(expected);
-    // All tokens are forbidden but one, which is very unlikely. The row past the vocabulary has a usual logit.
+    // All tokens are forbidden but one, which is unlikely. The row past the vocabulary has a usual logit.
     const last = 4094;
     const logitBias = new Map(Array.from({ length: last }, (_, id): [number, number] => [id, -Infinity])).set(
       last,
