@@ -20,6 +20,7 @@ const layers = [
   ["generation"],
   ["language-model", "tools"],
   ["server"],
+  ["batch"],
   ["index", "browser", "cli"],
 ];
 /** Parts whose layers allow an import, and that must not know each other. */

@@ -22,6 +22,7 @@
  * | `ABORTED` | stopped by a signal that gave no reason of its own |
  * | `DISPOSED` | use after disposal |
  * | `WORKER_FAILED` | a worker thread died; the model must be loaded again |
+ * | `BATCH_FAILED` | requests of a batch were answered with errors, or its queue cannot be used |
  * | `SELF_TEST_FAILED` | no kernel build computes known sums correctly on this host |
  */
 export type BitNetErrorCode =
@@ -44,6 +45,7 @@ export type BitNetErrorCode =
   | "ABORTED"
   | "DISPOSED"
   | "WORKER_FAILED"
+  | "BATCH_FAILED"
   | "SELF_TEST_FAILED";
 
 /** Machine-readable facts about a failure, such as `offset`, `tensor` or `expected`. */

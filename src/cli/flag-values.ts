@@ -73,3 +73,9 @@ export function parseJsonOrFile(text: string): unknown {
     throw new InvalidArgumentError(`Expected JSON, or the path of a JSON file: ${why}.`);
   }
 }
+
+/** A name of a queue. BullMQ joins it with other names by colons. */
+export function parseQueueName(text: string): string {
+  if (/^[\w.-]{1,100}$/.test(text)) return text;
+  throw new InvalidArgumentError("Expected letters, digits, points, hyphens and underscores.");
+}

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import type { CliCommand } from "./command.js";
+import { batch } from "./commands/batch.js";
 import { bench } from "./commands/bench.js";
 import { chat } from "./commands/chat.js";
 import { convert } from "./commands/convert.js";
@@ -15,6 +16,7 @@ import { pull } from "./commands/pull.js";
 import { rm } from "./commands/rm.js";
 import { run } from "./commands/run.js";
 import { serve } from "./commands/serve.js";
+import { worker } from "./commands/worker.js";
 import { describeFailure, failureRecord } from "./failure.js";
 import { translateArguments } from "./familiar-arguments.js";
 import { flagNames } from "./library-flags.js";
@@ -25,6 +27,8 @@ const commands: readonly CliCommand[] = [
   run,
   chat,
   serve,
+  batch,
+  worker,
   embed,
   pull,
   list,
@@ -42,6 +46,7 @@ Examples:
   bitnet run -p "Once upon a time"                 continue a text with the embedded model
   bitnet run model.gguf -p "Hello" -n 64 --temp 0  continue a text with your model, greedily
   bitnet serve model.gguf                          serve OpenAI's and Ollama's clients
+  bitnet batch in.jsonl -o out.jsonl               answer a file of requests
   bitnet embed "The fox drinks."                   turn a text into a vector
   bitnet pull owner/repo                           download a model, named hf:owner/repo from then on
   bitnet inspect model.gguf                        show the content of a file
