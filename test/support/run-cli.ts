@@ -1,7 +1,8 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const mainScript = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+/** The script of `bitnet`. */
+export const mainScript = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 /** A command's output and exit. */
 export interface CliResult {

@@ -54,7 +54,8 @@ export async function answerByQueue(
       if (performance.now() >= nextCheckMs) {
         nextCheckMs = performance.now() + checkMs;
         await collector.restoreLost();
-        const workers = await queue.getWorkersCount();
+        // Some services forbid the list of clients.
+        const workers = await queue.getWorkersCount().catch(() => 1);
         if (workers === 0 && hasWorkers) {
           onNote(
             `No worker serves the queue "${name}"; start one: bitnet worker --redis ${connection.address} [model]`,
