@@ -3,7 +3,9 @@ import { Queue } from "bullmq";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { modelDigest } from "#dist/batch/model-digest.js";
+import { connectRedis } from "#dist/batch/redis/connection.js";
 import { type JobData, newJob, queueName } from "#dist/batch/redis/job.js";
+import { runWorker } from "#dist/batch/redis/run-worker.js";
 import type { BatchAnswer } from "#dist/batch/result.js";
 import { embeddedModelUrl } from "#dist/language-model/find-source.js";
 import { until } from "../server/open-server.js";
@@ -152,6 +154,33 @@ describe.skipIf(redisProgram === undefined)(subject, () => {
     const job = await queue.getJob("batch_req_2");
     expect(job?.failedReason).toContain(`it is not a request to the model ${digest}`);
     expect(job?.attemptsMade).toBe(1);
+    await queue.close();
+  });
+
+  it("gives its jobs back when its model dies", async () => {
+    const queue = openQueue("dying");
+    const data = { line: 1, id: "batch_req_3", customId: "a", url: "/v1/completions", body: {} };
+    await queue.addBulk([newJob(data, digest)]);
+    let fail: (error: Error) => void = () => undefined;
+    const worker = runWorker({
+      connection: await connectRedis(redis.url, () => undefined),
+      prefix: "dying",
+      model: digest,
+      answer: (_, signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(new Error("given back")));
+          fail(new Error("a thread died"));
+        }),
+      concurrency: 1,
+      stallMs: 60_000,
+      modelFailure: new Promise((_, reject) => (fail = reject)),
+      onReady: () => undefined,
+      onNote: () => undefined,
+      signal: new AbortController().signal,
+    });
+    await expect(worker).rejects.toThrow("a thread died");
+    expect(await queue.getJobState("batch_req_3")).toBe("waiting");
+    expect((await queue.getJob("batch_req_3"))?.attemptsMade).toBe(0);
     await queue.close();
   });
 

@@ -1,5 +1,5 @@
 import type { Queue } from "bullmq";
-import { throwIfAborted } from "../../errors.js";
+import { abortReason, throwIfAborted } from "../../errors.js";
 import type { BatchRequest } from "../request.js";
 import type { BatchAnswer } from "../result.js";
 import type { Questions } from "../run-batch.js";
@@ -12,6 +12,8 @@ const bulkSize = 200;
 /** Pause between looks at the finished jobs, and between tries after a failure. */
 const pollMs = 250;
 const retryMs = 1000;
+/** Limit of closing, which would wait for a lost Redis. */
+const closeMs = 1000;
 /** Pause between looks for workers and for jobs that Redis has lost. */
 const checkMs = 30_000;
 const firstCheckMs = 5000;
@@ -39,9 +41,6 @@ export async function answerByQueue(
   const { signal } = questions;
   const queue = new connection.bullmq.Queue(name, { connection: connection.client });
   queue.on("error", () => undefined);
-  // It ends commands that wait for a lost Redis.
-  const stop = (): void => connection.close();
-  signal.addEventListener("abort", stop, { once: true });
   const collector = createCollector(queue, model, questions, createRetry(signal, onNote));
   let nextCheckMs = performance.now() + firstCheckMs;
   connection.onReturn = () => (nextCheckMs = 0);
@@ -69,8 +68,7 @@ export async function answerByQueue(
     throwIfAborted(signal);
     throw error;
   } finally {
-    signal.removeEventListener("abort", stop);
-    await queue.close().catch(() => undefined);
+    await Promise.race([queue.close().catch(() => undefined), pause(closeMs)]);
   }
 }
 
@@ -160,11 +158,16 @@ function createCollector(
 /** Tries a call until it succeeds: Redis may be full, loading, or without space on its disk. */
 function createRetry(signal: AbortSignal, onNote: (note: string) => void): Retry {
   let noted: string | undefined;
+  // Commands that wait for a lost Redis may never end.
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(abortReason(signal) as Error), { once: true });
+  });
+  aborted.catch(() => undefined);
   return async (call) => {
     for (;;) {
       throwIfAborted(signal);
       try {
-        const result = await call();
+        const result = await Promise.race([call(), aborted]);
         noted = undefined;
         return result;
       } catch (error) {

@@ -23,6 +23,8 @@ export interface WorkerOptions {
 
 /** Time for running jobs after the signal. Unfinished ones go back to the queue. */
 const graceMs = 10_000;
+/** Limit of giving jobs back, which would wait for a lost Redis. Others then take them after `stallMs`. */
+const giveBackMs = 2000;
 /** A job whose workers die this often is answered with an error: it may be the cause. */
 const maxStalledCount = 5;
 
@@ -70,14 +72,14 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
   try {
-    await Promise.race([worker.waitUntilReady(), stopped]);
+    await Promise.race([worker.waitUntilReady(), stopped, options.modelFailure]);
     options.onReady(worker.name);
     await Promise.race([stopped, options.modelFailure]);
     await Promise.race([worker.close(), pause(graceMs)]);
     return count;
   } finally {
     giveBack.abort();
-    await Promise.race([worker.close(), pause(graceMs)]);
+    await Promise.race([worker.close(), pause(giveBackMs)]);
     connection.close();
   }
 }
