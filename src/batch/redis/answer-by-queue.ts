@@ -1,5 +1,5 @@
 import type { Queue } from "bullmq";
-import { abortReason, throwIfAborted } from "../../errors.js";
+import { throwIfAborted } from "../../errors.js";
 import type { BatchRequest } from "../request.js";
 import type { BatchAnswer } from "../result.js";
 import type { Questions } from "../run-batch.js";
@@ -160,7 +160,7 @@ function createRetry(signal: AbortSignal, onNote: (note: string) => void): Retry
   let noted: string | undefined;
   // Commands that wait for a lost Redis may never end.
   const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(abortReason(signal) as Error), { once: true });
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
   });
   aborted.catch(() => undefined);
   return async (call) => {
