@@ -1,8 +1,8 @@
 import { BitNetError } from "../errors.js";
 import type { ByteSource } from "../platform/byte-source.js";
 
-/** A longer line is not a request: the file is probably not JSON Lines. */
-const maxLineBytes = 64 * 2 ** 20;
+/** A file with a longer line is probably not JSON Lines. Thousands of embeddings make the longest results. */
+const maxLineBytes = 256 * 2 ** 20;
 const pieceBytes = 2 ** 20;
 
 /** A line of a file that is not blank. */
