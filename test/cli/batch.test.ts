@@ -273,7 +273,12 @@ describe("bitnet batch", () => {
       /FILE_WRITE.*folder does not exist/,
     ],
     ["its input as the output", (input) => [input, "-o", input], 2, /it is the input/],
-    ["another file as the output", (input) => [input, "-o", "package.json"], 2, /line 1 is not a result/],
+    [
+      "another file as the output",
+      (input) => [input, "-o", input.replace("refused", "foreign")],
+      2,
+      /line 1 is not a result/,
+    ],
     ["a model that is not there", (input) => [input, "-o", "x", "no.gguf"], 1, /FILE_NOT_FOUND.*no\.gguf/],
     ["a queue without Redis", (input) => [input, "-o", "x", "--queue", "q"], 2, /only --redis/],
     [
@@ -285,6 +290,7 @@ describe("bitnet batch", () => {
     ["a queue's name with a colon", (input) => [input, "-o", "x", "--queue", "a:b"], 2, /--queue/],
   ])("refuses %s in one line", async (_, args, expectedStatus, message) => {
     const input = await folder.write("refused.jsonl", completions(1, 1));
+    await folder.write("foreign.jsonl", ["{}"]);
     const { stdout, stderr, status } = await runCli(["batch", ...args(input)]);
     expect([stdout, status]).toEqual(["", expectedStatus]);
     expect(stderr).toMatch(message);
