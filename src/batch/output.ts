@@ -1,6 +1,6 @@
 import { BitNetError } from "../errors.js";
 import { type AppendFile, openAppendFile } from "../platform/node-append-file.js";
-import { fileIdentity, openFileSource } from "../platform/node.js";
+import { fileIdentity, openFileSource } from "../platform/node-folder.js";
 import { readLines } from "./lines.js";
 import { type BatchResult, readResult, resultPrefix } from "./result.js";
 

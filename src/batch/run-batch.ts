@@ -1,5 +1,5 @@
 import { BitNetError, throwIfAborted } from "../errors.js";
-import { fileIdentity, openFileSource } from "../platform/node.js";
+import { fileIdentity, openFileSource } from "../platform/node-folder.js";
 import { holdLock } from "../platform/node-hold-lock.js";
 import { type BatchInput, openInput } from "./input.js";
 import { type BatchOutput, openOutput } from "./output.js";
