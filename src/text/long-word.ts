@@ -1,35 +1,52 @@
 import type { MergeTable } from "./merges.js";
 import type { PairTable } from "./pair-table.js";
-import type { Steps } from "./slices.js";
+import { partsOf, type Steps } from "./slices.js";
 
 /** Byte-pair encoding that stays fast on words of any length: n·log n steps over a few typed arrays. */
 export interface LongWordMerger {
   /**
    * Calls `emit` for every symbol of the merged word. `symbol` is undefined for a character that has none.
+   *
+   * @param spell gives the vocabulary's spelling of a part of the word. Parts end between characters.
    */
-  merge(word: string, emit: (text: string, symbol: number | undefined) => void): Steps<void>;
+  merge(
+    word: string,
+    spell: (part: string) => string,
+    emit: (text: string, symbol: number | undefined) => void,
+  ): Steps<void>;
 }
 
 const none = -1;
 /** About 2 ms. */
 const stepsPerTurn = 8192;
+const charactersPerPart = 4096;
 // Ranks stay under 2^22 and positions under 2^31. So one double holds both. It orders by rank, then from the
 // left.
 const rankUnit = 2 ** 31;
 
 export function createLongWordMerger(merges: MergeTable, pairs: PairTable): LongWordMerger {
   return {
-    *merge(word, emit): Steps<void> {
-      const characters = Array.from(word);
-      const count = characters.length;
-      const symbols = new Int32Array(count);
+    *merge(word, spell, emit): Steps<void> {
+      let symbols = new Int32Array(word.length);
+      let count = 0;
+      /** Characters without a symbol, by position. */
+      const unknown = new Map<number, string>();
+      for (const part of partsOf(word, charactersPerPart)) {
+        const spelled = spell(part);
+        if (count + spelled.length > symbols.length) symbols = grown(symbols, count + spelled.length);
+        for (const character of spelled) {
+          const symbol = merges.symbols.get(character);
+          if (symbol === undefined) unknown.set(count, character);
+          symbols[count] = symbol ?? none;
+          count += 1;
+        }
+        yield;
+      }
       const next = new Int32Array(count);
       const previous = new Int32Array(count);
       for (let position = 0; position < count; position += 1) {
-        symbols[position] = merges.symbols.get(characters[position] ?? "") ?? none;
         next[position] = position + 1 < count ? position + 1 : none;
         previous[position] = position - 1;
-        if (position % stepsPerTurn === 0) yield;
       }
 
       const mergeAt = (position: number): number => {
@@ -73,11 +90,18 @@ export function createLongWordMerger(merges: MergeTable, pairs: PairTable): Long
       for (let position = 0; position !== none && position < count; position = next[position] ?? none) {
         const symbol = symbols[position] ?? none;
         if (position % stepsPerTurn === 0) yield;
-        if (symbol === none) emit(characters[position] ?? "", undefined);
+        if (symbol === none) emit(unknown.get(position) ?? "", undefined);
         else emit(merges.texts[symbol] ?? "", symbol);
       }
     },
   };
+}
+
+/** A copy with room for twice as many numbers as it needs. */
+function grown(numbers: Int32Array<ArrayBuffer>, needed: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(2 * needed);
+  larger.set(numbers);
+  return larger;
 }
 
 /** A heap of doubles, the smallest out first. */

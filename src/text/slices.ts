@@ -34,3 +34,27 @@ export async function inSlices<T>(steps: Steps<T>, options: SliceOptions = {}): 
     begun = performance.now();
   }
 }
+
+/** Parts of a text of about `length` UTF-16 units each. No part ends inside a character. */
+export function* partsOf(text: string, length: number): Generator<string, void, void> {
+  for (let begin = 0; begin < text.length;) {
+    let end = Math.min(begin + length, text.length);
+    if (isLowSurrogate(text.charCodeAt(end))) end += 1;
+    yield text.slice(begin, end);
+    begin = end;
+  }
+}
+
+const isLowSurrogate = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff;
+/** The slowest change of such a part takes about 3 ms. */
+const changedLength = 1 << 15;
+
+/** Changes a text character by character. */
+export function* changeInSteps(text: string, change: (part: string) => string): Steps<string> {
+  let changed = "";
+  for (const part of partsOf(text, changedLength)) {
+    changed += change(part);
+    yield;
+  }
+  return changed;
+}

@@ -1,3 +1,4 @@
+import type { Steps } from "./slices.js";
 import { withUnicode16 } from "./unicode-letters.js";
 
 /** A token that is found in text by its spelling, before anything else looks at the text. */
@@ -15,7 +16,10 @@ export interface SpecialToken {
 export type MayStand = (special: SpecialToken, begin: number, end: number) => boolean;
 
 /** Cuts a text at special tokens: strings are text, numbers are ids. */
-export type SpecialCutter = (text: string, mayStand?: MayStand) => readonly (string | number)[];
+export type SpecialCutter = (text: string, mayStand?: MayStand) => Steps<readonly (string | number)[]>;
+
+/** About a millisecond, at places where many spellings begin. */
+const placesPerStep = 2048;
 
 interface Piece {
   readonly text: string;
@@ -54,9 +58,10 @@ export function createSpecialCutter(tokens: readonly SpecialToken[]): SpecialCut
    * The tokens that a text has. Gemma 3 has 6,400 added tokens. A search for each took seconds for a long
    * text.
    */
-  function presentIn(text: string): readonly SpecialToken[] {
+  function* presentIn(text: string): Steps<readonly SpecialToken[]> {
     const found = new Set<number>();
     for (let begin = 0; begin < text.length; begin += 1) {
+      if (begin % placesPerStep === placesPerStep - 1) yield;
       if (begins[text.charCodeAt(begin)] === 0) continue;
       let branch: Branch | undefined = root;
       for (let at = begin; branch !== undefined; at += 1) {
@@ -67,15 +72,15 @@ export function createSpecialCutter(tokens: readonly SpecialToken[]): SpecialCut
     return [...found].sort((a, b) => a - b).flatMap((index) => specials[index] ?? []);
   }
 
-  return (text, mayStand = () => true) => {
+  return function* (text, mayStand = () => true): Steps<readonly (string | number)[]> {
     let pieces: (Piece | number)[] = text === "" ? [] : [{ text, at: 0 }];
-    for (const special of presentIn(text)) {
+    for (const special of yield* presentIn(text)) {
       const stands = (begin: number, end: number): boolean =>
         mayStand(special, begin, end) && !(special.singleWord === true && touchesWord(text, begin, end));
       const cut: (Piece | number)[] = [];
       for (const piece of pieces) {
         if (typeof piece === "number") cut.push(piece);
-        else cutPiece(piece, special, stands, cut);
+        else yield* cutPiece(piece, special, stands, cut);
       }
       pieces = cut;
     }
@@ -100,15 +105,18 @@ function touchesWord(text: string, begin: number, end: number): boolean {
   return wordAtEnd.test(before) || wordAtStart.test(withUnicode16(text.slice(end, end + 2)));
 }
 
-function cutPiece(
+function* cutPiece(
   { text, at }: Piece,
   special: SpecialToken,
   stands: (begin: number, end: number) => boolean,
   cut: (Piece | number)[],
-): void {
+): Steps<void> {
   const { length } = special.text;
   let begin = 0;
+  let steps = 0;
   for (let found = text.indexOf(special.text); found !== -1;) {
+    steps += 1;
+    if (steps % placesPerStep === 0) yield;
     if (!stands(at + found, at + found + length)) {
       found = text.indexOf(special.text, found + 1);
       continue;

@@ -1,6 +1,6 @@
 import { buildMerges } from "./merges.js";
 import { defaultPreTokenizer } from "./pre-tokenizers.js";
-import type { Steps } from "./slices.js";
+import { changeInSteps, type Steps } from "./slices.js";
 import { createSpecialCutter } from "./special-tokens.js";
 import { spaceMark } from "./token-spelling.js";
 import { tokenTypes, type Vocabulary } from "./vocabulary.js";
@@ -68,8 +68,8 @@ function createPieceEncoder(vocabulary: Vocabulary): TextEncoderOfVocabulary {
     ),
   );
   return function* (text, beginsText, ids): Steps<void> {
-    const marked = mark(text);
-    for (const piece of afterwards(marksBefore(marked, beginsText) ? spaceMark + marked : marked)) {
+    const marked = yield* changeInSteps(text, mark);
+    for (const piece of yield* afterwards(marksBefore(marked, beginsText) ? spaceMark + marked : marked)) {
       if (typeof piece === "number") {
         ids.push(piece);
         continue;

@@ -49,7 +49,7 @@ export interface Vocabulary {
 // for a hostile file small. The work grows with the characters in the file × the longest token.
 const maxTokens = 1 << 21;
 const maxMerges = 1 << 22;
-const maxTokenLength = 1024;
+export const maxTokenLength = 1024;
 
 /**
  * Names of tokens that end an answer, as llama.cpp has them. They end it even if the file does not say so.

@@ -2,6 +2,7 @@ import { createLongWordMerger } from "./long-word.js";
 import type { MergeTable } from "./merges.js";
 import { createPairTable } from "./pair-table.js";
 import type { Steps } from "./slices.js";
+import { maxTokenLength } from "./vocabulary.js";
 
 /** Turns words, as a splitter cut them, into token ids. */
 export interface WordEncoder {
@@ -72,13 +73,18 @@ export function createWordEncoder(options: WordEncoderOptions): WordEncoder {
     }
   }
 
-  function* encodeWord(word: string): Steps<readonly number[]> {
+  function* encodeLong(word: string, ids: number[]): Steps<void> {
+    const whole = ignoreMerges && word.length <= maxTokenLength ? merges.symbols.get(spell(word)) : undefined;
+    if (whole !== undefined) ids.push(whole);
+    else yield* longMerger.merge(word, spell, (text, symbol) => append(text, symbol, ids));
+  }
+
+  function* encodeShort(word: string): Steps<readonly number[]> {
     const spelled = spell(word);
     const whole = ignoreMerges ? merges.symbols.get(spelled) : undefined;
     if (whole !== undefined) return [whole];
     const ids: number[] = [];
-    if (spelled.length > longWordLength)
-      yield* longMerger.merge(spelled, (text, symbol) => append(text, symbol, ids));
+    if (spelled.length > longWordLength) yield* encodeLong(word, ids);
     else mergeShort(spelled, ids);
     return ids;
   }
@@ -101,13 +107,16 @@ export function createWordEncoder(options: WordEncoderOptions): WordEncoder {
   return {
     *encode(words, ids): Steps<void> {
       for (const word of words) {
+        if (word.length > longWordLength) {
+          yield* encodeLong(word, ids);
+          continue;
+        }
         let found = young.get(word);
         if (found === undefined) {
-          found = old.get(word) ?? (yield* encodeWord(word));
-          if (word.length <= longWordLength) remember(word, found);
+          found = old.get(word) ?? (yield* encodeShort(word));
+          remember(word, found);
         }
-        if (found.length > 0xffff) for (const id of found) ids.push(id);
-        else ids.push(...found);
+        ids.push(...found);
       }
     },
   };

@@ -1,13 +1,18 @@
 import { BitNetError } from "../errors.js";
 import type { PreTokenizer } from "./pre-tokenizers.js";
+import { partsOf } from "./slices.js";
 import { lettersOfBytes, spaceMark } from "./token-spelling.js";
 import { unicodeExpression, withUnicode16 } from "./unicode-letters.js";
 
-/** Cuts text into the words that are encoded one by one. They come in lists of some thousands. */
+/**
+ * Cuts text into the words that are encoded one by one. They come in lists of some thousands. Empty lists
+ * mark work without words.
+ */
 export type WordSplitter = (text: string) => Iterable<readonly string[]>;
 
 /** Words of one list. Cutting them takes about a millisecond. */
 const wordsPerList = 4096;
+const charactersPerList = 1 << 15;
 
 /**
  * Words of a byte-level vocabulary: each expression isolates its matches inside the pieces of the one before.
@@ -15,7 +20,11 @@ const wordsPerList = 4096;
 export function createByteWordSplitter(preTokenizer: PreTokenizer): WordSplitter {
   const [first, ...others] = preTokenizer.splits.map(unicodeExpression);
   return function* (text): Generator<readonly string[]> {
-    const seen = withUnicode16(text);
+    let seen = "";
+    for (const part of partsOf(text, charactersPerList)) {
+      seen += withUnicode16(part);
+      yield [];
+    }
     let end = 0;
     try {
       for (const list of first === undefined ? [[seen]] : isolated(seen, first)) {
