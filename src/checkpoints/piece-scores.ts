@@ -23,25 +23,43 @@ export function scoresOfMerges(
   const scores = new Array<number | undefined>(tokens.length);
   let count = 0;
   let listed = 0;
-  for (const [left, right] of merges) {
-    index.load(left, right);
-    const end = left.length + right.length;
-    const merged = index.find(0, end);
-    if (merged === -1) continue;
-    if (scores[merged] === undefined) {
-      // Not −0, which is another float.
-      scores[merged] = count === 0 ? 0 : -count;
-      count += 1;
-    }
-    if (index.find(0, left.length) !== -1 && index.find(left.length, end) !== -1) listed += 1;
-  }
   let cuts = 0;
-  for (const token of tokens) {
-    if (token === undefined) continue;
-    index.load(token);
-    for (let cut = 1; cut < token.length; cut += 1) {
-      if (index.find(0, cut) !== -1 && index.find(cut, token.length) !== -1) cuts += 1;
+
+  /** Where the loaded token can be cut into two tokens. */
+  let cutAt: readonly boolean[] = [];
+  function readCuts(length: number): number {
+    const flags = new Array<boolean>(length).fill(false);
+    let found = 0;
+    for (let cut = 1; cut < length; cut += 1) {
+      if (index.find(0, cut) === -1 || index.find(cut, length) === -1) continue;
+      flags[cut] = true;
+      found += 1;
     }
+    cutAt = flags;
+    return found;
+  }
+
+  // All cuts of a token stand side by side in the list, so one search serves them all.
+  let merged = -1;
+  for (const [left, right] of merges) {
+    if (merged === -1 || !isJoined(tokens[merged], left, right)) {
+      index.load(left, right);
+      merged = index.find(0, left.length + right.length);
+      if (merged === -1) continue;
+      const found = readCuts(left.length + right.length);
+      if (scores[merged] === undefined) {
+        // Not −0, which is another float.
+        scores[merged] = count === 0 ? 0 : -count;
+        count += 1;
+        cuts += found;
+      }
+    }
+    if (cutAt[left.length] === true) listed += 1;
+  }
+  for (const [id, token] of tokens.entries()) {
+    if (token === undefined || token.length < 2 || scores[id] !== undefined) continue;
+    index.load(token);
+    cuts += readCuts(token.length);
   }
   if (listed === cuts) return { scores, count };
   throw tokenizer.unsupported(
@@ -49,4 +67,8 @@ export function scoresOfMerges(
     `it lists ${listed} of the ${cuts} merges that a SentencePiece vocabulary of its tokens has; byte-pair encoding of characters by other merges is not known here`,
     { listed, cuts },
   );
+}
+
+function isJoined(token: string | undefined, left: string, right: string): boolean {
+  return token?.length === left.length + right.length && token.startsWith(left) && token.endsWith(right);
 }

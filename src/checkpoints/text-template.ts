@@ -1,6 +1,9 @@
 import { type Config, isObject } from "./config.js";
 import { stepsOf } from "./tokenizer-steps.js";
 
+/** The id of a token by its spelling. */
+export type IdOf = (spelling: string) => number | undefined;
+
 /** The tokens that a post-processor puts around a text. */
 export interface TextTemplate {
   readonly before: number | undefined;
@@ -8,7 +11,7 @@ export interface TextTemplate {
 }
 
 /** @throws BitNetError UNSUPPORTED_TOKENIZER for a post-processor that puts anything else around a text. */
-export function readTemplate(tokenizer: Config, idOf: ReadonlyMap<string, number>): TextTemplate | undefined {
+export function readTemplate(tokenizer: Config, idOf: IdOf): TextTemplate | undefined {
   const post = tokenizer.object("post_processor");
   const steps = post === undefined ? [] : stepsOf(post, "processors");
   for (const step of steps) {
@@ -24,7 +27,7 @@ export function readTemplate(tokenizer: Config, idOf: ReadonlyMap<string, number
   return undefined;
 }
 
-function readTextTemplate(step: Config, idOf: ReadonlyMap<string, number>): TextTemplate {
+function readTextTemplate(step: Config, idOf: IdOf): TextTemplate {
   const single = step.list("single");
   const text = single.findIndex((item) => isObject(item) && Object.hasOwn(item, "Sequence"));
   const ids = single.map((_, index): number | undefined => {
@@ -32,7 +35,7 @@ function readTextTemplate(step: Config, idOf: ReadonlyMap<string, number>): Text
     if (special === undefined) return undefined;
     const name = special.text("id");
     const listed = step.object("special_tokens")?.object(name)?.list("ids") ?? [];
-    const id = listed.length === 0 ? idOf.get(name) : listed[0];
+    const id = listed.length === 0 ? idOf(name) : listed[0];
     if (typeof id !== "number" || listed.length > 1)
       throw step.wrong("special_tokens", "one id for each token");
     return id;

@@ -33,7 +33,8 @@ export async function readTokenizer(
   /** The id of a special token: by its spelling, as tokenizers find it, else by config.json's number. */
   const idOfRole = (role: "bos" | "eos" | "unk" | "pad"): number | undefined => {
     for (const file of [settings, specials]) {
-      const id = idOf.get(spellingOf(file?.get(`${role}_token`)) ?? "");
+      const spelling = spellingOf(file?.get(`${role}_token`));
+      const id = spelling === undefined ? undefined : idOf(spelling);
       if (id !== undefined) return id;
     }
     return idsIn(config, `${role}_token_id`, vocabSize)[0];

@@ -115,15 +115,19 @@ function scoredMerges(vocabulary: Vocabulary, symbols: Map<string, number>): Mer
 function rankByScore(scores: ArrayLike<number>): Int32Array {
   const sorted = Float64Array.from(scores).sort();
   const distinct = sorted.filter((score, index) => index === 0 || score !== sorted[index - 1]);
-  return Int32Array.from(scores, (score) => {
-    let [low, high] = [0, distinct.length - 1];
+  const ranks = new Int32Array(scores.length);
+  for (let id = 0; id < ranks.length; id += 1) {
+    const score = scores[id] ?? 0;
+    let low = 0;
+    let high = distinct.length - 1;
     while (low < high) {
       const middle = (low + high) >> 1;
       if ((distinct[middle] ?? 0) < score) low = middle + 1;
       else high = middle;
     }
-    return distinct.length - 1 - low;
-  });
+    ranks[id] = distinct.length - 1 - low;
+  }
+  return ranks;
 }
 
 function isLowSurrogate(text: string, index: number): boolean {
