@@ -1,6 +1,7 @@
 import { BitNetError } from "../errors.js";
 import { type AppendFile, openAppendFile } from "../platform/node-append-file.js";
-import { fileIdentity, openFileSource } from "../platform/node-folder.js";
+import { fileIdentity } from "../platform/node-folder.js";
+import { openFileSource } from "../platform/node-file-source.js";
 import { readLines } from "./lines.js";
 import { type BatchResult, readResult, resultPrefix } from "./result.js";
 

@@ -1,5 +1,6 @@
 import { BitNetError, throwIfAborted } from "../errors.js";
-import { fileIdentity, openFileSource } from "../platform/node-folder.js";
+import { fileIdentity } from "../platform/node-folder.js";
+import { openFileSource } from "../platform/node-file-source.js";
 import { holdLock } from "../platform/node-hold-lock.js";
 import { type BatchInput, openInput } from "./input.js";
 import { type BatchOutput, openOutput } from "./output.js";

@@ -100,17 +100,18 @@ export function createChat(parts: {
   }
 
   /** The conversation's tokens, without its oldest turns as far as `room` tokens for the answer require. */
-  function fit(
+  async function fit(
     candidate: readonly ChatMessage[],
     room: number,
     encodeOptions: ChatEncodeOptions,
-  ): { kept: ChatMessage[]; ids: number[]; lost: number } {
+    signal: AbortSignal | undefined,
+  ): Promise<{ kept: ChatMessage[]; ids: number[]; lost: number }> {
     const system = candidate[0]?.role === "system" ? candidate.slice(0, 1) : [];
     let turns = candidate.slice(system.length);
     let lost = 0;
     for (;;) {
       const kept = [...system, ...turns];
-      const ids = template.encode(kept, [], encodeOptions);
+      const ids = await template.encodeAsync(kept, [], { ...encodeOptions, signal });
       if (ids.length + room <= contextLength) return { kept, ids, lost };
       const next = turns.findIndex((message, index) => index > 0 && message.role === "user");
       if (next === -1) {
@@ -143,14 +144,19 @@ export function createChat(parts: {
       continueLast,
     };
     const room = Math.min(resolved.maxTokens, answerTokens, Math.floor(contextLength / 4));
-    const { kept, ids, lost } = fit(candidate, room, encodeOptions);
-    const last = continueLast ? kept.at(-1) : undefined;
-    const thoughts = findThoughts(tokenizer, template, ids, last) ?? undefined;
     busy = true;
+    const fitted = await fit(candidate, room, encodeOptions, resolved.signal).catch((error: unknown) => {
+      busy = false;
+      throw error;
+    });
+    const { kept, ids, lost } = fitted;
+    const last = continueLast ? kept.at(-1) : undefined;
     const generated: number[] = [];
     let [thought, content] = [last?.thinking ?? "", last?.content ?? ""];
     let started = false;
     try {
+      if (disposed) throw new BitNetError("DISPOSED", "The chat has been disposed");
+      const thoughts = findThoughts(tokenizer, template, ids, last) ?? undefined;
       session ??= parts.openSession();
       const common = commonPrefix(held, ids, Math.min(session.position, ids.length - 1));
       session.truncate(common);

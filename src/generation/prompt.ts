@@ -1,5 +1,9 @@
 import { BitNetError } from "../errors.js";
+import type { SliceOptions } from "../text/slices.js";
 import type { EncodeOptions, Tokenizer } from "../text/tokenizer.js";
+
+/** How a prompt is encoded, and the signal that stops it. */
+type PromptOptions = EncodeOptions & Pick<SliceOptions, "signal">;
 
 /**
  * The tokens of a prompt.
@@ -8,16 +12,16 @@ import type { EncodeOptions, Tokenizer } from "../text/tokenizer.js";
  * @throws BitNetError INVALID_ARGUMENT for a prompt without tokens or an unknown token id; CONTEXT_FULL if it
  *   does not fit.
  */
-export function promptTokens(
+export async function promptTokens(
   tokenizer: Tokenizer,
   prompt: string | readonly number[],
   contextLength: number,
-  { parseSpecial }: Pick<EncodeOptions, "parseSpecial">,
-): readonly number[] {
+  { parseSpecial, signal }: PromptOptions,
+): Promise<readonly number[]> {
   const ids =
     typeof prompt === "string"
-      ? encodePrompt(tokenizer, prompt, { parseSpecial })
-      : checkIds(tokenizer, prompt);
+      ? await encodePrompt(tokenizer, prompt, { parseSpecial, signal })
+      : requireList(prompt);
   if (ids.length > contextLength) {
     throw new BitNetError(
       "CONTEXT_FULL",
@@ -25,7 +29,7 @@ export function promptTokens(
       { details: { promptTokens: ids.length, contextLength } },
     );
   }
-  return ids;
+  return typeof prompt === "string" ? ids : checkIds(tokenizer, ids);
 }
 
 /**
@@ -33,7 +37,19 @@ export function promptTokens(
  * EOS.
  */
 export function encodeOpenText(tokenizer: Tokenizer, text: string, options: EncodeOptions = {}): number[] {
-  const ids = tokenizer.encode(text, options);
+  return asOpenText(tokenizer, tokenizer.encode(text, options), options);
+}
+
+/** As `encodeOpenText`, in slices as in `Tokenizer.encodeAsync`. */
+export async function encodeOpenTextAsync(
+  tokenizer: Tokenizer,
+  text: string,
+  options: PromptOptions = {},
+): Promise<number[]> {
+  return asOpenText(tokenizer, await tokenizer.encodeAsync(text, options), options);
+}
+
+function asOpenText(tokenizer: Tokenizer, ids: number[], options: EncodeOptions): number[] {
   if (options.addSpecial === false) return ids;
   if (tokenizer.addsEos) ids.pop();
   const { bosId } = tokenizer;
@@ -43,8 +59,12 @@ export function encodeOpenText(tokenizer: Tokenizer, text: string, options: Enco
   return ids;
 }
 
-function encodePrompt(tokenizer: Tokenizer, text: string, options: EncodeOptions): readonly number[] {
-  const ids = encodeOpenText(tokenizer, text, options);
+async function encodePrompt(
+  tokenizer: Tokenizer,
+  text: string,
+  options: PromptOptions,
+): Promise<readonly number[]> {
+  const ids = await encodeOpenTextAsync(tokenizer, text, options);
   if (ids.length > 0) return ids;
   throw new BitNetError(
     "INVALID_ARGUMENT",
@@ -52,20 +72,22 @@ function encodePrompt(tokenizer: Tokenizer, text: string, options: EncodeOptions
   );
 }
 
-function checkIds({ vocabSize }: Tokenizer, ids: readonly number[]): readonly number[] {
+function requireList(ids: readonly number[]): readonly number[] {
   const isList: boolean = Array.isArray(ids);
-  if (!isList || ids.length === 0) {
-    throw new BitNetError(
-      "INVALID_ARGUMENT",
-      "Cannot continue a prompt without tokens: give a text, or at least one id",
-    );
-  }
-  if (typeof (ids[0] as unknown) === "object") {
+  if (isList && typeof (ids[0] as unknown) === "object") {
     throw new BitNetError(
       "INVALID_ARGUMENT",
       "Cannot continue messages: model.chat() takes messages; a prompt is a text or token ids",
     );
   }
+  if (isList && ids.length > 0) return ids;
+  throw new BitNetError(
+    "INVALID_ARGUMENT",
+    "Cannot continue a prompt without tokens: give a text, or at least one id",
+  );
+}
+
+function checkIds({ vocabSize }: Tokenizer, ids: readonly number[]): readonly number[] {
   for (const id of ids) {
     if (Number.isInteger(id) && id >= 0 && id < vocabSize) continue;
     throw new BitNetError("INVALID_ARGUMENT", `Invalid token id: ${id} (expected 0 to ${vocabSize - 1})`, {

@@ -4,7 +4,7 @@ import type { Session } from "../engine/session.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import { type Chat, createChat } from "../generation/chat.js";
 import { embed } from "../generation/embed.js";
-import { resolveEmbedOptions } from "../generation/embed-options.js";
+import { type EmbedOptions, resolveEmbedOptions } from "../generation/embed-options.js";
 import { generate } from "../generation/generate.js";
 import type { GeneratedPiece } from "../generation/generated-piece.js";
 import { createPassCosts } from "../generation/speculation/pass-costs.js";
@@ -21,7 +21,7 @@ import { refuseUnknownOptions } from "../options/known-options.js";
 import { type ChatTemplate, createChatTemplate } from "../text/chat-template.js";
 import type { EncodeOptions, Tokenizer } from "../text/tokenizer.js";
 import { embeddedIds } from "./embedded-ids.js";
-import { keepInternals } from "./internals.js";
+import { type EmbeddedTexts, keepInternals } from "./internals.js";
 import type { ChatOptions, LanguageModel, SessionOptions } from "./language-model.js";
 import type { ModelInfo } from "./model-info.js";
 
@@ -61,10 +61,18 @@ export function createLanguageModel(parts: {
     requireAlive();
     const resolved = resolveGenerateOptions(options, sampling);
     throwIfAborted(resolved.signal);
-    const ids = promptTokens(tokenizer, prompt, contextLength, resolved);
+    const ids = await promptTokens(tokenizer, prompt, contextLength, resolved);
     // The last token of a text is never evaluated, so one position fewer than prompt and text is enough.
     using session = engine.openSession(Math.min(contextLength, ids.length + resolved.maxTokens - 1));
     yield* generate(session, tokenizer, ids, resolved, passCosts);
+  }
+
+  async function embedTexts(texts: readonly string[], options?: EmbedOptions): Promise<EmbeddedTexts> {
+    requireAlive();
+    const resolved = resolveEmbedOptions(options, engine.description);
+    const sequences = await embeddedIds(tokenizer, texts, resolved, { contextLength, appendsEos });
+    const vectors = await embed(engine, sequences, resolved.pooling, resolved.signal);
+    return { vectors, tokens: sequences.reduce((sum, ids) => sum + ids.length, 0) };
   }
 
   const model: LanguageModel = {
@@ -83,13 +91,7 @@ export function createLanguageModel(parts: {
       }
       return text;
     },
-    async embed(texts, options): Promise<Float32Array<ArrayBuffer>[]> {
-      requireAlive();
-      const resolved = resolveEmbedOptions(options, engine.description);
-      throwIfAborted(resolved.signal);
-      const sequences = embeddedIds(tokenizer, texts, resolved, { contextLength, appendsEos });
-      return embed(engine, sequences, resolved.pooling, resolved.signal);
-    },
+    embed: async (texts, options) => (await embedTexts(texts, options)).vectors,
     chat(options = {}): Chat {
       requireAlive();
       refuseUnknownOptions("chat", options, Object.keys(chatOptions));
@@ -137,6 +139,6 @@ export function createLanguageModel(parts: {
       return model.dispose();
     },
   };
-  keepInternals(model, { engine, tokenizer });
+  keepInternals(model, { engine, tokenizer, embed: embedTexts });
   return model;
 }

@@ -1,38 +1,41 @@
 import type { Pooling } from "../architectures/index.js";
-import { BitNetError } from "../errors.js";
+import { BitNetError, throwIfAborted } from "../errors.js";
 import type { ResolvedEmbedOptions } from "../generation/embed-options.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 
 /**
- * Tokenizes texts for embedding.
+ * Tokenizes texts for embedding, in slices as in `Tokenizer.encodeAsync`.
  *
  * @param texts from the caller, unchecked.
  * @param limits.contextLength maximum number of tokens of a text.
  * @param limits.appendsEos whether "last" pooling appends EOS even if the tokenizer does not.
  * @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL.
  */
-export function embeddedIds(
+export async function embeddedIds(
   tokenizer: Tokenizer,
   texts: unknown,
-  { prefix, pooling }: Pick<ResolvedEmbedOptions, "prefix" | "pooling">,
+  { prefix, pooling, signal }: ResolvedEmbedOptions,
   limits: { readonly contextLength: number; readonly appendsEos: boolean },
-): readonly (readonly number[])[] {
+): Promise<readonly (readonly number[])[]> {
+  throwIfAborted(signal);
   if (!Array.isArray(texts)) {
     throw new BitNetError("INVALID_ARGUMENT", `Cannot embed ${typeof texts}: expected an array of strings`);
   }
-  // Array.from also visits the holes of a sparse array.
-  return Array.from(texts, (text: unknown, index) => {
+  const sequences: (readonly number[])[] = [];
+  // The first text that is wrong or too long ends the work.
+  for (const [index, text] of (texts as readonly unknown[]).entries()) {
     if (typeof text !== "string") {
       throw new BitNetError(
         "INVALID_ARGUMENT",
         `Cannot embed text ${index}: it is ${typeof text}, expected a string`,
       );
     }
-    const ids = tokenizer.encode(prefix + text);
+    const ids = await tokenizer.encodeAsync(prefix + text, { signal });
     if (limits.appendsEos) appendEos(ids, tokenizer, pooling);
     checkLength(ids, index, limits.contextLength);
-    return ids;
-  });
+    sequences.push(ids);
+  }
+  return sequences;
 }
 
 /** "last" pooling reads the hidden state of EOS. */

@@ -1,12 +1,22 @@
 import type { Engine } from "../engine/engine.js";
 import { BitNetError } from "../errors.js";
+import type { EmbedOptions } from "../generation/embed-options.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import type { LanguageModel } from "./language-model.js";
+
+/** Vectors of texts, and what they cost. */
+export interface EmbeddedTexts {
+  readonly vectors: Float32Array<ArrayBuffer>[];
+  /** Number of tokens in all texts. */
+  readonly tokens: number;
+}
 
 /** The parts of a model that this library's server and tools use. Users cannot reach them. */
 export interface ModelInternals {
   readonly engine: Engine;
   readonly tokenizer: Tokenizer;
+  /** As `model.embed`, with the number of tokens. */
+  readonly embed: (texts: readonly string[], options?: EmbedOptions) => Promise<EmbeddedTexts>;
 }
 
 const internals = new WeakMap<LanguageModel, ModelInternals>();

@@ -74,6 +74,8 @@ export interface Tokenizer {
    * @throws BitNetError INVALID_ARGUMENT for a number that is not a token id.
    */
   decode(ids: Iterable<number>, options?: DecodeOptions): string;
+  /** As `decode`, in slices as in `encodeAsync`. */
+  decodeAsync(ids: Iterable<number>, options?: DecodeOptions & SliceOptions): Promise<string>;
   /**
    * The bytes of one token. They may be part of a character. Control tokens have none unless `skipSpecial` is
    * false. The array is shared: do not write to it.
@@ -155,6 +157,25 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
     return ids;
   }
 
+  function* decodeSteps(ids: Iterable<number>, options: DecodeOptions = {}): Steps<string> {
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    for (const id of ids) {
+      const part = tokenBytes(id, options);
+      length += part.length;
+      if (parts.push(part) % idsPerStep === 0) yield;
+    }
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    const begin = dropsFirstSpace && bytes[0] === spaceByte ? 1 : 0;
+    // A byte order mark stays in the text.
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(begin));
+  }
+
   return {
     vocabSize: tokens.length,
     bosId,
@@ -172,29 +193,15 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
     encodeParts: (parts) => drain(partSteps(parts)),
     encodePartsAsync: (parts, options) => inSlices(partSteps(parts), options),
 
-    decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
-      const parts: Uint8Array[] = [];
-      let length = 0;
-      for (const id of ids) {
-        const part = tokenBytes(id, options);
-        parts.push(part);
-        length += part.length;
-      }
-      const bytes = new Uint8Array(length);
-      let at = 0;
-      for (const part of parts) {
-        bytes.set(part, at);
-        at += part.length;
-      }
-      const begin = dropsFirstSpace && bytes[0] === spaceByte ? 1 : 0;
-      // A byte order mark stays in the text.
-      return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(begin));
-    },
+    decode: (ids, options) => drain(decodeSteps(ids, options)),
+    decodeAsync: (ids, options) => inSlices(decodeSteps(ids, options), options),
   };
 }
 
 const noBytes = new Uint8Array(0);
 const spaceByte = 0x20;
+/** About a millisecond. */
+const idsPerStep = 4096;
 
 /** Cutters at user-defined tokens, at these and control tokens, and at control tokens alone. */
 function createCutters({ kind, tokens, types, settings }: Vocabulary): {

@@ -102,7 +102,7 @@ async function load(choices: EngineOptions & { readonly threads: number }): Prom
     engine,
     tokenizer,
     async alone(prompt, options): Promise<Outcome> {
-      const ids = promptTokens(tokenizer, prompt, contextLength, {});
+      const ids = await promptTokens(tokenizer, prompt, contextLength, {});
       const resolved = resolveGenerateOptions({ ...options, speculation: "off" });
       using session = engine.openSession(contextLength);
       return await collect(generate(session, tokenizer, ids, resolved));
