@@ -1,5 +1,6 @@
 import { BitNetError } from "../errors.js";
 import type { ChatEncodeOptions, ChatTemplate, Tool, ToolMessage } from "../text/chat-template.js";
+import type { SliceOptions } from "../text/slices.js";
 import { type TemplateVariables, thinkingSwitch } from "../text/template-variables.js";
 import { phaseAfter, type Thoughts } from "../text/thought-reader.js";
 import type { Tokenizer } from "../text/tokenizer.js";
@@ -15,14 +16,14 @@ export interface ChatPromptOptions extends ChatEncodeOptions {
   readonly tools?: readonly Tool[] | undefined;
 }
 
-/** @throws BitNetError INVALID_ARGUMENT as `ChatTemplate.encode`. */
-export function encodeChat(
+/** Encodes in slices. @throws BitNetError INVALID_ARGUMENT as `ChatTemplate.encode`; the signal's reason. */
+export async function encodeChatAsync(
   tokenizer: Tokenizer,
   template: ChatTemplate,
   messages: readonly ToolMessage[],
-  options: ChatPromptOptions = {},
-): ChatPrompt {
-  const ids = template.encode(messages, options.tools, options);
+  options: ChatPromptOptions & SliceOptions = {},
+): Promise<ChatPrompt> {
+  const ids = await template.encodeAsync(messages, options.tools, options);
   const continued = options.continueLast === true ? messages.at(-1) : undefined;
   return { ids, thoughts: findThoughts(tokenizer, template, ids, continued) };
 }

@@ -1,8 +1,9 @@
 import { BitNetError } from "../errors.js";
+import { inSlices } from "../text/slices.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import { createAutomaton, type State } from "./automaton.js";
 import type { Expression } from "./expression.js";
-import { compileExpression } from "./program.js";
+import { compileExpression, compileSteps, type Program } from "./program.js";
 import { markTokens, tokenOrder } from "./token-order.js";
 
 /** Restricts a text, byte by byte. */
@@ -31,7 +32,15 @@ const maxMarks = 256;
 
 /** @throws BitNetError INVALID_ARGUMENT if no text fits, or if the expression is too large. */
 export function createGrammar(expression: Expression): Grammar {
-  const program = compileExpression(expression);
+  return grammarOf(compileExpression(expression));
+}
+
+/** As `createGrammar`, in slices between which other events run. */
+export async function createGrammarAsync(expression: Expression): Promise<Grammar> {
+  return grammarOf(await inSlices(compileSteps(expression)));
+}
+
+function grammarOf(program: Program | undefined): Grammar {
   if (program === undefined) {
     throw new BitNetError("INVALID_ARGUMENT", "Cannot keep to the grammar or schema: no text fits it");
   }

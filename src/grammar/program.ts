@@ -1,4 +1,5 @@
 import { BitNetError } from "../errors.js";
+import { drain, type Steps } from "../text/slices.js";
 import type { ByteRange, Expression, Rule } from "./expression.js";
 
 /** A grammar as instructions for a machine with a stack. */
@@ -18,6 +19,8 @@ export type Instruction =
 /** Many times the size of any realistic schema. */
 const maxInstructions = 1 << 18;
 const returns = 0;
+/** Less than a millisecond. */
+const expressionsPerStep = 512;
 
 /**
  * Compiles an expression, without the parts that no finite text fits. So every state can still be completed.
@@ -26,7 +29,12 @@ const returns = 0;
  * @throws BitNetError INVALID_ARGUMENT if it is too large.
  */
 export function compileExpression(root: Expression): Program | undefined {
-  const fitting = findFitting(root);
+  return drain(compileSteps(root));
+}
+
+/** As `compileExpression`, in steps. */
+export function* compileSteps(root: Expression): Steps<Program | undefined> {
+  const fitting = yield* findFitting(root);
   const fits = (expression: Expression): boolean => canFit(expression, fitting);
   if (!fits(root)) return undefined;
 
@@ -53,21 +61,21 @@ export function compileExpression(root: Expression): Program | undefined {
     return at;
   }
 
-  function emitRepeat(body: Expression, min: number, max: number, next: number): number {
+  function* emitRepeat(body: Expression, min: number, max: number, next: number): Steps<number> {
     if (!fits(body)) return next;
     const copies = max === Infinity ? min + 1 : max;
     const once: Expression = copies > 1 && body.kind !== "rule" ? { kind: "rule", rule: ruleOf(body) } : body;
     let entry = next;
     if (max === Infinity) {
       const fork = add({ op: "return" });
-      code[fork] = { op: "fork", targets: [emit(once, fork), next] };
+      code[fork] = { op: "fork", targets: [yield* emit(once, fork), next] };
       entry = fork;
     } else {
       for (let count = min; count < max; count += 1) {
-        entry = add({ op: "fork", targets: [emit(once, entry), next] });
+        entry = add({ op: "fork", targets: [yield* emit(once, entry), next] });
       }
     }
-    for (let count = 0; count < min; count += 1) entry = emit(once, entry);
+    for (let count = 0; count < min; count += 1) entry = yield* emit(once, entry);
     return entry;
   }
 
@@ -80,32 +88,37 @@ export function compileExpression(root: Expression): Program | undefined {
     return rule;
   }
 
+  let emitted = 0;
   /** @returns the first instruction of an expression that continues at `next`. */
-  function emit(expression: Expression, next: number): number {
+  function* emit(expression: Expression, next: number): Steps<number> {
+    emitted += 1;
+    if (emitted % expressionsPerStep === 0) yield;
+    let after = next;
     switch (expression.kind) {
       case "byte":
         return add({ op: "byte", ranges: expression.ranges, next });
       case "text":
-        return expression.bytes.reduceRight(
-          (after, byte) => add({ op: "byte", ranges: [[byte, byte]], next: after }),
-          next,
-        );
+        for (const byte of expression.bytes.toReversed()) {
+          after = add({ op: "byte", ranges: [[byte, byte]], next: after });
+        }
+        return after;
       case "sequence":
-        return expression.parts.reduceRight((after, part) => emit(part, after), next);
-      case "choice":
-        return add({
-          op: "fork",
-          targets: expression.options.filter(fits).map((option) => emit(option, next)),
-        });
+        for (const part of expression.parts.toReversed()) after = yield* emit(part, after);
+        return after;
+      case "choice": {
+        const targets: number[] = [];
+        for (const option of expression.options) if (fits(option)) targets.push(yield* emit(option, next));
+        return add({ op: "fork", targets });
+      }
       case "repeat":
-        return emitRepeat(expression.body, expression.min, expression.max, next);
+        return yield* emitRepeat(expression.body, expression.min, expression.max, next);
       case "rule":
         return emitRule(expression.rule, next);
     }
   }
 
-  const start = emit(root, returns);
-  for (const rule of queue) entries.set(rule, emit(rule.body, returns));
+  const start = yield* emit(root, returns);
+  for (const rule of queue) entries.set(rule, yield* emit(rule.body, returns));
   for (const { at, rule, next } of unresolved) {
     const target = entries.get(rule) ?? returns;
     code[at] = next === undefined ? { op: "fork", targets: [target] } : { op: "call", target, next };
@@ -114,11 +127,14 @@ export function compileExpression(root: Expression): Program | undefined {
 }
 
 /** The rules that at least one finite text fits. */
-function findFitting(root: Expression): ReadonlySet<Rule> {
+function* findFitting(root: Expression): Steps<ReadonlySet<Rule>> {
   const users = new Map<Rule, Rule[]>();
   const rules = new Set(rulesIn(root));
   // The loop also visits rules that it adds.
+  let seen = 0;
   for (const rule of rules) {
+    seen += 1;
+    if (seen % expressionsPerStep === 0) yield;
     for (const used of rulesIn(rule.body)) {
       rules.add(used);
       const known = users.get(used);
@@ -129,6 +145,8 @@ function findFitting(root: Expression): ReadonlySet<Rule> {
   const fitting = new Set<Rule>();
   const queue = [...rules];
   for (let rule = queue.pop(); rule !== undefined; rule = queue.pop()) {
+    seen += 1;
+    if (seen % expressionsPerStep === 0) yield;
     if (fitting.has(rule) || !canFit(rule.body, fitting)) continue;
     fitting.add(rule);
     for (const user of users.get(rule) ?? []) queue.push(user);

@@ -1,7 +1,7 @@
 import { BitNetError } from "../errors.js";
 import type { Tool, ToolSyntax } from "../text/chat-template.js";
 import { choice, type Expression, sequence, text } from "./expression.js";
-import { createGrammar, type Grammar } from "./grammar.js";
+import { createGrammarAsync, type Grammar } from "./grammar.js";
 import { jsonSchemaExpression } from "./json-schema/json-schema.js";
 
 const spellings: Readonly<
@@ -11,13 +11,13 @@ const spellings: Readonly<
   json: { begin: '{"name": ', given: "parameters", end: "}" },
 };
 
-/** One call of any of the tools, in the model's syntax. */
-export function toolCallGrammar(syntax: ToolSyntax, tools: readonly Tool[]): Grammar {
+/** One call of any of the tools, in the model's syntax. Compiled in slices. */
+export function toolCallGrammar(syntax: ToolSyntax, tools: readonly Tool[]): Promise<Grammar> {
   const { begin, given, end } = spellings[syntax];
   const calls = tools.map(({ function: { name, parameters } }) =>
     sequence(text(`${JSON.stringify(name)}, "${given}": `), argumentsOf(parameters)),
   );
-  return createGrammar(sequence(text(begin), choice(...calls), text(end)));
+  return createGrammarAsync(sequence(text(begin), choice(...calls), text(end)));
 }
 
 /** The arguments by the tool's schema. If the schema is unsupported, any object. */

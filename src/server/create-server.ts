@@ -10,12 +10,14 @@ import { type ChatTemplate, createChatTemplate } from "../text/chat-template.js"
 import { addHeader, hostCheck, keyCheck, nosniff, originCheck, readAccess } from "./access.js";
 import { createEmbeddingQueue } from "./embedding-queue.js";
 import { Failure, failureOf } from "./failures.js";
+import { holdBack } from "./hold-back.js";
 import { createMetrics } from "./metrics.js";
 import { addMissingRoutes } from "./missing-routes.js";
 import { chatPage, chatPagePolicy } from "./page.js";
 import { failureResponse, protocols } from "./protocols.js";
 import { createRequestLog, type RequestRecord } from "./request-log.js";
 import { createRequestTracker, type TrackerOptions } from "./request-tracker.js";
+import { type RequestLimits, resolveLimits } from "./requests/limits.js";
 import { createPromptLimit } from "./requests/prompt-limit.js";
 import type { Service } from "./service.js";
 import { addTokenRoutes } from "./token-routes.js";
@@ -49,11 +51,18 @@ export interface ServerOptions {
   readonly allowHosts?: string | readonly string[] | undefined;
   /** Maximum size of a request's body, in bytes. Default: 4 MiB. */
   readonly maxBodyBytes?: number | undefined;
+  /** Limits of a request's parts. A request beyond one is answered with 400. */
+  readonly limits?: Partial<RequestLimits> | undefined;
   /**
    * Maximum time of a request, its wait included, in milliseconds. After it, the answer is 504, or the stream
    * ends with an error. Default: 600000, ten minutes.
    */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Maximum time in which a client takes nothing of a stream, in milliseconds. After it, the stream is cut and
+   * its slot is free. Default: 30000.
+   */
+  readonly stallTimeoutMs?: number | undefined;
   /** Receives every finished request, except those to `/health` and `/metrics`. */
   readonly onRequest?: ((record: RequestRecord) => void) | undefined;
   /** Whether `onRequest` also receives prompts and texts. Default: false. */
@@ -103,8 +112,9 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   const app = new Hono({ strict: false });
   app.use(tracker.middleware);
   app.use(addHeader(nosniff));
-  app.onError((error, { req }) => {
+  app.onError(async (error, { req }) => {
     const failure = failureOf(error);
+    if (failure.status === 429) await holdBack(req.raw.signal);
     if (failure.status >= 500 && !expected.has(failure.code)) onError?.(error);
     return failureResponse(failure, req.path);
   });
@@ -149,10 +159,11 @@ function createService(
   options: ServerOptions,
   watched: Pick<TrackerOptions, "metrics" | "routes">,
 ): Service {
-  const { parallel = 4, queueLimit = 32, timeoutMs = 600_000, logPrompts = false } = options;
+  const { parallel = 4, queueLimit = 32, logPrompts = false } = options;
+  const { timeoutMs = 600_000, stallTimeoutMs = 30_000 } = options;
   const log = createRequestLog(options.onRequest);
-  const tracker = createRequestTracker({ ...watched, timeoutMs, log, logPrompts });
-  const { tokenizer } = internalsOf(model);
+  const tracker = createRequestTracker({ ...watched, timeoutMs, stallTimeoutMs, log, logPrompts });
+  const { tokenizer, embed } = internalsOf(model);
   const checkPromptSize = createPromptLimit(tokenizer, model.info);
   const capacity = parallel + queueLimit;
   let template: ChatTemplate | undefined;
@@ -162,9 +173,10 @@ function createService(
     name: options.modelName ?? (model.info.name === "" ? "bitnet" : model.info.name),
     startedAt: new Date(),
     scheduler: model.createScheduler({ parallel, queueLimit }),
-    embed: createEmbeddingQueue({ model, tracker, checkPromptSize, capacity }),
+    embed: createEmbeddingQueue({ embed, tracker, checkPromptSize, capacity }),
     tracker,
     checkPromptSize,
+    limits: resolveLimits(options.limits),
     capacity,
     template: () => (template ??= createChatTemplate(tokenizer)),
   };
@@ -194,7 +206,9 @@ const knownOptions: Record<keyof ServerOptions, true> = {
   cors: true,
   allowHosts: true,
   maxBodyBytes: true,
+  limits: true,
   timeoutMs: true,
+  stallTimeoutMs: true,
   onRequest: true,
   logPrompts: true,
   onModelFailed: true,
@@ -204,13 +218,15 @@ const knownOptions: Record<keyof ServerOptions, true> = {
 /** Checks every option that neither the scheduler nor `readAccess` checks. */
 function checkOptions(options: ServerOptions): void {
   refuseUnknownOptions("createServer", options, Object.keys(knownOptions));
-  const { maxBodyBytes = 1, timeoutMs = 1 } = options;
-  // setTimeout overflows above 2^31 − 1 ms.
-  if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 1 || timeoutMs >= 2 ** 31) {
+  const { maxBodyBytes = 1 } = options;
+  for (const name of ["timeoutMs", "stallTimeoutMs"] as const) {
+    const value = options[name] ?? 1;
+    // setTimeout overflows above 2^31 − 1 ms.
+    if (Number.isSafeInteger(value) && value >= 1 && value < 2 ** 31) continue;
     throw new BitNetError(
       "INVALID_ARGUMENT",
-      `Invalid timeoutMs: ${timeoutMs} (expected a whole number from 1 to ${2 ** 31 - 1})`,
-      { details: { option: "timeoutMs", value: timeoutMs } },
+      `Invalid ${name}: ${value} (expected a whole number from 1 to ${2 ** 31 - 1})`,
+      { details: { option: name, value } },
     );
   }
   if (!Number.isSafeInteger(maxBodyBytes) || maxBodyBytes < 1) {

@@ -1,14 +1,7 @@
 import type { Context } from "hono";
 import { BitNetError } from "../errors.js";
-import type { LanguageModel } from "../language-model/language-model.js";
+import type { EmbeddedTexts, ModelInternals } from "../language-model/internals.js";
 import type { RequestTracker } from "./request-tracker.js";
-
-/** The embeddings of a request. */
-export interface EmbeddedTexts {
-  readonly vectors: readonly Float32Array[];
-  /** Number of tokens in all texts. */
-  readonly tokens: number;
-}
 
 /**
  * Embeds the texts of a request.
@@ -18,7 +11,7 @@ export interface EmbeddedTexts {
 export type EmbedTexts = (context: Context, texts: readonly string[]) => Promise<EmbeddedTexts>;
 
 export interface EmbeddingQueueOptions {
-  readonly model: LanguageModel;
+  readonly embed: ModelInternals["embed"];
   readonly tracker: RequestTracker;
   readonly checkPromptSize: (texts: readonly string[]) => void;
   /** Maximum number of requests, running and waiting. */
@@ -30,7 +23,7 @@ export interface EmbeddingQueueOptions {
  * other down.
  */
 export function createEmbeddingQueue(options: EmbeddingQueueOptions): EmbedTexts {
-  const { model, tracker, checkPromptSize, capacity } = options;
+  const { embed, tracker, checkPromptSize, capacity } = options;
   let size = 0;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -44,16 +37,15 @@ export function createEmbeddingQueue(options: EmbeddingQueueOptions): EmbedTexts
     for (const text of texts) checkPromptSize([text]);
     const work = tracker.begin(context);
     size += 1;
-    const vectors = last.then(() => model.embed(texts, { signal: work.signal }));
-    last = vectors.catch(() => undefined);
+    const embedded = last.then(() => embed(texts, { signal: work.signal }));
+    last = embedded.catch(() => undefined);
     try {
-      const tokens = texts.reduce((sum, text) => sum + model.tokenize(text).length, 0);
-      work.started(tokens, () => texts);
       // A client that leaves does not wait for the requests before it.
       const aborted = new Promise<never>((_, reject) => {
         work.signal.addEventListener("abort", () => reject(work.signal.reason as Error), { once: true });
       });
-      const result = { vectors: await Promise.race([vectors, aborted]), tokens };
+      const result = await Promise.race([embedded, aborted]);
+      work.started(result.tokens, () => texts);
       work.end();
       return result;
     } catch (error) {

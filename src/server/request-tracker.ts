@@ -6,6 +6,8 @@ import type { RequestFacts, RequestLog } from "./request-log.js";
 
 /** A request's work: the part that can take long. */
 export interface Work extends Deadline {
+  /** How long the client may take nothing of a stream, in milliseconds. */
+  readonly stallTimeoutMs: number;
   /** The prompts are known. @param prompts the text of the prompts, for the log. */
   started(promptTokens: number, prompts: () => readonly string[]): void;
   /** A token was written. @param index number of the text within the request. */
@@ -15,6 +17,8 @@ export interface Work extends Deadline {
 export interface TrackerOptions {
   /** Maximum time of a request's work, in milliseconds. */
   readonly timeoutMs: number;
+  /** Maximum time in which a client takes nothing of a stream, in milliseconds. */
+  readonly stallTimeoutMs: number;
   readonly metrics: Metrics;
   readonly log: RequestLog;
   /** Whether the log gets prompts and texts. */
@@ -41,7 +45,7 @@ interface TrackedRequest {
 }
 
 export function createRequestTracker(options: TrackerOptions): RequestTracker {
-  const { timeoutMs, metrics, log, logPrompts, routes } = options;
+  const { timeoutMs, stallTimeoutMs, metrics, log, logPrompts, routes } = options;
   const requests = new WeakMap<Context, TrackedRequest>();
 
   function openPart(context: Context): TrackedRequest {
@@ -103,6 +107,7 @@ export function createRequestTracker(options: TrackerOptions): RequestTracker {
       });
       return {
         ...deadline,
+        stallTimeoutMs,
         started(promptTokens, prompts): void {
           facts.promptTokens = promptTokens;
           if (logPrompts) facts.prompts = prompts();

@@ -4,6 +4,7 @@ import type { ChatTemplate } from "../text/chat-template.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import type { EmbedTexts } from "./embedding-queue.js";
 import type { RequestTracker } from "./request-tracker.js";
+import type { RequestLimits } from "./requests/limits.js";
 
 /** The means of every route. */
 export interface Service {
@@ -20,6 +21,7 @@ export interface Service {
   readonly tracker: RequestTracker;
   /** Checks that a request's texts can fit the context. @throws BitNetError CONTEXT_FULL. */
   readonly checkPromptSize: (texts: readonly string[]) => void;
+  readonly limits: RequestLimits;
   /** Maximum number of texts, running and waiting. */
   readonly capacity: number;
   /** The model's chat template. @throws BitNetError MODEL_INVALID if it cannot be parsed. */

@@ -1,6 +1,8 @@
 import type { Hono } from "hono";
 import { z } from "zod";
+import { inSlices, type Steps } from "../text/slices.js";
 import { optional, requestPart, requestReader } from "./requests/body.js";
+import { isIds } from "./requests/fields.js";
 import { isGiven, type RouteFields } from "./requests/field-rules.js";
 import type { Service } from "./service.js";
 
@@ -21,7 +23,15 @@ const readTokenize = requestReader(
 export const tokenizeFields: RouteFields = readTokenize.fields;
 const readDetokenize = requestReader(
   {
-    tokens: requestPart({ tokens: z.array(z.int().min(0)) }, ({ tokens }) => tokens),
+    tokens: requestPart(
+      {
+        tokens: z.custom<readonly number[]>(
+          (value) => isIds(value) || (Array.isArray(value) && value.length === 0),
+          { error: "expected an array of token ids" },
+        ),
+      },
+      ({ tokens }) => tokens,
+    ),
   },
   { harmless: ["model"], refused: {} },
 );
@@ -29,13 +39,28 @@ const readDetokenize = requestReader(
 export const detokenizeFields: RouteFields = readDetokenize.fields;
 
 /** `/tokenize` and `/detokenize`, with the fields of llama.cpp's server. */
-export function addTokenRoutes(app: Hono, { model }: Service): void {
+export function addTokenRoutes(app: Hono, service: Service): void {
+  const { tokenizer } = service;
   app.post("/tokenize", async (context) => {
-    const { content, options } = await readTokenize(context);
-    return context.json({ tokens: model.tokenize(content, options) });
+    const { content, options } = await readTokenize(context, service);
+    const { signal } = context.req.raw;
+    const ids = await tokenizer.encodeAsync(content, { ...options, signal });
+    return context.body(await inSlices(writeIds(ids)), { headers: { "Content-Type": "application/json" } });
   });
   app.post("/detokenize", async (context) => {
-    const { tokens } = await readDetokenize(context);
-    return context.json({ content: model.detokenize(tokens) });
+    const { tokens } = await readDetokenize(context, service);
+    const { signal } = context.req.raw;
+    return context.json({ content: await tokenizer.decodeAsync(tokens, { signal }) });
   });
+}
+
+const idsPerStep = 8192;
+
+function* writeIds(ids: readonly number[]): Steps<string> {
+  const written: string[] = [];
+  for (let begin = 0; begin < ids.length; begin += idsPerStep) {
+    written.push(ids.slice(begin, begin + idsPerStep).join());
+    yield;
+  }
+  return `{"tokens":[${written.join()}]}`;
 }

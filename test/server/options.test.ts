@@ -147,7 +147,11 @@ describe("a stream", () => {
       await new Promise((resolve) => setTimeout(resolve, 80));
       yield { b: 2 };
     }
-    const work = { timedOut: new AbortController().signal, leave: (): void => undefined };
+    const work = {
+      timedOut: new AbortController().signal,
+      leave: (): void => undefined,
+      stallTimeoutMs: 1000,
+    };
     const text = await eventStream(objects(), work, 10).text();
     expect(text.replaceAll(": waiting\n\n", "")).toBe('data: {"a":1}\n\ndata: {"b":2}\n\ndata: [DONE]\n\n');
     expect(text).toContain(": waiting\n\n");

@@ -3,6 +3,7 @@ import { resolveGenerateOptions } from "#dist/generation/resolve-options.js";
 import { readRecommendedSampling } from "#dist/generation/recommended-sampling.js";
 import { isNumberOption } from "#dist/options/ranges.js";
 import { samplingTable } from "#dist/options/sampling-table.js";
+import { defaultLimits } from "#dist/server/requests/limits.js";
 import { samplingPart } from "#dist/server/openai/sampling.js";
 import { runScript } from "../support/run-script.js";
 
@@ -76,7 +77,7 @@ describe("the sampling table", () => {
     "OpenAI's routes read $name",
     ({ name, openai }) => {
       for (const field of [openai?.field, openai?.alias]) {
-        if (field !== undefined) expect(samplingPart.read({ [field]: 1 })).toMatchObject({ [name]: 1 });
+        if (field !== undefined) expect(samplingPart.read({ [field]: 1 }, defaultLimits)).toMatchObject({ [name]: 1 });
       }
     },
   );

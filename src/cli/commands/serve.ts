@@ -6,6 +6,7 @@ import type { CliCommand } from "../command.js";
 import type { RequestRecord } from "../../server/request-log.js";
 import { collect, parseCount } from "../flag-values.js";
 import { addFlags, expertFlags, loadFlags } from "../library-flags.js";
+import { defaultLimits } from "../../server/requests/limits.js";
 import { openModel, readLoadOptions } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 
@@ -18,6 +19,8 @@ interface ServeFlags extends Readonly<Record<string, unknown>> {
   readonly cors?: readonly string[];
   readonly allowHost?: readonly string[];
   readonly timeout: number;
+  readonly stallTimeout: number;
+  readonly limit?: readonly string[];
   readonly log: boolean;
   readonly logPrompts?: boolean;
 }
@@ -58,6 +61,17 @@ export const serve: CliCommand = {
         collect,
       )
       .option("--timeout <seconds>", "timeout of a request", parseCount(1), 600)
+      .option(
+        "--stall-timeout <seconds>",
+        "cut a stream of which the client takes nothing for so long",
+        parseCount(1),
+        30,
+      )
+      .option(
+        "--limit <name=count>",
+        `limit of a request: ${Object.keys(defaultLimits).join(", ")}; may be given several times`,
+        collect,
+      )
       .option("--no-log", "do not log requests to standard error")
       .option("--log-prompts", "also log prompts and generated texts");
     for (const table of [loadFlags, expertFlags]) addFlags(command, table);
@@ -131,8 +145,16 @@ function serverOptions(flags: ServeFlags, terminal: Terminal): ServerOptions {
     parallel: flags.parallel,
     queueLimit: flags.queue,
     timeoutMs: flags.timeout * 1000,
+    stallTimeoutMs: flags.stallTimeout * 1000,
+    limits: Object.fromEntries((flags.limit ?? []).map(readLimit)),
     onRequest: flags.log ? log : undefined,
     logPrompts: flags.logPrompts,
     onError: (error) => terminal.note(`bitnet: ${error instanceof Error ? error.message : String(error)}`),
   };
+}
+
+/** `createServer` checks both. */
+function readLimit(text: string): readonly [name: string, count: number] {
+  const [name = "", count = ""] = text.split("=", 2);
+  return [name, Number(count)];
 }

@@ -6,15 +6,40 @@ export type Resolve = (reference: unknown, path: string) => unknown;
 
 /** Longest chain of references. */
 const maxReferences = 200;
+/** Each is compared with each: 100 take some milliseconds. */
+const maxCompared = 100;
 
 /** Refuses a "oneOf" unless any two of its schemas certainly exclude each other. */
 export function requireDifferent(options: readonly unknown[], path: string, resolve: Resolve): void {
   const followed = options.map((option) => follow(option, path, resolve));
+  const listed = followed.map((option) => (isFields(option) ? listedValues(option) : undefined));
+  if (listed.every((values) => values !== undefined)) {
+    requireDistinct(listed, path);
+    return;
+  }
+  if (options.length > maxCompared) {
+    refuse(path, `"oneOf" has more than ${maxCompared} schemas that are no constants: use "anyOf"`);
+  }
   for (const [index, option] of followed.entries()) {
     const other = followed.slice(0, index).findIndex((each) => !differ(each, option, path, resolve));
     if (other === -1) continue;
-    refuse(path, `"oneOf" has schemas that may accept the same value (${other} and ${index}): use "anyOf"`);
+    refuse(path, overlap(other, index));
   }
+}
+
+function requireDistinct(lists: readonly (readonly string[])[], path: string): void {
+  const seen = new Map<string, number>();
+  for (const [index, values] of lists.entries()) {
+    for (const value of values) {
+      const other = seen.get(value);
+      if (other !== undefined && other !== index) refuse(path, overlap(other, index));
+      seen.set(value, index);
+    }
+  }
+}
+
+function overlap(first: number, second: number): string {
+  return `"oneOf" has schemas that may accept the same value (${first} and ${second}): use "anyOf"`;
 }
 
 /** The schema itself, or the target of its references. */

@@ -37,6 +37,7 @@ const classEscapes: Readonly<Record<string, CodePoints>> = {
 };
 const characterEscapes: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, "0": 0 };
 
+const anyCharacter = characterOf(complement(lineEnds));
 const maxRepetitions = 4096;
 const maxDepth = 100;
 
@@ -117,7 +118,7 @@ export function patternCharacters(pattern: string): Expression {
       case "[":
         return characterOf(classOf());
       case ".":
-        return characterOf(complement(lineEnds));
+        return anyCharacter;
       case "\\":
         return characterOf(escape());
       case "^":

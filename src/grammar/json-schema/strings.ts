@@ -1,4 +1,4 @@
-import { type Expression, sequence, text } from "../expression.js";
+import { asRule, type Expression, sequence, text } from "../expression.js";
 import * as json from "../json-text.js";
 import { counts } from "./counts.js";
 import { patternCharacters } from "./pattern.js";
@@ -24,8 +24,21 @@ export function stringExpression(fields: Fields, path: string): Expression {
     );
   if (typeof expression !== "string") refuse(path, '"pattern" is no string');
   try {
-    return sequence(text('"'), patternCharacters(expression), text('"'));
+    return sequence(
+      text('"'),
+      pattern === undefined ? formatted(expression) : patternCharacters(expression),
+      text('"'),
+    );
   } catch (error) {
     refuse(path, `"pattern" is not supported: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+const knownFormats = new Map<string, Expression>();
+
+/** A format's expression, made once. A schema may use it in a hundred fields. */
+function formatted(pattern: string): Expression {
+  const known = knownFormats.get(pattern) ?? asRule(patternCharacters(pattern));
+  knownFormats.set(pattern, known);
+  return known;
 }

@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import { requestReader } from "../requests/body.js";
 import type { RouteFields } from "../requests/field-rules.js";
+import { schemaGrammar } from "../requests/json-format.js";
 import { optionalMessagesPart } from "../requests/messages.js";
 import { encodeMessages, ollamaTemplatePart, textsOf } from "../requests/thinking.js";
 import { toolsPart, useTools } from "../requests/tool-calls.js";
@@ -28,14 +29,16 @@ export const chatFields: RouteFields = readRequest.fields;
 /** `/api/chat`. */
 export function addChat(app: Hono, service: Service): void {
   app.post("/api/chat", async (context) => {
-    const { messages, template, format, sampling, stream, ...request } = await readRequest(context);
+    const { messages, template, format, sampling, stream, ...request } = await readRequest(context, service);
     if (messages.length === 0) return modelLoaded(service, { message: { role: "assistant", content: "" } });
     service.checkPromptSize(textsOf(messages, template));
-    const { tools, createParser, shownTokens } = useTools(request.tools, messages, service.template);
-    const { ids, thoughts } = encodeMessages(service, messages, tools, template);
+    const { tools, createParser, shownTokens } = await useTools(request.tools, messages, service);
+    const { signal } = context.req.raw;
+    const { ids, thoughts } = await encodeMessages(service, messages, tools, { ...template, signal });
+    const grammar = await schemaGrammar(format, service.limits);
     return answer(service, context, {
       prompt: ids,
-      options: { ...sampling, grammar: format, shownTokens, thoughts },
+      options: { ...sampling, grammar, shownTokens, thoughts },
       createParser,
       stream,
       content: ({ text, thinking, calls }) => ({

@@ -1,8 +1,10 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { badRequest } from "../failures.js";
+import { jsonResponse } from "../json-response.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
 import type { RouteFields } from "../requests/field-rules.js";
+import { isTexts } from "../requests/fields.js";
 import { embeddingRules } from "../requests/unsupported-fields.js";
 import type { Service } from "../service.js";
 
@@ -10,11 +12,14 @@ const readRequest = requestReader(
   {
     texts: requestPart(
       {
-        input: z.union([z.string(), z.array(z.string()).max(2048)], {
-          error: "expected a string or an array of at most 2048 strings",
-        }),
+        input: z.custom<string | readonly string[]>(
+          (value) =>
+            typeof value === "string" || isTexts(value) || (Array.isArray(value) && value.length === 0),
+          { error: "expected a string or an array of strings" },
+        ),
       },
       ({ input }) => [input].flat(),
+      { input: "texts" },
     ),
     dimensions: requestPart({ dimensions: optional(z.int()) }, ({ dimensions }) => dimensions),
   },
@@ -30,24 +35,29 @@ export const legacyEmbedFields: RouteFields = readLegacyRequest.fields;
 export const embedFields: RouteFields = readRequest.fields;
 
 /** `/api/embed`, and its older form `/api/embeddings` with one text. */
-export function addEmbed(app: Hono, { model, name, embed }: Service): void {
+export function addEmbed(app: Hono, service: Service): void {
+  const { model, name, embed } = service;
   const { width } = model.info;
   app.post("/api/embed", async (context) => {
     const startedMs = performance.now();
-    const { texts, dimensions = width } = await readRequest(context);
+    const { texts, dimensions = width } = await readRequest(context, service);
     if (dimensions !== width)
       throw badRequest("dimensions", `Invalid dimensions: this model's vectors have ${width}`);
     const { vectors, tokens } = await embed(context, texts);
-    return context.json({
+    const head = {
       model: name,
-      embeddings: vectors.map((vector) => [...vector]),
       total_duration: Math.round((performance.now() - startedMs) * 1e6),
       load_duration: 0,
       prompt_eval_count: tokens,
-    });
+    };
+    return jsonResponse(
+      head,
+      "embeddings",
+      vectors.map((vector) => () => [...vector]),
+    );
   });
   app.post("/api/embeddings", async (context) => {
-    const { text } = await readLegacyRequest(context);
+    const { text } = await readLegacyRequest(context, service);
     const { vectors } = await embed(context, [text]);
     return context.json({ embedding: [...(vectors[0] ?? [])] });
   });

@@ -1,17 +1,17 @@
 import { z } from "zod";
-import type { Grammar } from "../../grammar/grammar.js";
 import { optional, type RequestPart, requestPart } from "../requests/body.js";
-import { anyObject, schemaGrammar } from "../requests/json-format.js";
+import { anyFields } from "../requests/fields.js";
+import { anyObject, type AskedSchema } from "../requests/json-format.js";
 
-/** `format`, as the grammar of the answer; undefined is plain text. */
-export const formatPart: RequestPart<Grammar | undefined> = requestPart(
+/** The schema of `format`; undefined is plain text. */
+export const formatPart: RequestPart<AskedSchema | undefined> = requestPart(
   {
     format: optional(
-      z.union([z.enum(["", "json"]), z.record(z.string(), z.unknown())], {
+      z.union([z.enum(["", "json"]), anyFields], {
         error: 'expected "json" or a JSON schema',
       }),
     ),
   },
   ({ format = "" }) =>
-    format === "" ? undefined : schemaGrammar("format", format === "json" ? anyObject : format),
+    format === "" ? undefined : { param: "format", schema: typeof format === "string" ? anyObject : format },
 );

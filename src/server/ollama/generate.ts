@@ -1,11 +1,12 @@
 import type { Hono } from "hono";
 import { z } from "zod";
-import { encodeOpenText } from "../../generation/prompt.js";
+import { encodeOpenTextAsync } from "../../generation/prompt.js";
 import { type ChatPrompt, findThoughts, switchThinking } from "../../generation/chat-prompt.js";
 import type { ChatMessage } from "../../text/chat-template.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
-import { encodeMessages, ollamaTemplatePart, type TemplateRequest } from "../requests/thinking.js";
 import type { RouteFields } from "../requests/field-rules.js";
+import { schemaGrammar } from "../requests/json-format.js";
+import { encodeMessages, ollamaTemplatePart, type TemplateRequest } from "../requests/thinking.js";
 import type { Service } from "../service.js";
 import { answer, streamPart } from "./answer.js";
 import { fieldRules } from "./field-rules.js";
@@ -43,37 +44,39 @@ export const generateFields: RouteFields = readRequest.fields;
 /** `/api/generate`. */
 export function addGenerate(app: Hono, service: Service): void {
   app.post("/api/generate", async (context) => {
-    const { prompt, template, format, sampling, stream } = await readRequest(context);
+    const { prompt, template, format, sampling, stream } = await readRequest(context, service);
     if (prompt.text === "") return modelLoaded(service, { response: "" });
     service.checkPromptSize([prompt.system, prompt.text]);
-    const { ids, thoughts } = encodePrompt(service, prompt, template);
+    const request = { ...template, signal: context.req.raw.signal };
+    const { ids, thoughts } = await encodePrompt(service, prompt, request);
     return answer(service, context, {
       prompt: ids,
-      options: { ...sampling, grammar: format, thoughts },
+      options: { ...sampling, grammar: await schemaGrammar(format, service.limits), thoughts },
       stream,
       content: ({ text, thinking }) => ({ response: text, ...(thinking !== "" && { thinking }) }),
     });
   });
 }
 
-function encodePrompt(
+async function encodePrompt(
   service: Service,
   { text, system, raw }: Prompt,
-  request: TemplateRequest,
-): Pick<ChatPrompt, "ids"> & Partial<ChatPrompt> {
+  request: TemplateRequest & { readonly signal: AbortSignal },
+): Promise<Pick<ChatPrompt, "ids"> & Partial<ChatPrompt>> {
   const { tokenizer, template } = service;
+  const { signal } = request;
   // The client has applied a template of its own.
   if (raw) {
     // It also reads thoughts itself, unless it asks for them.
-    if (request.thinking !== true) return { ids: encodeOpenText(tokenizer, text, { parseSpecial: true }) };
-    switchThinking(tokenizer, template(), request.thinking);
-    const ids = encodeOpenText(tokenizer, text, { parseSpecial: true });
-    return { ids, thoughts: findThoughts(tokenizer, template(), ids) };
+    if (request.thinking === true) switchThinking(tokenizer, template(), request.thinking);
+    const ids = await encodeOpenTextAsync(tokenizer, text, { parseSpecial: true, signal });
+    return request.thinking === true ? { ids, thoughts: findThoughts(tokenizer, template(), ids) } : { ids };
   }
   // A model without a template is no chat model: it continues the text.
   if (template().kind === "plain") {
     switchThinking(tokenizer, template(), request.thinking);
-    return { ids: encodeOpenText(tokenizer, system === "" ? text : `${system}\n${text}`) };
+    const prompt = system === "" ? text : `${system}\n${text}`;
+    return { ids: await encodeOpenTextAsync(tokenizer, prompt, { signal }) };
   }
   const instructions: ChatMessage[] = system === "" ? [] : [{ role: "system", content: system }];
   return encodeMessages(service, [...instructions, { role: "user", content: text }], [], request);

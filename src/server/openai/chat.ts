@@ -2,6 +2,7 @@ import type { Hono } from "hono";
 import { badRequest } from "../failures.js";
 import { requestReader } from "../requests/body.js";
 import { isGiven, isOther, type RouteFields } from "../requests/field-rules.js";
+import { schemaGrammar } from "../requests/json-format.js";
 import { messagesPart } from "../requests/messages.js";
 import { encodeMessages, openAiTemplatePart, textsOf } from "../requests/thinking.js";
 import { toolsPart, useTools } from "../requests/tool-calls.js";
@@ -61,18 +62,22 @@ export const chatFields: RouteFields = readRequest.fields;
 /** `/v1/chat/completions`. */
 export function addChat(app: Hono, service: Service): void {
   app.on("POST", ["/v1/chat/completions", "/chat/completions"], async (context) => {
-    const { messages, template, format, logprobs, sampling, delivery, ...request } =
-      await readRequest(context);
+    const { messages, template, format, logprobs, sampling, delivery, ...request } = await readRequest(
+      context,
+      service,
+    );
     service.checkPromptSize(textsOf(messages, template));
-    const use = useTools(request.tools, messages, service.template);
-    const { tools, createParser, shownTokens, grammar = format } = use;
+    const use = await useTools(request.tools, messages, service);
+    const { tools, createParser, shownTokens } = use;
     if (format !== undefined && tools.length > 0) {
       throw badRequest(
         "response_format",
         "This server does not support response_format beside tools: leave one of them out, or set tool_choice to none",
       );
     }
-    const { ids, thoughts } = encodeMessages(service, messages, tools, template);
+    const grammar = use.grammar ?? (await schemaGrammar(format, service.limits));
+    const { signal } = context.req.raw;
+    const { ids, thoughts } = await encodeMessages(service, messages, tools, { ...template, signal });
     const options = { ...sampling, ...logprobs, grammar, shownTokens, thoughts };
     return answer(service, context, { prompts: [ids], options, createParser, delivery, shape });
   });

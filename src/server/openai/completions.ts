@@ -1,8 +1,10 @@
 import type { Hono } from "hono";
 import { z } from "zod";
-import { encodeOpenText } from "../../generation/prompt.js";
+import { encodeOpenTextAsync } from "../../generation/prompt.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
 import { isGiven, isOther, type RouteFields } from "../requests/field-rules.js";
+import { isIds, isTexts } from "../requests/fields.js";
+import { schemaGrammar } from "../requests/json-format.js";
 import {
   closedObjects,
   harmlessFields,
@@ -15,12 +17,15 @@ import { describeTextLogprobs, textLogprobsPart } from "./logprobs.js";
 import { responseFormatPart } from "./response-format.js";
 import { samplingPart } from "./sampling.js";
 
-const ids = z.array(z.int().min(0)).min(1);
-const promptField = z.union(
-  [z.string(), z.array(z.string()).min(1).max(64), ids, z.array(ids).min(1).max(64)],
-  {
-    error: "expected a string, token ids, or an array of at most 64 of either",
-  },
+type PromptField = string | readonly string[] | readonly number[] | readonly (readonly number[])[];
+const maxPrompts = 64;
+const promptField = z.custom<PromptField>(
+  (value) =>
+    typeof value === "string" ||
+    isIds(value) ||
+    isTexts(value, maxPrompts) ||
+    (Array.isArray(value) && value.length > 0 && value.length <= maxPrompts && value.every(isIds)),
+  { error: `expected a string, token ids, or an array of at most ${maxPrompts} of either` },
 );
 const readRequest = requestReader(
   {
@@ -51,9 +56,10 @@ export const completionFields: RouteFields = readRequest.fields;
 /** `/v1/completions`. */
 export function addCompletions(app: Hono, service: Service): void {
   app.on("POST", ["/v1/completions", "/completions"], async (context) => {
-    const { prompt, format, logprobs, sampling, delivery } = await readRequest(context);
-    const prompts = encodePrompts(service, prompt);
-    const options = { ...sampling, ...logprobs, grammar: format };
+    const { prompt, format, logprobs, sampling, delivery } = await readRequest(context, service);
+    const grammar = await schemaGrammar(format, service.limits);
+    const prompts = await encodePrompts(service, prompt, context.req.raw.signal);
+    const options = { ...sampling, ...logprobs, grammar };
     return answer(service, context, { prompts, options, delivery, shape });
   });
 }
@@ -68,13 +74,20 @@ const shape: AnswerShape = {
 };
 
 /** The token ids of each prompt. */
-function encodePrompts(
+async function encodePrompts(
   { tokenizer, checkPromptSize }: Service,
-  { prompt, parseSpecial }: { readonly prompt: z.infer<typeof promptField>; readonly parseSpecial: boolean },
-): (readonly number[])[] {
-  for (const text of [prompt].flat()) if (typeof text === "string") checkPromptSize([text]);
-  const encode = (text: string): number[] => encodeOpenText(tokenizer, text, { parseSpecial });
-  if (typeof prompt === "string") return [encode(prompt)];
-  if (prompt.every((item) => typeof item === "number")) return [prompt];
-  return prompt.map((item) => (typeof item === "string" ? encode(item) : [item].flat()));
+  { prompt, parseSpecial }: { readonly prompt: PromptField; readonly parseSpecial: boolean },
+  signal: AbortSignal,
+): Promise<(readonly number[])[]> {
+  if (isIds(prompt)) return [prompt];
+  const list = typeof prompt === "string" ? [prompt] : prompt;
+  for (const text of list) if (typeof text === "string") checkPromptSize([text]);
+  const prompts: (readonly number[])[] = [];
+  for (const each of list) {
+    const isText = typeof each === "string";
+    prompts.push(
+      isText ? await encodeOpenTextAsync(tokenizer, each, { parseSpecial, signal }) : [each].flat(),
+    );
+  }
+  return prompts;
 }

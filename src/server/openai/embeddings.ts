@@ -3,6 +3,8 @@ import { z } from "zod";
 import { badRequest } from "../failures.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
 import type { RouteFields } from "../requests/field-rules.js";
+import { isTexts } from "../requests/fields.js";
+import { jsonResponse } from "../json-response.js";
 import { embeddingRules } from "../requests/unsupported-fields.js";
 import type { Service } from "../service.js";
 
@@ -10,13 +12,14 @@ const readRequest = requestReader(
   {
     embedding: requestPart(
       {
-        input: z.union([z.string(), z.array(z.string()).min(1).max(2048)], {
-          error: "expected a string or an array of 1 to 2048 strings",
+        input: z.custom<string | readonly string[]>((value) => typeof value === "string" || isTexts(value), {
+          error: "expected a string or an array of strings, at least one",
         }),
         encoding_format: optional(z.enum(["float", "base64"])),
         dimensions: optional(z.int()),
       },
       (fields) => fields,
+      { input: "texts" },
     ),
   },
   embeddingRules,
@@ -25,24 +28,22 @@ const readRequest = requestReader(
 export const embeddingFields: RouteFields = readRequest.fields;
 
 /** `/v1/embeddings`. */
-export function addEmbeddings(app: Hono, { model, name, embed }: Service): void {
+export function addEmbeddings(app: Hono, service: Service): void {
+  const { model, name, embed } = service;
   const { width } = model.info;
   app.on("POST", ["/v1/embeddings", "/embeddings"], async (context) => {
-    const { embedding } = await readRequest(context);
+    const { embedding } = await readRequest(context, service);
     const { input, encoding_format: encoding, dimensions = width } = embedding;
     if (dimensions !== width)
       throw badRequest("dimensions", `Invalid dimensions: this model's vectors have ${width}`);
     const { vectors, tokens } = await embed(context, [input].flat());
-    return context.json({
-      object: "list",
-      model: name,
-      data: vectors.map((vector, index) => ({
-        object: "embedding",
-        index,
-        embedding: encoding === "base64" ? base64(vector) : [...vector],
-      })),
-      usage: { prompt_tokens: tokens, total_tokens: tokens },
-    });
+    const data = vectors.map((vector, index) => (): object => ({
+      object: "embedding",
+      index,
+      embedding: encoding === "base64" ? base64(vector) : [...vector],
+    }));
+    const usage = { prompt_tokens: tokens, total_tokens: tokens };
+    return jsonResponse({ object: "list", model: name, usage }, "data", data);
   });
 }
 

@@ -1,6 +1,5 @@
 import { failureOf } from "../failures.js";
-import type { Work } from "../request-tracker.js";
-import { streamingResponse } from "../streaming-response.js";
+import { type StreamedWork, streamingResponse } from "../streaming-response.js";
 import { failureBody } from "./failure-body.js";
 
 /** Maximum time without a byte. Proxies and clients close a connection that is silent for about a minute. */
@@ -9,7 +8,7 @@ const defaultMaxQuietMs = 10_000;
 /** Server-sent events. `[DONE]` ends a complete stream only; a failure ends the stream without it. */
 export function eventStream(
   chunks: AsyncGenerator<object, void, void>,
-  work: Pick<Work, "timedOut" | "leave">,
+  work: StreamedWork,
   maxQuietMs: number = defaultMaxQuietMs,
 ): Response {
   async function* events(): AsyncGenerator<string, void, void> {

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { Grammar } from "../../grammar/grammar.js";
 import { badRequest } from "../failures.js";
 import { optional, type RequestPart, requestPart } from "../requests/body.js";
-import { anyObject, schemaGrammar } from "../requests/json-format.js";
+import { anyFields } from "../requests/fields.js";
+import { anyObject, type AskedSchema } from "../requests/json-format.js";
 
-const schemaField = optional(z.record(z.string(), z.unknown()));
+const schemaField = optional(anyFields);
 const named = optional(z.object({ schema: schemaField }));
 const format = z.discriminatedUnion(
   "type",
@@ -20,25 +20,19 @@ const format = z.discriminatedUnion(
   },
 );
 
-/** A schema, and the field that holds it. */
-interface FoundSchema {
-  readonly param: string;
-  readonly schema: object;
-}
-
 /**
- * The grammar of the answer, by a schema in any of the fields in use: OpenAI's `response_format`,
+ * The schema of the answer, in any of the fields in use: OpenAI's `response_format`,
  * `json_schema` of llama.cpp's server, `guided_json` and `structured_outputs` of vLLM. Undefined is plain
  * text.
  */
-export const responseFormatPart: RequestPart<Grammar | undefined> = requestPart(
+export const responseFormatPart: RequestPart<AskedSchema | undefined> = requestPart(
   {
     response_format: optional(format),
     json_schema: schemaField,
-    guided_json: optional(z.union([z.string(), z.record(z.string(), z.unknown())])),
+    guided_json: optional(z.union([z.string(), anyFields])),
     structured_outputs: optional(
       z.object({
-        json: optional(z.union([z.string(), z.record(z.string(), z.unknown())])),
+        json: optional(z.union([z.string(), anyFields])),
         json_object: optional(z.boolean()),
       }),
     ),
@@ -57,11 +51,11 @@ export const responseFormatPart: RequestPart<Grammar | undefined> = requestPart(
     if (second !== undefined) {
       throw badRequest(second.param, `Invalid ${second.param}: ${first?.param} gives a schema too; give one`);
     }
-    return first === undefined ? undefined : schemaGrammar(first.param, first.schema);
+    return first;
   },
 );
 
-function inFormat(given: z.infer<typeof format>): FoundSchema | undefined {
+function inFormat(given: z.infer<typeof format>): AskedSchema | undefined {
   const param = "response_format";
   if (given.type === "text") return undefined;
   const inside = given.json_schema?.schema;
@@ -77,7 +71,7 @@ function inFormat(given: z.infer<typeof format>): FoundSchema | undefined {
 }
 
 /** vLLM takes a schema also as a text. */
-function parsed(param: string, given: string | object): FoundSchema {
+function parsed(param: string, given: string | object): AskedSchema {
   if (typeof given !== "string") return { param, schema: given };
   try {
     const schema = JSON.parse(given) as unknown;

@@ -1,33 +1,47 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { BitNetError } from "../../errors.js";
+import { nextTurn } from "../../text/slices.js";
 import { badRequest, type Failure } from "../failures.js";
 import { checkFields, type FieldRules, type RouteFields } from "./field-rules.js";
+import { parseJson } from "./json-text.js";
+import { checkLimit, type RequestLimits } from "./limits.js";
+
+/** A body of this length is parsed and checked in some milliseconds. */
+const longBody = 1 << 14;
 
 /** A group of a body's fields, such as those about tools. It checks their types and returns their meaning. */
 export interface RequestPart<T> {
   /** Schemas of the fields, by name. */
   readonly shape: Readonly<Record<string, z.ZodType>>;
   /** Interprets fields that have passed `shape`. */
-  readonly read: (fields: Readonly<Record<string, unknown>>) => T;
+  readonly read: (fields: Readonly<Record<string, unknown>>, limits: RequestLimits) => T;
+  /** Limits of the entries of fields. They are checked before `shape`. */
+  readonly counted: Readonly<Record<string, keyof RequestLimits>>;
 }
 
 export function requestPart<Shape extends RequestPart<unknown>["shape"], T>(
   shape: Shape,
-  read: (fields: z.infer<z.ZodObject<Shape>>) => T,
+  read: (fields: z.infer<z.ZodObject<Shape>>, limits: RequestLimits) => T,
+  counted: RequestPart<T>["counted"] = {},
 ): RequestPart<T> {
   // requestReader passes only fields that the schemas of `shape` returned.
-  return { shape, read: (fields) => read(fields as z.infer<z.ZodObject<Shape>>) };
+  return { shape, read: (fields, limits) => read(fields as z.infer<z.ZodObject<Shape>>, limits), counted };
 }
 
+type CountedFields = RequestPart<unknown>["counted"];
 type Parts = Readonly<Record<string, RequestPart<unknown>>>;
 
 /** The values of all parts of a body, by name of the part. */
 export type ParsedRequest<P extends Parts> = { readonly [Name in keyof P]: ReturnType<P[Name]["read"]> };
 
+interface HasLimits {
+  readonly limits: RequestLimits;
+}
+
 /** The parser of a route's body, with the fields that it knows. */
 export interface RequestReader<P extends Parts> {
-  (context: Context): Promise<ParsedRequest<P>>;
+  (context: Context, service: HasLimits): Promise<ParsedRequest<P>>;
   readonly fields: RouteFields;
 }
 
@@ -35,7 +49,8 @@ export interface RequestReader<P extends Parts> {
  * The parser of a route's body. It parses a body once, for all its parts.
  *
  * It throws a Failure with status 400 that names the first wrong field, and BitNetError ABORTED if the client
- * leaves before the body is complete. Unknown fields are named in the answer's header X-Ignored-Fields.
+ * leaves before the body is complete. Unknown fields are named in the answer's header X-Ignored-Fields. A long
+ * body is parsed in turns of its own, so that the server answers others in between.
  *
  * @param rules of the fields that belong to no part.
  */
@@ -43,12 +58,23 @@ export function requestReader<P extends Parts>(parts: P, rules: FieldRules): Req
   const shape = Object.assign({}, ...Object.values(parts).map((part) => part.shape)) as z.ZodRawShape;
   const schema = z.object(shape);
   const fields: RouteFields = { ...rules, used: Object.keys(shape) };
-  async function read(context: Context): Promise<ParsedRequest<P>> {
-    const body = await readJson(context);
+  const counted = Object.assign({}, ...Object.values(parts).map((part) => part.counted)) as CountedFields;
+  async function read(context: Context, { limits }: HasLimits): Promise<ParsedRequest<P>> {
+    const text = await context.req.text().catch((cause: unknown) => {
+      throw new BitNetError("ABORTED", "The request's body did not arrive completely", { cause });
+    });
+    const ownTurn = text.length > longBody ? nextTurn : (): undefined => undefined;
+    await ownTurn();
+    const body = parseJson(text, limits, null);
+    await ownTurn();
     noteIgnored(context, checkFields(body, fields));
+    checkCounts(body, counted, limits);
     const result = schema.safeParse(body);
     if (!result.success) throw wrongField(result.error);
-    const values = Object.entries(parts).map(([name, { read }]) => [name, read(result.data)] as const);
+    const values = Object.entries(parts).map(
+      ([name, { read }]) => [name, read(result.data, limits)] as const,
+    );
+    await ownTurn();
     return Object.fromEntries(values) as ParsedRequest<P>;
   }
   return Object.assign(read, { fields });
@@ -74,15 +100,11 @@ function wrongField({ issues: [issue] }: z.ZodError): Failure {
   );
 }
 
-async function readJson(context: Context): Promise<unknown> {
-  const text = await context.req.text().catch((cause: unknown) => {
-    throw new BitNetError("ABORTED", "The request's body did not arrive completely", { cause });
-  });
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw badRequest(null, `The request's body is not JSON: ${why}`);
+function checkCounts(body: unknown, counted: CountedFields, limits: RequestLimits): void {
+  if (typeof body !== "object" || body === null) return;
+  for (const [param, name] of Object.entries(counted)) {
+    const value = (body as Readonly<Record<string, unknown>>)[param];
+    if (Array.isArray(value)) checkLimit(limits, name, { param, count: value.length, what: "entries" });
   }
 }
 

@@ -1,23 +1,50 @@
 import { BitNetError } from "../../errors.js";
 import type { Grammar } from "../../grammar/grammar.js";
-import { jsonGrammar } from "../../grammar/json-grammar.js";
+import { jsonGrammarAsync } from "../../grammar/json-grammar.js";
 import { badRequest } from "../failures.js";
+import { checkLimit, type RequestLimits } from "./limits.js";
 
 /** The schema of a request for JSON that gives no schema of its own. */
 export const anyObject = { type: "object" } as const;
 
+/** A schema that an answer must keep. */
+export interface AskedSchema {
+  /** The field that holds it. */
+  readonly param: string;
+  readonly schema: object;
+}
+
+/** @throws Failure 400 if a schema, or its patterns, would take too long to compile. */
+export function checkSchemaSize({ param, schema }: AskedSchema, limits: RequestLimits): void {
+  const what = "characters in its schema";
+  checkLimit(limits, "schemaCharacters", { param, count: JSON.stringify(schema).length, what });
+  let count = 0;
+  const open: unknown[] = [schema];
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (typeof value !== "object" || value === null) continue;
+    for (const [name, inner] of Object.entries(value)) {
+      if (name === "pattern" && typeof inner === "string") count += inner.length;
+      else if (inner !== undefined) open.push(inner);
+    }
+  }
+  checkLimit(limits, "patternCharacters", { param, count, what: "characters in its patterns" });
+}
+
 /**
- * The grammar of the JSON that a schema accepts.
- *
- * @param param the field that holds the schema. A Failure with status 400 names it if the schema cannot be
- * kept.
+ * The grammar of the JSON that a schema accepts, compiled in slices. A Failure with status 400
+ * names the field if the schema cannot be kept.
  */
-export function schemaGrammar(param: string, schema: object): Grammar {
+export async function schemaGrammar(
+  asked: AskedSchema | undefined,
+  limits: RequestLimits,
+): Promise<Grammar | undefined> {
+  if (asked === undefined) return undefined;
+  checkSchemaSize(asked, limits);
   try {
-    return jsonGrammar(schema);
+    return await jsonGrammarAsync(asked.schema);
   } catch (error) {
     if (error instanceof BitNetError && error.code === "INVALID_ARGUMENT")
-      throw badRequest(param, error.message);
+      throw badRequest(asked.param, error.message);
     throw error;
   }
 }

@@ -2,6 +2,9 @@ import { z } from "zod";
 import type { ToolCall, ToolMessage } from "../../text/chat-template.js";
 import { badRequest } from "../failures.js";
 import { optional, type RequestPart, requestPart } from "./body.js";
+import { anyFields, listOf } from "./fields.js";
+import { parseJson } from "./json-text.js";
+import type { RequestLimits } from "./limits.js";
 
 const part = z.object({
   type: z.literal("text", { error: 'expected "text": this server takes no other kind of content' }),
@@ -12,24 +15,24 @@ const call = z.object({
   function: z.object({
     name: z.string(),
     // OpenAI sends JSON text, Ollama an object.
-    arguments: optional(z.union([z.string(), z.record(z.string(), z.unknown())])),
+    arguments: optional(z.union([z.string(), anyFields])),
   }),
 });
 
 /** Messages in the common form of OpenAI and Ollama. */
-const list = z.array(
+const list = listOf(
   z.object({
     role: z.enum(["system", "developer", "user", "assistant", "tool"]),
     // A union of text and parts could not say which part is wrong.
     content: z.preprocess(
       (content) => (typeof content === "string" ? [{ type: "text", text: content }] : content),
-      z.array(part).nullish(),
+      listOf(part).nullish(),
     ),
     // The names of OpenAI's servers and of Ollama.
     reasoning_content: optional(z.string()),
     reasoning: optional(z.string()),
     thinking: optional(z.string()),
-    tool_calls: optional(z.array(call)),
+    tool_calls: optional(listOf(call)),
     tool_call_id: optional(z.string()),
     // Ollama's name for `name`.
     tool_name: optional(z.string()),
@@ -39,16 +42,18 @@ const list = z.array(
 
 /** A conversation of at least one message. */
 export const messagesPart: RequestPart<ToolMessage[]> = requestPart(
-  { messages: list.min(1) },
-  ({ messages }) => readMessages(messages),
+  { messages: list.refine(({ length }) => length > 0, { error: "expected at least one message" }) },
+  ({ messages }, limits) => readMessages(messages, limits),
+  { messages: "messages" },
 );
 /** A conversation that may be empty or absent. */
 export const optionalMessagesPart: RequestPart<ToolMessage[]> = requestPart(
   { messages: list.optional() },
-  ({ messages = [] }) => readMessages(messages),
+  ({ messages = [] }, limits) => readMessages(messages, limits),
+  { messages: "messages" },
 );
 
-function readMessages(messages: z.infer<typeof list>): ToolMessage[] {
+function readMessages(messages: z.infer<typeof list>, limits: RequestLimits): ToolMessage[] {
   return messages.map((message, index) => {
     const { role, content, tool_calls: calls } = message;
     const given = message.reasoning_content ?? message.reasoning ?? message.thinking ?? "";
@@ -66,7 +71,7 @@ function readMessages(messages: z.infer<typeof list>): ToolMessage[] {
         toolCalls: calls.map((each, at): ToolCall => {
           const given = each.function.arguments;
           const param = `messages.${index}.tool_calls.${at}.function.arguments`;
-          return { id: each.id, name: each.function.name, arguments: parseArguments(given, param) };
+          return { id: each.id, name: each.function.name, arguments: parseArguments(given, param, limits) };
         }),
       }),
       ...(message.tool_call_id !== undefined && { toolCallId: message.tool_call_id }),
@@ -75,11 +80,7 @@ function readMessages(messages: z.infer<typeof list>): ToolMessage[] {
   });
 }
 
-function parseArguments(given: string | object | undefined, param: string): unknown {
+function parseArguments(given: string | object | undefined, param: string, limits: RequestLimits): unknown {
   if (typeof given !== "string") return given ?? {};
-  try {
-    return given === "" ? {} : (JSON.parse(given) as unknown);
-  } catch {
-    throw badRequest(param, `Invalid ${param}: it is not JSON`);
-  }
+  return given === "" ? {} : parseJson(given, limits, param);
 }

@@ -8,6 +8,7 @@ import {
   samplingTable,
 } from "../../options/sampling-table.js";
 import { optional } from "./body.js";
+import { anyFields, listOf } from "./fields.js";
 
 /** The fields of one protocol that carry sampling options. */
 export interface OptionFields {
@@ -44,9 +45,26 @@ function fieldSchema(option: SamplingOption, request: RequestField): z.ZodType {
     return bounded(number, { ...option, ...request });
   }
   if (option.kind === "strings")
-    return z.union([z.string().min(1), z.array(z.string().min(1)).max(maxStops)]);
-  if (option.kind === "biases") return z.record(z.string().regex(/^\d+$/), bounded(z.number(), request));
+    return z.union([z.string().min(1), listOf(z.string().min(1), { max: maxStops })]);
+  if (option.kind === "biases") return biases(bounded(z.number(), request));
   throw new TypeError(`Requests cannot carry options of kind ${option.kind}`);
+}
+
+/** Biases by token id. The first wrong one is reported. */
+function biases(bias: z.ZodNumber): z.ZodType {
+  return anyFields.superRefine((fields, context) => {
+    for (const [id, value] of Object.entries(fields)) {
+      if (!/^\d+$/.test(id)) {
+        context.addIssue({ code: "custom", message: "expected the id of a token as its name", path: [id] });
+        return;
+      }
+      const { error } = bias.safeParse(value);
+      if (error === undefined) continue;
+      const message = error.issues[0]?.message ?? "not as expected";
+      context.addIssue({ code: "custom", message, path: [id] });
+      return;
+    }
+  });
 }
 
 function bounded(number: z.ZodNumber, { min, max, above }: NumberRange): z.ZodNumber {

@@ -1,10 +1,11 @@
 import { z } from "zod";
-import { type ChatPrompt, encodeChat, switchThinking } from "../../generation/chat-prompt.js";
+import { type ChatPrompt, encodeChatAsync, switchThinking } from "../../generation/chat-prompt.js";
 import type { Tool, ToolMessage } from "../../text/chat-template.js";
 import { type TemplateVariables, thinkingSwitch } from "../../text/template-variables.js";
 import { badRequest } from "../failures.js";
 import type { Service } from "../service.js";
 import { optional, type RequestPart, requestPart } from "./body.js";
+import { anyFields } from "./fields.js";
 
 /** Inputs of the chat template besides the messages and the tools. */
 export interface TemplateRequest {
@@ -17,7 +18,7 @@ export interface TemplateRequest {
 /** The fields of OpenAI (`reasoning_effort`) and of vLLM and llama.cpp's server (the others). */
 export const openAiTemplatePart: RequestPart<TemplateRequest> = requestPart(
   {
-    chat_template_kwargs: optional(z.record(z.string(), z.unknown())),
+    chat_template_kwargs: optional(anyFields),
     reasoning_effort: optional(z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"])),
     continue_final_message: optional(z.boolean()),
     add_generation_prompt: optional(z.boolean()),
@@ -63,16 +64,17 @@ function effortVariables(effort: string): TemplateVariables {
 }
 
 /** The prompt of a request's messages. @throws BitNetError INVALID_ARGUMENT if the template refuses them. */
-export function encodeMessages(
+export async function encodeMessages(
   { tokenizer, template }: Pick<Service, "tokenizer" | "template">,
   messages: readonly ToolMessage[],
   tools: readonly Tool[],
-  { variables, thinking, continueLast }: TemplateRequest,
-): ChatPrompt {
-  return encodeChat(tokenizer, template(), messages, {
+  { variables, thinking, continueLast, signal }: TemplateRequest & { readonly signal: AbortSignal },
+): Promise<ChatPrompt> {
+  return encodeChatAsync(tokenizer, template(), messages, {
     tools,
     variables: switchThinking(tokenizer, template(), thinking, variables),
     continueLast,
+    signal,
   });
 }
 

@@ -1,9 +1,12 @@
 import { z } from "zod";
 import type { Grammar } from "../../grammar/grammar.js";
 import { toolCallGrammar } from "../../grammar/tool-grammar.js";
-import type { ChatTemplate, Tool, ToolMessage } from "../../text/chat-template.js";
+import type { Tool, ToolMessage } from "../../text/chat-template.js";
 import { badRequest } from "../failures.js";
+import type { Service } from "../service.js";
 import { optional, type RequestPart, requestPart } from "./body.js";
+import { anyFields, listOf } from "./fields.js";
+import { checkSchemaSize } from "./json-format.js";
 import { createToolCallParser, tagsOf, type ToolCallParser } from "./tool-call-parser.js";
 
 /** The tools of a request, before the model is asked whether it knows tools. */
@@ -16,20 +19,19 @@ export interface ToolRequest {
 export const toolsPart: RequestPart<ToolRequest> = requestPart(
   {
     tools: optional(
-      z
-        .array(
-          z.object({
-            type: z.literal("function", { error: 'expected "function": there is no other kind of tool' }),
-            function: z.object({
-              name: z
-                .string()
-                .regex(/^[\w.-]{1,128}$/, { error: "expected 1 to 128 letters, digits, _, - or ." }),
-              description: optional(z.string()),
-              parameters: optional(z.record(z.string(), z.unknown())),
-            }),
+      listOf(
+        z.object({
+          type: z.literal("function", { error: 'expected "function": there is no other kind of tool' }),
+          function: z.object({
+            name: z
+              .string()
+              .regex(/^[\w.-]{1,128}$/, { error: "expected 1 to 128 letters, digits, _, - or ." }),
+            description: optional(z.string()),
+            parameters: optional(anyFields),
           }),
-        )
-        .max(128),
+        }),
+        { max: 128 },
+      ),
     ),
     tool_choice: optional(
       z.union(
@@ -65,13 +67,13 @@ const noTools: ToolUse = { tools: [], createParser: undefined, grammar: undefine
  * Decides how a request uses its tools. A Failure with status 400 says that the model's template cannot
  * describe tools, or that the choice names none of them.
  *
- * @param template called only if the request uses tools.
+ * @param service.template called only if the request uses tools.
  */
-export function useTools(
+export async function useTools(
   { tools, choice }: ToolRequest,
   messages: readonly ToolMessage[],
-  template: () => ChatTemplate,
-): ToolUse {
+  { template, limits }: Pick<Service, "template" | "limits">,
+): Promise<ToolUse> {
   const named = typeof choice === "object" ? choice.name : undefined;
   const allowed = tools.filter((tool) => named === undefined || tool.function.name === named);
   if (allowed.length === 0 && choice !== "auto" && choice !== "none")
@@ -89,11 +91,16 @@ export function useTools(
     );
   }
   if (!used) return noTools;
+  if (choice !== "auto") {
+    for (const { function: tool } of allowed) {
+      checkSchemaSize({ param: "tools", schema: tool.parameters ?? {} }, limits);
+    }
+  }
   const names = tools.map((tool) => tool.function.name);
   return {
     tools,
     createParser: () => createToolCallParser(toolSyntax, names),
-    grammar: choice === "auto" ? undefined : toolCallGrammar(toolSyntax, allowed),
+    grammar: choice === "auto" ? undefined : await toolCallGrammar(toolSyntax, allowed),
     shownTokens: tagsOf(toolSyntax),
   };
 }
