@@ -39,7 +39,10 @@ async function crowd(count) {
     }
   };
   await Promise.all(Array.from({ length: count }, client));
-  return { answered: statuses[200] / Number(values.seconds), refused: statuses[429] / Number(values.seconds) };
+  return {
+    answered: statuses[200] / Number(values.seconds),
+    refused: statuses[429] / Number(values.seconds),
+  };
 }
 
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
@@ -54,6 +57,8 @@ console.log("| clients | answers/s | refusals/s | of the first |\n| --- | --- | 
 for (const [count, list] of samples) {
   const answered = median(list.map((each) => each.answered));
   const refused = median(list.map((each) => each.refused));
-  console.log(`| ${count} | ${answered.toFixed(1)} | ${refused.toFixed(0)} | ${(answered / first).toFixed(2)} |`);
+  console.log(
+    `| ${count} | ${answered.toFixed(1)} | ${refused.toFixed(0)} | ${(answered / first).toFixed(2)} |`,
+  );
 }
 agent.destroy();

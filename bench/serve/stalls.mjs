@@ -7,6 +7,8 @@ import { startServed } from "./served.mjs";
 const { values } = parseArgs({
   options: { only: { type: "string" }, times: { type: "string", default: "1" } },
 });
+// Each server adds listeners to this process.
+process.setMaxListeners(0);
 const million = 2 ** 20;
 const repeat = (count, make) => Array.from({ length: count }, (_, index) => make(index));
 const schema = (fields) => ({
@@ -21,8 +23,15 @@ const short = { prompt: "A", max_tokens: 1 };
 
 /** Name, path, body, how many are sent at once, and flags of the server. */
 const cases = [
-  ["embeddings, 2000 texts, all too long", "/v1/embeddings", { input: repeat(2000, () => "tale ".repeat(360)) }, 1, ["--ctx", "256"]],
-  ["embeddings, 1000 short texts", "/v1/embeddings", { input: repeat(1000, (at) => `Tale ${at}`) }],
+  ["a short prompt, for comparison", "/v1/completions", { ...short, max_tokens: 100 }],
+  [
+    "embeddings, 2000 texts, all too long",
+    "/v1/embeddings",
+    { input: repeat(2000, () => "tale ".repeat(360)) },
+    1,
+    ["--ctx", "256"],
+  ],
+  ["embeddings, 200 short texts", "/v1/embeddings", { input: repeat(200, (at) => `Tale ${at}`) }],
   ["tokenize, 4 MB of words", "/tokenize", { content: "fox and king ".repeat(320_000) }],
   ["tokenize, 4 MB of one letter", "/tokenize", { content: "a".repeat(4 * million - 100) }],
   [
@@ -31,7 +40,11 @@ const cases = [
     { content: "<|begin_of_text|>".repeat(240_000), parse_special: true },
   ],
   ["tokenize, 1 MB, 8 at once", "/tokenize", { content: "fox and king ".repeat(80_000) }, 8],
-  ["pattern of 50 000 alternatives", "/v1/chat/completions", pattern(repeat(50_000, (at) => `x${at}`).join("|"))],
+  [
+    "pattern of 50 000 alternatives",
+    "/v1/chat/completions",
+    pattern(repeat(50_000, (at) => `x${at}`).join("|")),
+  ],
   ["pattern of 200 kB", "/v1/chat/completions", pattern("a".repeat(200_000))],
   ["pattern of 4 kB", "/v1/chat/completions", pattern("a".repeat(4096))],
   ["detokenize, 1 M ids of -1", "/detokenize", { tokens: repeat(million, () => -1) }],
@@ -42,16 +55,25 @@ const cases = [
   ["prompt of 200 000 ids", "/v1/completions", { ...short, prompt: repeat(200_000, () => 1) }],
   ["100 000 wrong messages", "/v1/chat/completions", { messages: repeat(100_000, () => ({})) }],
   [
-    "2000 messages",
+    "1000 messages",
     "/v1/chat/completions",
-    { max_tokens: 1, messages: repeat(2000, () => ({ role: "user", content: "Hi." })) },
+    { max_tokens: 1, messages: repeat(1000, () => ({ role: "user", content: "Hi." })) },
   ],
   ["enum of 100 000", "/v1/chat/completions", schema({ enum: repeat(100_000, (at) => `value ${at}`) })],
   ["enum of 5000", "/v1/chat/completions", schema({ enum: repeat(5000, (at) => `value ${at}`) })],
-  ["enum of 5000, 32 at once", "/v1/chat/completions", schema({ enum: repeat(5000, (at) => `value ${at}`) }), 32],
+  [
+    "enum of 5000, 32 at once",
+    "/v1/chat/completions",
+    schema({ enum: repeat(5000, (at) => `value ${at}`) }),
+    32,
+  ],
   ["required of 100 000", "/v1/chat/completions", schema({ required: repeat(100_000, (at) => `name${at}`) })],
   ["50 fields", "/v1/chat/completions", fields(50, () => ({ type: "string", maxLength: 100 }))],
-  ["700 fields with a format", "/v1/chat/completions", fields(700, () => ({ type: "string", format: "date-time" }))],
+  [
+    "700 fields with a format",
+    "/v1/chat/completions",
+    fields(700, () => ({ type: "string", format: "date-time" })),
+  ],
   [
     "logit_bias of 200 000",
     "/v1/completions",
@@ -61,7 +83,8 @@ const cases = [
 
 function ask(url, { path, body }) {
   return new Promise((resolve, reject) => {
-    const options = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" } };
+    const options =
+      body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" } };
     const sent = request(url + path, options, (response) => {
       response.resume();
       response.on("end", () => resolve(response.statusCode));

@@ -5,7 +5,7 @@ import { badRequest } from "../failures.js";
 export interface RequestLimits {
   /** Texts of a request for embeddings. Default: 2048. */
   readonly texts: number;
-  /** Messages of a conversation. Default: 2048. */
+  /** Messages of a conversation. Default: 1024. */
   readonly messages: number;
   /** Strings, objects and lists of a body. Names of fields are strings. Default: 65536. */
   readonly values: number;
@@ -19,7 +19,7 @@ export interface RequestLimits {
 
 export const defaultLimits: RequestLimits = {
   texts: 2048,
-  messages: 2048,
+  messages: 1024,
   values: 1 << 16,
   entries: 1 << 18,
   schemaCharacters: 1 << 16,

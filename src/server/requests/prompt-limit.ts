@@ -6,8 +6,8 @@ import type { Tokenizer } from "../../text/tokenizer.js";
 const shortLength = 10_000;
 
 /**
- * Refuses texts that cannot fit the context even if every token were the vocabulary's longest. Tokenizing
- * megabytes takes seconds in which the server answers no other client.
+ * Refuses texts that cannot fit the context even if every token were the vocabulary's longest. It spares the
+ * work of rendering and tokenizing megabytes.
  *
  * @returns a check of a request's texts. It throws BitNetError CONTEXT_FULL.
  */
@@ -21,6 +21,14 @@ export function createPromptLimit(tokenizer: Tokenizer, info: ModelInfo): (texts
     return info.contextLength * longest;
   }
   return (texts) => {
+    // A chat template writes at least one token for each message.
+    if (texts.length > info.contextLength) {
+      throw new BitNetError(
+        "CONTEXT_FULL",
+        `The prompt has ${texts.length} messages, and the context holds ${info.contextLength} tokens: shorten the prompt`,
+        { details: { messages: texts.length, contextLength: info.contextLength } },
+      );
+    }
     const characters = texts.reduce((sum, text) => sum + text.length, 0);
     if (characters <= shortLength) return;
     maxCharacters ??= countMaxCharacters();
