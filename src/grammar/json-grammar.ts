@@ -23,14 +23,24 @@ export function jsonGrammar(schema: unknown): Grammar {
 /** As `jsonGrammar`, in slices between which other events run. The schema itself is read in one slice. */
 export async function jsonGrammarAsync(schema: unknown): Promise<Grammar> {
   const key = keyOf(schema);
-  let grammar = kept.get(key);
+  const known = kept.get(key);
+  if (known !== undefined) return keep(key, known);
+  // Requests of the same moment share the work.
+  let grammar = compiling.get(key);
   if (grammar === undefined) {
-    if (key.length > shortKeyLength) await nextTurn();
-    const expression = jsonSchemaExpression(schema);
-    if (key.length > shortKeyLength) await nextTurn();
-    grammar = await createGrammarAsync(expression);
+    grammar = compile(schema, { isLong: key.length > shortKeyLength }).finally(() => compiling.delete(key));
+    compiling.set(key, grammar);
   }
-  return keep(key, grammar);
+  return keep(key, await grammar);
+}
+
+const compiling = new Map<string, Promise<Grammar>>();
+
+async function compile(schema: unknown, { isLong }: { readonly isLong: boolean }): Promise<Grammar> {
+  if (isLong) await nextTurn();
+  const expression = jsonSchemaExpression(schema);
+  if (isLong) await nextTurn();
+  return createGrammarAsync(expression);
 }
 
 function keep(key: string, grammar: Grammar): Grammar {

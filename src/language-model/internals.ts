@@ -4,7 +4,7 @@ import type { EmbedOptions } from "../generation/embed-options.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import type { LanguageModel } from "./language-model.js";
 
-/** Vectors of texts, and what they cost. */
+/** Vectors of texts, and the number of tokens. */
 export interface EmbeddedTexts {
   readonly vectors: Float32Array<ArrayBuffer>[];
   /** Number of tokens in all texts. */

@@ -59,8 +59,8 @@ export interface ServerOptions {
    */
   readonly timeoutMs?: number | undefined;
   /**
-   * Maximum time in which a client takes nothing of a stream, in milliseconds. After it, the stream is cut and
-   * its slot is free. Default: 30000.
+   * Maximum time in which a client takes nothing of a stream, in milliseconds. After it, the stream is cut,
+   * and its slot is free. Default: 30000.
    */
   readonly stallTimeoutMs?: number | undefined;
   /** Receives every finished request, except those to `/health` and `/metrics`. */

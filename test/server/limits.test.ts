@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { createServer, type LanguageModel, loadModel } from "#dist/index.js";
+import { jsonGrammar, jsonGrammarAsync } from "#dist/grammar/json-grammar.js";
 import { internalsOf } from "#dist/language-model/internals.js";
 import { holdBack } from "#dist/server/hold-back.js";
 import { listOf } from "#dist/server/requests/fields.js";
@@ -179,4 +180,11 @@ it("a 429 is held back, unless the client leaves", async () => {
   await vi.advanceTimersByTimeAsync(0);
   expect(sent).toBe(2);
   expect(vi.getTimerCount()).toBe(0);
+});
+
+it("requests of the same moment share the compilation of their schema", async () => {
+  const schema = { enum: ["together", "alone"] };
+  const [one, two] = await Promise.all([jsonGrammarAsync(schema), jsonGrammarAsync({ ...schema })]);
+  expect(one).toBe(two);
+  expect(jsonGrammar(schema)).toBe(one);
 });

@@ -102,13 +102,10 @@ export function createScheduler(
     passes: 0,
   };
 
-  function requireWorking(): void {
-    if (broken !== undefined) throw broken.error;
-  }
-
   const running = (): number => active.filter((sequence) => !sequence.isOver).length;
 
   function enqueue(prompt: readonly number[], options: ResolvedGenerateOptions): Sequence {
+    if (broken !== undefined) throw broken.error;
     if (running() + waiting.length >= parallel + queueLimit) {
       throw queueFull({ active: running(), queued: waiting.length, queueLimit });
     }
@@ -206,12 +203,10 @@ export function createScheduler(
 
   const scheduler: Scheduler = {
     async *generate(prompt, options): AsyncGenerator<GeneratedPiece, void, void> {
-      requireWorking();
+      if (broken !== undefined) throw broken.error;
       const resolved = resolveGenerateOptions(options, sampling);
       throwIfAborted(resolved.signal);
       const ids = await promptTokens(tokenizer, prompt, contextLength, resolved);
-      // A long text takes a while.
-      requireWorking();
       const sequence = enqueue(ids, resolved);
       // Starts a moment later, so that requests of the same moment share the first pass.
       working ??= Promise.resolve().then(work);

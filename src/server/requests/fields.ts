@@ -43,11 +43,11 @@ export function isIds(value: unknown): value is readonly number[] {
 }
 
 /** Whether a value is a list of 1 to `max` texts. */
-export function isTexts(value: unknown, max: number = Infinity): value is readonly string[] {
+export function isTexts(value: unknown, max?: number): value is readonly string[] {
   return (
     Array.isArray(value) &&
     value.length > 0 &&
-    value.length <= max &&
+    value.length <= (max ?? Infinity) &&
     value.every((text) => typeof text === "string")
   );
 }

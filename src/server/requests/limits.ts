@@ -1,7 +1,7 @@
 import { BitNetError } from "../../errors.js";
 import { badRequest } from "../failures.js";
 
-/** Limits of one request, for `createServer`. Each bounds the time in which the server answers nobody else. */
+/** Limits of one request. Each bounds the time in which the server answers nobody else. */
 export interface RequestLimits {
   /** Texts of a request for embeddings. Default: 2048. */
   readonly texts: number;
@@ -49,6 +49,6 @@ export function checkLimit(
   { param, count, what }: { readonly param: string | null; readonly count: number; readonly what: string },
 ): void {
   if (count <= limits[name]) return;
-  const where = param === null ? "body" : param;
+  const where = param ?? "body";
   throw badRequest(param, `Invalid ${where}: it has ${count} ${what}, and this server takes ${limits[name]}`);
 }
