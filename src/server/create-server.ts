@@ -8,9 +8,9 @@ import type { SchedulerStats } from "../generation/scheduling/scheduler.js";
 import { refuseUnknownOptions } from "../options/known-options.js";
 import { type ChatTemplate, createChatTemplate } from "../text/chat-template.js";
 import { addHeader, hostCheck, keyCheck, nosniff, originCheck, readAccess } from "./access.js";
+import { createDoor } from "./door.js";
 import { createEmbeddingQueue } from "./embedding-queue.js";
 import { Failure, failureOf } from "./failures.js";
-import { holdBack } from "./hold-back.js";
 import { createMetrics } from "./metrics.js";
 import { addMissingRoutes } from "./missing-routes.js";
 import { chatPage, chatPagePolicy } from "./page.js";
@@ -112,9 +112,8 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   const app = new Hono({ strict: false });
   app.use(tracker.middleware);
   app.use(addHeader(nosniff));
-  app.onError(async (error, { req }) => {
+  app.onError((error, { req }) => {
     const failure = failureOf(error);
-    if (failure.status === 429) await holdBack(req.raw.signal);
     if (failure.status >= 500 && !expected.has(failure.code)) onError?.(error);
     return failureResponse(failure, req.path);
   });
@@ -166,13 +165,15 @@ function createService(
   const { tokenizer, embed } = internalsOf(model);
   const checkPromptSize = createPromptLimit(tokenizer, model.info);
   const capacity = parallel + queueLimit;
+  const scheduler = model.createScheduler({ parallel, queueLimit });
   let template: ChatTemplate | undefined;
   return {
     model,
     tokenizer,
     name: options.modelName ?? (model.info.name === "" ? "bitnet" : model.info.name),
     startedAt: new Date(),
-    scheduler: model.createScheduler({ parallel, queueLimit }),
+    scheduler,
+    door: createDoor(() => scheduler.stats.active + scheduler.stats.queued >= capacity),
     embed: createEmbeddingQueue({ embed, tracker, checkPromptSize, capacity }),
     tracker,
     checkPromptSize,

@@ -2,6 +2,7 @@ import type { Scheduler } from "../generation/scheduling/scheduler.js";
 import type { LanguageModel } from "../language-model/language-model.js";
 import type { ChatTemplate } from "../text/chat-template.js";
 import type { Tokenizer } from "../text/tokenizer.js";
+import type { Door } from "./door.js";
 import type { EmbedTexts } from "./embedding-queue.js";
 import type { RequestTracker } from "./request-tracker.js";
 import type { RequestLimits } from "./requests/limits.js";
@@ -15,6 +16,8 @@ export interface Service {
   readonly startedAt: Date;
   /** Writes all texts, so that they share passes over the weights. */
   readonly scheduler: Scheduler;
+  /** Keeps requests for texts out of a full queue. */
+  readonly door: Door;
   /** Embeds a request's texts. */
   readonly embed: EmbedTexts;
   /** Counts, times and limits requests. */

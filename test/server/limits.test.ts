@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { createServer, type LanguageModel, loadModel } from "#dist/index.js";
+import { type BitNetError, createServer, type LanguageModel, loadModel } from "#dist/index.js";
 import { jsonGrammar, jsonGrammarAsync } from "#dist/grammar/json-grammar.js";
 import { internalsOf } from "#dist/language-model/internals.js";
-import { holdBack } from "#dist/server/hold-back.js";
+import { createDoor } from "#dist/server/door.js";
 import { listOf } from "#dist/server/requests/fields.js";
 import { parseJson } from "#dist/server/requests/json-text.js";
 import { defaultLimits, type RequestLimits } from "#dist/server/requests/limits.js";
@@ -166,20 +166,42 @@ describe("a stream's reader", () => {
   });
 });
 
-it("a 429 is held back, unless the client leaves", async () => {
-  vi.useFakeTimers();
-  let sent = 0;
-  void holdBack(new AbortController().signal).then(() => (sent += 1));
-  await vi.advanceTimersByTimeAsync(249);
-  expect(sent).toBe(0);
-  await vi.advanceTimersByTimeAsync(1);
-  expect(sent).toBe(1);
-  const client = new AbortController();
-  void holdBack(client.signal).then(() => (sent += 1));
-  client.abort();
-  await vi.advanceTimersByTimeAsync(0);
-  expect(sent).toBe(2);
-  expect(vi.getTimerCount()).toBe(0);
+describe("the door of a full queue", () => {
+  it("refuses after a wait, and lets the oldest in first, one for each look", async () => {
+    vi.useFakeTimers();
+    let full = false;
+    const events: string[] = [];
+    const door = createDoor(() => full);
+    const { signal } = new AbortController();
+    await door.enter(signal);
+    full = true;
+    const come = (name: string): void =>
+      void door.enter(signal).then(
+        () => events.push(`${name} in`),
+        (error: unknown) => events.push(`${name} ${(error as BitNetError).code}`),
+      );
+    come("first");
+    await vi.advanceTimersByTimeAsync(249);
+    expect(events).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(events).toEqual(["first QUEUE_FULL"]);
+    come("second");
+    come("third");
+    full = false;
+    await vi.advanceTimersByTimeAsync(10);
+    expect(events.slice(1)).toEqual(["second in"]);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(events.slice(2)).toEqual(["third in"]);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("does not keep a client that leaves", async () => {
+    const client = new AbortController();
+    const waiting = createDoor(() => true).enter(client.signal);
+    client.abort();
+    await expect(waiting).resolves.toBeUndefined();
+  });
 });
 
 it("requests of the same moment share the compilation of their schema", async () => {

@@ -29,6 +29,7 @@ export const chatFields: RouteFields = readRequest.fields;
 /** `/api/chat`. */
 export function addChat(app: Hono, service: Service): void {
   app.post("/api/chat", async (context) => {
+    await service.door.enter(context.req.raw.signal);
     const { messages, template, format, sampling, stream, ...request } = await readRequest(context, service);
     if (messages.length === 0) return modelLoaded(service, { message: { role: "assistant", content: "" } });
     service.checkPromptSize(textsOf(messages, template));

@@ -44,6 +44,7 @@ export const generateFields: RouteFields = readRequest.fields;
 /** `/api/generate`. */
 export function addGenerate(app: Hono, service: Service): void {
   app.post("/api/generate", async (context) => {
+    await service.door.enter(context.req.raw.signal);
     const { prompt, template, format, sampling, stream } = await readRequest(context, service);
     if (prompt.text === "") return modelLoaded(service, { response: "" });
     service.checkPromptSize([prompt.system, prompt.text]);

@@ -62,6 +62,7 @@ export const chatFields: RouteFields = readRequest.fields;
 /** `/v1/chat/completions`. */
 export function addChat(app: Hono, service: Service): void {
   app.on("POST", ["/v1/chat/completions", "/chat/completions"], async (context) => {
+    await service.door.enter(context.req.raw.signal);
     const { messages, template, format, logprobs, sampling, delivery, ...request } = await readRequest(
       context,
       service,

@@ -56,6 +56,7 @@ export const completionFields: RouteFields = readRequest.fields;
 /** `/v1/completions`. */
 export function addCompletions(app: Hono, service: Service): void {
   app.on("POST", ["/v1/completions", "/completions"], async (context) => {
+    await service.door.enter(context.req.raw.signal);
     const { prompt, format, logprobs, sampling, delivery } = await readRequest(context, service);
     const grammar = await schemaGrammar(format, service.limits);
     const prompts = await encodePrompts(service, prompt, context.req.raw.signal);
