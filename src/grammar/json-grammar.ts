@@ -31,7 +31,10 @@ export async function jsonGrammarAsync(schema: unknown): Promise<Grammar> {
     grammar = compile(schema, { isLong: key.length > shortKeyLength }).finally(() => compiling.delete(key));
     compiling.set(key, grammar);
   }
-  return keep(key, await grammar);
+  const made = await grammar;
+  // Requests that waited for the same schema go on one by one.
+  if (key.length > shortKeyLength) await nextTurn();
+  return keep(key, made);
 }
 
 const compiling = new Map<string, Promise<Grammar>>();

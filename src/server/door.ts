@@ -1,7 +1,7 @@
 import { BitNetError } from "../errors.js";
 
-/** The wait of a request at a full queue. Clients that retry at once send four requests a second. */
-const maxWaitMs = 250;
+/** The wait of a request at a full queue. Clients that retry at once send one request a second. */
+const maxWaitMs = 1000;
 const lookMs = 10;
 
 /**

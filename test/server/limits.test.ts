@@ -181,7 +181,7 @@ describe("the door of a full queue", () => {
         (error: unknown) => events.push(`${name} ${(error as BitNetError).code}`),
       );
     come("first");
-    await vi.advanceTimersByTimeAsync(249);
+    await vi.advanceTimersByTimeAsync(999);
     expect(events).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
     expect(events).toEqual(["first QUEUE_FULL"]);
