@@ -14,6 +14,19 @@ export {
 } from "./kernels/matmul-float";
 export { matmul_i8_i14, pack_halves_i8, quantize_activations_i14 } from "./kernels/matmul-int8";
 export {
+  matmul_base3_groups_i8_dot_i16,
+  matmul_base3_groups_i8_dot_i8,
+  matmul_base3_groups_i8_dot_i32,
+} from "./kernels/matmul-base3-groups";
+export {
+  matmul_base3_i8_dot_i16,
+  matmul_base3_i8_dot_i8,
+  matmul_base3_i8_dot_i32,
+  matmul_base3_listed_i8_dot_i16,
+  matmul_base3_listed_i8_dot_i8,
+  matmul_base3_listed_i8_dot_i32,
+} from "./kernels/matmul-base3";
+export {
   matmul_ternary_i8_dot_i16,
   matmul_ternary_i8_dot_i8,
   matmul_ternary_i8_dot_i32,
@@ -29,6 +42,7 @@ export {
   matmul_ternary_groups64_i8_dot_i8,
   matmul_ternary_groups64_i8_dot_i32,
 } from "./kernels/matmul-ternary-groups";
+export { pack_base3, pack_base3_tq1_0 } from "./kernels/pack-base3";
 export { pack_q1_0, pack_q2_0, pack_tq1_0, pack_tq2_0 } from "./kernels/pack-groups";
 export { check_finite_16, check_finite_f32, check_ternary, pack_f16, widen_f16 } from "./kernels/pack";
 export { quantize_activations_i8 } from "./kernels/quantize-activations";
@@ -44,6 +58,7 @@ export {
   rope_table,
   store_heads_f16,
 } from "./kernels/rope";
+export { row_base3, row_base3_groups } from "./kernels/row-base3";
 export { row_ternary, row_ternary_groups } from "./kernels/row-ternary";
 export { screen_rows } from "./kernels/screen";
 export { softmax_totals } from "./kernels/softmax-totals";

@@ -1,5 +1,5 @@
 /**
- * Changes the scale of every block of a TQ2_0 or Q2_0 file, in place and by less than a hundredth. Then no
+ * Changes the scale of every block of a TQ1_0, TQ2_0 or Q2_0 file, in place and by less than a hundredth. Then no
  * two neighbours agree. Files of `bitnet dummy` have one scale, so their rows would run like I2_S.
  *
  *   bitnet dummy --size 2B4T --type q2_0 -o groups.gguf && node bench/vary-scales.mjs groups.gguf
@@ -9,7 +9,7 @@ import { openModelFile } from "#dist/files/index.js";
 import { openFileSource } from "#dist/platform/node.js";
 
 /** Bytes of a block, and where its scale, a half, is. */
-const blocks = { TQ2_0: [66, 64], Q2_0: [18, 0] };
+const blocks = { TQ1_0: [54, 52], TQ2_0: [66, 64], Q2_0: [18, 0] };
 
 const path = process.argv[2];
 if (path === undefined) throw new Error("which file?");

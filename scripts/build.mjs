@@ -14,7 +14,12 @@ const stampFile = join(root, "build", "stamp.json");
 const shippedTargets = ["simd128", "relaxed"];
 const targets = [...shippedTargets, "debug"];
 /** Scripts whose change makes kernels stale. */
-const kernelScripts = ["scripts/build.mjs", "scripts/kernel-signatures.mjs", "scripts/tiles.mjs"];
+const kernelScripts = [
+  "scripts/build.mjs",
+  "scripts/kernel-signatures.mjs",
+  "scripts/tiles.mjs",
+  "scripts/base3-tiles.mjs",
+];
 /** Scripts whose change makes dist stale. */
 const buildScripts = ["scripts/bundle-worker.mjs"];
 /** Functions of a release build that may contain calls: the mathematics of the tables made once at load. */

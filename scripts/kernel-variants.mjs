@@ -24,6 +24,13 @@ export const variants = {
       },
     ],
   },
+  "kernels/matmul-base3-groups.ts": {
+    matmul_base3_groups_i8_dot_i8: relaxed("matmul_base3_groups_i8_dot_i8"),
+  },
+  "kernels/matmul-base3.ts": {
+    matmul_base3_i8_dot_i8: relaxed("matmul_base3_i8_dot_i8"),
+    matmul_base3_listed_i8_dot_i8: relaxed("matmul_base3_listed_i8_dot_i8"),
+  },
   "kernels/matmul-ternary.ts": {
     matmul_ternary_i8_dot_i8: relaxed("matmul_ternary_i8_dot_i8"),
     matmul_ternary_listed_i8_dot_i8: relaxed("matmul_ternary_listed_i8_dot_i8"),

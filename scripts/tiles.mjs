@@ -7,6 +7,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { base3GroupScratchBytes, base3GroupTiles, base3ScratchBytes, base3Tiles } from "./base3-tiles.mjs";
 import { variants, withVariants } from "./kernel-variants.mjs";
 
 /**
@@ -21,8 +22,8 @@ const tiles = {
 
 /** Bytes of scratch for a matmul: 32 for a sum of the largest tile, in groups for each of 32 groups. */
 const largest = (shapes) => Math.max(...Object.values(shapes).map(([rows, tokens]) => rows * tokens));
-export const ternaryScratchBytes = 32 * largest(tiles.rows);
-export const groupScratchBytes = 1024 * largest(tiles.groups);
+export const ternaryScratchBytes = Math.max(32 * largest(tiles.rows), base3ScratchBytes);
+export const groupScratchBytes = Math.max(1024 * largest(tiles.groups), base3GroupScratchBytes);
 
 const assembly = fileURLToPath(new URL("../assembly", import.meta.url));
 const made = "// Made by scripts/tiles.mjs. Do not edit.\n";
@@ -261,6 +262,8 @@ const generated = {
     groupsTile("decodeRow", [1, 1]),
     groupsTile("prefillTile", tiles.groups.prefill),
   ],
+  "generated/base3-group-tiles.ts": base3GroupTiles,
+  "generated/base3-tiles.ts": base3Tiles,
 };
 
 function main({ check }) {

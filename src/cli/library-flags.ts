@@ -3,6 +3,7 @@ import type { EmbedOptions } from "../generation/embed-options.js";
 import type { GenerateOptions } from "../options/generate-options.js";
 import type { EngineOptions } from "../engine/engine-options.js";
 import type { LoadOptions } from "../language-model/load-options.js";
+import { packingChoices } from "../model/choose-packing.js";
 import { kernelBuilds } from "../wasm/kernel-build.js";
 import type { EvaluateTaskOptions } from "../tools/evaluation/evaluate-task.js";
 import { taskFormats } from "../tools/evaluation/formats/index.js";
@@ -42,6 +43,12 @@ export const loadFlags: readonly LibraryFlag<LoadOptions>[] = [
     option: "contextLength",
     flags: "-c, --ctx <tokens>",
     about: "context length (default: the model's, limited by memory)",
+  },
+  {
+    option: "packing",
+    flags: "--packing <how>",
+    about: "ternary weights in 2 bits or in 1.6 bits (default: auto, small if fast does not fit)",
+    choices: packingChoices,
   },
 ];
 

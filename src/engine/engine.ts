@@ -1,11 +1,11 @@
-import type { ModelDescription } from "../architectures/index.js";
+import { describeModel, type ModelDescription } from "../architectures/index.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import { invalidOption, isWhole, wholeRange } from "../options/checks.js";
 import { inputFormatsOf } from "../packing/layouts/index.js";
 import { firstNotFinite } from "../packing/finite.js";
 import { selfTestsOf } from "../packing/pack.js";
 import { ropeTableBytes } from "../packing/rope-table.js";
-import type { Packing } from "../packing/packing.js";
+import type { Packing, PackingGoal } from "../packing/packing.js";
 import type { ModelFile } from "../files/model-file.js";
 import { chooseMatmul, type MatmulChoice } from "../wasm/choose-matmul.js";
 import { compileKernels, type KernelBuild } from "../wasm/kernel-build.js";
@@ -13,6 +13,7 @@ import { createMemories, type Memories } from "../wasm/memory.js";
 import { barrierBytes, startTeam, type Team } from "../wasm/team.js";
 import type { CacheCopy } from "../graph/copy-kv-cache.js";
 import { allocateCache, type CachePlan, freeCache } from "../graph/kv-cache.js";
+import { choosePacking, type PackingChoice } from "../model/choose-packing.js";
 import { chooseContextLength } from "../model/context-length.js";
 import type { EngineOptions } from "./engine-options.js";
 import { createEvaluator, type Evaluator } from "./evaluator.js";
@@ -36,6 +37,8 @@ export interface Engine {
   readonly threads: number;
   readonly kernelBuild: KernelBuild;
   readonly matmul: MatmulChoice;
+  /** What the layouts of weights were chosen for. */
+  readonly packing: PackingGoal;
   /** Bytes in wasm memory after loading: of the head, and of all other weights. */
   readonly memoryBytes: { readonly weights: number; readonly head: number };
   /** Resolves to WORKER_FAILED when a worker thread has died; stays pending otherwise. */
@@ -70,6 +73,8 @@ export interface EngineStart extends EngineOptions {
   readonly workerUrl?: URL | string | undefined;
   /** Undefined for the model's own, limited by memory. */
   readonly contextLength: number | undefined;
+  /** Default: "auto". */
+  readonly packing?: PackingChoice | undefined;
   /** Bytes that the host can give. */
   readonly freeBytes: number;
   readonly onBytes: (count: number) => void;
@@ -96,10 +101,13 @@ export interface Cache extends Disposable {
  * Loads a file's weights and starts the threads. The caller closes the file: at once, or after `dispose` if
  * `readsFile`.
  *
- * @throws BitNetError as loadModelWeights; UNSUPPORTED_RUNTIME, SELF_TEST_FAILED, WORKER_FAILED; and
+ * @throws BitNetError as describeModel and loadModelWeights; UNSUPPORTED_RUNTIME, SELF_TEST_FAILED, WORKER_FAILED; and
  *   `signal.reason`.
  */
 export async function startEngine(file: ModelFile, options: EngineStart): Promise<Engine> {
+  const description = describeModel(file);
+  const { head = "auto", sparsity = "auto", packing = "auto" } = options;
+  const goal = choosePacking(file, description, packing, { ...options, head, sparsity });
   const kernels = await compileKernels(options.kernelBuild);
   throwIfAborted(options.signal);
   const memories = createMemories(options.regionBytes);
@@ -109,7 +117,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
   const matmul = chooseMatmul(kernels, memories, {
     form: options.dotForm,
     kernels256: options.kernels256,
-    selfTests: selfTestsOf(file.tensors.values()),
+    selfTests: selfTestsOf(file.tensors.values(), goal),
   });
   // Threads take as long to start as a small model takes to load: do both at once.
   const team = startTeam({
@@ -129,12 +137,14 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
   try {
     const { model, ...loaded } = await loadModelWeights({
       file,
+      description,
       memories,
+      goal,
       kernels,
       chooseContextLength: (sizes, weightBytes) =>
         chooseContextLength(file.source.name, sizes, weightBytes, options),
-      head: options.head ?? "auto",
-      sparsity: matmul.columns ? (options.sparsity ?? "auto") : "off",
+      head,
+      sparsity: matmul.columns ? sparsity : "off",
       contextWanted: options.contextLength,
       workers: team.workers,
       sharePacking: (work) => run({ kind: "packHalves", work }),
@@ -146,7 +156,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
     post({ kind: "model", model });
     await run({ kind: "meet" });
     const { build: kernelBuild } = kernels;
-    return createEngine({ model, ...loaded, memories, team, post, run, kernelBuild, matmul });
+    return createEngine({ model, description, ...loaded, memories, team, post, run, kernelBuild, matmul });
   } catch (error) {
     await team.stop();
     throw error;
@@ -243,6 +253,7 @@ function createEngine(parts: {
     failure: team.failure,
     kernelBuild: parts.kernelBuild,
     matmul: parts.matmul,
+    packing: parts.packing.goal,
     memoryBytes: weightAndHeadBytes(memories, model),
     openEvaluator,
     openCache,

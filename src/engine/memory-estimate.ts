@@ -1,5 +1,6 @@
 import type { MatrixRole, ModelDescription } from "../architectures/index.js";
 import type { ModelFile } from "../files/model-file.js";
+import type { PackingGoal } from "../packing/packing.js";
 import { ropeTableBytes } from "../packing/rope-table.js";
 import { createCountingAllocator } from "../wasm/memory.js";
 import { kvBytesPerToken } from "../model/context-length.js";
@@ -35,12 +36,13 @@ export function estimateMemory(
   options: {
     readonly contextLength: number;
     readonly threads: number;
+    readonly goal: PackingGoal;
     readonly bytesOf: (role: MatrixRole) => number;
   },
 ): MemoryEstimate {
-  const { contextLength, threads, bytesOf } = options;
+  const { contextLength, threads, goal, bytesOf } = options;
   const { sizes, head, embedding } = description;
-  const plan = planWeights(file, description, { head: "auto", sparsity: "auto" }, bytesOf);
+  const plan = planWeights(file, description, { head: "auto", sparsity: "auto", goal }, bytesOf);
   const kvBytesPerPosition = kvBytesPerToken(sizes);
   const kvCache = kvBytesPerPosition * contextLength;
 

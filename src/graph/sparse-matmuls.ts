@@ -82,7 +82,7 @@ export function createFeedForwardMatmuls(
     multiplyAndAdd(projection, input, out): void {
       const { matrix, bias } = projection;
       const columns = bias === undefined ? columnsOf.get(matrix) : undefined;
-      const sparse = columns && sparseOf(matrix, input);
+      const sparse = columns && sparseOf(matrix, input)?.columns;
       if (columns === undefined || sparse === undefined) {
         matmuls.multiply(projection, input, out, "add");
         return;
@@ -100,7 +100,7 @@ export function createFeedForwardMatmuls(
       if (prefersSparse) {
         const scratch = list + cols * 4;
         const output = out.address;
-        sparse.addColumns(worker, matrix, { columns, begin, end, list, listed, input: row, output, scratch });
+        sparse.add(worker, matrix, { columns, begin, end, list, listed, input: row, output, scratch });
         columnChoice.sparse(listed, performance.now() - started);
       } else {
         matmuls.multiplyRows(matrix, input, out, "add", range);

@@ -48,6 +48,7 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
       threads: canShareMemory() ? (options.threads ?? Math.min(availableParallelism(), maxThreads)) : 0,
       workerUrl: options.workerUrl,
       contextLength: options.contextLength,
+      packing: options.packing,
       freeBytes: freeMemoryBytes(),
       signal,
       onBytes: (count) => {

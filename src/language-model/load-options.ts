@@ -1,5 +1,6 @@
 import { checkEngineOptions, type EngineOptions } from "../engine/engine-options.js";
-import { checkWhole } from "../options/checks.js";
+import { type PackingChoice, packingChoices } from "../model/choose-packing.js";
+import { checkWhole, invalidOption } from "../options/checks.js";
 import { refuseUnknownOptions } from "../options/known-options.js";
 
 /** How far loading has come. */
@@ -32,6 +33,12 @@ export interface LoadOptions {
    * Maximum number of positions of a session, from 1. Default: the model's own, capped to the free memory.
    */
   readonly contextLength?: number | undefined;
+  /**
+   * How ternary weights are kept in memory. "fast": two bits each. "small": 1.6 bits each, in base 3, where
+   * rows are long enough; the tokens are the same. Default: "auto", which is "fast" if that fits the free
+   * memory, else "small".
+   */
+  readonly packing?: PackingChoice | undefined;
   /** Called as loading proceeds. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Stops loading. */
@@ -44,6 +51,7 @@ const knownOptions: Record<keyof LoadOptions, true> = {
   threads: true,
   workerUrl: true,
   contextLength: true,
+  packing: true,
   onProgress: true,
   signal: true,
   engine: true,
@@ -56,8 +64,15 @@ const maxContextLength = 1 << 26;
 /** @throws BitNetError INVALID_ARGUMENT. */
 export function checkLoadOptions(options: LoadOptions): void {
   refuseUnknownOptions("loadModel", options, Object.keys(knownOptions));
-  const { threads, contextLength } = options;
+  const { threads, contextLength, packing } = options;
   if (threads !== undefined) checkWhole("threads", threads, 0, maxThreads);
   if (contextLength !== undefined) checkWhole("contextLength", contextLength, 1, maxContextLength);
+  checkPacking(packing);
   checkEngineOptions(options.engine);
+}
+
+/** @throws BitNetError INVALID_ARGUMENT. */
+export function checkPacking(packing: PackingChoice | undefined): void {
+  if (packing === undefined || packingChoices.includes(packing)) return;
+  throw invalidOption("packing", packing, packingChoices.map((choice) => `"${choice}"`).join(", "));
 }

@@ -1,7 +1,11 @@
 import type { Engine } from "../engine/engine.js";
 import type { ModelFile } from "../files/model-file.js";
 import type { RecommendedSampling } from "../options/generate-options.js";
+import { tokenBytes } from "../model/bytes-per-token.js";
 import { kvBytesPerToken } from "../model/context-length.js";
+import { matricesOf } from "../model/model.js";
+import { bytesByLayout } from "../packing/layouts/index.js";
+import type { PackingGoal } from "../packing/packing.js";
 
 /** Facts about a loaded model. */
 export interface ModelInfo {
@@ -26,6 +30,12 @@ export interface ModelInfo {
    * embedding if they are tied. `kvCache`: one KV cache of the whole context.
    */
   readonly memoryBytes: { readonly weights: number; readonly head: number; readonly kvCache: number };
+  /** How ternary weights are kept: two bits each, or 1.6 bits each where rows are long enough. */
+  readonly packing: PackingGoal;
+  /** Bytes of matrices by their layout in memory, such as { "base3-rows": …, "int8-rows": … }. */
+  readonly layouts: Readonly<Record<string, number>>;
+  /** Bytes of weights that are read to generate one token, without the KV cache. They limit the speed. */
+  readonly bytesPerToken: number;
   /** Number of worker threads. 0: the model runs in the calling thread. */
   readonly threads: number;
   /**
@@ -40,6 +50,7 @@ export function describeInfo(file: ModelFile, engine: Engine, sampling: Recommen
   const { model, description } = engine;
   const tensors = [...file.tensors.values()];
   const name = file.metadata.get("general.name");
+  const { layers, head } = tokenBytes(model);
   return {
     architecture: description.architecture,
     name: typeof name === "string" ? name : "",
@@ -50,6 +61,9 @@ export function describeInfo(file: ModelFile, engine: Engine, sampling: Recommen
     contextLength: model.contextLength,
     weightFormats: [...new Set(tensors.map((tensor) => tensor.type))].sort(),
     memoryBytes: { ...engine.memoryBytes, kvCache: kvBytesPerToken(model.sizes) * model.contextLength },
+    packing: engine.packing,
+    layouts: bytesByLayout(matricesOf(model)),
+    bytesPerToken: layers + head,
     threads: engine.threads,
     kernelBuild: `${engine.kernelBuild}/${engine.matmul.form}${engine.matmul.module256 ? "/256" : ""}`,
     sampling,

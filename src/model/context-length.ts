@@ -24,6 +24,35 @@ function contextBytesPerToken(sizes: ModelSizes, threads: number): number {
   return kvBytesPerToken(sizes) + paddedHeadSize(sizes) * 4 + threads * 16;
 }
 
+/** What the context of a model is chosen by. */
+export interface ContextWishes {
+  /** Positions that the caller asked for. Undefined for the model's own, as far as memory allows. */
+  readonly contextLength: number | undefined;
+  /** Bytes that the host can give. */
+  readonly freeBytes: number;
+  readonly threads: number;
+}
+
+/** Whether the weights and the context that was asked for fit, or else a short context. */
+export function fitsMemory(sizes: ModelSizes, weightBytes: number, wishes: ContextWishes): boolean {
+  return (
+    weightBytes <= wishes.freeBytes && minPositions(sizes, wishes) <= maxPositions(sizes, weightBytes, wishes)
+  );
+}
+
+function minPositions(sizes: ModelSizes, { contextLength }: ContextWishes): number {
+  return Math.min(sizes.contextLength, contextLength ?? minContextLength);
+}
+
+/** Positions that fit the memory beside the weights. */
+function maxPositions(sizes: ModelSizes, weightBytes: number, wishes: ContextWishes): number {
+  return Math.floor(contextRoom(weightBytes, wishes) / contextBytesPerToken(sizes, wishes.threads));
+}
+
+function contextRoom(weightBytes: number, { freeBytes }: ContextWishes): number {
+  return Math.max(0, (freeBytes - weightBytes) * usableFraction);
+}
+
 /**
  * Chooses the positions to prepare for: `options.contextLength`, or by default the model's own as far as
  * memory allows.
@@ -37,11 +66,7 @@ export function chooseContextLength(
   name: string,
   sizes: ModelSizes,
   weightBytes: number,
-  options: {
-    readonly contextLength: number | undefined;
-    readonly freeBytes: number;
-    readonly threads: number;
-  },
+  options: ContextWishes,
 ): number {
   const { contextLength: wanted, freeBytes } = options;
   if (weightBytes > freeBytes) {
@@ -58,11 +83,11 @@ export function chooseContextLength(
       { details: { option: "contextLength", value: wanted } },
     );
   }
-  const room = Math.max(0, (freeBytes - weightBytes) * usableFraction);
-  const perToken = contextBytesPerToken(sizes, options.threads);
-  const max = Math.floor(room / perToken);
-  const min = Math.min(sizes.contextLength, wanted ?? minContextLength);
+  const max = maxPositions(sizes, weightBytes, options);
+  const min = minPositions(sizes, options);
   if (min > max) {
+    const room = contextRoom(weightBytes, options);
+    const perToken = contextBytesPerToken(sizes, options.threads);
     throw new BitNetError(
       "OUT_OF_MEMORY",
       `Cannot fit a context of ${min} tokens: the KV cache and its tables need ${gib(min * perToken)} and ${gib(room)} are free` +

@@ -1,5 +1,4 @@
 import {
-  describeModel,
   type LayerDescription,
   type ModelDescription,
   type ModelSizes,
@@ -9,7 +8,7 @@ import {
 } from "../architectures/index.js";
 import type { ModelFile } from "../files/model-file.js";
 import { layoutOf } from "../packing/layouts/index.js";
-import { packedBytes, packMatrix, packVector } from "../packing/pack.js";
+import { packMatrix, packVector } from "../packing/pack.js";
 import type { PackedVector } from "../packing/packed.js";
 import type { Packing } from "../packing/packing.js";
 import { createRopeTables, type RopeTables } from "../packing/rope-table.js";
@@ -23,6 +22,7 @@ import { createPlacer, planWeights, type WeightPlan, type WeightWishes } from ".
 
 export interface ModelLoad extends WeightWishes {
   readonly file: ModelFile;
+  readonly description: ModelDescription;
   readonly memories: Memories;
   readonly kernels: CompiledKernels;
   /** Positions to prepare for, given the model's sizes and the bytes of its weights. */
@@ -41,7 +41,6 @@ export interface ModelLoad extends WeightWishes {
 
 export interface LoadedModel {
   readonly model: Model;
-  readonly description: ModelDescription;
   /** For reading more of the file later. */
   readonly packing: Packing;
   /** Makes the rotary tables of the first `positions` positions. Call it before a pass that uses them. */
@@ -51,14 +50,13 @@ export interface LoadedModel {
 /**
  * Reads a model's weights into wasm memory. Region 0 must exist.
  *
- * @throws BitNetError as describeModel, and FILE_CORRUPT, UNSUPPORTED_TENSOR_TYPE, OUT_OF_MEMORY.
+ * @throws BitNetError FILE_CORRUPT, UNSUPPORTED_TENSOR_TYPE, OUT_OF_MEMORY.
  */
 export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
-  const { file, memories } = load;
-  const description = describeModel(file);
+  const { file, memories, description } = load;
   const packing = createPacking(load);
   // Finds a packer for every tensor before the first byte is read.
-  const plan = planWeights(file, description, load, (role) => packedBytes(file, role));
+  const plan = planWeights(file, description, load);
   const contextLength = load.chooseContextLength(description.sizes, plan.bytes);
   const layerCacheBytes = (kvBytesPerToken(description.sizes) / description.sizes.layers) * contextLength;
   const place = createPlacer(() => memories.addRegion().index, load.regionBytes);
@@ -77,7 +75,6 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
   }
   const { sizes, ropes, gate, epsilon, attentionScale, embeddingScale } = description;
   return {
-    description,
     packing,
     preparePositions: (positions) => {
       for (const tables of ropeTables) tables.extend(positions);
@@ -98,12 +95,13 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
   };
 }
 
-function createPacking({ file, memories, kernels, onBytes, signal }: ModelLoad): Packing {
+function createPacking({ file, memories, goal, kernels, onBytes, signal }: ModelLoad): Packing {
   // Weak references: an instance keeps its memory, and a disposed model must not.
   const instances = new WeakMap<WebAssembly.Memory, Kernels>();
   return {
     file,
     memories,
+    goal,
     kernels: (region) => {
       const memory = memories.regions[region]?.memory;
       if (memory === undefined) throw new RangeError(`no memory region ${region}`);
@@ -185,6 +183,8 @@ async function packLayer(
     gate: await projection(layer.gate),
     up: await projection(layer.up),
     down,
-    downColumns: downColumns ? layoutOf(down.matrix).sparse?.transpose(packing, down.matrix) : undefined,
+    downColumns: downColumns
+      ? layoutOf(down.matrix).sparse?.columns?.transpose(packing, down.matrix)
+      : undefined,
   };
 }

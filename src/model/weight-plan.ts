@@ -1,7 +1,8 @@
 import type { LayerDescription, MatrixRole, ModelDescription } from "../architectures/description.js";
 import type { ModelFile } from "../files/model-file.js";
-import type { SparseMatmuls } from "../packing/layouts/layout.js";
-import { sparseMatmulsOf } from "../packing/pack.js";
+import type { ColumnMatmuls } from "../packing/layouts/layout.js";
+import { columnMatmulsOf, packedBytes } from "../packing/pack.js";
+import type { PackingGoal } from "../packing/packing.js";
 import { canScreen, screenBytes } from "../packing/screen.js";
 import { maxRegionBytes } from "../wasm/memory.js";
 import { projectionsOf, type Sparsity } from "./model.js";
@@ -12,6 +13,8 @@ export interface WeightWishes {
   readonly head: "auto" | "whole" | "screened";
   /** Unless "off", a copy of `down` by columns is made where its inputs may be zero. */
   readonly sparsity: Sparsity;
+  /** What layouts are chosen for. */
+  readonly goal: PackingGoal;
 }
 
 /** Bytes of a model's matrices in memory, known before the first byte of them is read. */
@@ -43,18 +46,17 @@ const plannedFraction = 0.9;
  */
 const screenedHeadBytes = 64 << 20;
 
-/** @param bytesOf bytes of a matrix in its layout. */
+/** @param bytesOf bytes of a matrix in its layout. Default: those of its packer. */
 export function planWeights(
   file: ModelFile,
   description: ModelDescription,
   wishes: WeightWishes,
-  bytesOf: (role: MatrixRole) => number,
+  bytesOf = (role: MatrixRole): number => packedBytes(file, role, wishes.goal),
 ): WeightPlan {
   const { head, embedding, layers } = description;
-  const columnBytes = layers.map(({ down: { matrix } }) => {
-    const sparse = wishes.sparsity === "off" ? undefined : columnMatmuls(file, description, matrix);
-    return sparse?.columnBytes(matrix) ?? 0;
-  });
+  const columnBytes = layers.map(
+    ({ down: { matrix } }) => columnMatmuls(file, description, wishes, matrix)?.bytes(matrix) ?? 0,
+  );
   const layerBytes = layers.map(
     (layer, index) => sum(matrixRolesOf(layer).map(bytesOf)) + (columnBytes[index] ?? 0),
   );
@@ -72,10 +74,12 @@ export function planWeights(
 function columnMatmuls(
   file: ModelFile,
   { gate }: ModelDescription,
+  { goal, sparsity }: WeightWishes,
   matrix: MatrixRole,
-): SparseMatmuls | undefined {
-  const sparse = gate === "relu2" ? sparseMatmulsOf(file, matrix) : undefined;
-  return sparse?.takesColumns(matrix) ? sparse : undefined;
+): ColumnMatmuls | undefined {
+  if (gate !== "relu2" || sparsity === "off") return undefined;
+  const columns = columnMatmulsOf(file, matrix, goal);
+  return columns?.takes(matrix) ? columns : undefined;
 }
 
 function wantsScreen(

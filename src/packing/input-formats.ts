@@ -1,5 +1,5 @@
 import type { GroupSize, Kernels } from "../wasm/kernels.js";
-import { groupScaleBytes, wholeBlocks } from "./ternary-blocks.js";
+import { base3Slack, groupScaleBytes, wholeBlocks } from "./ternary-blocks.js";
 
 /** An encoding of activations for matmuls whose weights are integers: integers with scales. */
 export interface InputFormat {
@@ -66,7 +66,10 @@ export function allocateQuantized(
   return Object.fromEntries(
     Array.from(formats, ({ name, valueBytes, recordBytes }) => [
       name,
-      { values: take(tokens * valueBytes(cols)), records: take(tokens * recordBytes(cols)) },
+      {
+        values: take(tokens * valueBytes(cols) + base3Slack.values),
+        records: take(tokens * recordBytes(cols)),
+      },
     ]),
   );
 }

@@ -5,13 +5,13 @@ import type { FormSelfTest } from "../wasm/matmul-self-test.js";
 import type { Memories } from "../wasm/memory.js";
 import { weightFormatByName, whyUnsupported } from "../weight-formats/index.js";
 import { notFinite } from "./finite.js";
-import { layouts } from "./layouts/index.js";
-import type { Layout, Packer, SparseMatmuls } from "./layouts/layout.js";
+import { layouts, layoutsFor } from "./layouts/index.js";
+import type { ColumnMatmuls, Layout, Packer } from "./layouts/layout.js";
 import type { PackedMatrix, PackedVector } from "./packed.js";
-import type { Packing } from "./packing.js";
+import type { Packing, PackingGoal } from "./packing.js";
 
 /** Names of the weight formats that matrices of files may have. */
-export const packableTypes: readonly string[] = layouts
+export const packableTypes: readonly string[] = layoutsFor.fast
   .flatMap(({ packers }) => Object.keys(packers))
   .filter((name) => weightFormatByName(name) !== undefined);
 
@@ -23,12 +23,20 @@ interface Way {
 }
 
 /** By name of the weight format: the one place that decides which layout a tensor gets. */
-const ways = new Map<string, Way>();
-for (const layout of layouts) {
-  for (const [name, packer] of Object.entries(layout.packers)) {
-    if (ways.has(name)) continue;
-    ways.set(name, { packer, layout, possible: [layout, ...(packer.alternatives ?? [])] });
+const waysFor: Readonly<Record<PackingGoal, ReadonlyMap<string, Way>>> = {
+  fast: waysInto(layoutsFor.fast),
+  small: waysInto(layoutsFor.small),
+};
+
+function waysInto(preferred: readonly Layout[]): ReadonlyMap<string, Way> {
+  const ways = new Map<string, Way>();
+  for (const layout of preferred) {
+    for (const [name, packer] of Object.entries(layout.packers)) {
+      if (ways.has(name)) continue;
+      ways.set(name, { packer, layout, possible: [layout, ...(packer.alternatives ?? [])] });
+    }
   }
+  return ways;
 }
 
 /**
@@ -36,8 +44,8 @@ for (const layout of layouts) {
  * twice that.
  * @throws BitNetError UNSUPPORTED_TENSOR_TYPE if no layout has a packer for its weight format.
  */
-export function packedBytes(file: ModelFile, role: MatrixRole): number {
-  return findWay(file, role.tensor).packer.packedBytes(role.rows, role.cols);
+export function packedBytes(file: ModelFile, role: MatrixRole, goal: PackingGoal): number {
+  return findWay(file, role.tensor, goal).packer.packedBytes(role.rows, role.cols);
 }
 
 /**
@@ -45,7 +53,7 @@ export function packedBytes(file: ModelFile, role: MatrixRole): number {
  * JavaScript.
  */
 export async function packMatrix(packing: Packing, role: MatrixRole, region: number): Promise<PackedMatrix> {
-  const { packer, layout, tensor } = findWay(packing.file, role.tensor);
+  const { packer, layout, tensor } = findWay(packing.file, role.tensor, packing.goal);
   const packed = await packer.pack(packing, tensor, role, region);
   const [outputScale = 1] = role.outputScale === undefined ? [] : await readFloats(packing, role.outputScale);
   return {
@@ -59,19 +67,24 @@ export async function packMatrix(packing: Packing, role: MatrixRole, region: num
   };
 }
 
-/** The sparse matmuls that a tensor's layout may have; undefined if no layout that it may get has any. */
-export function sparseMatmulsOf(file: ModelFile, { tensor }: MatrixRole): SparseMatmuls | undefined {
+/** The matmuls by columns that a tensor's layout may have; undefined if the first of its layouts has none. */
+export function columnMatmulsOf(
+  file: ModelFile,
+  { tensor }: MatrixRole,
+  goal: PackingGoal,
+): ColumnMatmuls | undefined {
   const type = file.tensors.get(tensor)?.type;
-  return ways.get(type ?? "")?.possible.find(({ sparse }) => sparse !== undefined)?.sparse;
+  return waysFor[goal].get(type ?? "")?.possible.find(({ sparse }) => sparse !== undefined)?.sparse?.columns;
 }
 
 /** The self-tests of all layouts that tensors of these types may get, each once. */
 export function selfTestsOf(
   tensors: Iterable<Pick<TensorInfo, "type">>,
+  goal: PackingGoal,
 ): readonly ((memories: Memories) => FormSelfTest)[] {
   const possible = new Set<Layout>();
   for (const { type } of tensors) {
-    for (const layout of ways.get(type)?.possible ?? []) possible.add(layout);
+    for (const layout of waysFor[goal].get(type)?.possible ?? []) possible.add(layout);
   }
   return layouts.flatMap((layout) => (possible.has(layout) && layout.selfTest ? [layout.selfTest] : []));
 }
@@ -87,9 +100,9 @@ export async function packVector(packing: Packing, role: VectorRole, region: num
   return { region, address, length: role.length };
 }
 
-function findWay(file: ModelFile, name: string): Way & { readonly tensor: TensorInfo } {
+function findWay(file: ModelFile, name: string, goal: PackingGoal): Way & { readonly tensor: TensorInfo } {
   const tensor = requireTensor(file, name);
-  const way = ways.get(tensor.type);
+  const way = waysFor[goal].get(tensor.type);
   if (way === undefined) {
     throw new BitNetError(
       "UNSUPPORTED_TENSOR_TYPE",

@@ -9,10 +9,17 @@ import type { Memories } from "../wasm/memory.js";
  */
 export const pieceBytes: number = 4 << 20;
 
+/**
+ * What layouts are chosen for. "fast": ternary weights in two bits. "small": in base 3, five in a byte, where
+ * that is smaller. The results have the same bits.
+ */
+export type PackingGoal = "fast" | "small";
+
 /** The file, the memories and the kernels that packing works with. */
 export interface Packing {
   readonly file: ModelFile;
   readonly memories: Memories;
+  readonly goal: PackingGoal;
   /** The calling thread's kernels of a region. */
   kernels(region: number): Kernels;
   /** Called with the number of bytes of the file that were just packed. */

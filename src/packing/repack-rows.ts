@@ -13,6 +13,8 @@ export interface StagedRows {
 /** A matrix to repack, and the region of its buffer. */
 interface RepackedMatrix {
   readonly rows: number;
+  /** Default: the tensor's bytes divided by its rows. */
+  readonly rowBytes?: number;
   readonly region: number;
 }
 
@@ -25,11 +27,10 @@ interface RepackedMatrix {
 export async function repackRows(
   packing: Packing,
   tensor: TensorInfo,
-  { rows, region }: RepackedMatrix,
+  { rows, region, rowBytes = tensor.bytes / rows }: RepackedMatrix,
   repack: (rows: StagedRows) => number,
 ): Promise<void> {
   const { memories } = packing;
-  const rowBytes = tensor.bytes / rows;
   const pieceRows = Math.min(rows, Math.max(1, Math.floor(pieceBytes / rowBytes)));
   const address = memories.allocate(region, pieceRows * rowBytes, `reading tensor "${tensor.name}"`);
   try {

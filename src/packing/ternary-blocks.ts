@@ -15,3 +15,21 @@ export function groupScaleBytes(cols: number, groupSize: GroupSize): number {
   const groups = Math.ceil(cols / 128) * (128 / groupSize);
   return Math.ceil(groups / 4) * 16;
 }
+
+/** Bytes of a row in base 3, in whole blocks of 160 weights = 32 bytes. */
+export function base3RowBytes(cols: number): number {
+  return Math.ceil(cols / 160) * 32;
+}
+
+/** Whether base 3 makes rows of this length smaller. Whole blocks of 160 cost short rows as much as it saves. */
+export function base3Saves(cols: number): boolean {
+  return base3RowBytes(cols) < codeRowBytes(cols);
+}
+
+/** Bytes of a row's halves: a scale per 256 weights. */
+export function halfScaleBytes(cols: number): number {
+  return Math.ceil(cols / 256) * 2;
+}
+
+/** Bytes after the weights and after the input of base-3 matmuls, which read in steps of up to 640 weights. */
+export const base3Slack = { weights: 96, values: 640 } as const;

@@ -1,4 +1,4 @@
-import { describeModel, type MatrixRole } from "../architectures/index.js";
+import { describeModel, type MatrixRole, type ModelDescription } from "../architectures/index.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { Metadata, MetadataType, MetadataValue, ModelFile, TensorInfo } from "../files/index.js";
 import {
@@ -7,12 +7,14 @@ import {
   embeddedModelUrl,
   type ModelSource,
 } from "../language-model/find-source.js";
-import { maxThreads } from "../language-model/load-options.js";
+import { checkPacking, maxThreads } from "../language-model/load-options.js";
+import { choosePacking, type PackingChoice } from "../model/choose-packing.js";
 import { checkWhole } from "../options/checks.js";
 import { refuseUnknownOptions } from "../options/known-options.js";
-import { availableParallelism } from "#platform";
+import { availableParallelism, freeMemoryBytes } from "#platform";
 import { estimateMemory } from "../engine/memory-estimate.js";
 import { packedBytes } from "../packing/pack.js";
+import type { PackingGoal } from "../packing/packing.js";
 
 /** A metadata value that `JSON.stringify` writes without loss. */
 export type JsonValue =
@@ -56,6 +58,8 @@ export interface Inspection {
     readonly fileBytes: number;
     /** Why loading would fail. Null if the header shows no reason. */
     readonly problem: string | null;
+    /** How loading would keep ternary weights. Null if the model cannot be loaded. */
+    readonly packing: PackingGoal | null;
     /** Bytes of memory that loading plans for. */
     readonly estimatedMemory: EstimatedMemory;
     /** Bytes of weights that are read to generate one token, without the KV cache. They limit the speed. */
@@ -94,18 +98,25 @@ export interface InspectOptions {
   readonly contextLength?: number | undefined;
   /** Worker threads to estimate memory for, 1 to 256. Default: the host's available parallelism. */
   readonly threads?: number | undefined;
+  /** As in `loadModel`. Default: "auto". */
+  readonly packing?: PackingChoice | undefined;
   /** Stops reading. */
   readonly signal?: AbortSignal | undefined;
 }
 
-const knownOptions: Record<keyof InspectOptions, true> = { contextLength: true, threads: true, signal: true };
+const knownOptions: Record<keyof InspectOptions, true> = {
+  contextLength: true,
+  threads: true,
+  packing: true,
+  signal: true,
+};
 
 /** The case that memory is estimated for. */
-type Estimated = Pick<InspectOptions, "contextLength"> & { readonly threads: number };
+type Estimated = Pick<InspectOptions, "contextLength" | "packing"> & { readonly threads: number };
 
 type Costs = Pick<
   Inspection["summary"],
-  "problem" | "estimatedMemory" | "bytesPerToken" | "kvBytesPerPosition"
+  "problem" | "packing" | "estimatedMemory" | "bytesPerToken" | "kvBytesPerPosition"
 >;
 
 const maxStringLength = 16_384;
@@ -126,13 +137,14 @@ const kvCacheElementBytes = 2;
  */
 export async function inspectModel(source?: ModelSource, options: InspectOptions = {}): Promise<Inspection> {
   refuseUnknownOptions("inspectModel", options, Object.keys(knownOptions));
-  const { signal, contextLength, threads = Math.min(availableParallelism(), maxThreads) } = options;
+  const { signal, contextLength, packing, threads = Math.min(availableParallelism(), maxThreads) } = options;
   if (contextLength !== undefined) checkWhole("contextLength", contextLength, 1);
   checkWhole("threads", threads, 1, maxThreads);
+  checkPacking(packing);
   throwIfAborted(signal);
   const found = await findSource(await localSource(source ?? embeddedModelUrl, { signal }));
   try {
-    return inspectFile(await found.open({ signal }), { contextLength, threads });
+    return inspectFile(await found.open({ signal }), { contextLength, threads, packing });
   } finally {
     await found.close();
   }
@@ -184,16 +196,17 @@ function costsOf(file: ModelFile, tensors: readonly TensorInfo[], options: Estim
 }
 
 /** @throws BitNetError for a model without a graph here. */
-function plannedCosts(file: ModelFile, { contextLength, threads }: Estimated): Costs {
+function plannedCosts(file: ModelFile, { contextLength, threads, packing = "auto" }: Estimated): Costs {
   const description = describeModel(file);
   const positions = contextLength ?? description.sizes.contextLength;
+  const goal = goalOf(file, description, packing, { contextLength, threads });
   let problem =
     positions > description.sizes.contextLength
       ? `A context of ${positions} tokens is more than the model supports (${description.sizes.contextLength})`
       : null;
   const bytesOf = (role: MatrixRole): number => {
     try {
-      return packedBytes(file, role);
+      return packedBytes(file, role, goal);
     } catch (error) {
       if (!(error instanceof BitNetError)) throw error;
       // No kernel reads this type: as many bytes as in the file.
@@ -201,10 +214,11 @@ function plannedCosts(file: ModelFile, { contextLength, threads }: Estimated): C
       return file.tensors.get(role.tensor)?.bytes ?? 0;
     }
   };
-  const estimate = estimateMemory(file, description, { contextLength: positions, threads, bytesOf });
+  const estimate = estimateMemory(file, description, { contextLength: positions, threads, goal, bytesOf });
   const { weights, head, headScreened, kvCache, work, bytesPerToken } = estimate;
   return {
     problem,
+    packing: goal,
     estimatedMemory: {
       weights,
       head,
@@ -218,6 +232,28 @@ function plannedCosts(file: ModelFile, { contextLength, threads }: Estimated): C
     bytesPerToken,
     kvBytesPerPosition: estimate.kvBytesPerPosition,
   };
+}
+
+/** The packing that loading would choose now. A type that no kernel reads fits in neither: "fast". */
+function goalOf(
+  file: ModelFile,
+  description: ModelDescription,
+  choice: PackingChoice,
+  { contextLength, threads }: Estimated,
+): PackingGoal {
+  const wishes = {
+    head: "auto",
+    sparsity: "auto",
+    contextLength,
+    threads,
+    freeBytes: freeMemoryBytes(),
+  } as const;
+  try {
+    return choosePacking(file, description, choice, wishes);
+  } catch (error) {
+    if (error instanceof BitNetError) return "fast";
+    throw error;
+  }
 }
 
 function storedCosts(
@@ -235,6 +271,7 @@ function storedCosts(
   const kvCache = perPosition === null || contextLength === null ? null : perPosition * contextLength;
   return {
     problem,
+    packing: null,
     estimatedMemory: {
       weights: all - head,
       head,

@@ -7,6 +7,8 @@ import type { GroupSize, Kernels } from "./kernels.js";
 export type DotForm = "i8" | "i16" | "i32";
 export const dotForms: readonly DotForm[] = ["i8", "i16", "i32"];
 
+type KernelKind = "rows" | "listed" | GroupSize | "base3" | "base3Listed" | "base3Groups";
+
 /** Names of the kernels of each form. */
 const kernelNames = {
   i8: {
@@ -14,20 +16,29 @@ const kernelNames = {
     listed: "matmul_ternary_listed_i8_dot_i8",
     64: "matmul_ternary_groups64_i8_dot_i8",
     128: "matmul_ternary_groups128_i8_dot_i8",
+    base3: "matmul_base3_i8_dot_i8",
+    base3Listed: "matmul_base3_listed_i8_dot_i8",
+    base3Groups: "matmul_base3_groups_i8_dot_i8",
   },
   i16: {
     rows: "matmul_ternary_i8_dot_i16",
     listed: "matmul_ternary_listed_i8_dot_i16",
     64: "matmul_ternary_groups64_i8_dot_i16",
     128: "matmul_ternary_groups128_i8_dot_i16",
+    base3: "matmul_base3_i8_dot_i16",
+    base3Listed: "matmul_base3_listed_i8_dot_i16",
+    base3Groups: "matmul_base3_groups_i8_dot_i16",
   },
   i32: {
     rows: "matmul_ternary_i8_dot_i32",
     listed: "matmul_ternary_listed_i8_dot_i32",
     64: "matmul_ternary_groups64_i8_dot_i32",
     128: "matmul_ternary_groups128_i8_dot_i32",
+    base3: "matmul_base3_i8_dot_i32",
+    base3Listed: "matmul_base3_listed_i8_dot_i32",
+    base3Groups: "matmul_base3_groups_i8_dot_i32",
   },
-} as const satisfies Record<DotForm, Record<"rows" | "listed" | GroupSize, keyof Kernels>>;
+} as const satisfies Record<DotForm, Record<KernelKind, keyof Kernels>>;
 
 /** The matmul of ternary rows in one form. */
 export function ternaryKernel(kernels: Kernels, form: DotForm): Kernels["matmul_ternary_i8_dot_i8"] {
@@ -49,4 +60,19 @@ export function ternaryGroupsKernel(
   size: GroupSize,
 ): Kernels["matmul_ternary_groups64_i8_dot_i8"] {
   return kernels[kernelNames[form][size]];
+}
+
+/** The matmul of base-3 rows in one form. */
+export function base3Kernel(kernels: Kernels, form: DotForm): Kernels["matmul_base3_i8_dot_i8"] {
+  return kernels[kernelNames[form].base3];
+}
+
+/** The matmul of listed base-3 rows in one form. */
+export function listedBase3Kernel(kernels: Kernels, form: DotForm): Kernels["matmul_base3_listed_i8_dot_i8"] {
+  return kernels[kernelNames[form].base3Listed];
+}
+
+/** The matmul of base-3 weights with a scale per 256, in one form. */
+export function base3GroupsKernel(kernels: Kernels, form: DotForm): Kernels["matmul_base3_groups_i8_dot_i8"] {
+  return kernels[kernelNames[form].base3Groups];
 }

@@ -1,6 +1,8 @@
 import type { Kernels } from "../../wasm/kernels.js";
 import type { InputFormat } from "../input-formats.js";
 import type { PackedMatrix } from "../packed.js";
+import type { PackingGoal } from "../packing.js";
+import { base3Groups, base3Rows } from "./base3.js";
 import { bf16Rows } from "./bf16-rows.js";
 import { f16Rows } from "./f16-rows.js";
 import { f32Rows } from "./f32-rows.js";
@@ -9,8 +11,7 @@ import type { Layout } from "./layout.js";
 import { ternaryGroups128, ternaryGroups64 } from "./ternary-groups.js";
 import { ternaryRows } from "./ternary-rows.js";
 
-/** Every layout that kernels read. The first one with a packer for a weight format gets its tensors. */
-export const layouts: readonly Layout[] = [
+const fastLayouts: readonly Layout[] = [
   ternaryRows,
   ternaryGroups128,
   ternaryGroups64,
@@ -19,6 +20,15 @@ export const layouts: readonly Layout[] = [
   bf16Rows,
   f32Rows,
 ];
+
+/** By goal: the first layout with a packer for a weight format gets its tensors. */
+export const layoutsFor: Readonly<Record<PackingGoal, readonly Layout[]>> = {
+  fast: fastLayouts,
+  small: [base3Rows, base3Groups, ...fastLayouts],
+};
+
+/** Every layout that kernels read. */
+export const layouts: readonly Layout[] = layoutsFor.small;
 
 const byName: ReadonlyMap<string, Layout> = new Map(layouts.map((layout) => [layout.name, layout]));
 
@@ -33,6 +43,13 @@ export function layoutOf({ layout: name }: Pick<PackedMatrix, "layout">): Layout
 export function matrixBytes(matrix: Pick<PackedMatrix, "layout" | "rows" | "cols">): number {
   const { weightBytes, recordBytes } = layoutOf(matrix);
   return matrix.rows * (weightBytes(matrix.cols) + recordBytes(matrix.cols));
+}
+
+/** Bytes of matrices by the name of their layout. */
+export function bytesByLayout(matrices: Iterable<PackedMatrix>): Readonly<Record<string, number>> {
+  const bytes: Record<string, number> = {};
+  for (const matrix of matrices) bytes[matrix.layout] = (bytes[matrix.layout] ?? 0) + matrixBytes(matrix);
+  return bytes;
 }
 
 /** The input formats of some matrices, each once. */

@@ -94,20 +94,26 @@ export interface MatmulOutput {
 
 /** Matmuls of one token that skip zeros. Their results have the bits of `multiply`. */
 export interface SparseMatmuls {
-  /** Rows of a copy by columns are worked on in multiples of this. */
-  readonly rowGranule: number;
   /** Whether `multiplyListed` takes the matrix. */
   takesListed(matrix: MatrixShape): boolean;
-  /** Whether `transpose` and `addColumns` take the matrix. */
-  takesColumns(matrix: MatrixShape): boolean;
-  /** Bytes of the copy by columns. */
-  columnBytes(matrix: MatrixShape): number;
-  /** Makes a copy by columns in the matrix's region. */
-  transpose(packing: Packing, matrix: PackedMatrix): Location;
   /** y[r] = Σₖ W[r, k] · x[k] for the listed rows r; leaves the other y as they are. */
   multiplyListed(worker: MatmulKernels, matrix: PackedMatrix, operands: ListedOperands): void;
+  /** Undefined for layouts without copies by columns. */
+  readonly columns?: ColumnMatmuls;
+}
+
+/** Matmuls with a copy of the matrix by columns. */
+export interface ColumnMatmuls {
+  /** Rows of the copy are worked on in multiples of this. */
+  readonly rowGranule: number;
+  /** Whether the matrix can have a copy. */
+  takes(matrix: MatrixShape): boolean;
+  /** Bytes of the copy. */
+  bytes(matrix: MatrixShape): number;
+  /** Makes a copy in the matrix's region. */
+  transpose(packing: Packing, matrix: PackedMatrix): Location;
   /** y[r] += Σₖ W[r, k] · x[k] over the listed columns k, for rows [begin, end). */
-  addColumns(
+  add(
     worker: MatmulKernels,
     matrix: PackedMatrix,
     operands: ListedOperands & {

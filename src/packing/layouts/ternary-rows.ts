@@ -3,7 +3,8 @@ import type { TensorInfo } from "../../files/model-file.js";
 import { listedTernaryKernel, ternaryKernel } from "../../wasm/dot-forms.js";
 import { transposeScratchBytes } from "../../wasm/kernels.js";
 import { i8Input, quantizedRows } from "../input-formats.js";
-import { corrupt, type Packing, readIntoMemory } from "../packing.js";
+import { readI2sScale, requireI2sCodes } from "../i2-s-checks.js";
+import { type Packing, readIntoMemory } from "../packing.js";
 import { codeRowBytes, wholeBlocks } from "../ternary-blocks.js";
 import { ternaryFloatPackers } from "../ternary-floats.js";
 import type { Layout, PackedParts, SparseMatmuls } from "./layout.js";
@@ -41,30 +42,28 @@ export const ternaryRows: Layout = {
 
 function sparseTernary(): SparseMatmuls {
   return {
-    rowGranule: block,
     takesListed: ({ cols }) => cols % block === 0,
-    takesColumns: ({ rows, cols }) => rows % block === 0 && cols % block === 0,
-    columnBytes: ({ rows, cols }) => (rows * cols) / 4,
-    transpose({ memories, kernels }, { region, address, rows, cols }) {
-      const columns = memories.allocate(region, (rows * cols) / 4, "a matrix by columns");
-      const scratch = memories.allocate(region, transposeScratchBytes, "transposing a matrix");
-      kernels(region).transpose_ternary(address, rows, cols, 0, rows, columns, scratch);
-      memories.free(region, scratch);
-      return { region, address: columns };
-    },
     multiplyListed(worker, { region, address, cols, scale }, { list, listed, input, output, scratch }) {
       const kernel = listedTernaryKernel(worker.kernels256(region), worker.form);
       kernel(address, cols, list, listed, input.values, input.records, output, scratch, scale);
     },
-    addColumns(
-      worker,
-      { region, rows, scale },
-      { columns, begin, end, list, listed, input, output, scratch },
-    ) {
-      // prettier-ignore
-      worker.kernels256(region).matmul_ternary_columns_i8(
-        columns.address, rows, begin, end, input.values, list, listed, input.records, output, scratch, scale, 1,
-      );
+    columns: {
+      rowGranule: block,
+      takes: ({ rows, cols }) => rows % block === 0 && cols % block === 0,
+      bytes: ({ rows, cols }) => (rows * cols) / 4,
+      transpose({ memories, kernels }, { region, address, rows, cols }) {
+        const columns = memories.allocate(region, (rows * cols) / 4, "a matrix by columns");
+        const scratch = memories.allocate(region, transposeScratchBytes, "transposing a matrix");
+        kernels(region).transpose_ternary(address, rows, cols, 0, rows, columns, scratch);
+        memories.free(region, scratch);
+        return { region, address: columns };
+      },
+      add(worker, { region, rows, scale }, { columns, begin, end, list, listed, input, output, scratch }) {
+        // prettier-ignore
+        worker.kernels256(region).matmul_ternary_columns_i8(
+          columns.address, rows, begin, end, input.values, list, listed, input.records, output, scratch, scale, 1,
+        );
+      },
     },
   };
 }
@@ -76,14 +75,9 @@ async function packI2s(
   region: number,
 ): Promise<PackedParts> {
   const codeBytes = (rows * cols) / 4;
-  const tail = await tensor.source.read(tensor.offset + codeBytes, 4);
-  const scale = new DataView(tail.buffer, tail.byteOffset).getFloat32(0, true);
-  if (!Number.isFinite(scale)) throw corrupt(packing, tensor, codeBytes, `its scale is ${scale}`);
-  const address = await readIntoMemory(packing, tensor, { region, bytes: codeBytes }, (piece) => {
-    const bad = packing.kernels(region).check_ternary(piece.address, piece.bytes);
-    if (bad === 0) return;
-    const problem = "it holds a code 3, which stands for no ternary weight";
-    throw corrupt(packing, tensor, piece.begin + (bad - 1) * 32, problem);
-  });
+  const scale = await readI2sScale(packing, tensor, codeBytes);
+  const address = await readIntoMemory(packing, tensor, { region, bytes: codeBytes }, (piece) =>
+    requireI2sCodes(packing, tensor, { ...piece, region }),
+  );
   return { address, scale };
 }
