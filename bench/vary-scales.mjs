@@ -1,6 +1,6 @@
 /**
- * Changes the scale of every block of a TQ1_0, TQ2_0 or Q2_0 file, in place and by less than a hundredth. Then no
- * two neighbours agree. Files of `bitnet dummy` have one scale, so their rows would run like I2_S.
+ * Changes the scale of every block of a TQ1_0, TQ2_0 or Q2_0 file, in place and by less than a hundredth.
+ * Then no two neighbours agree. Files of `bitnet dummy` have one scale, so their rows would run like I2_S.
  *
  *   bitnet dummy --size 2B4T --type q2_0 -o groups.gguf && node bench/vary-scales.mjs groups.gguf
  */

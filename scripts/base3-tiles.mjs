@@ -1,7 +1,7 @@
 // The unrolled tiles of base-3 layouts, for scripts/tiles.mjs. A block is 32 bytes of five weights each: five
 // planes of 32 weights, first digits first.
 
-/** The tiles, as [rows, tokens]. A tile of rows has a companion for leftover rows: the same tokens, one row. */
+/** The tiles, as [rows, tokens]. A tile has a companion for leftover rows: the same tokens, one row. */
 const tiles = {
   rows: { decode: [4, 1], prefill: [2, 4] },
   groups: { decode: [2, 1], prefill: [2, 2] }, // one loop over rows for both, so they have equal rows
@@ -19,7 +19,7 @@ const rest = (p, v) => (p < planes - 1 ? [`${v} = rest(${v});`] : []);
 /** A sum without its terms of factor 0, and without factors 1. */
 const clean = (text) => text.replaceAll(/ \+ 0 \* (streamRows \* 4|yStride)/g, "").replaceAll(" 1 * ", " ");
 
-/** Loads R rows of a block and adds their products with one token: row by row, since digits take registers. */
+/** Loads R rows of a block and adds their products with one token. Row by row: digits take registers. */
 function decodeBlock(R) {
   return upTo(R).flatMap((r) => [
     `let v${r}a = v128.load(w${r}), v${r}b = v128.load(w${r}, 16);`,
@@ -173,7 +173,7 @@ function groupsPeriod(R, T) {
   return lines;
 }
 
-/** A tile of base-3 groups. The scratch holds the sums of a chunk, and then the scales of its groups as f32. */
+/** A tile of base-3 groups. The scratch holds a chunk's sums, and then its scales as f32. */
 function groupsTile(name, [R, T]) {
   const all = upTo(R).flatMap((r) => upTo(T).map((t) => [r, t]));
   const parameters = [

@@ -27,22 +27,25 @@ function thirteenParts(numbers: v128): v128 {
   );
 }
 
-/** 3n + digit. */
+/** Numbers of five digits, one in every 32 bytes, highest first. */
 // @ts-ignore: decorator
 @inline
-function append(numbers: v128, from: usize): v128 {
-  return i8x16.add(i8x16.add(numbers, i8x16.add(numbers, numbers)), v128.load(from));
+function fiveDigits(from: usize): v128 {
+  let numbers = v128.load(from);
+  for (let at = from + 32; at < from + BASE3_BLOCK_COLS; at += 32) {
+    numbers = i8x16.add(i8x16.add(numbers, i8x16.add(numbers, numbers)), v128.load(at));
+  }
+  return numbers;
 }
 
 /** Encodes whole blocks of 160 digits. */
 // @ts-ignore: decorator
 @inline
 function encode(from: usize, blocks: usize, to: usize): void {
-  for (const end = to + blocks * BASE3_BLOCK_BYTES; to < end; to += 16) {
-    const numbers = append(append(append(v128.load(from), from + 32), from + 64), from + 96);
-    v128.store(to, fractions(append(numbers, from + 128)));
-    // The second half of a block follows its first half. The next block is 160 digits further.
-    from += (to & 16) == 0 ? 16 : BASE3_BLOCK_COLS - 16;
+  for (const end = to + blocks * BASE3_BLOCK_BYTES; to < end; to += BASE3_BLOCK_BYTES) {
+    v128.store(to, fractions(fiveDigits(from)));
+    v128.store(to, fractions(fiveDigits(from + 16)), 16);
+    from += BASE3_BLOCK_COLS;
   }
 }
 
@@ -58,8 +61,7 @@ function fillDigits(digitsAt: usize, count: usize, blocks: usize): void {
  *
  * Shapes    codes, to [rows, cols], rows of whole blocks
  * Types     codes ternary-rows · to base3-rows
- * Requires  to 32-byte aligned · scratch ⌈cols / 160⌉ · 160 + 128 bytes of the caller's own · to overlaps
- *           nothing
+ * Requires  scratch ⌈cols / 160⌉ · 160 + 128 bytes of the caller's own · to overlaps nothing
  * Range     codes 0…2
  * Exact     lossless
  * Splits    by rows
@@ -107,8 +109,8 @@ function storeDigits(bytes: v128, to: usize, step: usize, first: v128, second: v
  * Shapes    blocks [rows, cols / 256] · to [rows, cols], rows of whole blocks of 160 · scales [rows, cols /
  *           256]
  * Types     blocks TQ1_0 · to base3-rows · scales halves
- * Requires  cols % 256 == 0 · to 32-byte aligned · scratch ⌈cols / 160⌉ · 160 bytes of the caller's own · to
- *           and scales overlap nothing
+ * Requires  cols % 256 == 0 · scratch ⌈cols / 160⌉ · 160 bytes of the caller's own · to and scales overlap
+ *           nothing
  * Range     any bytes: damage is found
  * Returns   0, or 1 + the index of the first damaged block: its scale is not finite
  * Exact     lossless; any byte stands for digits

@@ -1,4 +1,5 @@
 import type { TokenBytes } from "../model/bytes-per-token.js";
+import type { PackingGoal } from "../packing/packing.js";
 import {
   operationPicojoules,
   paperPositions,
@@ -16,6 +17,7 @@ import { visible } from "./visible.js";
 export interface BenchedModel {
   readonly name: string;
   readonly parameters: number;
+  readonly packing: PackingGoal;
   readonly tokenBytes: TokenBytes;
 }
 
@@ -49,11 +51,19 @@ export function createJsonReport(write: (text: string) => void): BenchReport {
 }
 
 /** The documented keys, in their order. */
-function describeSpeed({ measurement, threads, kernelBuild, peakRssBytes, loadMs }: BenchmarkRow): object {
+function describeSpeed({
+  measurement,
+  threads,
+  kernelBuild,
+  packing,
+  peakRssBytes,
+  loadMs,
+}: BenchmarkRow): object {
   return {
     test: measurement.test,
     threads,
     kernelBuild,
+    packing,
     medianTokensPerSecond: round(measurement.medianTokensPerSecond),
     minTokensPerSecond: round(measurement.minTokensPerSecond),
     maxTokensPerSecond: round(measurement.maxTokensPerSecond),
@@ -134,7 +144,7 @@ export function createTableReport(write: (text: string) => void, countsEnergy: b
       const { layers, head, kvCachePerPosition } = model.tokenBytes;
       const reads = `${formatBytes(layers + head)} of weights and ${formatBytes(kvCachePerPosition)} of cache for each position`;
       writeLines([
-        `${visible(model.name)}: ${formatCount(model.parameters)} parameters; a token reads ${reads}`,
+        `${visible(model.name)}: ${formatCount(model.parameters)} parameters, packing ${model.packing}; a token reads ${reads}`,
         table.head,
       ]);
     },

@@ -36,6 +36,16 @@ const samplingParsers: Readonly<Partial<Record<SamplingOption["kind"], Pick<Libr
     schema: { parse: parseJsonOrFile },
   };
 
+/** For `bench` and `inspect`, too, which have other flags for threads. */
+export const packingFlags: readonly LibraryFlag<Pick<LoadOptions, "packing">>[] = [
+  {
+    option: "packing",
+    flags: "--packing <how>",
+    about: "ternary weights in 2 bits or in 1.6 bits (default: auto, small if fast does not fit)",
+    choices: packingChoices,
+  },
+];
+
 /** Options of loading. */
 export const loadFlags: readonly LibraryFlag<LoadOptions>[] = [
   { option: "threads", flags: "-t, --threads <count>", about: "threads (default: one per available CPU)" },
@@ -44,12 +54,7 @@ export const loadFlags: readonly LibraryFlag<LoadOptions>[] = [
     flags: "-c, --ctx <tokens>",
     about: "context length (default: the model's, limited by memory)",
   },
-  {
-    option: "packing",
-    flags: "--packing <how>",
-    about: "ternary weights in 2 bits or in 1.6 bits (default: auto, small if fast does not fit)",
-    choices: packingChoices,
-  },
+  ...packingFlags,
 ];
 
 /** Flags for experiments, hidden from --help: the defaults come from probing the host. */

@@ -18,6 +18,8 @@ export async function createProgressBar(terminal: Terminal, label: string): Prom
   const bar = new progress.SingleBar({
     format: `${label} {bar} {percentage}% | {megabytes} | {speed} | {eta_formatted} left`,
     barsize: 24,
+    // The time left comes from so many updates. Disks take large files in bursts.
+    etaBuffer: 500,
     stream,
     clearOnComplete: true,
     // The terminal handles Ctrl-C: it ends the command, and the command stops the bar.

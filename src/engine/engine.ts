@@ -37,7 +37,7 @@ export interface Engine {
   readonly threads: number;
   readonly kernelBuild: KernelBuild;
   readonly matmul: MatmulChoice;
-  /** What the layouts of weights were chosen for. */
+  /** The goal that the layouts of weights were chosen by. */
   readonly packing: PackingGoal;
   /** Bytes in wasm memory after loading: of the head, and of all other weights. */
   readonly memoryBytes: { readonly weights: number; readonly head: number };
@@ -101,8 +101,8 @@ export interface Cache extends Disposable {
  * Loads a file's weights and starts the threads. The caller closes the file: at once, or after `dispose` if
  * `readsFile`.
  *
- * @throws BitNetError as describeModel and loadModelWeights; UNSUPPORTED_RUNTIME, SELF_TEST_FAILED, WORKER_FAILED; and
- *   `signal.reason`.
+ * @throws BitNetError as describeModel and loadModelWeights; UNSUPPORTED_RUNTIME, SELF_TEST_FAILED,
+ *   WORKER_FAILED; and `signal.reason`.
  */
 export async function startEngine(file: ModelFile, options: EngineStart): Promise<Engine> {
   const description = describeModel(file);

@@ -24,7 +24,7 @@ function contextBytesPerToken(sizes: ModelSizes, threads: number): number {
   return kvBytesPerToken(sizes) + paddedHeadSize(sizes) * 4 + threads * 16;
 }
 
-/** What the context of a model is chosen by. */
+/** Wishes and limits for the context of a model. */
 export interface ContextWishes {
   /** Positions that the caller asked for. Undefined for the model's own, as far as memory allows. */
   readonly contextLength: number | undefined;

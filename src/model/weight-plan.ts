@@ -13,7 +13,7 @@ export interface WeightWishes {
   readonly head: "auto" | "whole" | "screened";
   /** Unless "off", a copy of `down` by columns is made where its inputs may be zero. */
   readonly sparsity: Sparsity;
-  /** What layouts are chosen for. */
+  /** The goal that layouts are chosen by. */
   readonly goal: PackingGoal;
 }
 

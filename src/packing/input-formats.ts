@@ -47,7 +47,7 @@ export const i14Input: InputFormat = {
 };
 
 /** int8 [wholeBlocks(cols)], and an f32 scale and an i32 sum per group of `size` columns. */
-export function groupsInput(size: GroupSize): InputFormat {
+function groupsInput(size: GroupSize): InputFormat {
   return {
     name: `groups-${size}`,
     valueBytes: wholeBlocks,
@@ -56,6 +56,12 @@ export function groupsInput(size: GroupSize): InputFormat {
       kernels.quantize_activations_groups(address, cols, size, tokens, cols * 4, values, records),
   };
 }
+
+/** The input formats of groups, each once. */
+export const groupInputs: Readonly<Record<GroupSize, InputFormat>> = {
+  64: groupsInput(64),
+  128: groupsInput(128),
+};
 
 /** Allocates rows [tokens, cols] in every format. */
 export function allocateQuantized(

@@ -10,8 +10,8 @@ import type { Memories } from "../wasm/memory.js";
 export const pieceBytes: number = 4 << 20;
 
 /**
- * What layouts are chosen for. "fast": ternary weights in two bits. "small": in base 3, five in a byte, where
- * that is smaller. The results have the same bits.
+ * The goal that layouts are chosen by. "fast": ternary weights in two bits. "small": in base 3, five in a
+ * byte, where that is smaller. The results have the same bits.
  */
 export type PackingGoal = "fast" | "small";
 

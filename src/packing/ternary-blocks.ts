@@ -21,7 +21,9 @@ export function base3RowBytes(cols: number): number {
   return Math.ceil(cols / 160) * 32;
 }
 
-/** Whether base 3 makes rows of this length smaller. Whole blocks of 160 cost short rows as much as it saves. */
+/**
+ * Whether base 3 makes rows of this length smaller. Whole blocks of 160 cost short rows as much as it saves.
+ */
 export function base3Saves(cols: number): boolean {
   return base3RowBytes(cols) < codeRowBytes(cols);
 }
@@ -31,5 +33,7 @@ export function halfScaleBytes(cols: number): number {
   return Math.ceil(cols / 256) * 2;
 }
 
-/** Bytes after the weights and after the input of base-3 matmuls, which read in steps of up to 640 weights. */
+/**
+ * Bytes after the weights and after the input of base-3 matmuls, which read in steps of up to 640 weights.
+ */
 export const base3Slack = { weights: 96, values: 640 } as const;

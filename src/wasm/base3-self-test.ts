@@ -4,8 +4,8 @@ import { bestTime, createOperandNumbers, type FormSelfTest } from "./matmul-self
 import type { Memories } from "./memory.js";
 
 /**
- * Small enough to check in TypeScript, large enough for every path: leftovers of rows and of tokens, a partly
- * filled block, 16-bit sums that are flushed, and more groups than a kernel scales at once.
+ * Small enough to check in TypeScript, large enough for every path. There are leftovers of rows and of
+ * tokens, and a partly filled block. 16-bit sums are flushed, and groups are scaled more than once.
  */
 const rows = 11;
 const cols = 2816;

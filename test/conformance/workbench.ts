@@ -57,6 +57,7 @@ export async function openWorkbench(path: string, build: KernelBuild): Promise<W
   const packing: Packing = {
     file,
     memories,
+    goal: "fast",
     kernels: () => kernels,
     onBytes: () => undefined,
     signal: undefined,

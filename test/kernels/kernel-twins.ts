@@ -1,9 +1,11 @@
 import type { Kernels } from "#dist/wasm/kernels.js";
 import type { KernelTwin } from "./kernel-case.js";
 import { attentionTwin } from "./twins/attention.js";
+import { packBase3Tq10Twin, packBase3Twin, rowBase3GroupsTwin, rowBase3Twin } from "./twins/base3-rows.js";
 import { addRowsTwin, scaleRowsTwin } from "./twins/elementwise.js";
 import { geluTwin, relu2Twin, siluTwin } from "./twins/gated-activation.js";
 import { int8MatmulTwin, packHalvesTwin } from "./twins/int8-rows.js";
+import { base3GroupsTwin, base3Twin, listedBase3Twin } from "./twins/matmul-base3.js";
 import { bf16Layout, f16Layout, f32Layout, floatMatmulTwin, floatRowTwin } from "./twins/matmul-float.js";
 import { screenRowsTwin } from "./twins/screen.js";
 import { ternaryTwin } from "./twins/matmul-ternary.js";
@@ -48,6 +50,15 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   gate_silu: siluTwin,
   list_nonzero: listNonzeroTwin,
   list_positive: listPositiveTwin,
+  matmul_base3_groups_i8_dot_i16: base3GroupsTwin("i16"),
+  matmul_base3_groups_i8_dot_i32: base3GroupsTwin("i32"),
+  matmul_base3_groups_i8_dot_i8: base3GroupsTwin("i8"),
+  matmul_base3_i8_dot_i16: base3Twin("i16"),
+  matmul_base3_i8_dot_i32: base3Twin("i32"),
+  matmul_base3_i8_dot_i8: base3Twin("i8"),
+  matmul_base3_listed_i8_dot_i16: listedBase3Twin("i16"),
+  matmul_base3_listed_i8_dot_i32: listedBase3Twin("i32"),
+  matmul_base3_listed_i8_dot_i8: listedBase3Twin("i8"),
   matmul_bf16_f32: floatMatmulTwin(bf16Layout),
   matmul_f16_f32: floatMatmulTwin(f16Layout),
   matmul_f32_f32: floatMatmulTwin(f32Layout),
@@ -65,6 +76,8 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   matmul_ternary_listed_i8_dot_i16: listedTwin("i16"),
   matmul_ternary_listed_i8_dot_i32: listedTwin("i32"),
   matmul_ternary_listed_i8_dot_i8: listedTwin("i8"),
+  pack_base3: packBase3Twin,
+  pack_base3_tq1_0: packBase3Tq10Twin,
   pack_f16: packF16Twin,
   pack_halves_i8: packHalvesTwin,
   pack_q1_0: packQ10Twin,
@@ -81,6 +94,8 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   rope_halves: ropeTwin("halves"),
   rope_magnitude: ropeMagnitudeTwin,
   rope_table: ropeTableTwin,
+  row_base3: rowBase3Twin,
+  row_base3_groups: rowBase3GroupsTwin,
   row_bf16: floatRowTwin(bf16Layout),
   row_f16: floatRowTwin(f16Layout),
   row_f32: floatRowTwin(f32Layout),

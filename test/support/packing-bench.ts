@@ -2,6 +2,7 @@ import type { ModelFile, TensorInfo } from "#dist/files/model-file.js";
 import { readRow } from "#dist/packing/layouts/index.js";
 import { packedBytes, packMatrix } from "#dist/packing/pack.js";
 import type { PackedMatrix } from "#dist/packing/packed.js";
+import type { PackingGoal } from "#dist/packing/packing.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { type CompiledKernels, instantiateKernels } from "#dist/wasm/kernel-build.js";
 import { createMemories } from "#dist/wasm/memory.js";
@@ -26,6 +27,7 @@ export async function packOne(
   name: string,
   [rows, cols]: readonly [number, number],
   data: Uint8Array,
+  goal: PackingGoal = "fast",
 ): Promise<Packed> {
   const format = formatOf(name);
   const bytes = new Uint8Array(firstByte + data.length);
@@ -56,6 +58,7 @@ export async function packOne(
   const packing = {
     file,
     memories,
+    goal,
     kernels: () => kernels,
     onBytes: (count: number) => void (reportedBytes += count),
     signal: undefined,
@@ -69,5 +72,5 @@ export async function packOne(
     readRow(kernels, matrix, r, row);
     weights.set(new Float32Array(memory.buffer, row, cols), r * cols);
   }
-  return { matrix, weights, usedBytes, reportedBytes, estimatedBytes: packedBytes(file, role) };
+  return { matrix, weights, usedBytes, reportedBytes, estimatedBytes: packedBytes(file, role, goal) };
 }

@@ -22,8 +22,16 @@ describe("the table of layouts", () => {
   it("tests each layout that a weight format may become, once", () => {
     const groups = (names: readonly string[]): readonly unknown[] =>
       layouts.filter(({ name }) => names.includes(name)).map(({ selfTest }) => selfTest);
-    expect(selfTestsOf([{ type: "I2_S" }, { type: "F16" }])).toEqual([]);
-    expect(selfTestsOf([{ type: "TQ1_0" }, { type: "Q1_0" }])).toEqual(groups(["ternary-groups-128"]));
-    expect(selfTestsOf([{ type: "Q2_0" }])).toEqual(groups(["ternary-groups-64", "ternary-groups-128"]));
+    expect(selfTestsOf([{ type: "I2_S" }, { type: "F16" }], "fast")).toEqual([]);
+    expect(selfTestsOf([{ type: "TQ1_0" }, { type: "Q1_0" }], "fast")).toEqual(
+      groups(["ternary-groups-128"]),
+    );
+    expect(selfTestsOf([{ type: "Q2_0" }], "fast")).toEqual(
+      groups(["ternary-groups-64", "ternary-groups-128"]),
+    );
+    expect(selfTestsOf([{ type: "I2_S" }], "small")).toEqual(groups(["base3-rows"]));
+    expect(selfTestsOf([{ type: "TQ1_0" }], "small")).toEqual(
+      groups(["base3-rows", "base3-groups", "ternary-groups-128"]),
+    );
   });
 });

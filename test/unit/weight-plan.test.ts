@@ -18,9 +18,14 @@ async function planOf(
 ): Promise<{ plan: WeightPlan; estimate: number; description: ModelDescription }> {
   const file = await openModelFile(bytesSource(bytes));
   const description = describeModel(file);
-  const bytesOf = (role: Parameters<typeof packedBytes>[1]): number => packedBytes(file, role);
-  const plan = planWeights(file, description, { head: "auto", sparsity: "auto" }, bytesOf);
-  const { weights } = estimateMemory(file, description, { contextLength: 64, threads: 1, bytesOf });
+  const bytesOf = (role: Parameters<typeof packedBytes>[1]): number => packedBytes(file, role, "fast");
+  const plan = planWeights(file, description, { head: "auto", sparsity: "auto", goal: "fast" });
+  const { weights } = estimateMemory(file, description, {
+    contextLength: 64,
+    threads: 1,
+    goal: "fast",
+    bytesOf,
+  });
   return { plan, estimate: weights, description };
 }
 

@@ -9,7 +9,7 @@ import { createProfileSum } from "../../tools/benchmark/profile-parts.js";
 import { createJsonReport, createTableReport } from "../bench-report.js";
 import type { CliCommand } from "../command.js";
 import { parseCount, parseList } from "../flag-values.js";
-import { addFlags, expertFlags } from "../library-flags.js";
+import { addFlags, expertFlags, packingFlags } from "../library-flags.js";
 import { modelName, openModel, readLoadOptions } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 import { readTextFile } from "../text-file.js";
@@ -36,7 +36,7 @@ empty context. Each test runs once to warm up and then -r times. The table shows
 Peak memory is the maximum of this process so far. To compare models by it, measure one model per call.
 Energy is measured if the machine has readable counters (Linux RAPL).
 Some trained models have many zero activations and skip them. Their speed depends on the tokens: give a text by -f.
---json prints an array of { model, test, threads, kernelBuild, medianTokensPerSecond, minTokensPerSecond,
+--json prints an array of { model, test, threads, kernelBuild, packing, medianTokensPerSecond, minTokensPerSecond,
 maxTokensPerSecond, repetitions, peakRssBytes, loadMs }. With --details, each also has all values of the table.
 
 Examples:
@@ -68,7 +68,7 @@ export const bench: CliCommand = {
       .option("--profile", "also print the time of a generated token by operation, and zeros by layer")
       .option("--json", "print one JSON array at the end")
       .option("--details", "with --json: also first token, bytes read, share of the memory's limit, energy");
-    addFlags(command, expertFlags);
+    addFlags(command, [...packingFlags, ...expertFlags]);
     command
       .addHelpText("after", help)
       .action((paths: readonly string[], flags: BenchFlags) => benchModels(paths, flags, terminal));
@@ -109,8 +109,8 @@ async function benchModels(paths: readonly string[], flags: BenchFlags, terminal
           profile,
           signal: terminal.signal,
         };
-        const { parameters } = model.info;
-        report.begin({ name, parameters, tokenBytes: tokenBytes(internalsOf(model).engine.model) });
+        const { parameters, packing } = model.info;
+        report.begin({ name, parameters, packing, tokenBytes: tokenBytes(internalsOf(model).engine.model) });
         setup =
           flags.json === true && flags.details !== true ? undefined : await measureSetup(model, options);
         for (const test of options.tests) report.row(await measureTest(model, test, setup, options), setup);

@@ -8,6 +8,7 @@ import {
 } from "../../tools/inspect.js";
 import type { CliCommand } from "../command.js";
 import { parseCount } from "../flag-values.js";
+import { addFlags, packingFlags } from "../library-flags.js";
 import { localModel } from "../local-model.js";
 import { modelName } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
@@ -52,7 +53,9 @@ export const inspect: CliCommand = {
         "threads to estimate memory for (default: one per available CPU)",
         parseCount(1),
       )
-      .option("--json", "print one JSON object")
+      .option("--json", "print one JSON object");
+    addFlags(command, packingFlags);
+    command
       .addHelpText("after", help)
       .action((path: string | undefined, { ctx, ...flags }: InspectFlags & { readonly ctx?: number }) =>
         inspectFile(path, { contextLength: ctx, ...flags }, terminal),
@@ -62,10 +65,10 @@ export const inspect: CliCommand = {
 
 async function inspectFile(
   path: string | undefined,
-  { json, contextLength, threads }: InspectFlags,
+  { json, contextLength, threads, packing }: InspectFlags,
   terminal: Terminal,
 ): Promise<void> {
-  const options = { contextLength, threads, signal: terminal.signal };
+  const options = { contextLength, threads, packing, signal: terminal.signal };
   const inspection = await inspectModel(await localModel(path, terminal), options);
   terminal.write(
     json === true ? `${JSON.stringify(inspection)}\n` : describeInspection(modelName(path), inspection),
@@ -104,7 +107,7 @@ function tableLines(...[columns, rows]: Parameters<typeof createTextTable>): rea
 }
 
 function summaryLines(tensorCount: number, summary: Inspection["summary"]): readonly string[] {
-  const { parameters, ternaryParameters, bytesByType, problem, kvBytesPerPosition } = summary;
+  const { parameters, ternaryParameters, bytesByType, problem, packing, kvBytesPerPosition } = summary;
   const types = Object.entries(bytesByType).sort(([, a], [, b]) => b - a);
   const tensorBytes = types.reduce((sum, [, bytes]) => sum + bytes, 0);
   const perPosition =
@@ -118,6 +121,7 @@ function summaryLines(tensorCount: number, summary: Inspection["summary"]): read
     ],
     ["parameters", `${formatCount(parameters)}, of which ${formatCount(ternaryParameters)} ternary`],
     ["bits per weight", parameters > 0 ? ((tensorBytes * 8) / parameters).toFixed(2) : "-"],
+    ...(packing === null ? [] : [["packing", packing]]),
     ["memory", describeMemory(summary.estimatedMemory)],
     ["read per token", `${formatBytes(summary.bytesPerToken)} of weights${perPosition}`],
     ...(problem === null ? [] : [["does not run", problem]]),

@@ -1,7 +1,7 @@
 import { base3GroupsKernel, base3Kernel, listedBase3Kernel } from "../../wasm/dot-forms.js";
 import { createBase3GroupsSelfTest, createBase3SelfTest } from "../../wasm/base3-self-test.js";
 import { packBlocksInBase3, packI2sInBase3, packTq10Rows, packTq20Rows } from "../base3-packers.js";
-import { groupsInput, i8Input, quantizedRows } from "../input-formats.js";
+import { groupInputs, i8Input, quantizedRows } from "../input-formats.js";
 import { base3RowBytes, base3Saves, halfScaleBytes, wholeBlocks } from "../ternary-blocks.js";
 import type { Layout, Packer } from "./layout.js";
 import { ternaryGroups128 } from "./ternary-groups.js";
@@ -46,7 +46,7 @@ export const base3Rows: Layout = {
   selfTest: createBase3SelfTest,
 };
 
-const inputFormat = groupsInput(128);
+const inputFormat = groupInputs[128];
 
 /** The same codes, and a half for each 256 weights. */
 export const base3Groups: Layout = {

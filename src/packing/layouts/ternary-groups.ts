@@ -3,7 +3,7 @@ import type { TensorInfo } from "../../files/model-file.js";
 import { ternaryGroupsKernel } from "../../wasm/dot-forms.js";
 import { createGroupsSelfTest } from "../../wasm/groups-self-test.js";
 import type { GroupSize, Kernels, PackBlocks } from "../../wasm/kernels.js";
-import { groupsInput, quantizedRows } from "../input-formats.js";
+import { groupInputs, quantizedRows } from "../input-formats.js";
 import type { Packing } from "../packing.js";
 import { repackRows } from "../repack-rows.js";
 import { codeRowBytes, groupScaleBytes } from "../ternary-blocks.js";
@@ -31,7 +31,7 @@ export const ternaryGroups64: Layout = groupsLayout(64, {
 });
 
 function groupsLayout(size: GroupSize, packers: Layout["packers"]): Layout {
-  const inputFormat = groupsInput(size);
+  const inputFormat = groupInputs[size];
   return {
     name: `ternary-groups-${size}`,
     ternary: true,

@@ -4,6 +4,7 @@ import { type Model, projectionsOf } from "../../model/model.js";
 import { tokenBytes } from "../../model/bytes-per-token.js";
 import { layoutOf } from "../../packing/layouts/index.js";
 import type { PackedMatrix } from "../../packing/packed.js";
+import type { PackingGoal } from "../../packing/packing.js";
 import type { EnergyMeter, NoEnergyMeter } from "../../platform/energy-counters.js";
 import { peakRssBytes } from "../../platform/node-host.js";
 import {
@@ -39,6 +40,7 @@ export interface BenchmarkRow {
   readonly measurement: Measurement;
   readonly threads: number;
   readonly kernelBuild: string;
+  readonly packing: PackingGoal;
   readonly loadMs: number;
   readonly peakRssBytes: number;
   /** Generation only: tokens of a prompt share the bytes that they read. */
@@ -111,7 +113,7 @@ export async function measureTest(
     joules = watch?.stop();
   }
   const generates = test.kind === "tg";
-  const { threads, kernelBuild } = info;
+  const { threads, kernelBuild, packing } = info;
   let limit: DecodeLimit | undefined;
   if (generates && setup?.bandwidth !== undefined) {
     // Before and after the tests, because other load on a machine varies.
@@ -126,6 +128,7 @@ export async function measureTest(
     measurement,
     threads,
     kernelBuild,
+    packing,
     loadMs,
     peakRssBytes: peakRssBytes(),
     limit,
