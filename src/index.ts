@@ -14,7 +14,9 @@ export type { Scheduler, SchedulerOptions, SchedulerStats } from "./generation/s
 export type { Pooling } from "./architectures/index.js";
 export type { EngineOptions } from "./engine/engine-options.js";
 export type { LayerZeros, Profile } from "./graph/profile.js";
+export type { PackingChoice } from "./model/choose-packing.js";
 export type { Sparsity } from "./model/model.js";
+export type { PackingGoal } from "./packing/packing.js";
 export type { FetchedModel, FetchOptions, FetchProgress } from "./hub/index.js";
 export { fetchModel } from "./language-model/fetch-model.js";
 export { embeddedModelUrl, type ModelSource } from "./language-model/find-source.js";

@@ -51,19 +51,11 @@ export function createJsonReport(write: (text: string) => void): BenchReport {
 }
 
 /** The documented keys, in their order. */
-function describeSpeed({
-  measurement,
-  threads,
-  kernelBuild,
-  packing,
-  peakRssBytes,
-  loadMs,
-}: BenchmarkRow): object {
+function describeSpeed({ measurement, threads, kernelBuild, peakRssBytes, loadMs }: BenchmarkRow): object {
   return {
     test: measurement.test,
     threads,
     kernelBuild,
-    packing,
     medianTokensPerSecond: round(measurement.medianTokensPerSecond),
     minTokensPerSecond: round(measurement.minTokensPerSecond),
     maxTokensPerSecond: round(measurement.maxTokensPerSecond),
@@ -75,10 +67,11 @@ function describeSpeed({
 
 /** The keys that `--details` adds. Null if a value was not measured. */
 function describeDetails(
-  { limit, joulesPerToken, profile }: BenchmarkRow,
+  { packing, limit, joulesPerToken, profile }: BenchmarkRow,
   { firstToken, meter, arithmetic, loadMs }: BenchmarkSetup,
 ): object {
   return {
+    packing,
     firstToken:
       firstToken === undefined
         ? null
@@ -144,7 +137,7 @@ export function createTableReport(write: (text: string) => void, countsEnergy: b
       const { layers, head, kvCachePerPosition } = model.tokenBytes;
       const reads = `${formatBytes(layers + head)} of weights and ${formatBytes(kvCachePerPosition)} of cache for each position`;
       writeLines([
-        `${visible(model.name)}: ${formatCount(model.parameters)} parameters, packing ${model.packing}; a token reads ${reads}`,
+        `${visible(model.name)}: ${formatCount(model.parameters)} parameters; a token reads ${reads}; packing ${model.packing}`,
         table.head,
       ]);
     },

@@ -173,7 +173,9 @@ describe("bitnet bench", () => {
       "pp256",
       "tg4",
     ]);
-    expect(lines[0]).toMatch(/5\.78 M parameters; a token reads 3\.31 MB of weights and 3\.07 kB of cache/);
+    expect(lines[0]).toMatch(
+      /5\.78 M parameters; a token reads 3\.31 MB of weights and 3\.07 kB of cache .*; packing fast$/,
+    );
     const share = /^tg4 +1 +\S+ +\S+ +\S+ … \S+ +\S+ .B\/s +(\d+) %/.exec(lines[3] ?? "");
     expect(Number(share?.[1])).toBeGreaterThan(0);
     expect(lines[2]).not.toContain("%");
@@ -197,6 +199,7 @@ describe("bitnet bench", () => {
     const [prompt, text] = JSON.parse(succeeded(await runCli(args))) as readonly (Details &
       Readonly<Record<string, unknown>>)[];
     expect(Object.keys(text ?? {}).slice(10)).toEqual([
+      "packing",
       "firstToken",
       "bytesPerToken",
       "readBytesPerSecond",

@@ -30,6 +30,7 @@ import {
 import { starterPath } from "../support/golden-path.js";
 
 interface EstimateFor {
+  readonly packing?: "fast" | "small";
   readonly contextLength?: number;
   readonly threads?: number;
 }
@@ -231,10 +232,21 @@ describe("inspectFile's estimates", () => {
 
   it("give each memory of 4 GiB its working buffers", async () => {
     const one = (await inspectShape("7B")).summary.estimatedMemory;
-    const seven = (await inspectShape("100B")).summary.estimatedMemory;
+    const seven = (await inspectShape("100B", { packing: "fast" })).summary.estimatedMemory;
     expect(seven.weights).toBeGreaterThan(5 * 2 ** 32);
     // Activations are about twice as wide, in seven memories.
     expect(seven.work).toBeGreaterThan(8 * (one.work ?? 0));
+  });
+
+  it("count base 3 at 1.6875 bits per weight or less, and give it to models that do not fit in two bits", async () => {
+    for (const size of ["2B4T", "3.8B", "7B", "13B", "30B", "70B", "100B"]) {
+      const { summary } = await inspectShape(size, { packing: "small" });
+      expect(summary.packing).toBe("small");
+      expect((summary.estimatedMemory.weights * 8) / summary.ternaryParameters).toBeLessThan(1.6875);
+      expect(summary.bytesPerToken).toBe(summary.estimatedMemory.weights + summary.estimatedMemory.head);
+    }
+    expect((await inspectShape("125M")).summary.packing).toBe("fast");
+    expect((await inspectShape("100B", { contextLength: 2 ** 40 })).summary.packing).toBe("small");
   });
 
   it("accept a context beyond the model's, and report it", async () => {

@@ -36,7 +36,7 @@ empty context. Each test runs once to warm up and then -r times. The table shows
 Peak memory is the maximum of this process so far. To compare models by it, measure one model per call.
 Energy is measured if the machine has readable counters (Linux RAPL).
 Some trained models have many zero activations and skip them. Their speed depends on the tokens: give a text by -f.
---json prints an array of { model, test, threads, kernelBuild, packing, medianTokensPerSecond, minTokensPerSecond,
+--json prints an array of { model, test, threads, kernelBuild, medianTokensPerSecond, minTokensPerSecond,
 maxTokensPerSecond, repetitions, peakRssBytes, loadMs }. With --details, each also has all values of the table.
 
 Examples:
