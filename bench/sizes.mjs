@@ -1,7 +1,8 @@
 /**
  * Speed by size of model: random models of the shapes of bitnet.cpp's dummy generator. One row per size and
  * packing: generated tokens per second, per core, and per GB/s of the read bandwidth that `bench` measures.
- * The packings of a size alternate, so that other programs disturb both alike.
+ * The packings of a size alternate, so that other programs disturb both alike. Then bitnet.cpp's published
+ * speeds of the same sizes.
  *
  *   node bench/sizes.mjs                            # every size that fits the free memory and disk
  *   node bench/sizes.mjs 2B4T 13B --rounds 5        # these sizes
@@ -123,7 +124,6 @@ const columns = [
   ["of limit", (row) => `${number(row.shareOfLimit * 100, 0)} %`],
   ["load s", (row) => number(row.loadSeconds)],
   ["peak GB", (row) => number(row.peakGb)],
-  ["published tokens/s", (row) => published.speeds[row.size] ?? "–"],
 ];
 const line = (cells) => `| ${cells.join(" | ")} |`;
 
@@ -141,6 +141,16 @@ for (const size of sizes) {
     console.log(line(columns.map(([, cell]) => cell(row))));
   }
 }
-console.log(`\nPublished: ${published.source}`);
+for (const { cpu, cores, bandwidthGb, source, speeds } of published) {
+  console.log(`\nbitnet.cpp on ${cpu}, ${cores} cores, read off ${source}`);
+  console.log(line(["size", "tokens/s", "a core", "a GB/s of the data sheet"]));
+  console.log(line(["---", "---", "---", "---"]));
+  for (const size of sizes) {
+    const speed = speeds[size];
+    if (speed === undefined) continue;
+    const perGb = bandwidthGb === undefined ? undefined : speed / bandwidthGb;
+    console.log(line([size, number(speed), number(speed / cores), number(perGb, 3)]));
+  }
+}
 if (flags.output !== undefined)
   writeFileSync(flags.output, `${JSON.stringify({ rows, published }, null, 2)}\n`);
