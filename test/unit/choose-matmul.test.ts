@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { createBase3GroupsSelfTest, createBase3SelfTest } from "#dist/wasm/base3-self-test.js";
 import { chooseForm } from "#dist/wasm/choose-matmul.js";
 import { createGroupsSelfTest } from "#dist/wasm/groups-self-test.js";
 import { type CompiledKernels, compileKernels, instantiateKernels } from "#dist/wasm/kernel-build.js";
@@ -12,7 +13,7 @@ import {
   type FormSelfTest,
 } from "#dist/wasm/matmul-self-test.js";
 
-type MatmulName = Extract<keyof Kernels, `matmul_ternary_${string}`>;
+type MatmulName = Extract<keyof Kernels, `matmul_${"ternary" | "base3"}_${string}`>;
 
 /** Index of the output address among the arguments of a matmul. */
 const outputArgument = 8;
@@ -43,13 +44,21 @@ function withBroken<T>(
     createMatmulSelfTest(memories),
     createGroupsSelfTest(memories, 64),
     createGroupsSelfTest(memories, 128),
+    createBase3SelfTest(memories),
+    createBase3GroupsSelfTest(memories),
   ]);
   const result = use(kernels, selfTest);
   selfTest.free();
   return { result, usedBytes: memories.regions[0]?.usedBytes ?? NaN };
 }
 
-const matmuls = ["matmul_ternary_i8", "matmul_ternary_groups64_i8", "matmul_ternary_groups128_i8"] as const;
+const matmuls = [
+  "matmul_ternary_i8",
+  "matmul_ternary_groups64_i8",
+  "matmul_ternary_groups128_i8",
+  "matmul_base3_i8",
+  "matmul_base3_groups_i8",
+] as const;
 
 describe.each(matmuls)("the self-test of %s", (matmul) => {
   it("refuses every form that computes wrong sums", () => {
