@@ -68,10 +68,11 @@ function describeSpeed({ measurement, threads, kernelBuild, peakRssBytes, loadMs
 /** The keys that `--details` adds. Null if a value was not measured. */
 function describeDetails(
   { packing, limit, joulesPerToken, profile }: BenchmarkRow,
-  { firstToken, meter, arithmetic, loadMs }: BenchmarkSetup,
+  { firstToken, meter, arithmetic, loadMs, loadBytesPerSecond }: BenchmarkSetup,
 ): object {
   return {
     packing,
+    loadBytesPerSecond: round(loadBytesPerSecond),
     firstToken:
       firstToken === undefined
         ? null
@@ -149,6 +150,7 @@ export function createTableReport(write: (text: string) => void, countsEnergy: b
       writeLines([table.row(cells), ...(row.profile === undefined ? [] : profileLines(row.profile))]);
     },
     endThreads(setup): void {
+      if (setup !== undefined) writeLines([loadLine(setup)]);
       if (setup?.firstToken !== undefined) writeLines([firstTokenLine(setup.loadMs, setup.firstToken)]);
       if (setup !== undefined && bandwidth !== undefined) writeLines([limitLine(setup.threads, bandwidth)]);
     },
@@ -183,6 +185,10 @@ function energyLines({ meter, arithmetic }: BenchmarkSetup): readonly string[] {
       : `  energy not measured: ${meter.missing}`,
     arithmeticLine(arithmetic),
   ];
+}
+
+function loadLine({ loadMs, loadBytesPerSecond }: BenchmarkSetup): string {
+  return `  load: ${formatMs(loadMs)}, ${formatBytes(loadBytesPerSecond)} of weights per second`;
 }
 
 function firstTokenLine(loadMs: number, { promptTokens, coldMs, warmMs }: FirstToken): string {

@@ -23,22 +23,34 @@ export function readLoadOptions(
   return { ...readFlags(flags, loadFlags), engine: { ...engine, ...readFlags(flags, expertFlags) } };
 }
 
+/** A model that has just been loaded. */
+export interface OpenedModel {
+  readonly model: LanguageModel;
+  readonly loadMs: number;
+  /** Bytes of tensors that were read. */
+  readonly loadedBytes: number;
+}
+
 /** Loads a model by its path or name, or the embedded model. Shows a bar if it takes long. */
 export async function openModel(
   name: string | undefined,
   options: LoadOptions,
   terminal: Terminal,
-): Promise<{ readonly model: LanguageModel; readonly loadMs: number }> {
+): Promise<OpenedModel> {
   const local = await localModel(name, terminal);
   const startedMs = performance.now();
   const bar = await createProgressBar(terminal, "Loading");
+  let loaded = 0;
   try {
     const model = await loadModel(local, {
       ...options,
       signal: terminal.signal,
-      onProgress: ({ loadedBytes, totalBytes }) => bar.update(loadedBytes, totalBytes),
+      onProgress: ({ loadedBytes, totalBytes }) => {
+        loaded = loadedBytes;
+        bar.update(loadedBytes, totalBytes);
+      },
     });
-    return { model, loadMs: performance.now() - startedMs };
+    return { model, loadMs: performance.now() - startedMs, loadedBytes: loaded };
   } finally {
     bar.stop();
   }

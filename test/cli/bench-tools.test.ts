@@ -261,11 +261,12 @@ describe("measureSetup and measureTest", () => {
       tests: [{ kind: "tg", tokens: 6 }],
       repetitions: 2,
       loadMs: 100,
+      loadedBytes: 300_000_000,
       meter,
       profile,
     } as const;
     const setup = await measureSetup(model, options);
-    expect(setup).toMatchObject({ threads: 2, loadMs: 100, meter });
+    expect(setup).toMatchObject({ threads: 2, loadMs: 100, loadBytesPerSecond: 3e9, meter });
     expect(setup.firstToken?.coldMs).toBeGreaterThan(0);
     expect(setup.bandwidth?.bytesPerSecond).toBeGreaterThan(1e6);
     // Additions and attention to 512 positions. Scaling adds less than a fifth of them.
@@ -292,7 +293,7 @@ describe("measureSetup and measureTest", () => {
   it("leave out what cannot be: a bandwidth without generation, a prompt that does not fit, energy without counters", async () => {
     await using model = await loadModel(starterPath, { threads: 1, contextLength: 2 });
     const meter = { missing: "none here" };
-    const options = { tests: [{ kind: "pp", tokens: 2 }], repetitions: 1, loadMs: 1, meter } as const;
+    const options = { tests: [{ kind: "pp", tokens: 2 }], repetitions: 1, loadMs: 1, loadedBytes: 1, meter } as const;
     const setup = await measureSetup(model, options);
     expect([setup.firstToken, setup.bandwidth, setup.meter]).toEqual([undefined, undefined, meter]);
     const row = await measureTest(model, { kind: "tg", tokens: 2 }, undefined, options);

@@ -179,15 +179,16 @@ describe("bitnet bench", () => {
     const share = /^tg4 +1 +\S+ +\S+ +\S+ … \S+ +\S+ .B\/s +(\d+) %/.exec(lines[3] ?? "");
     expect(Number(share?.[1])).toBeGreaterThan(0);
     expect(lines[2]).not.toContain("%");
-    expect(lines[4]).toMatch(
+    expect(lines[4]).toMatch(/^ {2}load: \d+ ms, \S+ .B of weights per second$/);
+    expect(lines[5]).toMatch(
       /^ {2}first token: \d+ ms after loading began; \d+ ms after a prompt of 5 tokens/,
     );
-    expect(lines[5]).toMatch(
+    expect(lines[6]).toMatch(
       /^ {2}limit: \S+ tokens\/s; without other work, 1 thread reads these 3\.31 MB of weights at \S+ .B\/s/,
     );
-    expect(lines[6]).toMatch(/^ {2}energy/);
-    expect(lines[7]).toMatch(/^ {2}estimate of the arithmetic alone.*0\.829 µJ at 7 nm/);
-    expect(lines.slice(8)).toEqual([""]);
+    expect(lines[7]).toMatch(/^ {2}energy/);
+    expect(lines[8]).toMatch(/^ {2}estimate of the arithmetic alone.*0\.829 µJ at 7 nm/);
+    expect(lines.slice(9)).toEqual([""]);
   });
 
   it("--json --details has the whole table; --profile parts add up to the token", async () => {
@@ -200,6 +201,7 @@ describe("bitnet bench", () => {
       Readonly<Record<string, unknown>>)[];
     expect(Object.keys(text ?? {}).slice(10)).toEqual([
       "packing",
+      "loadBytesPerSecond",
       "firstToken",
       "bytesPerToken",
       "readBytesPerSecond",

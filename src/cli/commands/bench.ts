@@ -98,12 +98,13 @@ async function benchModels(paths: readonly string[], flags: BenchFlags, terminal
     for (const threads of flags.threads ?? [undefined]) {
       const profile = flags.profile === true ? createProfileSum() : undefined;
       const loadOptions = { ...readLoadOptions(flags, { onProfile: profile?.add }), threads };
-      const { model, loadMs } = await openModel(path, loadOptions, terminal);
+      const { model, loadMs, loadedBytes } = await openModel(path, loadOptions, terminal);
       try {
         const options = {
           tests: fitTests(name, tests, model.info.contextLength, notes, terminal),
           repetitions: flags.repetitions,
           loadMs,
+          loadedBytes,
           meter,
           text,
           profile,

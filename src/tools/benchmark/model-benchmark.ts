@@ -26,6 +26,8 @@ import type { ProfileSum, TokenProfile } from "./profile-parts.js";
 export interface BenchmarkSetup {
   readonly threads: number;
   readonly loadMs: number;
+  /** Bytes of tensors per second of `loadMs`. */
+  readonly loadBytesPerSecond: number;
   /** Undefined if the context cannot hold the prompt. */
   readonly firstToken: FirstToken | undefined;
   /** Measured before the tests. Undefined if no test generates. */
@@ -55,6 +57,8 @@ export interface ModelBenchmarkOptions {
   readonly repetitions: number;
   /** Duration of the loading that just ended. */
   readonly loadMs: number;
+  /** Bytes of tensors that it read. */
+  readonly loadedBytes: number;
   readonly meter: EnergyMeter | NoEnergyMeter;
   /** A text as source of tokens, instead of random ones. */
   readonly text?: string | undefined;
@@ -66,7 +70,7 @@ export interface ModelBenchmarkOptions {
 /** Measures everything outside the tests. Call it first after loading: the first token is timed cold. */
 export async function measureSetup(
   model: LanguageModel,
-  { tests, repetitions, loadMs, meter, signal }: ModelBenchmarkOptions,
+  { tests, repetitions, loadMs, loadedBytes, meter, signal }: ModelBenchmarkOptions,
 ): Promise<BenchmarkSetup> {
   const { engine } = internalsOf(model);
   const fits = model.tokenize(firstTokenPrompt).length <= model.info.contextLength;
@@ -77,6 +81,7 @@ export async function measureSetup(
   return {
     threads: model.info.threads,
     loadMs,
+    loadBytesPerSecond: loadedBytes / (loadMs / 1000),
     firstToken,
     bandwidth: generates ? await measureReadBandwidth(engine, layers + head, signal) : undefined,
     meter,
