@@ -95,12 +95,15 @@ const families: Readonly<Record<string, ExportFamily>> = {
     normsLessOne:
       /(^output_norm|attn_norm|ffn_norm|_q_norm|_k_norm|post_attention_norm|post_ffw_norm)\.weight$/,
     ownConfig: (get) => {
-      const pattern = get("attention.sliding_window_pattern");
+      const window = get("attention.sliding_window");
+      // Without a key, layers have transformers' own windows.
+      const none = Array.from({ length: Number(get("block_count")) }, () => false);
+      const pattern = window === undefined ? none : get("attention.sliding_window_pattern");
       return {
         hidden_act: null,
         hidden_activation: "gelu_pytorch_tanh",
         query_pre_attn_scalar: get("attention.query_pre_attn_scalar") ?? get("attention.key_length") ?? 16,
-        sliding_window: get("attention.sliding_window") ?? null,
+        sliding_window: window ?? null,
         rope_local_base_freq: get("rope.freq_base_swa") ?? 10000,
         attn_logit_softcapping: null,
         ...(Array.isArray(pattern)

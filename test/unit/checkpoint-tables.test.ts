@@ -72,3 +72,22 @@ describe("embedding and head of a ternary model", () => {
     expect((await open(parts)).tensors.get("token_embd.weight")?.type).toBe("BF16");
   });
 });
+
+describe("the window of Gemma 3", () => {
+  const keyOf = async (config: Readonly<Record<string, unknown>>): Promise<unknown> => {
+    const { gemma3 } = await import("#dist/checkpoints/families/gemma3.js");
+    const { Config } = await import("#dist/checkpoints/config.js");
+    const keys = gemma3.ownKeys?.(new Config("folder", "config.json", config)) ?? [];
+    return keys.find(([name]) => name === "attention.sliding_window")?.[2];
+  };
+  const full = { layer_types: ["full_attention", "full_attention"] };
+
+  it.each<[string, Readonly<Record<string, unknown>>, number | undefined]>([
+    ["the file's", { sliding_window: 512 }, 512],
+    ["4096 without a key, as in transformers", {}, 4096],
+    ["the whole context for null", { sliding_window: null, max_position_embeddings: 9000 }, 9000],
+    ["none if no layer has one", { ...full, sliding_window: 512 }, undefined],
+  ])("is %s", async (_, config, window) => {
+    expect(await keyOf(config)).toBe(window);
+  });
+});

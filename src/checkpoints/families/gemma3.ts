@@ -47,18 +47,26 @@ export const gemma3: CheckpointFamily = {
   },
 };
 
+/** The window of transformers' Gemma3TextConfig for a file that names none. */
+const defaultWindow = 4096;
+
 function slidingWindowKeys(config: Config): readonly MetadataEntry[] {
-  if (!config.has("sliding_window")) return [];
-  const local = config.object("rope_parameters")?.object("sliding_attention");
-  const base = local?.positive("rope_theta", 10_000) ?? config.positive("rope_local_base_freq", 10_000);
-  const keys: MetadataEntry[] = [
-    ["attention.sliding_window", "uint32", config.count("sliding_window")],
-    ["rope.freq_base_swa", "float32", base],
-  ];
   const slides = config.list("layer_types").map((type) => {
     if (type === "sliding_attention" || type === "full_attention") return type === "sliding_attention";
     throw config.wrong("layer_types", '"sliding_attention" or "full_attention" for each layer');
   });
+  if (slides.length > 0 && !slides.includes(true)) return [];
+  // An explicit null means no window. Layers keep their own rotary base, so the window is the whole context.
+  const isUnlimited = config.keys().includes("sliding_window") && !config.has("sliding_window");
+  const window = isUnlimited
+    ? config.count("max_position_embeddings")
+    : config.count("sliding_window", defaultWindow);
+  const local = config.object("rope_parameters")?.object("sliding_attention");
+  const base = local?.positive("rope_theta", 10_000) ?? config.positive("rope_local_base_freq", 10_000);
+  const keys: MetadataEntry[] = [
+    ["attention.sliding_window", "uint32", window],
+    ["rope.freq_base_swa", "float32", base],
+  ];
   const period = config.count("sliding_window_pattern", defaultPeriod);
   if (slides.some((slide, layer) => slide !== layer % defaultPeriod < defaultPeriod - 1)) {
     keys.push(["attention.sliding_window_pattern", "bool[]", slides]);
