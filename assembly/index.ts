@@ -5,6 +5,29 @@ export { attention } from "./kernels/attention";
 export { add_rows, scale_rows } from "./kernels/elementwise";
 export { gate_gelu, gate_relu2, gate_silu } from "./kernels/gated-activation";
 export {
+  matmul_affine4_32_i8_dot_i16,
+  matmul_affine4_32_i8_dot_i32,
+  matmul_affine4_32_i8_dot_i8,
+  matmul_affine4_32_min_i8_dot_i16,
+  matmul_affine4_32_min_i8_dot_i32,
+  matmul_affine4_32_min_i8_dot_i8,
+  matmul_affine6_16_i8_dot_i16,
+  matmul_affine6_16_i8_dot_i32,
+  matmul_affine6_16_i8_dot_i8,
+  matmul_affine6_16_min_i8_dot_i16,
+  matmul_affine6_16_min_i8_dot_i32,
+  matmul_affine6_16_min_i8_dot_i8,
+  matmul_affine6_32_i8_dot_i16,
+  matmul_affine6_32_i8_dot_i32,
+  matmul_affine6_32_i8_dot_i8,
+  matmul_affine6_32_min_i8_dot_i16,
+  matmul_affine6_32_min_i8_dot_i32,
+  matmul_affine6_32_min_i8_dot_i8,
+  matmul_affine8_32_i8_dot_i16,
+  matmul_affine8_32_i8_dot_i32,
+  matmul_affine8_32_i8_dot_i8,
+} from "./kernels/matmul-affine";
+export {
   matmul_bf16_f32,
   matmul_f16_f32,
   matmul_f32_f32,
@@ -46,7 +69,7 @@ export { pack_base3, pack_base3_tq1_0 } from "./kernels/pack-base3";
 export { pack_q1_0, pack_q2_0, pack_tq1_0, pack_tq2_0 } from "./kernels/pack-groups";
 export { check_finite_16, check_finite_f32, check_ternary, pack_f16, widen_f16 } from "./kernels/pack";
 export { quantize_activations_i8 } from "./kernels/quantize-activations";
-export { quantize_activations_groups } from "./kernels/quantize-groups";
+export { quantize_activations_blocks, quantize_activations_groups } from "./kernels/quantize-groups";
 export { sum_words } from "./kernels/read";
 export { rms_norm } from "./kernels/rms-norm";
 export {
@@ -59,6 +82,7 @@ export {
   store_heads_f16,
 } from "./kernels/rope";
 export { row_base3, row_base3_groups } from "./kernels/row-base3";
+export { row_affine } from "./kernels/row-affine";
 export { row_ternary, row_ternary_groups } from "./kernels/row-ternary";
 export { screen_rows } from "./kernels/screen";
 export { softmax_totals } from "./kernels/softmax-totals";

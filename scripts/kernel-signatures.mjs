@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
-import { groupScratchBytes, ternaryScratchBytes } from "./tiles.mjs";
+import { affineScratchBytes, groupScratchBytes, ternaryScratchBytes } from "./tiles.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const parse = (path) => ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.Latest, true);
@@ -84,5 +84,7 @@ ${members.join("\n")}
 export const ternaryScratchBytes: number = ${ternaryScratchBytes};
 /** The same for matmul_ternary_groups*. */
 export const groupScratchBytes: number = ${groupScratchBytes};
+/** Bytes of scratch for matmul_affine… and matmul_bytes…. */
+export const affineScratchBytes: number = ${affineScratchBytes};
 `;
 }

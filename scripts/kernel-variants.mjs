@@ -12,6 +12,21 @@ const relaxed = (base) =>
     ],
   }));
 const groups = "matmul_ternary_groups64_i8_dot_i8";
+const affine = "matmul_affine6_32_i8_dot_i8";
+const minima = "and each group subtracts m[r, g] · (s · Σ X in g)";
+/** Layouts of affine panels beside affine-6-32. */
+const affineKinds = [
+  { kind: "4_32", but: "W is affine-4-32, and codes are −8…7", call: "(4, 32, false," },
+  { kind: "4_32_min", but: `W is affine-4-32-min, codes are 0…15, ${minima}`, call: "(4, 32, true," },
+  { kind: "6_32_min", but: `W is affine-6-32-min, codes are 0…63, ${minima}`, call: "(6, 32, true," },
+  { kind: "6_16", but: "W is affine-6-16, and groups are of 16", call: "(6, 16, false," },
+  {
+    kind: "6_16_min",
+    but: `W is affine-6-16-min, codes are 0…63, ${minima}`,
+    call: "(6, 16, true,",
+  },
+  { kind: "8_32", but: "W is affine-8-32, and codes are −128…127", call: "(8, 32, false," },
+];
 /** By file and base. Groups of 128 have functions of their own: V8's revectorizer gives up on longer ones. */
 export const variants = {
   "kernels/matmul-float.ts": {
@@ -34,6 +49,18 @@ export const variants = {
   "kernels/matmul-ternary.ts": {
     matmul_ternary_i8_dot_i8: relaxed("matmul_ternary_i8_dot_i8"),
     matmul_ternary_listed_i8_dot_i8: relaxed("matmul_ternary_listed_i8_dot_i8"),
+  },
+  "kernels/matmul-affine.ts": {
+    [affine]: [
+      ...relaxed(affine),
+      ...affineKinds.flatMap(({ kind, but: difference, call }) =>
+        [{ name: affine, edits: [] }, ...relaxed(affine)].map(({ name, but, edits }) => ({
+          name: name.replace("6_32", kind),
+          but: [difference, ...(but ? [but] : [])].join("; "),
+          edits: [...edits, ["(6, 32, false,", call]],
+        })),
+      ),
+    ],
   },
   "kernels/matmul-ternary-groups.ts": {
     [groups]: [

@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { base3GroupScratchBytes, base3GroupTiles, base3ScratchBytes, base3Tiles } from "./base3-tiles.mjs";
+import { affineTile, affineTiles, largestAffineTile } from "./affine-tiles.mjs";
 import { variants, withVariants } from "./kernel-variants.mjs";
 
 /**
@@ -24,6 +25,8 @@ const tiles = {
 const largest = (shapes) => Math.max(...Object.values(shapes).map(([rows, tokens]) => rows * tokens));
 export const ternaryScratchBytes = Math.max(32 * largest(tiles.rows), base3ScratchBytes);
 export const groupScratchBytes = Math.max(1024 * largest(tiles.groups), base3GroupScratchBytes);
+/** Eight f32 for each token. */
+export const affineScratchBytes = 32 * largestAffineTile;
 
 const assembly = fileURLToPath(new URL("../assembly", import.meta.url));
 const made = "// Made by scripts/tiles.mjs. Do not edit.\n";
@@ -264,6 +267,10 @@ const generated = {
   ],
   "generated/base3-group-tiles.ts": base3GroupTiles,
   "generated/base3-tiles.ts": base3Tiles,
+  "generated/affine-tiles.ts": [
+    imports("addGroup, addSteps, firstSum, floatBias, nibbleMask, start, total, widened", "../tiles/affine"),
+    ...affineTiles.map(affineTile),
+  ],
 };
 
 function main({ check }) {

@@ -63,6 +63,15 @@ export const groupInputs: Readonly<Record<GroupSize, InputFormat>> = {
   128: groupsInput(128),
 };
 
+/** int8 [cols], and a record of 32 bytes per block of 32 columns: a scale, and sums of the values. */
+export const blocksInput: InputFormat = {
+  name: "blocks-32",
+  valueBytes: (cols) => cols,
+  recordBytes: (cols) => cols,
+  quantize: (kernels, { address, tokens, cols }, { values, records }) =>
+    kernels.quantize_activations_blocks(address, cols, tokens, cols * 4, values, records),
+};
+
 /** Allocates rows [tokens, cols] in every format. */
 export function allocateQuantized(
   formats: Iterable<InputFormat>,

@@ -1,13 +1,15 @@
+import type { AffineKind } from "./affine-kinds.js";
 import type { GroupSize, Kernels } from "./kernels.js";
 
 /**
- * Dot form of ternary matmuls (assembly/simd/dot): the integer width that sums accumulate in. All forms give
- * the same integers. Only i8 exists in the simd128 build.
+ * Dot form of ternary and affine matmuls (assembly/simd/dot): the integer width that sums accumulate in. All
+ * forms give the same integers. Only i8 exists in the simd128 build.
  */
 export type DotForm = "i8" | "i16" | "i32";
 export const dotForms: readonly DotForm[] = ["i8", "i16", "i32"];
 
-type KernelKind = "rows" | "listed" | GroupSize | "base3" | "base3Listed" | "base3Groups";
+type KernelKind =
+  "rows" | "listed" | GroupSize | "base3" | "base3Listed" | "base3Groups" | AffineKind["name"];
 
 /** Names of the kernels of each form. */
 const kernelNames = {
@@ -19,6 +21,13 @@ const kernelNames = {
     base3: "matmul_base3_i8_dot_i8",
     base3Listed: "matmul_base3_listed_i8_dot_i8",
     base3Groups: "matmul_base3_groups_i8_dot_i8",
+    "affine-4-32": "matmul_affine4_32_i8_dot_i8",
+    "affine-4-32-min": "matmul_affine4_32_min_i8_dot_i8",
+    "affine-6-32": "matmul_affine6_32_i8_dot_i8",
+    "affine-6-32-min": "matmul_affine6_32_min_i8_dot_i8",
+    "affine-6-16": "matmul_affine6_16_i8_dot_i8",
+    "affine-6-16-min": "matmul_affine6_16_min_i8_dot_i8",
+    "affine-8-32": "matmul_affine8_32_i8_dot_i8",
   },
   i16: {
     rows: "matmul_ternary_i8_dot_i16",
@@ -28,6 +37,13 @@ const kernelNames = {
     base3: "matmul_base3_i8_dot_i16",
     base3Listed: "matmul_base3_listed_i8_dot_i16",
     base3Groups: "matmul_base3_groups_i8_dot_i16",
+    "affine-4-32": "matmul_affine4_32_i8_dot_i16",
+    "affine-4-32-min": "matmul_affine4_32_min_i8_dot_i16",
+    "affine-6-32": "matmul_affine6_32_i8_dot_i16",
+    "affine-6-32-min": "matmul_affine6_32_min_i8_dot_i16",
+    "affine-6-16": "matmul_affine6_16_i8_dot_i16",
+    "affine-6-16-min": "matmul_affine6_16_min_i8_dot_i16",
+    "affine-8-32": "matmul_affine8_32_i8_dot_i16",
   },
   i32: {
     rows: "matmul_ternary_i8_dot_i32",
@@ -37,6 +53,13 @@ const kernelNames = {
     base3: "matmul_base3_i8_dot_i32",
     base3Listed: "matmul_base3_listed_i8_dot_i32",
     base3Groups: "matmul_base3_groups_i8_dot_i32",
+    "affine-4-32": "matmul_affine4_32_i8_dot_i32",
+    "affine-4-32-min": "matmul_affine4_32_min_i8_dot_i32",
+    "affine-6-32": "matmul_affine6_32_i8_dot_i32",
+    "affine-6-32-min": "matmul_affine6_32_min_i8_dot_i32",
+    "affine-6-16": "matmul_affine6_16_i8_dot_i32",
+    "affine-6-16-min": "matmul_affine6_16_min_i8_dot_i32",
+    "affine-8-32": "matmul_affine8_32_i8_dot_i32",
   },
 } as const satisfies Record<DotForm, Record<KernelKind, keyof Kernels>>;
 
@@ -75,4 +98,13 @@ export function listedBase3Kernel(kernels: Kernels, form: DotForm): Kernels["mat
 /** The matmul of base-3 weights with a scale per 256, in one form. */
 export function base3GroupsKernel(kernels: Kernels, form: DotForm): Kernels["matmul_base3_groups_i8_dot_i8"] {
   return kernels[kernelNames[form].base3Groups];
+}
+
+/** The matmul of affine panels of a kind, in one form. */
+export function affineKernel(
+  kernels: Kernels,
+  form: DotForm,
+  kind: AffineKind["name"],
+): Kernels["matmul_affine6_32_i8_dot_i8"] {
+  return kernels[kernelNames[form][kind]];
 }

@@ -1,7 +1,12 @@
-import { groupScratchBytes, type Kernels, ternaryScratchBytes } from "./generated/kernels.js";
+import {
+  affineScratchBytes,
+  groupScratchBytes,
+  type Kernels,
+  ternaryScratchBytes,
+} from "./generated/kernels.js";
 
 // The type of the kernels comes from assembly/, with their contracts (scripts/kernel-signatures.mjs).
-export { groupScratchBytes, type Kernels, ternaryScratchBytes };
+export { affineScratchBytes, groupScratchBytes, type Kernels, ternaryScratchBytes };
 
 /** Packs blocks whose groups have one size. */
 export type PackBlocks = Kernels["pack_tq2_0"];
@@ -9,8 +14,12 @@ export type PackBlocks = Kernels["pack_tq2_0"];
 /** Bytes of scratch for transpose_ternary. */
 export const transposeScratchBytes = 4608;
 
-/** Bytes of scratch that are enough for any ternary matmul. */
-export const matmulScratchBytes: number = Math.max(ternaryScratchBytes, groupScratchBytes);
+/** Bytes of scratch that are enough for any matmul. */
+export const matmulScratchBytes: number = Math.max(
+  ternaryScratchBytes,
+  groupScratchBytes,
+  affineScratchBytes,
+);
 
 /** Bytes of scratch for a call of attention. */
 export function attentionScratchBytes(headSize: number, scratchPositions: number): number {

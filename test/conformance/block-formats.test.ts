@@ -21,23 +21,22 @@ const formats: readonly { readonly name: string; readonly layout: string }[] = [
   { name: "Q1_0", layout: "ternary-groups-128" },
   { name: "Q2_0", layout: "ternary-groups-64" },
   { name: "Q2_0_G128", layout: "ternary-groups-128" },
+  { name: "Q4_0", layout: "affine-4-32" },
+  { name: "Q5_0", layout: "affine-6-32" },
+  { name: "Q8_0", layout: "affine-8-32" },
+  { name: "Q4_K", layout: "affine-4-32-min" },
+  { name: "Q6_K", layout: "affine-6-16" },
 ];
 
 describe.each(formats)("a model in $name, embedding and head included", ({ name, layout }) => {
   let models: ReformattedModel;
   beforeAll(async () => {
     models = await reformatModel(starterPath, () => formatOf(name));
-  });
+    // Q4_K's quantizer is slow.
+  }, 240_000);
 
   it("has the logits of the same numbers in F32, but for rounded activations", async () => {
-    const { model, inF32 } = models;
-    const ids = Array.from({ length: 40 }, (_, i) => (i * 997 + 31) % 4000);
-    const [ours, floats] = await Promise.all([model, inF32].map((bytes) => logitsOf(bytes, ids)));
-    if (ours === undefined || floats === undefined) throw new Error("no logits");
-    const mean = floats.reduce((sum, value) => sum + value, 0) / floats.length;
-    const variance = floats.reduce((sum, value) => sum + (value - mean) ** 2, 0) / floats.length;
-    const square = ours.reduce((sum, value, i) => sum + (value - (floats[i] ?? NaN)) ** 2, 0) / ours.length;
-    const ratio = Math.sqrt(square / variance);
+    const ratio = await differenceFromF32(models);
     recordFigure(`${name}, rms difference from F32 / standard deviation`, ratio);
     expect(ratio).toBeLessThan(activationNoise);
     // If both used float matmuls, the difference would be zero.
@@ -63,6 +62,33 @@ describe.each(formats)("a model in $name, embedding and head included", ({ name,
     }
   });
 });
+
+describe("ternary layers with an embedding and a head in another format", () => {
+  it.each(["Q6_K", "Q8_0"])(
+    "%s has the logits of the same numbers in F32, but for rounded activations",
+    async (name) => {
+      const models = await reformatModel(starterPath, (tensor) =>
+        tensor === "token_embd.weight" ? formatOf(name) : undefined,
+      );
+      const ratio = await differenceFromF32(models);
+      recordFigure(`a head in ${name}, rms difference from F32 / standard deviation`, ratio);
+      // Only the head's input is rounded differently.
+      expect(ratio).toBeLessThan(activationNoise / 2);
+      expect(ratio).toBeGreaterThan(1e-5);
+    },
+  );
+});
+
+/** Root mean square of the difference of all logits, relative to their standard deviation. */
+async function differenceFromF32({ model, inF32 }: ReformattedModel): Promise<number> {
+  const ids = Array.from({ length: 40 }, (_, i) => (i * 997 + 31) % 4000);
+  const [ours, floats] = await Promise.all([model, inF32].map((bytes) => logitsOf(bytes, ids)));
+  if (ours === undefined || floats === undefined) throw new Error("no logits");
+  const mean = floats.reduce((sum, value) => sum + value, 0) / floats.length;
+  const variance = floats.reduce((sum, value) => sum + (value - mean) ** 2, 0) / floats.length;
+  const square = ours.reduce((sum, value, i) => sum + (value - (floats[i] ?? NaN)) ** 2, 0) / ours.length;
+  return Math.sqrt(square / variance);
+}
 
 async function logitsOf(bytes: Uint8Array, ids: readonly number[]): Promise<Float32Array> {
   await using model = await loadModel(bytes, { threads: 2 });

@@ -7,6 +7,7 @@ import { makeTinyModel } from "../support/tiny-model.js";
 import { architectureCases, slidingGemma } from "./architecture-cases.js";
 import { loadOrSkip, plainest, requireSameBits, requireSamePieces } from "./exactness.js";
 import { rowOf } from "./intermediates.js";
+import { modelFamilies } from "./model-families.js";
 
 // The threads share norms of heads and of projections, windows and two ropes in other ways than the other
 // operations. The result must have the same bits.
@@ -36,7 +37,19 @@ it("has found its models", () => {
   expect(chosen).toHaveLength(5);
 });
 
-describe.each(chosen)("$name", ({ metadata, tensors, formats }) => {
+/** A format of each layout of affine panels. The embedding and the head have 8 bits. */
+const quantized = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q6_K", "Q2_K"].map((matrices) => {
+  const { metadata, tensors } =
+    modelFamilies.find(({ name }) => name === "Bonsai")?.model({ matrices, vectors: "F32" }) ?? expect.fail();
+  return {
+    name: `qwen3 in ${matrices}`,
+    metadata,
+    tensors,
+    formats: { matrices, vectors: "F32", embedding: "Q8_0" } as const,
+  };
+});
+
+describe.each([...chosen, ...quantized])("$name", ({ metadata, tensors, formats }) => {
   let bytes: Uint8Array;
   let reference: LanguageModel;
   /** [ids][vocabulary] */

@@ -7,6 +7,7 @@ import { exportCheckpoint, type Storage, withStoredScales } from "../support/che
 import { ternarizeByAbsmean } from "#dist/weight-formats/ternarize.js";
 import { recordFigure } from "../support/figures.js";
 import { referenceLogits } from "../reference/decoder.js";
+import { readOnlyFormats } from "../support/random-blocks.js";
 import { makeTinyModel, type TinyFormats } from "../support/tiny-model.js";
 import { relativeDifference } from "./differences.js";
 import { makeCase, subNorms } from "./architecture-cases.js";
@@ -24,7 +25,7 @@ const bounds = { first: 5e-4, all: 0.02 };
 
 /** Names of weight formats. Embedding and head use the same format. With I2_S they use F16. */
 const ternary = ["I2_S", "TQ1_0", "TQ2_0", "Q1_0", "Q2_0", "Q2_0_G128"];
-const others = ["F16", "BF16", "Q8_0", "Q6_K", "Q5_0", "Q4_K", "Q4_0"];
+const others = ["F16", "BF16", "Q8_0", "Q6_K", "Q5_0", "Q4_K", "Q4_0", ...readOnlyFormats];
 /** Families in which dense formats are common. */
 const usuallyDense = new Set(["Falcon-E, Llama3-8B-1.58, TriLM", "Bonsai"]);
 

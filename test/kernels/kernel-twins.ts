@@ -6,6 +6,7 @@ import { addRowsTwin, scaleRowsTwin } from "./twins/elementwise.js";
 import { geluTwin, relu2Twin, siluTwin } from "./twins/gated-activation.js";
 import { int8MatmulTwin, packHalvesTwin } from "./twins/int8-rows.js";
 import { base3GroupsTwin, base3Twin, listedBase3Twin } from "./twins/matmul-base3.js";
+import { affineTwin, quantizeBlocksTwin, rowAffineTwin } from "./twins/matmul-affine.js";
 import { bf16Layout, f16Layout, f32Layout, floatMatmulTwin, floatRowTwin } from "./twins/matmul-float.js";
 import { screenRowsTwin } from "./twins/screen.js";
 import { ternaryTwin } from "./twins/matmul-ternary.js";
@@ -59,6 +60,27 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   matmul_base3_listed_i8_dot_i16: listedBase3Twin("i16"),
   matmul_base3_listed_i8_dot_i32: listedBase3Twin("i32"),
   matmul_base3_listed_i8_dot_i8: listedBase3Twin("i8"),
+  matmul_affine4_32_i8_dot_i16: affineTwin("i16", "affine-4-32"),
+  matmul_affine4_32_i8_dot_i32: affineTwin("i32", "affine-4-32"),
+  matmul_affine4_32_i8_dot_i8: affineTwin("i8", "affine-4-32"),
+  matmul_affine4_32_min_i8_dot_i16: affineTwin("i16", "affine-4-32-min"),
+  matmul_affine4_32_min_i8_dot_i32: affineTwin("i32", "affine-4-32-min"),
+  matmul_affine4_32_min_i8_dot_i8: affineTwin("i8", "affine-4-32-min"),
+  matmul_affine6_16_i8_dot_i16: affineTwin("i16", "affine-6-16"),
+  matmul_affine6_16_i8_dot_i32: affineTwin("i32", "affine-6-16"),
+  matmul_affine6_16_i8_dot_i8: affineTwin("i8", "affine-6-16"),
+  matmul_affine6_16_min_i8_dot_i16: affineTwin("i16", "affine-6-16-min"),
+  matmul_affine6_16_min_i8_dot_i32: affineTwin("i32", "affine-6-16-min"),
+  matmul_affine6_16_min_i8_dot_i8: affineTwin("i8", "affine-6-16-min"),
+  matmul_affine6_32_i8_dot_i16: affineTwin("i16", "affine-6-32"),
+  matmul_affine6_32_i8_dot_i32: affineTwin("i32", "affine-6-32"),
+  matmul_affine6_32_i8_dot_i8: affineTwin("i8", "affine-6-32"),
+  matmul_affine6_32_min_i8_dot_i16: affineTwin("i16", "affine-6-32-min"),
+  matmul_affine6_32_min_i8_dot_i32: affineTwin("i32", "affine-6-32-min"),
+  matmul_affine6_32_min_i8_dot_i8: affineTwin("i8", "affine-6-32-min"),
+  matmul_affine8_32_i8_dot_i16: affineTwin("i16", "affine-8-32"),
+  matmul_affine8_32_i8_dot_i32: affineTwin("i32", "affine-8-32"),
+  matmul_affine8_32_i8_dot_i8: affineTwin("i8", "affine-8-32"),
   matmul_bf16_f32: floatMatmulTwin(bf16Layout),
   matmul_f16_f32: floatMatmulTwin(f16Layout),
   matmul_f32_f32: floatMatmulTwin(f32Layout),
@@ -84,6 +106,7 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   pack_q2_0: packQ20Twin,
   pack_tq1_0: packTq10Twin,
   pack_tq2_0: packTq20Twin,
+  quantize_activations_blocks: quantizeBlocksTwin,
   quantize_activations_groups: quantizeGroupsTwin,
   quantize_activations_i14: quantizeI14Twin,
   quantize_activations_i8: quantizeI8Twin,
@@ -96,6 +119,7 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   rope_table: ropeTableTwin,
   row_base3: rowBase3Twin,
   row_base3_groups: rowBase3GroupsTwin,
+  row_affine: rowAffineTwin,
   row_bf16: floatRowTwin(bf16Layout),
   row_f16: floatRowTwin(f16Layout),
   row_f32: floatRowTwin(f32Layout),

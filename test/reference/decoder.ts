@@ -12,7 +12,7 @@ export interface ReferenceTensor {
   /** Fastest-varying size first. */
   readonly shape: readonly number[];
   readonly values: Float32Array;
-  /** True if its matmul is BitLinear: activations round to int8, token by token. */
+  /** True if its matmul is BitLinear. Activations round to int8, by token unless there is a group size. */
   readonly ternary: boolean;
   /** The number of columns in a group. Activations then round group by group. */
   readonly groupSize?: number | undefined;
@@ -53,8 +53,8 @@ function matmul(tensor: ReferenceTensor, x: Row): Row {
 
 /** A matmul's input after rounding: its int8 values times their scales. */
 function rounded({ ternary, groupSize }: ReferenceTensor, x: Row): Row {
-  if (!ternary) return x;
   if (groupSize === undefined) {
+    if (!ternary) return x;
     const { values, scale } = quantizeI8(Float32Array.from(x));
     return Array.from(values, (value) => value / scale);
   }

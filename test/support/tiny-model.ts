@@ -4,6 +4,7 @@ import { float16ToNumber, numberToFloat16 } from "#dist/weight-formats/float16.j
 import { weightFormatByName, type WeightFormat } from "#dist/weight-formats/index.js";
 import { createNumbers } from "../kernels/numbers.js";
 import { memorySink } from "./memory-sink.js";
+import { randomBlocks } from "./random-blocks.js";
 import type { ReferenceTensor } from "../reference/decoder.js";
 
 /** The sizes of a model that is small enough for a slow reference. */
@@ -151,7 +152,7 @@ export async function makeTinyModel(
     const type =
       kind === "matrix" ? (inLayer ? matrices : embedding) : typeof kind === "object" ? "F32" : vectors;
     const format = weightFormatByName(type);
-    if (format?.encode === undefined) throw new Error(`${type} cannot be written`);
+    if (format === undefined) throw new Error(`no format ${type}`);
     const deviation = inLayer ? 1 / Math.sqrt(shape[0] ?? 1) : 0.5;
     const values =
       typeof kind === "object"
@@ -163,8 +164,8 @@ export async function makeTinyModel(
             : format.ternary
               ? ternary(count, deviation * 1.2, format)
               : even(count, deviation);
-    const data = format.encode(values);
-    const groupSize = groupSizes[format.name];
+    const data = format.encode?.(values) ?? randomBlocks(format, count, deviation, numbers);
+    const groupSize = format.affine === undefined ? groupSizes[format.name] : 32;
     const stored = { shape, values: format.decode(data, count), ternary: format.ternary, groupSize };
     return { plan: planTensor(name, shape, format), data, stored };
   });

@@ -33,5 +33,6 @@ describe("the table of layouts", () => {
     expect(selfTestsOf([{ type: "TQ1_0" }], "small")).toEqual(
       groups(["base3-rows", "base3-groups", "ternary-groups-128"]),
     );
+    expect(selfTestsOf([{ type: "Q4_K" }, { type: "Q4_1" }], "fast")).toEqual(groups(["affine-4-32-min"]));
   });
 });

@@ -3,6 +3,7 @@ import type { InputFormat } from "../input-formats.js";
 import type { PackedMatrix } from "../packed.js";
 import type { PackingGoal } from "../packing.js";
 import { base3Groups, base3Rows } from "./base3.js";
+import { affineLayouts } from "./affine.js";
 import { bf16Rows } from "./bf16-rows.js";
 import { f16Rows } from "./f16-rows.js";
 import { f32Rows } from "./f32-rows.js";
@@ -15,6 +16,7 @@ const fastLayouts: readonly Layout[] = [
   ternaryRows,
   ternaryGroups128,
   ternaryGroups64,
+  ...affineLayouts,
   int8Rows,
   f16Rows,
   bf16Rows,
@@ -41,8 +43,12 @@ export function layoutOf({ layout: name }: Pick<PackedMatrix, "layout">): Layout
 
 /** Bytes of a packed matrix with its records. */
 export function matrixBytes(matrix: Pick<PackedMatrix, "layout" | "rows" | "cols">): number {
-  const { weightBytes, recordBytes } = layoutOf(matrix);
-  return matrix.rows * (weightBytes(matrix.cols) + recordBytes(matrix.cols));
+  const { weightBytes, recordBytes, rowsTogether = 1 } = layoutOf(matrix);
+  return (
+    Math.ceil(matrix.rows / rowsTogether) *
+    rowsTogether *
+    (weightBytes(matrix.cols) + recordBytes(matrix.cols))
+  );
 }
 
 /** Bytes of matrices by the name of their layout. */

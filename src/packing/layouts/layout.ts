@@ -17,6 +17,8 @@ export interface Layout {
   readonly name: string;
   /** Whether every weight is −1, 0 or 1 times a scale. */
   readonly ternary: boolean;
+  /** Rows that lie together. The last ones are filled up to a multiple of it. Default: 1. */
+  readonly rowsTogether?: number;
   /** Bytes of a row's weights. */
   weightBytes(cols: number): number;
   /** Bytes of a row's record or scales. */

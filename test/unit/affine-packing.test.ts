@@ -1,24 +1,27 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { loadModel } from "#dist/index.js";
 import { matrixBytes } from "#dist/packing/layouts/index.js";
 import { type CompiledKernels, compileKernels } from "#dist/wasm/kernel-build.js";
-import { starterPath } from "../support/golden-path.js";
-import { modelFamilies } from "../conformance/model-families.js";
 import { firstByte, packOne } from "../support/packing-bench.js";
-import { formatOf, reformatModel } from "../support/reformatted-model.js";
-import { encodeTensor, rewriteModel } from "../support/rewritten-model.js";
-import { makeTinyModel } from "../support/tiny-model.js";
+import { formatOf } from "../support/reformatted-model.js";
 
-// Quantizations that are not ternary become f32 rows in memory, exact to the last bit.
+// Quantizations that are not ternary become affine panels in memory. Their rows have the bits of the format's
+// decoder.
 
-/** Formats, and the offsets of halves in their blocks: scales and minima. */
+/** Formats, their layout, and the offsets of halves in their blocks: scales and minima. */
 const formats = [
-  { name: "Q4_0", halvesAt: [0] },
-  { name: "Q5_0", halvesAt: [0] },
-  { name: "Q8_0", halvesAt: [0] },
-  { name: "Q4_K", halvesAt: [0, 2] },
-  { name: "Q6_K", halvesAt: [208] },
+  { name: "Q4_0", layout: "affine-4-32", halvesAt: [0] },
+  { name: "Q4_1", layout: "affine-4-32-min", halvesAt: [0, 2] },
+  { name: "Q5_0", layout: "affine-6-32", halvesAt: [0] },
+  { name: "Q5_1", layout: "affine-6-32-min", halvesAt: [0, 2] },
+  { name: "Q8_0", layout: "affine-8-32", halvesAt: [0] },
+  { name: "Q2_K", layout: "affine-6-16-min", halvesAt: [80, 82] },
+  { name: "Q3_K", layout: "affine-6-16", halvesAt: [108] },
+  { name: "Q4_K", layout: "affine-4-32-min", halvesAt: [0, 2] },
+  { name: "Q5_K", layout: "affine-6-32-min", halvesAt: [0, 2] },
+  { name: "Q6_K", layout: "affine-6-16", halvesAt: [208] },
+  { name: "IQ4_NL", layout: "affine-8-32", halvesAt: [0] },
+  { name: "IQ4_XS", layout: "affine-8-32", halvesAt: [0] },
 ] as const;
 
 let compiled: CompiledKernels;
@@ -30,7 +33,7 @@ const blockBytesOf = (name: string): number => formatOf(name).tensorBytes(format
 const bitsOf = (values: Float32Array): Uint32Array =>
   new Uint32Array(values.buffer, values.byteOffset, values.length);
 
-describe.each(formats)("packMatrix of $name", ({ name, halvesAt }) => {
+describe.each(formats)("packMatrix of $name", ({ name, layout, halvesAt }) => {
   const blockBytes = blockBytesOf(name);
   const { blockElements } = formatOf(name);
   /** Any bits with finite halves. */
@@ -52,7 +55,7 @@ describe.each(formats)("packMatrix of $name", ({ name, halvesAt }) => {
     await fc.assert(
       fc.asyncProperty(matrices, async ({ rows, cols, data }) => {
         const packed = await packOne(compiled, name, [rows, cols], data);
-        expect(packed.matrix).toMatchObject({ layout: "f32-rows", scale: 1 });
+        expect(packed.matrix).toMatchObject({ layout, scale: 1 });
         expect(bitsOf(packed.weights)).toEqual(bitsOf(formatOf(name).decode(data, rows * cols)));
         expect(packed.reportedBytes).toBe(data.length);
         expect(packed.estimatedBytes).toBe(matrixBytes(packed.matrix));
@@ -90,35 +93,23 @@ describe.each(formats)("packMatrix of $name", ({ name, halvesAt }) => {
   );
 });
 
-describe.each(formats)("models in $name", ({ name }) => {
-  it.each(["Falcon-E, Llama3-8B-1.58, TriLM", "Bonsai"])(
-    "have the logits of their F32 twins, bit for bit: %s",
-    async (family) => {
-      const format = { matrices: name, vectors: "F32" } as const;
-      const { metadata, tensors } =
-        modelFamilies.find((each) => each.name === family)?.model(format) ?? expect.fail();
-      const { bytes, tensors: made } = await makeTinyModel(metadata, tensors, format, 17);
-      const twin = await rewriteModel(bytes, (parts) => {
-        for (const [tensor, { shape }] of parts.tensors) {
-          const values = made.get(tensor)?.values ?? expect.fail(tensor);
-          if (shape.length === 2) parts.tensors.set(tensor, encodeTensor(formatOf("F32"), shape, values));
-        }
-      });
-      expect(await logitsOf(bytes)).toEqual(await logitsOf(twin));
-    },
-  );
-});
+describe("packMatrix of MXFP4", () => {
+  const blockBytes = blockBytesOf("MXFP4");
+  const data = Uint8Array.from({ length: 9 * 3 * blockBytes }, (_, i) => (i * 83 + (i >> 7)) & 0x7f);
 
-it("a head in Q6_K beside ternary layers is what it decodes to", async () => {
-  const isHead = (tensor: string): boolean => tensor === "token_embd.weight";
-  const { model, inF32 } = await reformatModel(starterPath, (tensor) =>
-    isHead(tensor) ? formatOf("Q6_K") : undefined,
-  );
-  expect(await logitsOf(model)).toEqual(await logitsOf(inF32));
-});
+  it("has the bits of the format's decoder", async () => {
+    const packed = await packOne(compiled, "MXFP4", [9, 96], data);
+    expect(packed.matrix).toMatchObject({ layout: "affine-6-32", scale: 1 });
+    expect(bitsOf(packed.weights)).toEqual(bitsOf(formatOf("MXFP4").decode(data, 9 * 96)));
+    expect(packed.estimatedBytes).toBe(matrixBytes(packed.matrix));
+  });
 
-async function logitsOf(bytes: Uint8Array): Promise<Float32Array> {
-  await using model = await loadModel(bytes, { threads: 1 });
-  using session = model.createSession({ contextLength: 16 });
-  return await session.evaluate([7, 96, 185], { logits: "all" });
-}
+  it("refuses an exponent that stands for no number", async () => {
+    const broken = data.slice();
+    broken[11 * blockBytes] = 255;
+    await expect(packOne(compiled, "MXFP4", [9, 96], broken)).rejects.toMatchObject({
+      code: "FILE_CORRUPT",
+      details: { tensor: "w", offset: firstByte + 11 * blockBytes },
+    });
+  });
+});
