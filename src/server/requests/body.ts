@@ -49,8 +49,8 @@ export interface RequestReader<P extends Parts> {
  * The parser of a route's body. It parses a body once, for all its parts.
  *
  * It throws a Failure with status 400 that names the first wrong field, and BitNetError ABORTED if the client
- * leaves before the body is complete. Unknown fields are named in the answer's header X-Ignored-Fields. A long
- * body is parsed in turns of its own, so that the server answers others in between.
+ * leaves before the body is complete. Unknown fields are named in the answer's header X-Ignored-Fields. A
+ * long body is parsed in turns of its own, so that the server answers others in between.
  *
  * @param rules of the fields that belong to no part.
  */
