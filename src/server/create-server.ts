@@ -11,6 +11,7 @@ import { addHeader, hostCheck, keyCheck, nosniff, originCheck, readAccess } from
 import { createDoor } from "./door.js";
 import { createEmbeddingQueue } from "./embedding-queue.js";
 import { Failure, failureOf } from "./failures.js";
+import { healthResponse, healthRoutes, type ServerState } from "./health.js";
 import { createMetrics } from "./metrics.js";
 import { addMissingRoutes } from "./missing-routes.js";
 import { chatPage, chatPagePolicy } from "./page.js";
@@ -34,8 +35,8 @@ export interface ServerOptions {
    */
   readonly queueLimit?: number | undefined;
   /**
-   * Every route but `/health` and the chat page requires it as `Authorization: Bearer …`. White space around
-   * it is dropped. Default: no key.
+   * Every route but those of health and the chat page requires it as `Authorization: Bearer …`. White space
+   * around it is dropped. Default: no key.
    */
   readonly apiKey?: string | undefined;
   /**
@@ -63,7 +64,7 @@ export interface ServerOptions {
    * and its slot is free. Default: 30000.
    */
   readonly stallTimeoutMs?: number | undefined;
-  /** Receives every finished request, except those to `/health` and `/metrics`. */
+  /** Receives every finished request, except those of probes and `/metrics`. */
   readonly onRequest?: ((record: RequestRecord) => void) | undefined;
   /** Whether `onRequest` also receives prompts and texts. Default: false. */
   readonly logPrompts?: boolean | undefined;
@@ -82,6 +83,11 @@ export interface Server extends AsyncDisposable {
   readonly fetch: (request: Request) => Response | Promise<Response>;
   /** Numbers about the texts of this server. */
   readonly stats: SchedulerStats;
+  /**
+   * Answers `/health/ready` with 503 from now on, so that a balancer chooses other servers. Requests are still
+   * served, and each answer closes its connection. Idempotent.
+   */
+  drain(): void;
   /** Ends running requests and frees their memory; the model stays loaded. Idempotent. */
   dispose(): Promise<void>;
 }
@@ -99,9 +105,9 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   const { maxBodyBytes = 4 << 20, onError } = options;
   const { apiKey, origins, hosts } = readAccess(options);
   const { engine } = internalsOf(model);
-  let modelFailed = false;
+  let state: ServerState = "ok";
   void engine.failure.then((error) => {
-    modelFailed = true;
+    state = "failed";
     options.onModelFailed?.(error);
   });
   const metrics = createMetrics();
@@ -112,6 +118,11 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   const app = new Hono({ strict: false });
   app.use(tracker.middleware);
   app.use(addHeader(nosniff));
+  app.use(async (context, next) => {
+    await next();
+    // A balancer of connections cannot move one that is kept open.
+    if (state === "draining") context.header("Connection", "close");
+  });
   app.onError((error, { req }) => {
     const failure = failureOf(error);
     if (failure.status >= 500 && !expected.has(failure.code)) onError?.(error);
@@ -124,9 +135,7 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
     app.use(cors({ origin: origins.allowsAll ? "*" : allows }));
   }
   app.use(originCheck(origins));
-  app.get("/health", (context) =>
-    modelFailed ? context.json({ status: "failed" }, 503) : context.json({ status: "ok" }),
-  );
+  for (const [path, failing] of healthRoutes) app.get(path, () => healthResponse(failing, state));
   app.get("/", async (context) =>
     context.html(chatPage(), 200, { "Content-Security-Policy": await chatPagePolicy() }),
   );
@@ -147,6 +156,9 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
     fetch: (request) => app.fetch(request),
     get stats(): SchedulerStats {
       return scheduler.stats;
+    },
+    drain(): void {
+      if (state === "ok") state = "draining";
     },
     dispose: () => scheduler.dispose(),
     [Symbol.asyncDispose]: () => scheduler.dispose(),

@@ -1,20 +1,22 @@
 import { type Access, nosniff } from "./access.js";
 import type { Server } from "./create-server.js";
 import { Failure } from "./failures.js";
+import { healthResponse, healthRoutes } from "./health.js";
 import { hostFailure } from "./hosts.js";
 import { failureResponse } from "./protocols.js";
 
 /**
  * Answers while the model is being loaded: probes see a live server, and clients learn that they can retry.
  */
-export function createLoadingServer({ hosts }: Pick<Access, "hosts">): Pick<Server, "fetch" | "dispose"> {
+export function createLoadingServer({
+  hosts,
+}: Pick<Access, "hosts">): Pick<Server, "fetch" | "drain" | "dispose"> {
   const loading = new Failure(503, "loading", "The model is still being loaded: try again in a moment");
   function answer(request: Request): Response {
     const { pathname } = new URL(request.url);
     const refusal = hosts === undefined ? undefined : hostFailure(request, hosts);
-    if (refusal === undefined && pathname === "/health") {
-      return Response.json({ status: "loading" }, { status: 503 });
-    }
+    const failing = healthRoutes.get(pathname);
+    if (refusal === undefined && failing !== undefined) return healthResponse(failing, "loading");
     return failureResponse(refusal ?? loading, pathname);
   }
   return {
@@ -23,6 +25,8 @@ export function createLoadingServer({ hosts }: Pick<Access, "hosts">): Pick<Serv
       response.headers.set(...nosniff);
       return response;
     },
+    // It is not ready in any case.
+    drain: () => undefined,
     dispose: () => Promise.resolve(),
   };
 }

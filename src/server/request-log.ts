@@ -1,3 +1,5 @@
+import { healthRoutes } from "./health.js";
+
 /** A finished request. It contains no prompts or texts unless `logPrompts` asks for them. */
 export interface RequestRecord {
   /** When the request arrived, in ISO 8601. */
@@ -39,7 +41,7 @@ export type RequestFacts = {
 };
 
 /** Probes arrive every few seconds and would fill the log. */
-const unlogged = new Set(["/health", "/metrics"]);
+const unlogged = new Set([...healthRoutes.keys(), "/metrics"]);
 
 /** Writes the record of a finished request. */
 export type RequestLog = (

@@ -4,7 +4,7 @@ import type { Server } from "./create-server.js";
 import { createLoadingServer } from "./loading.js";
 
 /** A server that loads its model, and loads it again when a worker of the model dies. */
-export interface SelfHealingServer extends Pick<Server, "fetch" | "dispose"> {
+export interface SelfHealingServer extends Pick<Server, "fetch" | "drain" | "dispose"> {
   /** Loads the model for the first time. Call it once. */
   start(): Promise<void>;
 }
@@ -33,8 +33,9 @@ const maxRetryMs = 60_000;
 export function createSelfHealingServer(options: SelfHealingOptions): SelfHealingServer {
   const { load, serve, onFailure, retryMs = 1000, access = {} } = options;
   const loadingServer = createLoadingServer(readAccess(access));
-  let serving: Pick<Server, "fetch" | "dispose"> = loadingServer;
+  let serving: Pick<Server, "fetch" | "drain" | "dispose"> = loadingServer;
   let model: LanguageModel | undefined;
+  let draining = false;
   let disposed = false;
   let endWait: (() => void) | undefined;
   let healing: Promise<void> | undefined;
@@ -49,6 +50,7 @@ export function createSelfHealingServer(options: SelfHealingOptions): SelfHealin
     serving = serve(loaded, (error) => {
       healing ??= heal(error).finally(() => (healing = undefined));
     });
+    if (draining) serving.drain();
   }
 
   async function heal(error: unknown): Promise<void> {
@@ -82,6 +84,10 @@ export function createSelfHealingServer(options: SelfHealingOptions): SelfHealin
   return {
     start: () => (first = start()),
     fetch: (request) => serving.fetch(request),
+    drain(): void {
+      draining = true;
+      serving.drain();
+    },
     async dispose(): Promise<void> {
       disposed = true;
       endWait?.();

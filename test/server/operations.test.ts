@@ -223,6 +223,36 @@ describe("defaults and limits", () => {
   );
 });
 
+describe("probes", () => {
+  const paths = ["/health", "/health/ready", "/health/live"];
+  const probe = (fetchIt: (request: Request) => Response | Promise<Response>): Promise<readonly unknown[]> =>
+    Promise.all(
+      paths.map(async (path) => {
+        const response = await fetchIt(new Request(`http://localhost${path}`));
+        return [response.status, await response.json()];
+      }),
+    );
+  const answers = (status: string, ...codes: number[]): unknown => codes.map((code) => [code, { status }]);
+
+  it("find a loading server alive but not ready", async () => {
+    const { fetch: ask } = createLoadingServer({ hosts: new Set() });
+    expect(await probe(ask)).toEqual(answers("loading", 503, 503, 200));
+  });
+
+  it("find a draining server alive but not ready, while it serves and closes connections", async () => {
+    await withServer({ apiKey: "secret" }, async ({ url, server }) => {
+      const models = (): Promise<Response> =>
+        fetch(`${url}/v1/models`, { headers: { Authorization: "Bearer secret" } });
+      expect(await probe(server.fetch)).toEqual(answers("ok", 200, 200, 200));
+      expect((await models()).headers.get("connection")).toBe("keep-alive");
+      server.drain();
+      expect(await probe(server.fetch)).toEqual(answers("draining", 503, 503, 200));
+      const response = await models();
+      expect([response.status, response.headers.get("connection")]).toEqual([200, "close"]);
+    });
+  });
+});
+
 describe("closing", () => {
   it("accepts no new connections, and finishes streams", async () => {
     const { listen } = await import("#dist/server/listen.js");

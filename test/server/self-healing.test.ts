@@ -87,6 +87,17 @@ describe("a server whose worker dies", () => {
     await until(async () => (await health()) === '{"status":"ok"}');
   }, 30_000);
 
+  it("stays alive while it loads again, and still drains afterwards", async () => {
+    await server.start();
+    server.drain();
+    expect(await health()).toBe('{"status":"draining"}');
+    refusals = 1;
+    await killOne();
+    await until(async () => (await health()) === '{"status":"loading"}');
+    expect((await fetch(`${listening.url}/health/live`)).status).toBe(200);
+    await until(async () => (await health()) === '{"status":"draining"}');
+  }, 30_000);
+
   it("can end while it has no model", async () => {
     await server.start();
     refusals = Infinity;
@@ -108,5 +119,7 @@ describe("createServer alone", () => {
     await until(() => failure !== undefined);
     const response = await alone.fetch(new Request("http://localhost/health"));
     expect([response.status, await response.text()]).toEqual([503, '{"status":"failed"}']);
+    for (const path of ["live", "ready"])
+      expect((await alone.fetch(new Request(`http://localhost/health/${path}`))).status).toBe(503);
   }, 30_000);
 });

@@ -57,6 +57,22 @@ it("listens on this machine only, logs requests without their content, and finis
   expect(stderr).not.toContain("Timbuktu");
 });
 
+it("serves as not ready for the drain delay, and ends answers that take longer than the grace", async () => {
+  const { url, stop, finished } = await serve("--drain-delay", "3600", "--grace", "0");
+  stop("SIGTERM");
+  const ready = async (): Promise<string> => (await fetch(`${url}/health/ready`)).text();
+  await until(async () => (await ready()) === '{"status":"draining"}');
+  expect((await complete(url, { max_tokens: 1 })).status).toBe(200);
+  stop("SIGTERM");
+  await finished;
+
+  const short = await serve("--drain-delay", "0", "--grace", "0");
+  const response = await complete(short.url, { stream: true, max_tokens: 400 });
+  short.stop("SIGTERM");
+  expect(await response.text().catch(String)).not.toContain("[DONE]");
+  expect((await short.finished).status).toBe(0);
+});
+
 it("logs prompts on demand, and ends immediately after a second stop", async () => {
   const { url, stop, finished } = await serve("--log-prompts", "--timeout", "60");
   await (await complete(url, { max_tokens: 2 })).text();

@@ -21,19 +21,23 @@ interface ServeFlags extends Readonly<Record<string, unknown>> {
   readonly timeout: number;
   readonly stallTimeout: number;
   readonly limit?: readonly string[];
+  readonly drainDelay: number;
+  readonly grace: number;
   readonly log: boolean;
   readonly logPrompts?: boolean;
 }
 
-/** Time for running requests to end after Ctrl-C. */
-const stopGraceMs = 10_000;
+/** An hour. */
+const maxStopSeconds = 3600;
 /** A connection may be silent for the timeout of requests plus this time. */
 const idleSeconds = 60;
 
 const help = `
 Serves the protocols of OpenAI (/v1/...) and Ollama (/api/...), a chat page at / and metrics at /metrics. The environment
-variable BITNET_API_KEY sets the key too, and lists of processes do not show it. Ctrl-C waits up to ten seconds for
-running requests. A second Ctrl-C ends at once.
+variable BITNET_API_KEY sets the key too, and lists of processes do not show it.
+
+Ctrl-C or SIGTERM: /health/ready is 503 for --drain-delay seconds, so that a balancer chooses other servers. Then new
+requests are refused, and running ones have --grace seconds to end. A second signal ends the server at once.
 
 Examples:
   bitnet serve
@@ -72,6 +76,13 @@ export const serve: CliCommand = {
         `limit of a request: ${Object.keys(defaultLimits).join(", ")}; may be given several times`,
         collect,
       )
+      .option(
+        "--drain-delay <seconds>",
+        "after a stop signal, serve this long as not ready",
+        parseCount(0, maxStopSeconds),
+        1,
+      )
+      .option("--grace <seconds>", "then time for running requests to end", parseCount(0, maxStopSeconds), 10)
       .option("--no-log", "do not log requests to standard error")
       .option("--log-prompts", "also log prompts and generated texts");
     for (const table of [loadFlags, expertFlags]) addFlags(command, table);
@@ -122,7 +133,9 @@ async function serveModel(path: string | undefined, flags: ServeFlags, terminal:
           signal.addEventListener("abort", () => resolve(), { once: true }),
         );
       }
-      graceMs = stopGraceMs;
+      server.drain();
+      await new Promise((resolve) => setTimeout(resolve, flags.drainDelay * 1000));
+      graceMs = flags.grace * 1000;
     } finally {
       await listening.close(graceMs);
     }
