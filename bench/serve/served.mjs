@@ -13,9 +13,16 @@ export async function startServed({ model, flags = [], node = process.execPath }
   const args = [cli, "serve", ...(model === undefined ? [] : [model]), "--port", "0", ...flags];
   const child = spawn(node, args, { stdio: ["ignore", "pipe", "pipe"] });
   // Otherwise it would outlive this process.
-  process.once("exit", () => child.kill());
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+  const listeners = {
+    exit: () => child.kill(),
+    SIGINT: () => process.exit(1),
+    SIGTERM: () => process.exit(1),
+  };
+  for (const [event, listener] of Object.entries(listeners)) process.once(event, listener);
   const ended = new Promise((resolve) => child.once("exit", resolve));
+  void ended.then(() => {
+    for (const [event, listener] of Object.entries(listeners)) process.off(event, listener);
+  });
   let complaints = "";
   child.stderr.on("data", (data) => {
     for (const line of String(data).split("\n")) if (!line.startsWith("{")) complaints += line;
@@ -45,6 +52,11 @@ export async function startServed({ model, flags = [], node = process.execPath }
     },
     async stop() {
       child.kill("SIGTERM");
+      return ended;
+    },
+    /** Ends it as a crash would. */
+    async kill() {
+      child.kill("SIGKILL");
       return ended;
     },
   };
