@@ -1,5 +1,5 @@
-// `npm run bench:serve`, `npm run bench:nginx` and `npm run soak`, with `-- options`: builds what is missing, then runs
-// a script of bench/serve.
+// `npm run bench:serve`, `npm run bench:nginx` and `npm run soak`, with `-- options`: builds what is
+// missing, then runs a script of bench/serve.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ensureReady } from "./ensure-ready.mjs";

@@ -1,6 +1,6 @@
-// `npm run bench:nginx`: three servers on the embedded model behind nginx, with conversations of several turns.
-// It compares the prompt tokens found in KV caches with and without X-Affinity-Key. Then the busiest server is killed,
-// and later the busiest one is stopped. After one retry, no request may fail.
+// `npm run bench:nginx`: three servers on the embedded model behind nginx, with conversations of several
+// turns. It compares the prompt tokens found in KV caches with and without X-Affinity-Key. Then the busiest
+// server is killed, and later the busiest one is stopped. After one retry, no request may fail.
 import { parseArgs } from "node:util";
 import { startNginx } from "./nginx-process.mjs";
 import { events, post, readMetrics, startServed } from "./served.mjs";
@@ -106,7 +106,7 @@ async function behindNginx(run) {
   }
 }
 
-/** The server that writes most texts now, of those that run. */
+/** The server that writes most texts now. */
 async function busiest(servers) {
   const active = await Promise.all(
     servers.map(async (server) => [server, (await readMetrics(server.url)).requests_active]),

@@ -84,8 +84,8 @@ export interface Server extends AsyncDisposable {
   /** Numbers about the texts of this server. */
   readonly stats: SchedulerStats;
   /**
-   * Answers `/health/ready` with 503 from now on, so that a balancer chooses other servers. Requests are still
-   * served, and each answer closes its connection. Idempotent.
+   * Answers `/health/ready` with 503 from now on, so that a balancer chooses other servers. Requests are
+   * still served, and each answer closes its connection. Idempotent.
    */
   drain(): void;
   /** Ends running requests and frees their memory; the model stays loaded. Idempotent. */

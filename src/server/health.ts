@@ -1,4 +1,4 @@
-/** What a server can do now. A draining server still answers, but wants no further requests. */
+/** The state of a server. A draining server still answers, but wants no further requests. */
 export type ServerState = "ok" | "loading" | "draining" | "failed";
 
 const notReady: readonly ServerState[] = ["loading", "draining", "failed"];
