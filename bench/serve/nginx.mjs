@@ -6,16 +6,16 @@ import { startNginx } from "./nginx-process.mjs";
 import { events, post, readMetrics, startServed } from "./served.mjs";
 
 const help = `npm run bench:nginx [-- options]
-  --clients N   conversations at the same time (8)
-  --turns N     of a conversation, 1 to 8 (6)
-  --tokens N    of an answer (16)
+  --clients N   conversations at the same time (12)
+  --turns N     of a conversation, 1 to 8 (8)
+  --tokens N    of an answer (24)
   --json        print one line of JSON`;
 
 const { values } = parseArgs({
   options: {
-    clients: { type: "string", default: "8" },
-    turns: { type: "string", default: "6" },
-    tokens: { type: "string", default: "16" },
+    clients: { type: "string", default: "12" },
+    turns: { type: "string", default: "8" },
+    tokens: { type: "string", default: "24" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -54,9 +54,12 @@ async function ask(url, { messages, stream, key }) {
   return text;
 }
 
-/** All conversations at the same time. @param keyOf the affinity key of a request. */
-async function converse(url, { keyOf, onRequest = () => undefined }) {
-  const counts = { requests: 0, firstFailures: 0, failures: 0 };
+function createCounts() {
+  return { requests: 0, firstFailures: 0, failures: 0 };
+}
+
+/** All conversations at the same time. `keyOf` gives the affinity key of a conversation's request. */
+async function converse(url, { keyOf, counts = createCounts(), onRequest = () => undefined }) {
   const reasons = new Set();
   async function once(request) {
     counts.requests += 1;
@@ -135,8 +138,10 @@ const runs = {
   random: await measureHits(random),
   faults: await behindNginx(async (url, servers) => {
     const total = clients * turns;
+    const counts = createCounts();
     let killed;
     let drained;
+    let failedBefore;
     async function kill() {
       const server = await busiest(servers);
       await server.kill();
@@ -144,16 +149,21 @@ const runs = {
     }
     async function drain() {
       const gone = await killed;
-      return (await busiest(servers.filter((server) => server !== gone))).stop();
+      const server = await busiest(servers.filter((other) => other !== gone));
+      // The requests of the killed server have failed by now.
+      failedBefore = counts.firstFailures;
+      return server.stop();
     }
-    const counts = await converse(url, {
+    const result = await converse(url, {
       keyOf,
+      counts,
       onRequest(number) {
         if (number === Math.ceil(total / 3)) killed = kill();
         if (number === Math.ceil((2 * total) / 3)) drained = drain();
       },
     });
-    return { ...counts, drainStatus: await drained };
+    const drainStatus = await drained;
+    return { ...result, failedDraining: counts.firstFailures - failedBefore, drainStatus };
   }),
 };
 
@@ -170,9 +180,11 @@ else {
   );
   console.log("| --- | --- | --- | --- | --- | --- | --- | --- |");
   for (const [name, run] of Object.entries(runs)) {
-    const { requests, firstFailures, failures, passedOn, spread, cacheHits = "", cachedShare } = run;
-    const cells = [titles[name], requests, firstFailures, failures, passedOn, spread.join(", "), cacheHits];
-    console.log(`| ${[...cells, percent(cachedShare)].join(" | ")} |`);
+    const { requests, firstFailures, failedDraining, failures, passedOn, spread, cacheHits = "" } = run;
+    const failed =
+      failedDraining === undefined ? firstFailures : `${firstFailures}, ${failedDraining} by the stop`;
+    const cells = [titles[name], requests, failed, failures, passedOn, spread.join(", "), cacheHits];
+    console.log(`| ${[...cells, percent(run.cachedShare)].join(" | ")} |`);
   }
   for (const run of Object.values(runs))
     for (const reason of run.reasons) console.log(`failed once: ${reason}`);

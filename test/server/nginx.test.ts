@@ -29,14 +29,14 @@ describe.skipIf(nginx === undefined)(subject, () => {
     const { affinity, random, faults } = JSON.parse(stdout) as {
       readonly affinity: Run & { readonly cachedShare: number };
       readonly random: Run & { readonly cachedShare: number };
-      readonly faults: Run & { readonly drainStatus: number };
+      readonly faults: Run & { readonly drainStatus: number; readonly failedDraining: number };
     };
     for (const run of [affinity, random, faults]) expect(run).toMatchObject({ requests: 18, failures: 0 });
     for (const run of [affinity, random]) expect(run).toMatchObject({ passedOn: 0, reasons: [] });
     // Two thirds of the turns can find their whole past.
     expect(affinity.cachedShare).toBeGreaterThan(0.4);
     expect(affinity.cachedShare).toBeGreaterThan(random.cachedShare);
-    expect(faults.drainStatus).toBe(0);
+    expect(faults).toMatchObject({ drainStatus: 0, failedDraining: 0 });
     // Keys of the servers that are gone belong to the third one now.
     expect(faults.passedOn).toBeGreaterThan(0);
   }, 300_000);
