@@ -11,6 +11,8 @@ export interface State {
 /** Reads a text byte by byte. */
 export interface Automaton {
   readonly start: State;
+  /** Bytes of the same class have the same states after them. */
+  readonly classOf: Uint8Array;
   /** @returns undefined if that byte cannot follow. */
   next(state: State, byte: number): State | undefined;
 }
@@ -113,6 +115,7 @@ export function createAutomaton({ code, start }: Program): Automaton {
 
   return {
     start: startState,
+    classOf,
     next(state, byte): State | undefined {
       const from = state as InnerState;
       const index = classOf[byte] ?? 0;

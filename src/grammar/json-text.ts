@@ -106,8 +106,13 @@ export function arrayOf(item: Expression, min: number, max: number): Expression 
 }
 
 /** An object with any member names. */
-export function objectOf(value: Expression, min: number, max: number): Expression {
-  const member = asRule(sequence(stringOf(0, Infinity), text(":"), space, value));
+export function objectOf(
+  value: Expression,
+  min: number,
+  max: number,
+  key: Expression = stringOf(0, Infinity),
+): Expression {
+  const member = asRule(sequence(key, text(":"), space, value));
   const none = sequence(text("{"), space, text("}"));
   if (max === 0) return min === 0 ? none : choice();
   const more = repeat(asRule(sequence(text(","), space, member)), Math.max(0, min - 1), max - 1);

@@ -2,7 +2,9 @@ import { asRule, choice, type Expression, nothing, repeat, sequence, text } from
 import * as json from "../json-text.js";
 import { counts } from "./counts.js";
 import { refuse } from "./refuse.js";
-import type { Fields } from "./schema-fields.js";
+import { keywords } from "./keywords.js";
+import { type Fields, isFields, listedValues } from "./schema-fields.js";
+import { stringExpression } from "./strings.js";
 
 /** The expression of a schema inside of another, at its path. */
 export type SubSchema = (schema: unknown, path: string) => Expression;
@@ -16,13 +18,21 @@ export function objectExpression(fields: Fields, path: string, within: SubSchema
     refuse(path, '"required" is no array of names');
   const needed = new Set(required as readonly string[]);
   const [min, max] = counts(fields, "Properties", path);
-  const named = Object.entries(properties as Fields);
+  const keys = keysOf(fields, path);
+  const named = [
+    ...Object.entries(properties as Fields),
+    ...(keys.listed ?? []).flatMap((name) =>
+      Object.hasOwn(properties, name) ? [] : [[name, additionalProperties] as const],
+    ),
+  ];
   if (named.length === 0 && needed.size === 0) {
     // A name that occurs twice counts once, and the grammar cannot prevent it.
     if (min > 1) refuse(path, '"minProperties" above 1 is not supported');
-    const others = fields.unevaluatedProperties === false ? false : additionalProperties;
-    return json.objectOf(within(others, `${path}/additionalProperties`), min, max);
+    const others = keys.value ?? (fields.unevaluatedProperties === false ? false : additionalProperties);
+    return json.objectOf(within(others, `${path}/additionalProperties`), min, max, keys.expression);
   }
+  if (keys.expression !== undefined)
+    refuse(path, `"${keys.keyword}" beside "properties" or "required" is not supported`);
   const members = [
     ...named.map(([name, schema]) => ({
       name,
@@ -54,6 +64,41 @@ export function objectExpression(fields: Fields, path: string, within: SubSchema
     after = asRule(mayEnd ? choice(end, another) : another);
   }
   return sequence(text("{"), json.space, mayEnd ? choice(text("}"), from) : from);
+}
+
+/** The restriction of names that "properties" does not list. */
+interface Keys {
+  readonly keyword: string;
+  /** All names that may occur. */
+  readonly listed?: readonly string[];
+  /** A name as the text of a JSON string. */
+  readonly expression?: Expression;
+  /** The schema of the values, if not that of `additionalProperties`. */
+  readonly value?: unknown;
+}
+
+function keysOf(fields: Fields, path: string): Keys {
+  const { propertyNames: names, patternProperties: patterns } = fields;
+  if (patterns !== undefined) {
+    // Only names of the one pattern are written. That is less than the schema accepts.
+    const entries = isFields(patterns) ? Object.entries(patterns) : [];
+    const [first] = entries;
+    if (first === undefined || entries.length > 1 || names !== undefined)
+      refuse(path, '"patternProperties" is supported with one pattern, and without "propertyNames"');
+    const [pattern, value] = first;
+    return { keyword: "patternProperties", expression: stringExpression({ pattern }, path), value };
+  }
+  const keyword = "propertyNames";
+  if (names === undefined || names === true) return { keyword };
+  if (!isFields(names)) refuse(path, '"propertyNames" is no schema with strings');
+  const listed = listedValues(names)?.map((spelt) => JSON.parse(spelt) as unknown);
+  if (listed !== undefined)
+    return { keyword, listed: listed.filter((name): name is string => typeof name === "string") };
+  const known = new Set(["type", "minLength", "maxLength", "pattern", "format"]);
+  const other = Object.keys(names).find((name) => Object.hasOwn(keywords, name) && !known.has(name));
+  if (other !== undefined) refuse(path, `"${other}" in "propertyNames" is not supported`);
+  const isAny = ["minLength", "maxLength", "pattern", "format"].every((name) => names[name] === undefined);
+  return isAny ? { keyword } : { keyword, expression: stringExpression(names, `${path}/propertyNames`) };
 }
 
 /** The texts of arrays. */

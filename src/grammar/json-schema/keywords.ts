@@ -41,8 +41,6 @@ export const unsupported: readonly string[] = [
   "else",
   "$dynamicRef",
   "$recursiveRef",
-  "patternProperties",
-  "propertyNames",
   "dependencies",
   "dependentRequired",
   "dependentSchemas",

@@ -1,4 +1,16 @@
-import { choice, type Expression } from "../expression.js";
+import { isWhole, wholeRange } from "../../options/checks.js";
+import {
+  choice,
+  empty,
+  type Expression,
+  nothing,
+  openRule,
+  optional,
+  sequence,
+  text,
+  use,
+} from "../expression.js";
+import { intersection } from "../intersection.js";
 import * as json from "../json-text.js";
 import { integersBetween, scaledBetween } from "./number-range.js";
 import { refuse } from "./refuse.js";
@@ -28,8 +40,6 @@ function bounds(fields: Fields, path: string): Bounds | undefined {
     if (value === undefined || typeof value === "number") return value;
     refuse(path, `"${name}" is ${JSON.stringify(value)} (expected a number)`);
   };
-  if (fields.multipleOf !== undefined && fields.multipleOf !== 1)
-    refuse(path, '"multipleOf" is not supported');
   const [above, below] = [bound("exclusiveMinimum"), bound("exclusiveMaximum")];
   const [min, max] = [bound("minimum"), bound("maximum")];
   if (above === undefined && below === undefined && min === undefined && max === undefined) return undefined;
@@ -44,9 +54,40 @@ function bounds(fields: Fields, path: string): Bounds | undefined {
 /** The texts of integers. */
 export function integerExpression(fields: Fields, path: string): Expression {
   const found = bounds(fields, path);
-  if (found === undefined) return json.integer;
-  const { min, max, above, below } = found;
-  return integersBetween(Math.max(min, Math.floor(above) + 1), Math.min(max, Math.ceil(below) - 1));
+  const factor = wholeFactor(fields, path);
+  const { min = -Infinity, max = Infinity, above = -Infinity, below = Infinity } = found ?? {};
+  const low = Math.max(min, Math.floor(above) + 1);
+  const high = Math.min(max, Math.ceil(below) - 1);
+  // Bounds of the safe integers allow all that json.integer writes, and would only enlarge the product.
+  const isFree = low <= Number.MIN_SAFE_INTEGER && high >= Number.MAX_SAFE_INTEGER;
+  const within = found === undefined || (factor > 1 && isFree) ? json.integer : integersBetween(low, high);
+  if (factor === 1) return within;
+  try {
+    return intersection(within, multiplesOf(factor));
+  } catch (error) {
+    refuse(path, `"multipleOf" is not supported: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+const maxFactor = 1000;
+
+function wholeFactor({ multipleOf: factor = 1 }: Fields, path: string): number {
+  if (isWhole(factor, 1, maxFactor)) return factor;
+  refuse(path, `"multipleOf" is ${JSON.stringify(factor)} (supported: ${wholeRange(1, maxFactor)})`);
+}
+
+/** Digits, with or without a sign, of the multiples of a factor: one rule for each remainder. */
+function multiplesOf(factor: number): Expression {
+  const remainders = Array.from({ length: factor }, openRule);
+  const digit = (remainder: number, value: number): Expression => {
+    const next = remainders[(10 * remainder + value) % factor];
+    return next === undefined ? nothing : sequence(text(String(value)), use(next));
+  };
+  const digits = (remainder: number): Expression[] =>
+    Array.from({ length: 10 }, (_, value) => digit(remainder, value));
+  for (const [remainder, rule] of remainders.entries())
+    rule.body = choice(...(remainder === 0 ? [empty] : []), ...digits(remainder));
+  return sequence(optional(text("-")), choice(...digits(0)));
 }
 
 /** The texts of numbers. */

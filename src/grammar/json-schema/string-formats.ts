@@ -15,5 +15,6 @@ export const stringFormats: Readonly<Record<string, string>> = {
   ipv4: `^${byteNumber}(\\.${byteNumber}){3}$`,
   ipv6: "^[0-9a-f]{1,4}(:[0-9a-f]{1,4}){7}$",
   uuid: "^[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
-  uri: `^https?://${label}(\\.${label}){1,4}(/[a-zA-Z0-9_.~-]{1,60}){0,8}/?$`,
+  // WHATWG takes a host whose last label is a number for an IPv4 address.
+  uri: `^https?://${label}(\\.${label}){0,3}\\.[a-z]{2,10}(/[a-zA-Z0-9_.~-]{1,60}){0,8}/?$`,
 };
