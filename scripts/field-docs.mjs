@@ -10,19 +10,28 @@ const server = (file) => import(join(root, "dist", "server", `${file}.js`));
 const { chatFields } = await server("openai/chat");
 const { completionFields } = await server("openai/completions");
 const { embeddingFields } = await server("openai/embeddings");
+const { responseFields } = await server("openai/responses/route");
+const { messageFields, countFields } = await server("anthropic/messages");
 const ollamaChat = await server("ollama/chat");
 const { generateFields } = await server("ollama/generate");
 const { embedFields, legacyEmbedFields } = await server("ollama/embed");
+const { pullFields } = await server("ollama/pull");
+const { applyTemplateFields } = await server("model-routes");
 const { tokenizeFields, detokenizeFields } = await server("token-routes");
 
 const routes = {
   "/v1/chat/completions": chatFields,
   "/v1/completions": completionFields,
   "/v1/embeddings": embeddingFields,
+  "/v1/responses": responseFields,
+  "/v1/messages": messageFields,
+  "/v1/messages/count_tokens": countFields,
   "/api/chat": ollamaChat.chatFields,
   "/api/generate": generateFields,
   "/api/embed": embedFields,
   "/api/embeddings": legacyEmbedFields,
+  "/api/pull": pullFields,
+  "/apply-template": applyTemplateFields,
   "/tokenize": tokenizeFields,
   "/detokenize": detokenizeFields,
 };

@@ -83,8 +83,7 @@ function byteClassesOf(automata: readonly Automaton[]): readonly ByteClass[] {
     const known = found.get(key);
     const last = known?.bytes.at(-1);
     if (known === undefined) found.set(key, { first: byte, bytes: [[byte, byte]] });
-    else if (last !== undefined && last[1] === byte - 1)
-      known.bytes[known.bytes.length - 1] = [last[0], byte];
+    else if (last?.[1] === byte - 1) known.bytes[known.bytes.length - 1] = [last[0], byte];
     else known.bytes.push([byte, byte]);
   }
   return [...found.values()];

@@ -66,13 +66,16 @@ export function hostCheck(hosts: AllowedHosts): MiddlewareHandler {
 /** Refuses requests without the API key. */
 export function keyCheck(apiKey: string): MiddlewareHandler {
   return async ({ req }, next) => {
-    const given = /^Bearer +(\S+)\s*$/i.exec(req.header("Authorization") ?? "")?.[1] ?? "";
+    const bearer = /^Bearer +(\S+)\s*$/i.exec(req.header("Authorization") ?? "")?.[1] ?? "";
+    // Anthropic's clients send a key in this header.
+    const own = req.header("x-api-key")?.trim() ?? "";
     // It compares SHA-256 digests, so its time does not show how much of the key is right.
-    if (!(await timingSafeEqual(given, apiKey))) {
+    const matches = await Promise.all([bearer, own].map((given) => timingSafeEqual(given, apiKey)));
+    if (!matches.includes(true)) {
       throw new Failure(
         401,
         "invalid_api_key",
-        "This server wants its API key as a bearer token, and did not get it",
+        "This server wants its API key as a bearer token or in x-api-key, and did not get it",
       );
     }
     await next();

@@ -14,6 +14,7 @@ import { Failure, failureOf } from "./failures.js";
 import { healthResponse, healthRoutes, type ServerState } from "./health.js";
 import { createMetrics } from "./metrics.js";
 import { addMissingRoutes } from "./missing-routes.js";
+import { addModelRoutes } from "./model-routes.js";
 import { chatPage, chatPagePolicy } from "./page.js";
 import { failureResponse, protocols } from "./protocols.js";
 import { createRequestLog, type RequestRecord } from "./request-log.js";
@@ -35,8 +36,8 @@ export interface ServerOptions {
    */
   readonly queueLimit?: number | undefined;
   /**
-   * Every route but those of health and the chat page requires it as `Authorization: Bearer …`. White space
-   * around it is dropped. Default: no key.
+   * Every route but those of health and the chat page requires it, as `Authorization: Bearer …` or
+   * `x-api-key: …`. White space around it is dropped. Default: no key.
    */
   readonly apiKey?: string | undefined;
   /**
@@ -93,7 +94,7 @@ export interface Server extends AsyncDisposable {
 }
 
 /**
- * Serves a model in the protocols of OpenAI and Ollama (docs/guide/server.md).
+ * Serves a model in the protocols of OpenAI, Anthropic and Ollama (docs/guide/server.md).
  *
  * @example
  * const server = createServer(model, { parallel: 4 });
@@ -145,6 +146,7 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   app.use(bodyLimit({ maxSize: maxBodyBytes, onError: () => refuseBody(maxBodyBytes) }));
   for (const addRoute of protocols.flatMap((protocol) => protocol.routes)) addRoute(app, service);
   addTokenRoutes(app, service);
+  addModelRoutes(app, service);
   addMissingRoutes(app);
   app.get("/metrics", (context) => {
     context.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
@@ -189,6 +191,7 @@ function createService(
     embed: createEmbeddingQueue({ embed, tracker, checkPromptSize, capacity }),
     tracker,
     checkPromptSize,
+    parallel,
     limits: resolveLimits(options.limits),
     capacity,
     template: () => (template ??= createChatTemplate(tokenizer)),

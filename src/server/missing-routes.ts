@@ -2,6 +2,7 @@ import type { Hono } from "hono";
 import { Failure } from "./failures.js";
 
 const oneModel = "this server has the model that it was started with; start another server for another model";
+const noReranker = "this server has no reranking model; compare embeddings";
 const textOnly = "this server reads and writes text only";
 
 /** Routes of both protocols that this server does not have, with the reason. */
@@ -13,6 +14,8 @@ const missingRoutes: Readonly<Record<string, string>> = {
   "/api/blobs/*": oneModel,
   "/v1/audio/*": textOnly,
   "/v1/images/*": textOnly,
+  "/rerank": noReranker,
+  "/v1/rerank": noReranker,
   "/v1/moderations": "this server has no moderation model",
 };
 

@@ -1,10 +1,11 @@
+import { anthropic } from "./anthropic/routes.js";
 import type { Failure } from "./failures.js";
 import { ollama } from "./ollama/routes.js";
 import { openAi } from "./openai/routes.js";
 import type { Protocol } from "./protocol.js";
 
 /** All protocols of the server. */
-export const protocols: readonly Protocol[] = [openAi, ollama];
+export const protocols: readonly Protocol[] = [openAi, anthropic, ollama];
 
 const byPrefix = protocols
   .flatMap(({ prefixes, failureBody }) => prefixes.map((prefix) => ({ prefix, failureBody })))

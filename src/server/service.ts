@@ -25,6 +25,8 @@ export interface Service {
   /** Checks that a request's texts can fit the context. @throws BitNetError CONTEXT_FULL. */
   readonly checkPromptSize: (texts: readonly string[]) => void;
   readonly limits: RequestLimits;
+  /** Maximum number of running texts. */
+  readonly parallel: number;
   /** Maximum number of texts, running and waiting. */
   readonly capacity: number;
   /** The model's chat template. @throws BitNetError MODEL_INVALID if it cannot be parsed. */

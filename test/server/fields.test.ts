@@ -1,12 +1,16 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LanguageModel, loadModel } from "#dist/index.js";
+import { countFields, messageFields } from "#dist/server/anthropic/messages.js";
 import { chatFields as ollamaChatFields } from "#dist/server/ollama/chat.js";
 import { embedFields, legacyEmbedFields } from "#dist/server/ollama/embed.js";
 import { generateFields } from "#dist/server/ollama/generate.js";
+import { pullFields } from "#dist/server/ollama/pull.js";
+import { applyTemplateFields } from "#dist/server/model-routes.js";
 import { chatFields } from "#dist/server/openai/chat.js";
 import { completionFields } from "#dist/server/openai/completions.js";
 import { embeddingFields } from "#dist/server/openai/embeddings.js";
+import { responseFields } from "#dist/server/openai/responses/route.js";
 import { detokenizeFields, tokenizeFields } from "#dist/server/token-routes.js";
 import { runScript } from "../support/run-script.js";
 import { openServer, type OpenServer } from "./open-server.js";
@@ -17,7 +21,7 @@ const failures: unknown[] = [];
 beforeAll(async () => {
   // The small context ends texts soon.
   model = await loadModel(undefined, { threads: 1, contextLength: 24 });
-  server = await openServer(model, { onError: (error) => failures.push(error) });
+  server = await openServer(model, { modelName: "storyteller", onError: (error) => failures.push(error) });
 });
 afterAll(async () => {
   await server.close();
@@ -30,10 +34,15 @@ const routes = [
   { path: "/v1/chat/completions", fields: chatFields, valid: chat },
   { path: "/v1/completions", fields: completionFields, valid: { prompt: "The fox", max_tokens: 2 } },
   { path: "/v1/embeddings", fields: embeddingFields, valid: { input: ["A fox."] } },
+  { path: "/v1/responses", fields: responseFields, valid: { input: "Hi", max_output_tokens: 2 } },
+  { path: "/v1/messages", fields: messageFields, valid: chat },
+  { path: "/v1/messages/count_tokens", fields: countFields, valid: { messages: chat.messages } },
   { path: "/api/chat", fields: ollamaChatFields, valid: { messages: chat.messages, ...ollama } },
   { path: "/api/generate", fields: generateFields, valid: { prompt: "The fox", ...ollama } },
   { path: "/api/embed", fields: embedFields, valid: { input: "A fox." } },
   { path: "/api/embeddings", fields: legacyEmbedFields, valid: { prompt: "A fox." } },
+  { path: "/api/pull", fields: pullFields, valid: { model: "storyteller" } },
+  { path: "/apply-template", fields: applyTemplateFields, valid: { messages: chat.messages } },
   { path: "/tokenize", fields: tokenizeFields, valid: { content: "A fox." } },
   { path: "/detokenize", fields: detokenizeFields, valid: { tokens: [1, 2] } },
 ];

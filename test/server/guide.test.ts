@@ -31,7 +31,7 @@ describe("docs/guide/clients.md", () => {
   });
 
   it("has a program for each kind of client", () => {
-    expect(programs).toHaveLength(5);
+    expect(programs).toHaveLength(7);
   });
 
   it.each(programs)("%s: its program writes a text", async (_, code) => {

@@ -173,7 +173,7 @@ describe("response_format", () => {
     { type: "json_schema" },
     {
       type: "json_schema",
-      json_schema: { name: "x", schema: { type: "object", patternProperties: { a: {} } } },
+      json_schema: { name: "x", schema: { type: "object", dependentRequired: { a: ["b"] } } },
     },
     { type: "json_schema", json_schema: { name: "x", schema: { enum: [] } } },
   ])("is refused where it cannot be kept to: %j", async (format) => {

@@ -1,19 +1,12 @@
 import { Ollama } from "ollama";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { embeddedModelUrl, type LanguageModel, loadModel } from "#dist/index.js";
+import type { LanguageModel } from "#dist/index.js";
 import { internalsOf } from "#dist/language-model/internals.js";
 import { createChatTemplate } from "#dist/text/chat-template.js";
-import { fileURLToPath } from "node:url";
-import { rewriteModel } from "../support/rewritten-model.js";
+import { loadWithTemplate, taggedTemplate } from "../support/templated-model.js";
 import { openServer, type OpenServer } from "./open-server.js";
 
-/** The form of the Hermes and Qwen templates. */
-const tagged = `{% if tools %}Tools:{% for tool in tools %}
-{{ tool | tojson }}{% endfor %}
-Call them as <tool_call>{"name": ..., "arguments": ...}</tool_call>
-{% endif %}{% for message in messages %}{{ message.role }}: {{ message.content }}{% if message.tool_calls %}{% for call in message.tool_calls %}<tool_call>{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}</tool_call>{% endfor %}{% endif %}
-{% endfor %}assistant: `;
 /** The form of Llama 3's template. */
 const json = `{% for message in messages %}{% if loop.first and tools is defined %}Answer with {"name": ..., "parameters": ...} for one of {{ tools | tojson(indent=1) }}
 {% endif %}{{ message.role }}: {{ message.content }}{% if message.tool_calls %}{% for call in message.tool_calls %}{"name": "{{ call.function.name }}", "parameters": {{ call.function.arguments | tojson }}}{% endfor %}{% endif %}
@@ -41,33 +34,15 @@ const messages: OpenAI.ChatCompletionMessageParam[] = [
   { role: "user", content: "What is the weather in Ulm?" },
 ];
 
-async function withTemplate(
-  template: string | undefined,
-  controls: ReadonlyMap<number, string> = new Map(),
-): Promise<LanguageModel> {
-  const bytes = await rewriteModel(fileURLToPath(embeddedModelUrl), ({ metadata }) => {
-    const tokens = metadata.get("tokenizer.ggml.tokens");
-    if (Array.isArray(tokens?.value)) {
-      const value = tokens.value.map((token: unknown, id) => controls.get(id) ?? String(token));
-      metadata.set("tokenizer.ggml.tokens", { type: "string[]", value });
-    }
-    // Tools take many tokens of this vocabulary. The text at such positions need not make sense.
-    for (const [key, entry] of metadata)
-      if (key.endsWith(".context_length")) metadata.set(key, { ...entry, value: 2048 });
-    if (template !== undefined) metadata.set("tokenizer.chat_template", { type: "string", value: template });
-  });
-  return loadModel(bytes, { threads: 1 });
-}
-
 describe.each([
-  ["tagged", tagged],
+  ["tagged", taggedTemplate],
   ["json", json],
 ])("tools of a template whose calls are %s", (syntax, template) => {
   let model: LanguageModel;
   let server: OpenServer;
   let client: OpenAI;
   beforeAll(async () => {
-    model = await withTemplate(template);
+    model = await loadWithTemplate(template);
     server = await openServer(model);
     client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "none", maxRetries: 0 });
   });
@@ -237,7 +212,7 @@ describe.each([
 });
 
 it("a model whose template has no tools refuses them", async () => {
-  await using model = await withTemplate(undefined);
+  await using model = await loadWithTemplate(undefined);
   const server = await openServer(model);
   const response = await server.post("/v1/chat/completions", { messages, tools });
   expect(response.status).toBe(400);
@@ -251,8 +226,8 @@ describe("tags of tool calls that are control tokens", () => {
   it("are seen by the parser, and hidden where no call is possible", async () => {
     // Reserved control tokens of the embedded model.
     const [opening, closing] = [4092, 4093];
-    await using model = await withTemplate(
-      tagged,
+    await using model = await loadWithTemplate(
+      taggedTemplate,
       new Map([
         [opening, "<tool_call>"],
         [closing, "</tool_call>"],

@@ -33,8 +33,8 @@ const maxStopSeconds = 3600;
 const idleSeconds = 60;
 
 const help = `
-Serves the protocols of OpenAI (/v1/...) and Ollama (/api/...), a chat page at / and metrics at /metrics. The environment
-variable BITNET_API_KEY sets the key too, and lists of processes do not show it.
+Serves the protocols of OpenAI and Anthropic (/v1/...) and Ollama (/api/...), a chat page at / and metrics at
+/metrics. The environment variable BITNET_API_KEY sets the key too, and lists of processes do not show it.
 
 Ctrl-C or SIGTERM: /health/ready is 503 for --drain-delay seconds, so that a balancer chooses other servers. Then new
 requests are refused, and running ones have --grace seconds to end. A second signal ends the server at once.

@@ -5,9 +5,10 @@ import type { InnerGenerateOptions } from "../../generation/resolve-options.js";
 import type { Tokenizer } from "../../text/tokenizer.js";
 import { type IndexedPiece, startJobs } from "../jobs.js";
 import { optional, type RequestPart, requestPart } from "../requests/body.js";
+import { type Choice, type ChoiceContent, type ChoiceEnd, createChoice } from "../requests/choice.js";
+import { newId } from "../requests/ids.js";
 import { createTextParser, type ToolCallParser } from "../requests/tool-call-parser.js";
 import type { Service } from "../service.js";
-import { type Choice, type ChoiceContent, createChoice, type OpenAiFinishReason } from "./choice.js";
 import { eventStream } from "./event-stream.js";
 import { type DescribeLogprobs, textPieces } from "./logprobs.js";
 import { severalTimes } from "./sampling.js";
@@ -19,9 +20,9 @@ export interface AnswerShape {
   readonly object: string;
   readonly chunkObject: string;
   /** A choice of a whole answer, without its index. */
-  readonly choice: (content: ChoiceContent, finishReason: OpenAiFinishReason) => object;
+  readonly choice: (content: ChoiceContent, finishReason: ChoiceEnd) => object;
   /** A choice of a chunk, without its index. A chunk has content, or a finish reason. */
-  readonly chunkChoice: (content: ChoiceContent, finishReason: OpenAiFinishReason | null) => object;
+  readonly chunkChoice: (content: ChoiceContent, finishReason: ChoiceEnd | null) => object;
   /** The choice of a chunk that comes before any text. */
   readonly firstChoice?: object;
   readonly describeLogprobs: DescribeLogprobs;
@@ -85,7 +86,7 @@ export async function answer(
   const { pieces, work } = await startJobs(service, context, jobs, { stream });
   const written: Answer = {
     head: {
-      id: `${shape.idPrefix}-${crypto.randomUUID().replaceAll("-", "")}`,
+      id: newId(`${shape.idPrefix}-`),
       created: Math.floor(Date.now() / 1000),
       model: service.name,
     },

@@ -1,20 +1,20 @@
 import type { Hono } from "hono";
-import { badRequest } from "../failures.js";
 import { requestReader } from "../requests/body.js";
+import { prepareChat } from "../requests/chat-prompt.js";
+import type { NumberedCall } from "../requests/choice.js";
 import { isGiven, isOther, type RouteFields } from "../requests/field-rules.js";
-import { schemaGrammar } from "../requests/json-format.js";
 import { messagesPart } from "../requests/messages.js";
-import { encodeMessages, openAiTemplatePart, textsOf } from "../requests/thinking.js";
-import { toolsPart, useTools } from "../requests/tool-calls.js";
+import { openAiTemplatePart } from "../requests/thinking.js";
+import { toolsPart } from "../requests/tool-calls.js";
 import {
   closedObjects,
   harmlessFields,
+  parallelCalls,
   unsupportedGrammars,
   unsupportedSampling,
 } from "../requests/unsupported-fields.js";
 import type { Service } from "../service.js";
 import { answer, type AnswerShape, deliveryPart } from "./answer.js";
-import type { NumberedCall } from "./choice.js";
 import { chatLogprobsPart, describeChatLogprobs } from "./logprobs.js";
 import { responseFormatPart } from "./response-format.js";
 import { samplingPart } from "./sampling.js";
@@ -35,11 +35,7 @@ const readRequest = requestReader(
     refused: {
       functions: { asks: isGiven, advice: "use tools" },
       function_call: { asks: isOther("none", "auto"), advice: "use tool_choice" },
-      parallel_tool_calls: {
-        asks: (value, { tools, tool_choice: choice = "auto" }) =>
-          value === false && isGiven(tools) && choice === "auto",
-        advice: "false is kept where tool_choice is required or names a function",
-      },
+      parallel_tool_calls: parallelCalls,
       audio: { asks: isGiven, advice: "this server writes text only" },
       modalities: {
         asks: (value) => !Array.isArray(value) || value.some((each) => each !== "text"),
@@ -63,24 +59,13 @@ export const chatFields: RouteFields = readRequest.fields;
 export function addChat(app: Hono, service: Service): void {
   app.on("POST", ["/v1/chat/completions", "/chat/completions"], async (context) => {
     await service.door.enter(context.req.raw.signal);
-    const { messages, template, format, logprobs, sampling, delivery, ...request } = await readRequest(
-      context,
-      service,
-    );
-    service.checkPromptSize(textsOf(messages, template));
-    const use = await useTools(request.tools, messages, service);
-    const { tools, createParser, shownTokens } = use;
-    if (format !== undefined && tools.length > 0) {
-      throw badRequest(
-        "response_format",
-        "This server does not support response_format beside tools: leave one of them out, or set tool_choice to none",
-      );
-    }
-    const grammar = use.grammar ?? (await schemaGrammar(format, service.limits));
-    const { signal } = context.req.raw;
-    const { ids, thoughts } = await encodeMessages(service, messages, tools, { ...template, signal });
-    const options = { ...sampling, ...logprobs, grammar, shownTokens, thoughts };
-    return answer(service, context, { prompts: [ids], options, createParser, delivery, shape });
+    const { logprobs, sampling, delivery, ...request } = await readRequest(context, service);
+    const { prompt, chatOptions, createParser } = await prepareChat(service, context.req.raw.signal, {
+      ...request,
+      formatParam: "response_format",
+    });
+    const options = { ...sampling, ...logprobs, ...chatOptions };
+    return answer(service, context, { prompts: [prompt], options, createParser, delivery, shape });
   });
 }
 

@@ -2,23 +2,30 @@ import type { InnerGenerateOptions } from "../../generation/resolve-options.js";
 import { randomSeed } from "../../generation/sampling/random.js";
 import type { GenerateOptions } from "../../options/generate-options.js";
 import { type RequestPart, requestPart } from "../requests/body.js";
-import { optionFields } from "../requests/option-fields.js";
+import { type OptionFields, optionFields } from "../requests/option-fields.js";
 
-const fields = optionFields(({ openai }) => openai);
+/** The sampling options of a chat or of completions. Absent fields have the library's defaults. */
+export const samplingPart: RequestPart<GenerateOptions> = partOf(optionFields(({ openai }) => openai));
 
-/** The sampling options of a request. Absent fields have the library's defaults. */
-export const samplingPart: RequestPart<GenerateOptions> = requestPart(fields.shape, (body) => {
-  const options = fields.read(body);
-  const { seed, logitBias, maxThinkingTokens = -1 } = options;
-  return {
-    ...options,
-    // llama.cpp's server writes −1 for no limit.
-    maxThinkingTokens: maxThinkingTokens < 0 ? undefined : maxThinkingTokens,
-    // A negative seed counts down from the largest.
-    seed: seed === undefined ? undefined : seedPlus(seed, 0),
-    logitBias: logitBias === undefined ? undefined : forbidding(logitBias),
-  };
-});
+/** The same for `/v1/responses`, which has its own name for the limit. */
+export const responseSamplingPart: RequestPart<GenerateOptions> = partOf(
+  optionFields(({ name, openai }) => (name === "maxTokens" ? { field: "max_output_tokens" } : openai)),
+);
+
+function partOf(fields: OptionFields): RequestPart<GenerateOptions> {
+  return requestPart(fields.shape, (body) => {
+    const options = fields.read(body);
+    const { seed, logitBias, maxThinkingTokens = -1 } = options;
+    return {
+      ...options,
+      // llama.cpp's server writes −1 for no limit.
+      maxThinkingTokens: maxThinkingTokens < 0 ? undefined : maxThinkingTokens,
+      // A negative seed counts down from the largest.
+      seed: seed === undefined ? undefined : seedPlus(seed, 0),
+      logitBias: logitBias === undefined ? undefined : forbidding(logitBias),
+    };
+  });
+}
 
 /** OpenAI writes −100 to forbid a token. */
 function forbidding(biases: NonNullable<GenerateOptions["logitBias"]>): ReadonlyMap<number, number> {

@@ -80,7 +80,12 @@ function readMessages(messages: z.infer<typeof list>, limits: RequestLimits): To
   });
 }
 
-function parseArguments(given: string | object | undefined, param: string, limits: RequestLimits): unknown {
+/** The arguments of a call. @param param the field that holds them. */
+export function parseArguments(
+  given: string | object | undefined,
+  param: string,
+  limits: RequestLimits,
+): unknown {
   if (typeof given !== "string") return given ?? {};
   return given === "" ? {} : parseJson(given, limits, param);
 }

@@ -15,11 +15,16 @@ export interface TemplateRequest {
   readonly continueLast: boolean;
 }
 
+/** The efforts of OpenAI's models. */
+export const effortField: z.ZodType<string | undefined> = optional(
+  z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]),
+);
+
 /** The fields of OpenAI (`reasoning_effort`) and of vLLM and llama.cpp's server (the others). */
 export const openAiTemplatePart: RequestPart<TemplateRequest> = requestPart(
   {
     chat_template_kwargs: optional(anyFields),
-    reasoning_effort: optional(z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"])),
+    reasoning_effort: effortField,
     continue_final_message: optional(z.boolean()),
     add_generation_prompt: optional(z.boolean()),
   },
@@ -33,14 +38,21 @@ export const openAiTemplatePart: RequestPart<TemplateRequest> = requestPart(
           : "Invalid add_generation_prompt: false needs continue_final_message to be true",
       );
     }
-    const wanted = effort === undefined || effort === "none" ? {} : effortVariables(effort);
-    return {
-      variables: { ...wanted, ...given },
-      thinking: effort === "none" && given[thinkingSwitch] === undefined ? false : undefined,
-      continueLast,
-    };
+    return { ...readEffort(effort, given), continueLast };
   },
 );
+
+/** @param given variables of the request. They decide where both say something. */
+export function readEffort(
+  effort: string | undefined,
+  given: TemplateVariables,
+): Pick<TemplateRequest, "variables" | "thinking"> {
+  const wanted = effort === undefined || effort === "none" ? {} : effortVariables(effort);
+  return {
+    variables: { ...wanted, ...given },
+    thinking: effort === "none" && given[thinkingSwitch] === undefined ? false : undefined,
+  };
+}
 
 /** Ollama's field `think`. False is a wish, unlike an absent field. */
 export const ollamaTemplatePart: RequestPart<TemplateRequest> = requestPart(

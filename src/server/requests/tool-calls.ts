@@ -15,6 +15,19 @@ export interface ToolRequest {
   readonly choice: "none" | "auto" | "required" | { readonly name: string };
 }
 
+/** The fields of a function, in every protocol. */
+export const toolFields: {
+  readonly name: z.ZodType<string>;
+  readonly description: z.ZodType<string | undefined>;
+  readonly parameters: z.ZodType<Readonly<Record<string, unknown>> | undefined>;
+} = {
+  name: z.string().regex(/^[\w.-]{1,128}$/, { error: "expected 1 to 128 letters, digits, _, - or ." }),
+  description: optional(z.string()),
+  parameters: optional(anyFields),
+};
+/** Maximum number of tools in a request. */
+export const maxTools = 128;
+
 /** The fields about tools, in the common form of OpenAI and Ollama. */
 export const toolsPart: RequestPart<ToolRequest> = requestPart(
   {
@@ -22,15 +35,9 @@ export const toolsPart: RequestPart<ToolRequest> = requestPart(
       listOf(
         z.object({
           type: z.literal("function", { error: 'expected "function": there is no other kind of tool' }),
-          function: z.object({
-            name: z
-              .string()
-              .regex(/^[\w.-]{1,128}$/, { error: "expected 1 to 128 letters, digits, _, - or ." }),
-            description: optional(z.string()),
-            parameters: optional(anyFields),
-          }),
+          function: z.object(toolFields),
         }),
-        { max: 128 },
+        { max: maxTools },
       ),
     ),
     tool_choice: optional(

@@ -1,8 +1,10 @@
 import type { GeneratedPiece, Usage } from "../../generation/generated-piece.js";
 import type { ToolCall } from "../../text/chat-template.js";
-import type { ToolCallParser } from "../requests/tool-call-parser.js";
+import { newId } from "./ids.js";
+import type { ToolCallParser } from "./tool-call-parser.js";
 
-export type OpenAiFinishReason = "stop" | "length" | "tool_calls";
+/** Why an answer ended. */
+export type ChoiceEnd = "stop" | "length" | "tool_calls";
 
 /** A tool call and its number within the answer. */
 export interface NumberedCall extends ToolCall {
@@ -22,12 +24,12 @@ export interface Choice {
   /** Adds a piece. @returns the content that it completes. */
   push(piece: GeneratedPiece): ChoiceContent;
   /** Undefined until the text has ended. */
-  readonly finishReason: OpenAiFinishReason | undefined;
+  readonly finishReason: ChoiceEnd | undefined;
   readonly usage: Usage;
 }
 
 export function createChoice(parser: ToolCallParser): Choice {
-  let finishReason: OpenAiFinishReason | undefined;
+  let finishReason: ChoiceEnd | undefined;
   let usage: Usage = { promptTokens: 0, generatedTokens: 0 };
   let callCount = 0;
   return {
@@ -42,7 +44,7 @@ export function createChoice(parser: ToolCallParser): Choice {
         .map((call, at) => ({
           ...call,
           index: callCount + at,
-          id: `call_${crypto.randomUUID().replaceAll("-", "")}`,
+          id: newId("call_"),
         }));
       callCount += calls.length;
       if (piece.usage !== undefined) ({ usage } = piece);

@@ -1,0 +1,118 @@
+import type { Hono } from "hono";
+import { z } from "zod";
+import { startJobs } from "../jobs.js";
+import { optional, requestPart, requestReader } from "../requests/body.js";
+import { prepareChat, type PreparedChat } from "../requests/chat-prompt.js";
+import { type FieldRules, isGiven, type RouteFields } from "../requests/field-rules.js";
+import type { ToolRequest } from "../requests/tool-calls.js";
+import { type EventForm, serverSentEvents, typedEvent } from "../server-sent-events.js";
+import type { Service } from "../service.js";
+import { type Conversation, conversationPart } from "./conversation.js";
+import { failureBody } from "./failure-body.js";
+import { collect, events } from "./message.js";
+import { samplingPart, thinkingPart, toolsPart } from "./settings.js";
+
+const rules: FieldRules = {
+  objects: { output_config: ["effort", "format"], tool_choice: ["type", "name"] },
+  harmless: [
+    "model",
+    "metadata",
+    "service_tier",
+    "inference_geo",
+    "speed",
+    "cache_control",
+    "diagnostics",
+    "user_profile_id",
+    "workspace_id",
+    // It shortens long conversations. Ours are refused if they do not fit, which is seen.
+    "context_management",
+    "output_config.task_budget",
+  ],
+  refused: {
+    container: { asks: isGiven, advice: "this server has no tools of its own" },
+    mcp_servers: { asks: isGiven, advice: "this server has no tools of its own" },
+    response_format: { asks: isGiven, advice: "use output_config.format" },
+    output_format: { asks: isGiven, advice: "use output_config.format" },
+    "tool_choice.disable_parallel_tool_use": {
+      asks: (value, { tool_choice: choice }) => isGiven(value) && !forcesCall(choice),
+      advice: "true is kept where type is any or tool",
+    },
+  },
+};
+
+/** An answer that must be a call is always one call. */
+function forcesCall(choice: unknown): boolean {
+  const type = typeof choice === "object" && choice !== null && "type" in choice ? choice.type : "auto";
+  return type === "any" || type === "tool" || type === "none";
+}
+
+const chatParts = { conversation: conversationPart, tools: toolsPart, thinking: thinkingPart };
+const readRequest = requestReader(
+  {
+    ...chatParts,
+    sampling: samplingPart,
+    stream: requestPart({ stream: optional(z.boolean()) }, ({ stream = false }) => stream),
+  },
+  rules,
+);
+const readCount = requestReader(chatParts, rules);
+/** The fields of `/v1/messages`. */
+export const messageFields: RouteFields = readRequest.fields;
+/** The fields of `/v1/messages/count_tokens`. */
+export const countFields: RouteFields = readCount.fields;
+
+const form: EventForm = {
+  write: typedEvent,
+  end: "",
+  waiting: typedEvent({ type: "ping" }),
+  failed: failureBody,
+};
+
+/** `/v1/messages`, and the count of its prompt's tokens. */
+export function addMessages(app: Hono, service: Service): void {
+  app.on("POST", ["/v1/messages/count_tokens", "/messages/count_tokens"], async (context) => {
+    const { prompt } = await prepare(service, context.req.raw.signal, await readCount(context, service));
+    return context.json({ input_tokens: prompt.length });
+  });
+  app.on("POST", ["/v1/messages", "/messages"], async (context) => {
+    await service.door.enter(context.req.raw.signal);
+    const { sampling, stream, ...request } = await readRequest(context, service);
+    const { prompt, chatOptions, createParser } = await prepare(service, context.req.raw.signal, request);
+    const { maxThinkingTokens } = request.thinking;
+    const options = { ...sampling, ...chatOptions, maxThinkingTokens };
+    const { pieces, work } = await startJobs(service, context, [{ prompt, options }], { stream });
+    const written = {
+      pieces,
+      createParser,
+      model: service.name,
+      promptTokens: prompt.length,
+      stopSequences: [sampling.stop ?? []].flat(),
+      tokenizer: service.tokenizer,
+    };
+    if (!stream) return Response.json(await collect(written));
+    return serverSentEvents(events(written), work, form);
+  });
+}
+
+interface MessageRequest {
+  readonly conversation: Conversation;
+  readonly tools: ToolRequest;
+  readonly thinking: ReturnType<(typeof thinkingPart)["read"]>;
+}
+
+function prepare(
+  service: Service,
+  signal: AbortSignal,
+  { conversation, tools, thinking }: MessageRequest,
+): Promise<PreparedChat> {
+  const { messages, continueLast } = conversation;
+  const switchedOff = thinking.isDefault && service.template().hasThinkingSwitch;
+  const wanted = switchedOff ? false : thinking.thinking;
+  return prepareChat(service, signal, {
+    messages,
+    template: { variables: thinking.variables, thinking: wanted, continueLast },
+    tools,
+    format: thinking.format,
+    formatParam: "output_config.format",
+  });
+}
