@@ -54,19 +54,29 @@ export interface LoadedModel {
  */
 export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
   const { file, memories, description } = load;
-  const packing = createPacking(load);
+  const failed = new AbortController();
+  const packing = createPacking(load, failed.signal);
   // Finds a packer for every tensor before the first byte is read.
   const plan = planWeights(file, description, load);
   const contextLength = load.chooseContextLength(description.sizes, plan.bytes);
   const layerCacheBytes = (kvBytesPerToken(description.sizes) / description.sizes.layers) * contextLength;
   const place = createPlacer(() => memories.addRegion().index, load.regionBytes);
 
-  const layers: Layer[] = [];
-  for (const [index, layer] of description.layers.entries()) {
-    const region = place((plan.layerBytes[index] ?? 0) + layerCacheBytes);
-    layers.push(await packLayer(packing, layer, { region, downColumns: plan.columnBytes[index] !== 0 }));
-  }
-  const ends = await packEnds(packing, load, { description, plan, place });
+  const regions = plan.layerBytes.map((bytes) => place(bytes + layerCacheBytes));
+  const packLayers = async (): Promise<readonly Layer[]> => {
+    const layers: Layer[] = [];
+    for (const [index, layer] of description.layers.entries()) {
+      const region = regions[index] ?? 0;
+      const downColumns = plan.columnBytes[index] !== 0;
+      layers.push(await packLayer(packing, layer, { region, downColumns, failed }));
+    }
+    return layers;
+  };
+  // The team packs the head while this thread packs the layers.
+  const { ends, layers } = await allAtOnce(failed, {
+    ends: packEnds(packing, load, { description, plan, place }),
+    layers: packLayers(),
+  });
   const ropeTables: RopeTables[] = [];
   for (const [index, rope] of description.ropes.entries()) {
     const regions = new Set(layers.filter((layer) => layer.rope === index).map((layer) => layer.region));
@@ -95,7 +105,11 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
   };
 }
 
-function createPacking({ file, memories, goal, kernels, onBytes, signal }: ModelLoad): Packing {
+/** @param failed fires when a part of the load has failed. */
+function createPacking(
+  { file, memories, goal, kernels, onBytes, signal }: ModelLoad,
+  failed: AbortSignal,
+): Packing {
   // Weak references: an instance keeps its memory, and a disposed model must not.
   const instances = new WeakMap<WebAssembly.Memory, Kernels>();
   return {
@@ -112,7 +126,7 @@ function createPacking({ file, memories, goal, kernels, onBytes, signal }: Model
       return made;
     },
     onBytes,
-    signal,
+    signal: signal === undefined ? failed : AbortSignal.any([signal, failed]),
   };
 }
 
@@ -152,11 +166,21 @@ function ropeFor(rope: RopeDescription, contextLength: number): RopeDescription 
   return { ...rope, factors: longFactors.factors };
 }
 
-/** @param options.downColumns whether to copy `down` by columns, if its layout can. */
+/**
+ * Packs all matrices of a layer at once: while this thread packs a piece of one, the host's threads read
+ * pieces of the others.
+ *
+ * @param options.downColumns whether to copy `down` by columns, if its layout can.
+ * @param options.failed ends the load when a part of it fails.
+ */
 async function packLayer(
   packing: Packing,
   layer: LayerDescription,
-  { region, downColumns }: { readonly region: number; readonly downColumns: boolean },
+  {
+    region,
+    downColumns,
+    failed,
+  }: { readonly region: number; readonly downColumns: boolean; readonly failed: AbortController },
 ): Promise<Layer> {
   const vector = (role: VectorRole): Promise<PackedVector> => packVector(packing, role, region);
   const optional = async (role: VectorRole | undefined): Promise<PackedVector | undefined> =>
@@ -167,24 +191,48 @@ async function packLayer(
     bias: await optional(role.bias),
     outputNorm: await optional(role.outputNorm),
   });
-  const down = await projection(layer.down);
+  const packed = await allAtOnce(failed, {
+    down: projection(layer.down),
+    attentionNorm: vector(layer.attentionNorm),
+    query: projection(layer.query),
+    key: projection(layer.key),
+    value: projection(layer.value),
+    queryNorm: optional(layer.queryNorm),
+    keyNorm: optional(layer.keyNorm),
+    output: projection(layer.output),
+    feedForwardNorm: vector(layer.feedForwardNorm),
+    gate: projection(layer.gate),
+    up: projection(layer.up),
+  });
+  const down = packed.down.matrix;
   return {
+    ...packed,
     region,
-    attentionNorm: await vector(layer.attentionNorm),
-    query: await projection(layer.query),
-    key: await projection(layer.key),
-    value: await projection(layer.value),
-    queryNorm: await optional(layer.queryNorm),
-    keyNorm: await optional(layer.keyNorm),
     rope: layer.rope,
     window: layer.window,
-    output: await projection(layer.output),
-    feedForwardNorm: await vector(layer.feedForwardNorm),
-    gate: await projection(layer.gate),
-    up: await projection(layer.up),
-    down,
-    downColumns: downColumns
-      ? layoutOf(down.matrix).sparse?.columns?.transpose(packing, down.matrix)
-      : undefined,
+    downColumns: downColumns ? layoutOf(down).sparse?.columns?.transpose(packing, down) : undefined,
   };
+}
+
+/**
+ * Waits for every value. A failure ends the others early, and is thrown when they have ended: a read that is
+ * under way must not write into memory that is no longer used.
+ */
+async function allAtOnce<T extends Readonly<Record<string, unknown>>>(
+  failed: AbortController,
+  promises: { readonly [K in keyof T]: Promise<T[K]> },
+): Promise<T> {
+  const names = Object.keys(promises);
+  const watched = Object.values(promises).map((promise) =>
+    promise.catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    }),
+  );
+  const settled = await Promise.allSettled(watched);
+  const values = settled.map((one) => {
+    if (one.status === "rejected") throw failed.signal.reason;
+    return one.value as unknown;
+  });
+  return Object.fromEntries(names.map((name, index) => [name, values[index]])) as T;
 }
