@@ -146,10 +146,10 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
 function packHalves({ context }: WorkerKernels, { work }: PackHalvesJob): void {
   const { region, halves, cols, output, records, bounds } = work;
   const [begin, end] = share(work.rows, context);
-  const scratch = work.scratch[context.index] ?? 0;
+  const result = work.largest[context.index] ?? 0;
   const kernels = context.kernels(region);
-  const largest = kernels.pack_halves_i8(halves, cols, begin, end, scratch, output, records, bounds);
-  new Float32Array(context.bytes(region).buffer, scratch, 1)[0] = largest;
+  const largest = kernels.pack_halves_i8(halves, cols, begin, end, output, records, bounds);
+  new Float32Array(context.bytes(region).buffer, result, 1)[0] = largest;
   context.barrier();
 }
 

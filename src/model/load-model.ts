@@ -222,17 +222,21 @@ async function allAtOnce<T extends Readonly<Record<string, unknown>>>(
   failed: AbortController,
   promises: { readonly [K in keyof T]: Promise<T[K]> },
 ): Promise<T> {
-  const names = Object.keys(promises);
-  const watched = Object.values(promises).map((promise) =>
-    promise.catch((error: unknown) => {
-      failed.abort(error);
-      throw error;
+  const entries: readonly (readonly [string, Promise<unknown>])[] = Object.entries(promises);
+  const settled = await Promise.allSettled(
+    entries.map(async ([name, promise]) => {
+      try {
+        return [name, await promise] as const;
+      } catch (error) {
+        failed.abort(error);
+        throw error;
+      }
     }),
   );
-  const settled = await Promise.allSettled(watched);
   const values = settled.map((one) => {
+    // Not the failure of this promise: it may only have been ended by the first one.
     if (one.status === "rejected") throw failed.signal.reason;
-    return one.value as unknown;
+    return one.value;
   });
-  return Object.fromEntries(names.map((name, index) => [name, values[index]])) as T;
+  return Object.fromEntries(values) as T;
 }

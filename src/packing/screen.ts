@@ -30,8 +30,8 @@ export interface PackHalvesWork {
   readonly records: number;
   /** [rows] {f32, f32}, as `HeadScreen.boundsAddress`. */
   readonly bounds: number;
-  /** For each worker f32 [cols]. The worker leaves the largest magnitude of its rows in the first element. */
-  readonly scratch: readonly number[];
+  /** For each worker an f32: there it leaves the largest magnitude of its rows. */
+  readonly largest: readonly number[];
 }
 
 /** Bytes of a piece. Two buffers of this size exist meanwhile: the team packs one while the other is read. */
@@ -56,9 +56,12 @@ export function screenBytes({ rows, cols }: MatrixRole): number {
   return matrixBytes({ layout: int8Rows.name, rows, cols }) + rows * boundsBytes;
 }
 
+/** Bytes of a worker's result: a cache line of its own. */
+const resultBytes = 64;
+
 /** Bytes of wasm memory that `packScreen` also takes while it works. */
 export function screenStagingBytes(role: MatrixRole, workers: number): number {
-  return 2 * pieceRowsOf(role) * role.cols * 2 + workers * role.cols * 4;
+  return 2 * pieceRowsOf(role) * role.cols * 2 + workers * resultBytes;
 }
 
 function pieceRowsOf({ rows, cols }: MatrixRole): number {
@@ -92,7 +95,7 @@ export async function packScreen(
   const bounds = take(rows * boundsBytes);
   const pieceRows = pieceRowsOf(role);
   const staging = [take(pieceRows * cols * 2), take(pieceRows * cols * 2)] as const;
-  const scratch = Array.from({ length: workers }, () => take(cols * 4));
+  const results = Array.from({ length: workers }, () => take(resultBytes));
 
   let largest = 0;
   let sharing: Promise<void> = Promise.resolve();
@@ -115,9 +118,9 @@ export async function packScreen(
         output: address + row * cols,
         records: records + row * 8,
         bounds: bounds + row * boundsBytes,
-        scratch,
+        largest: results,
       }).then(() => {
-        for (const at of scratch) largest = Math.max(largest, readFloat(packing, { region, address: at }));
+        for (const at of results) largest = Math.max(largest, readFloat(packing, { region, address: at }));
       });
       // Awaited one piece later: a failure before that must not count as unhandled.
       sharing.catch(() => undefined);
@@ -126,7 +129,7 @@ export async function packScreen(
     await sharing;
   } finally {
     await sharing.catch(() => undefined);
-    for (const at of [...staging, ...scratch]) memories.free(region, at);
+    for (const at of [...staging, ...results]) memories.free(region, at);
   }
   if (largest >= weightLimit) {
     for (const at of [address, records, bounds]) memories.free(region, at);

@@ -127,23 +127,17 @@ function packHalvesCase(rows: readonly Float32Array[], cols: number): KernelCase
   const count = rows.length;
   const expected = rows.map(packRowI8);
   const call = (kernels: Kernels, at: (block: string) => number, begin: number, end: number): number =>
-    // prettier-ignore
-    kernels.pack_halves_i8(
-      at("halves"), cols, begin, end, at("scratch"), at("weights"), at("records"), at("bounds"),
-    );
+    kernels.pack_halves_i8(at("halves"), cols, begin, end, at("weights"), at("records"), at("bounds"));
   return {
     name: `${count} × ${cols}`,
     blocks: {
       halves: bytesOf(...rows.map((row) => Uint16Array.from(row, numberToFloat16))),
-      scratch: unset(cols * 4),
       weights: unset(count * cols),
       records: unset(count * 8),
       bounds: unset(count * 8),
     },
-    aligned: ["halves", "scratch", "weights"],
-    scratch: ["scratch"],
+    aligned: ["halves", "weights"],
     writes: {
-      scratch: [[0, cols * 4]],
       weights: [[0, count * cols]],
       records: [[0, count * 8]],
       bounds: [[0, count * 8]],
