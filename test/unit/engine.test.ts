@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { startEngine } from "#dist/engine/engine.js";
 import { openModelFile } from "#dist/files/index.js";
+import type { ByteSource } from "#dist/platform/byte-source.js";
 import { bytesSource } from "#dist/platform/memory-source.js";
 import { openFileSource } from "#dist/platform/node.js";
 import { starterPath } from "../support/golden-path.js";
@@ -64,5 +67,73 @@ describe("a model in memories of their real size", () => {
     const small = await logitsOf(source, 16, threads);
     expect([large.regions, small.regions]).toEqual([2, 1]);
     expect(large.logits).toEqual(small.logits);
+  });
+});
+
+describe("loading with several reads under way", () => {
+  const options = {
+    contextLength: 16,
+    freeBytes: 1 << 30,
+    onBytes: () => undefined,
+    signal: undefined,
+    head: "screened",
+  } as const;
+
+  /** Reads that end in another order than they began, and how many are under way. */
+  function unevenReads(bytes: Uint8Array) {
+    const reads = { now: 0, max: 0, begun: 0 };
+    const source = bytesSource(bytes);
+    async function readInto(offset: number, target: Uint8Array): Promise<void> {
+      reads.begun += 1;
+      reads.now += 1;
+      reads.max = Math.max(reads.max, reads.now);
+      await setTimeout((reads.begun * 7) % 5);
+      await source.readInto(offset, target);
+      reads.now -= 1;
+    }
+    const uneven: ByteSource = {
+      ...source,
+      readInto,
+      async read(offset, length) {
+        const target = new Uint8Array(length);
+        await readInto(offset, target);
+        return target;
+      },
+    };
+    return { reads, uneven };
+  }
+
+  async function logitsOf(source: ByteSource, threads: number) {
+    const engine = await startEngine(await openModelFile(source), { ...options, threads });
+    try {
+      using session = engine.openSession(16);
+      return await session.evaluate([1, 2, 3], { logits: "all" });
+    } finally {
+      await engine.dispose();
+    }
+  }
+
+  it.each([0, 1, 2])("has the bits of reads in order, on %i threads", async (threads) => {
+    const bytes = readFileSync(starterPath);
+    const { reads, uneven } = unevenReads(bytes);
+    expect(await logitsOf(uneven, threads)).toEqual(await logitsOf(bytesSource(bytes), threads));
+    expect(reads.max).toBeGreaterThan(2);
+  });
+
+  it("fails with the first failure, when no read is under way, and begins no others", async () => {
+    const bytes = new Uint8Array(readFileSync(starterPath));
+    const { tensors } = await openModelFile(bytesSource(bytes));
+    const norm = tensors.get("blk.0.attn_norm.weight");
+    new DataView(bytes.buffer).setFloat32(norm?.offset ?? 0, NaN, true);
+    const { reads, uneven } = unevenReads(bytes);
+    const file = await openModelFile(uneven);
+    await expect(startEngine(file, { ...options, threads: 2 })).rejects.toMatchObject({
+      code: "FILE_CORRUPT",
+      message: expect.stringContaining("blk.0.attn_norm.weight") as unknown,
+    });
+    const { begun } = reads;
+    expect(reads.now).toBe(0);
+    await setTimeout(20);
+    expect(reads.begun).toBe(begun);
   });
 });
