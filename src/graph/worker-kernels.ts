@@ -37,7 +37,12 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
       kernels,
       kernels256,
       attentionKernels: matmul.attention256 ? kernels256 : kernels,
-      bytes: (region) => new Uint8Array(memories[region]?.buffer ?? new ArrayBuffer(0)),
+      bytes(region) {
+        const memory = memories[region];
+        // On Deno 2.9, `buffer` can lack what another thread has just grown. Growing by nothing renews it.
+        memory?.grow(0);
+        return new Uint8Array(memory?.buffer ?? new ArrayBuffer(0));
+      },
       barrier: () => waitForTeam(kernels(0), start),
     },
     addRegion(region, memory): void {
