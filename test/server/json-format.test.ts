@@ -184,7 +184,7 @@ describe("response_format", () => {
     expect(response.status).toBe(400);
     const { error } = (await response.json()) as { error: { param: string; message: string } };
     expect(error.param).toMatch(/^response_format/);
-    expect(error.message).toMatch(/patternProperties|no text|expected/);
+    expect(error.message).toMatch(/dependentRequired|no text|expected/);
   });
 });
 
