@@ -13,8 +13,27 @@ import {
 } from "./expression.js";
 import { compileExpression } from "./program.js";
 
-/** Many times the states of a real schema's string. It takes some ten milliseconds to follow them. */
+/**
+ * Limit of the combined states of one schema. A real one needs some hundreds. To follow them all takes about
+ * a tenth of a second, and no other request is answered meanwhile.
+ */
 const maxStates = 8192;
+let statesLeft = maxStates;
+
+/** Runs a function whose intersections share one limit of states. */
+export function limitStates<T>(run: () => T): T {
+  statesLeft = maxStates;
+  try {
+    return run();
+  } finally {
+    statesLeft = maxStates;
+  }
+}
+
+function countState(): void {
+  statesLeft -= 1;
+  if (statesLeft < 0) throw new Error("its restrictions together are too large");
+}
 
 /**
  * The texts that fit all of several expressions. The result has one rule for each combination of their
@@ -40,7 +59,7 @@ export function intersection(...expressions: readonly Expression[]): Expression 
     const key = states.map(idOf).join();
     const known = rules.get(key);
     if (known !== undefined) return known;
-    if (rules.size >= maxStates) throw new Error("its restrictions together are too large");
+    countState();
     const rule = openRule();
     rules.set(key, rule);
     queue.push({ rule, states });

@@ -135,6 +135,19 @@ describe("several restrictions of a string", () => {
     expect(() => automatonOf(large)).toThrow(/too large/);
   });
 
+  it("of many fields share one limit, and equal ones count once", () => {
+    const fields = (maxLength: (index: number) => number): object =>
+      Object.fromEntries(
+        Array.from({ length: 100 }, (_, index) => [
+          `f${index}`,
+          { type: "string", pattern: "^([a-c]x?)+y(z|[d-f])*$", maxLength: maxLength(index) },
+        ]),
+      );
+    const schema = (maxLength: (index: number) => number): object => ({ properties: fields(maxLength) });
+    expect(() => automatonOf(schema((index) => 100 + index))).toThrow(/too large/);
+    expect(automatonOf(schema(() => 100)).start.open).toBe(true);
+  });
+
   it("count characters, not bytes", () => {
     const two = automatonOf({ type: "string", pattern: '^[ä-ü"]+$', maxLength: 2 });
     expect([accepts(two, '"äü"'), accepts(two, '"äüä"'), accepts(two, '"\\"\\""')]).toEqual([

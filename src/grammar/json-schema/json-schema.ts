@@ -10,6 +10,7 @@ import {
   text,
   use,
 } from "../expression.js";
+import { limitStates } from "../intersection.js";
 import * as json from "../json-text.js";
 import { arrayExpression, objectExpression, type SubSchema } from "./containers.js";
 import { checkDepth } from "./depth.js";
@@ -47,7 +48,7 @@ export function jsonSchemaExpression(schema: unknown): Expression {
   if (typeof schema === "object" && schema !== null && "safeParse" in schema)
     refuse("#", "it is a zod schema; give z.toJSONSchema(schema)");
   checkDepth(schema);
-  const root = schemaRule(schema, "#", 0);
+  const root = limitStates(() => schemaRule(schema, "#", 0));
   refuseCircles(same);
   // Some tokenizers begin every word with a space.
   return sequence(choice(text(""), text(" ")), use(root));

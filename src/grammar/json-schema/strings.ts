@@ -16,12 +16,23 @@ export function stringExpression(fields: Fields, path: string): Expression {
   const [min, max] = counts(fields, "Length", path);
   const [first] = restrictions;
   if (first === undefined) return json.stringOf(min, max);
+  const key = JSON.stringify([fields.format, fields.pattern, min, String(max)]);
   try {
-    const both = restrictions.length === 1 ? first : intersection(...restrictions);
-    return sequence(text('"'), limitLength(both, min, max), text('"'));
+    const known = knownStrings.get(key) ?? asRule(limitLength(intersectionOf(restrictions), min, max));
+    if (knownStrings.size >= maxKnown) knownStrings.clear();
+    knownStrings.set(key, known);
+    return sequence(text('"'), known, text('"'));
   } catch (error) {
     refuse(path, `it is not supported: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** Made once for each restriction: a schema may use it in a hundred fields. */
+const knownStrings = new Map<string, Expression>();
+
+function intersectionOf(restrictions: readonly Expression[]): Expression {
+  const [first, second] = restrictions;
+  return first !== undefined && second === undefined ? first : intersection(...restrictions);
 }
 
 /** An unknown format is a note: JSON Schema does not make it a restriction. */
