@@ -4,7 +4,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openGguf } from "../../dist/files/gguf.js";
 import { writableMetadata, writeGguf } from "../../dist/files/gguf-writer.js";
-import { createFileSink, openFileSource } from "../../dist/platform/node.js";
+import { createFileSink } from "../../dist/platform/node-file-sink.js";
+import { openFileSource } from "../../dist/platform/node-file-source.js";
 import { writeDummyModel } from "../../dist/tools/dummy/dummy.js";
 import { numberToFloat16 } from "../../dist/weight-formats/float16.js";
 

@@ -65,7 +65,7 @@ describe("bad usage is one line and status 2:", () => {
       /INVALID_ARGUMENT: Invalid --top-p: 3.*from 0 to 1/,
     ],
     ["empty stop", ["run", "-p", "x", "--stop", ""], /INVALID_ARGUMENT: Invalid --stop/],
-    ["no threads", ["run", "-p", "x", "-t", "0"], /INVALID_ARGUMENT: Invalid --threads: 0/],
+    ["half a thread", ["run", "-p", "x", "-t", "0.5"], /INVALID_ARGUMENT: Invalid --threads: 0\.5/],
     ["context beyond the model's", ["run", "-p", "x", "-c", "9999"], /INVALID_ARGUMENT: Invalid --ctx: 9999/],
     ["unknown head", ["run", "-p", "x", "--head", "int3"], /Allowed choices are auto, whole, screened/],
     ["two prompts", ["run", "-p", "x", "-f", "y"], /cannot be used with/],

@@ -4,7 +4,8 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { openModelFile } from "#dist/files/index.js";
 import { writableMetadata, writeGguf } from "#dist/files/gguf-writer.js";
-import { createFileSink, openFileSource } from "#dist/platform/node.js";
+import { createFileSink } from "#dist/platform/node-file-sink.js";
+import { openFileSource } from "#dist/platform/node-file-source.js";
 
 const [source] = process.argv.slice(2);
 const target = fileURLToPath(new URL(".", import.meta.url));
