@@ -215,15 +215,17 @@ function passages(lines, isMarkdown) {
 }
 
 function plainText(text) {
-  return text
-    .replaceAll(/`[^`]*`/g, "code")
-    // A list of names is read as one thing.
-    .replaceAll(/code(?:, code){3,}/g, "codes")
-    .replaceAll(/"[^"]*"/g, "quoted")
-    .replaceAll(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
-    .replaceAll(/[*_]{2}/g, "")
-    .replaceAll(/\b(e\.g|i\.e|cf|vs)\./g, "$1")
-    .trim();
+  return (
+    text
+      .replaceAll(/`[^`]*`/g, "code")
+      // A list of names is read as one thing.
+      .replaceAll(/code(?:, code){3,}/g, "codes")
+      .replaceAll(/"[^"]*"/g, "quoted")
+      .replaceAll(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
+      .replaceAll(/[*_]{2}/g, "")
+      .replaceAll(/\b(e\.g|i\.e|cf|vs)\./g, "$1")
+      .trim()
+  );
 }
 
 function countWords(sentence) {

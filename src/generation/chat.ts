@@ -145,11 +145,9 @@ export function createChat(parts: {
     };
     const room = Math.min(resolved.maxTokens, answerTokens, Math.floor(contextLength / 4));
     busy = true;
-    const fitted = await fit(candidate, room, encodeOptions, resolved.signal).catch((error: unknown) => {
-      busy = false;
-      throw error;
-    });
-    const { kept, ids, lost } = fitted;
+    const fitting = fit(candidate, room, encodeOptions, resolved.signal);
+    fitting.catch(() => (busy = false));
+    const { kept, ids, lost } = await fitting;
     const last = continueLast ? kept.at(-1) : undefined;
     const generated: number[] = [];
     let [thought, content] = [last?.thinking ?? "", last?.content ?? ""];
@@ -160,12 +158,12 @@ export function createChat(parts: {
       session ??= parts.openSession();
       const common = commonPrefix(held, ids, Math.min(session.position, ids.length - 1));
       session.truncate(common);
-      const fitting = Math.min(resolved.maxTokens, contextLength - ids.length + 1);
+      const maxTokens = Math.min(resolved.maxTokens, contextLength - ids.length + 1);
       const pieces = generate(
         session,
         tokenizer,
         ids.slice(common),
-        { ...resolved, maxTokens: fitting, thoughts },
+        { ...resolved, maxTokens, thoughts },
         parts.passCosts,
       );
       for await (const piece of pieces) {

@@ -293,7 +293,13 @@ describe("measureSetup and measureTest", () => {
   it("leave out what cannot be: a bandwidth without generation, a prompt that does not fit, energy without counters", async () => {
     await using model = await loadModel(starterPath, { threads: 1, contextLength: 2 });
     const meter = { missing: "none here" };
-    const options = { tests: [{ kind: "pp", tokens: 2 }], repetitions: 1, loadMs: 1, loadedBytes: 1, meter } as const;
+    const options = {
+      tests: [{ kind: "pp", tokens: 2 }],
+      repetitions: 1,
+      loadMs: 1,
+      loadedBytes: 1,
+      meter,
+    } as const;
     const setup = await measureSetup(model, options);
     expect([setup.firstToken, setup.bandwidth, setup.meter]).toEqual([undefined, undefined, meter]);
     const row = await measureTest(model, { kind: "tg", tokens: 2 }, undefined, options);

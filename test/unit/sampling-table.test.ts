@@ -77,7 +77,8 @@ describe("the sampling table", () => {
     "OpenAI's routes read $name",
     ({ name, openai }) => {
       for (const field of [openai?.field, openai?.alias]) {
-        if (field !== undefined) expect(samplingPart.read({ [field]: 1 }, defaultLimits)).toMatchObject({ [name]: 1 });
+        if (field !== undefined)
+          expect(samplingPart.read({ [field]: 1 }, defaultLimits)).toMatchObject({ [name]: 1 });
       }
     },
   );
