@@ -153,4 +153,7 @@ for (const { cpu, cores, bandwidthGb, source, speeds } of published) {
   }
 }
 if (flags.output !== undefined)
-  writeFileSync(flags.output, `${JSON.stringify({ rows, published }, null, 2)}\n`);
+  writeFileSync(
+    flags.output,
+    `${JSON.stringify({ machine: `${cpus()[0]?.model}, Node.js ${process.version}`, rows, published }, null, 2)}\n`,
+  );

@@ -25,7 +25,6 @@ export const themes = {
 const font = "-apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif";
 const margin = 20;
 const labelWidth = 148;
-const panelWidth = 290;
 const panelGap = 36;
 const rowHeight = 30;
 const barHeight = 18;
@@ -59,12 +58,13 @@ export function ticksTo(most) {
  *   title, subtitle, footer: [lines],
  *   series: [name]                            one for each colour
  *   rows: [{ label, series }]                 `series` is an index
+ *   panelWidth                                default: 290
  *   panels: [{ title, bars: [{ value, least, most, limit? } or undefined for each row] }]
  * }
  * @returns the text of an SVG file.
  */
 export function drawBars(chart, theme) {
-  const { rows, panels } = chart;
+  const { rows, panels, panelWidth = 290 } = chart;
   const width = 2 * margin + labelWidth + panels.length * panelWidth + (panels.length - 1) * panelGap;
   const top = 124;
   const bottom = top + rows.length * rowHeight;
@@ -134,9 +134,13 @@ export function drawBars(chart, theme) {
       return [
         ...(limit === undefined ? [] : [bar(limit, { class: "limit", "fill-opacity": 0.2 })]),
         bar(value, { class: "bar" }),
-        // With an edge of the page's colour, a line can be seen on a bar of any colour.
-        element("path", { d: whisker, stroke: theme.paper, "stroke-width": 4, fill: "none" }),
-        element("path", { d: whisker, stroke: theme.ink, "stroke-width": 1.5, fill: "none" }),
+        ...(least === highest
+          ? []
+          : [
+              // With an edge of the page's colour, a line can be seen on a bar of any colour.
+              element("path", { d: whisker, stroke: theme.paper, "stroke-width": 4, fill: "none" }),
+              element("path", { d: whisker, stroke: theme.ink, "stroke-width": 1.5, fill: "none" }),
+            ]),
         text(to + 7, y + 4.5, value.toFixed(1), { "font-weight": 600 }),
       ];
     }
