@@ -24,6 +24,7 @@ export const runtimes = [
   nodeJs(20),
   nodeJs(22),
   nodeJs(24),
+  nodeJs(26),
   {
     id: "deno",
     name: "Deno",

@@ -1,6 +1,6 @@
 // `npm run test:runtimes`: the same tokens and the same logits, bit for bit, on every runtime that can be had
-// here. Installs Node.js 20, 22 and 24, Deno and Bun (scripts/runtime-binaries.mjs), and compares each with
-// this Node.js. On Linux x64 it also runs Node.js for ARM64 in an emulator, which Debian's packages bring.
+// here. Installs Node.js 20, 22, 24 and 26, Deno and Bun (scripts/runtime-binaries.mjs), and compares each
+// with this Node.js. On Linux x64 it also runs Node.js for ARM64 in an emulator of Debian's packages.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";

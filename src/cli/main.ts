@@ -5,6 +5,7 @@ import type { CliCommand } from "./command.js";
 import { batch } from "./commands/batch.js";
 import { bench } from "./commands/bench.js";
 import { chat } from "./commands/chat.js";
+import { completion } from "./commands/completion.js";
 import { convert } from "./commands/convert.js";
 import { dummy } from "./commands/dummy.js";
 import { embed } from "./commands/embed.js";
@@ -39,6 +40,7 @@ const commands: readonly CliCommand[] = [
   bench,
   perplexity,
   evaluate,
+  completion,
 ];
 
 const examples = `

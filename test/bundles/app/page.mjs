@@ -2,11 +2,22 @@
 import { loadModel } from "bitnet-wasm";
 
 async function complete(source, options) {
-  const model = await loadModel(source, options);
+  // Set by pages whose bundler does not find the script of workers.
+  const { workerUrl } = globalThis;
+  const model = await loadModel(source, { ...(workerUrl && { workerUrl }), ...options });
   const text = await model.complete("Once upon a time", { maxTokens: 24, temperature: 0 });
   const { threads, kernelBuild } = model.info;
+  const tokensPerSecond = await speedOf(model);
   await model.dispose();
-  return { text, threads, kernelBuild };
+  return { text, threads, kernelBuild, tokensPerSecond };
+}
+
+async function speedOf(model) {
+  let tokens = 0;
+  const begun = performance.now();
+  for await (const piece of model.generate("Once upon a time", { maxTokens: 200, seed: 1 }))
+    if (piece.text !== undefined) tokens += 1;
+  return tokens / ((performance.now() - begun) / 1000);
 }
 
 async function main() {
