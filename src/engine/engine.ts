@@ -23,6 +23,7 @@ import type { WorkerJob, WorkerMessage } from "../graph/worker-messages.js";
 import { matricesOf, type Model } from "../model/model.js";
 import { createOutputHead } from "./output-head.js";
 import type { Profile } from "../graph/profile.js";
+import { createPassChoice } from "./pass-choice.js";
 import { createSession, type InnerSession } from "./session.js";
 import { tokenBytes } from "../model/bytes-per-token.js";
 import { allocateWork, freeWork } from "../graph/work-plan.js";
@@ -133,7 +134,8 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
   const post = (message: WorkerMessage): void => team.post(message);
   // At once, so that workers know every memory before the first job that may use it.
   memories.watchRegions(({ index, memory }) => post({ kind: "region", index, memory }));
-  const run = (job: WorkerJob): Promise<void> => team.run(job);
+  const run = (job: WorkerJob, options?: { readonly alone?: boolean }): Promise<void> =>
+    team.run(job, options);
   try {
     const { model, ...loaded } = await loadModelWeights({
       file,
@@ -171,7 +173,7 @@ function createEngine(parts: {
   readonly memories: Memories;
   readonly team: Team;
   readonly post: (message: WorkerMessage) => void;
-  readonly run: (job: WorkerJob) => Promise<void>;
+  readonly run: (job: WorkerJob, options?: { readonly alone?: boolean }) => Promise<void>;
   readonly kernelBuild: KernelBuild;
   readonly matmul: MatmulChoice;
 }): Engine {
@@ -187,6 +189,8 @@ function createEngine(parts: {
     memories,
     packing: { ...parts.packing, onBytes: () => undefined, signal: undefined },
   });
+  const { layers, head } = tokenBytes(model);
+  const passes = createPassChoice({ workers: team.workers, bytesPerToken: layers + head });
   let lastId = 0;
   let disposing: Promise<void> | undefined;
 
@@ -227,7 +231,10 @@ function createEngine(parts: {
       run(batch): Promise<void> {
         const ends = batch.segments.map(({ position, tokens }) => position + tokens);
         if (disposing === undefined) parts.preparePositions(Math.max(...ends));
-        return run({ kind: "forward", work: id, batch });
+        const tokens = batch.segments.reduce((sum, segment) => sum + segment.tokens, 0);
+        return passes.run(tokens, (workers) =>
+          run({ kind: "forward", work: id, batch }, { alone: workers === "alone" }),
+        );
       },
       alive,
       release: releaseOnce("work", id, () => freeWork(memories, plan)),

@@ -5,6 +5,7 @@ import type { Kernels } from "../wasm/kernels.js";
 export interface WorkerContext extends MatmulKernels {
   /** 0 … count − 1. */
   readonly index: number;
+  /** Number of workers that run the job under way. */
   readonly count: number;
   /** The kernels that run attention. */
   attentionKernels(region: number): Kernels;

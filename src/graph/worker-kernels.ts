@@ -7,14 +7,17 @@ import type { WorkerContext } from "./worker-context.js";
 export interface WorkerKernels {
   readonly context: WorkerContext;
   addRegion(index: number, memory: WebAssembly.Memory): void;
+  /** Sets the number of workers that run the next job: all, or 1. */
+  setCount(count: number): void;
   /** Makes the instances of all regions now. */
   instantiateAll(): void;
 }
 
 export function createWorkerKernels(start: WorkerStart): WorkerKernels {
-  const { index, count, module, matmul } = start;
+  const { index, module, matmul } = start;
   const { module256 } = matmul;
   const memories: WebAssembly.Memory[] = [];
+  let count = start.count;
 
   function instances(of: WebAssembly.Module): (region: number) => Kernels {
     const made: (Kernels | undefined)[] = [];
@@ -32,7 +35,9 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
   return {
     context: {
       index,
-      count,
+      get count() {
+        return count;
+      },
       form: matmul.form,
       kernels,
       kernels256,
@@ -43,10 +48,13 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
         memory?.grow(0);
         return new Uint8Array(memory?.buffer ?? new ArrayBuffer(0));
       },
-      barrier: () => waitForTeam(kernels(0), start),
+      barrier: () => waitForTeam(kernels(0), start, count),
     },
     addRegion(region, memory): void {
       memories[region] = memory;
+    },
+    setCount(chosen): void {
+      count = chosen;
     },
     instantiateAll(): void {
       for (const region of memories.keys()) {

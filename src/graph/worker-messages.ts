@@ -17,6 +17,8 @@ export type WorkerMessage =
   | (WorkerJob & {
       /** Number of the job, for the answer. */
       readonly job: number;
+      /** Number of workers that run it: all, or 1. */
+      readonly workers: number;
     });
 
 /** Work that all workers share. */

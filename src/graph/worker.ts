@@ -79,7 +79,7 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
       cache: planOf(plans.cache, segment.cache),
     });
     operations.begin(plan, batch.segments.map(cached));
-    waitForJob(context.kernels(0), start);
+    waitForJob(context.kernels(0), start, context.count);
     forward(model, plan, batch, operations);
   }
 
@@ -109,7 +109,8 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
     context.barrier();
   }
 
-  function answerJob(message: WorkerJob & { readonly job: number }): void {
+  function answerJob(message: WorkerJob & { readonly job: number; readonly workers: number }): void {
+    kernels.setCount(message.workers);
     run(message);
     if (start.index !== 0) return;
     const profile = message.kind === "forward" ? profiled?.take() : undefined;

@@ -55,10 +55,12 @@ export interface Team {
   /** Posts a message to all workers; their script defines its meaning. */
   post(message: object): void;
   /**
-   * Runs a job on all workers. Jobs run one after another in the order of calls.
+   * Runs a job on all workers, or on worker 0 alone. Jobs run one after another in the order of calls.
+   *
+   * @param options.alone whether worker 0 runs it alone, without barriers. Default: false.
    * @throws BitNetError WORKER_FAILED once a worker has died; DISPOSED after stop.
    */
-  run(job: object): Promise<void>;
+  run(job: object, options?: { readonly alone?: boolean }): Promise<void>;
   /** Resolves to WORKER_FAILED when a worker has died; stays pending otherwise. */
   readonly failure: Promise<BitNetError>;
   /** Ends the threads; unfinished jobs are rejected with DISPOSED. Idempotent. */
@@ -186,16 +188,17 @@ export function startTeam(options: {
     post(message): void {
       for (const thread of threads) thread.post(message);
     },
-    run(job): Promise<void> {
+    run(job, { alone = false } = {}): Promise<void> {
       if (ended?.code === "DISPOSED")
         return Promise.reject(new BitNetError("DISPOSED", "The model has been disposed"));
       if (ended !== undefined) return Promise.reject(ended);
       lastJob += 1;
       const id = lastJob;
-      for (const thread of threads) thread.ref();
+      const chosen = alone ? threads.slice(0, 1) : threads;
+      for (const thread of chosen) thread.ref();
       return new Promise((resolve, reject) => {
         pending.set(id, { resolve, reject });
-        for (const thread of threads) thread.post({ ...job, job: id });
+        for (const thread of chosen) thread.post({ ...job, job: id, workers: chosen.length });
       });
     },
     async stop(): Promise<void> {
@@ -207,19 +210,27 @@ export function startTeam(options: {
 
 /**
  * A worker's side of the barrier: returns when all workers have called it.
+ *
+ * @param workers number of workers that run the job: all, or 1.
  * @throws Error if a worker of the team has failed.
  */
-export function waitForTeam(kernels: Kernels, start: WorkerStart): void {
-  meet(kernels, start, start.spins);
+export function waitForTeam(kernels: Kernels, start: WorkerStart, workers: number): void {
+  meet(kernels, start, workers, start.spins);
 }
 
 /** As waitForTeam, for the first barrier of a job, when other workers may still be asleep. */
-export function waitForJob(kernels: Kernels, start: WorkerStart): void {
-  meet(kernels, start, Math.min(start.spins, firstSpins));
+export function waitForJob(kernels: Kernels, start: WorkerStart, workers: number): void {
+  meet(kernels, start, workers, Math.min(start.spins, firstSpins));
 }
 
-function meet(kernels: Kernels, { barrierAddress, count }: WorkerStart, spins: number): void {
-  if (count === 1) return;
+function meet(
+  kernels: Kernels,
+  { barrierAddress, count }: WorkerStart,
+  workers: number,
+  spins: number,
+): void {
+  // Worker 0 alone. The others may wait at the first barrier of the next job, which it joins later.
+  if (workers === 1) return;
   if (kernels.team_barrier(barrierAddress, count, spins) !== 0)
     throw new Error("another worker of the team failed");
 }
