@@ -98,7 +98,8 @@ async function startSides(sides, loads, running) {
     for (const side of sides) {
       const started = await startSide(side);
       const { loadMs, firstTokenMs } = started.ready;
-      times.get(side.id).push({ loadMs, firstTokenMs });
+      // A llama-bench loads its model for each measurement, and does not say how long that takes.
+      if (loadMs !== undefined) times.get(side.id).push({ loadMs, firstTokenMs });
       if (load === loads - 1) running.set(side.id, started);
       else await started.stop();
     }
@@ -108,7 +109,9 @@ async function startSides(sides, loads, running) {
 }
 
 /** The sides that run a test. */
-function sidesOf(test, sides) {
+function sidesOf(test, all) {
+  // A llama-bench measures whole prompts and whole texts only.
+  const sides = test.kind === "pp" || test.kind === "tg" ? all : all.filter(({ id }) => id !== "native");
   // It begins with a prompt of thousands of tokens: one side is enough to see how attention grows.
   if (test.position > 0) return [sides.find(({ id }) => id === "node24") ?? sides[0]];
   return test.kind === "read" ? sides.filter(({ id }) => id !== "llama") : sides;
@@ -186,7 +189,9 @@ async function compare(options) {
   const results = options.results ?? join(root, "bench", "results");
   for (const path of [folder, results]) mkdirSync(path, { recursive: true });
   const found = findRuntimes(options);
-  const models = await makeModels(folder, options.size, { rival: options.rival });
+  const models = await makeModels(folder, options.size, {
+    rival: options.rival || (options.native !== undefined && options.nativeModel === undefined),
+  });
   const contextLength = Math.min(mostContext, dummyShapes.get(options.size).contextLength);
   const fits = ({ tokens, position }) => Math.max(position, 2) + tokens + 1 <= contextLength;
   const tests = (options.quick ? quickTests : fullTests).filter((test) => {
@@ -199,6 +204,10 @@ async function compare(options) {
   if (options.rival) {
     const settings = { ...common, path: models.rival, llamaCppUrl: rivalUrl() };
     sides.push({ id: "llama", script: "rival.mjs", command: process.execPath, args: [], settings });
+  }
+  if (options.native !== undefined) {
+    const settings = { ...common, binary: options.native, path: options.nativeModel ?? models.rival };
+    sides.push({ id: "native", script: "native.mjs", command: process.execPath, args: [], settings });
   }
   requireMemory(sides);
   for (const path of new Set(sides.map(({ settings }) => settings.path))) await readOnce(path);

@@ -23,16 +23,17 @@ const ofProcess = {
 /**
  * Answers each order { kind, … } with { value } or { error }; ends with the input.
  *
- * @param ready what is known once the model is loaded.
+ * @param ready facts about the side, known once its model is loaded.
+ * @param own measurements by kind that replace those of the process.
  */
-export async function serveMeasurements(ready, measure, stop) {
+export async function serveMeasurements(ready, measure, stop, own = {}) {
   const answer = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
   answer({ ready });
   for await (const line of createInterface({ input: process.stdin })) {
     const order = JSON.parse(line);
     if (order.kind === "stop") break;
     try {
-      answer({ value: await (ofProcess[order.kind] ?? measure)(order) });
+      answer({ value: await (own[order.kind] ?? ofProcess[order.kind] ?? measure)(order) });
     } catch (error) {
       answer({ error: error?.stack ?? String(error) });
     }

@@ -1,4 +1,5 @@
 // The command line of the comparison.
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { dummyShapes } from "../../dist/tools/dummy/shapes.js";
 import { runtimes } from "../../scripts/runtime-binaries.mjs";
@@ -7,8 +8,10 @@ export const help = `npm run bench:compare -- [options]
 
 Measures this library and node-llama-cpp on the same weights, alternately in one run, and keeps every number under bench/results.
 
-  --runtimes         this library on Node.js 20, 22, 24, Deno and Bun, installed into .cache/runtimes, not only on this Node.js
+  --runtimes         this library on Node.js 20 to 26, Deno and Bun, installed into .cache/runtimes, not only on this Node.js
   --only LIST        some of them: ${runtimes.map(({ id }) => id).join(",")}
+  --native PATH      also a native llama-bench: of bitnet.cpp, ik_llama.cpp or llama.cpp
+  --native-model FILE   its model (default: the TQ2_0 file that node-llama-cpp gets)
   --no-rival         without node-llama-cpp
   --quick            short tests, few rounds: a few minutes on two cores with --runtimes
   --size SIZE        a shape of \`bitnet dummy\` (default: 2B4T)
@@ -43,6 +46,8 @@ export function parseOptions(args) {
         rounds: whole,
         loads: whole,
         node: { type: "string" },
+        native: { type: "string" },
+        "native-model": { type: "string" },
         choices: { type: "string", default: "{}" },
         models: { type: "string" },
         results: { type: "string" },
@@ -54,9 +59,15 @@ export function parseOptions(args) {
   } catch (error) {
     throw new UsageError(error.message);
   }
-  const { quick } = values;
+  const { quick, native, "native-model": nativeModel } = values;
+  if (nativeModel !== undefined && native === undefined)
+    throw new UsageError("--native-model is the model of --native PATH: give both");
+  for (const [flag, path] of Object.entries({ native, "native-model": nativeModel }))
+    if (path !== undefined && !existsSync(path))
+      throw new UsageError(`--${flag} ${path}: there is no such file`);
   return {
     ...values,
+    nativeModel,
     size: size(values.size),
     threads: count("--threads", values.threads, 2, 256),
     rounds: count("--rounds", values.rounds, quick ? 3 : 5, 1000),

@@ -3,7 +3,7 @@ import { spreadOf } from "../../dist/tools/benchmark/statistics.js";
 import { isDisturbed } from "./disturbance.mjs";
 
 /** Ids of the sides that other sides are compared with, if present. */
-const baselines = ["llama", "node24"];
+const baselines = ["native", "llama", "node24"];
 
 const spread = (values, digits) => {
   const { median, min, max } = spreadOf(values);
@@ -77,7 +77,8 @@ const gigabytes = (bytes) => (bytes / 1e9).toFixed(2);
 
 function startTable(record) {
   const first = record.tests.find(({ kind }) => kind === "first");
-  const rows = record.sides.map((side) => [
+  const sides = record.sides.filter(({ loads }) => loads.length > 0);
+  const rows = sides.map((side) => [
     side.version,
     side.kernelBuild ?? "–",
     seconds(side.loads.map(({ loadMs }) => loadMs)),

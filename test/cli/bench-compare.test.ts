@@ -38,10 +38,12 @@ describe("bench:compare", () => {
     [["--size", "2B5T"], "--size 2B5T: expected one of tiny, 2B4T"],
     [["--threads", "0"], "--threads 0: expected a whole number from 1 to 256"],
     [["--rounds", "2.5"], "--rounds 2.5: expected a whole number from 1"],
-    [["--only", "node24,node23"], '"node23" is none of node20, node22, node24, deno, bun'],
+    [["--only", "node24,node23"], '"node23" is none of node20, node22, node24, node26, deno, bun'],
     [["--runtimes", "--node", "x"], "--node is for one runtime"],
     [["--node", join(tmpdir(), "no-such-node")], "does not print its version"],
     [["--choices", "[1]"], "--choices [1]: expected a JSON object"],
+    [["--native", join(tmpdir(), "no-such-bench")], "there is no such file"],
+    [["--native-model", "model.gguf"], "--native-model is the model of --native PATH"],
     [["--faster"], "--faster"],
     [["2B4T"], "2B4T"],
     [["--print", join(tmpdir(), "no-such-results.json")], "no such file"],
@@ -150,5 +152,46 @@ describe("bench:compare", () => {
     // Results are published, so they must not contain paths of the machine.
     expect(text).not.toContain(folder);
     expect(text).not.toContain(process.execPath);
+  });
+
+  it.skipIf(process.platform === "win32")(
+    "measures a llama-bench beside it, and compares with it",
+    async () => {
+      const own = await mkdtemp(join(folder, "native-"));
+      const bench = join(own, "llama-bench");
+      // 50 tokens per second for prompts, 20 for texts, after a line that is no JSON.
+      const answer = `const speed = process.argv.indexOf("0") > process.argv.indexOf("-n") ? 50 : 20;
+console.log("loading");
+console.log(JSON.stringify([{ build_commit: "abc123", model_type: "fake 1B", avg_ts: speed }], null, 1));`;
+      await writeFile(bench, `#!${process.execPath}\n${answer}\n`, { mode: 0o755 });
+      const args = ["--size", "tiny", "--quick", "--no-rival", "--threads", "1", "--rounds", "1"];
+      const native = ["--native", bench, "--native-model", bench];
+      const { stdout, stderr, status } = await compare(
+        ...args,
+        ...native,
+        "--models",
+        folder,
+        "--results",
+        own,
+      );
+      expect(status, stderr).toBe(0);
+      const name = "llama-bench abc123, fake 1B";
+      expect(tableBelow(stdout, "prompt, pp128")[0]).toContain(`× ${name}`);
+      expect(tableBelow(stdout, "prompt, pp128")[2]?.slice(0, 2)).toEqual([name, "50.0"]);
+      expect(tableBelow(stdout, "decode, tg32")[2]?.slice(0, 2)).toEqual([name, "20.0"]);
+      expect(tableBelow(stdout, "start and memory").length).toBe(2);
+    },
+  );
+
+  it.skipIf(process.platform === "win32")("fails with the words of a llama-bench that fails", async () => {
+    const own = await mkdtemp(join(folder, "failing-"));
+    const bench = join(own, "llama-bench");
+    await writeFile(bench, `#!${process.execPath}\nconsole.error("no such type"); process.exit(1);\n`, {
+      mode: 0o755,
+    });
+    const args = ["--size", "tiny", "--quick", "--no-rival", "--native", bench, "--native-model", bench];
+    const { stderr, status } = await compare(...args, "--models", folder, "--results", own);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("no such type");
   });
 });
