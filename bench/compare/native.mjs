@@ -1,6 +1,6 @@
-// A `llama-bench` of the reader's own as a side of the comparison: bitnet.cpp, ik_llama.cpp or llama.cpp. Each
-// measurement starts it anew, with one repetition after its own warm-up, so it does not hold its model beside
-// the other sides.
+// A `llama-bench` of the reader's own as a side of the comparison: of bitnet.cpp, ik_llama.cpp or llama.cpp.
+// Each measurement starts it anew, with one repetition after its own warm-up. So it does not hold its model
+// beside the other sides.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import process from "node:process";
