@@ -21,10 +21,12 @@ export interface ChainModel {
  * output matrix leads from each to the next one.
  *
  * @param chains texts of which each token follows the one before it. A token has one next token only.
+ * @param options.contextLength in tokens. Default: 512.
  */
 export async function makeChainModel(
   { chatTemplate, controls, userDefined }: ChainVocabulary,
   chains: readonly string[],
+  { contextLength = 512 }: { readonly contextLength?: number } = {},
 ): Promise<ChainModel> {
   const vocabulary: Metadata = byteVocabulary([], {
     controls,
@@ -68,7 +70,10 @@ export async function makeChainModel(
     const count = tensor.shape.reduce((product, size) => product * size, 1);
     return { ...tensor, kind: new Float32Array(count).fill(tensor.kind === "norm" ? 1 : 0) };
   });
-  const metadata = decoderMetadata("llama", sizes, { context_length: 512, "rope.dimension_count": 64 });
+  const metadata = decoderMetadata("llama", sizes, {
+    context_length: contextLength,
+    "rope.dimension_count": 64,
+  });
   const { bytes } = await makeTinyModel(
     new Map([...metadata, ...vocabulary]),
     tensors,
