@@ -17,6 +17,10 @@ const checks = [
   ["option docs", [join(root, "scripts", "option-docs.mjs"), "--check"]],
   ["prose", [join(root, "scripts", "prose.mjs")]],
   ["public API", [bin("@microsoft/api-extractor/bin/api-extractor"), "run"]],
+  [
+    "types of ai-sdk",
+    [bin("@microsoft/api-extractor/bin/api-extractor"), "run", "-c", "api-extractor-ai-sdk.json"],
+  ],
   ["package", [join(root, "scripts", "check-package.mjs")]],
 ];
 const failed = checks.filter(([name, args]) => {

@@ -20,7 +20,7 @@ const layers = [
   ["generation"],
   ["language-model", "tools"],
   ["server"],
-  ["batch"],
+  ["batch", "ai-sdk", "mcp"],
   ["index", "browser", "cli"],
 ];
 /** Parts whose layers allow an import, and that must not know each other. */

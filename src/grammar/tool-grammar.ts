@@ -13,11 +13,24 @@ const spellings: Readonly<
 
 /** One call of any of the tools, in the model's syntax. Compiled in slices. */
 export function toolCallGrammar(syntax: ToolSyntax, tools: readonly Tool[]): Promise<Grammar> {
+  return createGrammarAsync(toolCall(syntax, tools));
+}
+
+/** One call of any of the tools, or JSON that a schema accepts. Compiled in slices. */
+export function toolCallOrJsonGrammar(
+  syntax: ToolSyntax,
+  tools: readonly Tool[],
+  schema: unknown,
+): Promise<Grammar> {
+  return createGrammarAsync(choice(toolCall(syntax, tools), jsonSchemaExpression(schema)));
+}
+
+function toolCall(syntax: ToolSyntax, tools: readonly Tool[]): Expression {
   const { begin, given, end } = spellings[syntax];
   const calls = tools.map(({ function: { name, parameters } }) =>
     sequence(text(`${JSON.stringify(name)}, "${given}": `), argumentsOf(parameters)),
   );
-  return createGrammarAsync(sequence(text(begin), choice(...calls), text(end)));
+  return sequence(text(begin), choice(...calls), text(end));
 }
 
 /** The arguments by the tool's schema. If the schema is unsupported, any object. */

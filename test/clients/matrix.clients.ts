@@ -58,7 +58,8 @@ beforeAll(async () => {
   const headers = { "Content-Type": "application/json" };
   const response = await fetch(`${url}/v1/embeddings`, { method: "POST", headers, body });
   const { data } = (await response.json()) as { data: { embedding: number[] }[] };
-  task = { url, key: "none", model: models.data[0]?.id, dimensions: data[0]?.embedding.length };
+  const dist = new URL("../../dist/", import.meta.url).href;
+  task = { dist, path, url, key: "none", model: models.data[0]?.id, dimensions: data[0]?.embedding.length };
 });
 afterAll(() => {
   server.kill("SIGKILL");

@@ -21,6 +21,7 @@ export const rows = [
     mode: "ollama",
     packages: ["ollama-ai-provider-v2", "ai"],
   },
+  { name: "bitnet-wasm/ai-sdk", file: "ai-sdk.mjs", mode: "bitnet", packages: ["ai"] },
   { name: "@langchain/openai", file: "langchain.mjs", mode: "openai", packages: ["@langchain/openai"] },
   { name: "@langchain/ollama", file: "langchain.mjs", mode: "ollama", packages: ["@langchain/ollama"] },
   { name: "llamaindex, Ollama", file: "llamaindex.mjs", packages: ["llamaindex", "@llamaindex/ollama"] },

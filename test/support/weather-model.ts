@@ -25,12 +25,12 @@ const chatTemplate = `{%- set ns = namespace(json=false, call=false) %}
 {{- '<|im_end|>' }}
 {%- if 'JSON' in m.content %}{%- set ns.json = true %}{%- endif %}
 {%- endfor %}
-{%- if messages[-1].role == 'tool' %}{{- '<|result|>' }}{%- elif ns.call %}{{- '<|call|>' }}{%- elif ns.json %}{{- '<|json|>' }}{%- else %}{{- '<|plain|>' }}{%- endif %}`;
+{%- if ns.call and messages[-1].role != 'tool' %}{{- '<|call|>' }}{%- elif ns.json %}{{- '<|json|>' }}{%- elif messages[-1].role == 'tool' %}{{- '<|result|>' }}{%- else %}{{- '<|plain|>' }}{%- endif %}`;
 
 /**
  * A model whose answers are known, so that each client's result can be checked. It calls the tool `weather`
- * if the request has it, and writes a text after the tool's result. It writes JSON if a message has this
- * word. Otherwise it writes a text.
+ * if the request has it, unless the last message is the tool's result. Otherwise it writes JSON if a message
+ * has this word, or else a text.
  */
 export function makeWeatherModel(): Promise<ChainModel> {
   return makeChainModel(
