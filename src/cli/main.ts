@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import type { CliCommand } from "./command.js";
 import { batch } from "./commands/batch.js";
@@ -12,6 +11,7 @@ import { embed } from "./commands/embed.js";
 import { evaluate } from "./commands/eval.js";
 import { inspect } from "./commands/inspect.js";
 import { list } from "./commands/list.js";
+import { mcp } from "./commands/mcp.js";
 import { perplexity } from "./commands/perplexity.js";
 import { pull } from "./commands/pull.js";
 import { rm } from "./commands/rm.js";
@@ -21,6 +21,7 @@ import { worker } from "./commands/worker.js";
 import { describeFailure, failureRecord } from "./failure.js";
 import { translateArguments } from "./familiar-arguments.js";
 import { flagNames } from "./library-flags.js";
+import { packageVersion } from "./package-version.js";
 import { openTerminal, type ProcessTerminal, type Terminal } from "./terminal.js";
 
 /** Every command, in the order of the help. */
@@ -30,6 +31,7 @@ const commands: readonly CliCommand[] = [
   serve,
   batch,
   worker,
+  mcp,
   embed,
   pull,
   list,
@@ -83,11 +85,6 @@ function createProgram(terminal: Terminal): Command {
     define(program.command(name).description(summary).helpOption("-h, --help", "print this help"), terminal);
   }
   return program;
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { readonly version: string }).version;
 }
 
 /** @returns the exit status. */
