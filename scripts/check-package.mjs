@@ -43,6 +43,15 @@ function checkLinks(paths) {
     throw new Error(`README.md links to files that the package lacks: ${missing.join(", ")}`);
 }
 
+/** Every file that "exports" names must be in the package. */
+function checkExports(paths) {
+  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const files = Object.values(exports).flatMap((to) => (typeof to === "string" ? [to] : Object.values(to)));
+  const missing = files.filter((file) => !paths.has(file.replace(/^\.\//, "")));
+  if (missing.length > 0)
+    throw new Error(`"exports" names files that the package lacks: ${missing.join(", ")}`);
+}
+
 /** Compiles a strict program without the DOM lib, and every declaration file that it reaches. */
 function checkTypes() {
   writeFileSync(
@@ -83,7 +92,9 @@ try {
       ),
   );
   if (stray.length > 0) throw new Error(`the package holds ${stray.map(({ path }) => path).join(", ")}`);
-  checkLinks(new Set(packed.files.map(({ path }) => path)));
+  const paths = new Set(packed.files.map(({ path }) => path));
+  checkLinks(paths);
+  checkExports(paths);
 
   writeFileSync(
     join(folder, "package.json"),
@@ -97,7 +108,9 @@ try {
   writeFileSync(
     join(folder, "main.js"),
     `import { loadModel } from "bitnet-wasm";
+     import { bitnet } from "bitnet-wasm/ai-sdk";
      const model = await loadModel();
+     if (bitnet(model).specificationVersion !== "v3") throw new Error("no provider of the AI SDK");
      process.stdout.write(await model.complete("Once upon a time", { maxTokens: 8, temperature: 0 }));
      await model.dispose();`,
   );

@@ -4,6 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { styleText } from "node:util";
 import { columns, rows } from "../test/clients/rows.mjs";
 import { ensureReady } from "./ensure-ready.mjs";
 import { installRuntime, runtimes } from "./runtime-binaries.mjs";
@@ -58,6 +59,11 @@ function installClients() {
   cpSync(join(folder, "package-lock.json"), join(folder, "installed.json"));
 }
 
+function coloured(cell) {
+  const colour = { ok: "green", FAILED: "red" }[cell.trim()];
+  return colour === undefined || !process.stdout.isTTY ? cell : styleText(colour, cell);
+}
+
 function printTable() {
   const cells = !existsSync(results)
     ? []
@@ -79,7 +85,7 @@ function printTable() {
   ];
   const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
   console.log();
-  for (const row of table) console.log(row.map((cell, at) => cell.padEnd(widths[at])).join("  "));
+  for (const row of table) console.log(row.map((cell, at) => coloured(cell.padEnd(widths[at]))).join("  "));
   for (const { client, column, state: how, error } of cells)
     if (how === "failed") console.log(`\n${client}, ${column}: ${error}`);
 }

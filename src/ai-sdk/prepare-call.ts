@@ -3,6 +3,7 @@ import { BitNetError } from "../errors.js";
 import type { TemplateOptions } from "../generation/chat.js";
 import { encodeChatAsync, switchThinking } from "../generation/chat-prompt.js";
 import type { InnerGenerateOptions } from "../generation/resolve-options.js";
+import { invalidOption } from "../options/checks.js";
 import type { GenerateOptions } from "../options/generate-options.js";
 import type { ToolCallParser } from "../server/requests/tool-call-parser.js";
 import type { ChatTemplate } from "../text/chat-template.js";
@@ -31,10 +32,11 @@ export async function prepareCall(
   { tokenizer, template, contextLength }: PromptParts,
   call: LanguageModelV3CallOptions,
 ): Promise<PreparedCall> {
-  const { thinking, templateVariables, ...more } = (call.providerOptions?.bitnet ?? {}) as GenerateOptions &
-    TemplateOptions;
+  const own = (call.providerOptions?.bitnet ?? {}) as GenerateOptions & TemplateOptions;
   const messages = call.prompt.flatMap(chatMessages);
   const use = await useTools(template, messages, call);
+  checkOwnOptions(own, use);
+  const { thinking, templateVariables, ...more } = own;
   const { ids, thoughts } = await encodeChatAsync(tokenizer, template, messages, {
     tools: use.tools,
     variables: switchThinking(tokenizer, template, thinking, templateVariables),
@@ -62,6 +64,17 @@ export async function prepareCall(
     parser: use.parser,
     warnings: warningsOf(call, use),
   };
+}
+
+/** Checks the options that would have no effect here. `scheduler.generate` checks the others. */
+function checkOwnOptions(own: GenerateOptions & TemplateOptions, use: ToolUse): void {
+  const { thinking, parseSpecial = false, showSpecial = false, jsonSchema } = own;
+  if (thinking !== undefined && typeof thinking !== "boolean")
+    throw invalidOption("thinking", thinking, "true or false");
+  if (parseSpecial) throw invalidOption("parseSpecial", parseSpecial, "false in a chat");
+  if (showSpecial) throw invalidOption("showSpecial", showSpecial, "false in a chat");
+  if (jsonSchema !== undefined && use.grammar !== undefined)
+    throw invalidOption("jsonSchema", jsonSchema, "none beside an object or a demanded call");
 }
 
 /** The AI SDK's settings by the names of the library, which checks their ranges. */

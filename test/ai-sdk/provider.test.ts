@@ -179,6 +179,12 @@ describe("the AI SDK with a model of known answers", () => {
     const wrong = { prompt: question, providerOptions: { bitnet: { minp: 0.1 } } };
     await expect(generateText({ ...ask, ...wrong })).rejects.toThrow(/minP/);
     await expect(generateText({ ...ask, prompt: question, temperature: -1 })).rejects.toThrow(/temperature/);
+    for (const own of [{ parseSpecial: true }, { showSpecial: true }, { thinking: "yes" }]) {
+      const options = { prompt: question, providerOptions: { bitnet: own } };
+      await expect(generateText({ ...ask, ...options })).rejects.toThrow(Object.keys(own)[0]);
+    }
+    const twoSchemas = { providerOptions: { bitnet: { jsonSchema: {} } }, output: Output.object({ schema }) };
+    await expect(generateText({ ...ask, prompt: question, ...twoSchemas })).rejects.toThrow(/jsonSchema/);
     expect(() => bitnet({} as LanguageModel)).toThrow(/loadModel/);
   });
 });

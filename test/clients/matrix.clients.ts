@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startCli } from "../support/run-cli.js";
-import { makeWeatherModel } from "../support/weather-model.js";
+import { makeWeatherModel, plainAnswer, resultAnswer, weather } from "../support/weather-model.js";
 
 interface Row {
   readonly name: string;
@@ -59,7 +59,16 @@ beforeAll(async () => {
   const response = await fetch(`${url}/v1/embeddings`, { method: "POST", headers, body });
   const { data } = (await response.json()) as { data: { embedding: number[] }[] };
   const dist = new URL("../../dist/", import.meta.url).href;
-  task = { dist, path, url, key: "none", model: models.data[0]?.id, dimensions: data[0]?.embedding.length };
+  const answers = { plainAnswer, resultAnswer, weather };
+  task = {
+    answers,
+    dist,
+    path,
+    url,
+    key: "none",
+    model: models.data[0]?.id,
+    dimensions: data[0]?.embedding.length,
+  };
 });
 afterAll(() => {
   server.kill("SIGKILL");
@@ -71,7 +80,12 @@ async function runClient(row: Row, at: number): Promise<readonly Cell[]> {
   const file = join(scratch, `${at}.jsonl`);
   writeFileSync(file, "");
   const args = [join(folder, "run.mjs"), JSON.stringify({ ...row, ...task }), file];
-  const child = spawn(node, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(node, args, {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "pipe"],
+    // Some clients leave files there.
+    env: { ...process.env, TMPDIR: scratch },
+  });
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (text: Buffer) => (output += text.toString()));

@@ -5,8 +5,8 @@ import { appendFileSync } from "node:fs";
 import { columns } from "./rows.mjs";
 
 const cellTimeoutMs = 60_000;
-const [plainAnswer, resultAnswer] = ["Rain in Ulm.", "It rains today!"];
-const answer = { city: "Ulm", days: 2 };
+const [task, results] = [JSON.parse(process.argv[2]), process.argv[3]];
+const { plainAnswer, resultAnswer, weather: answer } = task.answers;
 
 const checks = {
   chat: (text) => assert.equal(text.trim(), plainAnswer),
@@ -20,18 +20,16 @@ const checks = {
     if (text !== undefined) assert.equal(text, resultAnswer);
   },
   json: (value) => assert.deepEqual(value, answer),
-  embeddings(vectors, _calls, { dimensions }) {
+  embeddings(vectors) {
     if (vectors === undefined) return;
     assert.equal(vectors.length, 2);
     for (const vector of vectors) {
-      assert.equal(vector.length, dimensions);
+      assert.equal(vector.length, task.dimensions);
       const length = Math.hypot(...vector);
       assert(Math.abs(length - 1) < 1e-3, `a vector has the length ${length}`);
     }
   },
 };
-
-const [task, results] = [JSON.parse(process.argv[2]), process.argv[3]];
 
 async function ask(client, column) {
   const calls = [];
@@ -42,7 +40,7 @@ async function ask(client, column) {
   const late = new Promise((_, reject) => {
     setTimeout(() => reject(new Error(`no answer in ${cellTimeoutMs} ms`)), cellTimeoutMs);
   });
-  checks[column](await Promise.race([client[column](task, weather), late]), calls, task);
+  checks[column](await Promise.race([client[column](task, weather), late]), calls);
 }
 
 const client = await import(`./${task.file}`);
