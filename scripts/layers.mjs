@@ -40,6 +40,9 @@ const kernelFiles = /^src\/(wasm|packing|graph)\/|^src\/engine\/(file-rows|scree
 /** Folders whose files must not form circles. */
 const folders = ["src", "test", "bench", "scripts", "training"];
 
+/** Folders of the server that every protocol may import. */
+const sharedByProtocols = new Set(["requests", "models"]);
+
 const packageFile = join(root, "package.json");
 const seams = existsSync(packageFile) ? (JSON.parse(readFileSync(packageFile, "utf8")).imports ?? {}) : {};
 
@@ -160,7 +163,7 @@ function checkLayers(name) {
     if (
       protocol !== undefined &&
       otherProtocol !== undefined &&
-      otherProtocol !== "requests" &&
+      !sharedByProtocols.has(otherProtocol) &&
       protocol !== otherProtocol
     ) {
       problems.push(`${name}: imports ${target}: protocols of the server must not know each other`);
@@ -172,7 +175,7 @@ function partOf(name) {
   return name.split("/")[1].replace(/\.ts$/, "");
 }
 
-/** The server's folders are its protocols, and "requests", which they share. */
+/** The server's folders are its protocols, and the folders that they share. */
 function protocolOf(name) {
   return /^src\/server\/([^/]+)\//.exec(name)?.[1];
 }

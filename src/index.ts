@@ -37,6 +37,13 @@ export type { KernelBuild } from "./wasm/kernel-build.js";
 export type { DotForm } from "./wasm/dot-forms.js";
 export type { EvaluateOptions, Session } from "./engine/session.js";
 export { createServer, type Server, type ServerOptions } from "./server/create-server.js";
+export type {
+  LoadableModel,
+  PullModel,
+  PullOptions,
+  ServedModel,
+  ServedModels,
+} from "./server/models/served-model.js";
 export type { RequestLimits } from "./server/requests/limits.js";
 export type { RequestRecord } from "./server/request-log.js";
 export {

@@ -1,34 +1,33 @@
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
-import { BitNetError } from "../errors.js";
 import { internalsOf } from "../language-model/internals.js";
 import type { LanguageModel } from "../language-model/language-model.js";
 import type { SchedulerStats } from "../generation/scheduling/scheduler.js";
+import { checkWhole, invalidOption } from "../options/checks.js";
 import { refuseUnknownOptions } from "../options/known-options.js";
-import { type ChatTemplate, createChatTemplate } from "../text/chat-template.js";
 import { addHeader, hostCheck, keyCheck, nosniff, originCheck, readAccess } from "./access.js";
-import { createDoor } from "./door.js";
-import { createEmbeddingQueue } from "./embedding-queue.js";
 import { Failure, failureOf } from "./failures.js";
 import { healthResponse, healthRoutes, type ServerState } from "./health.js";
-import { createMetrics } from "./metrics.js";
+import { createMetrics, type ModelStats } from "./metrics.js";
 import { addMissingRoutes } from "./missing-routes.js";
 import { addModelRoutes } from "./model-routes.js";
+import { addStats, statsOf } from "./models/model-entry.js";
+import { createModels, type Models, type ModelsOptions } from "./models/models.js";
+import type { PullModel, ServedModels } from "./models/served-model.js";
 import { chatPage, chatPagePolicy } from "./page.js";
 import { failureResponse, protocols } from "./protocols.js";
 import { createRequestLog, type RequestRecord } from "./request-log.js";
 import { createRequestTracker, type TrackerOptions } from "./request-tracker.js";
 import { type RequestLimits, resolveLimits } from "./requests/limits.js";
-import { createPromptLimit } from "./requests/prompt-limit.js";
-import type { Service } from "./service.js";
+import { createService } from "./service.js";
 import { addTokenRoutes } from "./token-routes.js";
 
 /** Options of `createServer`. */
 export interface ServerOptions {
-  /** The model's name for clients. Default: the model's own name. */
+  /** The model's name for clients. Default: the model's own name. Not with several models. */
   readonly modelName?: string | undefined;
-  /** Maximum number of texts that are written at the same time, 1 to 256. Default: 4. */
+  /** Maximum number of texts that a model writes at the same time, 1 to 256. Default: 4. */
   readonly parallel?: number | undefined;
   /**
    * Maximum number of requests that wait for a slot, from 0. A further request is answered with 429. Default:
@@ -65,20 +64,36 @@ export interface ServerOptions {
    * and its slot is free. Default: 30000.
    */
   readonly stallTimeoutMs?: number | undefined;
+  /**
+   * How long a model that was loaded on demand stays without requests, in milliseconds. 0 lets it go at once,
+   * Infinity keeps it. Ollama's `keep_alive` of a request overrides it. Default: 300000, five minutes.
+   */
+  readonly keepAliveMs?: number | undefined;
+  /**
+   * Maximum number of models that are loaded on demand, from 1. The one that was used least recently is let
+   * go for another. Default: as many as fit the memory.
+   */
+  readonly maxLoaded?: number | undefined;
+  /**
+   * Downloads models for `/api/pull`. It gets names on the hub only. The server then counts as one with
+   * several models. Default: clients cannot download models.
+   */
+  readonly pull?: PullModel | undefined;
   /** Receives every finished request, except those of probes and `/metrics`. */
   readonly onRequest?: ((record: RequestRecord) => void) | undefined;
   /** Whether `onRequest` also receives prompts and texts. Default: false. */
   readonly logPrompts?: boolean | undefined;
   /**
-   * Receives the error when a worker of the model dies, once. From then on every request fails and `/health`
-   * says so. Load the model again, for a new server.
+   * Receives the error when a worker of a model that stays loaded dies, once. From then on every request
+   * fails and `/health` says so. Load the model again, for a new server. A model that was loaded on demand is
+   * loaded again, and `onError` receives the error.
    */
   readonly onModelFailed?: ((error: unknown) => void) | undefined;
   /** Receives failures of the server itself. Failures caused by a client are not reported. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-/** A model behind HTTP. `fetch` can be mounted in any server that takes a fetch handler. */
+/** Models behind HTTP. `fetch` can be mounted in any server that takes a fetch handler. */
 export interface Server extends AsyncDisposable {
   /** Answers one request. Mount it wherever requests come in. */
   readonly fetch: (request: Request) => Response | Promise<Response>;
@@ -89,31 +104,39 @@ export interface Server extends AsyncDisposable {
    * still served, and each answer closes its connection. Idempotent.
    */
   drain(): void;
-  /** Ends running requests and frees their memory; the model stays loaded. Idempotent. */
+  /**
+   * Ends running requests and frees their memory, and the models that were loaded on demand. Others stay
+   * loaded. Idempotent.
+   */
   dispose(): Promise<void>;
 }
 
 /**
- * Serves a model in the protocols of OpenAI, Anthropic and Ollama (docs/guide/server.md).
+ * Serves one model or several in the protocols of OpenAI, Anthropic and Ollama (docs/guide/server.md).
  *
+ * @param served a model, or models by name. A model with `load` is loaded when a request needs it.
  * @example
  * const server = createServer(model, { parallel: 4 });
  * export default { fetch: server.fetch };
+ * @example
+ * const teller = { load: () => loadModel(), inspect: () => inspectModel() };
+ * const several = createServer({ models: { teller, other: model } });
  * @throws BitNetError INVALID_ARGUMENT, DISPOSED.
  */
-export function createServer(model: LanguageModel, options: ServerOptions = {}): Server {
+export function createServer(served: LanguageModel | ServedModels, options: ServerOptions = {}): Server {
   checkOptions(options);
   const { maxBodyBytes = 4 << 20, onError } = options;
   const { apiKey, origins, hosts } = readAccess(options);
-  const { engine } = internalsOf(model);
   let state: ServerState = "ok";
-  void engine.failure.then((error) => {
-    state = "failed";
-    options.onModelFailed?.(error);
-  });
+  for (const model of keptModels(served)) {
+    void internalsOf(model).engine.failure.then((error) => {
+      state = "failed";
+      options.onModelFailed?.(error);
+    });
+  }
   const metrics = createMetrics();
-  const service = createService(model, options, { metrics, routes: () => routes });
-  const { scheduler, tracker } = service;
+  const models = openModels(served, options, { metrics, routes: () => routes });
+  const { tracker } = models;
 
   // Clients append paths to an address with or without a slash at its end.
   const app = new Hono({ strict: false });
@@ -144,62 +167,91 @@ export function createServer(model: LanguageModel, options: ServerOptions = {}):
   app.get("/favicon.ico", (context) => context.body(null, 204));
   if (apiKey !== undefined) app.use(keyCheck(apiKey));
   app.use(bodyLimit({ maxSize: maxBodyBytes, onError: () => refuseBody(maxBodyBytes) }));
-  for (const addRoute of protocols.flatMap((protocol) => protocol.routes)) addRoute(app, service);
-  addTokenRoutes(app, service);
-  addModelRoutes(app, service);
+  for (const addRoute of protocols.flatMap((protocol) => protocol.routes)) addRoute(app, models);
+  addTokenRoutes(app, models);
+  addModelRoutes(app, models);
   addMissingRoutes(app);
   app.get("/metrics", (context) => {
     context.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-    return context.body(metrics.render(scheduler.stats));
+    return context.body(metrics.render(statsByModel(models)));
   });
   const routes = new Set(app.routes.map(({ path }) => path));
 
   return {
     fetch: (request) => app.fetch(request),
     get stats(): SchedulerStats {
-      return scheduler.stats;
+      return addStats(models.entries().map(statsOf));
     },
     drain(): void {
       if (state === "ok") state = "draining";
     },
-    dispose: () => scheduler.dispose(),
-    [Symbol.asyncDispose]: () => scheduler.dispose(),
+    dispose: () => models.dispose(),
+    [Symbol.asyncDispose]: () => models.dispose(),
   };
 }
 
-function createService(
-  model: LanguageModel,
+/** The models that the caller has loaded. */
+function keptModels(served: LanguageModel | ServedModels): LanguageModel[] {
+  if (!("models" in served)) return [served];
+  return Object.values(served.models).flatMap((model) => ("load" in model ? [] : [model]));
+}
+
+function openModels(
+  served: LanguageModel | ServedModels,
   options: ServerOptions,
   watched: Pick<TrackerOptions, "metrics" | "routes">,
-): Service {
-  const { parallel = 4, queueLimit = 32, logPrompts = false } = options;
-  const { timeoutMs = 600_000, stallTimeoutMs = 30_000 } = options;
+): Models {
+  const { parallel = 4, queueLimit = 32, logPrompts = false, onError } = options;
+  const {
+    timeoutMs = 600_000,
+    stallTimeoutMs = 30_000,
+    keepAliveMs = 300_000,
+    maxLoaded = Infinity,
+  } = options;
   const log = createRequestLog(options.onRequest);
   const tracker = createRequestTracker({ ...watched, timeoutMs, stallTimeoutMs, log, logPrompts });
-  const { tokenizer, embed } = internalsOf(model);
-  const checkPromptSize = createPromptLimit(tokenizer, model.info);
-  const capacity = parallel + queueLimit;
-  const scheduler = model.createScheduler({ parallel, queueLimit });
-  let template: ChatTemplate | undefined;
-  return {
-    model,
-    tokenizer,
-    name: options.modelName ?? (model.info.name === "" ? "bitnet" : model.info.name),
+  const limits = resolveLimits(options.limits);
+  return createModels({
+    served: asServed(served, options),
+    createService: (name, model) => createService(name, model, { parallel, queueLimit, tracker, limits }),
     startedAt: new Date(),
-    scheduler,
-    door: createDoor(() => scheduler.stats.active + scheduler.stats.queued >= capacity),
-    embed: createEmbeddingQueue({ embed, tracker, checkPromptSize, capacity }),
-    tracker,
-    checkPromptSize,
     parallel,
-    limits: resolveLimits(options.limits),
-    capacity,
-    template: () => (template ??= createChatTemplate(tokenizer)),
-  };
+    capacity: parallel + queueLimit,
+    limits,
+    tracker,
+    timeoutMs,
+    stallTimeoutMs,
+    keepAliveMs,
+    maxLoaded,
+    pull: options.pull,
+    onFailure: (error) => onError?.(error),
+  });
+}
+
+function asServed(
+  served: LanguageModel | ServedModels,
+  { modelName, pull }: ServerOptions,
+): ModelsOptions["served"] {
+  if ("models" in served) {
+    if (modelName === undefined) return served;
+    throw invalidOption("modelName", modelName, "none: several models have the names in models");
+  }
+  const { name: own } = served.info;
+  const name = modelName ?? (own === "" ? "bitnet" : own);
+  // Models that are downloaded need names that tell them apart.
+  return pull === undefined ? { name, model: served } : { models: { [name]: served } };
+}
+
+function statsByModel(models: Models): ModelStats[] {
+  return models.entries().map((entry) => ({
+    labels: models.isSingle ? {} : { model: entry.name },
+    stats: statsOf(entry),
+    isLoaded: entry.loaded !== undefined,
+  }));
 }
 
 /** Codes of statuses from 500 that are no fault of the server. */
-const expected: ReadonlySet<string | null> = new Set(["timeout", "not_implemented"]);
+const expected: ReadonlySet<string | null> = new Set(["timeout", "not_implemented", "model_load_failed"]);
 
 function noRoute(method: string, path: string): Failure {
   const advice =
@@ -225,31 +277,26 @@ const knownOptions: Record<keyof ServerOptions, true> = {
   limits: true,
   timeoutMs: true,
   stallTimeoutMs: true,
+  keepAliveMs: true,
+  maxLoaded: true,
+  pull: true,
   onRequest: true,
   logPrompts: true,
   onModelFailed: true,
   onError: true,
 };
 
-/** Checks every option that neither the scheduler nor `readAccess` checks. */
+/** Checks every option that `readAccess` does not check. */
 function checkOptions(options: ServerOptions): void {
   refuseUnknownOptions("createServer", options, Object.keys(knownOptions));
-  const { maxBodyBytes = 1 } = options;
+  const { parallel = 1, queueLimit = 0, maxBodyBytes = 1, maxLoaded = 1, keepAliveMs = 0 } = options;
+  checkWhole("parallel", parallel, 1, 256);
+  checkWhole("queueLimit", queueLimit, 0, 1 << 20);
+  checkWhole("maxBodyBytes", maxBodyBytes, 1);
+  checkWhole("maxLoaded", maxLoaded, 1);
+  if (keepAliveMs !== Infinity) checkWhole("keepAliveMs", keepAliveMs, 0);
   for (const name of ["timeoutMs", "stallTimeoutMs"] as const) {
-    const value = options[name] ?? 1;
     // setTimeout overflows above 2^31 − 1 ms.
-    if (Number.isSafeInteger(value) && value >= 1 && value < 2 ** 31) continue;
-    throw new BitNetError(
-      "INVALID_ARGUMENT",
-      `Invalid ${name}: ${value} (expected a whole number from 1 to ${2 ** 31 - 1})`,
-      { details: { option: name, value } },
-    );
-  }
-  if (!Number.isSafeInteger(maxBodyBytes) || maxBodyBytes < 1) {
-    throw new BitNetError(
-      "INVALID_ARGUMENT",
-      `Invalid maxBodyBytes: ${maxBodyBytes} (expected a whole number from 1)`,
-      { details: { option: "maxBodyBytes", value: maxBodyBytes } },
-    );
+    checkWhole(name, options[name] ?? 1, 1, 2 ** 31 - 1);
   }
 }

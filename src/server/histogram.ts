@@ -46,7 +46,8 @@ export function createHistogram(name: string, help: string, bounds: readonly num
   };
 }
 
-function renderLabels(labels: Labels): string {
+/** The labels in Prometheus' text format. */
+export function renderLabels(labels: Labels): string {
   const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escape(String(value))}"`);
   return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
 }

@@ -34,11 +34,17 @@ export interface StartedJobs {
  * the response's head.
  */
 export async function startJobs(
-  { scheduler, model, capacity, tracker }: Service,
+  { scheduler, model, name, isEmbedder, capacity, tracker }: Service,
   context: Context,
   jobs: readonly Job[],
   { stream }: { readonly stream: boolean },
 ): Promise<StartedJobs> {
+  if (isEmbedder) {
+    throw badRequest(
+      "model",
+      `'${name}' is an embedding model and writes no texts: use /v1/embeddings or /api/embed, or another model`,
+    );
+  }
   if (jobs.length > capacity) {
     throw badRequest(
       "n",

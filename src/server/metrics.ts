@@ -1,5 +1,5 @@
 import type { SchedulerStats } from "../generation/scheduling/scheduler.js";
-import { createHistogram, type Histogram } from "./histogram.js";
+import { createHistogram, type Histogram, type Labels, renderLabels } from "./histogram.js";
 
 /** Numbers about the server, for Prometheus. */
 export interface Metrics {
@@ -9,21 +9,30 @@ export interface Metrics {
   readonly firstTokenSeconds: Histogram;
   /** Mean seconds between the tokens of a request. */
   readonly tokenSeconds: Histogram;
-  /** Writes all metrics in Prometheus' text format. */
-  render(stats: SchedulerStats): string;
+  /** Writes all metrics in Prometheus' text format. @param models the counts of each model. */
+  render(models: readonly ModelStats[]): string;
 }
 
-/** The scheduler's numbers: name, type, help, value. */
-const schedulerMetrics = [
-  ["requests_queued", "gauge", "Texts waiting for a slot", ({ queued }) => queued],
-  ["requests_active", "gauge", "Texts being written", ({ active }) => active],
-  ["requests_total", "counter", "Texts that got a slot", ({ requests }) => requests],
-  ["prompt_tokens_total", "counter", "Prompt tokens", ({ promptTokens }) => promptTokens],
-  ["cached_tokens_total", "counter", "Prompt tokens found in a KV cache", ({ cachedTokens }) => cachedTokens],
-  ["cache_hits_total", "counter", "Texts with prompt tokens in a KV cache", ({ cacheHits }) => cacheHits],
-  ["generated_tokens_total", "counter", "Tokens written", ({ generatedTokens }) => generatedTokens],
-  ["passes_total", "counter", "Passes over the model", ({ passes }) => passes],
-] as const satisfies readonly [string, "gauge" | "counter", string, (stats: SchedulerStats) => number][];
+/** The counts of a model. */
+export interface ModelStats {
+  /** Its labels: its name if the server has several. */
+  readonly labels: Labels;
+  readonly stats: SchedulerStats;
+  readonly isLoaded: boolean;
+}
+
+/** The numbers of each model: name, type, help, value. */
+const modelMetrics = [
+  ["model_loaded", "gauge", "Whether the model is in memory", ({ isLoaded }) => (isLoaded ? 1 : 0)],
+  ["requests_queued", "gauge", "Texts waiting for a slot", ({ stats }) => stats.queued],
+  ["requests_active", "gauge", "Texts being written", ({ stats }) => stats.active],
+  ["requests_total", "counter", "Texts that got a slot", ({ stats }) => stats.requests],
+  ["prompt_tokens_total", "counter", "Prompt tokens", ({ stats }) => stats.promptTokens],
+  ["cached_tokens_total", "counter", "Prompt tokens found in a KV cache", ({ stats }) => stats.cachedTokens],
+  ["cache_hits_total", "counter", "Texts with prompt tokens in a KV cache", ({ stats }) => stats.cacheHits],
+  ["generated_tokens_total", "counter", "Tokens written", ({ stats }) => stats.generatedTokens],
+  ["passes_total", "counter", "Passes over the model", ({ stats }) => stats.passes],
+] as const satisfies readonly [string, "gauge" | "counter", string, (model: ModelStats) => number][];
 
 export function createMetrics(): Metrics {
   const requestSeconds = createHistogram(
@@ -45,10 +54,12 @@ export function createMetrics(): Metrics {
     requestSeconds,
     firstTokenSeconds,
     tokenSeconds,
-    render(stats): string {
-      const lines = schedulerMetrics.map(
-        ([name, type, help, valueOf]) =>
-          `# HELP bitnet_${name} ${help}\n# TYPE bitnet_${name} ${type}\nbitnet_${name} ${valueOf(stats)}\n`,
+    render(models): string {
+      const lines = modelMetrics.map(([name, type, help, valueOf]) =>
+        [
+          `# HELP bitnet_${name} ${help}\n# TYPE bitnet_${name} ${type}\n`,
+          ...models.map((each) => `bitnet_${name}${renderLabels(each.labels)} ${valueOf(each)}\n`),
+        ].join(""),
       );
       return [...lines, requestSeconds.render(), firstTokenSeconds.render(), tokenSeconds.render()].join("");
     },

@@ -1,17 +1,18 @@
 import type { Hono } from "hono";
 import { Failure } from "./failures.js";
 
-const oneModel = "this server has the model that it was started with; start another server for another model";
+const noChanges =
+  "this server has the models that it was started with or has downloaded, and does not change them";
 const noReranker = "this server has no reranking model; compare embeddings";
 const textOnly = "this server reads and writes text only";
 
 /** Routes of both protocols that this server does not have, with the reason. */
 const missingRoutes: Readonly<Record<string, string>> = {
-  "/api/create": oneModel,
-  "/api/copy": oneModel,
-  "/api/delete": oneModel,
-  "/api/push": oneModel,
-  "/api/blobs/*": oneModel,
+  "/api/create": noChanges,
+  "/api/copy": noChanges,
+  "/api/delete": noChanges,
+  "/api/push": noChanges,
+  "/api/blobs/*": noChanges,
   "/v1/audio/*": textOnly,
   "/v1/images/*": textOnly,
   "/rerank": noReranker,

@@ -126,7 +126,7 @@ const script = `
         method: "POST",
         signal: mine.signal,
         headers: headers(),
-        body: JSON.stringify({ model: "", messages: conversation, stream: true, stream_options: { include_usage: true } }),
+        body: JSON.stringify({ model: model.textContent, messages: conversation, stream: true, stream_options: { include_usage: true } }),
       });
       if (!response.ok) throw await refusal(response);
       let rest = "", done = false;

@@ -1,9 +1,9 @@
 import type { Hono } from "hono";
 import type { Failure } from "./failures.js";
-import type { Service } from "./service.js";
+import type { Models } from "./models/models.js";
 
 /** Adds a route, or a few that belong together. */
-export type AddRoute = (app: Hono, service: Service) => void;
+export type AddRoute = (app: Hono, models: Models) => void;
 
 /** A wire protocol, such as OpenAI's: one folder, and one line in protocols.ts. */
 export interface Protocol {

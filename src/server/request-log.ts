@@ -12,6 +12,8 @@ export interface RequestRecord {
   readonly path: string;
   /** HTTP status of the answer; 499 if the client was gone. */
   readonly status: number;
+  /** Name of the model. Only with several models. */
+  readonly model?: string;
   /**
    * How the request's work ended: complete, left by the client, over its timeout, or failed. Absent if the
    * request had no work.

@@ -32,6 +32,10 @@ export interface RequestTracker {
   readonly middleware: MiddlewareHandler;
   /** Begins the work of a request. The work also ends with the client. */
   begin(context: Context): Work;
+  /** Names the model of a request, for metrics and the log. */
+  names(context: Context, model: string): void;
+  /** Calls `ended` when the request has ended: its response's head, and its work. */
+  onEnd(context: Context, ended: () => void): void;
 }
 
 /**
@@ -42,6 +46,8 @@ interface TrackedRequest {
   openParts: number;
   status: number;
   readonly facts: RequestFacts;
+  /** Called when it has ended. */
+  readonly listeners: (() => void)[];
 }
 
 export function createRequestTracker(options: TrackerOptions): RequestTracker {
@@ -51,7 +57,7 @@ export function createRequestTracker(options: TrackerOptions): RequestTracker {
   function openPart(context: Context): TrackedRequest {
     let request = requests.get(context);
     if (request === undefined) {
-      request = { startedMs: performance.now(), openParts: 0, status: 500, facts: {} };
+      request = { startedMs: performance.now(), openParts: 0, status: 500, facts: {}, listeners: [] };
       requests.set(context, request);
     }
     request.openParts += 1;
@@ -66,8 +72,10 @@ export function createRequestTracker(options: TrackerOptions): RequestTracker {
     const durationMs = performance.now() - request.startedMs;
     const status = facts.outcome === "left" ? 499 : request.status;
     // Unknown paths share one label, or clients could create unbounded metrics.
-    metrics.requestSeconds.observe(durationMs / 1000, { route: routes().has(path) ? path : "other", status });
+    const route = routes().has(path) ? path : "other";
+    metrics.requestSeconds.observe(durationMs / 1000, { route, status, ...modelLabel(facts) });
     log({ method, path, status, ...facts }, durationMs);
+    for (const ended of request.listeners) ended();
   }
 
   return {
@@ -100,7 +108,8 @@ export function createRequestTracker(options: TrackerOptions): RequestTracker {
           if (logPrompts) facts.texts = texts;
           const longest = Math.max(0, ...tokens);
           if (firstMs !== undefined && longest > 1) {
-            metrics.tokenSeconds.observe((performance.now() - firstMs) / (longest - 1) / 1000);
+            const seconds = (performance.now() - firstMs) / (longest - 1) / 1000;
+            metrics.tokenSeconds.observe(seconds, modelLabel(facts));
           }
           closePart(context, request);
         },
@@ -118,9 +127,25 @@ export function createRequestTracker(options: TrackerOptions): RequestTracker {
           if (firstMs !== undefined) return;
           firstMs = performance.now();
           facts.firstTokenMs = Math.round(firstMs - startedMs);
-          metrics.firstTokenSeconds.observe((firstMs - startedMs) / 1000);
+          metrics.firstTokenSeconds.observe((firstMs - startedMs) / 1000, modelLabel(facts));
         },
       };
     },
+
+    names(context, model): void {
+      const request = requests.get(context);
+      if (request !== undefined) request.facts.model = model;
+    },
+
+    onEnd(context, ended): void {
+      const request = requests.get(context);
+      if (request === undefined) ended();
+      else request.listeners.push(ended);
+    },
   };
+}
+
+/** A server with one model has no such label. */
+function modelLabel({ model }: RequestFacts): Readonly<Record<string, string>> {
+  return model === undefined ? {} : { model };
 }

@@ -1,13 +1,15 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { inSlices, type Steps } from "../text/slices.js";
+import { modelPart } from "./models/model-part.js";
+import type { Models } from "./models/models.js";
 import { optional, requestPart, requestReader } from "./requests/body.js";
 import { isIds } from "./requests/fields.js";
 import { isGiven, type RouteFields } from "./requests/field-rules.js";
-import type { Service } from "./service.js";
 
 const readTokenize = requestReader(
   {
+    model: modelPart,
     content: requestPart({ content: z.string() }, ({ content }) => content),
     options: requestPart(
       { add_special: optional(z.boolean()), parse_special: optional(z.boolean()) },
@@ -17,12 +19,13 @@ const readTokenize = requestReader(
       }),
     ),
   },
-  { harmless: ["model"], refused: { with_pieces: { asks: isGiven, advice: "use /detokenize" } } },
+  { harmless: [], refused: { with_pieces: { asks: isGiven, advice: "use /detokenize" } } },
 );
 /** The fields of `/tokenize`. */
 export const tokenizeFields: RouteFields = readTokenize.fields;
 const readDetokenize = requestReader(
   {
+    model: modelPart,
     tokens: requestPart(
       {
         tokens: z.custom<readonly number[]>(
@@ -33,22 +36,23 @@ const readDetokenize = requestReader(
       ({ tokens }) => tokens,
     ),
   },
-  { harmless: ["model"], refused: {} },
+  { harmless: [], refused: {} },
 );
 /** The fields of `/detokenize`. */
 export const detokenizeFields: RouteFields = readDetokenize.fields;
 
 /** `/tokenize` and `/detokenize`, with the fields of llama.cpp's server. */
-export function addTokenRoutes(app: Hono, service: Service): void {
-  const { tokenizer } = service;
+export function addTokenRoutes(app: Hono, models: Models): void {
   app.post("/tokenize", async (context) => {
-    const { content, options } = await readTokenize(context, service);
+    const { model, content, options } = await readTokenize(context, models);
+    const { tokenizer } = await models.open(context, models.findOrFirst(model));
     const { signal } = context.req.raw;
     const ids = await tokenizer.encodeAsync(content, { ...options, signal });
     return context.body(await inSlices(writeIds(ids)), { headers: { "Content-Type": "application/json" } });
   });
   app.post("/detokenize", async (context) => {
-    const { tokens } = await readDetokenize(context, service);
+    const { model, tokens } = await readDetokenize(context, models);
+    const { tokenizer } = await models.open(context, models.findOrFirst(model));
     const { signal } = context.req.raw;
     return context.json({ content: await tokenizer.decodeAsync(tokens, { signal }) });
   });

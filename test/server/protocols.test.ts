@@ -2,19 +2,15 @@ import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 import { Failure } from "#dist/server/failures.js";
 import { failureResponse, protocols } from "#dist/server/protocols.js";
-import type { Service } from "#dist/server/service.js";
+import type { Models } from "#dist/server/models/models.js";
 
-/** The part of a service that routes need before a request. */
-const service = {
-  name: "a-model",
-  startedAt: new Date(0),
-  model: { info: { contextLength: 8, width: 4 } },
-} as Service;
+/** The part of the models that routes need before a request. */
+const models = { startedAt: new Date(0) } as Models;
 
 describe.each(protocols)("the protocol below $prefixes", ({ prefixes, routes, failureBody }) => {
   it("has all of its routes below its prefixes", () => {
     const app = new Hono();
-    for (const addRoute of routes) addRoute(app, service);
+    for (const addRoute of routes) addRoute(app, models);
     expect(app.routes).not.toHaveLength(0);
     for (const { path } of app.routes) {
       expect([path, prefixes.some((prefix) => path.startsWith(prefix))]).toEqual([path, true]);

@@ -1,6 +1,8 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { startJobs } from "../jobs.js";
+import { modelPart } from "../models/model-part.js";
+import type { Models } from "../models/models.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
 import { prepareChat, type PreparedChat } from "../requests/chat-prompt.js";
 import { type FieldRules, isGiven, type RouteFields } from "../requests/field-rules.js";
@@ -15,7 +17,6 @@ import { samplingPart, thinkingPart, toolsPart } from "./settings.js";
 const rules: FieldRules = {
   objects: { output_config: ["effort", "format"], tool_choice: ["type", "name"] },
   harmless: [
-    "model",
     "metadata",
     "service_tier",
     "inference_geo",
@@ -46,7 +47,12 @@ function forcesCall(choice: unknown): boolean {
   return type === "any" || type === "tool" || type === "none";
 }
 
-const chatParts = { conversation: conversationPart, tools: toolsPart, thinking: thinkingPart };
+const chatParts = {
+  model: modelPart,
+  conversation: conversationPart,
+  tools: toolsPart,
+  thinking: thinkingPart,
+};
 const readRequest = requestReader(
   {
     ...chatParts,
@@ -69,14 +75,17 @@ const form: EventForm = {
 };
 
 /** `/v1/messages`, and the count of its prompt's tokens. */
-export function addMessages(app: Hono, service: Service): void {
+export function addMessages(app: Hono, models: Models): void {
   app.on("POST", ["/v1/messages/count_tokens", "/messages/count_tokens"], async (context) => {
-    const { prompt } = await prepare(service, context.req.raw.signal, await readCount(context, service));
+    const { model, ...request } = await readCount(context, models);
+    const service = await models.open(context, models.find(model));
+    const { prompt } = await prepare(service, context.req.raw.signal, request);
     return context.json({ input_tokens: prompt.length });
   });
   app.on("POST", ["/v1/messages", "/messages"], async (context) => {
-    await service.door.enter(context.req.raw.signal);
-    const { sampling, stream, ...request } = await readRequest(context, service);
+    await models.door.enter(context.req.raw.signal);
+    const { model, sampling, stream, ...request } = await readRequest(context, models);
+    const service = await models.open(context, models.find(model));
     const { prompt, chatOptions, createParser } = await prepare(service, context.req.raw.signal, request);
     const { maxThinkingTokens } = request.thinking;
     const options = { ...sampling, ...chatOptions, maxThinkingTokens };

@@ -1,19 +1,23 @@
 import type { Hono } from "hono";
+import { keepAlivePart } from "../models/keep-alive.js";
+import { modelPart } from "../models/model-part.js";
+import type { Models } from "../models/models.js";
 import { requestReader } from "../requests/body.js";
 import type { RouteFields } from "../requests/field-rules.js";
 import { schemaGrammar } from "../requests/json-format.js";
 import { optionalMessagesPart } from "../requests/messages.js";
 import { encodeMessages, ollamaTemplatePart, textsOf } from "../requests/thinking.js";
 import { toolsPart, useTools } from "../requests/tool-calls.js";
-import type { Service } from "../service.js";
 import { answer, streamPart } from "./answer.js";
 import { fieldRules } from "./field-rules.js";
 import { formatPart } from "./format.js";
-import { modelLoaded } from "./model-loaded.js";
+import { loadOnly } from "./load-only.js";
 import { samplingPart } from "./sampling.js";
 
 const readRequest = requestReader(
   {
+    model: modelPart,
+    keepAliveMs: keepAlivePart,
     messages: optionalMessagesPart,
     template: ollamaTemplatePart,
     tools: toolsPart,
@@ -27,11 +31,17 @@ const readRequest = requestReader(
 export const chatFields: RouteFields = readRequest.fields;
 
 /** `/api/chat`. */
-export function addChat(app: Hono, service: Service): void {
+export function addChat(app: Hono, models: Models): void {
   app.post("/api/chat", async (context) => {
-    await service.door.enter(context.req.raw.signal);
-    const { messages, template, format, sampling, stream, ...request } = await readRequest(context, service);
-    if (messages.length === 0) return modelLoaded(service, { message: { role: "assistant", content: "" } });
+    await models.door.enter(context.req.raw.signal);
+    const { model, keepAliveMs, messages, template, format, sampling, stream, ...request } =
+      await readRequest(context, models);
+    const entry = models.find(model);
+    if (messages.length === 0) {
+      const content = { message: { role: "assistant", content: "" } };
+      return loadOnly(models, context, { entry, keepAliveMs, content });
+    }
+    const service = await models.open(context, entry, keepAliveMs);
     service.checkPromptSize(textsOf(messages, template));
     const { tools, createParser, shownTokens } = await useTools(request.tools, messages, service);
     const { signal } = context.req.raw;

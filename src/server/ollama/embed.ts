@@ -2,14 +2,18 @@ import type { Hono } from "hono";
 import { z } from "zod";
 import { badRequest } from "../failures.js";
 import { jsonResponse } from "../json-response.js";
+import { keepAlivePart } from "../models/keep-alive.js";
+import { modelPart } from "../models/model-part.js";
+import type { Models } from "../models/models.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
 import type { RouteFields } from "../requests/field-rules.js";
 import { isTexts } from "../requests/fields.js";
 import { embeddingRules } from "../requests/unsupported-fields.js";
-import type { Service } from "../service.js";
 
+const modelParts = { model: modelPart, keepAliveMs: keepAlivePart };
 const readRequest = requestReader(
   {
+    ...modelParts,
     texts: requestPart(
       {
         input: z.custom<string | readonly string[]>(
@@ -26,7 +30,7 @@ const readRequest = requestReader(
   { ...embeddingRules, harmless: [...embeddingRules.harmless, "truncate"] },
 );
 const readLegacyRequest = requestReader(
-  { text: requestPart({ prompt: z.string() }, ({ prompt }) => prompt) },
+  { ...modelParts, text: requestPart({ prompt: z.string() }, ({ prompt }) => prompt) },
   { ...embeddingRules, harmless: [...embeddingRules.harmless, "truncate"] },
 );
 /** The fields of `/api/embeddings`. */
@@ -35,17 +39,18 @@ export const legacyEmbedFields: RouteFields = readLegacyRequest.fields;
 export const embedFields: RouteFields = readRequest.fields;
 
 /** `/api/embed`, and its older form `/api/embeddings` with one text. */
-export function addEmbed(app: Hono, service: Service): void {
-  const { model, name, embed } = service;
-  const { width } = model.info;
+export function addEmbed(app: Hono, models: Models): void {
   app.post("/api/embed", async (context) => {
     const startedMs = performance.now();
-    const { texts, dimensions = width } = await readRequest(context, service);
+    const { model, keepAliveMs, texts, ...request } = await readRequest(context, models);
+    const service = await models.open(context, models.find(model), keepAliveMs);
+    const { width } = service.model.info;
+    const { dimensions = width } = request;
     if (dimensions !== width)
       throw badRequest("dimensions", `Invalid dimensions: this model's vectors have ${width}`);
-    const { vectors, tokens } = await embed(context, texts);
+    const { vectors, tokens } = await service.embed(context, texts);
     const head = {
-      model: name,
+      model: service.name,
       total_duration: Math.round((performance.now() - startedMs) * 1e6),
       load_duration: 0,
       prompt_eval_count: tokens,
@@ -57,8 +62,9 @@ export function addEmbed(app: Hono, service: Service): void {
     );
   });
   app.post("/api/embeddings", async (context) => {
-    const { text } = await readLegacyRequest(context, service);
-    const { vectors } = await embed(context, [text]);
+    const { model, keepAliveMs, text } = await readLegacyRequest(context, models);
+    const service = await models.open(context, models.find(model), keepAliveMs);
+    const { vectors } = await service.embed(context, [text]);
     return context.json({ embedding: [...(vectors[0] ?? [])] });
   });
 }

@@ -5,8 +5,6 @@ import { usedOptions } from "./sampling.js";
 export const fieldRules: FieldRules = {
   objects: { options: usedOptions },
   harmless: [
-    "model",
-    "keep_alive",
     // A prompt that does not fit is refused, and a text that does not fit ends with "length": both are seen.
     "truncate",
     "shift",

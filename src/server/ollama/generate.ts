@@ -3,6 +3,9 @@ import { z } from "zod";
 import { encodeOpenTextAsync } from "../../generation/prompt.js";
 import { type ChatPrompt, findThoughts, switchThinking } from "../../generation/chat-prompt.js";
 import type { ChatMessage } from "../../text/chat-template.js";
+import { keepAlivePart } from "../models/keep-alive.js";
+import { modelPart } from "../models/model-part.js";
+import type { Models } from "../models/models.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
 import type { RouteFields } from "../requests/field-rules.js";
 import { schemaGrammar } from "../requests/json-format.js";
@@ -11,7 +14,7 @@ import type { Service } from "../service.js";
 import { answer, streamPart } from "./answer.js";
 import { fieldRules } from "./field-rules.js";
 import { formatPart } from "./format.js";
-import { modelLoaded } from "./model-loaded.js";
+import { loadOnly } from "./load-only.js";
 import { samplingPart } from "./sampling.js";
 
 interface Prompt {
@@ -23,6 +26,8 @@ interface Prompt {
 
 const readRequest = requestReader(
   {
+    model: modelPart,
+    keepAliveMs: keepAlivePart,
     prompt: requestPart(
       {
         prompt: optional(z.string()),
@@ -42,11 +47,18 @@ const readRequest = requestReader(
 export const generateFields: RouteFields = readRequest.fields;
 
 /** `/api/generate`. */
-export function addGenerate(app: Hono, service: Service): void {
+export function addGenerate(app: Hono, models: Models): void {
   app.post("/api/generate", async (context) => {
-    await service.door.enter(context.req.raw.signal);
-    const { prompt, template, format, sampling, stream } = await readRequest(context, service);
-    if (prompt.text === "") return modelLoaded(service, { response: "" });
+    await models.door.enter(context.req.raw.signal);
+    const { model, keepAliveMs, prompt, template, format, sampling, stream } = await readRequest(
+      context,
+      models,
+    );
+    const entry = models.find(model);
+    if (prompt.text === "") {
+      return loadOnly(models, context, { entry, keepAliveMs, content: { response: "" } });
+    }
+    const service = await models.open(context, entry, keepAliveMs);
     service.checkPromptSize([prompt.system, prompt.text]);
     const request = { ...template, signal: context.req.raw.signal };
     const { ids, thoughts } = await encodePrompt(service, prompt, request);

@@ -1,18 +1,19 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { badRequest, Failure } from "../failures.js";
+import { modelPart } from "../models/model-part.js";
+import { hubNameOf, plainName } from "../models/model-names.js";
+import type { Models } from "../models/models.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
 import type { RouteFields } from "../requests/field-rules.js";
-import type { Service } from "../service.js";
 import { streamPart } from "./answer.js";
+import { type Download, downloadResponse, startDownload } from "./download.js";
 
 const readRequest = requestReader(
   {
-    model: requestPart(
-      // `name` is the older name.
-      { model: optional(z.string()), name: optional(z.string()) },
-      ({ model, name }) => model ?? name ?? "",
-    ),
+    // Clients of older versions send `name`.
+    model: modelPart,
+    name: requestPart({ name: optional(z.string()) }, ({ name }) => name),
     stream: streamPart,
   },
   { harmless: ["insecure", "username", "password"], refused: {} },
@@ -20,27 +21,36 @@ const readRequest = requestReader(
 /** The fields of `/api/pull`. */
 export const pullFields: RouteFields = readRequest.fields;
 
-/** `/api/pull`. The loaded model is there already. A server downloads no other, whoever asks for it. */
-export function addPull(app: Hono, service: Service): void {
-  const { name } = service;
+/** `/api/pull`. A model of the list is there already. Others are downloaded if the operator allows it. */
+export function addPull(app: Hono, models: Models): void {
   app.post("/api/pull", async (context) => {
-    const { model, stream } = await readRequest(context, service);
-    if (model === "") throw badRequest("model", "Invalid model: expected the name of a model");
-    if (withoutTag(model) !== withoutTag(name)) {
-      throw new Failure(
-        404,
-        "model_not_found",
-        `Cannot pull "${model}": this server has "${name}" and downloads no other model. Ask for "${name}", or start bitnet serve with the other one`,
-      );
-    }
-    const lines = stream ? [{ status: "pulling manifest" }, { status: "success" }] : [{ status: "success" }];
-    const type = stream ? "application/x-ndjson" : "application/json";
-    const text = lines.map((line) => JSON.stringify(line)).join("\n");
-    return new Response(`${text}\n`, { headers: { "Content-Type": type } });
+    const { model, name, stream } = await readRequest(context, models);
+    const asked = model ?? name;
+    if (typeof asked !== "string" || asked === "")
+      throw badRequest("model", "Invalid model: expected the name of a model");
+    const known = models.entries().map((entry) => entry.name);
+    const isKnown = known.some((each) => plainName(each) === plainName(asked));
+    const download = isKnown ? undefined : startPull(models, asked, known, context.req.raw.signal);
+    return downloadResponse(download, { stream, stallTimeoutMs: models.stallTimeoutMs });
   });
 }
 
-/** Ollama's clients add this tag to names without one. */
-function withoutTag(name: string): string {
-  return name.replace(/:latest$/, "");
+function startPull(models: Models, asked: string, known: readonly string[], client: AbortSignal): Download {
+  const { pull } = models;
+  if (pull === undefined) {
+    throw new Failure(
+      404,
+      "model_not_found",
+      `Cannot pull ${JSON.stringify(asked.slice(0, 200))}: this server has ${known.map((each) => `"${each}"`).join(", ")} and downloads no other model. Start bitnet serve with that model, or with --allow-pull`,
+    );
+  }
+  const name = hubNameOf(asked);
+  return startDownload(name, client, async (options) => {
+    try {
+      models.add(name, await pull(name, options));
+    } catch (error) {
+      models.report(error);
+      throw error;
+    }
+  });
 }

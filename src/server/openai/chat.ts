@@ -1,4 +1,6 @@
 import type { Hono } from "hono";
+import { modelPart } from "../models/model-part.js";
+import type { Models } from "../models/models.js";
 import { requestReader } from "../requests/body.js";
 import { prepareChat } from "../requests/chat-prompt.js";
 import type { NumberedCall } from "../requests/choice.js";
@@ -13,7 +15,6 @@ import {
   unsupportedGrammars,
   unsupportedSampling,
 } from "../requests/unsupported-fields.js";
-import type { Service } from "../service.js";
 import { answer, type AnswerShape, deliveryPart } from "./answer.js";
 import { chatLogprobsPart, describeChatLogprobs } from "./logprobs.js";
 import { responseFormatPart } from "./response-format.js";
@@ -21,6 +22,7 @@ import { samplingPart } from "./sampling.js";
 
 const readRequest = requestReader(
   {
+    model: modelPart,
     messages: messagesPart,
     template: openAiTemplatePart,
     tools: toolsPart,
@@ -56,10 +58,11 @@ const readRequest = requestReader(
 export const chatFields: RouteFields = readRequest.fields;
 
 /** `/v1/chat/completions`. */
-export function addChat(app: Hono, service: Service): void {
+export function addChat(app: Hono, models: Models): void {
   app.on("POST", ["/v1/chat/completions", "/chat/completions"], async (context) => {
-    await service.door.enter(context.req.raw.signal);
-    const { logprobs, sampling, delivery, ...request } = await readRequest(context, service);
+    await models.door.enter(context.req.raw.signal);
+    const { model, logprobs, sampling, delivery, ...request } = await readRequest(context, models);
+    const service = await models.open(context, models.find(model));
     const { prompt, chatOptions, createParser } = await prepareChat(service, context.req.raw.signal, {
       ...request,
       formatParam: "response_format",

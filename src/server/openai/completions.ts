@@ -1,6 +1,8 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { encodeOpenTextAsync } from "../../generation/prompt.js";
+import { modelPart } from "../models/model-part.js";
+import type { Models } from "../models/models.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
 import { isGiven, isOther, type RouteFields } from "../requests/field-rules.js";
 import { isIds, isTexts } from "../requests/fields.js";
@@ -29,6 +31,7 @@ const promptField = z.custom<PromptField>(
 );
 const readRequest = requestReader(
   {
+    model: modelPart,
     prompt: requestPart(
       { prompt: promptField, parse_special: optional(z.boolean()) },
       ({ prompt, parse_special: parseSpecial = false }) => ({ prompt, parseSpecial }),
@@ -54,10 +57,11 @@ const readRequest = requestReader(
 export const completionFields: RouteFields = readRequest.fields;
 
 /** `/v1/completions`. */
-export function addCompletions(app: Hono, service: Service): void {
+export function addCompletions(app: Hono, models: Models): void {
   app.on("POST", ["/v1/completions", "/completions"], async (context) => {
-    await service.door.enter(context.req.raw.signal);
-    const { prompt, format, logprobs, sampling, delivery } = await readRequest(context, service);
+    await models.door.enter(context.req.raw.signal);
+    const { model, prompt, format, logprobs, sampling, delivery } = await readRequest(context, models);
+    const service = await models.open(context, models.find(model));
     const grammar = await schemaGrammar(format, service.limits);
     const prompts = await encodePrompts(service, prompt, context.req.raw.signal);
     const options = { ...sampling, ...logprobs, grammar };

@@ -1,15 +1,17 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { badRequest } from "../failures.js";
+import { modelPart } from "../models/model-part.js";
+import type { Models } from "../models/models.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
 import type { RouteFields } from "../requests/field-rules.js";
 import { isTexts } from "../requests/fields.js";
 import { jsonResponse } from "../json-response.js";
 import { embeddingRules } from "../requests/unsupported-fields.js";
-import type { Service } from "../service.js";
 
 const readRequest = requestReader(
   {
+    model: modelPart,
     embedding: requestPart(
       {
         input: z.custom<string | readonly string[]>((value) => typeof value === "string" || isTexts(value), {
@@ -28,22 +30,22 @@ const readRequest = requestReader(
 export const embeddingFields: RouteFields = readRequest.fields;
 
 /** `/v1/embeddings`. */
-export function addEmbeddings(app: Hono, service: Service): void {
-  const { model, name, embed } = service;
-  const { width } = model.info;
+export function addEmbeddings(app: Hono, models: Models): void {
   app.on("POST", ["/v1/embeddings", "/embeddings"], async (context) => {
-    const { embedding } = await readRequest(context, service);
+    const { model, embedding } = await readRequest(context, models);
+    const service = await models.open(context, models.find(model));
+    const { width } = service.model.info;
     const { input, encoding_format: encoding, dimensions = width } = embedding;
     if (dimensions !== width)
       throw badRequest("dimensions", `Invalid dimensions: this model's vectors have ${width}`);
-    const { vectors, tokens } = await embed(context, [input].flat());
+    const { vectors, tokens } = await service.embed(context, [input].flat());
     const data = vectors.map((vector, index) => (): object => ({
       object: "embedding",
       index,
       embedding: encoding === "base64" ? base64(vector) : [...vector],
     }));
     const usage = { prompt_tokens: tokens, total_tokens: tokens };
-    return jsonResponse({ object: "list", model: name, usage }, "data", data);
+    return jsonResponse({ object: "list", model: service.name, usage }, "data", data);
   });
 }
 

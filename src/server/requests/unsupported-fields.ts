@@ -53,7 +53,8 @@ export const closedObjects: NonNullable<FieldRules["objects"]> = {
 
 /** Fields that say who asks, how an answer is kept, or how other servers work. */
 export const harmlessFields: readonly string[] = [
-  "model",
+  // Text generation web UI's clients send it. It is no misspelt "model".
+  "mode",
   "user",
   "metadata",
   "store",
@@ -77,7 +78,7 @@ export const harmlessFields: readonly string[] = [
 
 /** Embeddings depend on the texts only. */
 export const embeddingRules: FieldRules = {
-  harmless: ["model", "user", "keep_alive", "options"],
+  harmless: ["user", "options"],
   refused: {
     truncate_prompt_tokens: { asks: isOther(-1), advice: "split long texts" },
     input_type: { asks: isGiven, advice: "put the model's prefix before each text" },

@@ -1,12 +1,13 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { startJobs } from "../../jobs.js";
+import { modelPart } from "../../models/model-part.js";
+import type { Models } from "../../models/models.js";
 import { optional, requestPart, requestReader } from "../../requests/body.js";
 import { prepareChat } from "../../requests/chat-prompt.js";
 import { isGiven, isOther, type RouteFields } from "../../requests/field-rules.js";
 import { harmlessFields, parallelCalls, unsupportedSampling } from "../../requests/unsupported-fields.js";
 import { type EventForm, serverSentEvents, typedEvent } from "../../server-sent-events.js";
-import type { Service } from "../../service.js";
 import { failureBody } from "../failure-body.js";
 import { responseSamplingPart } from "../sampling.js";
 import { inputPart } from "./input.js";
@@ -17,6 +18,7 @@ const stateless = "this server stores no responses; send the whole conversation 
 
 const readRequest = requestReader(
   {
+    model: modelPart,
     input: inputPart,
     tools: responseToolsPart,
     text: textPart,
@@ -70,10 +72,14 @@ const form: EventForm = {
 };
 
 /** `/v1/responses`, without storage. */
-export function addResponses(app: Hono, service: Service): void {
+export function addResponses(app: Hono, models: Models): void {
   app.on("POST", ["/v1/responses", "/responses"], async (context) => {
-    await service.door.enter(context.req.raw.signal);
-    const { input, tools, text, reasoning, sampling, stream, metadata } = await readRequest(context, service);
+    await models.door.enter(context.req.raw.signal);
+    const { model, input, tools, text, reasoning, sampling, stream, metadata } = await readRequest(
+      context,
+      models,
+    );
+    const service = await models.open(context, models.find(model));
     const { prompt, chatOptions, createParser } = await prepareChat(service, context.req.raw.signal, {
       messages: input.messages,
       template: reasoning.value.template,
