@@ -1,4 +1,5 @@
 import * as v8 from "node:v8";
+import * as vm from "node:vm";
 
 /**
  * Switches relaxed SIMD on in V8 11.3 (Node.js 20), which has it behind a flag. Newer engines need no flag.
@@ -35,4 +36,27 @@ export function withRevectorizer<T>(action: () => T): T {
   } finally {
     v8.setFlagsFromString("--no-experimental-wasm-revectorize");
   }
+}
+
+/**
+ * Collects garbage, where the engine lets a program ask for it. Only a collection frees WebAssembly memories,
+ * and engines do not hurry: after four models of 270 MB, one after another, a process had 828 MiB without
+ * this, and 114 MiB with it.
+ */
+export function collectGarbage(): void {
+  const { Bun: bun } = globalThis as { readonly Bun?: { gc(force: true): void } };
+  if (bun !== undefined) bun.gc(true);
+  else if (!("deno" in process.versions)) nodeCollector()();
+}
+
+let collector: (() => void) | undefined;
+
+function nodeCollector(): () => void {
+  if (collector === undefined) {
+    // The flag adds "gc" to new contexts only.
+    v8.setFlagsFromString("--expose-gc");
+    collector = vm.runInNewContext("gc") as () => void;
+    v8.setFlagsFromString("--no-expose-gc");
+  }
+  return collector;
 }

@@ -2,7 +2,7 @@
  * The platform of Node.js, Deno and Bun, through their `node:` modules. Code that also runs in browsers
  * imports it as "#platform", which is web.ts there.
  */
-export { enableRelaxedSimd, hasRevectorizer, withRevectorizer } from "./engine-flags.js";
+export { collectGarbage, enableRelaxedSimd, hasRevectorizer, withRevectorizer } from "./engine-flags.js";
 export { isFolder, openFolder } from "./node-folder.js";
 export { openFileSource } from "./node-file-source.js";
 export { availableParallelism, freeMemoryBytes } from "./node-host.js";

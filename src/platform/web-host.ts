@@ -12,6 +12,9 @@ export function freeMemoryBytes(): number {
   return gigabytes === undefined || gigabytes >= 8 ? Infinity : gigabytes * 2 ** 30;
 }
 
+/** Pages cannot ask for a collection. */
+export function collectGarbage(): void {}
+
 /** Browsers that have relaxed SIMD have it without a flag. */
 export function enableRelaxedSimd(): void {}
 

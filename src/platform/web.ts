@@ -2,6 +2,7 @@
 export { isFolder, join, openFileSource, openFolder } from "./web-files.js";
 export {
   availableParallelism,
+  collectGarbage,
   enableRelaxedSimd,
   freeMemoryBytes,
   hasRevectorizer,

@@ -1,3 +1,4 @@
+import { collectGarbage } from "#platform";
 import { BitNetError } from "../../errors.js";
 import { internalsOf } from "../../language-model/internals.js";
 import type { LanguageModel } from "../../language-model/language-model.js";
@@ -17,8 +18,8 @@ export interface Loader {
   hold(entry: ModelEntry, use: ModelUse): Promise<LoadedModel>;
   /** Ends a request's hold. */
   release(entry: ModelEntry, loaded: LoadedModel): void;
-  /** Lets a model go when its requests have ended. It is loaded again on demand. */
-  letGo(entry: ModelEntry): Promise<void>;
+  /** Lets a model go when its requests have ended, and frees its memory. It is loaded again on demand. */
+  unload(entry: ModelEntry): Promise<void>;
   /** Takes a model that stays loaded. */
   keep(entry: ModelEntry, model: LanguageModel): LoadedModel;
   /** Ends all requests, and frees every model that was loaded here. */
@@ -40,6 +41,8 @@ export interface LoaderOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
+/** A collection takes 10 to 20 ms, in which the server answers nobody. */
+const reclaimPauseMs = 30;
 /** setTimeout overflows above. */
 const maxTimerMs = 2 ** 31 - 1;
 
@@ -49,12 +52,6 @@ export function createLoader({ entries, createService, maxLoaded, onFailure }: L
   let last: Promise<unknown> = Promise.resolve();
 
   const isEnding = (): boolean => ending.signal.aborted;
-  /** The loaded models that can be let go. */
-  const residents = (): { readonly entry: ModelEntry; readonly loaded: LoadedModel }[] =>
-    [...entries()].flatMap((entry) =>
-      entry.loaded === undefined || entry.source === undefined ? [] : [{ entry, loaded: entry.loaded }],
-    );
-
   function keep(entry: ModelEntry, model: LanguageModel): LoadedModel {
     entry.loaded = createLoaded(createService(entry, model), model);
     return entry.loaded;
@@ -98,7 +95,7 @@ export function createLoader({ entries, createService, maxLoaded, onFailure }: L
 
   async function loadModel(entry: ModelEntry, keepAliveMs: number): Promise<LoadedModel> {
     await entry.loaded?.leaving;
-    while (residents().length >= maxLoaded && (await makeRoom(entry))) continue;
+    while (residentsOf(entries()).length >= maxLoaded && (await makeRoom(entry))) continue;
     const model = await loadWithRoom(entry);
     if (isEnding()) await model.dispose();
     ending.signal.throwIfAborted();
@@ -107,7 +104,7 @@ export function createLoader({ entries, createService, maxLoaded, onFailure }: L
       if (isEnding()) return;
       onFailure(error);
       // Running requests fail with the error of the worker first. Disposing would hide it.
-      setTimeout(() => void letGo(entry));
+      setTimeout(() => void unload(entry));
     });
     loaded.keepAliveMs = keepAliveMs;
     // All who wanted it may have left.
@@ -138,12 +135,9 @@ export function createLoader({ entries, createService, maxLoaded, onFailure }: L
    */
   async function makeRoom(entry: ModelEntry): Promise<boolean> {
     if (entry.waiting === 0) throw new BitNetError("ABORTED", "No request waits for the model any more");
-    const [first] = residents().sort(
-      (a, b) => rank(a.loaded) - rank(b.loaded) || a.loaded.lastUsedMs - b.loaded.lastUsedMs,
-    );
-    if (first === undefined) return false;
-    await letGo(first.entry);
-    return true;
+    const first = firstToGo(residentsOf(entries()));
+    if (first !== undefined) await unload(first);
+    return first !== undefined;
   }
 
   function release(entry: ModelEntry, loaded: LoadedModel): void {
@@ -159,8 +153,14 @@ export function createLoader({ entries, createService, maxLoaded, onFailure }: L
     const { keepAliveMs, leaving } = loaded;
     if (leaving !== undefined || entry.source === undefined || keepAliveMs > maxTimerMs) return;
     loaded.expiresAt = new Date(Date.now() + keepAliveMs);
-    loaded.timer = setTimeout(() => void letGo(entry), keepAliveMs);
+    loaded.timer = setTimeout(() => void unload(entry), keepAliveMs);
     loaded.timer.unref();
+  }
+
+  /** No variable here may keep the model alive during the collection. */
+  async function unload(entry: ModelEntry): Promise<void> {
+    await letGo(entry);
+    await reclaimMemory();
   }
 
   async function letGo(entry: ModelEntry): Promise<void> {
@@ -191,7 +191,7 @@ export function createLoader({ entries, createService, maxLoaded, onFailure }: L
     }
   }
 
-  return { hold, release, letGo, keep, dispose };
+  return { hold, release, unload, keep, dispose };
 }
 
 function beginUse(loaded: LoadedModel, { keepAliveMs }: ModelUse): void {
@@ -201,9 +201,33 @@ function beginUse(loaded: LoadedModel, { keepAliveMs }: ModelUse): void {
   clearTimeout(loaded.timer);
 }
 
-/** The order in which models are let go: models that leave already, idle ones, busy ones. */
-function rank({ users, leaving }: LoadedModel): number {
-  return leaving !== undefined ? 0 : users === 0 ? 1 : 2;
+/** A model in memory that can be let go. */
+interface Resident {
+  readonly entry: ModelEntry;
+  readonly loaded: LoadedModel;
+}
+
+function residentsOf(entries: Iterable<ModelEntry>): Resident[] {
+  return [...entries].flatMap((entry) =>
+    entry.loaded === undefined || entry.source === undefined ? [] : [{ entry, loaded: entry.loaded }],
+  );
+}
+
+/** The model to let go: one that leaves already, else an idle one, else a busy one; the least recently used. */
+function firstToGo(residents: readonly Resident[]): ModelEntry | undefined {
+  const rank = ({ users, leaving }: LoadedModel): number => (leaving !== undefined ? 0 : users === 0 ? 1 : 2);
+  const [first] = residents.toSorted(
+    (a, b) => rank(a.loaded) - rank(b.loaded) || a.loaded.lastUsedMs - b.loaded.lastUsedMs,
+  );
+  return first?.entry;
+}
+
+/** Threads end a moment after their model: only a second collection frees their part. */
+async function reclaimMemory(): Promise<void> {
+  for (let count = 0; count < 2; count += 1) {
+    await new Promise((resolve) => setTimeout(resolve, reclaimPauseMs));
+    collectGarbage();
+  }
 }
 
 /** Waits for a promise until a signal fires. The promise goes on. */

@@ -134,7 +134,7 @@ export function createModels(options: ModelsOptions): Models {
         wait.end();
       }
     },
-    close: (entry) => loader.letGo(entry),
+    close: (entry) => loader.unload(entry),
     add(name, source): void {
       const key = plainName(name);
       if (!entries.has(key)) entries.set(key, createEntry(key, source));
