@@ -44,7 +44,7 @@ export function translateArguments(words: readonly string[], commands: readonly 
   const name = known === undefined ? (sameCommands.get(first) ?? first) : first;
   const command = commands.find((candidate) => candidate.name() === name);
   if (command === undefined) return [name, ...rest];
-  const takesModel = command.registeredArguments[0]?.name() === "model";
+  const takesModel = /^models?$/.test(command.registeredArguments[0]?.name() ?? "");
   const options = new Map(
     command.options.flatMap((option) => [[option.short, option] as const, [option.long, option] as const]),
   );

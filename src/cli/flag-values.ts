@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
 import { isWhole, wholeRange } from "../options/checks.js";
+import { keepAliveForms, parseKeepAlive } from "../server/models/keep-alive-time.js";
 
 /** A decimal number. The library checks its range. */
 export function parseNumber(text: string): number {
@@ -16,6 +17,13 @@ export function parseCount(min: number, max?: number): (text: string) => number 
     if (isWhole(value, min, max)) return value;
     throw new InvalidArgumentError(`Expected ${wholeRange(min, max)}.`);
   };
+}
+
+/** A time in the forms of Ollama's `keep_alive`, such as "5m". @returns milliseconds. */
+export function parseTime(text: string): number {
+  const ms = parseKeepAlive(text);
+  if (ms !== undefined) return ms;
+  throw new InvalidArgumentError(`Expected ${keepAliveForms}.`);
 }
 
 /** A list such as "1,2,4": whole numbers of at least `min`. */

@@ -44,8 +44,8 @@ export function withRevectorizer<T>(action: () => T): T {
  * this, and 114 MiB with it.
  */
 export function collectGarbage(): void {
-  const { Bun: bun } = globalThis as { readonly Bun?: { gc(force: true): void } };
-  if (bun !== undefined) bun.gc(true);
+  const { Bun: bun } = globalThis as { readonly Bun?: { gc(): void } };
+  if (bun !== undefined) bun.gc();
   else if (!("deno" in process.versions)) nodeCollector()();
 }
 

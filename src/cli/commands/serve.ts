@@ -4,10 +4,11 @@ import type { ServerOptions } from "../../server/create-server.js";
 import { isLoopback } from "../../server/hosts.js";
 import type { CliCommand } from "../command.js";
 import type { RequestRecord } from "../../server/request-log.js";
-import { collect, parseCount } from "../flag-values.js";
+import { collect, parseCount, parseTime } from "../flag-values.js";
 import { addFlags, expertFlags, loadFlags } from "../library-flags.js";
 import { defaultLimits } from "../../server/requests/limits.js";
-import { openModel, readLoadOptions } from "../open-model.js";
+import { readLoadOptions } from "../open-model.js";
+import { prepareServer, type ServerSetup } from "../prepared-server.js";
 import type { Terminal } from "../terminal.js";
 
 interface ServeFlags extends Readonly<Record<string, unknown>> {
@@ -18,6 +19,9 @@ interface ServeFlags extends Readonly<Record<string, unknown>> {
   readonly apiKey?: string;
   readonly cors?: readonly string[];
   readonly allowHost?: readonly string[];
+  readonly allowPull?: boolean;
+  readonly keepAlive?: number;
+  readonly maxLoaded?: number;
   readonly timeout: number;
   readonly stallTimeout: number;
   readonly limit?: readonly string[];
@@ -36,22 +40,27 @@ const help = `
 Serves the protocols of OpenAI and Anthropic (/v1/...) and Ollama (/api/...), a chat page at / and metrics at
 /metrics. The environment variable BITNET_API_KEY sets the key too, and lists of processes do not show it.
 
+Several models, or a folder of models, are loaded when a request's "model" asks for them. The name of a model is its
+file's or folder's name, or its name on the hub. A model is let go after --keep-alive, or for another one.
+
 Ctrl-C or SIGTERM: /health/ready is 503 for --drain-delay seconds, so that a balancer chooses other servers. Then new
 requests are refused, and running ones have --grace seconds to end. A second signal ends the server at once.
 
 Examples:
   bitnet serve
   bitnet serve model.gguf --port 11434 --parallel 8
+  bitnet serve chat.gguf embedder.gguf
+  bitnet serve models/ --keep-alive 1h --allow-pull
   bitnet serve hf:owner/repo --host 0.0.0.0 --api-key secret`;
 
 export const serve: CliCommand = {
   name: "serve",
-  summary: "Serve a model over HTTP",
+  summary: "Serve models over HTTP",
   define(command: Command, terminal: Terminal): void {
     command
       .argument(
-        "[model]",
-        "a GGUF file, a checkpoint folder, or a name such as hf:owner/repo (default: the embedded model)",
+        "[models...]",
+        "GGUF files, checkpoint folders, names such as hf:owner/repo, or folders of models (default: the embedded model)",
       )
       .option("--host <address>", "address to listen on", "127.0.0.1")
       .option("--port <number>", "port; 0 takes a free one", parseCount(0, 65535), 8080)
@@ -63,6 +72,17 @@ export const serve: CliCommand = {
         "--allow-host <name>",
         "without a key, answer requests to this host name too; may be given several times",
         collect,
+      )
+      .option("--allow-pull", "let clients download models of the hub by /api/pull")
+      .option(
+        "--keep-alive <time>",
+        "of several models, let one go after so long without requests: 5m, 1h, -1 for never (default: 5m)",
+        parseTime,
+      )
+      .option(
+        "--max-loaded <count>",
+        "of several models, keep at most so many in memory (default: as many as fit)",
+        parseCount(1),
       )
       .option("--timeout <seconds>", "timeout of a request", parseCount(1), 600)
       .option(
@@ -88,31 +108,21 @@ export const serve: CliCommand = {
     for (const table of [loadFlags, expertFlags]) addFlags(command, table);
     command
       .addHelpText("after", help)
-      .action((path: string | undefined, flags: ServeFlags) => serveModel(path, flags, terminal));
+      .action((paths: readonly string[], flags: ServeFlags) => serveModels(paths, flags, terminal));
   },
 };
 
-async function serveModel(path: string | undefined, flags: ServeFlags, terminal: Terminal): Promise<void> {
+async function serveModels(paths: readonly string[], flags: ServeFlags, terminal: Terminal): Promise<void> {
   const { signal } = terminal;
   // Imported here, so that other commands start faster.
-  const [{ createServer }, { listen }, { createSelfHealingServer }] = await Promise.all([
-    import("../../server/create-server.js"),
-    import("../../server/listen.js"),
-    import("../../server/self-healing.js"),
-  ]);
-  const loadOptions = readLoadOptions(flags);
+  const { listen } = await import("../../server/listen.js");
   const access = accessOptions(flags);
-  const server = createSelfHealingServer({
-    access,
-    load: async () => (await openModel(path, loadOptions, terminal)).model,
-    serve: (model, onModelFailed) =>
-      createServer(model, { ...access, ...serverOptions(flags, terminal), onModelFailed }),
-    onFailure: (error) => {
-      terminal.note(
-        `bitnet: ${error instanceof Error ? error.message : String(error)}; loading the model again`,
-      );
-    },
-  });
+  const setup: ServerSetup = {
+    options: { ...access, ...serverOptions(flags, terminal) },
+    loadOptions: readLoadOptions(flags),
+    allowsPull: flags.allowPull === true,
+  };
+  const server = await prepareServer(paths, setup, terminal);
   try {
     // Before loading the model: requests get a "loading" answer, and a used port fails at once.
     const { host, port } = flags;
@@ -125,7 +135,7 @@ async function serveModel(path: string | undefined, flags: ServeFlags, terminal:
     }
     let graceMs = 0;
     try {
-      terminal.note(`Loading the model; ${listening.url} answers when it is loaded`);
+      terminal.note(server.notice(listening.url));
       await server.start();
       terminal.write(`Listening on ${listening.url}\n`);
       if (!signal.aborted) {
@@ -159,6 +169,8 @@ function serverOptions(flags: ServeFlags, terminal: Terminal): ServerOptions {
     queueLimit: flags.queue,
     timeoutMs: flags.timeout * 1000,
     stallTimeoutMs: flags.stallTimeout * 1000,
+    keepAliveMs: flags.keepAlive,
+    maxLoaded: flags.maxLoaded,
     limits: Object.fromEntries((flags.limit ?? []).map(readLimit)),
     onRequest: flags.log ? log : undefined,
     logPrompts: flags.logPrompts,
