@@ -15,7 +15,7 @@ import type { Terminal } from "./terminal.js";
 
 /** A server that does not listen yet. */
 export interface PreparedServer extends Pick<SelfHealingServer, "fetch" | "drain" | "dispose" | "start"> {
-  /** What an operator reads before the start. @param url where the server listens. */
+  /** A line for the operator before the start. @param url of the server. */
   readonly notice: (url: string) => string;
 }
 

@@ -111,7 +111,7 @@ export function loadableModel(
   };
 }
 
-/** @throws BitNetError UNSUPPORTED_FILE if loading would fail for what its header says. */
+/** @throws BitNetError UNSUPPORTED_FILE if its header shows that loading would fail. */
 export async function requireRunnable(name: string, { inspect }: InspectableModel): Promise<void> {
   const { summary } = await inspect();
   if (summary.problem === null) return;

@@ -102,7 +102,7 @@ describe("deploy/kubernetes", () => {
       `"--port", "${container?.ports?.[0]?.containerPort ?? ""}"`,
     );
 
-    const metrics = createMetrics().render({} as Parameters<ReturnType<typeof createMetrics>["render"]>[0]);
+    const metrics = createMetrics().render([]);
     const names = autoscaler?.metrics?.map(({ pods }) => pods?.metric.name ?? "none") ?? [];
     expect(names).toHaveLength(2);
     for (const name of names) expect(metrics).toContain(`# TYPE ${name} gauge`);
