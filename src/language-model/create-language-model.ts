@@ -21,7 +21,7 @@ import { refuseUnknownOptions } from "../options/known-options.js";
 import { type ChatTemplate, createChatTemplate } from "../text/chat-template.js";
 import type { EncodeOptions, Tokenizer } from "../text/tokenizer.js";
 import { embeddedIds } from "./embedded-ids.js";
-import { type EmbeddedTexts, keepInternals } from "./internals.js";
+import { type EmbeddedTexts, keepInternals, type TextLimits } from "./internals.js";
 import type { ChatOptions, LanguageModel, SessionOptions } from "./language-model.js";
 import type { ModelInfo } from "./model-info.js";
 
@@ -67,10 +67,18 @@ export function createLanguageModel(parts: {
     yield* generate(session, tokenizer, ids, resolved, passCosts);
   }
 
-  async function embedTexts(texts: readonly string[], options?: EmbedOptions): Promise<EmbeddedTexts> {
+  async function embedTexts(
+    texts: readonly string[],
+    options?: EmbedOptions,
+    { truncates }: TextLimits = { truncates: false },
+  ): Promise<EmbeddedTexts> {
     requireAlive();
     const resolved = resolveEmbedOptions(options, engine.description);
-    const sequences = await embeddedIds(tokenizer, texts, resolved, { contextLength, appendsEos });
+    const sequences = await embeddedIds(tokenizer, texts, resolved, {
+      contextLength,
+      appendsEos,
+      truncates,
+    });
     const vectors = await embed(engine, sequences, resolved.pooling, resolved.signal);
     return { vectors, tokens: sequences.reduce((sum, ids) => sum + ids.length, 0) };
   }

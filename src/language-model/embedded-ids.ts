@@ -9,13 +9,14 @@ import type { Tokenizer } from "../text/tokenizer.js";
  * @param texts from the caller, unchecked.
  * @param limits.contextLength maximum number of tokens of a text.
  * @param limits.appendsEos whether "last" pooling appends EOS even if the tokenizer does not.
+ * @param limits.truncates whether a longer text is cut. Otherwise it is refused.
  * @throws BitNetError INVALID_ARGUMENT, CONTEXT_FULL.
  */
 export async function embeddedIds(
   tokenizer: Tokenizer,
   texts: unknown,
   { prefix, pooling, signal }: ResolvedEmbedOptions,
-  limits: { readonly contextLength: number; readonly appendsEos: boolean },
+  limits: { readonly contextLength: number; readonly appendsEos: boolean; readonly truncates: boolean },
 ): Promise<readonly (readonly number[])[]> {
   throwIfAborted(signal);
   if (!Array.isArray(texts)) {
@@ -32,6 +33,7 @@ export async function embeddedIds(
     }
     const ids = await tokenizer.encodeAsync(prefix + text, { signal });
     if (limits.appendsEos) appendEos(ids, tokenizer, pooling);
+    if (limits.truncates) truncate(ids, tokenizer, limits.contextLength);
     checkLength(ids, index, limits.contextLength);
     sequences.push(ids);
   }
@@ -41,6 +43,14 @@ export async function embeddedIds(
 /** "last" pooling reads the hidden state of EOS. */
 function appendEos(ids: number[], { eosId, addsEos }: Tokenizer, pooling: Pooling): void {
   if (pooling === "last" && !addsEos && eosId !== undefined) ids.push(eosId);
+}
+
+/** Cuts a text to the context. An EOS at the end stays: "last" pooling reads it. */
+function truncate(ids: number[], { eosId }: Tokenizer, contextLength: number): void {
+  const excess = ids.length - contextLength;
+  if (excess <= 0) return;
+  const end = ids.at(-1) === eosId && contextLength > 1 ? ids.length - 1 : ids.length;
+  ids.splice(end - excess, excess);
 }
 
 function checkLength(ids: readonly number[], index: number, contextLength: number): void {

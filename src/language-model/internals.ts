@@ -11,12 +11,22 @@ export interface EmbeddedTexts {
   readonly tokens: number;
 }
 
+/** How texts to embed are limited. */
+export interface TextLimits {
+  /** Whether a text that is longer than the context is cut. Otherwise it is refused. */
+  readonly truncates: boolean;
+}
+
 /** The parts of a model that this library's server and tools use. Users cannot reach them. */
 export interface ModelInternals {
   readonly engine: Engine;
   readonly tokenizer: Tokenizer;
-  /** As `model.embed`, with the number of tokens. */
-  readonly embed: (texts: readonly string[], options?: EmbedOptions) => Promise<EmbeddedTexts>;
+  /** As `model.embed`, with the number of tokens. @param limits Default: long texts are refused. */
+  readonly embed: (
+    texts: readonly string[],
+    options?: EmbedOptions,
+    limits?: TextLimits,
+  ) => Promise<EmbeddedTexts>;
 }
 
 const internals = new WeakMap<LanguageModel, ModelInternals>();

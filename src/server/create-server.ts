@@ -14,7 +14,7 @@ import { addMissingRoutes } from "./missing-routes.js";
 import { addModelRoutes } from "./model-routes.js";
 import { addStats, statsOf } from "./models/model-entry.js";
 import { createModels, type Models, type ModelsOptions } from "./models/models.js";
-import type { PullModel, ServedModels } from "./models/served-model.js";
+import { isLoadable, isSeveral, type PullModel, type ServedModels } from "./models/served-model.js";
 import { chatPage, chatPagePolicy } from "./page.js";
 import { failureResponse, protocols } from "./protocols.js";
 import { createRequestLog, type RequestRecord } from "./request-log.js";
@@ -192,8 +192,8 @@ export function createServer(served: LanguageModel | ServedModels, options: Serv
 
 /** The models that the caller has loaded. */
 function keptModels(served: LanguageModel | ServedModels): LanguageModel[] {
-  if (!("models" in served)) return [served];
-  return Object.values(served.models).flatMap((model) => ("load" in model ? [] : [model]));
+  if (!isSeveral(served)) return [served];
+  return Object.values(served.models).flatMap((model) => (isLoadable(model) ? [] : [model]));
 }
 
 function openModels(
@@ -232,7 +232,7 @@ function asServed(
   served: LanguageModel | ServedModels,
   { modelName, pull }: ServerOptions,
 ): ModelsOptions["served"] {
-  if ("models" in served) {
+  if (isSeveral(served)) {
     if (modelName === undefined) return served;
     throw invalidOption("modelName", modelName, "none: several models have the names in models");
   }

@@ -1,19 +1,25 @@
 import type { Context } from "hono";
 import { BitNetError } from "../errors.js";
-import type { EmbeddedTexts, ModelInternals } from "../language-model/internals.js";
+import type { EmbeddedTexts, ModelInternals, TextLimits } from "../language-model/internals.js";
 import type { RequestTracker } from "./request-tracker.js";
+import type { PromptLimit } from "./requests/prompt-limit.js";
 
 /**
  * Embeds the texts of a request.
  *
+ * @param limits Default: long texts are refused.
  * @throws BitNetError QUEUE_FULL, CONTEXT_FULL, and the errors of `model.embed`.
  */
-export type EmbedTexts = (context: Context, texts: readonly string[]) => Promise<EmbeddedTexts>;
+export type EmbedTexts = (
+  context: Context,
+  texts: readonly string[],
+  limits?: TextLimits,
+) => Promise<EmbeddedTexts>;
 
 export interface EmbeddingQueueOptions {
   readonly embed: ModelInternals["embed"];
   readonly tracker: RequestTracker;
-  readonly checkPromptSize: (texts: readonly string[]) => void;
+  readonly promptLimit: PromptLimit;
   /** Maximum number of requests, running and waiting. */
   readonly capacity: number;
 }
@@ -23,21 +29,22 @@ export interface EmbeddingQueueOptions {
  * other down.
  */
 export function createEmbeddingQueue(options: EmbeddingQueueOptions): EmbedTexts {
-  const { embed, tracker, checkPromptSize, capacity } = options;
+  const { embed, tracker, promptLimit, capacity } = options;
   let size = 0;
   let last: Promise<unknown> = Promise.resolve();
 
-  return async (context, texts) => {
+  return async (context, given, limits = { truncates: false }) => {
     if (size >= capacity) {
       throw new BitNetError(
         "QUEUE_FULL",
         `Cannot take another request for embeddings: ${size} wait already; try again later`,
       );
     }
-    for (const text of texts) checkPromptSize([text]);
+    if (!limits.truncates) for (const text of given) promptLimit.check([text]);
+    const texts = limits.truncates ? given.map(promptLimit.cut) : given;
     const work = tracker.begin(context);
     size += 1;
-    const embedded = last.then(() => embed(texts, { signal: work.signal }));
+    const embedded = last.then(() => embed(texts, { signal: work.signal }, limits));
     last = embedded.catch(() => undefined);
     try {
       // A client that leaves does not wait for the requests before it.

@@ -43,7 +43,7 @@ export function createService(
   { parallel, queueLimit, tracker, limits }: ServiceOptions,
 ): Service {
   const { tokenizer, embed, engine } = internalsOf(model);
-  const checkPromptSize = createPromptLimit(tokenizer, model.info);
+  const promptLimit = createPromptLimit(tokenizer, model.info);
   const capacity = parallel + queueLimit;
   let template: ChatTemplate | undefined;
   return {
@@ -52,9 +52,9 @@ export function createService(
     name,
     isEmbedder: engine.description.pooling !== undefined,
     scheduler: model.createScheduler({ parallel, queueLimit }),
-    embed: createEmbeddingQueue({ embed, tracker, checkPromptSize, capacity }),
+    embed: createEmbeddingQueue({ embed, tracker, promptLimit, capacity }),
     tracker,
-    checkPromptSize,
+    checkPromptSize: promptLimit.check,
     limits,
     capacity,
     template: () => (template ??= createChatTemplate(tokenizer)),

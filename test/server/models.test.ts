@@ -106,6 +106,10 @@ describe("the model of a request", () => {
       expect(() => createServer({ models })).toThrow(/Invalid name of a model/);
     }
     expect(() => createServer({ models: {} })).toThrow(/Invalid models/);
+    for (const wrong of [undefined, null, 7, "a.gguf", Promise.resolve()] as never[]) {
+      expect(() => createServer(wrong)).toThrow(/This is not a model/);
+      expect(() => createServer({ models: { a: wrong } })).toThrow(/This is not a model/);
+    }
     expect(() => createServer({ models: { model } }, { modelName: "b" })).toThrow(/Invalid modelName/);
   });
 

@@ -73,6 +73,27 @@ it("embeds like the library, by both interfaces", async () => {
   expect(data.map(({ embedding }) => Float32Array.from(embedding))).toEqual(expected);
 });
 
+it("cuts texts to embed to the context, unless truncate is false", async () => {
+  const { contextLength } = model.info;
+  const long = "A fox and a king. ".repeat(contextLength);
+  const cut = model.detokenize(model.tokenize(long).slice(0, contextLength));
+  expect(model.tokenize(cut)).toHaveLength(contextLength);
+  const expected = await model.embed([cut, "A fox."]);
+  const { embeddings, prompt_eval_count: tokens } = await client.embed({
+    model: "any",
+    input: [long, "A fox."],
+  });
+  expect(embeddings.map((vector) => Float32Array.from(vector))).toEqual(expected);
+  expect(tokens).toBe(contextLength + model.tokenize("A fox.").length);
+  const { embedding } = await client.embeddings({ model: "any", prompt: long });
+  expect(Float32Array.from(embedding)).toEqual(expected[0]);
+  await expect(client.embed({ model: "any", input: long, truncate: false })).rejects.toThrow(/context/);
+  const openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey });
+  await expect(openai.embeddings.create({ model: "any", input: long })).rejects.toMatchObject({
+    status: 400,
+  });
+});
+
 it("encodes text to tokens and decodes them", async () => {
   const response = await server.post("/tokenize", { content: "A fox." }, headers);
   const { tokens } = (await response.json()) as { readonly tokens: number[] };

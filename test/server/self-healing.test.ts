@@ -110,6 +110,31 @@ describe("a server whose worker dies", () => {
   }, 30_000);
 });
 
+describe("a model that was loaded on demand", () => {
+  it("is loaded again by the next request, and leaves the server ok", async () => {
+    const errors: unknown[] = [];
+    const load = (): ReturnType<typeof loadModel> => {
+      loads += 1;
+      return loadModel(undefined, { threads: 2 });
+    };
+    await using several = createServer(
+      { models: { a: { load } } },
+      { onError: (error) => errors.push(error) },
+    );
+    const ask = async (): Promise<Response> => {
+      const body = JSON.stringify({ model: "a", prompt: "A", max_tokens: 1 });
+      return several.fetch(new Request("http://localhost/v1/completions", { method: "POST", body }));
+    };
+    expect((await ask()).status).toBe(200);
+    await killOne();
+    await until(() => errors.length === 1);
+    expect(errors).toMatchObject([{ code: "WORKER_FAILED" }]);
+    await until(async () => (await ask()).status === 200);
+    expect(loads).toBe(2);
+    expect((await several.fetch(new Request("http://localhost/health"))).status).toBe(200);
+  }, 30_000);
+});
+
 describe("createServer alone", () => {
   it("reports that its model has failed", async () => {
     await using model = await loadModel(undefined, { threads: 2 });

@@ -87,7 +87,7 @@ test("embedding stops at the first text that is too long", async () => {
     },
   };
   const options = { prefix: "", pooling: "mean", signal: undefined } as const;
-  const limits = { contextLength: 3, appendsEos: false };
+  const limits = { contextLength: 3, appendsEos: false, truncates: false };
   const texts = ["a", "abababab", "b", "ab"];
   await expect(embeddedIds(counting, texts, options, limits)).rejects.toMatchObject({
     code: "CONTEXT_FULL",

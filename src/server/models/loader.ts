@@ -213,7 +213,7 @@ function residentsOf(entries: Iterable<ModelEntry>): Resident[] {
   );
 }
 
-/** The model to let go: one that leaves already, else an idle one, else a busy one. The oldest use decides. */
+/** The model to let go: one that leaves already, else an idle one, else a busy one. The oldest goes first. */
 function firstToGo(residents: readonly Resident[]): ModelEntry | undefined {
   const rank = ({ users, leaving }: LoadedModel): number => (leaving !== undefined ? 0 : users === 0 ? 1 : 2);
   const [first] = residents.toSorted(

@@ -10,7 +10,13 @@ import type { Service } from "../service.js";
 import { createLoader, type Loader } from "./loader.js";
 import { createEntry, type ModelEntry, statsOf } from "./model-entry.js";
 import { modelNotFound, plainName } from "./model-names.js";
-import type { LoadableModel, PullModel, ServedModel, ServedModels } from "./served-model.js";
+import {
+  isLoadable,
+  type LoadableModel,
+  type PullModel,
+  type ServedModel,
+  type ServedModels,
+} from "./served-model.js";
 
 /** The model that a request asks for. */
 export interface ModelTarget {
@@ -166,8 +172,7 @@ function addServed(
       details: { option: "models", value: name },
     });
   }
-  const isLoadable = "load" in model;
-  const entry = createEntry(name, isLoadable ? model : undefined);
+  const entry = createEntry(name, isLoadable(model) ? model : undefined);
   entries.set(key, entry);
-  if (!isLoadable) loader.keep(entry, model);
+  if (!isLoadable(model)) loader.keep(entry, model);
 }

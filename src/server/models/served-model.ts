@@ -26,6 +26,20 @@ export interface ServedModels {
   readonly models: Readonly<Record<string, ServedModel>>;
 }
 
+/** Whether a caller gives several models. The value may be anything. */
+export function isSeveral(served: LanguageModel | ServedModels): served is ServedModels {
+  return isObject(served) && "models" in served;
+}
+
+/** Whether a model is loaded on demand. The value may be anything. */
+export function isLoadable(model: ServedModel): model is LoadableModel {
+  return isObject(model) && "load" in model;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
 /** Options of a pull. */
 export interface PullOptions {
   /** Fires when the client leaves. */

@@ -1,5 +1,6 @@
 import type { Hono } from "hono";
 import { z } from "zod";
+import type { TextLimits } from "../../language-model/internals.js";
 import { badRequest } from "../failures.js";
 import { jsonResponse } from "../json-response.js";
 import { keepAlivePart } from "../models/keep-alive.js";
@@ -10,7 +11,11 @@ import type { RouteFields } from "../requests/field-rules.js";
 import { isTexts } from "../requests/fields.js";
 import { embeddingRules } from "../requests/unsupported-fields.js";
 
-const modelParts = { model: modelPart, keepAliveMs: keepAlivePart };
+/** Ollama cuts long texts unless `truncate` is false. */
+const truncatePart = requestPart({ truncate: optional(z.boolean()) }, ({ truncate = true }): TextLimits => ({
+  truncates: truncate,
+}));
+const modelParts = { model: modelPart, keepAliveMs: keepAlivePart, limits: truncatePart };
 const readRequest = requestReader(
   {
     ...modelParts,
@@ -27,11 +32,11 @@ const readRequest = requestReader(
     ),
     dimensions: requestPart({ dimensions: optional(z.int()) }, ({ dimensions }) => dimensions),
   },
-  { ...embeddingRules, harmless: [...embeddingRules.harmless, "truncate"] },
+  embeddingRules,
 );
 const readLegacyRequest = requestReader(
   { ...modelParts, text: requestPart({ prompt: z.string() }, ({ prompt }) => prompt) },
-  { ...embeddingRules, harmless: [...embeddingRules.harmless, "truncate"] },
+  embeddingRules,
 );
 /** The fields of `/api/embeddings`. */
 export const legacyEmbedFields: RouteFields = readLegacyRequest.fields;
@@ -42,13 +47,13 @@ export const embedFields: RouteFields = readRequest.fields;
 export function addEmbed(app: Hono, models: Models): void {
   app.post("/api/embed", async (context) => {
     const startedMs = performance.now();
-    const { model, keepAliveMs, texts, ...request } = await readRequest(context, models);
+    const { model, keepAliveMs, limits, texts, ...request } = await readRequest(context, models);
     const service = await models.open(context, models.find(model), keepAliveMs);
     const { width } = service.model.info;
     const { dimensions = width } = request;
     if (dimensions !== width)
       throw badRequest("dimensions", `Invalid dimensions: this model's vectors have ${width}`);
-    const { vectors, tokens } = await service.embed(context, texts);
+    const { vectors, tokens } = await service.embed(context, texts, limits);
     const head = {
       model: service.name,
       total_duration: Math.round((performance.now() - startedMs) * 1e6),
@@ -62,9 +67,9 @@ export function addEmbed(app: Hono, models: Models): void {
     );
   });
   app.post("/api/embeddings", async (context) => {
-    const { model, keepAliveMs, text } = await readLegacyRequest(context, models);
+    const { model, keepAliveMs, limits, text } = await readLegacyRequest(context, models);
     const service = await models.open(context, models.find(model), keepAliveMs);
-    const { vectors } = await service.embed(context, [text]);
+    const { vectors } = await service.embed(context, [text], limits);
     return context.json({ embedding: [...(vectors[0] ?? [])] });
   });
 }

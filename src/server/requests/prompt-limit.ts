@@ -6,13 +6,19 @@ import type { Tokenizer } from "../../text/tokenizer.js";
 const shortLength = 10_000;
 
 /**
- * Refuses texts that cannot fit the context even if every token were the vocabulary's longest. It spares the
+ * Finds texts that cannot fit the context even if every token were the vocabulary's longest. It spares the
  * work of rendering and tokenizing megabytes.
- *
- * @returns a check of a request's texts. It throws BitNetError CONTEXT_FULL.
  */
-export function createPromptLimit(tokenizer: Tokenizer, info: ModelInfo): (texts: readonly string[]) => void {
-  let maxCharacters: number | undefined;
+export interface PromptLimit {
+  /** Checks a request's texts together. @throws BitNetError CONTEXT_FULL. */
+  check(texts: readonly string[]): void;
+  /** Cuts a text to the characters that can fit. */
+  cut(text: string): string;
+}
+
+export function createPromptLimit(tokenizer: Tokenizer, info: ModelInfo): PromptLimit {
+  let counted: number | undefined;
+  const maxCharacters = (): number => (counted ??= countMaxCharacters());
   function countMaxCharacters(): number {
     let longest = 1;
     for (let id = 0; id < tokenizer.vocabSize; id += 1) {
@@ -20,7 +26,7 @@ export function createPromptLimit(tokenizer: Tokenizer, info: ModelInfo): (texts
     }
     return info.contextLength * longest;
   }
-  return (texts) => {
+  function check(texts: readonly string[]): void {
     // A chat template writes at least one token for each message.
     if (texts.length > info.contextLength) {
       throw new BitNetError(
@@ -31,12 +37,14 @@ export function createPromptLimit(tokenizer: Tokenizer, info: ModelInfo): (texts
     }
     const characters = texts.reduce((sum, text) => sum + text.length, 0);
     if (characters <= shortLength) return;
-    maxCharacters ??= countMaxCharacters();
-    if (characters <= maxCharacters) return;
+    const max = maxCharacters();
+    if (characters <= max) return;
     throw new BitNetError(
       "CONTEXT_FULL",
-      `The prompt has ${characters} characters, and the context of ${info.contextLength} tokens cannot hold more than ${maxCharacters}: shorten the prompt`,
+      `The prompt has ${characters} characters, and the context of ${info.contextLength} tokens cannot hold more than ${max}: shorten the prompt`,
       { details: { characters, contextLength: info.contextLength } },
     );
-  };
+  }
+
+  return { check, cut: (text) => (text.length <= shortLength ? text : text.slice(0, maxCharacters())) };
 }
