@@ -189,6 +189,25 @@ it("says why a download fails, in the stream and by status, and goes on", async 
   await serving.stop();
 }, 60_000);
 
+it("stops a download when its client leaves, and goes on with the next", async () => {
+  const serving = await serve("--allow-pull");
+  const { ollama } = serving;
+  bench.server.next("blob", (_, right) => right({ pauseMs: 50 }));
+  const stream = await ollama.pull({ model: "owner/tales", stream: true });
+  const begun = async (): Promise<void> => {
+    for await (const { completed = 0 } of stream) if (completed > 0) stream.abort();
+  };
+  await expect(begun()).rejects.toThrow(/abort/i);
+  const partial = async (): Promise<readonly string[]> =>
+    (await bench.blobNames("owner/tales")).filter((name) => /partial|lock/.test(name));
+  // The lock goes when the download has stopped.
+  await until(async () => (await partial()).length === 1);
+  expect(await names(serving)).toEqual(["storyteller"]);
+  expect(await ollama.pull({ model: "owner/tales" })).toEqual({ status: "success" });
+  expect(bench.server.requests.filter(({ kind }) => kind === "blob").at(-1)?.range).toMatch(/^bytes=[1-9]/);
+  await serving.stop();
+}, 60_000);
+
 it("downloads nothing without --allow-pull, nor without the key, nor for a foreign page", async () => {
   const closed = await serve(folder);
   await expect(closed.ollama.pull({ model: "owner/tales" })).rejects.toThrow(/downloads no other model/);
