@@ -1,27 +1,19 @@
-import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
-import { cors } from "hono/cors";
 import { internalsOf } from "../language-model/internals.js";
 import type { LanguageModel } from "../language-model/language-model.js";
 import type { SchedulerStats } from "../generation/scheduling/scheduler.js";
 import { checkWhole, invalidOption } from "../options/checks.js";
 import { refuseUnknownOptions } from "../options/known-options.js";
-import { addHeader, hostCheck, keyCheck, nosniff, originCheck, readAccess } from "./access.js";
-import { Failure, failureOf } from "./failures.js";
-import { healthResponse, healthRoutes, type ServerState } from "./health.js";
-import { createMetrics, type ModelStats } from "./metrics.js";
-import { addMissingRoutes } from "./missing-routes.js";
-import { addModelRoutes } from "./model-routes.js";
+import { readAccess } from "./access.js";
+import type { App } from "./app.js";
+import type { ServerState } from "./health.js";
+import { createMetrics } from "./metrics.js";
 import { addStats, statsOf } from "./models/model-entry.js";
 import { createModels, type Models, type ModelsOptions } from "./models/models.js";
 import { isLoadable, isSeveral, type PullModel, type ServedModels } from "./models/served-model.js";
-import { chatPage, chatPagePolicy } from "./page.js";
-import { failureResponse, protocols } from "./protocols.js";
 import { createRequestLog, type RequestRecord } from "./request-log.js";
 import { createRequestTracker, type TrackerOptions } from "./request-tracker.js";
 import { type RequestLimits, resolveLimits } from "./requests/limits.js";
 import { createService } from "./service.js";
-import { addTokenRoutes } from "./token-routes.js";
 
 /** Options of `createServer`. */
 export interface ServerOptions {
@@ -136,49 +128,23 @@ export function createServer(served: LanguageModel | ServedModels, options: Serv
   }
   const metrics = createMetrics();
   const models = openModels(served, options, { metrics, routes: () => routes });
-  const { tracker } = models;
+  let routes: ReadonlySet<string> = new Set();
+  let app: Promise<App> | undefined;
 
-  // Clients append paths to an address with or without a slash at its end.
-  const app = new Hono({ strict: false });
-  app.use(tracker.middleware);
-  app.use(addHeader(nosniff));
-  app.use(async (context, next) => {
-    await next();
-    // A balancer of connections cannot move one that is kept open.
-    if (state === "draining") context.header("Connection", "close");
-  });
-  app.onError((error, { req }) => {
-    const failure = failureOf(error);
-    if (failure.status >= 500 && !expected.has(failure.code)) onError?.(error);
-    return failureResponse(failure, req.path);
-  });
-  app.notFound(({ req: { method, path } }) => failureResponse(noRoute(method, path), path));
-  if (hosts !== undefined) app.use(hostCheck(hosts));
-  if (origins.size > 0) {
-    const allows = (origin: string): string | null => (origins.allows(origin) ? origin : null);
-    app.use(cors({ origin: origins.allowsAll ? "*" : allows }));
+  /** The routes and their libraries. Programs that import this package to generate text do not load them. */
+  async function openApp(): Promise<App> {
+    const { createApp } = await import("./app.js");
+    const access = { apiKey, origins, hosts };
+    const made = createApp({ models, metrics, access, maxBodyBytes, onError, state: () => state });
+    ({ routes } = made);
+    return made;
   }
-  app.use(originCheck(origins));
-  for (const [path, failing] of healthRoutes) app.get(path, () => healthResponse(failing, state));
-  app.get("/", async (context) =>
-    context.html(chatPage(), 200, { "Content-Security-Policy": await chatPagePolicy() }),
-  );
-  // Browsers request it with every page.
-  app.get("/favicon.ico", (context) => context.body(null, 204));
-  if (apiKey !== undefined) app.use(keyCheck(apiKey));
-  app.use(bodyLimit({ maxSize: maxBodyBytes, onError: () => refuseBody(maxBodyBytes) }));
-  for (const addRoute of protocols.flatMap((protocol) => protocol.routes)) addRoute(app, models);
-  addTokenRoutes(app, models);
-  addModelRoutes(app, models);
-  addMissingRoutes(app);
-  app.get("/metrics", (context) => {
-    context.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-    return context.body(metrics.render(statsByModel(models)));
-  });
-  const routes = new Set(app.routes.map(({ path }) => path));
 
   return {
-    fetch: (request) => app.fetch(request),
+    async fetch(request): Promise<Response> {
+      const { fetch } = await (app ??= openApp());
+      return fetch(request);
+    },
     get stats(): SchedulerStats {
       return addStats(models.entries().map(statsOf));
     },
@@ -240,30 +206,6 @@ function asServed(
   const name = modelName ?? (own === "" ? "bitnet" : own);
   // Models that are downloaded need names that tell them apart.
   return pull === undefined ? { name, model: served } : { models: { [name]: served } };
-}
-
-function statsByModel(models: Models): ModelStats[] {
-  return models.entries().map((entry) => ({
-    labels: models.isSingle ? {} : { model: entry.name },
-    stats: statsOf(entry),
-    isLoaded: entry.loaded !== undefined,
-  }));
-}
-
-/** Codes of statuses from 500 that are no fault of the server. */
-const expected: ReadonlySet<string | null> = new Set(["timeout", "not_implemented", "model_load_failed"]);
-
-function noRoute(method: string, path: string): Failure {
-  const advice =
-    method === "OPTIONS"
-      ? ": browsers ask it for pages of other origins; start the server with --cors and the page's origin to allow them"
-      : "";
-  return new Failure(404, "not_found", `There is no ${method} ${path}${advice}`);
-}
-
-function refuseBody(maxBytes: number): never {
-  const message = `The request's body is too long: at most ${maxBytes} bytes are taken`;
-  throw new Failure(413, "body_too_long", message);
 }
 
 const knownOptions: Record<keyof ServerOptions, true> = {

@@ -36,6 +36,8 @@ export async function listen(
 ): Promise<Listening> {
   // Loaded only here: programs that mount `fetch` elsewhere do not need it.
   const { createAdaptorServer } = await import("@hono/node-server");
+  // The first request loads the routes. A client that closes its side at once would lose a late answer.
+  await server.fetch(new Request("http://localhost/health"));
   const http = createAdaptorServer({
     fetch: (request, { incoming }) => refuseSeveralHosts(incoming) ?? server.fetch(request),
   }) as HttpServer;

@@ -34,7 +34,7 @@ export function smolPrompt(question: string): string {
 
 /** Questions for greedy answers. A right answer matches. */
 export const questions: readonly { readonly text: string; readonly answer: RegExp }[] = [
-  { text: "What is the capital of France?", answer: /\bParis\b/ },
+  { text: "What is the capital of Japan?", answer: /\bTokyo\b/ },
   { text: "What is 2 + 2?", answer: /\b(4|four)\b/i },
   { text: "Name three colors.", answer: /\b(red|blue|green|yellow)\b/i },
   { text: "How many days are in a week?", answer: /\b(7|seven)\b/i },

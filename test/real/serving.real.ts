@@ -31,7 +31,7 @@ describe.runIf(path)("bitnet serve with SmolLM2", () => {
     model: "smollm2",
     temperature: 0,
     max_tokens: 48,
-    messages: [{ role: "user" as const, content: "What is the capital of France?" }],
+    messages: [{ role: "user" as const, content: "Name the capital of France." }],
   };
 
   it("answers, and streams the same answer", async () => {
