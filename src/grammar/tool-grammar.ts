@@ -1,45 +1,169 @@
 import { BitNetError } from "../errors.js";
-import type { Tool, ToolSyntax } from "../text/chat-template.js";
-import { choice, type Expression, sequence, text } from "./expression.js";
+import type { Tool } from "../text/chat-template.js";
+import type { Tokenizer } from "../text/tokenizer.js";
+import { marksOf, type ToolSyntax } from "../text/tool-syntax.js";
+import { choice, type Expression, empty, repeat, sequence, text } from "./expression.js";
 import { createGrammarAsync, type Grammar } from "./grammar.js";
 import { jsonSchemaExpression } from "./json-schema/json-schema.js";
 
-const spellings: Readonly<
-  Record<ToolSyntax, { readonly begin: string; readonly given: string; readonly end: string }>
-> = {
-  tagged: { begin: '<tool_call>\n{"name": ', given: "arguments", end: "}\n</tool_call>" },
-  json: { begin: '{"name": ', given: "parameters", end: "}" },
-};
-
-/** One call of any of the tools, in the model's syntax. Compiled in slices. */
-export function toolCallGrammar(syntax: ToolSyntax, tools: readonly Tool[]): Promise<Grammar> {
-  return createGrammarAsync(toolCall(syntax, tools));
+export interface ToolGrammarOptions {
+  readonly syntax: ToolSyntax;
+  readonly tools: readonly Tool[];
+  /** At least one call is written. Default: 1. */
+  readonly maxCalls?: number | undefined;
 }
 
-/** One call of any of the tools, or JSON that a schema accepts. Compiled in slices. */
-export function toolCallOrJsonGrammar(
-  syntax: ToolSyntax,
-  tools: readonly Tool[],
-  schema: unknown,
+/** Calls of any of the tools, in the model's syntax. Compiled in slices. */
+export async function toolCallGrammar(
+  tokenizer: Tokenizer,
+  { syntax, tools, maxCalls = 1 }: ToolGrammarOptions,
 ): Promise<Grammar> {
-  return createGrammarAsync(choice(toolCall(syntax, tools), jsonSchemaExpression(schema)));
-}
-
-function toolCall(syntax: ToolSyntax, tools: readonly Tool[]): Expression {
-  const { begin, given, end } = spellings[syntax];
+  const marks = controlMarks(tokenizer, syntax);
+  const { opening, closing, marksEach, written } = syntax;
+  const [begin, end] = [spell(opening + written.first, marks), spell(written.last + closing, marks)];
   const calls = tools.map(({ function: { name, parameters } }) =>
-    sequence(text(`${JSON.stringify(name)}, "${given}": `), argumentsOf(parameters)),
+    sequence(
+      text(written.beforeName + (written.quoted ? JSON.stringify(name) : name)),
+      callArguments(syntax, parameters, marks),
+    ),
   );
-  return sequence(text(begin), choice(...calls), text(end));
+  const call = marksEach ? sequence(begin, choice(...calls), end) : choice(...calls);
+  const further = sequence(spell(written.separator, marks), call);
+  const all = maxCalls > 1 ? sequence(call, repeat(further, 0, maxCalls - 1)) : call;
+  const grammar = await createGrammarAsync(marksEach ? all : sequence(begin, all, end));
+  if (marks.size === 0) return grammar;
+  const shown = showMarks(tokenizer, marks);
+  return { start: (other) => grammar.start(other === tokenizer ? shown : other) };
 }
 
-/** The arguments by the tool's schema. If the schema is unsupported, any object. */
-function argumentsOf(parameters: unknown): Expression {
-  const any = { type: "object" };
+/** The most arguments that are written by name, one by one. */
+const maxNamed = 64;
+
+/** The arguments of a call, with what stands around them. */
+function callArguments({ body, written }: ToolSyntax, parameters: unknown, marks: Marks): Expression {
+  const [before, after] = [written.beforeArguments, written.afterArguments].map((part) => spell(part, marks));
+  if (before === undefined || after === undefined) return empty;
+  if (body !== "python" && body !== "braces") return sequence(before, schemaExpression(parameters), after);
+  const named = namedArguments(parameters, body === "python" ? "=" : ":");
+  if (named !== undefined) return sequence(before, named, after);
+  // All arguments as one dictionary: `name(**{…})` in Python.
+  return body === "python"
+    ? sequence(before, text("**"), schemaExpression(parameters), after)
+    : schemaExpression(parameters);
+}
+
+/**
+ * `key=value, …`: required arguments before others. Values are JSON, which the parser takes for literals.
+ *
+ * @returns undefined if the schema is not of fixed properties whose names need no quotes.
+ */
+function namedArguments(parameters: unknown, equals: string): Expression | undefined {
+  if (!isObject(parameters ?? {})) return undefined;
+  const { type, properties = {}, required = [], $defs, definitions, ...rest } = (parameters ?? {}) as Fields;
+  const isPlain = Object.keys(rest).every((key) => harmlessKeys.has(key));
+  if (!isPlain || (type ?? "object") !== "object" || !isObject(properties)) return undefined;
+  const names = Object.keys(properties);
+  const needed: readonly unknown[] = Array.isArray(required) ? required : [];
+  if (names.length > maxNamed || !names.every((name) => /^[A-Za-z_]\w*$/.test(name))) return undefined;
+  if (!needed.every((name) => typeof name === "string" && names.includes(name))) return undefined;
+  const shared = { ...($defs !== undefined && { $defs }), ...(definitions !== undefined && { definitions }) };
+  const one = (name: string): Expression => {
+    const schema = properties[name];
+    return sequence(
+      text(`${name}${equals}`),
+      schemaExpression(isObject(schema) ? { ...schema, ...shared } : schema, {}),
+    );
+  };
+  const must = names.filter((name) => needed.includes(name)).map(one);
+  const may = names.filter((name) => !needed.includes(name)).map(one);
+  const comma = text(", ");
+  const tail = sequence(...may.map((each) => choice(sequence(comma, each), empty)));
+  if (must.length > 0) return sequence(...joined(must, comma), tail);
+  // The first argument has no comma. It is any of them, and later ones follow.
+  return choice(
+    empty,
+    ...may.map((first, index) =>
+      sequence(first, ...may.slice(index + 1).map((each) => choice(sequence(comma, each), empty))),
+    ),
+  );
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const harmlessKeys: ReadonlySet<string> = new Set([
+  ...["additionalProperties", "title", "description", "$schema", "$id"],
+]);
+
+function joined(parts: readonly Expression[], comma: Expression): Expression[] {
+  return parts.flatMap((part, index) => (index === 0 ? [part] : [comma, part]));
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Values by a schema. If the schema is unsupported, the values of `otherwise`. */
+function schemaExpression(schema: unknown, otherwise: object = { type: "object" }): Expression {
   try {
-    return jsonSchemaExpression(parameters ?? any);
+    return jsonSchemaExpression(schema ?? otherwise);
   } catch (error) {
     if (!(error instanceof BitNetError)) throw error;
-    return jsonSchemaExpression(any);
+    return jsonSchemaExpression(otherwise);
   }
 }
+
+/** The control tokens of a syntax, by their spelling. */
+type Marks = ReadonlyMap<string, number>;
+
+function controlMarks(tokenizer: Tokenizer, syntax: ToolSyntax): Marks {
+  const marks = new Map<string, number>();
+  for (const mark of marksOf(syntax)) {
+    const [id, ...more] = tokenizer.cutControls(mark);
+    if (typeof id === "number" && more.length === 0) marks.set(mark, id);
+  }
+  return marks;
+}
+
+/** No UTF-8 text has this byte. So no token of text can stand for a control token. */
+const markByte = 0xff;
+
+/** A text with marks. Marks that are control tokens are their tokens, which have bytes in this grammar only. */
+function spell(spelling: string, marks: Marks): Expression {
+  for (const [mark, id] of marks) {
+    const at = spelling.indexOf(mark);
+    if (at === -1) continue;
+    const [before, after] = [spelling.slice(0, at), spelling.slice(at + mark.length)];
+    return sequence(spell(before, marks), { kind: "text", bytes: bytesOfMark(id) }, spell(after, marks));
+  }
+  return text(spelling);
+}
+
+function bytesOfMark(id: number): Uint8Array {
+  return Uint8Array.of(markByte, id & 0xff, (id >> 8) & 0xff, id >> 16);
+}
+
+/** The tokenizers that show marks, by tokenizer and marks: grammars keep knowledge about them. */
+const shownMarks = new WeakMap<Tokenizer, Map<string, Tokenizer>>();
+
+function showMarks(tokenizer: Tokenizer, marks: Marks): Tokenizer {
+  const known = shownMarks.get(tokenizer) ?? new Map<string, Tokenizer>();
+  shownMarks.set(tokenizer, known);
+  const ids = new Set(marks.values());
+  const key = [...ids].join();
+  let shown = known.get(key);
+  if (shown === undefined) {
+    shown = {
+      ...tokenizer,
+      tokenBytes(id, options): Uint8Array {
+        if (ids.has(id)) return bytesOfMark(id);
+        const bytes = tokenizer.tokenBytes(id, options);
+        // Only single bytes of text can be this one.
+        return bytes.includes(markByte) ? noBytes : bytes;
+      },
+    };
+    known.set(key, shown);
+  }
+  return shown;
+}
+
+const noBytes = new Uint8Array(0);

@@ -1,54 +1,15 @@
 import { BitNetError } from "../errors.js";
 import { type BoundedTemplate, createBoundedTemplate, type RenderedPiece } from "./bounded-template.js";
+import type { Tool, ToolMessage } from "./chat-messages.js";
 import type { SliceOptions } from "./slices.js";
-import type { Origin } from "./template-text.js";
+import { type CallForm, probeCallForm, shownMessage } from "./template-messages.js";
 import { Spelling } from "./template-values.js";
 import { checkVariables, type TemplateVariables, thinkingSwitch } from "./template-variables.js";
 import { type ThoughtTags, thinkTags } from "./thought-reader.js";
 import type { TextPart, Tokenizer } from "./tokenizer.js";
+import { findToolSyntax, type ToolSyntax } from "./tool-syntax.js";
 
-/** One turn of a conversation. */
-export interface ChatMessage {
-  /** The speaker. */
-  readonly role: "system" | "user" | "assistant";
-  /** The text. */
-  readonly content: string;
-  /** An assistant's thoughts before its answer. Many templates leave them out of later prompts. */
-  readonly thinking?: string | undefined;
-}
-
-/** A function that a model asks to be called. */
-export interface ToolCall {
-  readonly id?: string | undefined;
-  readonly name: string;
-  /** An object, by the names of parameters. */
-  readonly arguments: unknown;
-}
-
-/** One turn of a conversation in which tools are used. */
-export interface ToolMessage {
-  readonly role: ChatMessage["role"] | "tool";
-  readonly content: string;
-  readonly thinking?: string | undefined;
-  /** The calls that an assistant asked for. */
-  readonly toolCalls?: readonly ToolCall[] | undefined;
-  /** The call that a tool's content answers, and the tool's name. */
-  readonly toolCallId?: string | undefined;
-  readonly toolName?: string | undefined;
-}
-
-/** A function that a model may ask for, as templates expect it: OpenAI's form. */
-export interface Tool {
-  readonly type: "function";
-  readonly function: {
-    readonly name: string;
-    readonly description?: string | undefined;
-    readonly parameters?: unknown;
-  };
-}
-
-/** How models write a call of a function. */
-export type ToolSyntax = "tagged" | "json";
+export type { ChatMessage, Tool, ToolCall, ToolMessage } from "./chat-messages.js";
 
 export interface ChatEncodeOptions {
   /** Default: none, and templates take their own defaults. */
@@ -79,10 +40,7 @@ export interface ChatTemplate {
     tools?: readonly Tool[],
     options?: ChatEncodeOptions & SliceOptions,
   ): Promise<number[]>;
-  /**
-   * How the model asks for tools. "tagged": `<tool_call>{"name": …, "arguments": …}</tool_call>`. "json":
-   * only `{"name": …, "parameters": …}`. Undefined if the template leaves tools out, or uses another syntax.
-   */
+  /** How the model calls tools. Undefined if the template leaves tools out, or asks for an unknown syntax. */
   readonly toolSyntax: ToolSyntax | undefined;
   /** The tags around the model's thoughts. Undefined for a model that does not think. */
   readonly thoughts: ThoughtTags | undefined;
@@ -120,16 +78,30 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
     id === undefined ? "" : tokenizer.decode([id], { skipSpecial: false });
   const [bosToken, eosToken] = [spell(tokenizer.bosId), spell(tokenizer.eosId)];
 
+  let knownForm: CallForm | undefined;
+  /** How the template takes calls. Found when the first conversation has calls. */
+  function formOf(messages: readonly ToolMessage[]): CallForm | undefined {
+    if (!messages.some(({ toolCalls = [], role }) => toolCalls.length > 0 || role === "tool"))
+      return undefined;
+    knownForm ??= probeCallForm(source, (given, form) =>
+      render(given, [], {}, form)
+        .map(({ text }) => text)
+        .join(""),
+    );
+    return knownForm;
+  }
+
   function render(
     messages: readonly ToolMessage[],
     tools: readonly unknown[],
     { variables = {}, continueLast = false }: ChatEncodeOptions = {},
+    form: CallForm | undefined = formOf(messages),
   ): readonly RenderedPiece[] {
     try {
       return template.render({
         ...variables,
         messages: messages.map((message, index) =>
-          shownMessage(message, continueLast && index === messages.length - 1 ? "2" : "1"),
+          shownMessage(message, continueLast && index === messages.length - 1 ? "2" : "1", form),
         ),
         ...(tools.length > 0 && { tools }),
         add_generation_prompt: !continueLast,
@@ -187,7 +159,7 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
     thoughts,
     hasThinkingSwitch: source.includes(thinkingSwitch),
     get toolSyntax(): ToolSyntax | undefined {
-      syntax ??= { found: findToolSyntax() };
+      syntax ??= { found: probeTools() };
       return syntax.found;
     },
     encode: (messages, tools = [], options = {}) =>
@@ -196,7 +168,7 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
       begin(await tokenizer.encodePartsAsync(partsOf(messages, tools, options), options)),
   };
 
-  function findToolSyntax(): ToolSyntax | undefined {
+  function probeTools(): ToolSyntax | undefined {
     const name = "name_of_a_tool";
     const tool = { type: "function", function: { name, parameters: { type: "object", properties: {} } } };
     try {
@@ -205,8 +177,7 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
     } catch {
       return undefined;
     }
-    if (source.includes("<tool_call>")) return "tagged";
-    return source.includes('"parameters": ') ? "json" : undefined;
+    return findToolSyntax(source);
   }
 
   /** With BOS, if the model wants it and the template did not write it. */
@@ -242,25 +213,3 @@ function upToContinued(pieces: readonly RenderedPiece[]): readonly RenderedPiece
     "Cannot continue the last message: the model's chat template leaves its text out",
   );
 }
-
-/** A message as templates know it. Only a role that is one of the known words is the template's own. */
-function shownMessage(message: ToolMessage, origin: Origin): object {
-  const { role, content, thinking, toolCalls, toolCallId, toolName } = message;
-  return {
-    role: new Spelling(role, roles.has(role) ? "0" : "1"),
-    content: new Spelling(content, origin),
-    ...(thinking !== undefined && { reasoning_content: thinking }),
-    ...(toolCalls !== undefined &&
-      toolCalls.length > 0 && {
-        tool_calls: toolCalls.map(({ id, name, arguments: given }) => ({
-          ...(id !== undefined && { id }),
-          type: "function",
-          function: { name, arguments: given },
-        })),
-      }),
-    ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
-    ...(toolName !== undefined && { name: toolName }),
-  };
-}
-
-const roles: ReadonlySet<string> = new Set(["system", "user", "assistant", "tool"]);

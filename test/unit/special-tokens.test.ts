@@ -4,7 +4,8 @@ import { type InnerGenerateOptions, resolveGenerateOptions } from "#dist/generat
 import { createStopMatcher } from "#dist/generation/stop-rules.js";
 import { type GeneratedPiece, type LanguageModel, loadModel } from "#dist/index.js";
 import { internalsOf } from "#dist/language-model/internals.js";
-import { createToolCallParser, tagsOf } from "#dist/server/requests/tool-call-parser.js";
+import { createToolCallParser } from "#dist/server/requests/tool-call-parser.js";
+import { marksOf, toolSyntaxes } from "#dist/text/tool-syntax.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
 import { runCli } from "../support/run-cli.js";
 import { byteVocabulary } from "../support/small-vocabularies.js";
@@ -198,6 +199,8 @@ describe("the parser of tool calls", () => {
   }
 
   it.each([["control"], ["userDefined"]] as const)("sees tags of the type %s", (type) => {
+    const hermes = toolSyntaxes.find(({ name }) => name === "hermes");
+    if (hermes === undefined) throw new Error("no such syntax");
     const tags = ["<tool_call>", "</tool_call>"];
     const ends = ["<|bos|>", "<|eos|>", "<|other|>"];
     const tokenizer = createTokenizer(
@@ -208,14 +211,17 @@ describe("the parser of tool calls", () => {
     const call = '<tool_call>{"name":"weather","arguments":{"city":"Ulm"}}</tool_call>';
     const ids = tokenizer.encode(`<|other|>Well. ${call}`, { addSpecial: false, parseSpecial: true });
     expect(ids.filter((id) => tokenizer.isControl(id))).toHaveLength(type === "control" ? 3 : 1);
-    const text = write(tokenizer, ids, { shownTokens: tagsOf("tagged") });
+    const text = write(tokenizer, ids, { shownTokens: marksOf(hermes) });
     expect(text).toBe(`Well. ${call}`);
-    const parser = createToolCallParser("tagged", ["weather"]);
-    const [first, rest] = [parser.push(text), parser.end()];
-    expect(first.text + rest.text).toBe("Well.");
-    expect(first.calls).toEqual([{ name: "weather", arguments: { city: "Ulm" } }]);
+    const parser = createToolCallParser(hermes, { names: ["weather"] });
+    expect([...parser.push(text), ...parser.end()]).toEqual([
+      { kind: "text", text: "Well." },
+      { kind: "callBegin", name: "weather" },
+      { kind: "arguments", text: '{"city":"Ulm"}' },
+      { kind: "callEnd" },
+    ]);
     // A stop string still ends the text at a tag that is shown.
-    const stopped = write(tokenizer, ids, { shownTokens: tagsOf("tagged"), stop: "<tool_call>" });
+    const stopped = write(tokenizer, ids, { shownTokens: marksOf(hermes), stop: "<tool_call>" });
     expect(stopped.startsWith("Well. ")).toBe(true);
     expect(stopped).not.toContain("<tool_call>");
   });

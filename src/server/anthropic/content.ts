@@ -1,4 +1,4 @@
-import type { ChoiceContent, NumberedCall } from "../requests/choice.js";
+import { argumentsOf, type CallPart, type ChoiceContent } from "../requests/choice.js";
 
 /** An event of a stream. */
 export type ContentEvent = Readonly<Record<string, unknown>> & { readonly type: string };
@@ -6,7 +6,7 @@ export type ContentEvent = Readonly<Record<string, unknown>> & { readonly type: 
 /** The blocks of an answer, as its content comes in. */
 export interface Content {
   /** Adds content. @returns the events about it. */
-  push(content: ChoiceContent): ContentEvent[];
+  readonly push: (content: ChoiceContent) => ContentEvent[];
   end(): ContentEvent[];
   /** The blocks that have ended. */
   readonly blocks: readonly object[];
@@ -62,22 +62,28 @@ export function createContent(): Content {
     open = undefined;
     return [...(kind.last === undefined ? [] : [change(kind.last)]), stop(kind.block(whole))];
   }
-  /** A call comes as a whole. */
-  function call({ id, name, arguments: input }: NumberedCall): ContentEvent[] {
+  /** A part of a call. Nothing else comes between its parts. */
+  function writeCall({ id, name, begins, text: json, whole }: CallPart): ContentEvent[] {
     const block = { type: "tool_use", id, name };
     return [
-      ...close(),
-      start({ ...block, input: {} }),
-      change({ type: "input_json_delta", partial_json: JSON.stringify(input) }),
-      stop({ ...block, input }),
+      ...(begins ? [...close(), start({ ...block, input: {} })] : []),
+      ...(json === "" ? [] : [change({ type: "input_json_delta", partial_json: json })]),
+      ...(whole === undefined ? [] : [stop({ ...block, input: inputOf(whole) })]),
     ];
   }
 
   return {
-    push(given): ContentEvent[] {
-      return [...write(thinking, given.thinking), ...write(text, given.text), ...given.calls.flatMap(call)];
-    },
+    push: (given) => [
+      ...write(thinking, given.thinking),
+      ...write(text, given.text),
+      ...(given.call === undefined ? [] : writeCall(given.call)),
+    ],
     end: close,
     blocks,
   };
+}
+
+/** Input is an object. Where the model wrote, or could finish, none, it has Anthropic's key for such a text. */
+function inputOf(whole: string): object {
+  return argumentsOf(whole) ?? { INVALID_JSON: whole };
 }

@@ -36,7 +36,7 @@ export async function* events(written: WrittenMessage): AsyncGenerator<object, o
   const answer: GeneratedPiece[] = [];
   for await (const { piece } of written.pieces) {
     if (piece.thinking !== true) answer.push(piece);
-    yield* content.push(choice.push(piece));
+    for (const part of choice.push(piece)) yield* content.push(part);
   }
   yield* content.end();
   const stopSequence = choice.finishReason === "stop" ? findStop(written, answer) : null;

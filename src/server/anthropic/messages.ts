@@ -15,7 +15,10 @@ import { collect, events } from "./message.js";
 import { samplingPart, thinkingPart, toolsPart } from "./settings.js";
 
 const rules: FieldRules = {
-  objects: { output_config: ["effort", "format"], tool_choice: ["type", "name"] },
+  objects: {
+    output_config: ["effort", "format"],
+    tool_choice: ["type", "name", "disable_parallel_tool_use"],
+  },
   harmless: [
     "metadata",
     "service_tier",
@@ -34,18 +37,8 @@ const rules: FieldRules = {
     mcp_servers: { asks: isGiven, advice: "this server has no tools of its own" },
     response_format: { asks: isGiven, advice: "use output_config.format" },
     output_format: { asks: isGiven, advice: "use output_config.format" },
-    "tool_choice.disable_parallel_tool_use": {
-      asks: (value, { tool_choice: choice }) => isGiven(value) && !forcesCall(choice),
-      advice: "true is kept where type is any or tool",
-    },
   },
 };
-
-/** An answer that must be a call is always one call. */
-function forcesCall(choice: unknown): boolean {
-  const type = typeof choice === "object" && choice !== null && "type" in choice ? choice.type : "auto";
-  return type === "any" || type === "tool" || type === "none";
-}
 
 const chatParts = {
   model: modelPart,

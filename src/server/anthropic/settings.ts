@@ -20,7 +20,11 @@ export const toolsPart: RequestPart<ToolRequest> = requestPart(
   {
     tools: optional(listOf(tool, { max: maxTools })),
     tool_choice: optional(
-      z.object({ type: optional(z.enum(["auto", "any", "tool", "none"])), name: optional(z.string()) }),
+      z.object({
+        type: optional(z.enum(["auto", "any", "tool", "none"])),
+        name: optional(z.string()),
+        disable_parallel_tool_use: optional(z.boolean()),
+      }),
     ),
   },
   ({ tools = [], tool_choice: choice }) => {
@@ -31,6 +35,8 @@ export const toolsPart: RequestPart<ToolRequest> = requestPart(
         function: { name, description, parameters },
       })),
       choice: type === "tool" ? { name: choice?.name ?? "" } : type === "any" ? "required" : type,
+      parallel:
+        choice?.disable_parallel_tool_use === undefined ? undefined : !choice.disable_parallel_tool_use,
     };
   },
 );

@@ -1,11 +1,15 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import type { InnerGenerateOptions } from "../../generation/resolve-options.js";
-import type { ToolCall } from "../../text/chat-template.js";
 import { failureOf } from "../failures.js";
 import { startJobs, type StartedJobs } from "../jobs.js";
 import { optional, type RequestPart, requestPart } from "../requests/body.js";
-import { createTextParser, type ToolCallParser } from "../requests/tool-call-parser.js";
+import { argumentsOf } from "../requests/choice.js";
+import {
+  type AnswerPart as ParsedPart,
+  createTextParser,
+  type ToolCallParser,
+} from "../requests/tool-call-parser.js";
 import type { Service } from "../service.js";
 import { streamingResponse } from "../streaming-response.js";
 import { failureBody } from "./failure-body.js";
@@ -14,7 +18,13 @@ import { failureBody } from "./failure-body.js";
 export interface AnswerContent {
   readonly text: string;
   readonly thinking: string;
-  readonly calls: readonly ToolCall[];
+  readonly calls: readonly OllamaCall[];
+}
+
+/** A call, which this protocol sends as a whole. */
+interface OllamaCall {
+  readonly name: string;
+  readonly arguments: object;
 }
 
 /** A request for an answer. */
@@ -79,21 +89,38 @@ export async function answer(
 
 const nothing: AnswerContent = { text: "", thinking: "", calls: [] };
 
+/** Collects the parts of each call. A call whose arguments are not JSON, or cut, is text. */
+function createCallCollector(): (parts: readonly ParsedPart[]) => AnswerContent[] {
+  let [name, whole] = ["", ""];
+  return (parts) =>
+    parts.flatMap((part): AnswerContent[] => {
+      if (part.kind === "text") return [{ ...nothing, text: part.text }];
+      if (part.kind === "callBegin") [name, whole] = [part.name, ""];
+      else if (part.kind === "arguments") whole += part.text;
+      else {
+        const given = argumentsOf(whole);
+        if (given === undefined) return [{ ...nothing, text: `{"name": "${name}", "arguments": ${whole}` }];
+        return [{ ...nothing, calls: [{ name, arguments: given }] }];
+      }
+      return [];
+    });
+}
+
 async function* parseParts(
   { pieces }: StartedJobs,
   parser: ToolCallParser,
   startedMs: number,
 ): AsyncGenerator<AnswerPart, void, void> {
   let firstMs: number | undefined;
+  const collect = createCallCollector();
   for await (const { piece } of pieces) {
     const { text, thinking, finishReason, usage } = piece;
     firstMs ??= performance.now();
     // A call that the model thinks of is no call.
-    const part = thinking === true ? { ...nothing, thinking: text } : { ...nothing, ...parser.push(text) };
-    if (!isEmpty(part)) yield part;
+    if (thinking !== true) yield* collect(parser.push(text));
+    else if (text !== "") yield { ...nothing, thinking: text };
     if (finishReason === undefined || finishReason === "abort") continue;
-    const rest = { ...nothing, ...parser.end() };
-    if (!isEmpty(rest)) yield rest;
+    yield* collect(parser.end());
     const nowMs = performance.now();
     const end = {
       done: true,
@@ -107,10 +134,6 @@ async function* parseParts(
     };
     yield { ...nothing, end };
   }
-}
-
-function isEmpty({ text, thinking, calls }: AnswerContent): boolean {
-  return text === "" && thinking === "" && calls.length === 0;
 }
 
 function nanoseconds(ms: number): number {

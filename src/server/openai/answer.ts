@@ -5,7 +5,14 @@ import type { InnerGenerateOptions } from "../../generation/resolve-options.js";
 import type { Tokenizer } from "../../text/tokenizer.js";
 import { type IndexedPiece, startJobs } from "../jobs.js";
 import { optional, type RequestPart, requestPart } from "../requests/body.js";
-import { type Choice, type ChoiceContent, type ChoiceEnd, createChoice } from "../requests/choice.js";
+import {
+  type Choice,
+  type ChoiceContent,
+  type ChoiceEnd,
+  createChoice,
+  joinContent,
+  type WholeContent,
+} from "../requests/choice.js";
 import { newId } from "../requests/ids.js";
 import { createTextParser, type ToolCallParser } from "../requests/tool-call-parser.js";
 import type { Service } from "../service.js";
@@ -20,7 +27,7 @@ export interface AnswerShape {
   readonly object: string;
   readonly chunkObject: string;
   /** A choice of a whole answer, without its index. */
-  readonly choice: (content: ChoiceContent, finishReason: ChoiceEnd) => object;
+  readonly choice: (content: WholeContent, finishReason: ChoiceEnd) => object;
   /** A choice of a chunk, without its index. A chunk has content, or a finish reason. */
   readonly chunkChoice: (content: ChoiceContent, finishReason: ChoiceEnd | null) => object;
   /** The choice of a chunk that comes before any text. */
@@ -71,7 +78,7 @@ interface Answer {
   readonly logprobTokenizer: Tokenizer | undefined;
 }
 
-const noContent: ChoiceContent = { text: "", thinking: "", calls: [] };
+const noContent: ChoiceContent = { text: "", thinking: "", call: undefined };
 
 /** Writes the texts of a request, as a whole or as a stream of chunks. */
 export async function answer(
@@ -103,17 +110,11 @@ export async function answer(
 /** The whole answer, when all pieces are there. */
 async function collect(answer: Answer): Promise<object> {
   const { head, pieces, choices, textsPerPrompt, shape, logprobTokenizer: tokenizer } = answer;
-  const texts = choices.map(() => ({ content: noContent, pieces: [] as GeneratedPiece[] }));
+  const texts = choices.map(() => ({ contents: [] as ChoiceContent[], pieces: [] as GeneratedPiece[] }));
   for await (const { index, piece } of pieces) {
     const [choice, whole] = [choices[index], texts[index]];
     if (choice === undefined || whole === undefined) continue;
-    const { text, thinking, calls } = choice.push(piece);
-    const { content } = whole;
-    whole.content = {
-      text: content.text + text,
-      thinking: content.thinking + thinking,
-      calls: [...content.calls, ...calls],
-    };
+    whole.contents.push(...choice.push(piece));
     if (tokenizer !== undefined) whole.pieces.push(piece);
   }
   return {
@@ -121,7 +122,7 @@ async function collect(answer: Answer): Promise<object> {
     object: shape.object,
     choices: texts.map((whole, index) => ({
       index,
-      ...shape.choice(whole.content, choices[index]?.finishReason ?? "stop"),
+      ...shape.choice(joinContent(whole.contents), choices[index]?.finishReason ?? "stop"),
       logprobs:
         tokenizer === undefined
           ? null
@@ -151,22 +152,29 @@ async function* chunks(
   for await (const { index, piece } of pieces) {
     const choice = choices[index];
     if (choice === undefined) continue;
-    const content = choice.push(piece);
-    const { text, thinking, calls } = content;
+    const contents = choice.push(piece).filter(isShown);
     const begin = lengths[index] ?? 0;
     const tokens = tokenizer === undefined ? [] : textPieces(tokenizer, [piece]);
     const logprobs =
       tokenizer === undefined || tokens.length === 0
         ? null
         : shape.describeLogprobs(tokenizer, tokens, begin);
-    lengths[index] = begin + text.length;
-    if (text !== "" || thinking !== "" || calls.length > 0 || logprobs !== null)
-      yield chunk(index, shape.chunkChoice(content, null), logprobs);
+    lengths[index] = begin + joinContent(contents).text.length;
+    const shown = contents.length === 0 && logprobs !== null ? [noContent] : contents;
+    // The first chunk of a piece has the probabilities of its tokens.
+    for (const [at, content] of shown.entries()) {
+      yield chunk(index, shape.chunkChoice(content, null), at === 0 ? logprobs : null);
+    }
     if (choice.finishReason !== undefined)
       yield chunk(index, shape.chunkChoice(noContent, choice.finishReason));
   }
   if (!withUsage) return;
   yield { ...head, object: shape.chunkObject, choices: [], usage: usageOf(choices, textsPerPrompt) };
+}
+
+/** The end of a call has no chunk. */
+function isShown({ call }: ChoiceContent): boolean {
+  return call === undefined || call.begins || call.text !== "";
 }
 
 function usageOf(choices: readonly Choice[], textsPerPrompt: number): object {

@@ -3,15 +3,12 @@ import { modelPart } from "../models/model-part.js";
 import type { Models } from "../models/models.js";
 import { requestReader } from "../requests/body.js";
 import { prepareChat } from "../requests/chat-prompt.js";
-import type { NumberedCall } from "../requests/choice.js";
 import { isGiven, isOther, type RouteFields } from "../requests/field-rules.js";
 import { messagesPart } from "../requests/messages.js";
 import { openAiTemplatePart } from "../requests/thinking.js";
-import { toolsPart } from "../requests/tool-calls.js";
 import {
   closedObjects,
   harmlessFields,
-  parallelCalls,
   unsupportedGrammars,
   unsupportedSampling,
 } from "../requests/unsupported-fields.js";
@@ -19,13 +16,14 @@ import { answer, type AnswerShape, deliveryPart } from "./answer.js";
 import { chatLogprobsPart, describeChatLogprobs } from "./logprobs.js";
 import { responseFormatPart } from "./response-format.js";
 import { samplingPart } from "./sampling.js";
+import { type CallFields, chatToolsPart, describeDelta } from "./tools.js";
 
 const readRequest = requestReader(
   {
     model: modelPart,
     messages: messagesPart,
     template: openAiTemplatePart,
-    tools: toolsPart,
+    tools: chatToolsPart,
     format: responseFormatPart,
     logprobs: chatLogprobsPart,
     sampling: samplingPart,
@@ -35,9 +33,6 @@ const readRequest = requestReader(
     objects: closedObjects,
     harmless: [...harmlessFields, "tools[].function.strict"],
     refused: {
-      functions: { asks: isGiven, advice: "use tools" },
-      function_call: { asks: isOther("none", "auto"), advice: "use tool_choice" },
-      parallel_tool_calls: parallelCalls,
       audio: { asks: isGiven, advice: "this server writes text only" },
       modalities: {
         asks: (value) => !Array.isArray(value) || value.some((each) => each !== "text"),
@@ -45,7 +40,6 @@ const readRequest = requestReader(
       },
       "messages[].images": { asks: isGiven, advice: "this server reads text only" },
       "messages[].audio": { asks: isGiven, advice: "this server reads text only" },
-      "messages[].function_call": { asks: isGiven, advice: "use tool_calls" },
       web_search_options: { asks: isGiven, advice: "this server does not search the web" },
       verbosity: { asks: isOther("medium"), advice: "ask for it in a message" },
       echo: { asks: isGiven, advice: "leave it out" },
@@ -68,39 +62,31 @@ export function addChat(app: Hono, models: Models): void {
       formatParam: "response_format",
     });
     const options = { ...sampling, ...logprobs, ...chatOptions };
+    const shape = shapeOf(request.tools.form);
     return answer(service, context, { prompts: [prompt], options, createParser, delivery, shape });
   });
 }
 
-const shape: AnswerShape = {
-  idPrefix: "chatcmpl",
-  object: "chat.completion",
-  chunkObject: "chat.completion.chunk",
-  choice: ({ text, thinking, calls }, finishReason) => ({
-    message: {
-      role: "assistant",
-      content: text === "" && calls.length > 0 ? null : text,
-      ...(thinking !== "" && { reasoning_content: thinking }),
-      refusal: null,
-      ...(calls.length > 0 && { tool_calls: calls.map(describeCall) }),
-    },
-    finish_reason: finishReason,
-  }),
-  chunkChoice: ({ text, thinking, calls }, finishReason) => ({
-    delta: {
-      ...(finishReason === null &&
-        (text !== "" || calls.length + thinking.length === 0) && { content: text }),
-      ...(thinking !== "" && { reasoning_content: thinking }),
-      ...(calls.length > 0 && {
-        tool_calls: calls.map((call) => ({ index: call.index, ...describeCall(call) })),
-      }),
-    },
-    finish_reason: finishReason,
-  }),
-  firstChoice: { delta: { role: "assistant", content: "" }, finish_reason: null },
-  describeLogprobs: describeChatLogprobs,
-};
-
-function describeCall({ id, name, arguments: given }: NumberedCall): object {
-  return { id, type: "function", function: { name, arguments: JSON.stringify(given) } };
+function shapeOf(form: CallFields): AnswerShape {
+  return {
+    idPrefix: "chatcmpl",
+    object: "chat.completion",
+    chunkObject: "chat.completion.chunk",
+    choice: ({ text, thinking, calls }, finishReason) => ({
+      message: {
+        role: "assistant",
+        content: text === "" && calls.length > 0 ? null : text,
+        ...(thinking !== "" && { reasoning_content: thinking }),
+        refusal: null,
+        ...form.whole(calls),
+      },
+      finish_reason: form.finishReason(finishReason),
+    }),
+    chunkChoice: (content, finishReason) => ({
+      delta: finishReason === null ? describeDelta(content, form) : {},
+      finish_reason: form.finishReason(finishReason),
+    }),
+    firstChoice: { delta: { role: "assistant", content: "" }, finish_reason: null },
+    describeLogprobs: describeChatLogprobs,
+  };
 }

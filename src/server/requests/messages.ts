@@ -22,7 +22,7 @@ const call = z.object({
 /** Messages in the common form of OpenAI and Ollama. */
 const list = listOf(
   z.object({
-    role: z.enum(["system", "developer", "user", "assistant", "tool"]),
+    role: z.enum(["system", "developer", "user", "assistant", "tool", "function"]),
     // A union of text and parts could not say which part is wrong.
     content: z.preprocess(
       (content) => (typeof content === "string" ? [{ type: "text", text: content }] : content),
@@ -33,6 +33,8 @@ const list = listOf(
     reasoning: optional(z.string()),
     thinking: optional(z.string()),
     tool_calls: optional(listOf(call)),
+    // OpenAI's older form of a single call. Its result has the role "function".
+    function_call: optional(call.shape.function),
     tool_call_id: optional(z.string()),
     // Ollama's name for `name`.
     tool_name: optional(z.string()),
@@ -54,30 +56,49 @@ export const optionalMessagesPart: RequestPart<ToolMessage[]> = requestPart(
 );
 
 function readMessages(messages: z.infer<typeof list>, limits: RequestLimits): ToolMessage[] {
+  const toolNames = new Map<string | undefined, string>();
+  let lastFunctionId: string | undefined;
   return messages.map((message, index) => {
-    const { role, content, tool_calls: calls } = message;
+    const { role, content, tool_calls: calls, function_call: legacy } = message;
     const given = message.reasoning_content ?? message.reasoning ?? message.thinking ?? "";
     const thinking = role === "assistant" ? given : "";
-    if (!content && thinking === "" && (calls ?? []).length === 0) {
-      const param = `messages.${index}.content`;
-      throw badRequest(param, `Invalid ${param}: expected a string, or an array of parts`);
+    const param = `messages.${index}`;
+    const toolCalls = (calls ?? []).map((each, at) =>
+      readCall(each, `${param}.tool_calls.${at}.function.arguments`, limits),
+    );
+    if (legacy !== undefined) {
+      lastFunctionId = `call${index}`;
+      const call = { id: lastFunctionId, function: legacy };
+      toolCalls.push(readCall(call, `${param}.function_call.arguments`, limits));
     }
+    if (!content && thinking === "" && toolCalls.length === 0) {
+      throw badRequest(
+        `${param}.content`,
+        `Invalid ${param}.content: expected a string, or an array of parts`,
+      );
+    }
+    for (const { id, name } of toolCalls) if (id !== undefined) toolNames.set(id, name);
+    const isResult = role === "tool" || role === "function";
+    const toolCallId = message.tool_call_id ?? (role === "function" ? lastFunctionId : undefined);
     return {
       // OpenAI's newer models call the system role "developer".
-      role: role === "developer" ? "system" : role,
+      role: role === "developer" ? "system" : isResult ? "tool" : role,
       content: (content ?? []).map(({ text }) => text).join(""),
       ...(thinking !== "" && { thinking }),
-      ...(calls !== undefined && {
-        toolCalls: calls.map((each, at): ToolCall => {
-          const given = each.function.arguments;
-          const param = `messages.${index}.tool_calls.${at}.function.arguments`;
-          return { id: each.id, name: each.function.name, arguments: parseArguments(given, param, limits) };
-        }),
-      }),
-      ...(message.tool_call_id !== undefined && { toolCallId: message.tool_call_id }),
-      ...(role === "tool" && { toolName: message.tool_name ?? message.name }),
+      ...(toolCalls.length > 0 && { toolCalls }),
+      ...(toolCallId !== undefined && { toolCallId }),
+      // Some templates name the tool of a result. OpenAI's clients give the call's id only.
+      ...(isResult && { toolName: message.tool_name ?? message.name ?? toolNames.get(toolCallId) }),
     };
   });
+}
+
+function readCall(
+  { id, function: { name, arguments: given } }: z.infer<typeof call>,
+  param: string,
+  limits: RequestLimits,
+): ToolCall {
+  return { id, name, arguments: parseArguments(given, param, limits) };
 }
 
 /** The arguments of a call. @param param the field that holds them. */

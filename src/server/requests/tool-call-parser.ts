@@ -1,118 +1,143 @@
-import type { ToolCall, ToolSyntax } from "../../text/chat-template.js";
+import type { ToolSyntax } from "../../text/tool-syntax.js";
+import {
+  accept,
+  forget,
+  type IncomingText,
+  more,
+  type Reading,
+  readWhile,
+  skipSpace,
+} from "./incoming-text.js";
+import { callReaders, type CallSink } from "./tool-call-readers.js";
 
-/** The text and the calls in a part of an answer. */
-export interface ParsedPart {
-  readonly text: string;
-  readonly calls: readonly ToolCall[];
-}
+/** A part of an answer, in the order of the answer. A call is begun, written and ended before the next part. */
+export type AnswerPart =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "callBegin"; readonly name: string }
+  /** Further text of the call's arguments: JSON, as the model writes it. */
+  | { readonly kind: "arguments"; readonly text: string }
+  | { readonly kind: "callEnd" };
 
 /** Separates text from tool calls, in an answer that arrives in pieces. */
 export interface ToolCallParser {
-  push(piece: string): ParsedPart;
+  push(piece: string): AnswerPart[];
   /** Ends the answer. */
-  end(): ParsedPart;
+  end(): AnswerPart[];
 }
 
-/** @param names names of the offered tools; a call to any other name is treated as text. */
-export function createToolCallParser(syntax: ToolSyntax, names: readonly string[]): ToolCallParser {
-  return syntax === "tagged" ? createTaggedParser(names) : createJsonParser(names);
+export interface ToolCallParserOptions {
+  /** Names of the offered tools. A call to any other name is text. */
+  readonly names: readonly string[];
+  /** Everything after so many calls is dropped. Default: no limit. */
+  readonly maxCalls?: number | undefined;
 }
 
 /** The parser of an answer that cannot contain calls. */
 export function createTextParser(): ToolCallParser {
-  return { push: (text) => ({ text, calls: [] }), end: () => ({ text: "", calls: [] }) };
+  return { push: (text) => (text === "" ? [] : [{ kind: "text", text }]), end: () => [] };
 }
 
-const opening = "<tool_call>";
-const closing = "</tool_call>";
+/** White space beside calls is dropped. */
+export function createToolCallParser(
+  syntax: ToolSyntax,
+  { names, maxCalls = Infinity }: ToolCallParserOptions,
+): ToolCallParser {
+  const incoming: IncomingText = { text: "", at: 0, hasEnded: false };
+  let parts: AnswerPart[] = [];
+  let callCount = 0;
+  /** Whether white space is dropped: after a call. */
+  let isAfterCall = false;
+  const add = (part: AnswerPart): void => {
+    if (callCount < maxCalls) parts.push(part);
+  };
 
-/** The tags that the parser must see, also where they are control tokens. */
-export function tagsOf(syntax: ToolSyntax): readonly string[] {
-  return syntax === "tagged" ? [opening, closing] : [];
-}
+  const sink: CallSink = {
+    knows: (name) => names.includes(name),
+    begin: (name) => add({ kind: "callBegin", name }),
+    write: (text) => add({ kind: "arguments", text }),
+    end(): void {
+      add({ kind: "callEnd" });
+      callCount += 1;
+      isAfterCall = true;
+    },
+  };
 
-/** Parses calls between tags, with text around them. */
-function createTaggedParser(names: readonly string[]): ToolCallParser {
-  /** The part of the answer that may still belong to a tag or a call. */
-  let held = "";
-  let insideCall = false;
-  let afterCall = false;
-
-  /**
-   * Takes text off the front of `held`, without white space next to calls.
-   *
-   * @param end where the text ends in `held`.
-   */
-  function takeText(end: number, { beforeCall }: { readonly beforeCall: boolean }): string {
-    const all = held.slice(0, end);
-    const text = afterCall ? all.trimStart() : all;
-    const trimmed = text.trimEnd();
-    // Trailing white space is kept back: a call may follow. Directly before a call it is dropped.
-    held = (beforeCall ? "" : text.slice(trimmed.length)) + held.slice(end);
-    if (trimmed !== "") afterCall = false;
-    return trimmed;
+  function addText(text: string): void {
+    const shown = isAfterCall ? text.trimStart() : text;
+    if (shown === "") return;
+    isAfterCall = false;
+    add({ kind: "text", text: shown });
   }
 
-  function parseHeld(): ParsedPart {
-    let text = "";
-    const calls: ToolCall[] = [];
+  /** Reads text up to the opening mark. @returns the white space before the mark; undefined without a mark. */
+  function* readText(mark: string): Reading<string | undefined> {
     for (;;) {
-      if (insideCall) {
-        const end = held.indexOf(closing);
-        if (end === -1) return { text, calls };
-        const call = parseCall(held.slice(0, end), names);
-        if (call === undefined) text += opening + held.slice(0, end) + closing;
-        else calls.push(call);
-        held = held.slice(end + closing.length);
-        [insideCall, afterCall] = [false, call !== undefined];
-        continue;
+      const found = incoming.text.indexOf(mark, incoming.at);
+      const end = found === -1 ? incoming.text.length - prefixAtEnd(mark, incoming.text) : found;
+      const all = incoming.text.slice(incoming.at, end);
+      const text = all.trimEnd();
+      addText(text);
+      if (found !== -1) {
+        incoming.at = found + mark.length;
+        return all.slice(text.length);
       }
-      const begin = held.indexOf(opening);
-      if (begin === -1) {
-        text += takeText(held.length - prefixAtEnd(opening, held), { beforeCall: false });
-        return { text, calls };
-      }
-      text += takeText(begin, { beforeCall: true });
-      held = held.slice(opening.length);
-      insideCall = true;
+      // A call may follow. White space before it is dropped.
+      incoming.at += text.length;
+      forget(incoming);
+      if (yield* more(incoming)) continue;
+      addText(incoming.text);
+      return undefined;
     }
   }
 
-  return {
-    push(piece): ParsedPart {
-      held += piece;
-      return parseHeld();
-    },
-    end(): ParsedPart {
-      if (insideCall) {
-        // Some models stop without writing the closing tag.
-        const call = parseCall(held, names);
-        return call === undefined ? { text: opening + held, calls: [] } : { text: "", calls: [call] };
+  function* readMarked(): Reading<void> {
+    for (;;) {
+      const space = yield* readText(syntax.opening);
+      if (space === undefined) return;
+      const begin = incoming.at;
+      if (yield* callReaders[syntax.body](incoming, sink, syntax)) {
+        yield* readWhile(incoming, /[\s\]}]/);
+        if (syntax.closing !== "") yield* accept(incoming, syntax.closing);
+      } else {
+        incoming.at = begin;
+        addText(space + syntax.opening);
       }
-      const text = afterCall ? held.trim() : held;
-      return { text, calls: [] };
-    },
-  };
-}
+      forget(incoming);
+    }
+  }
 
-/** Parses answers that are calls only: one object of JSON, or several between semicolons. */
-function createJsonParser(names: readonly string[]): ToolCallParser {
-  let held = "";
-  let isText = false;
+  /** Calls begin the answer, or there are none. */
+  function* readUnmarked(): Reading<void> {
+    yield* skipMarks();
+    if (yield* callReaders[syntax.body](incoming, sink, syntax)) yield* skipMarks();
+    else incoming.at = 0;
+    do {
+      addText(incoming.text.slice(incoming.at));
+      incoming.at = incoming.text.length;
+      forget(incoming);
+    } while (yield* more(incoming));
+  }
+
+  function* skipMarks(): Reading<void> {
+    yield* skipSpace(incoming);
+    for (const mark of syntax.otherMarks) if (yield* accept(incoming, mark)) return;
+  }
+
+  const reading = syntax.opening === "" ? readUnmarked() : readMarked();
+  function proceed(): AnswerPart[] {
+    reading.next();
+    const read = parts;
+    parts = [];
+    return read;
+  }
   return {
-    push(piece): ParsedPart {
-      held += piece;
-      isText ||= /^\s*[^\s{]/.test(held);
-      if (!isText) return { text: "", calls: [] };
-      const text = held;
-      held = "";
-      return { text, calls: [] };
+    push(piece): AnswerPart[] {
+      incoming.text += piece;
+      return proceed();
     },
-    end(): ParsedPart {
-      const whole = parseCall(held, names);
-      const calls = whole === undefined ? held.split(";").map((each) => parseCall(each, names)) : [whole];
-      const known = calls.filter((call) => call !== undefined);
-      return known.length === calls.length ? { text: "", calls: known } : { text: held, calls: [] };
+    end(): AnswerPart[] {
+      incoming.hasEnded = true;
+      return proceed();
     },
   };
 }
@@ -123,25 +148,4 @@ function prefixAtEnd(tag: string, text: string): number {
     if (text.endsWith(tag.slice(0, length))) return length;
   }
   return 0;
-}
-
-function parseCall(text: string, names: readonly string[]): ToolCall | undefined {
-  const call = parseObject(text);
-  if (call === undefined) return undefined;
-  const { name } = call;
-  const given = call.arguments ?? call.parameters ?? {};
-  const values = typeof given === "string" ? parseObject(given) : given;
-  if (typeof name !== "string" || !names.includes(name)) return undefined;
-  if (typeof values !== "object" || values === null || Array.isArray(values)) return undefined;
-  return { name, arguments: values };
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value = JSON.parse(text) as unknown;
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject ? (value as Readonly<Record<string, unknown>>) : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -2,17 +2,20 @@ import { z } from "zod";
 import type { Grammar } from "../../grammar/grammar.js";
 import { toolCallGrammar } from "../../grammar/tool-grammar.js";
 import type { Tool, ToolMessage } from "../../text/chat-template.js";
+import { marksOf } from "../../text/tool-syntax.js";
 import { badRequest } from "../failures.js";
 import type { Service } from "../service.js";
 import { optional, type RequestPart, requestPart } from "./body.js";
 import { anyFields, listOf } from "./fields.js";
 import { checkSchemaSize } from "./json-format.js";
-import { createToolCallParser, tagsOf, type ToolCallParser } from "./tool-call-parser.js";
+import { createToolCallParser, type ToolCallParser } from "./tool-call-parser.js";
 
 /** The tools of a request, before the model is asked whether it knows tools. */
 export interface ToolRequest {
   readonly tools: readonly Tool[];
   readonly choice: "none" | "auto" | "required" | { readonly name: string };
+  /** Whether an answer may have several calls. Undefined: it may, but a forced answer has one. */
+  readonly parallel: boolean | undefined;
 }
 
 /** The fields of a function, in every protocol. */
@@ -27,6 +30,9 @@ export const toolFields: {
 };
 /** Maximum number of tools in a request. */
 export const maxTools = 128;
+
+/** Maximum number of calls in a forced answer. A small model would call without end. */
+const maxForcedCalls = 16;
 
 /** The fields about tools, in the common form of OpenAI and Ollama. */
 export const toolsPart: RequestPart<ToolRequest> = requestPart(
@@ -49,10 +55,12 @@ export const toolsPart: RequestPart<ToolRequest> = requestPart(
         { error: 'expected "none", "auto", "required" or { type: "function", function: { name } }' },
       ),
     ),
+    parallel_tool_calls: optional(z.boolean()),
   },
-  ({ tools = [], tool_choice: choice = "auto" }) => ({
+  ({ tools = [], tool_choice: choice = "auto", parallel_tool_calls: parallel }) => ({
     tools,
     choice: typeof choice === "object" ? choice.function : choice,
+    parallel,
   }),
 );
 
@@ -77,9 +85,9 @@ const noTools: ToolUse = { tools: [], createParser: undefined, grammar: undefine
  * @param service.template called only if the request uses tools.
  */
 export async function useTools(
-  { tools, choice }: ToolRequest,
+  { tools, choice, parallel }: ToolRequest,
   messages: readonly ToolMessage[],
-  { template, limits }: Pick<Service, "template" | "limits">,
+  { template, limits, tokenizer }: Pick<Service, "template" | "limits" | "tokenizer">,
 ): Promise<ToolUse> {
   const named = typeof choice === "object" ? choice.name : undefined;
   const allowed = tools.filter((tool) => named === undefined || tool.function.name === named);
@@ -103,11 +111,18 @@ export async function useTools(
       checkSchemaSize({ param: "tools", schema: tool.parameters ?? {} }, limits);
     }
   }
-  const names = tools.map((tool) => tool.function.name);
+  const options = {
+    names: tools.map((tool) => tool.function.name),
+    maxCalls: parallel === false ? 1 : undefined,
+  };
+  const maxCalls = parallel === true && named === undefined ? maxForcedCalls : 1;
   return {
     tools,
-    createParser: () => createToolCallParser(toolSyntax, names),
-    grammar: choice === "auto" ? undefined : await toolCallGrammar(toolSyntax, allowed),
-    shownTokens: tagsOf(toolSyntax),
+    createParser: () => createToolCallParser(toolSyntax, options),
+    grammar:
+      choice === "auto"
+        ? undefined
+        : await toolCallGrammar(tokenizer, { syntax: toolSyntax, tools: allowed, maxCalls }),
+    shownTokens: marksOf(toolSyntax),
   };
 }

@@ -38,13 +38,6 @@ export const unsupportedGrammars: Readonly<Record<string, Refusal>> = refuseAll(
   { asks: isGiven, advice: "give a JSON schema in response_format" },
 );
 
-/** `parallel_tool_calls`: an answer that must be a call is always one call. */
-export const parallelCalls: Refusal = {
-  asks: (value, { tools, tool_choice: choice = "auto" }) =>
-    value === false && isGiven(tools) && choice === "auto",
-  advice: "false is kept where tool_choice is required or names a function",
-};
-
 /** The objects whose every field decides about the text. */
 export const closedObjects: NonNullable<FieldRules["objects"]> = {
   response_format: ["type", "schema", "json_schema"],

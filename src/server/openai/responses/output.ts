@@ -1,4 +1,4 @@
-import type { ChoiceContent, NumberedCall } from "../../requests/choice.js";
+import { argumentsOf, type CallPart, type ChoiceContent } from "../../requests/choice.js";
 import { newId } from "../../requests/ids.js";
 
 /** An event of a stream, without its number. */
@@ -10,7 +10,7 @@ export type OutputItem = Readonly<Record<string, unknown>> & { readonly id: stri
 /** The items of an answer, as its content comes in. */
 export interface Output {
   /** Adds content. @returns the events about it. */
-  push(content: ChoiceContent): OutputEvent[];
+  readonly push: (content: ChoiceContent) => OutputEvent[];
   /** Ends the last item. */
   end(status: "completed" | "incomplete"): OutputEvent[];
   /** The items that have ended. */
@@ -71,6 +71,7 @@ export function createOutput({ asSummary }: { readonly asSummary: boolean }): Ou
   const thought = asSummary ? reasoningSummary : reasoning;
   const items: OutputItem[] = [];
   let open: OpenItem | undefined;
+  let callItemId = "";
 
   const added = (item: OutputItem): OutputEvent => ({
     type: "response.output_item.added",
@@ -118,29 +119,32 @@ export function createOutput({ asSummary }: { readonly asSummary: boolean }): Ou
     open = undefined;
     return events;
   }
-  /** A call comes as a whole. */
-  function call({ id: callId, name, arguments: given }: NumberedCall): OutputEvent[] {
-    const closing = close("completed");
-    const text = JSON.stringify(given);
-    const item = { id: newId("fc_"), type: "function_call", call_id: callId, name };
-    const about = { item_id: item.id, output_index: items.length };
-    return [
-      ...closing,
-      added({ ...item, arguments: "", status: "in_progress" }),
-      { type: "response.function_call_arguments.delta", ...about, delta: text },
-      { type: "response.function_call_arguments.done", ...about, name, arguments: text },
-      done({ ...item, arguments: text, status: "completed" }),
-    ];
+  /** A part of a call. Nothing else comes between its parts. */
+  function writeCall({ id: callId, name, begins, text, whole }: CallPart): OutputEvent[] {
+    const events = begins ? close("completed") : [];
+    if (begins) callItemId = newId("fc_");
+    const item = { id: callItemId, type: "function_call", call_id: callId, name };
+    const about = { item_id: callItemId, output_index: items.length };
+    if (begins) events.push(added({ ...item, arguments: "", status: "in_progress" }));
+    if (text !== "") {
+      events.push({ type: "response.function_call_arguments.delta", ...about, delta: text });
+    }
+    if (whole !== undefined) {
+      const status = argumentsOf(whole) === undefined ? "incomplete" : "completed";
+      events.push(
+        { type: "response.function_call_arguments.done", ...about, name, arguments: whole },
+        done({ ...item, arguments: whole, status }),
+      );
+    }
+    return events;
   }
 
   return {
-    push({ text, thinking, calls }): OutputEvent[] {
-      return [
-        ...(thinking === "" ? [] : write(thought, thinking)),
-        ...(text === "" ? [] : write(message, text)),
-        ...calls.flatMap(call),
-      ];
-    },
+    push: ({ text, thinking, call }) => [
+      ...(thinking === "" ? [] : write(thought, thinking)),
+      ...(text === "" ? [] : write(message, text)),
+      ...(call === undefined ? [] : writeCall(call)),
+    ],
     end(status): OutputEvent[] {
       // An answer without any text is an empty message.
       const empty = items.length === 0 && open === undefined ? begin(message) : [];

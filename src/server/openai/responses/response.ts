@@ -23,7 +23,7 @@ type Describe = (changing: { readonly status: string } & Readonly<Record<string,
 /** The whole response. */
 export async function collect(written: WrittenResponse): Promise<object> {
   const [choice, output] = open(written);
-  for await (const { piece } of written.pieces) output.push(choice.push(piece));
+  for await (const { piece } of written.pieces) choice.push(piece).forEach(output.push);
   return finish(choice, output, describer(written)).response;
 }
 
@@ -41,7 +41,7 @@ export async function* events(written: WrittenResponse): AsyncGenerator<object, 
     { type: "response.in_progress", response },
   ]);
   try {
-    for await (const { piece } of written.pieces) yield* numbered(output.push(choice.push(piece)));
+    for await (const { piece } of written.pieces) yield* numbered(choice.push(piece).flatMap(output.push));
     const last = finish(choice, output, describe);
     yield* numbered([...last.events, { type: `response.${last.status}`, response: last.response }]);
   } catch (error) {
@@ -88,7 +88,6 @@ function describer({ model, repeated }: WrittenResponse): Describe {
     error: null,
     incomplete_details: null,
     output: [],
-    parallel_tool_calls: true,
     previous_response_id: null,
     service_tier: "default",
     // Nothing is stored, whatever the request says.

@@ -6,7 +6,7 @@ import type { Models } from "../../models/models.js";
 import { optional, requestPart, requestReader } from "../../requests/body.js";
 import { prepareChat } from "../../requests/chat-prompt.js";
 import { isGiven, isOther, type RouteFields } from "../../requests/field-rules.js";
-import { harmlessFields, parallelCalls, unsupportedSampling } from "../../requests/unsupported-fields.js";
+import { harmlessFields, unsupportedSampling } from "../../requests/unsupported-fields.js";
 import { type EventForm, serverSentEvents, typedEvent } from "../../server-sent-events.js";
 import { failureBody } from "../failure-body.js";
 import { responseSamplingPart } from "../sampling.js";
@@ -56,7 +56,6 @@ const readRequest = requestReader(
       response_format: { asks: isGiven, advice: "use text.format" },
       messages: { asks: isGiven, advice: "use input, or /v1/chat/completions" },
       "text.verbosity": { asks: isOther("medium"), advice: "ask for it in a message" },
-      parallel_tool_calls: parallelCalls,
       ...unsupportedSampling,
     },
   },

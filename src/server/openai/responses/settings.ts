@@ -28,9 +28,11 @@ export const responseToolsPart: RequestPart<Repeated<ToolRequest>> = requestPart
         { error: 'expected "none", "auto", "required" or { type: "function", name }' },
       ),
     ),
+    parallel_tool_calls: optional(z.boolean()),
   },
-  ({ tools = [], tool_choice: choice = "auto" }) => ({
+  ({ tools = [], tool_choice: choice = "auto", parallel_tool_calls: parallel }) => ({
     value: {
+      parallel,
       tools: tools.map(({ type, name, description, parameters }) => ({
         type,
         function: { name, description, parameters },
@@ -40,6 +42,7 @@ export const responseToolsPart: RequestPart<Repeated<ToolRequest>> = requestPart
     fields: {
       tools: tools.map(({ parameters = null, strict = false, ...rest }) => ({ ...rest, parameters, strict })),
       tool_choice: choice,
+      parallel_tool_calls: parallel ?? true,
     },
   }),
 );
