@@ -97,7 +97,6 @@ describe.each(routes)("$path", ({ path, fields, valid }) => {
 
   it("refuses each refused field by name and reason, and takes values that ask for nothing", async () => {
     for (const [name, { advice }] of Object.entries(refused)) {
-      if (name === "parallel_tool_calls") continue;
       const value = name === "modalities" ? ["text", "audio"] : ["x"];
       const { status, text } = await ask(path, withValue(valid, name, value));
       expect([name, status]).toEqual([name, 400]);
