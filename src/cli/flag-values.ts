@@ -82,6 +82,16 @@ export function parseJsonOrFile(text: string): unknown {
   }
 }
 
+/** The text of a file. */
+export function parseTextFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new InvalidArgumentError(`Expected the path of a text file: ${why}.`);
+  }
+}
+
 /** A name of a queue. BullMQ joins it with other names by colons. */
 export function parseQueueName(text: string): string {
   if (/^[\w.-]{1,100}$/.test(text)) return text;

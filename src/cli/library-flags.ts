@@ -12,7 +12,7 @@ import type { PerplexityOptions } from "../tools/evaluation/perplexity.js";
 import { dotForms } from "../wasm/dot-forms.js";
 import { defaultText } from "../options/ranges.js";
 import { type SamplingOption, samplingTable } from "../options/sampling-table.js";
-import { collect, collectBias, parseJsonOrFile, parseNumber } from "./flag-values.js";
+import { collect, collectBias, parseJsonOrFile, parseNumber, parseTextFile } from "./flag-values.js";
 
 /** A flag that sets one option of the library. The library has its default and checks its range. */
 interface LibraryFlag<Options> {
@@ -55,6 +55,16 @@ export const loadFlags: readonly LibraryFlag<LoadOptions>[] = [
     about: "context length (default: the model's, limited by memory)",
   },
   ...packingFlags,
+];
+
+/** For commands that use chat templates. */
+export const templateFlags: readonly LibraryFlag<LoadOptions>[] = [
+  {
+    option: "chatTemplate",
+    flags: "--chat-template <file>",
+    about: "chat template in Jinja (default: the model's)",
+    parse: parseTextFile,
+  },
 ];
 
 /** Flags for experiments, hidden from --help: the defaults come from probing the host. */
@@ -216,6 +226,7 @@ export const flagNames: ReadonlyMap<string, string> = new Map<string, string>([
   ["output", "--output"],
   ...[
     ...loadFlags,
+    ...templateFlags,
     ...expertFlags,
     ...samplingFlags(() => true),
     ...embedFlags,

@@ -5,7 +5,7 @@ import { embeddedModelUrl } from "../language-model/find-source.js";
 import type { LanguageModel } from "../language-model/language-model.js";
 import { loadModel } from "../language-model/load-model.js";
 import type { LoadOptions } from "../language-model/load-options.js";
-import { expertFlags, loadFlags, readFlags } from "./library-flags.js";
+import { expertFlags, loadFlags, readFlags, templateFlags } from "./library-flags.js";
 import { localModel } from "./local-model.js";
 import { createProgressBar } from "./progress-bar.js";
 import type { Terminal } from "./terminal.js";
@@ -20,7 +20,10 @@ export function readLoadOptions(
   flags: Readonly<Record<string, unknown>>,
   engine: EngineOptions = {},
 ): LoadOptions {
-  return { ...readFlags(flags, loadFlags), engine: { ...engine, ...readFlags(flags, expertFlags) } };
+  return {
+    ...readFlags(flags, [...loadFlags, ...templateFlags]),
+    engine: { ...engine, ...readFlags(flags, expertFlags) },
+  };
 }
 
 /** A model that has just been loaded. */

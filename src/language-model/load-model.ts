@@ -3,7 +3,8 @@ import { BitNetError, throwIfAborted } from "../errors.js";
 import { requireModel } from "../files/require-model.js";
 import { readRecommendedSampling } from "../generation/recommended-sampling.js";
 import { availableParallelism, canShareMemory, freeMemoryBytes } from "#platform";
-import { createTokenizer } from "../text/tokenizer.js";
+import { createChatTemplate } from "../text/chat-template.js";
+import { createTokenizer, type Tokenizer } from "../text/tokenizer.js";
 import { createLanguageModel } from "./create-language-model.js";
 import { embeddedModelUrl, findSource, localSource, type ModelSource } from "./find-source.js";
 import type { LanguageModel } from "./language-model.js";
@@ -36,7 +37,7 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
     if (found.size !== undefined) report("open");
     const file = await found.open({ signal });
     requireModel(file);
-    const tokenizer = createTokenizer(file.metadata);
+    const tokenizer = withTemplate(createTokenizer(file.metadata), options.chatTemplate);
     const sampling = readRecommendedSampling(file.metadata);
     const tensorBytes = [...file.tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0);
     // The tensors of a checkpoint are converted as they are read, so the sizes of its files say nothing.
@@ -80,4 +81,17 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
     await found.close();
     throw error;
   }
+}
+
+/** A tokenizer with another chat template. @throws BitNetError INVALID_ARGUMENT if the template is no template. */
+function withTemplate(tokenizer: Tokenizer, chatTemplate: string | undefined): Tokenizer {
+  if (chatTemplate === undefined) return tokenizer;
+  const changed = { ...tokenizer, chatTemplate };
+  try {
+    createChatTemplate(changed);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new BitNetError("INVALID_ARGUMENT", `Cannot use the option chatTemplate: ${why}`, { cause });
+  }
+  return changed;
 }

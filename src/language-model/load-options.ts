@@ -39,6 +39,11 @@ export interface LoadOptions {
    * memory, else "small".
    */
   readonly packing?: PackingChoice | undefined;
+  /**
+   * The text of a chat template (Jinja) that replaces the model's own, such as one that knows tools. Default:
+   * the model's.
+   */
+  readonly chatTemplate?: string | undefined;
   /** Called as loading proceeds. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Stops loading. */
@@ -52,6 +57,7 @@ const knownOptions: Record<keyof LoadOptions, true> = {
   workerUrl: true,
   contextLength: true,
   packing: true,
+  chatTemplate: true,
   onProgress: true,
   signal: true,
   engine: true,
@@ -64,10 +70,13 @@ const maxContextLength = 1 << 26;
 /** @throws BitNetError INVALID_ARGUMENT. */
 export function checkLoadOptions(options: LoadOptions): void {
   refuseUnknownOptions("loadModel", options, Object.keys(knownOptions));
-  const { threads, contextLength, packing } = options;
+  const { threads, contextLength, packing, chatTemplate } = options;
   if (threads !== undefined) checkWhole("threads", threads, 0, maxThreads);
   if (contextLength !== undefined) checkWhole("contextLength", contextLength, 1, maxContextLength);
   checkPacking(packing);
+  if (chatTemplate !== undefined && typeof (chatTemplate as unknown) !== "string") {
+    throw invalidOption("chatTemplate", chatTemplate, "the text of a template");
+  }
   checkEngineOptions(options.engine);
 }
 

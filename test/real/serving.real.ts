@@ -1,30 +1,20 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { finishCli, startCli } from "../support/run-cli.js";
+import { type OpenCli, openCliServer } from "./cli-server.js";
 import { realModelPath } from "./settings.js";
 
 const path = realModelPath("smollm2");
 
 describe.runIf(path)("bitnet serve with SmolLM2", () => {
-  const child = startCli(["serve", path ?? "", "--port", "0", "--threads", "1", "-c", "2048", "--no-log"]);
-  const finished = finishCli(child);
+  let server: OpenCli;
   let client: OpenAI;
 
   beforeAll(async () => {
-    const url = await new Promise<string>((resolve, reject) => {
-      let printed = "";
-      child.stdout.on("data", (text: string) => {
-        printed += text;
-        const [, address] = /^Listening on (\S+)\n/.exec(printed) ?? [];
-        if (address !== undefined) resolve(address);
-      });
-      void finished.then(({ stderr }) => reject(new Error(stderr)));
-    });
-    client = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 });
+    server = await openCliServer([path ?? ""]);
+    client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "none", maxRetries: 0 });
   });
   afterAll(async () => {
-    child.kill("SIGTERM");
-    expect((await finished).status).toBe(0);
+    expect(await server.close()).toBe(0);
   });
 
   const question = {

@@ -17,6 +17,7 @@ import {
   expertFlags,
   generateFlags,
   loadFlags,
+  templateFlags,
   readFlags,
   thinkingFlags,
 } from "../library-flags.js";
@@ -59,7 +60,8 @@ export const chat: CliCommand = {
       )
       .option("--think", "let the model think before its answers (default: as its chat template has it)")
       .option("--no-think", "let the model answer at once");
-    for (const table of [thinkingFlags, generateFlags, loadFlags, expertFlags]) addFlags(command, table);
+    for (const table of [thinkingFlags, generateFlags, loadFlags, templateFlags, expertFlags])
+      addFlags(command, table);
     command
       .option(
         "--template-var <name=value>",

@@ -5,7 +5,7 @@ import { isLoopback } from "../../server/hosts.js";
 import type { CliCommand } from "../command.js";
 import type { RequestRecord } from "../../server/request-log.js";
 import { collect, parseCount, parseTime } from "../flag-values.js";
-import { addFlags, expertFlags, loadFlags } from "../library-flags.js";
+import { addFlags, expertFlags, loadFlags, templateFlags } from "../library-flags.js";
 import { defaultLimits } from "../../server/requests/limits.js";
 import { readLoadOptions } from "../open-model.js";
 import { prepareServer, type ServerSetup } from "../prepared-server.js";
@@ -105,7 +105,7 @@ export const serve: CliCommand = {
       .option("--grace <seconds>", "then time for running requests to end", parseCount(0, maxStopSeconds), 10)
       .option("--no-log", "do not log requests to standard error")
       .option("--log-prompts", "also log prompts and generated texts");
-    for (const table of [loadFlags, expertFlags]) addFlags(command, table);
+    for (const table of [loadFlags, templateFlags, expertFlags]) addFlags(command, table);
     command
       .addHelpText("after", help)
       .action((paths: readonly string[], flags: ServeFlags) => serveModels(paths, flags, terminal));

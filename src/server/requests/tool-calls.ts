@@ -102,7 +102,7 @@ export async function useTools(
   if (toolSyntax === undefined) {
     throw badRequest(
       used ? "tools" : `messages.${callOrResult}.role`,
-      "This model cannot be told of tools: its chat template has no place for them, or asks for them in a way that this server does not know",
+      "This model cannot be told of tools: its chat template has no place for them, or asks for them in a way that this server does not know. Load it with a chatTemplate that does",
     );
   }
   if (!used) return noTools;
