@@ -39,7 +39,7 @@ export async function toolCallGrammar(
 /** The most arguments that are written by name, one by one. */
 const maxNamed = 64;
 
-/** The arguments of a call, with what stands around them. */
+/** The arguments of a call, with the text before and after them. */
 function callArguments({ body, written }: ToolSyntax, parameters: unknown, marks: Marks): Expression {
   const [before, after] = [written.beforeArguments, written.afterArguments].map((part) => spell(part, marks));
   if (before === undefined || after === undefined) return empty;
@@ -127,7 +127,7 @@ function controlMarks(tokenizer: Tokenizer, syntax: ToolSyntax): Marks {
 /** No UTF-8 text has this byte. So no token of text can stand for a control token. */
 const markByte = 0xff;
 
-/** A text with marks. Marks that are control tokens are their tokens, which have bytes in this grammar only. */
+/** A text with marks. Control tokens among them have bytes in this grammar only. */
 function spell(spelling: string, marks: Marks): Expression {
   for (const [mark, id] of marks) {
     const at = spelling.indexOf(mark);

@@ -83,7 +83,7 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
   }
 }
 
-/** A tokenizer with another chat template. @throws BitNetError INVALID_ARGUMENT if the template is no template. */
+/** A tokenizer with another chat template. @throws BitNetError INVALID_ARGUMENT if it cannot be parsed. */
 function withTemplate(tokenizer: Tokenizer, chatTemplate: string | undefined): Tokenizer {
   if (chatTemplate === undefined) return tokenizer;
   const changed = { ...tokenizer, chatTemplate };

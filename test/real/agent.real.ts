@@ -70,7 +70,7 @@ describe.runIf(path)("an agent with SmolLM2 and a template that knows tools", ()
       if (part.type === "tool-input-delta") deltas += 1;
     }
     expect(await streamed.text).toBe(whole.text);
-    expect((await streamed.steps).flatMap(({ toolCalls }) => toolCalls.map(({ input }) => input as unknown))).toEqual(
+    expect((await streamed.steps).flatMap(({ toolCalls }) => toolCalls.map(({ input }) => input))).toEqual(
       given.slice(0, 2),
     );
     expect(deltas).toBeGreaterThan(4);

@@ -173,19 +173,23 @@ describe("the older form of tools", () => {
       message: { content: null, function_call: { name: "weather" } },
     });
     expect(choices[0]?.message.tool_calls).toBeUndefined();
-    const call = choices[0]?.message.function_call;
-    if (!call) throw new Error("no call");
+    // The SDK marks this form as deprecated.
+    type Legacy =
+      { readonly function_call?: { readonly name?: string; readonly arguments?: string } } | undefined;
+    const call = (choices[0]?.message as Legacy)?.function_call;
+    if (call?.arguments === undefined) throw new Error("no call");
     let [name, given, reason] = ["", "", ""];
     for await (const { choices: chunk } of await client.chat.completions.create({ ...ask, stream: true })) {
-      name += chunk[0]?.delta.function_call?.name ?? "";
-      given += chunk[0]?.delta.function_call?.arguments ?? "";
+      const part = (chunk[0]?.delta as Legacy)?.function_call;
+      name += part?.name ?? "";
+      given += part?.arguments ?? "";
       reason = chunk[0]?.finish_reason ?? reason;
     }
     expect([name, given, reason]).toEqual(["weather", call.arguments, "function_call"]);
 
     const next: OpenAI.ChatCompletionMessageParam[] = [
       ...messages,
-      { role: "assistant", content: null, function_call: call },
+      { role: "assistant", content: null, function_call: { name, arguments: given } },
       { role: "function", name: "weather", content: "Rain" },
     ];
     const body = { ...ask, messages: next, function_call: "none" as const, max_completion_tokens: 3 };

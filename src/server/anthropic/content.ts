@@ -83,7 +83,7 @@ export function createContent(): Content {
   };
 }
 
-/** Input is an object. Where the model wrote, or could finish, none, it has Anthropic's key for such a text. */
+/** Input is an object. Text that is no object, or is cut, stands in it under Anthropic's key for that. */
 function inputOf(whole: string): object {
   return argumentsOf(whole) ?? { INVALID_JSON: whole };
 }

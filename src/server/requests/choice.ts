@@ -104,7 +104,7 @@ export function joinContent(contents: readonly ChoiceContent[]): WholeContent {
   };
 }
 
-/** The arguments of a call as an object. Undefined if the model wrote, or could finish, no object of JSON. */
+/** The arguments of a call as an object. Undefined if the text is no object of JSON, or is cut. */
 export function argumentsOf(whole: string): Readonly<Record<string, unknown>> | undefined {
   const value = parseJsonValue(whole);
   return isJsonObject(value) ? value : undefined;

@@ -10,7 +10,7 @@ import {
 } from "./incoming-text.js";
 import { callReaders, type CallSink } from "./tool-call-readers.js";
 
-/** A part of an answer, in the order of the answer. A call is begun, written and ended before the next part. */
+/** A part of an answer, in order. A call begins, is written and ends before the next part. */
 export type AnswerPart =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "callBegin"; readonly name: string }
@@ -69,7 +69,7 @@ export function createToolCallParser(
     add({ kind: "text", text: shown });
   }
 
-  /** Reads text up to the opening mark. @returns the white space before the mark; undefined without a mark. */
+  /** Reads text up to the opening mark. @returns the white space before it; undefined without a mark. */
   function* readText(mark: string): Reading<string | undefined> {
     for (;;) {
       const found = incoming.text.indexOf(mark, incoming.at);
