@@ -71,7 +71,7 @@ it("streamed events of all protocols add up to the whole answer, however it is c
         const content = createContent();
         const json = new Map<unknown, string>();
         const events = [...contents.flatMap(content.push), ...content.end()];
-        for (const { index, delta } of events as { index: number; delta?: { partial_json?: string } }[]) {
+        for (const { index, delta } of events as { index?: number; delta?: { partial_json?: string } }[]) {
           if (delta?.partial_json !== undefined)
             json.set(index, (json.get(index) ?? "") + delta.partial_json);
         }
