@@ -11,7 +11,7 @@ import type { Usage } from "../generation/generated-piece.js";
 import type { Scheduler } from "../generation/scheduling/scheduler.js";
 import { internalsOf } from "../language-model/internals.js";
 import type { LanguageModel } from "../language-model/language-model.js";
-import { type ChoiceEnd, createChoice, type NumberedCall } from "../server/requests/choice.js";
+import { type CallPart, type ChoiceEnd, createChoice } from "../server/requests/choice.js";
 import { createChatTemplate } from "../text/chat-template.js";
 import { prepareCall, type PreparedCall, type PromptParts } from "./prepare-call.js";
 
@@ -66,11 +66,13 @@ async function* streamParts(
   const choice = createChoice(parser);
   const blocks = createBlocks();
   for await (const piece of scheduler.generate(prompt, options)) {
-    const { text, thinking, calls } = choice.push(piece);
-    if (thinking !== "") yield* blocks.write("reasoning", thinking);
-    if (text !== "") yield* blocks.write("text", text);
-    if (calls.length > 0) yield* blocks.end();
-    for (const call of calls) yield* callParts(call);
+    for (const { text, thinking, call } of choice.push(piece)) {
+      if (thinking !== "") yield* blocks.write("reasoning", thinking);
+      if (text !== "") yield* blocks.write("text", text);
+      if (call === undefined) continue;
+      if (call.begins) yield* blocks.end();
+      yield* callParts(call);
+    }
   }
   yield* blocks.end();
   yield { type: "finish", finishReason: endOf(choice.finishReason), usage: describeUsage(choice.usage) };
@@ -102,12 +104,13 @@ function createBlocks(): {
   };
 }
 
-function* callParts({ id, name, arguments: given }: NumberedCall): Generator<Part, void, void> {
-  const input = JSON.stringify(given);
-  yield { type: "tool-input-start", id, toolName: name };
-  yield { type: "tool-input-delta", id, delta: input };
+/** A part of a call: its beginning, further text of its arguments, or its end. */
+function* callParts({ id, name, begins, text, whole }: CallPart): Generator<Part, void, void> {
+  if (begins) yield { type: "tool-input-start", id, toolName: name };
+  if (text !== "") yield { type: "tool-input-delta", id, delta: text };
+  if (whole === undefined) return;
   yield { type: "tool-input-end", id };
-  yield { type: "tool-call", toolCallId: id, toolName: name, input };
+  yield { type: "tool-call", toolCallId: id, toolName: name, input: whole };
 }
 
 /** Adds a part of a stream to the content of a whole answer. */

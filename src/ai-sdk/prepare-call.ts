@@ -34,7 +34,7 @@ export async function prepareCall(
 ): Promise<PreparedCall> {
   const own = (call.providerOptions?.bitnet ?? {}) as GenerateOptions & TemplateOptions;
   const messages = call.prompt.flatMap(chatMessages);
-  const use = await useTools(template, messages, call);
+  const use = await useTools({ tokenizer, template }, messages, call);
   checkOwnOptions(own, use);
   const { thinking, templateVariables, ...more } = own;
   const { ids, thoughts } = await encodeChatAsync(tokenizer, template, messages, {

@@ -2,15 +2,16 @@ import type { LanguageModelV3CallOptions, LanguageModelV3FunctionTool } from "@a
 import { BitNetError } from "../errors.js";
 import type { Grammar } from "../grammar/grammar.js";
 import { jsonGrammarAsync } from "../grammar/json-grammar.js";
-import { toolCallGrammar, toolCallOrJsonGrammar } from "../grammar/tool-grammar.js";
+import { toolCallGrammar } from "../grammar/tool-grammar.js";
 import { invalidOption } from "../options/checks.js";
 import {
   createTextParser,
   createToolCallParser,
-  tagsOf,
   type ToolCallParser,
 } from "../server/requests/tool-call-parser.js";
-import type { ChatTemplate, Tool, ToolMessage, ToolSyntax } from "../text/chat-template.js";
+import type { ChatTemplate, Tool, ToolMessage } from "../text/chat-template.js";
+import type { Tokenizer } from "../text/tokenizer.js";
+import { marksOf } from "../text/tool-syntax.js";
 
 /** The tools of a call, and the form of its answer. */
 export interface ToolUse {
@@ -32,7 +33,7 @@ export function isFunction(tool: GivenTool): tool is LanguageModelV3FunctionTool
 
 /** @throws BitNetError INVALID_ARGUMENT if the template has no tools; for an unknown tool, or schema. */
 export async function useTools(
-  template: ChatTemplate,
+  { tokenizer, template }: { readonly tokenizer: Tokenizer; readonly template: ChatTemplate },
   messages: readonly ToolMessage[],
   call: LanguageModelV3CallOptions,
 ): Promise<ToolUse> {
@@ -53,11 +54,15 @@ export async function useTools(
     return { tools, parser: createTextParser(), grammar, shownTokens: [] };
   }
   const names = tools.map((tool) => tool.function.name);
+  const isForced = forced !== undefined || schema !== undefined;
+  const otherwiseJson = forced === undefined ? schema : undefined;
   return {
     tools,
-    parser: createToolCallParser(syntax, names),
-    grammar: await answerGrammar(syntax, { tools, forced, schema }),
-    shownTokens: tagsOf(syntax),
+    parser: createToolCallParser(syntax, { names }),
+    grammar: isForced
+      ? await toolCallGrammar(tokenizer, { syntax, tools: forced ?? tools, otherwiseJson })
+      : undefined,
+    shownTokens: marksOf(syntax),
   };
 }
 
@@ -72,17 +77,4 @@ function forcedTools(tools: readonly Tool[], choice: ToolChoice): readonly Tool[
   const forced = tools.filter((tool) => name === undefined || tool.function.name === name);
   if (forced.length > 0) return forced;
   throw invalidOption("toolChoice", name ?? choice.type, "at least one tool, and the name of one of them");
-}
-
-function answerGrammar(
-  syntax: ToolSyntax,
-  asked: {
-    readonly tools: readonly Tool[];
-    readonly forced: readonly Tool[] | undefined;
-    readonly schema: unknown;
-  },
-): Promise<Grammar> | undefined {
-  const { tools, forced, schema } = asked;
-  if (forced !== undefined) return toolCallGrammar(syntax, forced);
-  return schema === undefined ? undefined : toolCallOrJsonGrammar(syntax, tools, schema);
 }

@@ -11,12 +11,14 @@ export interface ToolGrammarOptions {
   readonly tools: readonly Tool[];
   /** At least one call is written. Default: 1. */
   readonly maxCalls?: number | undefined;
+  /** The text may be JSON that this schema accepts, instead of calls. Default: it may not. */
+  readonly otherwiseJson?: unknown;
 }
 
 /** Calls of any of the tools, in the model's syntax. Compiled in slices. */
 export async function toolCallGrammar(
   tokenizer: Tokenizer,
-  { syntax, tools, maxCalls = 1 }: ToolGrammarOptions,
+  { syntax, tools, maxCalls = 1, otherwiseJson }: ToolGrammarOptions,
 ): Promise<Grammar> {
   const marks = controlMarks(tokenizer, syntax);
   const { opening, closing, marksEach, written } = syntax;
@@ -30,7 +32,10 @@ export async function toolCallGrammar(
   const call = marksEach ? sequence(begin, choice(...calls), end) : choice(...calls);
   const further = sequence(spell(written.separator, marks), call);
   const all = maxCalls > 1 ? sequence(call, repeat(further, 0, maxCalls - 1)) : call;
-  const grammar = await createGrammarAsync(marksEach ? all : sequence(begin, all, end));
+  const forced = marksEach ? all : sequence(begin, all, end);
+  const grammar = await createGrammarAsync(
+    otherwiseJson === undefined ? forced : choice(forced, jsonSchemaExpression(otherwiseJson)),
+  );
   if (marks.size === 0) return grammar;
   const shown = showMarks(tokenizer, marks);
   return { start: (other) => grammar.start(other === tokenizer ? shown : other) };
