@@ -11,7 +11,7 @@ export interface State {
 /** Reads a text byte by byte. */
 export interface Automaton {
   readonly start: State;
-  /** Bytes of the same class have the same states after them. */
+  /** The class of each byte: bytes of one class lead to the same states. */
   readonly classOf: Uint8Array;
   /** @returns undefined if that byte cannot follow. */
   next(state: State, byte: number): State | undefined;

@@ -1,5 +1,5 @@
 import { BitNetError } from "../errors.js";
-import { inSlices } from "../text/slices.js";
+import { inSlices, type Steps } from "../text/slices.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import { createAutomaton, type State } from "./automaton.js";
 import type { Expression } from "./expression.js";
@@ -35,9 +35,13 @@ export function createGrammar(expression: Expression): Grammar {
   return grammarOf(compileExpression(expression));
 }
 
-/** As `createGrammar`, in slices between which other events run. */
-export async function createGrammarAsync(expression: Expression): Promise<Grammar> {
-  return grammarOf(await inSlices(compileSteps(expression)));
+/** As `createGrammar`, in slices between which other events run. The expression is made in steps. */
+export async function createGrammarAsync(expression: Steps<Expression>): Promise<Grammar> {
+  return grammarOf(await inSlices(programSteps(expression)));
+}
+
+function* programSteps(expression: Steps<Expression>): Steps<Program | undefined> {
+  return yield* compileSteps(yield* expression);
 }
 
 function grammarOf(program: Program | undefined): Grammar {

@@ -1,7 +1,7 @@
 import { nextTurn } from "../text/slices.js";
 import { createGrammar, createGrammarAsync, type Grammar } from "./grammar.js";
 import { checkDepth } from "./json-schema/depth.js";
-import { jsonSchemaExpression } from "./json-schema/json-schema.js";
+import { jsonSchemaExpression, jsonSchemaSteps } from "./json-schema/json-schema.js";
 
 /** Programs repeat the same few schemas. A kept grammar also keeps the allowed tokens of its states. */
 const maxKept = 16;
@@ -20,7 +20,7 @@ export function jsonGrammar(schema: unknown): Grammar {
   return keep(key, kept.get(key) ?? createGrammar(jsonSchemaExpression(schema)));
 }
 
-/** As `jsonGrammar`, in slices between which other events run. The schema itself is read in one slice. */
+/** As `jsonGrammar`, in slices between which other events run. */
 export async function jsonGrammarAsync(schema: unknown): Promise<Grammar> {
   const key = keyOf(schema);
   const known = kept.get(key);
@@ -41,9 +41,7 @@ const compiling = new Map<string, Promise<Grammar>>();
 
 async function compile(schema: unknown, { isLong }: { readonly isLong: boolean }): Promise<Grammar> {
   if (isLong) await nextTurn();
-  const expression = jsonSchemaExpression(schema);
-  if (isLong) await nextTurn();
-  return createGrammarAsync(expression);
+  return createGrammarAsync(jsonSchemaSteps(schema));
 }
 
 function keep(key: string, grammar: Grammar): Grammar {

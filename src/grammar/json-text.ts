@@ -105,25 +105,25 @@ export function arrayOf(item: Expression, min: number, max: number): Expression 
   return min === 0 ? choice(none, some) : some;
 }
 
-/** An object with any member names. */
-export function objectOf(
-  value: Expression,
-  min: number,
-  max: number,
-  key: Expression = stringOf(0, Infinity),
-): Expression {
-  const member = asRule(sequence(key, text(":"), space, value));
+/** A member of an object. */
+export function member(key: Expression, value: Expression): Expression {
+  return sequence(key, text(":"), space, value);
+}
+
+/** An object with `min` to `max` of such members. */
+export function objectOf(each: Expression, min: number, max: number): Expression {
+  const one = asRule(each);
   const none = sequence(text("{"), space, text("}"));
   if (max === 0) return min === 0 ? none : choice();
-  const more = repeat(asRule(sequence(text(","), space, member)), Math.max(0, min - 1), max - 1);
-  const some = sequence(text("{"), space, member, more, space, text("}"));
+  const more = repeat(asRule(sequence(text(","), space, one)), Math.max(0, min - 1), max - 1);
+  const some = sequence(text("{"), space, one, more, space, text("}"));
   return min === 0 ? choice(none, some) : some;
 }
 
 const anyValue = openRule();
 /** Any JSON value. */
 export const value: Expression = use(anyValue);
-export const object: Expression = asRule(objectOf(value, 0, Infinity));
-export const array: Expression = asRule(arrayOf(value, 0, Infinity));
 export const string: Expression = asRule(stringOf(0, Infinity));
+export const object: Expression = asRule(objectOf(member(string, value), 0, Infinity));
+export const array: Expression = asRule(arrayOf(value, 0, Infinity));
 anyValue.body = choice(object, array, string, number, boolean, none);

@@ -1,10 +1,11 @@
 import { BitNetError } from "../errors.js";
 import type { Tool } from "../text/chat-template.js";
+import type { Steps } from "../text/slices.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import { marksOf, type ToolSyntax } from "../text/tool-syntax.js";
 import { choice, type Expression, empty, repeat, sequence, text } from "./expression.js";
 import { createGrammarAsync, type Grammar } from "./grammar.js";
-import { jsonSchemaExpression } from "./json-schema/json-schema.js";
+import { jsonSchemaSteps } from "./json-schema/json-schema.js";
 
 export interface ToolGrammarOptions {
   readonly syntax: ToolSyntax;
@@ -16,45 +17,45 @@ export interface ToolGrammarOptions {
 }
 
 /** Calls of any of the tools, in the model's syntax. Compiled in slices. */
-export async function toolCallGrammar(
-  tokenizer: Tokenizer,
+export async function toolCallGrammar(tokenizer: Tokenizer, options: ToolGrammarOptions): Promise<Grammar> {
+  const marks = controlMarks(tokenizer, options.syntax);
+  const grammar = await createGrammarAsync(toolCallSteps(options, marks));
+  if (marks.size === 0) return grammar;
+  const shown = showMarks(tokenizer, marks);
+  return { start: (other) => grammar.start(other === tokenizer ? shown : other) };
+}
+
+function* toolCallSteps(
   { syntax, tools, maxCalls = 1, otherwiseJson }: ToolGrammarOptions,
-): Promise<Grammar> {
-  const marks = controlMarks(tokenizer, syntax);
+  marks: Marks,
+): Steps<Expression> {
   const { opening, closing, marksEach, written } = syntax;
   const [begin, end] = [spell(opening + written.first, marks), spell(written.last + closing, marks)];
-  const calls = tools.map(({ function: { name, parameters } }) =>
-    sequence(
-      text(written.beforeName + (written.quoted ? JSON.stringify(name) : name)),
-      callArguments(syntax, parameters, marks),
-    ),
-  );
+  const calls: Expression[] = [];
+  for (const { function: tool } of tools) {
+    const name = text(written.beforeName + (written.quoted ? JSON.stringify(tool.name) : tool.name));
+    calls.push(sequence(name, yield* callArguments(syntax, tool.parameters, marks)));
+  }
   const call = marksEach ? sequence(begin, choice(...calls), end) : choice(...calls);
   const further = sequence(spell(written.separator, marks), call);
   const all = maxCalls > 1 ? sequence(call, repeat(further, 0, maxCalls - 1)) : call;
   const forced = marksEach ? all : sequence(begin, all, end);
-  const grammar = await createGrammarAsync(
-    otherwiseJson === undefined ? forced : choice(forced, jsonSchemaExpression(otherwiseJson)),
-  );
-  if (marks.size === 0) return grammar;
-  const shown = showMarks(tokenizer, marks);
-  return { start: (other) => grammar.start(other === tokenizer ? shown : other) };
+  return otherwiseJson === undefined ? forced : choice(forced, yield* jsonSchemaSteps(otherwiseJson));
 }
 
 /** The most arguments that are written by name, one by one. */
 const maxNamed = 64;
 
 /** The arguments of a call, with the text before and after them. */
-function callArguments({ body, written }: ToolSyntax, parameters: unknown, marks: Marks): Expression {
+function* callArguments({ body, written }: ToolSyntax, parameters: unknown, marks: Marks): Steps<Expression> {
   const [before, after] = [written.beforeArguments, written.afterArguments].map((part) => spell(part, marks));
   if (before === undefined || after === undefined) return empty;
-  if (body !== "python" && body !== "braces") return sequence(before, schemaExpression(parameters), after);
-  const named = namedArguments(parameters, body === "python" ? "=" : ":");
+  if (body !== "python" && body !== "braces") return sequence(before, yield* schemaSteps(parameters), after);
+  const named = yield* namedArguments(parameters, body === "python" ? "=" : ":");
   if (named !== undefined) return sequence(before, named, after);
+  const whole = yield* schemaSteps(parameters);
   // All arguments as one dictionary: `name(**{…})` in Python.
-  return body === "python"
-    ? sequence(before, text("**"), schemaExpression(parameters), after)
-    : schemaExpression(parameters);
+  return body === "python" ? sequence(before, text("**"), whole, after) : whole;
 }
 
 /**
@@ -62,7 +63,7 @@ function callArguments({ body, written }: ToolSyntax, parameters: unknown, marks
  *
  * @returns undefined if the schema is not of fixed properties whose names need no quotes.
  */
-function namedArguments(parameters: unknown, equals: string): Expression | undefined {
+function* namedArguments(parameters: unknown, equals: string): Steps<Expression | undefined> {
   if (!isObject(parameters ?? {})) return undefined;
   const { type, properties = {}, required = [], $defs, definitions, ...rest } = (parameters ?? {}) as Fields;
   const isPlain = Object.keys(rest).every((key) => harmlessKeys.has(key));
@@ -72,15 +73,13 @@ function namedArguments(parameters: unknown, equals: string): Expression | undef
   if (names.length > maxNamed || !names.every((name) => /^[A-Za-z_]\w*$/.test(name))) return undefined;
   if (!needed.every((name) => typeof name === "string" && names.includes(name))) return undefined;
   const shared = { ...($defs !== undefined && { $defs }), ...(definitions !== undefined && { definitions }) };
-  const one = (name: string): Expression => {
+  const must: Expression[] = [];
+  const may: Expression[] = [];
+  for (const name of names) {
     const schema = properties[name];
-    return sequence(
-      text(`${name}${equals}`),
-      schemaExpression(isObject(schema) ? { ...schema, ...shared } : schema, {}),
-    );
-  };
-  const must = names.filter((name) => needed.includes(name)).map(one);
-  const may = names.filter((name) => !needed.includes(name)).map(one);
+    const value = yield* schemaSteps(isObject(schema) ? { ...schema, ...shared } : schema, {});
+    (needed.includes(name) ? must : may).push(sequence(text(`${name}${equals}`), value));
+  }
   const comma = text(", ");
   const tail = sequence(...may.map((each) => choice(sequence(comma, each), empty)));
   if (must.length > 0) return sequence(...joined(must, comma), tail);
@@ -108,12 +107,12 @@ function isObject(value: unknown): value is Fields {
 }
 
 /** Values by a schema. If the schema is unsupported, the values of `otherwise`. */
-function schemaExpression(schema: unknown, otherwise: object = { type: "object" }): Expression {
+function* schemaSteps(schema: unknown, otherwise: object = { type: "object" }): Steps<Expression> {
   try {
-    return jsonSchemaExpression(schema ?? otherwise);
+    return yield* jsonSchemaSteps(schema ?? otherwise);
   } catch (error) {
     if (!(error instanceof BitNetError)) throw error;
-    return jsonSchemaExpression(otherwise);
+    return yield* jsonSchemaSteps(otherwise);
   }
 }
 

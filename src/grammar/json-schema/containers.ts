@@ -1,52 +1,42 @@
+import type { Steps } from "../../text/slices.js";
 import { asRule, choice, type Expression, nothing, repeat, sequence, text } from "../expression.js";
 import * as json from "../json-text.js";
 import { counts } from "./counts.js";
+import { follow } from "./differences.js";
+import { keyRules } from "./keys.js";
 import { refuse } from "./refuse.js";
-import { keywords } from "./keywords.js";
+import type { SchemaReader } from "./schema-reader.js";
 import { type Fields, isFields, listedValues } from "./schema-fields.js";
-import { stringExpression } from "./strings.js";
-
-/** The expression of a schema inside of another, at its path. */
-export type SubSchema = (schema: unknown, path: string) => Expression;
 
 /** The texts of objects. Members come in the schema's order. */
-export function objectExpression(fields: Fields, path: string, within: SubSchema): Expression {
-  const { properties = {}, required = [], additionalProperties = true } = fields;
+export function* objectExpression(
+  fields: Fields,
+  path: string,
+  { within, budget, resolve }: SchemaReader,
+): Steps<Expression> {
+  const { properties = {}, required = [] } = fields;
   if (typeof properties !== "object" || properties === null || Array.isArray(properties))
     refuse(path, '"properties" is no object');
   if (!Array.isArray(required) || !required.every((name) => typeof name === "string"))
     refuse(path, '"required" is no array of names');
   const needed = new Set(required as readonly string[]);
   const [min, max] = counts(fields, "Properties", path);
-  const keys = keysOf(fields, path);
-  const named = [
-    ...Object.entries(properties as Fields),
-    ...(keys.listed ?? []).flatMap((name) =>
-      Object.hasOwn(properties, name) ? [] : [[name, additionalProperties] as const],
-    ),
-  ];
+  const keys = yield* keyRules(fields, path, budget, resolve);
+  const named = keys.members(properties as Fields);
   if (named.length === 0 && needed.size === 0) {
     // A name that occurs twice counts once, and the grammar cannot prevent it.
     if (min > 1) refuse(path, '"minProperties" above 1 is not supported');
-    const others = keys.value ?? (fields.unevaluatedProperties === false ? false : additionalProperties);
-    return json.objectOf(within(others, `${path}/additionalProperties`), min, max, keys.expression);
+    return json.objectOf(yield* keys.others(within), min, max);
   }
-  if (keys.expression !== undefined)
-    refuse(path, `"${keys.keyword}" beside "properties" or "required" is not supported`);
-  const members = [
-    ...named.map(([name, schema]) => ({
-      name,
-      value: within(schema, `${path}/properties/${name}`),
-      needed: needed.has(name),
-    })),
-    ...[...needed]
-      .filter((name) => !Object.hasOwn(properties, name))
-      .map((name) => ({
-        name,
-        value: within(additionalProperties, `${path}/additionalProperties`),
-        needed: true,
-      })),
-  ];
+  const own = new Set(named.map(([name]) => name));
+  const unnamed = [...needed]
+    .filter((name) => !own.has(name))
+    .map((name) => [name, keys.other(name)] as const);
+  const members: { readonly name: string; readonly value: Expression; readonly needed: boolean }[] = [];
+  for (const [name, schema] of [...named, ...unnamed]) {
+    const place = own.has(name) ? `properties/${name}` : "additionalProperties";
+    members.push({ name, value: yield* within(schema, `${path}/${place}`), needed: needed.has(name) });
+  }
   if (min > needed.size) refuse(path, '"minProperties" above the number of required ones is not supported');
   if (max < members.length) refuse(path, '"maxProperties" below the number of properties is not supported');
   const end = sequence(json.space, text("}"));
@@ -66,50 +56,22 @@ export function objectExpression(fields: Fields, path: string, within: SubSchema
   return sequence(text("{"), json.space, mayEnd ? choice(text("}"), from) : from);
 }
 
-/** The restriction of names that "properties" does not list. */
-interface Keys {
-  readonly keyword: string;
-  /** All names that may occur. */
-  readonly listed?: readonly string[];
-  /** A name as the text of a JSON string. */
-  readonly expression?: Expression;
-  /** The schema of the values, if not that of `additionalProperties`. */
-  readonly value?: unknown;
-}
-
-function keysOf(fields: Fields, path: string): Keys {
-  const { propertyNames: names, patternProperties: patterns } = fields;
-  if (patterns !== undefined) {
-    // Only names of the one pattern are written. That is less than the schema accepts.
-    const entries = isFields(patterns) ? Object.entries(patterns) : [];
-    const [first] = entries;
-    if (first === undefined || entries.length > 1 || names !== undefined)
-      refuse(path, '"patternProperties" is supported with one pattern, and without "propertyNames"');
-    const [pattern, value] = first;
-    return { keyword: "patternProperties", expression: stringExpression({ pattern }, path), value };
-  }
-  const keyword = "propertyNames";
-  if (names === undefined || names === true) return { keyword };
-  if (!isFields(names)) refuse(path, '"propertyNames" is no schema with strings');
-  const listed = listedValues(names)?.map((spelt) => JSON.parse(spelt) as unknown);
-  if (listed !== undefined)
-    return { keyword, listed: listed.filter((name): name is string => typeof name === "string") };
-  const known = new Set(["type", "minLength", "maxLength", "pattern", "format"]);
-  const other = Object.keys(names).find((name) => Object.hasOwn(keywords, name) && !known.has(name));
-  if (other !== undefined) refuse(path, `"${other}" in "propertyNames" is not supported`);
-  const isAny = ["minLength", "maxLength", "pattern", "format"].every((name) => names[name] === undefined);
-  return isAny ? { keyword } : { keyword, expression: stringExpression(names, `${path}/propertyNames`) };
-}
-
 /** The texts of arrays. */
-export function arrayExpression(fields: Fields, path: string, within: SubSchema): Expression {
-  if (fields.uniqueItems === true && fields.maxItems !== 1) refuse(path, '"uniqueItems" is not supported');
+export function* arrayExpression(
+  fields: Fields,
+  path: string,
+  { within, resolve }: SchemaReader,
+): Steps<Expression> {
   const [min, max] = counts(fields, "Items", path);
+  if (fields.uniqueItems === true && max > 1) {
+    const items = follow(fields.items, `${path}/items`, resolve);
+    return uniqueItems({ ...fields, items }, path, min, max);
+  }
   const listed = Array.isArray(fields.items) ? fields.items : (fields.prefixItems ?? []);
   if (!Array.isArray(listed)) refuse(path, '"prefixItems" is no array');
   const others =
     (Array.isArray(fields.items) ? fields.additionalItems : fields.items) ?? fields.unevaluatedItems;
-  const rest = within(others ?? true, `${path}/items`);
+  const rest = yield* within(others ?? true, `${path}/items`);
   if (listed.length === 0) return json.arrayOf(rest, min, max);
   const end = sequence(json.space, text("]"));
   const comma = sequence(text(","), json.space);
@@ -121,10 +83,39 @@ export function arrayExpression(fields: Fields, path: string, within: SubSchema)
   let after: Expression = sequence(more, end);
   let whole: Expression = after;
   for (const [index, schema] of [...(listed as readonly unknown[]).entries()].toReversed()) {
-    const item = sequence(within(schema, `${path}/prefixItems/${index}`), after);
+    const item = sequence(yield* within(schema, `${path}/prefixItems/${index}`), after);
     const next = index === 0 ? item : sequence(comma, item);
     const options = [...(index < max ? [next] : []), ...(index >= min ? [end] : [])];
     whole = after = asRule(choice(...options));
   }
   return sequence(text("["), json.space, whole);
+}
+
+/** More values need too many rules: one for each set of values that are left. */
+const maxUnique = 8;
+
+function uniqueItems({ items, prefixItems }: Fields, path: string, min: number, max: number): Expression {
+  const values = isFields(items) ? [...new Set(listedValues(items) ?? [])] : [];
+  if (prefixItems !== undefined || values.length === 0 || values.length > maxUnique)
+    refuse(path, `"uniqueItems" is supported for an "enum" of up to ${maxUnique} values`);
+  const end = sequence(json.space, text("]"));
+  const known = new Map<string, Expression>();
+  const after = (left: readonly string[]): Expression => {
+    const key = left.join();
+    const count = values.length - left.length;
+    const comma = count === 0 ? [] : [text(","), json.space];
+    const found =
+      known.get(key) ??
+      asRule(
+        choice(
+          ...(count >= min ? [end] : []),
+          ...(count < max ? left : []).map((value) =>
+            sequence(...comma, text(value), after(left.filter((other) => other !== value))),
+          ),
+        ),
+      );
+    known.set(key, found);
+    return found;
+  };
+  return sequence(text("["), json.space, after(values));
 }

@@ -43,7 +43,7 @@ function overlap(first: number, second: number): string {
 }
 
 /** The schema itself, or the target of its references. */
-function follow(schemaOrReference: unknown, path: string, resolve: Resolve): unknown {
+export function follow(schemaOrReference: unknown, path: string, resolve: Resolve): unknown {
   let found = schemaOrReference;
   for (let steps = 0; steps < maxReferences; steps += 1) {
     if (!isFields(found) || found.$ref === undefined) return found;

@@ -1,28 +1,24 @@
-import { BitNetError } from "../../errors.js";
-import {
-  anyText,
-  choice,
-  type Expression,
-  nothing,
-  openRule,
-  type Rule,
-  sequence,
-  text,
-  use,
-} from "../expression.js";
-import { limitStates } from "../intersection.js";
+import { drain, type Steps } from "../../text/slices.js";
+import { choice, type Expression, nothing, openRule, type Rule, sequence, text, use } from "../expression.js";
 import * as json from "../json-text.js";
-import { arrayExpression, objectExpression, type SubSchema } from "./containers.js";
+import { constantsExpression, exclusionExpression } from "./constants.js";
+import { arrayExpression, objectExpression } from "./containers.js";
 import { checkDepth } from "./depth.js";
 import { requireDifferent } from "./differences.js";
+import { createStateBudget, TooManyStatesError } from "./intersection.js";
 import { isType, keywords, type Type, types, unsupported } from "./keywords.js";
+import { mergeSchemas } from "./merge.js";
 import { integerExpression, numberExpression } from "./numbers.js";
+import { refuseCircles, resolverOf } from "./references.js";
 import { refuse } from "./refuse.js";
-import { type Fields, hasType, valueHasType } from "./schema-fields.js";
+import { type Fields, hasType } from "./schema-fields.js";
+import type { SchemaReader } from "./schema-reader.js";
 import { stringExpression } from "./strings.js";
 
 const maxSchemas = 10_000;
 const maxDepth = 200;
+/** Keywords that a merged schema may still have beside those of its types. */
+const choices = ["anyOf", "oneOf", "enum", "const", "not"] as const;
 
 /**
  * The texts of JSON values that a schema accepts. The schema accepts each of these texts. It may accept more:
@@ -33,27 +29,26 @@ const maxDepth = 200;
  * @throws BitNetError INVALID_ARGUMENT naming the unsupported or invalid part of the schema.
  */
 export function jsonSchemaExpression(schema: unknown): Expression {
+  return drain(jsonSchemaSteps(schema));
+}
+
+/** As `jsonSchemaExpression`, in steps. */
+export function* jsonSchemaSteps(schema: unknown): Steps<Expression> {
   const known = new Map<object, Rule>();
   /** The schemas that a schema only refers to, without text of its own. */
   const same = new Map<Rule, Rule[]>();
-  const ofType: Readonly<Record<Type, (fields: Fields, path: string, depth: number) => Expression>> = {
-    object: (fields, path, depth) => objectExpression(fields, path, subSchemas(depth)),
-    array: (fields, path, depth) => arrayExpression(fields, path, subSchemas(depth)),
-    string: stringExpression,
-    number: numberExpression,
-    integer: integerExpression,
-    boolean: () => json.boolean,
-    null: () => json.null,
-  };
+  const budget = createStateBudget();
+  const resolve = resolverOf(schema);
   if (typeof schema === "object" && schema !== null && "safeParse" in schema)
     refuse("#", "it is a zod schema; give z.toJSONSchema(schema)");
   checkDepth(schema);
-  const root = limitStates(() => schemaRule(schema, "#", 0));
+  const root = yield* schemaRule(schema, "#", 0);
   refuseCircles(same);
   // Some tokenizers begin every word with a space.
   return sequence(choice(text(""), text(" ")), use(root));
 
-  function schemaRule(value: unknown, path: string, depth: number): Rule {
+  function* schemaRule(value: unknown, path: string, depth: number): Steps<Rule> {
+    yield;
     if (value === true) return { body: json.value };
     if (value === false) return { body: nothing };
     if (typeof value !== "object" || value === null || Array.isArray(value))
@@ -64,106 +59,125 @@ export function jsonSchemaExpression(schema: unknown): Expression {
     if (depth > maxDepth) refuse(path, `schemas are more than ${maxDepth} deep`);
     const rule = openRule();
     known.set(value, rule);
-    rule.body = describe(value as Fields, path, depth + 1, rule);
+    try {
+      rule.body = yield* describe(value as Fields, path, depth + 1, rule);
+    } catch (error) {
+      if (error instanceof TooManyStatesError) refuse(path, error.message);
+      throw error;
+    }
     return rule;
   }
 
-  function subSchemas(depth: number): SubSchema {
-    return (value, path) => use(schemaRule(value, path, depth));
+  /** The options of a choice. The schema of rule `of` refers to them. */
+  function* alike(options: readonly unknown[], path: string, depth: number, of: Rule): Steps<Expression> {
+    const rules = same.get(of) ?? [];
+    same.set(of, rules);
+    const found: Expression[] = [];
+    for (const [index, option] of options.entries()) {
+      const rule = yield* schemaRule(option, `${path}/${index}`, depth);
+      rules.push(rule);
+      found.push(use(rule));
+    }
+    return choice(...found);
   }
 
-  /** A schema that the schema of rule `of` refers to. */
-  function alike(value: unknown, path: string, depth: number, of: Rule): Expression {
-    const rule = schemaRule(value, path, depth);
-    same.set(of, [...(same.get(of) ?? []), rule]);
-    return use(rule);
-  }
-
-  function describe(fields: Fields, path: string, depth: number, rule: Rule): Expression {
-    for (const name of unsupported) {
-      if (fields[name] !== undefined) refuse(path, `"${name}" is not supported`);
+  function* describe(fields: Fields, path: string, depth: number, rule: Rule): Steps<Expression> {
+    refuseUnsupported(fields, path);
+    const given = restrictionsOf(fields);
+    const { $ref, ...others } = fields;
+    if ($ref !== undefined && given.length === 1) {
+      const target = yield* schemaRule(resolve($ref, path), `${path}/$ref`, depth);
+      same.set(rule, [...(same.get(rule) ?? []), target]);
+      return use(target);
     }
-    const given = Object.keys(fields).filter(
-      (name) => Object.hasOwn(keywords, name) && fields[name] !== undefined,
-    );
-    const alone = (name: string, ...others: readonly string[]): void => {
-      const besides = given.find((other) => other !== name && !others.includes(other));
-      if (besides !== undefined) refuse(path, `"${besides}" beside "${name}" is not supported`);
-    };
-    if (fields.$ref !== undefined) {
-      alone("$ref");
-      return alike(resolve(fields.$ref, path), `${path}/$ref`, depth, rule);
+    if ($ref !== undefined) {
+      const all = [{ $ref }, ...[fields.allOf ?? []].flat()];
+      return yield* describe({ ...others, allOf: all }, path, depth, rule);
     }
-    if (fields.const !== undefined) {
-      alone("const", "type");
-      return literals([fields.const], fields, path);
-    }
-    if (fields.enum !== undefined) {
-      alone("enum", "type");
-      if (!Array.isArray(fields.enum)) refuse(path, '"enum" is no array');
-      return literals(fields.enum as readonly unknown[], fields, path);
+    if (fields.not !== undefined || fields.const !== undefined || fields.enum !== undefined) {
+      const reader = { budget, describe: (rest: Fields) => describe(rest, path, depth, openRule()) };
+      return fields.not === undefined
+        ? yield* constantsExpression(fields, path, reader)
+        : yield* exclusionExpression(fields, path, reader);
     }
     for (const name of ["allOf", "anyOf", "oneOf"] as const) {
-      const options = fields[name];
-      if (options === undefined) continue;
-      alone(name, "type");
-      if (!Array.isArray(options) || options.length === 0) refuse(path, `"${name}" is no array with schemas`);
-      if (fields.type !== undefined && !options.every((option) => hasType(option, fields.type)))
-        refuse(path, `"type" beside "${name}" is supported where every one of them has it`);
-      if (name === "allOf" && options.length > 1) refuse(path, '"allOf" of several schemas is not supported');
-      if (name === "oneOf") requireDifferent(options, path, resolve);
-      return choice(
-        ...options.map((option, index) => alike(option, `${path}/${name}/${index}`, depth, rule)),
-      );
+      if (fields[name] !== undefined) return yield* combination(name, fields, path, depth, rule);
     }
-    return choice(...typesOf(fields, given, path).map((type) => ofType[type](fields, path, depth)));
+    return yield* ofTypes(fields, path, depth);
   }
 
-  function resolve(reference: unknown, path: string): unknown {
-    if (typeof reference !== "string" || !/^#(\/|$)/.test(reference))
-      refuse(path, `"$ref" is ${JSON.stringify(reference)} (expected "#/…", a path in this schema)`);
-    let found: unknown = schema;
-    for (const step of reference.split("/").slice(1)) {
-      const key = decode(step).replaceAll("~1", "/").replaceAll("~0", "~");
-      const inside = typeof found === "object" && found !== null && Object.hasOwn(found, key);
-      if (!inside) refuse(path, `"$ref" names ${reference}, and there is nothing`);
-      found = (found as Fields)[key];
+  function* combination(
+    name: "allOf" | "anyOf" | "oneOf",
+    fields: Fields,
+    path: string,
+    depth: number,
+    rule: Rule,
+  ): Steps<Expression> {
+    const options: unknown = fields[name];
+    if (!Array.isArray(options) || options.length === 0) refuse(path, `"${name}" is no array with schemas`);
+    if (name === "oneOf") requireDifferent(options, path, resolve);
+    const beside = restrictionsOf(fields).some((other) => other !== name && other !== "type");
+    const typed = fields.type !== undefined && !options.every((option) => hasType(option, fields.type));
+    if (!beside && !typed && (name !== "allOf" || options.length === 1))
+      return yield* alike(options, `${path}/${name}`, depth, rule);
+    const rest: Fields = { ...fields, [name]: undefined };
+    if (name !== "allOf") {
+      const merged = options.map((option: unknown) => ({ allOf: [rest, option] }));
+      return yield* alike(merged, `${path}/${name}`, depth, rule);
     }
-    return found;
+    const merged = mergeSchemas([rest, ...(options as readonly unknown[])], path, resolve);
+    if (merged === false) return nothing;
+    if (!choices.some((other) => merged[other] !== undefined)) return yield* ofTypes(merged, path, depth);
+    const { allOf: strings, ...others } = merged;
+    if (strings !== undefined) refuse(path, '"allOf" of several patterns beside choices is not supported');
+    return yield* describe(others, path, depth, rule);
+  }
+
+  function* ofTypes(fields: Fields, path: string, depth: number): Steps<Expression> {
+    refuseUnsupported(fields, path);
+    const options: Expression[] = [];
+    for (const type of typesOf(fields, path)) options.push(yield* ofType(type, fields, path, depth));
+    return choice(...options);
+  }
+
+  function* ofType(type: Type, fields: Fields, path: string, depth: number): Steps<Expression> {
+    const reader: SchemaReader = {
+      *within(value, place): Steps<Expression> {
+        return use(yield* schemaRule(value, place, depth));
+      },
+      budget,
+      resolve,
+    };
+    switch (type) {
+      case "object":
+        return yield* objectExpression(fields, path, reader);
+      case "array":
+        return yield* arrayExpression(fields, path, reader);
+      case "string":
+        return yield* stringExpression(fields, path, budget);
+      case "number":
+        return yield* numberExpression(fields, path, budget);
+      case "integer":
+        return yield* integerExpression(fields, path, budget);
+      case "boolean":
+        return json.boolean;
+      case "null":
+        return json.null;
+    }
   }
 }
 
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+/** The keywords that restrict values. */
+function restrictionsOf(fields: Fields): readonly string[] {
+  return Object.keys(fields).filter((name) => Object.hasOwn(keywords, name) && fields[name] !== undefined);
 }
 
-/** @throws BitNetError INVALID_ARGUMENT if references lead from a schema back to itself without any text. */
-function refuseCircles(same: ReadonlyMap<Rule, readonly Rule[]>): void {
-  const done = new Set<Rule>();
-  const onWay = new Set<Rule>();
-  const visit = (rule: Rule): void => {
-    if (done.has(rule)) return;
-    if (onWay.has(rule)) {
-      throw new BitNetError(
-        "INVALID_ARGUMENT",
-        "Cannot keep to the JSON schema: a schema refers to itself and to nothing else",
-        { details: { option: "jsonSchema" } },
-      );
-    }
-    onWay.add(rule);
-    for (const other of same.get(rule) ?? []) visit(other);
-    onWay.delete(rule);
-    done.add(rule);
-  };
-  for (const rule of same.keys()) visit(rule);
+function refuseUnsupported(fields: Fields, path: string): void {
+  for (const name of unsupported) if (fields[name] !== undefined) refuse(path, `"${name}" is not supported`);
 }
 
 /** The schema's "type", or else the types that its keywords apply to. */
-function typesOf(fields: Fields, given: readonly string[], path: string): readonly Type[] {
+function typesOf(fields: Fields, path: string): readonly Type[] {
   const { type } = fields;
   if (type !== undefined) {
     const listed: readonly unknown[] = Array.isArray(type) ? type : [type];
@@ -172,15 +186,12 @@ function typesOf(fields: Fields, given: readonly string[], path: string): readon
       return found ?? refuse(path, `"type" is ${JSON.stringify(name)} (expected one of ${types.join(", ")})`);
     });
   }
-  const meant = new Set(given.map((name) => keywords[name]).filter((each) => each !== "any"));
+  const meant = new Set(
+    restrictionsOf(fields)
+      .map((name) => keywords[name])
+      .filter((each) => each !== "any"),
+  );
   return meant.size === 0
     ? ["object", "array", "string", "number", "boolean", "null"]
     : [...meant].filter(isType);
-}
-
-function literals(values: readonly unknown[], fields: Fields, path: string): Expression {
-  const fitting = values.filter((value) => fields.type === undefined || valueHasType(value, fields.type));
-  const spelt = fitting.map((value) => JSON.stringify(value));
-  if (spelt.some((each) => typeof each !== "string")) refuse(path, "a value is no JSON");
-  return anyText(spelt);
 }

@@ -35,7 +35,6 @@ export const keywords: Readonly<Record<string, Type | "any">> = {
 };
 /** Keywords that are refused. */
 export const unsupported: readonly string[] = [
-  "not",
   "if",
   "then",
   "else",

@@ -1,4 +1,4 @@
-import { isWhole, wholeRange } from "../../options/checks.js";
+import type { Steps } from "../../text/slices.js";
 import {
   choice,
   empty,
@@ -10,8 +10,8 @@ import {
   text,
   use,
 } from "../expression.js";
-import { intersection } from "../intersection.js";
 import * as json from "../json-text.js";
+import { intersection, type StateBudget } from "./intersection.js";
 import { integersBetween, scaledBetween } from "./number-range.js";
 import { refuse } from "./refuse.js";
 import type { Fields } from "./schema-fields.js";
@@ -34,6 +34,46 @@ function decimalsOf(bound: number): number {
   return spelt.split(".")[1]?.length ?? 0;
 }
 
+/** Magnitudes of 15 digits. */
+const largestUnits = 1e15 - 1;
+const maxRemainders = 1000;
+
+/** `multipleOf` as a number of units of its last decimal. */
+function stepOf(
+  { multipleOf }: Fields,
+  path: string,
+): { readonly units: number; readonly decimals: number } | undefined {
+  if (multipleOf === undefined) return undefined;
+  if (typeof multipleOf !== "number" || !(multipleOf > 0))
+    refuse(path, `"multipleOf" is ${JSON.stringify(multipleOf)} (expected a number above 0)`);
+  const decimals = decimalsOf(multipleOf);
+  const units = decimals > maxDecimals ? Infinity : Number(`${multipleOf}e${decimals}`);
+  if (units > maxRemainders)
+    refuse(path, `"multipleOf" has more than ${maxDecimals} decimals, or is above ${maxRemainders} of them`);
+  return { units, decimals };
+}
+
+/** Keeps numbers whose digits, without the point, are a multiple. */
+function* multiplesOf(units: number, numbers: Expression, budget: StateBudget): Steps<Expression> {
+  if (units === 1) return numbers;
+  const rules = Array.from({ length: units }, openRule);
+  for (const [remainder, rule] of rules.entries()) {
+    const digits = Array.from({ length: 10 }, (_, digit) => {
+      const next = rules[(remainder * 10 + digit) % units];
+      return next === undefined ? nothing : sequence(text(String(digit)), use(next));
+    });
+    const point = sequence(text("."), use(rule));
+    rule.body = choice(...(remainder === 0 ? [empty] : []), ...digits, point);
+  }
+  const [zero = openRule()] = rules;
+  const multiples = sequence(optional(text("-")), use(zero));
+  return yield* intersection([{ expression: numbers }, { expression: multiples }], budget);
+}
+
+function greatestDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestDivisor(b, a % b);
+}
+
 function bounds(fields: Fields, path: string): Bounds | undefined {
   const bound = (name: string): number | undefined => {
     const value = fields[name];
@@ -52,61 +92,47 @@ function bounds(fields: Fields, path: string): Bounds | undefined {
 }
 
 /** The texts of integers. */
-export function integerExpression(fields: Fields, path: string): Expression {
+export function* integerExpression(fields: Fields, path: string, budget: StateBudget): Steps<Expression> {
+  const step = stepOf(fields, path);
+  const wholes = integersWithin(fields, path);
+  if (step === undefined) return wholes;
+  const units = step.units / greatestDivisor(step.units, 10 ** step.decimals);
+  return yield* multiplesOf(units, wholes, budget);
+}
+
+function integersWithin(fields: Fields, path: string): Expression {
   const found = bounds(fields, path);
-  const factor = wholeFactor(fields, path);
-  const { min = -Infinity, max = Infinity, above = -Infinity, below = Infinity } = found ?? {};
-  const low = Math.max(min, Math.floor(above) + 1);
-  const high = Math.min(max, Math.ceil(below) - 1);
-  // Bounds of the safe integers allow all that json.integer writes, and would only enlarge the product.
-  const isFree = low <= Number.MIN_SAFE_INTEGER && high >= Number.MAX_SAFE_INTEGER;
-  const within = found === undefined || (factor > 1 && isFree) ? json.integer : integersBetween(low, high);
-  if (factor === 1) return within;
-  try {
-    return intersection(within, multiplesOf(factor));
-  } catch (error) {
-    refuse(path, `"multipleOf" is not supported: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-const maxFactor = 1000;
-
-function wholeFactor({ multipleOf: factor = 1 }: Fields, path: string): number {
-  if (isWhole(factor, 1, maxFactor)) return factor;
-  refuse(path, `"multipleOf" is ${JSON.stringify(factor)} (supported: ${wholeRange(1, maxFactor)})`);
-}
-
-/** Digits, with or without a sign, of the multiples of a factor: one rule for each remainder. */
-function multiplesOf(factor: number): Expression {
-  const remainders = Array.from({ length: factor }, openRule);
-  const digit = (remainder: number, value: number): Expression => {
-    const next = remainders[(10 * remainder + value) % factor];
-    return next === undefined ? nothing : sequence(text(String(value)), use(next));
-  };
-  const digits = (remainder: number): Expression[] =>
-    Array.from({ length: 10 }, (_, value) => digit(remainder, value));
-  for (const [remainder, rule] of remainders.entries())
-    rule.body = choice(...(remainder === 0 ? [empty] : []), ...digits(remainder));
-  return sequence(optional(text("-")), choice(...digits(0)));
+  if (found === undefined) return json.integer;
+  const { min, max, above, below } = found;
+  return integersBetween(Math.max(min, Math.floor(above) + 1), Math.min(max, Math.ceil(below) - 1));
 }
 
 /** The texts of numbers. */
-export function numberExpression(fields: Fields, path: string): Expression {
+export function* numberExpression(fields: Fields, path: string, budget: StateBudget): Steps<Expression> {
   const found = bounds(fields, path);
   if (found === undefined && fields.multipleOf === undefined) return json.number;
-  const wholes = integerExpression(fields, path);
-  if (found === undefined || fields.multipleOf !== undefined) return wholes;
-  const decimals = Math.min(maxDecimals, Math.max(2, ...Object.values(found).map(decimalsOf)));
+  const wholes = yield* integerExpression(fields, path, budget);
+  const step = stepOf(fields, path);
+  if (step?.decimals === 0) return wholes;
+  const limits = found ?? { min: -Infinity, max: Infinity, above: -Infinity, below: Infinity };
+  const decimals =
+    step?.decimals ?? Math.min(maxDecimals, Math.max(2, ...Object.values(limits).map(decimalsOf)));
   /** A bound in units of the last decimal. An inexact one moves inward a little. */
   const scaled = (bound: number, inward: 1 | -1): number => {
     const limited = Math.min(Math.max(bound, -largestBound), largestBound);
-    if (Number.isFinite(bound) && limited !== bound) refuse(path, `a bound is beyond ${largestBound}`);
+    if (Number.isFinite(bound) && limited !== bound) {
+      // A smaller range of the same sign still fits.
+      if (Math.sign(bound) === -inward) return -inward * largestBound * 10 ** decimals;
+      refuse(path, `a bound is beyond ${largestBound}`);
+    }
     // Exact by way of the decimal text; a multiplication would round.
     if (decimalsOf(limited) <= decimals) return Number(`${limited}e${decimals}`);
     return Math.round(limited * 10 ** decimals) + 2 * inward;
   };
-  const { min, max, above, below } = found;
+  const { min, max, above, below } = limits;
   const low = Math.max(scaled(min, 1), above === -Infinity ? -Infinity : scaled(above, 1) + 1);
   const high = Math.min(scaled(max, -1), below === Infinity ? Infinity : scaled(below, -1) - 1);
-  return choice(wholes, scaledBetween(low, high, decimals));
+  const end = step === undefined ? Infinity : largestUnits;
+  const fractions = scaledBetween(Math.max(low, -end), Math.min(high, end), decimals);
+  return choice(wholes, step === undefined ? fractions : yield* multiplesOf(step.units, fractions, budget));
 }

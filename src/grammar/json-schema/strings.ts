@@ -1,75 +1,91 @@
-import { lastCodePoint } from "../code-points.js";
-import { asRule, type Expression, repeat, sequence, text } from "../expression.js";
-import { byteLengths, intersection } from "../intersection.js";
+import type { Steps } from "../../text/slices.js";
+import { createAutomaton } from "../automaton.js";
+import { asRule, type Expression, nothing, sequence, text } from "../expression.js";
 import * as json from "../json-text.js";
+import { compileSteps } from "../program.js";
 import { counts } from "./counts.js";
-import { narrowerPatterns } from "./narrower-patterns.js";
-import { patternCharacters } from "./pattern.js";
+import { type Condition, intersection, type Lengths, longest, type StateBudget } from "./intersection.js";
+import { patternConditions } from "./pattern.js";
 import { refuse } from "./refuse.js";
-import type { Fields } from "./schema-fields.js";
+import { type Fields, isFields } from "./schema-fields.js";
 import { stringFormats } from "./string-formats.js";
 
-/** The texts of strings. Of several restrictions, a string keeps to all. */
-export function stringExpression(fields: Fields, path: string): Expression {
-  if (fields.format === "jwt") refuse(path, '"format" is "jwt", and a grammar cannot sign a token');
-  const restrictions = [...formatRestriction(fields), ...patternRestriction(fields, path)];
-  const [min, max] = counts(fields, "Length", path);
-  const [first] = restrictions;
-  if (first === undefined) return json.stringOf(min, max);
-  const key = JSON.stringify([fields.format, fields.pattern, min, String(max)]);
+/** The texts of strings. Conditions may also stand in `allOf`. A format that is not known is a note. */
+export function* stringExpression(fields: Fields, path: string, budget: StateBudget): Steps<Expression> {
+  const all = [fields, ...(Array.isArray(fields.allOf) ? fields.allOf.filter(isFields) : [])];
+  const limits = all.map((each) => counts(each, "Length", path));
+  const lengths: Lengths = {
+    min: Math.max(...limits.map(([min]) => min)),
+    max: Math.min(...limits.map(([, max]) => max)),
+  };
+  const patterns = distinct(all.map(({ pattern }) => pattern));
+  const formats = distinct(all.map(({ format }) => format)).filter(
+    (format): format is string => typeof format === "string" && Object.hasOwn(stringFormats, format),
+  );
+  for (const pattern of patterns) if (typeof pattern !== "string") refuse(path, '"pattern" is no string');
+  if (patterns.length === 0 && formats.length === 0) return json.stringOf(lengths.min, lengths.max);
+  const key = JSON.stringify([patterns, formats, lengths.min, String(lengths.max)]);
   try {
-    const known = knownStrings.get(key) ?? asRule(limitLength(intersectionOf(restrictions), min, max));
-    if (knownStrings.size >= maxKnown) knownStrings.clear();
-    knownStrings.set(key, known);
-    return sequence(text('"'), known, text('"'));
+    const found = known.get(key);
+    if (found !== undefined) {
+      budget.useOnce(key, found.states);
+      return sequence(text('"'), found.expression, text('"'));
+    }
+    const before = budget.used;
+    const expression = asRule(yield* characters(patterns as readonly string[], formats, lengths, budget));
+    const states = budget.used - before;
+    budget.useOnce(key, 0);
+    if (known.size >= maxKnown) known.clear();
+    known.set(key, { expression, states });
+    return sequence(text('"'), expression, text('"'));
   } catch (error) {
-    refuse(path, `it is not supported: ${error instanceof Error ? error.message : String(error)}`);
+    const why = error instanceof Error ? error.message : String(error);
+    refuse(path, `${patterns.length > 0 ? '"pattern"' : '"format"'} is not supported: ${why}`);
   }
 }
 
 /** Made once for each restriction: a schema may use it in a hundred fields. */
-const knownStrings = new Map<string, Expression>();
-
-function intersectionOf(restrictions: readonly Expression[]): Expression {
-  const [first, second] = restrictions;
-  return first !== undefined && second === undefined ? first : intersection(...restrictions);
-}
-
-/** An unknown format is a note: JSON Schema does not make it a restriction. */
-function formatRestriction({ format }: Fields): Expression[] {
-  const known = typeof format === "string" && Object.hasOwn(stringFormats, format);
-  const pattern = known ? stringFormats[format] : undefined;
-  return pattern === undefined ? [] : [ofPattern(pattern)];
-}
-
-function patternRestriction({ pattern }: Fields, path: string): Expression[] {
-  if (pattern === undefined) return [];
-  if (typeof pattern !== "string") refuse(path, '"pattern" is no string');
-  try {
-    return [ofPattern(narrowerPatterns.get(pattern) ?? pattern)];
-  } catch (error) {
-    refuse(path, `"pattern" is not supported: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-const anyCharacter = asRule(json.characterOf([[0, lastCodePoint]]));
-
-function limitLength(characters: Expression, min: number, max: number): Expression {
-  if (min === 0 && max === Infinity) return characters;
-  // Most formats are far within the limits. A long character takes up to 12 bytes, as two escapes.
-  const bytes = byteLengths(characters);
-  const fewest = bytes.hasLongCharacters ? Math.ceil(bytes.min / 12) : bytes.min;
-  if (bytes.max <= max && fewest >= min) return characters;
-  return intersection(characters, repeat(anyCharacter, min, max));
-}
-
-const knownPatterns = new Map<string, Expression>();
+const known = new Map<string, { readonly expression: Expression; readonly states: number }>();
 const maxKnown = 256;
 
-/** A pattern's expression, made once. A schema may use a format in a hundred fields. */
-function ofPattern(pattern: string): Expression {
-  const known = knownPatterns.get(pattern) ?? asRule(patternCharacters(pattern));
-  if (knownPatterns.size >= maxKnown) knownPatterns.clear();
-  knownPatterns.set(pattern, known);
-  return known;
+function* characters(
+  patterns: readonly string[],
+  formats: readonly string[],
+  limits: Lengths,
+  budget: StateBudget,
+): Steps<Expression> {
+  const wanted = yield* conditionsOf(patterns, budget);
+  const named = yield* conditionsOf(
+    formats.map((format) => stringFormats[format] ?? ""),
+    budget,
+  );
+  const all = [...wanted, ...named].filter(({ negated }) => negated !== true);
+  // A length limit that every text keeps would only multiply the states.
+  const max = all.some(({ expression }) => longest(expression) <= limits.max) ? Infinity : limits.max;
+  let min = limits.min;
+  if (min === 1) {
+    for (const { expression } of all) if (!(yield* fitsEmpty(expression))) min = 0;
+  }
+  const [first, second] = [...wanted, ...named];
+  if (min === 0 && max === Infinity && second === undefined) return first?.expression ?? nothing;
+  const both = yield* intersection([...wanted, ...named], budget, { min, max });
+  if (wanted.length === 0 || named.length === 0) return both;
+  if ((yield* compileSteps(both)) !== undefined) return both;
+  // zod's times have no offset, and the format "time" needs one. JSON Schema lets a format be a note.
+  return yield* intersection(wanted, budget, { min, max });
+}
+
+function* conditionsOf(patterns: readonly string[], budget: StateBudget): Steps<readonly Condition[]> {
+  const conditions: Condition[] = [];
+  for (const pattern of patterns) conditions.push(...(yield* patternConditions(pattern, budget)));
+  return conditions;
+}
+
+function* fitsEmpty(expression: Expression): Steps<boolean> {
+  const program = yield* compileSteps(expression);
+  return program !== undefined && createAutomaton(program).start.accepting;
+}
+
+function distinct(values: readonly unknown[]): readonly unknown[] {
+  return [...new Set(values.filter((value) => value !== undefined))];
 }

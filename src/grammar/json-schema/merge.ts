@@ -1,0 +1,97 @@
+import { follow, type Resolve } from "./differences.js";
+import { keywords } from "./keywords.js";
+import { refuse } from "./refuse.js";
+import { type Fields, isFields, requiredNames } from "./schema-fields.js";
+
+type Merge = (a: unknown, b: unknown) => unknown;
+
+const larger: Merge = (a, b) => (Number(a) > Number(b) ? a : b);
+const smaller: Merge = (a, b) => (Number(a) < Number(b) ? a : b);
+const both: Merge = (a, b) => ({ allOf: [a, b] });
+
+/** How two values of one keyword become one. */
+const merges: Readonly<Record<string, Merge>> = {
+  ...Object.fromEntries(
+    ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"].map((name) => [name, larger]),
+  ),
+  ...Object.fromEntries(
+    ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"].map((name) => [name, smaller]),
+  ),
+  uniqueItems: (a, b) => a === true || b === true,
+  items: both,
+  type: sameTypes,
+  required: (a, b) => [...new Set([a, b].flat())],
+};
+
+/**
+ * Merges schemas. A value fits the merged schema if it fits each of them. A second pattern or format stays in
+ * `allOf`.
+ *
+ * @returns false if nothing fits.
+ */
+export function mergeSchemas(schemas: readonly unknown[], path: string, resolve: Resolve): Fields | false {
+  let merged: Fields = {};
+  for (const reference of schemas) {
+    const schema = follow(reference, path, resolve);
+    if (schema === true) continue;
+    if (schema === false) return false;
+    if (!isFields(schema)) refuse(path, '"allOf" has something that is no schema');
+    const { allOf, ...rest } = schema;
+    merged = mergeTwo(merged, rest, path);
+    if (allOf === undefined) continue;
+    if (!Array.isArray(allOf)) refuse(path, '"allOf" is no array with schemas');
+    const { allOf: strings = [], ...others } = merged;
+    const inner = mergeSchemas([others, ...(allOf as readonly unknown[])], path, resolve);
+    if (inner === false) return false;
+    merged = { ...inner, allOf: [strings, inner.allOf ?? []].flat() };
+  }
+  if (Array.isArray(merged.type) && merged.type.length === 0) return false;
+  const { allOf = [], ...rest } = merged;
+  return Array.isArray(allOf) && allOf.length === 0 ? rest : merged;
+}
+
+function mergeTwo(a: Fields, b: Fields, path: string): Fields {
+  const merged: Record<string, unknown> = { ...a };
+  const strings: unknown[] = [a.allOf ?? []].flat();
+  if (a.properties !== undefined || b.properties !== undefined) merged.properties = properties(a, b, path);
+  for (const [name, value] of Object.entries(b)) {
+    if (!Object.hasOwn(keywords, name) || value === undefined || name === "properties") continue;
+    const other = a[name];
+    if (other === undefined || JSON.stringify(other) === JSON.stringify(value)) merged[name] = value;
+    else if (name === "pattern" || name === "format") strings.push({ [name]: value });
+    else if (name === "additionalProperties") merged[name] = both(other, value);
+    else {
+      const merge = merges[name];
+      if (merge === undefined) refuse(path, `different "${name}" in "allOf" are not supported`);
+      merged[name] = merge(other, value);
+    }
+  }
+  return strings.length === 0 ? merged : { ...merged, allOf: strings };
+}
+
+/** A property of one schema only is an additional one of the other. */
+function properties(a: Fields, b: Fields, path: string): Fields {
+  const [ofA, ofB] = [a.properties ?? {}, b.properties ?? {}];
+  if (!isFields(ofA) || !isFields(ofB)) refuse(path, '"properties" is no object');
+  const names = new Set([...Object.keys(ofA), ...Object.keys(ofB), ...requiredNames(a), ...requiredNames(b)]);
+  const schemaIn = (fields: Fields, own: Fields, name: string): unknown => {
+    if (Object.hasOwn(own, name)) return own[name];
+    if (fields.patternProperties !== undefined)
+      refuse(path, '"patternProperties" in "allOf" with "properties" is not supported');
+    return fields.additionalProperties ?? true;
+  };
+  return Object.fromEntries(
+    [...names].map((name) => {
+      const [one, other] = [schemaIn(a, ofA, name), schemaIn(b, ofB, name)];
+      if (one === true) return [name, other];
+      return [name, other === true ? one : both(one, other)];
+    }),
+  );
+}
+
+function sameTypes(a: unknown, b: unknown): unknown {
+  const [ofA, ofB] = [[a].flat(), [b].flat()];
+  const common = ofA.filter((type) => ofB.includes(type) || (type === "integer" && ofB.includes("number")));
+  const narrowed = ofB.filter((type) => type === "integer" && ofA.includes("number"));
+  return [...new Set([...common, ...narrowed])];
+}
