@@ -1,3 +1,5 @@
+import type { Steps } from "../text/slices.js";
+
 /** A set of texts, byte by byte. Rules may refer to each other and to themselves. */
 export type Expression =
   /** One byte in any of the ranges, both ends included. */
@@ -62,39 +64,47 @@ export function asRule(body: Expression): Expression {
   return use({ body });
 }
 
+/** Less than a millisecond. */
+const textsPerStep = 256;
+
 /**
- * Any of several texts. Shared prefixes occur once, so the cost depends on the texts that still fit, not on
- * all.
+ * Any of several texts, made in steps. Shared prefixes occur once, so the cost depends on the texts that
+ * still fit, not on all.
  */
-export function anyText(values: readonly string[]): Expression {
-  const sorted = [...new Set(values)].map((value) => encoder.encode(value)).sort(compareBytes);
-  return sharedPrefix(sorted, 0);
+export function* anyText(values: readonly string[]): Steps<Expression> {
+  const texts: Uint8Array[] = [];
+  for (const value of new Set(values)) {
+    texts.push(encoder.encode(value));
+    if (texts.length % textsPerStep === 0) yield;
+  }
+  return yield* sharedPrefix(texts, 0);
 }
 
-/** @param texts sorted and distinct, with equal bytes before `from`. */
-function sharedPrefix(texts: readonly Uint8Array[], from: number): Expression {
+/** @param texts distinct, with equal bytes before `from`. */
+function* sharedPrefix(texts: readonly Uint8Array[], from: number): Steps<Expression> {
   const [first] = texts;
-  const last = texts.at(-1);
-  if (first === undefined || last === undefined) return nothing;
-  let end = from;
-  // A prefix of the first and the last of a sorted list is a prefix of all.
-  while (end < first.length && end < last.length && first[end] === last[end]) end += 1;
-  const prefix: Expression = { kind: "text", bytes: first.subarray(from, end) };
+  if (first === undefined) return nothing;
   if (texts.length === 1) return { kind: "text", bytes: first.subarray(from) };
+  let end = first.length;
+  for (const [index, each] of texts.entries()) {
+    end = commonLength(first, each, from, end);
+    if (index % textsPerStep === textsPerStep - 1) yield;
+  }
   const groups = new Map<number | undefined, Uint8Array[]>();
   for (const each of texts) {
     const group = groups.get(each[end]);
     if (group === undefined) groups.set(each[end], [each]);
     else group.push(each);
   }
-  return sequence(prefix, choice(...[...groups.values()].map((group) => asRule(sharedPrefix(group, end)))));
+  yield;
+  const options: Expression[] = [];
+  for (const group of groups.values()) options.push(asRule(yield* sharedPrefix(group, end)));
+  return sequence({ kind: "text", bytes: first.subarray(from, end) }, choice(...options));
 }
 
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let at = 0; at < length; at += 1) {
-    const difference = (a[at] ?? 0) - (b[at] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
+/** @param end at most the length of `a`. */
+function commonLength(a: Uint8Array, b: Uint8Array, from: number, end: number): number {
+  let at = from;
+  while (at < end && a[at] === b[at]) at += 1;
+  return at;
 }

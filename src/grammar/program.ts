@@ -21,6 +21,7 @@ const maxInstructions = 1 << 18;
 const returns = 0;
 /** Less than a millisecond. */
 const expressionsPerStep = 512;
+const rulesPerStep = 32;
 
 /**
  * Compiles an expression, without the parts that no finite text fits. So every state can still be completed.
@@ -129,24 +130,25 @@ export function* compileSteps(root: Expression): Steps<Program | undefined> {
 /** The rules that at least one finite text fits. */
 function* findFitting(root: Expression): Steps<ReadonlySet<Rule>> {
   const users = new Map<Rule, Rule[]>();
-  const rules = new Set(rulesIn(root));
+  const rules = new Set<Rule>();
+  visitRules(root, (rule) => rules.add(rule));
   // The loop also visits rules that it adds.
   let seen = 0;
   for (const rule of rules) {
     seen += 1;
-    if (seen % expressionsPerStep === 0) yield;
-    for (const used of rulesIn(rule.body)) {
+    if (seen % rulesPerStep === 0) yield;
+    visitRules(rule.body, (used) => {
       rules.add(used);
       const known = users.get(used);
       if (known === undefined) users.set(used, [rule]);
-      else known.push(rule);
-    }
+      else if (known.at(-1) !== rule) known.push(rule);
+    });
   }
   const fitting = new Set<Rule>();
   const queue = [...rules];
   for (let rule = queue.pop(); rule !== undefined; rule = queue.pop()) {
     seen += 1;
-    if (seen % expressionsPerStep === 0) yield;
+    if (seen % rulesPerStep === 0) yield;
     if (fitting.has(rule) || !canFit(rule.body, fitting)) continue;
     fitting.add(rule);
     for (const user of users.get(rule) ?? []) queue.push(user);
@@ -170,10 +172,10 @@ function canFit(expression: Expression, fitting: ReadonlySet<Rule>): boolean {
   }
 }
 
-/** The rules that an expression uses, once for each use. */
-function* rulesIn(expression: Expression): Generator<Rule, void, void> {
-  if (expression.kind === "rule") yield expression.rule;
-  else if (expression.kind === "sequence") for (const part of expression.parts) yield* rulesIn(part);
-  else if (expression.kind === "choice") for (const option of expression.options) yield* rulesIn(option);
-  else if (expression.kind === "repeat") yield* rulesIn(expression.body);
+/** Visits the rules that an expression uses, once for each use. */
+function visitRules(expression: Expression, visit: (rule: Rule) => void): void {
+  if (expression.kind === "rule") visit(expression.rule);
+  else if (expression.kind === "sequence") for (const part of expression.parts) visitRules(part, visit);
+  else if (expression.kind === "choice") for (const option of expression.options) visitRules(option, visit);
+  else if (expression.kind === "repeat") visitRules(expression.body, visit);
 }

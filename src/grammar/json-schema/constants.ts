@@ -13,6 +13,8 @@ interface RestReader {
   describe(rest: Fields): Steps<Expression>;
 }
 
+/** Less than a millisecond. */
+const valuesPerStep = 256;
 const listedNames: ReadonlySet<string> = new Set(["const", "enum"]);
 /** A string as JSON.stringify spells it. */
 const canonicalString = sequence(
@@ -26,7 +28,8 @@ export function* constantsExpression(fields: Fields, path: string, reader: RestR
   const { const: only, enum: several = [only], ...rest } = fields;
   if (!Array.isArray(several)) refuse(path, '"enum" is no array');
   const spelt: string[] = [];
-  for (const value of several as readonly unknown[]) {
+  for (const [index, value] of (several as readonly unknown[]).entries()) {
+    if (index % valuesPerStep === 0) yield;
     const spelling = JSON.stringify(value) as string | undefined;
     if (spelling === undefined) refuse(path, "a value is no JSON");
     if (only !== undefined && spelling !== JSON.stringify(only)) continue;
@@ -35,8 +38,8 @@ export function* constantsExpression(fields: Fields, path: string, reader: RestR
   const beside = Object.keys(rest).some(
     (name) => Object.hasOwn(keywords, name) && name !== "type" && rest[name] !== undefined,
   );
-  if (!beside) return anyText(spelt);
-  return anyText(yield* fittingOf(spelt, yield* reader.describe(rest)));
+  if (!beside) return yield* anyText(spelt);
+  return yield* anyText(yield* fittingOf(spelt, yield* reader.describe(rest)));
 }
 
 /** A schema with `not`: of anything, or of constants. */
@@ -55,7 +58,7 @@ export function* exclusionExpression(
   const listed = listedValues(rest);
   if (listed !== undefined) {
     const others = listed.filter((value) => !values.includes(value));
-    return anyText(yield* fittingOf(others, inside));
+    return yield* anyText(yield* fittingOf(others, inside));
   }
   const types = jsonTypes(rest) ?? [];
   const regular =
@@ -69,7 +72,7 @@ export function* exclusionExpression(
   const conditions = [
     { expression: inside },
     { expression: canonical },
-    { expression: anyText(values), negated: true },
+    { expression: yield* anyText(values), negated: true },
   ];
   return yield* intersection(conditions, reader.budget);
 }

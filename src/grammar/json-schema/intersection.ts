@@ -40,7 +40,7 @@ const maxStates = 1 << 12;
 /** Limit of the combined states of one schema. To follow them all takes about a tenth of a second. */
 const maxStatesOfSchema = 1 << 13;
 /** Less than a millisecond, unless the automata are large. */
-const transitionsPerStep = 32;
+const transitionsPerStep = 8;
 
 /** Counts the combined states of one schema. */
 export interface StateBudget {

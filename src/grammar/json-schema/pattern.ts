@@ -1,6 +1,6 @@
 import type { Steps } from "../../text/slices.js";
 import { type CodePoints, complement, lastCodePoint } from "../code-points.js";
-import { choice, type Expression, repeat, sequence } from "../expression.js";
+import { asRule, choice, type Expression, repeat, sequence } from "../expression.js";
 import { characterOf } from "../json-text.js";
 import { classOf, escape, lineEnds, single } from "./character-class.js";
 import { type Cursor, quantifier, take } from "./cursor.js";
@@ -13,6 +13,8 @@ const anchorElsewhere = "it has an anchor elsewhere than at its ends";
 const lookAround = "it looks around where that is not supported, or has modifiers";
 const maxRepetitions = 4096;
 const maxDepth = 100;
+/** Most classes have fewer. `\\p{L}` has 650. */
+const maxInlineRanges = 16;
 
 /**
  * Conditions on the characters of a JSON string that a regular expression matches. As in JSON Schema's
@@ -26,7 +28,8 @@ export function* patternConditions(pattern: string, budget: StateBudget): Steps<
   yield* loadProperties(pattern);
   const cursor: Cursor = { units: Array.from(pattern), at: 0 };
   const { units } = cursor;
-  const any = repeat(characterOf(all), 0, Infinity);
+  const any = asRule(repeat(characterOf(all), 0, Infinity));
+  const characters = new Map<string, Expression>();
   /** Look-aheads at the start of the only alternative: an intersection with more conditions is smaller. */
   const whole: Condition[] = [];
 
@@ -88,6 +91,7 @@ export function* patternConditions(pattern: string, budget: StateBudget): Steps<
   }
 
   function* quantified(depth: number): Steps<Expression> {
+    yield;
     const body = yield* atom(depth);
     const [min, max] = quantifier(cursor) ?? [1, 1];
     if (min > maxRepetitions) throw new Error(`it repeats something more than ${maxRepetitions} times`);
@@ -106,17 +110,29 @@ export function* patternConditions(pattern: string, budget: StateBudget): Steps<
         return body;
       }
       case "[":
-        return characterOf(classOf(cursor));
+        return characterIn(classOf);
       case ".":
         return anyCharacter;
       case "\\":
-        return characterOf(escape(cursor));
+        return characterIn(escape);
       case "^":
       case "$":
         throw new Error(anchorElsewhere);
       default:
-        return characterOf(single(unit.codePointAt(0) ?? 0));
+        return characterIn(() => single(unit.codePointAt(0) ?? 0));
     }
+  }
+
+  /** The character whose first unit was taken. Equal ones are made once. */
+  function characterIn(read: (cursor: Cursor) => CodePoints): Expression {
+    const begin = cursor.at - 1;
+    const set = read(cursor);
+    const spelling = units.slice(begin, cursor.at).join("");
+    const found = characters.get(spelling) ?? characterOf(set);
+    // A rule is compiled once, for all its uses.
+    const one = set.length > maxInlineRanges && found.kind !== "rule" ? asRule(found) : found;
+    characters.set(spelling, one);
+    return one;
   }
 
   function groupKind(): void {
