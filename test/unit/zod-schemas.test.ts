@@ -162,6 +162,15 @@ const others: readonly (readonly [schema: object, fits: string, fails: string])[
     '{"x1":null}',
     '{"x1":1}',
   ],
+  [
+    {
+      type: "object",
+      allOf: [{ properties: { a: { type: "integer" } }, unevaluatedProperties: false }],
+      anyOf: [{ properties: { b: true } }],
+    },
+    '{"a":1}',
+    '{"a":1,"b":1}',
+  ],
   // The regular expressions of JavaScript would take longer than the universe is old.
   [
     {

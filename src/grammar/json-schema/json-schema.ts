@@ -122,7 +122,13 @@ export function* jsonSchemaSteps(schema: unknown): Steps<Expression> {
       return yield* alike(options, `${path}/${name}`, depth, rule);
     const rest: Fields = { ...fields, [name]: undefined };
     if (name !== "allOf") {
-      const merged = options.map((option: unknown) => ({ allOf: [rest, option] }));
+      // "unevaluatedProperties" sees the properties of the options.
+      const { unevaluatedProperties, unevaluatedItems, ...others } = rest;
+      const merged = options.map((option: unknown) => ({
+        unevaluatedProperties,
+        unevaluatedItems,
+        allOf: [others, option],
+      }));
       return yield* alike(merged, `${path}/${name}`, depth, rule);
     }
     const merged = mergeSchemas([rest, ...(options as readonly unknown[])], path, resolve);

@@ -27,25 +27,21 @@ export const keywords: Readonly<Record<string, Type | "any">> = {
     "maxItems",
     "uniqueItems",
   ]),
-  ...about("array", ["contains", "minContains", "maxContains"]),
+  ...about("array", ["contains"]),
   ...about("string", ["minLength", "maxLength", "pattern", "format"]),
   ...about("number", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]),
   ...about("any", ["type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref"]),
-  ...about("any", ["not", "if", "then", "else", "$dynamicRef", "$recursiveRef"]),
+  ...about("any", ["not", "if", "$dynamicRef", "$recursiveRef"]),
 };
-/** Keywords that are refused. */
+/** Keywords that are refused. `then` does nothing without `if`, and `minContains` without `contains`. */
 export const unsupported: readonly string[] = [
   "if",
-  "then",
-  "else",
   "$dynamicRef",
   "$recursiveRef",
   "dependencies",
   "dependentRequired",
   "dependentSchemas",
   "contains",
-  "minContains",
-  "maxContains",
 ];
 
 function about<T>(type: T, names: readonly string[]): Readonly<Record<string, T>> {

@@ -25,18 +25,18 @@ const merges: Readonly<Record<string, Merge>> = {
 
 /**
  * Merges schemas. A value fits the merged schema if it fits each of them. A second pattern or format stays in
- * `allOf`.
+ * `allOf`. The others are members of the first one's `allOf`: `unevaluatedProperties` of the first sees them.
  *
  * @returns false if nothing fits.
  */
 export function mergeSchemas(schemas: readonly unknown[], path: string, resolve: Resolve): Fields | false {
   let merged: Fields = {};
-  for (const reference of schemas) {
+  for (const [index, reference] of schemas.entries()) {
     const schema = follow(reference, path, resolve);
     if (schema === true) continue;
     if (schema === false) return false;
     if (!isFields(schema)) refuse(path, '"allOf" has something that is no schema');
-    const { allOf, ...rest } = schema;
+    const { allOf, ...rest } = index === 0 ? schema : inOwnScope(schema, path);
     merged = mergeTwo(merged, rest, path);
     if (allOf === undefined) continue;
     if (!Array.isArray(allOf)) refuse(path, '"allOf" is no array with schemas');
@@ -50,9 +50,32 @@ export function mergeSchemas(schemas: readonly unknown[], path: string, resolve:
   return Array.isArray(allOf) && allOf.length === 0 ? rest : merged;
 }
 
+/** A member of `allOf` with `unevaluatedProperties` does not see the properties of other members. */
+function inOwnScope(schema: Fields, path: string): Fields {
+  const { unevaluatedProperties, unevaluatedItems, ...rest } = schema;
+  if (unevaluatedProperties === undefined && unevaluatedItems === undefined) return schema;
+  for (const name of ["allOf", "anyOf", "oneOf", "$ref"])
+    if (rest[name] !== undefined)
+      refuse(path, `"unevaluated…" beside "${name}" within "allOf" is not supported`);
+  const listed = Array.isArray(rest.items) ? "additionalItems" : "items";
+  return {
+    ...rest,
+    additionalProperties: rest.additionalProperties ?? unevaluatedProperties,
+    [listed]: rest[listed] ?? unevaluatedItems,
+  };
+}
+
 function mergeTwo(a: Fields, b: Fields, path: string): Fields {
   const merged: Record<string, unknown> = { ...a };
   const strings: unknown[] = [a.allOf ?? []].flat();
+  for (const [one, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    // "items" means the items after the prefix of its own schema.
+    if (one.prefixItems !== undefined && other.prefixItems === undefined && other.items !== undefined)
+      refuse(path, '"items" and "prefixItems" of different schemas in "allOf" are not supported');
+  }
   if (a.properties !== undefined || b.properties !== undefined) merged.properties = properties(a, b, path);
   for (const [name, value] of Object.entries(b)) {
     if (!Object.hasOwn(keywords, name) || value === undefined || name === "properties") continue;
