@@ -232,6 +232,7 @@ describe("a grammar of a JSON schema", () => {
   it.each([
     [{ not: { type: "string", minLength: 3 } }, "not"],
     [{ type: "array", uniqueItems: true }, "uniqueItems"],
+    [{ type: "array", uniqueItems: true, items: { enum: [1, 5], minimum: 4 } }, "uniqueItems"],
     [{ type: "object", patternProperties: { "(?<=a)b": {} } }, "patternProperties"],
     [{ type: "strin" }, '"type" is "strin"'],
     [{ properties: { a: { type: "string", pattern: "(?=a)" } } }, "#/properties/a"],

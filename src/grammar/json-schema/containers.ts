@@ -4,9 +4,10 @@ import * as json from "../json-text.js";
 import { counts } from "./counts.js";
 import { follow } from "./differences.js";
 import { keyRules } from "./keys.js";
+import { keywords } from "./keywords.js";
 import { refuse } from "./refuse.js";
 import type { SchemaReader } from "./schema-reader.js";
-import { type Fields, isFields, listedValues } from "./schema-fields.js";
+import { type Fields, isFields, listedValues, valueHasType } from "./schema-fields.js";
 
 /** The texts of objects. Members come in the schema's order. */
 export function* objectExpression(
@@ -95,7 +96,7 @@ export function* arrayExpression(
 const maxUnique = 8;
 
 function uniqueItems({ items, prefixItems }: Fields, path: string, min: number, max: number): Expression {
-  const values = isFields(items) ? [...new Set(listedValues(items) ?? [])] : [];
+  const values = isFields(items) ? [...new Set(finiteValues(items))] : [];
   if (prefixItems !== undefined || values.length === 0 || values.length > maxUnique)
     refuse(path, `"uniqueItems" is supported for an "enum" of up to ${maxUnique} values`);
   const end = sequence(json.space, text("]"));
@@ -118,4 +119,14 @@ function uniqueItems({ items, prefixItems }: Fields, path: string, min: number, 
     return found;
   };
   return sequence(text("["), json.space, after(values));
+}
+
+/** The values of a schema with `enum`, `const` or booleans, and with no other restriction. */
+function finiteValues(items: Fields): readonly string[] {
+  const beyond = Object.keys(items).some(
+    (name) => Object.hasOwn(keywords, name) && !["type", "enum", "const"].includes(name),
+  );
+  if (beyond) return [];
+  const values = listedValues(items) ?? (items.type === "boolean" ? ["true", "false"] : []);
+  return values.filter((value) => items.type === undefined || valueHasType(JSON.parse(value), items.type));
 }
