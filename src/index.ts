@@ -24,6 +24,7 @@ export type { ChatOptions, LanguageModel, SessionOptions } from "./language-mode
 export { loadModel } from "./language-model/load-model.js";
 export type { LoadOptions, LoadProgress } from "./language-model/load-options.js";
 export type { ModelInfo } from "./language-model/model-info.js";
+export type { StreamInfo } from "./model/stream-speed.js";
 export {
   type AbridgedValue,
   type EstimatedMemory,

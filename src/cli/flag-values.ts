@@ -10,6 +10,13 @@ export function parseNumber(text: string): number {
   throw new InvalidArgumentError("Expected a number.");
 }
 
+/** "8GB", "500 MB", "1.5G", "2000000": decimal units, as `formatBytes` writes them. */
+export function parseBytes(text: string): number {
+  const [, digits, unit = ""] = /^(\d+\.?\d*|\.\d+) ?([kMGT]?)B?$/i.exec(text) ?? [];
+  if (digits === undefined) throw new InvalidArgumentError("Expected a number of bytes, such as 8GB.");
+  return Math.round(Number(digits) * 1000 ** " kmgt".indexOf(unit.toLowerCase() || " "));
+}
+
 /** A whole number from `min` to `max`, for flags without a library option. */
 export function parseCount(min: number, max?: number): (text: string) => number {
   return (text) => {

@@ -12,7 +12,14 @@ import type { PerplexityOptions } from "../tools/evaluation/perplexity.js";
 import { dotForms } from "../wasm/dot-forms.js";
 import { defaultText } from "../options/ranges.js";
 import { type SamplingOption, samplingTable } from "../options/sampling-table.js";
-import { collect, collectBias, parseJsonOrFile, parseNumber, parseTextFile } from "./flag-values.js";
+import {
+  collect,
+  collectBias,
+  parseBytes,
+  parseJsonOrFile,
+  parseNumber,
+  parseTextFile,
+} from "./flag-values.js";
 
 /** A flag that sets one option of the library. The library has its default and checks its range. */
 interface LibraryFlag<Options> {
@@ -46,6 +53,21 @@ export const packingFlags: readonly LibraryFlag<Pick<LoadOptions, "packing">>[] 
   },
 ];
 
+/** For `bench`, too. */
+export const streamFlags: readonly LibraryFlag<Pick<LoadOptions, "stream" | "streamMemory">>[] = [
+  {
+    option: "stream",
+    flags: "--stream",
+    about: "read layers that do not fit memory from disk in every pass",
+  },
+  {
+    option: "streamMemory",
+    flags: "--stream-memory <size>",
+    about: "with --stream, memory for weights, such as 8GB (default: the free memory, less the context's)",
+    parse: parseBytes,
+  },
+];
+
 /** Options of loading. */
 export const loadFlags: readonly LibraryFlag<LoadOptions>[] = [
   { option: "threads", flags: "-t, --threads <count>", about: "threads (default: one per available CPU)" },
@@ -55,6 +77,7 @@ export const loadFlags: readonly LibraryFlag<LoadOptions>[] = [
     about: "context length (default: the model's, limited by memory)",
   },
   ...packingFlags,
+  ...streamFlags,
 ];
 
 /** For commands that use chat templates. */

@@ -14,9 +14,13 @@ import { barrierBytes, startTeam, type Team } from "../wasm/team.js";
 import type { CacheCopy } from "../graph/copy-kv-cache.js";
 import { allocateCache, type CachePlan, freeCache } from "../graph/kv-cache.js";
 import { choosePacking, type PackingChoice } from "../model/choose-packing.js";
-import { chooseContextLength } from "../model/context-length.js";
+import { chooseContextLength, roomForWeights } from "../model/context-length.js";
+import type { LayerRing } from "../model/layer-ring.js";
+import { streamGoal } from "../model/stream-plan.js";
+import type { StreamInfo } from "../model/stream-speed.js";
 import type { EngineOptions } from "./engine-options.js";
 import { createEvaluator, type Evaluator } from "./evaluator.js";
+import { createLayerStream } from "./layer-stream.js";
 import { loadModelWeights } from "../model/load-model.js";
 import { serveTeam } from "../graph/worker.js";
 import type { WorkerJob, WorkerMessage } from "../graph/worker-messages.js";
@@ -26,7 +30,10 @@ import type { Profile } from "../graph/profile.js";
 import { createPassChoice } from "./pass-choice.js";
 import { createSession, type InnerSession } from "./session.js";
 import { tokenBytes } from "../model/bytes-per-token.js";
-import { allocateWork, freeWork } from "../graph/work-plan.js";
+import { allocateWork, batchTokens, freeWork } from "../graph/work-plan.js";
+
+/** Tokens of a pass that reads layers from disk: more tokens share each read, and still fit the caches well. */
+const streamedBatchTokens = 256;
 
 /** A model in memory and the threads that run it. */
 export interface Engine {
@@ -40,6 +47,10 @@ export interface Engine {
   readonly matmul: MatmulChoice;
   /** The goal that the layouts of weights were chosen by. */
   readonly packing: PackingGoal;
+  /** Undefined if all layers are in memory. */
+  readonly stream: StreamInfo | undefined;
+  /** Maximum tokens of a pass unless the caller asks for another number. */
+  readonly batchTokens: number;
   /** Bytes in wasm memory after loading: of the head, and of all other weights. */
   readonly memoryBytes: { readonly weights: number; readonly head: number };
   /** Resolves to WORKER_FAILED when a worker thread has died; stays pending otherwise. */
@@ -76,8 +87,14 @@ export interface EngineStart extends EngineOptions {
   readonly contextLength: number | undefined;
   /** Default: "auto". */
   readonly packing?: PackingChoice | undefined;
+  /** Read layers from disk in every pass if they do not fit memory. Default: false. */
+  readonly stream?: boolean | undefined;
+  /** Maximum bytes of matrices in memory with `stream`. Default: what the context leaves of `freeBytes`. */
+  readonly streamMemory?: number | undefined;
   /** Bytes that the host can give. */
   readonly freeBytes: number;
+  /** Called before most of the weights are read, if layers will be streamed. */
+  readonly onStream?: ((info: StreamInfo) => void) | undefined;
   readonly onBytes: (count: number) => void;
   readonly signal: AbortSignal | undefined;
 }
@@ -108,7 +125,11 @@ export interface Cache extends Disposable {
 export async function startEngine(file: ModelFile, options: EngineStart): Promise<Engine> {
   const description = describeModel(file);
   const { head = "auto", sparsity = "auto", packing = "auto" } = options;
-  const goal = choosePacking(file, description, packing, { ...options, head, sparsity });
+  const streamBytes =
+    options.stream === true
+      ? (options.streamMemory ?? roomForWeights(description.sizes, options))
+      : undefined;
+  const goal = choosePacking(file, description, packing, { ...options, head, sparsity, streamBytes });
   const kernels = await compileKernels(options.kernelBuild);
   throwIfAborted(options.signal);
   const memories = createMemories(options.regionBytes);
@@ -118,7 +139,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
   const matmul = chooseMatmul(kernels, memories, {
     form: options.dotForm,
     kernels256: options.kernels256,
-    selfTests: selfTestsOf(file.tensors.values(), goal),
+    selfTests: selfTestsOf(file.tensors.values(), streamBytes === undefined ? [goal] : [goal, streamGoal]),
   });
   // Threads take as long to start as a small model takes to load: do both at once.
   const team = startTeam({
@@ -136,6 +157,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
   memories.watchRegions(({ index, memory }) => post({ kind: "region", index, memory }));
   const run = (job: WorkerJob, options?: { readonly alone?: boolean }): Promise<void> =>
     team.run(job, options);
+  let stream: StreamInfo | undefined;
   try {
     const { model, ...loaded } = await loadModelWeights({
       file,
@@ -151,6 +173,11 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
       workers: team.workers,
       sharePacking: (work) => run({ kind: "packHalves", work }),
       regionBytes: options.regionBytes,
+      streamBytes,
+      onStream: (info) => {
+        stream = info;
+        options.onStream?.(info);
+      },
       onBytes: options.onBytes,
       signal: options.signal,
     });
@@ -158,7 +185,18 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
     post({ kind: "model", model });
     await run({ kind: "meet" });
     const { build: kernelBuild } = kernels;
-    return createEngine({ model, description, ...loaded, memories, team, post, run, kernelBuild, matmul });
+    return createEngine({
+      model,
+      description,
+      ...loaded,
+      stream,
+      memories,
+      team,
+      post,
+      run,
+      kernelBuild,
+      matmul,
+    });
   } catch (error) {
     await team.stop();
     throw error;
@@ -170,6 +208,8 @@ function createEngine(parts: {
   readonly description: ModelDescription;
   readonly packing: Packing;
   readonly preparePositions: (positions: number) => void;
+  readonly ring: LayerRing | undefined;
+  readonly stream: StreamInfo | undefined;
   readonly memories: Memories;
   readonly team: Team;
   readonly post: (message: WorkerMessage) => void;
@@ -177,8 +217,18 @@ function createEngine(parts: {
   readonly kernelBuild: KernelBuild;
   readonly matmul: MatmulChoice;
 }): Engine {
-  const { memories, team, post, run, description } = parts;
+  const { memories, team, post, run, description, ring } = parts;
   let { model } = parts;
+  const rereading = { ...parts.packing, onBytes: () => undefined, signal: undefined };
+  const layerStream =
+    ring &&
+    createLayerStream({
+      ring,
+      layers: model.layers.length,
+      refill: (streamed, signal) => ring.refill({ ...rereading, signal }, streamed),
+      run,
+    });
+  const defaultTokens = layerStream === undefined ? batchTokens : streamedBatchTokens;
   const outputHead = createOutputHead({
     model: () => model,
     replace: (changed) => {
@@ -187,7 +237,7 @@ function createEngine(parts: {
     },
     description,
     memories,
-    packing: { ...parts.packing, onBytes: () => undefined, signal: undefined },
+    packing: rereading,
   });
   const { layers, head } = tokenBytes(model);
   const passes = createPassChoice({ workers: team.workers, bytesPerToken: layers + head });
@@ -221,20 +271,27 @@ function createEngine(parts: {
     check(options.contextLength);
     const id = (lastId += 1);
     const inputFormats = inputFormatsOf(matricesOf(model));
-    const plan = allocateWork(memories, model, { ...options, id, workers: team.workers, inputFormats });
+    const tokens = options.tokens ?? Math.min(defaultTokens, options.contextLength);
+    const plan = allocateWork(memories, model, {
+      ...options,
+      tokens,
+      id,
+      workers: team.workers,
+      inputFormats,
+    });
     post({ kind: "work", plan });
     return createEvaluator({
       plan,
       memories,
       outputHead,
       firstNotFinite: (location, count) => firstNotFinite(parts.packing, location, count),
-      run(batch): Promise<void> {
+      run(batch, signal): Promise<void> {
         const ends = batch.segments.map(({ position, tokens }) => position + tokens);
         if (disposing === undefined) parts.preparePositions(Math.max(...ends));
+        const job = { kind: "forward", work: id, batch } as const;
+        if (layerStream !== undefined) return layerStream.run(job, signal);
         const tokens = batch.segments.reduce((sum, segment) => sum + segment.tokens, 0);
-        return passes.run(tokens, (workers) =>
-          run({ kind: "forward", work: id, batch }, { alone: workers === "alone" }),
-        );
+        return passes.run(tokens, (workers) => run(job, { alone: workers === "alone" }));
       },
       alive,
       release: releaseOnce("work", id, () => freeWork(memories, plan)),
@@ -255,12 +312,14 @@ function createEngine(parts: {
       return model;
     },
     description,
-    readsFile: model.screen !== undefined,
+    readsFile: model.screen !== undefined || ring !== undefined,
     threads: team.threads,
     failure: team.failure,
     kernelBuild: parts.kernelBuild,
     matmul: parts.matmul,
     packing: parts.packing.goal,
+    stream: parts.stream,
+    batchTokens: defaultTokens,
     memoryBytes: weightAndHeadBytes(memories, model),
     openEvaluator,
     openCache,
@@ -287,7 +346,7 @@ function createEngine(parts: {
     },
     dispose(): Promise<void> {
       // Users may keep references to disposed models and sessions. These must not hold gigabytes of memory.
-      disposing ??= team.stop().then(() => memories.dispose());
+      disposing ??= Promise.all([team.stop(), layerStream?.stop()]).then(() => memories.dispose());
       return disposing;
     },
   };

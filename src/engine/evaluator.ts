@@ -74,8 +74,8 @@ export function createEvaluator(parts: {
   readonly outputHead: OutputHead;
   /** Index of the first f32 that is infinite or NaN; undefined if there is none. */
   readonly firstNotFinite: (location: Location, count: number) => number | undefined;
-  /** Runs a pass on the team. */
-  readonly run: (batch: Batch) => Promise<void>;
+  /** Runs a pass on the team. The signal may end it early. */
+  readonly run: (batch: Batch, signal: AbortSignal | undefined) => Promise<void>;
   /** @throws BitNetError DISPOSED after the model's disposal. */
   readonly alive: () => void;
   /** May be called again. */
@@ -119,7 +119,7 @@ export function createEvaluator(parts: {
       if (!screen) await outputHead.makeWhole();
       const batch = createBatch(continuations, screen ? "screen" : "exact", softmaxCols);
       await outputHead.embed(plan, batch.tokens);
-      await parts.run(batch);
+      await parts.run(batch, signal);
       return {
         async at(row): Promise<Logits> {
           alive();
@@ -137,7 +137,7 @@ export function createEvaluator(parts: {
         "hidden",
       );
       await outputHead.embed(plan, batch.tokens);
-      await parts.run(batch);
+      await parts.run(batch, signal);
       alive();
       const { address, region, cols } = workOf(plan, plan.logits.region).x;
       const bytes = memories.view({ region, address }, batch.tokens.length * cols * 4);

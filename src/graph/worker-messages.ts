@@ -3,6 +3,7 @@ import type { PackHalvesWork } from "../packing/screen.js";
 import type { WorkerRegion, WorkerStart } from "../wasm/team.js";
 import type { Batch } from "./batch.js";
 import type { CacheCopy } from "./copy-kv-cache.js";
+import type { LayerRange } from "./forward.js";
 import type { CachePlan } from "./kv-cache.js";
 import type { WorkPlan } from "./work-plan.js";
 
@@ -47,10 +48,12 @@ export interface CopyCacheJob {
   readonly copy: CacheCopy;
 }
 
-/** Runs one pass over a batch. */
+/** Runs one pass over a batch, or the part of it in some layers. */
 export interface ForwardJob {
   readonly kind: "forward";
   /** Id of the work plan. */
   readonly work: number;
   readonly batch: Batch;
+  /** Default: all layers. */
+  readonly layers?: LayerRange | undefined;
 }

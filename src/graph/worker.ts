@@ -71,7 +71,7 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
     return plan;
   }
 
-  function runForward({ work, batch }: ForwardJob): void {
+  function runForward({ work, batch, layers }: ForwardJob): void {
     const { model, operations } = requireLoaded();
     const plan = planOf(plans.work, work);
     const cached = (segment: Segment): CachedSegment => ({
@@ -80,7 +80,7 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
     });
     operations.begin(plan, batch.segments.map(cached));
     waitForJob(context.kernels(0), start, context.count);
-    forward(model, plan, batch, operations);
+    forward(model, plan, batch, operations, layers);
   }
 
   function run(job: WorkerJob): void {
@@ -103,6 +103,10 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
     }
   }
 
+  function endsPass(job: WorkerJob): boolean {
+    return job.kind === "forward" && (job.layers?.end ?? Infinity) >= requireLoaded().model.layers.length;
+  }
+
   function copyCache({ copy }: CopyCacheJob): void {
     const [from, to] = [planOf(plans.cache, copy.from), planOf(plans.cache, copy.to)];
     copyPositions(context, requireLoaded().model.sizes, { ...copy, from, to });
@@ -113,7 +117,7 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
     kernels.setCount(message.workers);
     run(message);
     if (start.index !== 0) return;
-    const profile = message.kind === "forward" ? profiled?.take() : undefined;
+    const profile = endsPass(message) ? profiled?.take() : undefined;
     answer({ kind: "done", job: message.job, ...(profile && { profile }) });
   }
 

@@ -11,6 +11,8 @@ import type { LanguageModel } from "./language-model.js";
 import { checkLoadOptions, type LoadOptions, type LoadProgress, maxThreads } from "./load-options.js";
 import { describeInfo } from "./model-info.js";
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /**
  * Opens a model, reads its weights into memory and starts worker threads.
  *
@@ -30,7 +32,7 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
     onProgress: onProgress && ((progress) => onProgress({ stage: "download", ...progress })),
   });
   const found = await findSource(local);
-  const progress = { loadedBytes: 0, totalBytes: found.size ?? 0 };
+  const progress: Writable<Omit<LoadProgress, "stage">> = { loadedBytes: 0, totalBytes: found.size ?? 0 };
   const report = (stage: LoadProgress["stage"]): void => onProgress?.({ stage, ...progress });
   let engine: Engine | undefined;
   try {
@@ -51,6 +53,12 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
       contextLength: options.contextLength,
       packing: options.packing,
       freeBytes: freeMemoryBytes(),
+      stream: options.stream,
+      streamMemory: options.streamMemory,
+      onStream: (info) => {
+        progress.stream = info;
+        report("weights");
+      },
       signal,
       onBytes: (count) => {
         progress.loadedBytes = Math.min(progress.totalBytes, progress.loadedBytes + count);

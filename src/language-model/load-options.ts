@@ -1,5 +1,6 @@
 import { checkEngineOptions, type EngineOptions } from "../engine/engine-options.js";
 import { type PackingChoice, packingChoices } from "../model/choose-packing.js";
+import type { StreamInfo } from "../model/stream-speed.js";
 import { checkWhole, invalidOption } from "../options/checks.js";
 import { refuseUnknownOptions } from "../options/known-options.js";
 
@@ -14,6 +15,8 @@ export interface LoadProgress {
   readonly loadedBytes: number;
   /** Bytes of the file, or of all files. */
   readonly totalBytes: number;
+  /** Present from the stage "weights" on, if layers will be read from disk in every pass (`stream`). */
+  readonly stream?: StreamInfo | undefined;
 }
 
 /** Options of `loadModel`. */
@@ -44,6 +47,17 @@ export interface LoadOptions {
    * the model's.
    */
   readonly chatTemplate?: string | undefined;
+  /**
+   * Whether a model larger than memory may run: as many layers as fit stay in memory, and every pass reads the
+   * others from disk. The tokens are the same. Loading measures the disk and reports an estimate of the speed.
+   * Needs a GGUF file. Default: false, which refuses such a model.
+   */
+  readonly stream?: boolean | undefined;
+  /**
+   * With `stream`, the maximum bytes of matrices in memory. Default: 0.9 of the free memory, less the KV cache
+   * of 4096 tokens or of `contextLength`.
+   */
+  readonly streamMemory?: number | undefined;
   /** Called as loading proceeds. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Stops loading. */
@@ -58,6 +72,8 @@ const knownOptions: Record<keyof LoadOptions, true> = {
   contextLength: true,
   packing: true,
   chatTemplate: true,
+  stream: true,
+  streamMemory: true,
   onProgress: true,
   signal: true,
   engine: true,
@@ -70,12 +86,18 @@ const maxContextLength = 1 << 26;
 /** @throws BitNetError INVALID_ARGUMENT. */
 export function checkLoadOptions(options: LoadOptions): void {
   refuseUnknownOptions("loadModel", options, Object.keys(knownOptions));
-  const { threads, contextLength, packing, chatTemplate } = options;
+  const { threads, contextLength, packing, chatTemplate, stream, streamMemory } = options;
   if (threads !== undefined) checkWhole("threads", threads, 0, maxThreads);
   if (contextLength !== undefined) checkWhole("contextLength", contextLength, 1, maxContextLength);
   checkPacking(packing);
   if (chatTemplate !== undefined && typeof (chatTemplate as unknown) !== "string") {
     throw invalidOption("chatTemplate", chatTemplate, "the text of a template");
+  }
+  if (stream !== undefined && typeof stream !== "boolean")
+    throw invalidOption("stream", stream, "true or false");
+  if (streamMemory !== undefined) {
+    checkWhole("streamMemory", streamMemory, 0);
+    if (stream !== true) throw invalidOption("streamMemory", streamMemory, "no value unless stream is true");
   }
   checkEngineOptions(options.engine);
 }

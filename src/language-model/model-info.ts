@@ -4,6 +4,7 @@ import type { RecommendedSampling } from "../options/generate-options.js";
 import { tokenBytes } from "../model/bytes-per-token.js";
 import { kvBytesPerToken } from "../model/context-length.js";
 import { matricesOf } from "../model/model.js";
+import type { StreamInfo } from "../model/stream-speed.js";
 import { bytesByLayout } from "../packing/layouts/index.js";
 import type { PackingGoal } from "../packing/packing.js";
 
@@ -36,6 +37,8 @@ export interface ModelInfo {
   readonly layouts: Readonly<Record<string, number>>;
   /** Bytes of weights that are read to generate one token, without the KV cache. They limit the speed. */
   readonly bytesPerToken: number;
+  /** Layers that every pass reads from disk, and an estimate of the speed. Undefined if none are. */
+  readonly stream: StreamInfo | undefined;
   /** Number of worker threads. 0: the model runs in the calling thread. */
   readonly threads: number;
   /**
@@ -64,6 +67,7 @@ export function describeInfo(file: ModelFile, engine: Engine, sampling: Recommen
     packing: engine.packing,
     layouts: bytesByLayout(matricesOf(model)),
     bytesPerToken: layers + head,
+    stream: engine.stream,
     threads: engine.threads,
     kernelBuild: `${engine.kernelBuild}/${engine.matmul.form}${engine.matmul.module256 ? "/256" : ""}`,
     sampling,

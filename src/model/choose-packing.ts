@@ -16,9 +16,10 @@ export function choosePacking(
   file: ModelFile,
   description: ModelDescription,
   choice: PackingChoice,
-  wishes: Omit<WeightWishes, "goal"> & ContextWishes,
+  wishes: Omit<WeightWishes, "goal"> & ContextWishes & { readonly streamBytes?: number | undefined },
 ): PackingGoal {
   if (choice !== "auto") return choice;
   const { bytes } = planWeights(file, description, { ...wishes, goal: "fast" });
+  if (wishes.streamBytes !== undefined) return bytes <= wishes.streamBytes ? "fast" : "small";
   return fitsMemory(description.sizes, bytes, wishes) ? "fast" : "small";
 }

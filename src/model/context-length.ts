@@ -1,5 +1,6 @@
 import type { ModelSizes } from "../architectures/description.js";
 import { BitNetError } from "../errors.js";
+import { describeBytes } from "../wasm/memory.js";
 
 /** The part of the free memory that a KV cache may be planned for. */
 const usableFraction = 0.9;
@@ -31,6 +32,16 @@ export interface ContextWishes {
   /** Bytes that the host can give. */
   readonly freeBytes: number;
   readonly threads: number;
+}
+
+/** Positions that streaming leaves memory for, unless the caller asks for another number. */
+const streamContextLength = 4096;
+
+/** Bytes for matrices beside the KV cache of the context that was asked for, or of a usual one. */
+export function roomForWeights(sizes: ModelSizes, wishes: ContextWishes): number {
+  const positions = Math.min(sizes.contextLength, wishes.contextLength ?? streamContextLength);
+  const contextBytes = positions * contextBytesPerToken(sizes, wishes.threads);
+  return Math.max(0, wishes.freeBytes * usableFraction - contextBytes / usableFraction);
 }
 
 /** Whether the weights and the context that was asked for fit, or else a short context. */
@@ -72,7 +83,7 @@ export function chooseContextLength(
   if (weightBytes > freeBytes) {
     throw new BitNetError(
       "OUT_OF_MEMORY",
-      `Cannot load "${name}": its weights need ${gib(weightBytes)} and ${gib(freeBytes)} of memory are free`,
+      `Cannot load "${name}": its weights need ${describeBytes(weightBytes)} and ${describeBytes(freeBytes)} of memory are free; the option stream (--stream) reads layers from disk in every pass instead`,
       { details: { bytes: weightBytes, availableBytes: freeBytes } },
     );
   }
@@ -90,14 +101,10 @@ export function chooseContextLength(
     const perToken = contextBytesPerToken(sizes, options.threads);
     throw new BitNetError(
       "OUT_OF_MEMORY",
-      `Cannot fit a context of ${min} tokens: the KV cache and its tables need ${gib(min * perToken)} and ${gib(room)} are free` +
+      `Cannot fit a context of ${min} tokens: the KV cache and its tables need ${describeBytes(min * perToken)} and ${describeBytes(room)} are free` +
         (max > 0 ? `; choose a context of ${max} or less` : ""),
       { details: { contextLength: min, bytes: min * perToken, availableBytes: room } },
     );
   }
   return wanted ?? Math.min(sizes.contextLength, max);
-}
-
-function gib(bytes: number): string {
-  return bytes < 1 << 30 ? `${(bytes / (1 << 20)).toFixed(1)} MiB` : `${(bytes / (1 << 30)).toFixed(2)} GiB`;
 }

@@ -2,22 +2,31 @@ import {
   type LayerDescription,
   type ModelDescription,
   type ModelSizes,
-  type ProjectionRole,
   type RopeDescription,
   type VectorRole,
 } from "../architectures/index.js";
 import type { ModelFile } from "../files/model-file.js";
 import { layoutOf } from "../packing/layouts/index.js";
 import { packMatrix, packVector } from "../packing/pack.js";
-import type { PackedVector } from "../packing/packed.js";
+import type { PackedMatrix, PackedVector } from "../packing/packed.js";
 import type { Packing } from "../packing/packing.js";
 import { createRopeTables, type RopeTables } from "../packing/rope-table.js";
 import { packScreen, screenStagingBytes, type PackHalvesWork } from "../packing/screen.js";
 import { type CompiledKernels, instantiateKernels } from "../wasm/kernel-build.js";
 import type { Kernels } from "../wasm/kernels.js";
-import type { Memories } from "../wasm/memory.js";
+import { maxRegionBytes, type Memories } from "../wasm/memory.js";
+import { allAtOnce } from "./all-at-once.js";
 import { kvBytesPerToken } from "./context-length.js";
-import type { Layer, Model, Projection } from "./model.js";
+import { createLayerRing, type LayerRing } from "./layer-ring.js";
+import {
+  type Layer,
+  type LayerProjections,
+  type Model,
+  type Projection,
+  type ProjectionName,
+} from "./model.js";
+import { planStream, slotCount } from "./stream-plan.js";
+import { measureStream, type StreamInfo } from "./stream-speed.js";
 import { createPlacer, planWeights, type WeightPlan, type WeightWishes } from "./weight-plan.js";
 
 export interface ModelLoad extends WeightWishes {
@@ -35,6 +44,10 @@ export interface ModelLoad extends WeightWishes {
   readonly sharePacking: (work: PackHalvesWork) => Promise<void>;
   /** Maximum bytes of one memory. Undefined for 4 GiB. */
   readonly regionBytes: number | undefined;
+  /** Maximum bytes of matrices in memory: other layers are streamed. Undefined to keep all in memory. */
+  readonly streamBytes: number | undefined;
+  /** Called before most of the weights are read, if layers will be streamed. */
+  readonly onStream: (info: StreamInfo) => void;
   readonly onBytes: (count: number) => void;
   readonly signal: AbortSignal | undefined;
 }
@@ -45,6 +58,8 @@ export interface LoadedModel {
   readonly packing: Packing;
   /** Makes the rotary tables of the first `positions` positions. Call it before a pass that uses them. */
   readonly preparePositions: (positions: number) => void;
+  /** Undefined if all layers are in memory. */
+  readonly ring: LayerRing | undefined;
 }
 
 /**
@@ -58,17 +73,31 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
   const packing = createPacking(load, failed.signal);
   // Finds a packer for every tensor before the first byte is read.
   const plan = planWeights(file, description, load);
-  const contextLength = load.chooseContextLength(description.sizes, plan.bytes);
+  const streamed =
+    load.streamBytes === undefined ? undefined : planStream(file, description, plan, load.streamBytes);
+  const contextLength = load.chooseContextLength(description.sizes, (streamed ?? plan).bytes);
   const layerCacheBytes = (kvBytesPerToken(description.sizes) / description.sizes.layers) * contextLength;
   const place = createPlacer(() => memories.addRegion().index, load.regionBytes);
 
-  const regions = plan.layerBytes.map((bytes) => place(bytes + layerCacheBytes));
+  let ring: LayerRing | undefined;
+  if (streamed !== undefined) {
+    const slots = slotCount(streamed, layerCacheBytes, load.regionBytes ?? maxRegionBytes);
+    const cachesBytes = Math.ceil(streamed.layers.length / slots) * layerCacheBytes;
+    const slotRegions = Array.from({ length: slots }, () => place(streamed.slotBytes + cachesBytes));
+    ring = createLayerRing(packing, description, streamed, slotRegions);
+    load.onStream(await measureStream(packing, description, ring));
+  }
+  const regions = plan.layerBytes.map(
+    (bytes, index) => ring?.regionOf(index) ?? place(bytes + layerCacheBytes),
+  );
   const packLayers = async (): Promise<readonly Layer[]> => {
     const layers: Layer[] = [];
     for (const [index, layer] of description.layers.entries()) {
       const region = regions[index] ?? 0;
-      const downColumns = plan.columnBytes[index] !== 0;
-      layers.push(await packLayer(packing, layer, { region, downColumns, failed }));
+      const isStreamed = ring?.regionOf(index) !== undefined;
+      const matrices = isStreamed ? await ring?.pack(packing, index) : undefined;
+      const downColumns = matrices === undefined && plan.columnBytes[index] !== 0;
+      layers.push(await packLayer(packing, layer, { region, matrices, downColumns, failed }));
     }
     return layers;
   };
@@ -86,6 +115,7 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
   const { sizes, ropes, gate, epsilon, attentionScale, embeddingScale } = description;
   return {
     packing,
+    ring,
     preparePositions: (positions) => {
       for (const tables of ropeTables) tables.extend(positions);
     },
@@ -170,39 +200,45 @@ function ropeFor(rope: RopeDescription, contextLength: number): RopeDescription 
  * Packs all matrices of a layer at once: while this thread packs a piece of one, the host's threads read
  * pieces of the others.
  *
+ * @param options.matrices its matrices if they are packed already.
  * @param options.downColumns whether to copy `down` by columns, if its layout can.
  * @param options.failed ends the load when a part of it fails.
  */
 async function packLayer(
   packing: Packing,
   layer: LayerDescription,
-  {
-    region,
-    downColumns,
-    failed,
-  }: { readonly region: number; readonly downColumns: boolean; readonly failed: AbortController },
+  options: {
+    readonly region: number;
+    readonly matrices: LayerProjections<PackedMatrix> | undefined;
+    readonly downColumns: boolean;
+    readonly failed: AbortController;
+  },
 ): Promise<Layer> {
+  const { region, matrices, downColumns, failed } = options;
   const vector = (role: VectorRole): Promise<PackedVector> => packVector(packing, role, region);
   const optional = async (role: VectorRole | undefined): Promise<PackedVector | undefined> =>
     role && vector(role);
-  const projection = async (role: ProjectionRole): Promise<Projection> => ({
-    matrix: await packMatrix(packing, role.matrix, region),
-    inputNorm: await optional(role.inputNorm),
-    bias: await optional(role.bias),
-    outputNorm: await optional(role.outputNorm),
-  });
+  const projection = async (name: ProjectionName): Promise<Projection> => {
+    const { matrix, inputNorm, bias, outputNorm } = layer[name];
+    return {
+      matrix: matrices?.[name] ?? (await packMatrix(packing, matrix, region)),
+      inputNorm: await optional(inputNorm),
+      bias: await optional(bias),
+      outputNorm: await optional(outputNorm),
+    };
+  };
   const packed = await allAtOnce(failed, {
-    down: projection(layer.down),
+    down: projection("down"),
     attentionNorm: vector(layer.attentionNorm),
-    query: projection(layer.query),
-    key: projection(layer.key),
-    value: projection(layer.value),
+    query: projection("query"),
+    key: projection("key"),
+    value: projection("value"),
     queryNorm: optional(layer.queryNorm),
     keyNorm: optional(layer.keyNorm),
-    output: projection(layer.output),
+    output: projection("output"),
     feedForwardNorm: vector(layer.feedForwardNorm),
-    gate: projection(layer.gate),
-    up: projection(layer.up),
+    gate: projection("gate"),
+    up: projection("up"),
   });
   const down = packed.down.matrix;
   return {
@@ -212,31 +248,4 @@ async function packLayer(
     window: layer.window,
     downColumns: downColumns ? layoutOf(down).sparse?.columns?.transpose(packing, down) : undefined,
   };
-}
-
-/**
- * Waits for every value. A failure ends the others early, and is thrown when they have ended: a read that is
- * under way must not write into memory that is no longer used.
- */
-async function allAtOnce<T extends Readonly<Record<string, unknown>>>(
-  failed: AbortController,
-  promises: { readonly [K in keyof T]: Promise<T[K]> },
-): Promise<T> {
-  const entries: readonly (readonly [string, Promise<unknown>])[] = Object.entries(promises);
-  const settled = await Promise.allSettled(
-    entries.map(async ([name, promise]) => {
-      try {
-        return [name, await promise] as const;
-      } catch (error) {
-        failed.abort(error);
-        throw error;
-      }
-    }),
-  );
-  const values = settled.map((one) => {
-    // Not the failure of this promise: it may only have been ended by the first one.
-    if (one.status === "rejected") throw failed.signal.reason;
-    return one.value;
-  });
-  return Object.fromEntries(values) as T;
 }

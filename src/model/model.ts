@@ -42,16 +42,12 @@ export interface Model {
   readonly contextLength: number;
 }
 
-/** The projections of a block, in order of use. */
-export interface LayerProjections<P> {
-  readonly query: P;
-  readonly key: P;
-  readonly value: P;
-  readonly output: P;
-  readonly gate: P;
-  readonly up: P;
-  readonly down: P;
-}
+/** The projections of a block by name, in order of use. */
+export const projectionNames = ["query", "key", "value", "output", "gate", "up", "down"] as const;
+export type ProjectionName = (typeof projectionNames)[number];
+
+/** The projections of a block. */
+export type LayerProjections<P> = Readonly<Record<ProjectionName, P>>;
 
 /** One block's weights, all in one region; undefined for parts that a model does not have. */
 export interface Layer extends LayerProjections<Projection> {
@@ -82,8 +78,7 @@ export interface Projection {
 
 /** The projections of a block as a list, in order of use. */
 export function projectionsOf<P>(layer: LayerProjections<P>): readonly P[] {
-  const { query, key, value, output, gate, up, down } = layer;
-  return [query, key, value, output, gate, up, down];
+  return projectionNames.map((name) => layer[name]);
 }
 
 /** Every matrix of a model's matmuls, with the head or its screen or both. */

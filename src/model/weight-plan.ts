@@ -39,7 +39,7 @@ export interface WeightPlan {
  * The part of a memory that may be planned for weights and one KV cache. Tables and working buffers get the
  * rest.
  */
-const plannedFraction = 0.9;
+export const plannedFraction = 0.9;
 /**
  * "auto" screens heads from this size: smaller ones are quick to read whole, and reading single rows costs
  * more.

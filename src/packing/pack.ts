@@ -1,6 +1,7 @@
 import type { MatrixRole, VectorRole } from "../architectures/description.js";
 import { BitNetError, throwIfAborted } from "../errors.js";
 import type { ModelFile, TensorInfo } from "../files/model-file.js";
+import { blockBytes } from "../wasm/blocks.js";
 import type { FormSelfTest } from "../wasm/matmul-self-test.js";
 import type { Memories } from "../wasm/memory.js";
 import { weightFormatByName, whyUnsupported } from "../weight-formats/index.js";
@@ -8,7 +9,7 @@ import { notFinite } from "./finite.js";
 import { layouts, layoutsFor } from "./layouts/index.js";
 import type { ColumnMatmuls, Layout, Packer } from "./layouts/layout.js";
 import type { PackedMatrix, PackedVector } from "./packed.js";
-import type { Packing, PackingGoal } from "./packing.js";
+import { type Packing, type PackingGoal, pieceBytes } from "./packing.js";
 
 /** Names of the weight formats that matrices of files may have. */
 export const packableTypes: readonly string[] = layoutsFor.fast
@@ -48,6 +49,15 @@ export function packedBytes(file: ModelFile, role: MatrixRole, goal: PackingGoal
   return findWay(file, role.tensor, goal).packer.packedBytes(role.rows, role.cols);
 }
 
+/** An upper bound of the bytes that `packMatrix` takes while it works, except for the F16 matrix above. */
+export function packingBytes(file: ModelFile, role: MatrixRole, goal: PackingGoal): number {
+  const { packer, tensor } = findWay(file, role.tensor, goal);
+  const packed = packer.packedBytes(role.rows, role.cols);
+  const piece = Math.min(tensor.bytes, Math.max(pieceBytes, tensor.bytes / role.rows));
+  // Scales of groups may be merged into new ones when the piece is free again. Blocks are rounded up.
+  return blockBytes(packed + Math.max(piece, packed / 8) + 512);
+}
+
 /**
  * Reads a matrix into wasm memory piece by piece, in the layout that kernels read. Nothing of it stays in
  * JavaScript.
@@ -80,11 +90,12 @@ export function columnMatmulsOf(
 /** The self-tests of all layouts that tensors of these types may get, each once. */
 export function selfTestsOf(
   tensors: Iterable<Pick<TensorInfo, "type">>,
-  goal: PackingGoal,
+  goals: readonly PackingGoal[],
 ): readonly ((memories: Memories) => FormSelfTest)[] {
   const possible = new Set<Layout>();
   for (const { type } of tensors) {
-    for (const layout of waysFor[goal].get(type)?.possible ?? []) possible.add(layout);
+    for (const goal of goals)
+      for (const layout of waysFor[goal].get(type)?.possible ?? []) possible.add(layout);
   }
   return layouts.flatMap((layout) => (possible.has(layout) && layout.selfTest ? [layout.selfTest] : []));
 }

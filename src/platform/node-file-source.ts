@@ -1,4 +1,4 @@
-import { fstatSync, readSync } from "node:fs";
+import { constants, fstatSync, readSync } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -49,6 +49,7 @@ interface FileState {
 function fileSource(name: string, handle: FileHandle, opened: FileState): ByteSource {
   const { size } = opened;
   let closing: Promise<void> | undefined;
+  let direct: Promise<FileHandle | undefined> | undefined;
 
   const source: ByteSource = {
     name,
@@ -61,13 +62,17 @@ function fileSource(name: string, handle: FileHandle, opened: FileState): ByteSo
     },
     async readInto(offset, target) {
       requireRange(name, size, offset, target.length);
-      for (let done = 0; done < target.length;) {
-        if (closing) throw new BitNetError("DISPOSED", `Cannot read "${name}": it has been closed`);
-        const count = await readPiece(name, handle, offset + done, target, done);
-        done += count;
-      }
+      await fill(handle, offset, target);
       // After the read: a change before or during it is noticed, and the caller never uses the bytes.
       requireUnchanged(name, opened, await codedAsync(name, offset, () => handle.stat()));
+    },
+    async readUncached(offset, target) {
+      requireRange(name, size, offset, target.length);
+      direct ??= openDirect(name);
+      const uncached = await direct;
+      if (uncached === undefined) await source.readInto(offset, target);
+      // Some file systems refuse only the read.
+      else await fill(uncached, offset, target).catch(() => source.readInto(offset, target));
     },
     readIntoNow(offset, target) {
       requireRange(name, size, offset, target.length);
@@ -88,11 +93,27 @@ function fileSource(name: string, handle: FileHandle, opened: FileState): ByteSo
       );
     },
     close() {
-      closing ??= handle.close();
+      closing ??= Promise.all([handle.close(), direct?.then((uncached) => uncached?.close())]).then(
+        () => undefined,
+      );
       return closing;
     },
   };
+
+  async function fill(from: FileHandle, offset: number, target: Uint8Array): Promise<void> {
+    for (let done = 0; done < target.length;) {
+      if (closing) throw new BitNetError("DISPOSED", `Cannot read "${name}": it has been closed`);
+      done += await readPiece(name, from, offset + done, target, done);
+    }
+  }
   return source;
+}
+
+/** Opens a file past the host's cache. Undefined where that is not possible: only Linux has the flag. */
+async function openDirect(name: string): Promise<FileHandle | undefined> {
+  const { O_DIRECT } = constants as Partial<typeof constants>;
+  if (O_DIRECT === undefined) return undefined;
+  return open(name, constants.O_RDONLY | O_DIRECT).catch(() => undefined);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { BitNetError } from "../errors.js";
+import { type Blocks, blockBytes, createBlocks } from "./blocks.js";
 
 /** Memories grow by whole pages. */
 export const pageBytes = 65536;
@@ -65,7 +66,7 @@ export function createCountingAllocator(regions: number): Allocator & { takenByt
   return {
     regions: Array.from({ length: regions }, (_, index) => ({ index })),
     allocate(_, bytes) {
-      taken += roundUp(bytes);
+      taken += blockBytes(bytes);
       return 0;
     },
     free: () => undefined,
@@ -73,20 +74,8 @@ export function createCountingAllocator(regions: number): Allocator & { takenByt
   };
 }
 
-interface Block {
-  readonly address: number;
-  readonly bytes: number;
-}
-
-interface RegionState {
-  readonly index: number;
-  readonly memory: WebAssembly.Memory;
-  usedBytes: number;
-  /** End of the blocks and gaps. */
-  top: number;
-  /** Freed blocks by ascending address, neighbours merged. */
-  readonly gaps: Block[];
-  readonly taken: Map<number, Block>;
+interface RegionState extends Region {
+  readonly blocks: Blocks;
 }
 
 /** @param regionBytes maximum bytes of a region: a multiple of 64 KiB, at most 4 GiB. Default: 4 GiB. */
@@ -108,9 +97,13 @@ export function createMemories(regionBytes: number = maxRegionBytes): Memories {
     try {
       region.memory.grow(Math.ceil((end - have) / pageBytes));
     } catch (cause) {
-      throw new BitNetError("OUT_OF_MEMORY", `Cannot get ${describe(end - have)} of memory for ${purpose}`, {
-        cause,
-      });
+      throw new BitNetError(
+        "OUT_OF_MEMORY",
+        `Cannot get ${describeBytes(end - have)} of memory for ${purpose}`,
+        {
+          cause,
+        },
+      );
     }
   }
 
@@ -123,13 +116,14 @@ export function createMemories(regionBytes: number = maxRegionBytes): Memories {
       } catch (cause) {
         throw new BitNetError("OUT_OF_MEMORY", "The host refuses another WebAssembly memory", { cause });
       }
+      const blocks = createBlocks({ first: firstFreeByte, end: limit });
       const region: RegionState = {
         index: regions.length,
         memory,
-        usedBytes: 0,
-        top: firstFreeByte,
-        gaps: [],
-        taken: new Map(),
+        blocks,
+        get usedBytes() {
+          return blocks.usedBytes;
+        },
       };
       regions.push(region);
       for (const listener of listeners) listener(region);
@@ -139,45 +133,19 @@ export function createMemories(regionBytes: number = maxRegionBytes): Memories {
       listeners.push(listener);
       regions.forEach(listener);
     },
-    fits(index: number, bytes: number): boolean {
+    fits: (index, bytes) => state(index).blocks.fits(bytes),
+    allocate(index, bytes, purpose): number {
       const region = state(index);
-      const size = roundUp(bytes);
-      return region.top + size <= limit || region.gaps.some((gap) => gap.bytes >= size);
+      const address = region.blocks.allocate(bytes, (end) => growTo(region, end, purpose));
+      if (address !== undefined) return address;
+      const { restBytes } = region.blocks;
+      throw new BitNetError(
+        "OUT_OF_MEMORY",
+        `Cannot fit ${describeBytes(bytes)} for ${purpose}: ${describeBytes(restBytes)} of a memory of ${describeBytes(limit)} are left`,
+        { details: { bytes, availableBytes: restBytes } },
+      );
     },
-    allocate(index: number, bytes: number, purpose: string): number {
-      const region = state(index);
-      const size = roundUp(bytes);
-      const gapIndex = region.gaps.findIndex((gap) => gap.bytes >= size);
-      const gap = region.gaps[gapIndex];
-      let address: number;
-      if (gap !== undefined) {
-        address = gap.address;
-        if (gap.bytes === size) region.gaps.splice(gapIndex, 1);
-        else region.gaps[gapIndex] = { address: address + size, bytes: gap.bytes - size };
-      } else {
-        address = region.top;
-        if (address + size > limit) {
-          throw new BitNetError(
-            "OUT_OF_MEMORY",
-            `Cannot fit ${describe(bytes)} for ${purpose}: ${describe(limit - address)} of a memory of ${describe(limit)} are left`,
-            { details: { bytes, availableBytes: limit - address } },
-          );
-        }
-        growTo(region, address + size, purpose);
-        region.top = address + size;
-      }
-      region.taken.set(address, { address, bytes: size });
-      region.usedBytes += size;
-      return address;
-    },
-    free(index: number, address: number): void {
-      const region = state(index);
-      const block = region.taken.get(address);
-      if (block === undefined) return;
-      region.taken.delete(address);
-      region.usedBytes -= block.bytes;
-      addGap(region, block);
-    },
+    free: (index, address) => state(index).blocks.free(address),
     dispose(): void {
       regions.length = 0;
     },
@@ -191,41 +159,7 @@ export function createMemories(regionBytes: number = maxRegionBytes): Memories {
   };
 }
 
-/** Adds a block to the gaps and merges neighbours; a gap at the top lowers the top. */
-function addGap(region: RegionState, block: Block): void {
-  const { gaps } = region;
-  let at = gaps.findIndex((gap) => gap.address > block.address);
-  if (at < 0) at = gaps.length;
-  const before = gaps[at - 1];
-  const after = gaps[at];
-  let { address, bytes } = block;
-  let from = at;
-  let count = 0;
-  if (before !== undefined && endOf(before) === address) {
-    ({ address } = before);
-    bytes += before.bytes;
-    from -= 1;
-    count += 1;
-  }
-  if (after?.address === address + bytes) {
-    bytes += after.bytes;
-    count += 1;
-  }
-  if (address + bytes === region.top) {
-    region.top = address;
-    gaps.splice(from, count);
-  } else gaps.splice(from, count, { address, bytes });
-}
-
-function endOf(block: Block): number {
-  return block.address + block.bytes;
-}
-
-/** Blocks are whole cache lines, so that threads that write neighbouring blocks do not share one. */
-function roundUp(bytes: number): number {
-  return Math.max(64, Math.ceil(bytes / 64) * 64);
-}
-
-function describe(bytes: number): string {
+/** "12.5 MiB", "3.00 GiB". */
+export function describeBytes(bytes: number): string {
   return bytes >= 1 << 30 ? `${(bytes / (1 << 30)).toFixed(2)} GiB` : `${(bytes / (1 << 20)).toFixed(1)} MiB`;
 }

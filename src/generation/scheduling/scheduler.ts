@@ -1,7 +1,6 @@
 import { BitNetError, throwIfAborted } from "../../errors.js";
 import type { Engine } from "../../engine/engine.js";
 import type { Evaluator } from "../../engine/evaluator.js";
-import { batchTokens } from "../../graph/work-plan.js";
 import type { GenerateOptions, RecommendedSampling } from "../../options/generate-options.js";
 import type { Tokenizer } from "../../text/tokenizer.js";
 import type { GeneratedPiece } from "../generated-piece.js";
@@ -80,7 +79,7 @@ export interface ResolvedSchedulerOptions {
 }
 
 export function createScheduler(
-  engine: Pick<Engine, "openEvaluator" | "openCache" | "copyCache">,
+  engine: Pick<Engine, "batchTokens" | "openEvaluator" | "openCache" | "copyCache">,
   tokenizer: Tokenizer,
   { parallel, queueLimit, contextLength, sampling }: ResolvedSchedulerOptions,
 ): Scheduler {
@@ -136,7 +135,7 @@ export function createScheduler(
       const { history } = sequence;
       let slot: Slot | undefined;
       try {
-        const tokens = parallel + batchTokens;
+        const tokens = parallel + engine.batchTokens;
         evaluator ??= engine.openEvaluator({ contextLength, tokens, logitRows: parallel });
         slot = slots.take(history);
       } catch (error) {
