@@ -48,14 +48,14 @@ export interface LoadOptions {
    */
   readonly chatTemplate?: string | undefined;
   /**
-   * Whether a model larger than memory may run: as many layers as fit stay in memory, and every pass reads the
-   * others from disk. The tokens are the same. Loading measures the disk and reports an estimate of the speed.
-   * Needs a GGUF file. Default: false, which refuses such a model.
+   * Whether a model larger than memory may run: as many layers as fit stay in memory, and every pass reads
+   * the others from disk. The tokens are the same. Loading measures the disk and reports an estimate of the
+   * speed. Needs a GGUF file. Default: false, which refuses such a model.
    */
   readonly stream?: boolean | undefined;
   /**
-   * With `stream`, the maximum bytes of matrices in memory. Default: 0.9 of the free memory, less the KV cache
-   * of 4096 tokens or of `contextLength`.
+   * With `stream`, the maximum bytes of matrices in memory. Default: 0.9 of the free memory, less the KV
+   * cache of 4096 tokens or of `contextLength`.
    */
   readonly streamMemory?: number | undefined;
   /** Called as loading proceeds. */

@@ -56,11 +56,12 @@ export function createLayerRing(
     let { address } = slot;
     const matrices = projectionNames.map((name) => {
       const role = roles[name].matrix;
-      const bytes = packingBytes(file, role, streamGoal);
+      const goal = streamGoal(file, role);
+      const bytes = packingBytes(file, role, goal);
       // Each matrix has a part of the slot, because all are packed at once and take turns in any order.
       const part = memoriesWithin(memories, { first: address, end: address + bytes });
       address += bytes;
-      const within = { ...packing, goal: streamGoal, memories: part, signal };
+      const within = { ...packing, goal, memories: part, signal };
       return [name, packMatrix(within, role, slot.region)] as const;
     });
     return allAtOnce(failed, Object.fromEntries(matrices) as LayerProjections<Promise<PackedMatrix>>);
@@ -114,11 +115,6 @@ function memoriesWithin(
 
 /** The workers keep the numbers of the first time. */
 function isSame(now: PackedMatrix, before: PackedMatrix | undefined): boolean {
-  return (
-    before !== undefined &&
-    now.address === before.address &&
-    now.layout === before.layout &&
-    now.scale === before.scale &&
-    now.records === before.records
-  );
+  const keys = ["address", "layout", "scale", "records"] as const;
+  return keys.every((key) => now[key] === before?.[key]);
 }

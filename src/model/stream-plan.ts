@@ -1,4 +1,4 @@
-import type { LayerDescription, ModelDescription } from "../architectures/description.js";
+import type { LayerDescription, MatrixRole, ModelDescription } from "../architectures/description.js";
 import { BitNetError } from "../errors.js";
 import type { ModelFile } from "../files/model-file.js";
 import { packingBytes } from "../packing/pack.js";
@@ -7,11 +7,14 @@ import { describeBytes } from "../wasm/memory.js";
 import { matrixRolesOf, plannedFraction, type WeightPlan } from "./weight-plan.js";
 
 /**
- * The packing of layers that are read in every pass. It costs almost nothing: I2_S is in this layout already,
- * and one thread packs 11 GB/s of TQ1_0. Base 3 would take 20 % less memory of two layers, at 1.3 to 1.8
- * GB/s.
+ * The packing of streamed matrices is the one that takes less time. I2_S has the layout of "fast" in the
+ * file, so it is only checked, at 28 GB/s; base 3 takes it at 1.3. From TQ1_0, base 3 is the faster one: 1.4
+ * GB/s, against 1.3. A file of packed layers on the disk would make TQ1_0 as cheap as I2_S. But every load
+ * would write as many bytes as each pass reads, into a folder that may be read-only or full.
  */
-export const streamGoal: PackingGoal = "fast";
+export function streamGoal({ tensors }: ModelFile, { tensor }: MatrixRole): PackingGoal {
+  return tensors.get(tensor)?.type === "TQ1_0" ? "small" : "fast";
+}
 
 /** Slots that take turns: the team computes in one while the next layer is read into another. */
 const minSlots = 2;
@@ -34,7 +37,7 @@ export interface StreamPlan {
  * @param plan the plan for all layers in memory.
  * @param maxBytes maximum bytes of matrices in memory.
  * @returns undefined if all layers fit.
- * @throws BitNetError OUT_OF_MEMORY if `maxBytes` does not hold even two layers and what every pass needs;
+ * @throws BitNetError OUT_OF_MEMORY if `maxBytes` does not hold even two layers and the output head;
  *   INVALID_ARGUMENT for a folder of safetensors.
  */
 export function planStream(
@@ -80,7 +83,7 @@ export function slotCount(plan: StreamPlan, layerCacheBytes: number, regionBytes
 
 /** Bytes of a layer's matrices in a slot, each with room to pack it at the same time as the others. */
 function slotBytesOf(file: ModelFile, layer: LayerDescription): number {
-  return sum(matrixRolesOf(layer).map((role) => packingBytes(file, role, streamGoal)));
+  return sum(matrixRolesOf(layer).map((role) => packingBytes(file, role, streamGoal(file, role))));
 }
 
 function fileBytesOf(file: ModelFile, layer: LayerDescription | undefined): number {

@@ -5,7 +5,7 @@ import { pageBytes as wasmPageBytes } from "../wasm/memory.js";
 import type { LayerRing } from "./layer-ring.js";
 import { matrixRolesOf } from "./weight-plan.js";
 
-/** Layers that are read from disk in every pass, and what that costs. */
+/** Layers that are read from disk in every pass, and the cost of that. */
 export interface StreamInfo {
   /** Number of layers that are read in every pass. The others stay in memory. */
   readonly layers: number;

@@ -54,8 +54,10 @@ export function packingBytes(file: ModelFile, role: MatrixRole, goal: PackingGoa
   const { packer, tensor } = findWay(file, role.tensor, goal);
   const packed = packer.packedBytes(role.rows, role.cols);
   const piece = Math.min(tensor.bytes, Math.max(pieceBytes, tensor.bytes / role.rows));
-  // Scales of groups may be merged into new ones when the piece is free again. Blocks are rounded up.
-  return blockBytes(packed + Math.max(piece, packed / 8) + 512);
+  // Scales of groups may be merged into new ones when the piece is free again.
+  const scratch = Math.max(piece, packed / 8) + 2 * role.cols;
+  // Blocks are rounded up, and some layouts have slack.
+  return blockBytes(packed + scratch + 1024);
 }
 
 /**

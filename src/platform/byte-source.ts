@@ -20,8 +20,8 @@ export interface ByteSource {
    */
   readIntoNow?(offset: number, target: Uint8Array): void;
   /**
-   * As `readInto`, past the host's cache if the host allows that: to measure the disk. `offset`, and the length
-   * and the address of `target`, must be multiples of 4096.
+   * As `readInto`, past the host's cache if the host allows that: to measure the disk. `offset`, and the
+   * length and the address of `target`, must be multiples of 4096.
    */
   readUncached?(offset: number, target: Uint8Array): Promise<void>;
   /** Releases the host's handle; idempotent. */

@@ -193,6 +193,18 @@ describe.skipIf(redisProgram === undefined)(subject, () => {
     expect((await batch.finished).status).toBe(130);
   });
 
+  it("stops within two seconds on SIGTERM while Redis is lost", async () => {
+    await using lost = await startRedis(redisProgram ?? "");
+    const worker = start("worker", "--redis", lost.url, "-t", "1");
+    await until(() => worker.stdout().includes("Working on the queue"));
+    await lost.stop("SIGKILL");
+    await until(() => worker.stderr().includes("is lost"));
+    const startedMs = performance.now();
+    worker.child.kill("SIGTERM");
+    expect((await worker.finished).status).toBe(0);
+    expect(performance.now() - startedMs).toBeLessThan(2000);
+  });
+
   it("waits while Redis has no memory left, and goes on", async () => {
     await using small = await startRedis(redisProgram ?? "", "--maxmemory", "1");
     const input = await folder.write("full.jsonl", completions(3, 2));

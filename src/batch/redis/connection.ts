@@ -8,9 +8,11 @@ export interface RedisConnection {
   readonly client: Ioredis.Redis;
   /** The address without the password. */
   readonly address: string;
+  /** Whether the connection is lost now. */
+  readonly isLost: boolean;
   /** Called when Redis is there again after a loss. It may have lost its last second, or everything. */
   onReturn: (() => void) | undefined;
-  /** Ends the connection. Commands under way fail. */
+  /** Ends the connection and its copies in BullMQ. Commands under way fail. */
   close(): void;
 }
 
@@ -37,14 +39,25 @@ export async function connectRedis(url: string, onNote: (note: string) => void):
     maxRetriesPerRequest: null,
     retryStrategy: (times) => (isFirst || isClosed ? null : Math.min(50 * 2 ** times, maxPauseMs)),
   });
+  // BullMQ copies the client for commands that block. Without Redis, it never ends the copies itself.
+  const copies: Ioredis.Redis[] = [];
+  const duplicate = client.duplicate.bind(client);
+  client.duplicate = (override) => {
+    const copy = duplicate(override);
+    copies.push(copy);
+    return copy;
+  };
   const connection: RedisConnection = {
     bullmq,
     client,
     address,
+    get isLost() {
+      return isLost;
+    },
     onReturn: undefined,
     close(): void {
       isClosed = true;
-      client.disconnect();
+      for (const one of [client, ...copies]) one.disconnect();
     },
   };
   client.on("error", (error) => (lastError = error));

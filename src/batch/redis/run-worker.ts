@@ -21,7 +21,10 @@ export interface WorkerOptions {
   readonly signal: AbortSignal;
 }
 
-/** Time for running jobs after the signal. Unfinished ones go back to the queue. */
+/**
+ * Time for running jobs after the signal. Unfinished ones go back to the queue. Without Redis there is no
+ * such time: answers could not be stored, and jobs could not be given back.
+ */
 const graceMs = 10_000;
 /** Limit of giving jobs back, which would wait for a lost Redis. Others then take them after `stallMs`. */
 const giveBackMs = 2000;
@@ -75,11 +78,11 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
     await Promise.race([worker.waitUntilReady(), stopped, options.modelFailure]);
     options.onReady(worker.name);
     await Promise.race([stopped, options.modelFailure]);
-    await Promise.race([worker.close(), pause(graceMs)]);
+    await Promise.race([worker.close(), pause(connection.isLost ? 0 : graceMs)]);
     return count;
   } finally {
     giveBack.abort();
-    await Promise.race([worker.close(), pause(giveBackMs)]);
+    await Promise.race([worker.close(), pause(connection.isLost ? 0 : giveBackMs)]);
     connection.close();
   }
 }
