@@ -93,6 +93,20 @@ describe("bitnet run", () => {
     expect(stderr).toMatch(/^generation .*; [1-9]\d* of \d+ drafted tokens accepted$/m);
   });
 
+  it("--stream writes the same, and first estimates the speed", async () => {
+    const whole = await runCli([...greedy, "-n", "20"]);
+    const flags = ["-n", "20", "-c", "64", "--stream", "--stream-memory", "2.6MB"];
+    const streamed = await runCli([...greedy, ...flags]);
+    expect([streamed.status, streamed.stdout]).toEqual([0, whole.stdout]);
+    expect(streamed.stderr).toMatch(
+      /^about \S+ tokens\/s: \S+ MB of \S+ MB \(\d+ layers\) are read from disk for each token, at .*\/s\n/,
+    );
+    const alone = await runCli([...greedy, "--stream-memory", "2GB"]);
+    expect([alone.status, alone.stderr]).toEqual([2, expect.stringContaining("Invalid --stream-memory")]);
+    const wrong = await runCli([...greedy, "--stream", "--stream-memory", "much"]);
+    expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining("such as 8GB")]);
+  });
+
   it("prints the seed that repeats a text", async () => {
     const first = await runCli(["run", "-p", prompt, "-n", "24"]);
     const seed = /^seed +(\d+) /m.exec(first.stderr)?.[1] ?? expect.fail(first.stderr);

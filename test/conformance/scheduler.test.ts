@@ -342,6 +342,7 @@ describe("a scheduler", () => {
   ): Parameters<typeof createScheduler>[0] {
     const { engine } = loaded;
     return {
+      batchTokens: engine.batchTokens,
       openCache: engine.openCache,
       copyCache: engine.copyCache,
       openEvaluator(options) {

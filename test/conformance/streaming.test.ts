@@ -97,7 +97,7 @@ describe.each(models)("$name with layers on disk", ({ source }) => {
     expect(model.info.stream?.layers).toBe(model.info.layers);
     using session = model.createSession();
     requireSameBits(await session.evaluate(ids, { logits: "all" }), logits, "all at once");
-    await requireSamePieces(model, ids, logits, [3, 1, 7, 5, 64, 2]);
+    await requireSamePieces(model, ids, logits, [3, 64, 1, 15]);
   });
 
   it("keeps the layers in memory that fit", async () => {
