@@ -95,7 +95,7 @@ describe("bitnet run", () => {
 
   it("--stream writes the same, and first estimates the speed", async () => {
     const whole = await runCli([...greedy, "-n", "20"]);
-    const flags = ["-n", "20", "-c", "64", "--stream", "--stream-memory", "2.6MB"];
+    const flags = ["-n", "20", "-c", "64", "--stream", "--stream-memory", "3MB"];
     const streamed = await runCli([...greedy, ...flags]);
     expect([streamed.status, streamed.stdout]).toEqual([0, whole.stdout]);
     expect(streamed.stderr).toMatch(

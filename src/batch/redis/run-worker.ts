@@ -78,11 +78,11 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
     await Promise.race([worker.waitUntilReady(), stopped, options.modelFailure]);
     options.onReady(worker.name);
     await Promise.race([stopped, options.modelFailure]);
-    await Promise.race([worker.close(), pause(connection.isLost ? 0 : graceMs)]);
+    await Promise.race([worker.close(connection.isLost), pause(graceMs)]);
     return count;
   } finally {
     giveBack.abort();
-    await Promise.race([worker.close(), pause(connection.isLost ? 0 : giveBackMs)]);
+    await Promise.race([worker.close(connection.isLost), pause(connection.isLost ? 0 : giveBackMs)]);
     connection.close();
   }
 }

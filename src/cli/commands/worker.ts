@@ -7,6 +7,9 @@ import { localModel } from "../local-model.js";
 import { openModel, readLoadOptions } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 
+/** Time for the process to end by itself. */
+const endMs = 500;
+
 interface WorkerFlags extends Readonly<Record<string, unknown>> {
   readonly redis: string;
   readonly queue: string;
@@ -90,6 +93,8 @@ async function serveQueue(path: string | undefined, flags: WorkerFlags, terminal
   } finally {
     connection.close();
   }
+  // Without Redis, BullMQ's timers would keep the process for three seconds more. All output is written by then.
+  setTimeout(() => process.exit(), endMs).unref();
   // Ctrl-C is the normal end of a worker.
   terminal.succeed();
 }
