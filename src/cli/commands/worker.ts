@@ -93,7 +93,8 @@ async function serveQueue(path: string | undefined, flags: WorkerFlags, terminal
   } finally {
     connection.close();
   }
-  // Without Redis, BullMQ's timers would keep the process for three seconds more. All output is written by then.
+  // Without Redis, BullMQ's timers would keep the process for three seconds more. The output is written by
+  // then.
   setTimeout(() => process.exit(), endMs).unref();
   // Ctrl-C is the normal end of a worker.
   terminal.succeed();
