@@ -1,8 +1,17 @@
-// Bundles the script of worker threads to one file for each host, dist/worker.js and dist/worker-web.js. A
-// bundler that copies a worker's file without its imports can copy these.
+// Bundles the script of workers to one file for each host, dist/worker.js and dist/worker-web.js. A bundler
+// that copies a worker's file without its imports can copy these.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
+
+/** The bundle is the script of its own workers. Vite would look for the address of another one. */
+const ownAddress = {
+  name: "own-address",
+  transform: (code, id) =>
+    /platform[\\/](web|node)-threads\.js$/.test(id)
+      ? code.replaceAll(/new URL\("\.\.\/[^"]+", import\.meta\.url\)/g, "new URL(import.meta.url)")
+      : undefined,
+};
 
 /** @param root the package's folder, with TypeScript's output in dist */
 export async function bundleWorker(root) {
@@ -11,11 +20,17 @@ export async function bundleWorker(root) {
     ["browser", "worker-web.js"],
   ]) {
     const bundle = await rolldown({
-      input: join(root, "dist", "graph", "worker-script.js"),
+      input: join(root, "dist", "worker-model", "worker-script.js"),
       platform,
+      plugins: [ownAddress],
       logLevel: "warn",
     });
-    await bundle.write({ file: join(root, "dist", name), format: "esm", minify: true });
+    await bundle.write({
+      file: join(root, "dist", name),
+      format: "esm",
+      minify: true,
+      codeSplitting: false,
+    });
     await bundle.close();
   }
   // The script exports nothing: it is for `workerUrl`, and not for an import.

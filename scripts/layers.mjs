@@ -19,7 +19,7 @@ const layers = [
   ["engine"],
   ["generation"],
   ["language-model", "tools"],
-  ["server"],
+  ["server", "worker-model"],
   ["batch", "ai-sdk", "mcp"],
   ["index", "browser", "cli"],
 ];

@@ -33,6 +33,8 @@ export {
   type Inspection,
   type JsonValue,
 } from "./tools/inspect.js";
+export { createWorkerModel } from "./worker-model/create-worker-model.js";
+export type { WorkerChat, WorkerModel } from "./worker-model/worker-model.js";
 export type { EncodeOptions } from "./text/tokenizer.js";
 export type { KernelBuild } from "./wasm/kernel-build.js";
 export type { DotForm } from "./wasm/dot-forms.js";

@@ -8,11 +8,11 @@ export function canShareMemory(): boolean {
 }
 
 /** Starts a worker thread. */
-export function startThread({ name, script, onMessage, onFailure }: ThreadStart): Thread {
+export function startThread({ name, role, script, onMessage, onFailure }: ThreadStart): Thread {
   const options = { name, execArgv: [], env: process.env };
   const worker =
     script === undefined
-      ? ownWorker(options)
+      ? ownWorker(role, options)
       : new Worker(isUrlText(script) ? new URL(script) : script, options);
   let ended = false;
   const fail = (cause: unknown): void => {
@@ -35,10 +35,15 @@ export function startThread({ name, script, onMessage, onFailure }: ThreadStart)
   };
 }
 
-function ownWorker(options: WorkerOptions): Worker {
+/** Bundlers follow the address of a worker only where it stands in the constructor. */
+const workerOf: Readonly<Record<ThreadStart["role"], (options: WorkerOptions) => Worker>> = {
+  team: (options) => new Worker(new URL("../graph/worker-script.js", import.meta.url), options),
+  model: (options) => new Worker(new URL("../worker.js", import.meta.url), options),
+};
+
+function ownWorker(role: ThreadStart["role"], options: WorkerOptions): Worker {
   try {
-    // Bundlers follow the address of a worker only where it stands in the constructor.
-    return new Worker(new URL("../graph/worker-script.js", import.meta.url), options);
+    return workerOf[role](options);
   } catch (cause) {
     // A bundle of CommonJS has no address.
     throw new BitNetError(

@@ -19,6 +19,8 @@ export interface WorkerPort {
 export interface ThreadStart {
   /** Name for debuggers. */
   readonly name: string;
+  /** What the thread does: a part of each pass of a model, or all of a model (worker-model). */
+  readonly role: "team" | "model";
   /** The script to run instead of the package's own, such as a bundled copy. */
   readonly script: URL | string | undefined;
   readonly onMessage: (message: unknown) => void;

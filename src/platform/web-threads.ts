@@ -22,11 +22,10 @@ export function canShareMemory(): boolean {
 }
 
 /** Starts a web worker. */
-export function startThread({ name, script, onMessage, onFailure }: ThreadStart): Thread {
-  // Bundlers follow the address of a worker only where it stands in the constructor.
+export function startThread({ name, role, script, onMessage, onFailure }: ThreadStart): Thread {
   const worker =
     script === undefined
-      ? new Worker(new URL("../graph/worker-script.js", import.meta.url), { type: "module", name })
+      ? ownWorker[role](name)
       : new Worker(sameOrigin(script), { type: "module", name });
   let ended = false;
   const fail = (cause: unknown): void => {
@@ -50,6 +49,12 @@ export function startThread({ name, script, onMessage, onFailure }: ThreadStart)
     },
   };
 }
+
+/** Bundlers follow the address of a worker only where it stands in the constructor. */
+const ownWorker: Readonly<Record<ThreadStart["role"], (name: string) => WebWorker>> = {
+  team: (name) => new Worker(new URL("../graph/worker-script.js", import.meta.url), { type: "module", name }),
+  model: (name) => new Worker(new URL("../worker-web.js", import.meta.url), { type: "module", name }),
+};
 
 /** The port to the thread that started this one. */
 export function workerPort(): WorkerPort | undefined {

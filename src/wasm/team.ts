@@ -165,7 +165,7 @@ export function startTeam(options: {
     const thread =
       options.threads === 0
         ? startInline(serve, receive)
-        : startThread({ name: `bitnet-${index}`, script, onMessage: receive, onFailure: fail });
+        : startThread({ name: `bitnet-${index}`, role: "team", script, onMessage: receive, onFailure: fail });
     threads.push(thread);
     thread.unref();
     const start: WorkerStart = {
