@@ -6,5 +6,6 @@ export { collectGarbage, enableRelaxedSimd, hasRevectorizer, withRevectorizer } 
 export { isFolder, openFolder } from "./node-folder.js";
 export { openFileSource } from "./node-file-source.js";
 export { availableParallelism, freeMemoryBytes } from "./node-host.js";
+export { inflate } from "./node-inflate.js";
 export { join } from "./node-paths.js";
 export { canShareMemory, startThread, workerPort } from "./node-threads.js";

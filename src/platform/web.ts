@@ -8,4 +8,5 @@ export {
   hasRevectorizer,
   withRevectorizer,
 } from "./web-host.js";
+export { inflate } from "./web-inflate.js";
 export { canShareMemory, startThread, workerPort } from "./web-threads.js";

@@ -1,6 +1,6 @@
 import { instantiateSync } from "@assemblyscript/loader";
 import { BitNetError } from "../errors.js";
-import { enableRelaxedSimd } from "#platform";
+import { enableRelaxedSimd, inflate } from "#platform";
 import type { Kernels } from "./kernels.js";
 
 /** A build of the kernels: with WebAssembly's relaxed SIMD, or without. Both compute the same bits. */
@@ -35,9 +35,9 @@ export async function compileKernels(wanted?: KernelBuild): Promise<CompiledKern
 
 /** The bytes of a build. Only the used build is decoded. */
 async function kernelBytes(build: KernelBuild): Promise<Uint8Array<ArrayBuffer>> {
-  const { wasmBase64 } =
+  const { deflatedBase64 } =
     build === "relaxed" ? await import("./generated/relaxed.js") : await import("./generated/simd128.js");
-  return Uint8Array.from(atob(wasmBase64), (character) => character.charCodeAt(0));
+  return inflate(Uint8Array.from(atob(deflatedBase64), (character) => character.charCodeAt(0)));
 }
 
 /**
