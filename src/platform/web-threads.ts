@@ -24,9 +24,7 @@ export function canShareMemory(): boolean {
 /** Starts a web worker. */
 export function startThread({ name, role, script, onMessage, onFailure }: ThreadStart): Thread {
   const worker =
-    script === undefined
-      ? ownWorker[role](name)
-      : new Worker(sameOrigin(script), { type: "module", name });
+    script === undefined ? ownWorker[role](name) : new Worker(sameOrigin(script), { type: "module", name });
   let ended = false;
   const fail = (cause: unknown): void => {
     if (ended) return;

@@ -40,7 +40,9 @@ export async function createWorkerModel(
     onFailure: (cause) => {
       const why = cause instanceof Error ? cause.message : String(cause);
       calls.fail(
-        new BitNetError("WORKER_FAILED", `The model's worker failed (${why}); load the model again`, { cause }),
+        new BitNetError("WORKER_FAILED", `The model's worker failed (${why}); load the model again`, {
+          cause,
+        }),
       );
     },
   });
@@ -65,7 +67,12 @@ export async function createWorkerModel(
   }
 }
 
-function describeModel(calls: Calls, target: number, info: ModelInfo, stop: () => Promise<void>): WorkerModel {
+function describeModel(
+  calls: Calls,
+  target: number,
+  info: ModelInfo,
+  stop: () => Promise<void>,
+): WorkerModel {
   const model: WorkerModel = {
     info,
     generate: (prompt, options) => readPieces(calls, target, "generate", [prompt], options ?? {}),

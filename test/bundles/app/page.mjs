@@ -64,9 +64,7 @@ async function inWorker(blob) {
 /** Shows that the long tasks of a model in the page are seen. */
 async function longTasksInPage(blob) {
   const model = await loadModel(blob, { threads: 0 });
-  const { longTasks } = await countLongTasks(() =>
-    model.complete(longPrompt, { maxTokens: 4 }),
-  );
+  const { longTasks } = await countLongTasks(() => model.complete(longPrompt, { maxTokens: 4 }));
   await model.dispose();
   return longTasks;
 }
