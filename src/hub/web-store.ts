@@ -5,12 +5,15 @@ export interface BlobStore {
   find(name: string): Promise<Blob | undefined>;
   /** @returns the kept blob, whose bytes are on disk and not in memory. */
   keep(name: string, blob: Blob): Promise<Blob>;
+  /** Removes a blob, if it is there. */
+  remove(name: string): Promise<void>;
 }
 
 /** The parts of OPFS that this file uses. The types of the DOM are not among the compiler's. */
 interface Directory {
   getDirectoryHandle(name: string, options: { readonly create: boolean }): Promise<Directory>;
   getFileHandle(name: string, options?: { readonly create: boolean }): Promise<FileHandle>;
+  removeEntry(name: string): Promise<void>;
 }
 interface FileHandle {
   getFile(): Promise<Blob>;
@@ -27,7 +30,9 @@ export async function openBlobStore(): Promise<BlobStore> {
   } catch {
     folder = undefined;
   }
-  if (folder === undefined) return { find: async () => undefined, keep: async (_, blob) => blob };
+  if (folder === undefined) {
+    return { find: async () => undefined, keep: async (_, blob) => blob, remove: async () => undefined };
+  }
   return fileStore(folder);
 }
 
@@ -50,6 +55,13 @@ function fileStore(folder: Directory): BlobStore {
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
         throw new BitNetError("FILE_WRITE", `Cannot keep the model in this browser: ${why}`, { cause });
+      }
+    },
+    async remove(name) {
+      try {
+        await folder.removeEntry(name);
+      } catch {
+        // It is not there.
       }
     },
   };
