@@ -1,11 +1,13 @@
 // Packs the package as npm would publish it, installs the tarball into an empty folder, generates text there,
-// and compiles a TypeScript program against its types. Anything missing from "files", "exports" or
+// compiles a TypeScript program against its types, and measures the code of a page. Anything missing from "files", "exports" or
 // "dependencies" fails here.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { rolldown } from "rolldown";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "bitnet-package-"));
@@ -81,6 +83,31 @@ function checkTypes() {
   run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", folder], folder);
 }
 
+/** Maximum bytes that a browser downloads before a model, as web servers compress them. */
+const maxBrowserBytes = 250_000;
+
+/** Bundles a page for each way to load a model, with both kernel builds. @returns the sizes in words. */
+async function checkBrowserSize() {
+  const worker = join(folder, "node_modules", "bitnet-wasm", "dist", "worker-web.js");
+  const sizes = [];
+  for (const [name, files] of [
+    ["loadModel", []],
+    ["createWorkerModel", [readFileSync(worker)]],
+  ]) {
+    const input = join(folder, `${name}.js`);
+    writeFileSync(input, `import { ${name} } from "bitnet-wasm"; globalThis.load = ${name};`);
+    const bundle = await rolldown({ input, cwd: folder, platform: "browser", logLevel: "warn" });
+    const { output } = await bundle.generate({ format: "esm", minify: true });
+    await bundle.close();
+    const code = [...output.map((chunk) => chunk.code), ...files];
+    const bytes = code.reduce((sum, text) => sum + gzipSync(text, { level: 9 }).length, 0);
+    if (bytes > maxBrowserBytes)
+      throw new Error(`a page with ${name} has ${bytes} bytes of compressed code, over ${maxBrowserBytes}`);
+    sizes.push(`${name} ${Math.round(bytes / 1000)} kB`);
+  }
+  return sizes.join(", ");
+}
+
 try {
   const [packed] = JSON.parse(
     run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], root),
@@ -117,6 +144,7 @@ try {
   const text = run(process.execPath, ["main.js"], folder);
   if (text.trim() === "") throw new Error("the installed package wrote no text");
   checkTypes();
+  console.log(`package: compressed code of a page: ${await checkBrowserSize()}`);
   const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
   const packages = readdirSync(join(folder, "node_modules"), { withFileTypes: true }).filter(
     (entry) => entry.isDirectory() && !entry.name.startsWith("."),

@@ -11,8 +11,8 @@ const blockBytes = 64;
 const { initial, constants } = deriveWords();
 
 export function createSha256(): Sha256 {
-  const state = Uint32Array.from(initial);
-  const schedule = new Uint32Array(64);
+  const state = Int32Array.from(initial);
+  const schedule = new Int32Array(64);
   const pending = new Uint8Array(blockBytes);
   let held = 0;
   let total = 0;
@@ -27,12 +27,21 @@ export function createSha256(): Sha256 {
         (bytes[at + 3] ?? 0);
     }
     for (let i = 16; i < 64; i += 1) {
-      const [x, y] = [schedule[i - 15] ?? 0, schedule[i - 2] ?? 0];
+      const x = schedule[i - 15] ?? 0;
+      const y = schedule[i - 2] ?? 0;
       const s0 = rotate(x, 7) ^ rotate(x, 18) ^ (x >>> 3);
       const s1 = rotate(y, 17) ^ rotate(y, 19) ^ (y >>> 10);
       schedule[i] = (schedule[i - 16] ?? 0) + s0 + (schedule[i - 7] ?? 0) + s1;
     }
-    let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = state;
+    // One by one: destructuring would run an iterator for every block.
+    let a = state[0] ?? 0;
+    let b = state[1] ?? 0;
+    let c = state[2] ?? 0;
+    let d = state[3] ?? 0;
+    let e = state[4] ?? 0;
+    let f = state[5] ?? 0;
+    let g = state[6] ?? 0;
+    let h = state[7] ?? 0;
     for (let i = 0; i < 64; i += 1) {
       const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
       const choice = (e & f) ^ (~e & g);
@@ -82,7 +91,7 @@ export function createSha256(): Sha256 {
       tail[0] = 0x80;
       new DataView(tail.buffer).setBigUint64(tail.length - 8, bits);
       update(tail);
-      return Array.from(state, (word) => word.toString(16).padStart(8, "0")).join("");
+      return Array.from(state, (word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
     },
   };
 }
@@ -91,12 +100,12 @@ function rotate(word: number, bits: number): number {
   return (word >>> bits) | (word << (32 - bits));
 }
 
-function deriveWords(): { readonly initial: Uint32Array; readonly constants: Uint32Array } {
+function deriveWords(): { readonly initial: Int32Array; readonly constants: Int32Array } {
   const primes: number[] = [];
   for (let n = 2; primes.length < 64; n += 1) if (primes.every((prime) => n % prime !== 0)) primes.push(n);
-  const fraction = (root: number): number => Math.floor((root - Math.floor(root)) * 2 ** 32);
+  const fraction = (root: number): number => Math.floor((root - Math.floor(root)) * 2 ** 32) | 0;
   return {
-    initial: Uint32Array.from(primes.slice(0, 8), (prime) => fraction(Math.sqrt(prime))),
-    constants: Uint32Array.from(primes, (prime) => fraction(Math.cbrt(prime))),
+    initial: Int32Array.from(primes.slice(0, 8), (prime) => fraction(Math.sqrt(prime))),
+    constants: Int32Array.from(primes, (prime) => fraction(Math.cbrt(prime))),
   };
 }
