@@ -1,6 +1,6 @@
-// Packs the package as npm would publish it, installs the tarball into an empty folder, generates text there,
-// compiles a TypeScript program against its types, and measures the code of a page. Anything missing from "files", "exports" or
-// "dependencies" fails here.
+// Packs the package as npm would publish it, and installs the tarball into an empty folder. Generates text
+// there, compiles a TypeScript program against its types, and measures the code of a page. Anything missing
+// from "files", "exports" or "dependencies" fails here.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// Serves this page. It bundles chat.js with Rolldown, which must be installed (npm install --save-dev rolldown).
+// Serves this page. It bundles chat.js with Rolldown (npm install --save-dev rolldown).
 //
 //   node examples/browser/serve.mjs              then open http://127.0.0.1:8080
 //   node examples/browser/serve.mjs --isolated   with the two headers that let the page use threads

@@ -27,8 +27,8 @@ export function storedName({ url, version }: WebFile): string {
 
 /**
  * Downloads a file in pieces, and continues a download that was interrupted. At most one piece is in memory.
- * The checksum is of what is kept, so the pieces of an earlier visit are read again. A mark beside them says
- * that they were right, so that happens once.
+ * The checksum covers all kept bytes, so pieces of an earlier visit are read again. Once they are verified, a
+ * mark beside them saves that work.
  *
  * @param pieceBytes default 32 MiB; the tests have small pieces.
  * @throws BitNetError DOWNLOAD_FAILED, also for a wrong checksum: then nothing is kept. `signal.reason`.

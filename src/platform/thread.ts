@@ -19,7 +19,7 @@ export interface WorkerPort {
 export interface ThreadStart {
   /** Name for debuggers. */
   readonly name: string;
-  /** What the thread does: a part of each pass of a model, or all of a model (worker-model). */
+  /** Its work: a part of each pass of a model, or a whole model (worker-model). */
   readonly role: "team" | "model";
   /** The script to run instead of the package's own, such as a bundled copy. */
   readonly script: URL | string | undefined;

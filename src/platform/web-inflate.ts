@@ -1,3 +1,4 @@
+// eslint-disable-next-line @typescript-eslint/naming-convention -- The browser's own name.
 declare const DecompressionStream: new (format: "deflate-raw") => {
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly writable: WritableStream<Uint8Array<ArrayBuffer>>;

@@ -19,7 +19,7 @@ type Methods = Readonly<Record<string, (...args: readonly never[]) => unknown>>;
 /** The result of a call that opens an object. */
 class Opened {
   readonly methods: Methods;
-  /** What the caller gets. */
+  /** The answer to the caller. */
   readonly value: unknown;
 
   constructor(methods: Methods, value?: unknown) {
@@ -48,13 +48,13 @@ export function serveModel(port: WorkerPort, script: string | undefined): void {
     if (options === undefined) return [];
     const { values, callbacks, cancellable } = options;
     if (callbacks.length === 0 && !cancellable) return [values];
-    const restored: Record<string, unknown> = { ...(values as object) };
+    const restored: Record<string, unknown> & { signal?: AbortSignal } = { ...(values as object) };
     for (const option of callbacks)
       restored[option] = (argument: unknown): void => post({ kind: "callback", call, option, argument });
     if (cancellable) {
       const controller = new AbortController();
       stops.set(call, controller);
-      restored["signal"] = controller.signal;
+      restored.signal = controller.signal;
     }
     return [restored];
   }
@@ -118,6 +118,6 @@ function chatMethods(chat: Chat): Methods {
 function openPieces(pieces: AsyncGenerator<GeneratedPiece, void, void>): Opened {
   return new Opened({
     next: () => pieces.next(),
-    close: async () => void (await pieces.return()),
+    close: () => pieces.return(),
   });
 }

@@ -7,7 +7,7 @@ import { starterPath } from "./golden-path.js";
 /** A server of one page. */
 export interface PageServer {
   readonly url: string;
-  /** What the page posts to /result. */
+  /** The page's post to /result. */
   readonly result: Promise<unknown>;
   /** Bytes of the model that were read. */
   modelBytes(): number;

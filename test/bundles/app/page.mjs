@@ -30,7 +30,7 @@ async function countLongTasks(action) {
   const observer = new PerformanceObserver((list) => (longTasks += list.getEntries().length));
   observer.observe({ type: "longtask" });
   const value = await action();
-  // The observer is told in a later task.
+  // The observer is called in a later task.
   await new Promise((resolve) => setTimeout(resolve, 100));
   observer.disconnect();
   return { value, longTasks };
