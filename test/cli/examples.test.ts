@@ -1,18 +1,10 @@
 import { execFile, spawn } from "node:child_process";
-import { readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 
 const run = promisify(execFile);
 const examples = new URL("../../examples/", import.meta.url);
-
-/** The code of a README's first TypeScript block, unchanged. */
-async function readmeExample(): Promise<string> {
-  const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
-  const block = /```ts\n([\s\S]*?)```/.exec(readme)?.[1];
-  if (block === undefined) throw new Error("the README has no TypeScript block");
-  return block;
-}
 
 async function output(file: URL): Promise<string> {
   return (await run(process.execPath, [file.pathname])).stdout;
@@ -30,16 +22,6 @@ async function firstWords(file: URL): Promise<string> {
   expect(status, file.pathname).toBe(0);
   return text;
 }
-
-it("the README's example writes text", async () => {
-  const file = new URL("readme.tmp.mjs", examples);
-  await writeFile(file, await readmeExample());
-  try {
-    expect((await output(file)).length).toBeGreaterThan(50);
-  } finally {
-    await rm(file);
-  }
-});
 
 it("every example runs and prints something", async () => {
   const names = (await readdir(examples)).filter((name) => /^[^.]+\.mjs$/.test(name));
