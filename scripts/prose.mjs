@@ -52,6 +52,7 @@ const skipped = new Set([
   ".cache",
   ".git",
   ".venv",
+  "api",
   "build",
   "coverage",
   "dist",
