@@ -1,5 +1,6 @@
 // `npm run docs`: builds the documentation site into site/dist. Its packages are in site/node_modules.
-// A dead link or anchor fails. REPOSITORY_URL gives links into the code an address; SITE_BASE is the path of the site.
+// A dead link or anchor fails. REPOSITORY_URL gives links into the code an address, and SITE_BASE is the path
+// of the site.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
