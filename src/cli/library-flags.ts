@@ -48,7 +48,8 @@ export const packingFlags: readonly LibraryFlag<Pick<LoadOptions, "packing">>[] 
   {
     option: "packing",
     flags: "--packing <how>",
-    about: "ternary weights in 2 bits or in 1.6 bits (default: auto, small if fast does not fit)",
+    about:
+      "keep ternary weights in 2 bits (fast) or in 1.6 bits (small) (default: auto, small if fast does not fit)",
     choices: packingChoices,
   },
 ];
@@ -175,7 +176,7 @@ function samplingFlags(
 const parseSpecialFlag = {
   option: "parseSpecial",
   flags: "--special",
-  about: "control tokens that the file spells become tokens (default: they are text)",
+  about: "read control tokens that are spelled in the file as tokens (default: as text)",
 } as const;
 
 /** Options of measuring perplexity. */
@@ -237,7 +238,8 @@ export const embedFlags: readonly LibraryFlag<EmbedOptions>[] = [
   {
     option: "pooling",
     flags: "--pooling <which>",
-    about: "vector from the mean of hidden states or from the last one (default: the file's, or mean)",
+    about:
+      "how to make one vector of all hidden states: take the last, or the mean (default: the file's, or mean)",
     choices: ["last", "mean"],
   },
 ];

@@ -21,7 +21,7 @@ export interface EngineOptions {
   /** Integer width in which ternary matmuls accumulate. Default: the fastest that passes the self-test. */
   readonly dotForm?: DotForm | undefined;
   /**
-   * False keeps to 128-bit kernels. True allows 256-bit kernels: V8's experimental revectorizer makes them,
+   * False uses 128-bit kernels only. True allows 256-bit kernels. V8's experimental revectorizer makes them,
    * and they run if the self-test finds them correct and faster. Default: true.
    */
   readonly kernels256?: boolean | undefined;

@@ -12,11 +12,11 @@ import { invalidOption } from "../options/checks.js";
 import type { GenerateOptions, RecommendedSampling } from "../options/generate-options.js";
 import { type ResolvedGenerateOptions, resolveGenerateOptions } from "./resolve-options.js";
 
-/** Inputs of a chat template besides the messages. */
+/** Inputs of a chat template in addition to the messages. */
 export interface TemplateOptions {
   /**
    * Whether the model thinks before it answers. Refused for a model that cannot think, or cannot stop it.
-   * Default: as the template has it.
+   * Default: the template decides.
    */
   readonly thinking?: boolean | undefined;
   /**
@@ -48,9 +48,9 @@ export interface Chat extends Disposable {
    */
   send(text: string, options?: SendOptions): AsyncGenerator<GeneratedPiece, void, void>;
   /**
-   * Continues the last message, which is the assistant's: an answer that was stopped or cut, or the beginning
-   * of one that `restart` gave. Gives the new text only. If the message has a thought and no content, the
-   * thought is continued.
+   * Continues the last message. It must be the assistant's: an answer that was stopped or cut, or the
+   * beginning of one that `restart` gave. Gives the new text only. If the message has a thought and no
+   * content, the thought is continued.
    *
    * @throws BitNetError INVALID_ARGUMENT if the last message is not the assistant's; if the template leaves
    *   it out; and the errors of `send`.

@@ -20,15 +20,15 @@ export interface TokenLogprob {
 }
 
 /**
- * One piece of a generated text, for one token. A last token that ends a thought and has text of the answer
- * makes two.
+ * One piece of a generated text, for one token. If the last token ends a thought and also has text of the
+ * answer, it makes two pieces.
  */
 export interface GeneratedPiece {
   /** New text. Empty while a character or a possible stop string is incomplete. */
   readonly text: string;
   /**
-   * The text is part of the model's thought, not of its answer. So is a token that is a tag of the thought or
-   * white space beside it; its text is empty. Only in a chat, and absent otherwise.
+   * The text is part of the model's thought, not of its answer. The tags of the thought and the white space
+   * beside them count as thought; their text is empty. Only in a chat, and absent otherwise.
    */
   readonly thinking?: true;
   /** The token of this piece. On an "abort" piece: the last token of the text, or of the prompt. */

@@ -4,7 +4,7 @@ import type { StreamInfo } from "../model/stream-speed.js";
 import { checkWhole, invalidOption } from "../options/checks.js";
 import { refuseUnknownOptions } from "../options/known-options.js";
 
-/** How far loading has come. */
+/** Progress of loading. */
 export interface LoadProgress {
   /**
    * "download": bytes arrive from the network. "open": the header is read. "weights": tensors are read into

@@ -8,9 +8,9 @@ export interface GenerateOptions {
   /** Maximum number of tokens to write. A whole number from 1. Default: as many as the context holds. */
   readonly maxTokens?: number | undefined;
   /**
-   * Maximum number of tokens of a thought in a chat; then the model has to answer. A whole number from 0.
-   * The end of the thought is written for the model. Prompts outside of a chat have no thoughts, so
-   * `generate` refuses it. Default: none.
+   * Maximum number of tokens of a thought in a chat; then the model must answer. A whole number from 0. We
+   * write the end of the thought for the model. Prompts outside of a chat have no thoughts, so `generate`
+   * refuses it. Default: none.
    */
   readonly maxThinkingTokens?: number | undefined;
   /**
@@ -24,7 +24,7 @@ export interface GenerateOptions {
    */
   readonly topK?: number | undefined;
   /**
-   * Sample from the fewest tokens whose probabilities add up to this; 1 is off. A number from 0 to 1.
+   * Sample from the likeliest tokens whose probabilities add up to this; 1 is off. A number from 0 to 1.
    * Default: the model's, else 0.95.
    */
   readonly topP?: number | undefined;
@@ -65,22 +65,22 @@ export interface GenerateOptions {
    */
   readonly stop?: string | readonly string[] | undefined;
   /**
-   * Control tokens that the prompt spells become tokens. For prompts that are already templated. BOS is not
-   * added to a prompt that spells it. Leave it off for text that comes from users: it could end a turn.
-   * `chat.send` refuses it. Default: false.
+   * Read control tokens that are spelled in the prompt as tokens, not as text. For prompts that are already
+   * templated. BOS is not added to a prompt that spells it. Leave it off for text that comes from users: it
+   * could end a turn. `chat.send` refuses it. Default: false.
    */
   readonly parseSpecial?: boolean | undefined;
   /**
-   * Spell control tokens in the text, except the token that ends it. `chat.send` refuses it. Default: false.
+   * Show control tokens in the text, except the token that ends it. `chat.send` refuses it. Default: false.
    */
   readonly showSpecial?: boolean | undefined;
   /**
-   * Give every piece the log-probability of its token. Log-probabilities are the model's own, before any
+   * Add the log-probability of its token to every piece. Log-probabilities are the model's own, before any
    * other option. Default: false.
    */
   readonly logprobs?: boolean | undefined;
   /**
-   * With log-probabilities: also give every piece this many of the likeliest tokens. A whole number from 0
+   * With log-probabilities: also add this many of the likeliest tokens to every piece. A whole number from 0
    * to 20. Default: 0.
    */
   readonly topLogprobs?: number | undefined;
@@ -92,14 +92,13 @@ export interface GenerateOptions {
   readonly jsonSchema?: unknown;
   /**
    * Draft repetitions and check several tokens in one pass; the text is the same. "auto" drafts in greedy
-   * decoding without log-probabilities, while it pays. "prompt-lookup" drafts wherever the text repeats
-   * itself, even if that is slower. "off" never drafts. Default: auto.
+   * decoding without log-probabilities, as long as that is faster. "prompt-lookup" drafts wherever the text
+   * repeats itself, even if that is slower. "off" never drafts. Default: auto.
    */
   readonly speculation?: "auto" | "off" | "prompt-lookup" | undefined;
   /**
    * Receives the numbers of drafted and accepted tokens once, when the text ends. Not called if nothing was
-   * drafted. Pieces do not carry these numbers, because they depend on how busy the machine is, and pieces
-   * do not. Default: none.
+   * drafted. The numbers depend on how busy the machine is, so pieces do not have them. Default: none.
    */
   readonly onSpeculation?: ((counts: SpeculationCounts) => void) | undefined;
   /** Stops the text when it fires. Default: none. */
@@ -118,7 +117,7 @@ export type RecommendedSampling = Pick<
 >;
 // options: end
 
-/** How drafts fared in one text. */
+/** Numbers of drafted tokens in one text. */
 export interface SpeculationCounts {
   /** Tokens that were drafted and checked. */
   readonly draftedTokens: number;

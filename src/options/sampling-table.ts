@@ -79,9 +79,9 @@ export const samplingTable: readonly SamplingOption[] = [
     defaultText: "none",
     openai: { field: "thinking_budget_tokens", alias: "thinking_token_budget", min: -1 },
     flags: "--max-thinking-tokens <count>",
-    about: "Maximum number of tokens of a thought in a chat; then the model has to answer.",
+    about: "Maximum number of tokens of a thought in a chat; then the model must answer.",
     details:
-      "The end of the thought is written for the model. Prompts outside of a chat have no thoughts, so `generate` refuses it.",
+      "We write the end of the thought for the model. Prompts outside of a chat have no thoughts, so `generate` refuses it.",
   },
   {
     name: "temperature",
@@ -120,7 +120,7 @@ export const samplingTable: readonly SamplingOption[] = [
     openai: { field: "top_p" },
     ollama: { field: "top_p" },
     flags: "--top-p <share>",
-    about: "Sample from the fewest tokens whose probabilities add up to this; 1 is off.",
+    about: "Sample from the likeliest tokens whose probabilities add up to this; 1 is off.",
   },
   {
     name: "minP",
@@ -213,7 +213,7 @@ export const samplingTable: readonly SamplingOption[] = [
     kind: "boolean",
     default: false,
     flags: "--special",
-    about: "Control tokens that the prompt spells become tokens.",
+    about: "Read control tokens that are spelled in the prompt as tokens, not as text.",
     details:
       "For prompts that are already templated. BOS is not added to a prompt that spells it. Leave it off for text that " +
       "comes from users: it could end a turn. `chat.send` refuses it.",
@@ -223,7 +223,7 @@ export const samplingTable: readonly SamplingOption[] = [
     kind: "boolean",
     default: false,
     flags: "--show-special",
-    about: "Spell control tokens in the text, except the token that ends it.",
+    about: "Show control tokens in the text, except the token that ends it.",
     details: "`chat.send` refuses it.",
   },
   {
@@ -231,7 +231,7 @@ export const samplingTable: readonly SamplingOption[] = [
     kind: "boolean",
     default: false,
     flags: "--logprobs",
-    about: "Give every piece the log-probability of its token.",
+    about: "Add the log-probability of its token to every piece.",
     details: "Log-probabilities are the model's own, before any other option.",
   },
   {
@@ -241,7 +241,7 @@ export const samplingTable: readonly SamplingOption[] = [
     max: 20,
     default: 0,
     flags: "--top-logprobs <count>",
-    about: "With log-probabilities: also give every piece this many of the likeliest tokens.",
+    about: "With log-probabilities: also add this many of the likeliest tokens to every piece.",
   },
   {
     name: "jsonSchema",
@@ -261,7 +261,7 @@ export const samplingTable: readonly SamplingOption[] = [
     flags: "--speculation <mode>",
     about: "Draft repetitions and check several tokens in one pass; the text is the same.",
     details:
-      '"auto" drafts in greedy decoding without log-probabilities, while it pays. "prompt-lookup" drafts wherever ' +
+      '"auto" drafts in greedy decoding without log-probabilities, as long as that is faster. "prompt-lookup" drafts wherever ' +
       'the text repeats itself, even if that is slower. "off" never drafts.',
   },
   {
@@ -270,8 +270,7 @@ export const samplingTable: readonly SamplingOption[] = [
     defaultText: "none",
     about: "Receives the numbers of drafted and accepted tokens once, when the text ends.",
     details:
-      "Not called if nothing was drafted. Pieces do not carry these numbers, because they depend on how busy the " +
-      "machine is, and pieces do not.",
+      "Not called if nothing was drafted. The numbers depend on how busy the machine is, so pieces do not have them.",
   },
   {
     name: "signal",

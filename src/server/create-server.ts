@@ -27,7 +27,7 @@ export interface ServerOptions {
    */
   readonly queueLimit?: number | undefined;
   /**
-   * Every route but those of health and the chat page requires it, as `Authorization: Bearer …` or
+   * Key of all routes except health and the chat page. Clients send it as `Authorization: Bearer …` or
    * `x-api-key: …`. White space around it is dropped. Default: no key.
    */
   readonly apiKey?: string | undefined;
@@ -52,7 +52,7 @@ export interface ServerOptions {
    */
   readonly timeoutMs?: number | undefined;
   /**
-   * Maximum time in which a client takes nothing of a stream, in milliseconds. After it, the stream is cut,
+   * Maximum time in which a client reads nothing of a stream, in milliseconds. After it, the stream is cut,
    * and its slot is free. Default: 30000.
    */
   readonly stallTimeoutMs?: number | undefined;

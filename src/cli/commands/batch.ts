@@ -22,7 +22,7 @@ The input has OpenAI's batch form, one request per line: { custom_id, method: "P
 of bitnet serve, such as /v1/chat/completions or /v1/embeddings. The output has a line per request, in the order in
 which they end: { id, custom_id, response: { status_code, request_id, body }, error }. Invalid lines get an error.
 
-A stopped or killed batch goes on when the same command is run again. A request without a seed gets one from its
+Run the same command again to continue a stopped or killed batch. A request without a seed gets one from its
 custom_id, so another run gives the same texts. With --redis, "bitnet worker" answers the requests on any number of
 machines. Exit status: 0 if every request succeeded, 1 if some have errors.
 

@@ -58,7 +58,7 @@ export const chat: CliCommand = {
         "maximum tokens of an answer (default: what the context holds)",
         parseNumber,
       )
-      .option("--think", "let the model think before its answers (default: as its chat template has it)")
+      .option("--think", "let the model think before its answers (default: the chat template decides)")
       .option("--no-think", "let the model answer at once");
     for (const table of [thinkingFlags, generateFlags, loadFlags, templateFlags, expertFlags])
       addFlags(command, table);

@@ -27,7 +27,7 @@ const help = `
 Reads benchmarks in their published form, JSON Lines: ARC, WinoGrande, BoolQ, HellaSwag, PIQA, MMLU and GSM8K.
 Prompts and scores are those of lm-evaluation-harness. acc takes the choice with the greatest log-likelihood, acc_norm
 divides it by the choice's characters, acc_bytes by its bytes. GSM8K's answers are generated and compared. stderr is
-one standard error. Examples (--shots) come from --examples, or from the file itself except the question asked.
+one standard error. Examples (--shots) come from --examples, or from the file itself without the question asked.
 --json prints one object per file, on a line each: { task, file, items, total, shots, truncated, and each metric and
 its standard error }. Ctrl-C prints the results so far.
 

@@ -18,7 +18,7 @@ import { visible } from "../visible.js";
 
 const help = `
 Reads only the header, so a file of any size takes no time. Models that cannot run are described too.
-Memory is the plan of loading: weights as kernels read them, the output head or its screen, the KV cache of one full
+Memory is what loading would need: weights as kernels read them, the output head or its screen, the KV cache of one full
 context and the working buffers of one session.
 --json prints { architecture, metadata, tensors: [{ name, shape, type, bytes }], summary }.
 

@@ -38,7 +38,7 @@ const idleSeconds = 60;
 
 const help = `
 Serves the protocols of OpenAI and Anthropic (/v1/...) and Ollama (/api/...), a chat page at / and metrics at
-/metrics. The environment variable BITNET_API_KEY sets the key too, and lists of processes do not show it.
+/metrics. The environment variable BITNET_API_KEY sets the key too. Unlike a flag, it is not visible in lists of processes.
 
 Several models, or a folder of models, are loaded when a request's "model" asks for them. The name of a model is its
 file's or folder's name, or its name on the hub. A model is let go after --keep-alive, or for another one.
@@ -70,7 +70,7 @@ export const serve: CliCommand = {
       .option("--cors <origin>", "allow web pages of this origin; may be given several times", collect)
       .option(
         "--allow-host <name>",
-        "without a key, answer requests to this host name too; may be given several times",
+        "host name that clients without a key may use; may be given several times",
         collect,
       )
       .option("--allow-pull", "let clients download models of the hub by /api/pull")
@@ -87,7 +87,7 @@ export const serve: CliCommand = {
       .option("--timeout <seconds>", "timeout of a request", parseCount(1), 600)
       .option(
         "--stall-timeout <seconds>",
-        "cut a stream of which the client takes nothing for so long",
+        "cut a stream if the client reads nothing for this long",
         parseCount(1),
         30,
       )
@@ -98,11 +98,16 @@ export const serve: CliCommand = {
       )
       .option(
         "--drain-delay <seconds>",
-        "after a stop signal, serve this long as not ready",
+        "after a stop signal, keep serving for this long, but report not ready",
         parseCount(0, maxStopSeconds),
         1,
       )
-      .option("--grace <seconds>", "then time for running requests to end", parseCount(0, maxStopSeconds), 10)
+      .option(
+        "--grace <seconds>",
+        "after that, time for running requests to end",
+        parseCount(0, maxStopSeconds),
+        10,
+      )
       .option("--no-log", "do not log requests to standard error")
       .option("--log-prompts", "also log prompts and generated texts");
     for (const table of [loadFlags, templateFlags, expertFlags]) addFlags(command, table);

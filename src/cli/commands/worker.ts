@@ -42,7 +42,7 @@ export const worker: CliCommand = {
       .option("--parallel <count>", "texts that are written at the same time", parseCount(1), 4)
       .option(
         "--stall-timeout <seconds>",
-        "time without a sign of life after which others answer a worker's requests",
+        "other workers take over the requests of a worker that is silent for this long",
         parseCount(1),
         30,
       );

@@ -1,7 +1,7 @@
 import { BitNetError } from "../../errors.js";
 import { badRequest } from "../failures.js";
 
-/** Limits of one request. Each bounds the time in which the server answers nobody else. */
+/** Limits of one request. They bound the time in which the server cannot answer other clients. */
 export interface RequestLimits {
   /** Texts of a request for embeddings. Default: 2048. */
   readonly texts: number;
