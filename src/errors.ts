@@ -3,21 +3,21 @@
  *
  * | code | meaning |
  * |---|---|
- * | `FILE_NOT_FOUND` | the path, URL or name on the hub names nothing, or not a readable file |
- * | `FILE_CORRUPT` | the bytes contradict the format; `details.offset` is the byte where |
+ * | `FILE_NOT_FOUND` | no file has this path, URL or name on the hub, or it cannot be read |
+ * | `FILE_CORRUPT` | the bytes do not fit the format; `details.offset` is the byte |
  * | `FILE_READ` | the host failed to read bytes that should be there, or the file has changed since it was opened |
  * | `FILE_WRITE` | the host failed to write: no space, no permission |
- * | `DOWNLOAD_FAILED` | the network or a server failed, or sent something other than was announced; `details.status` is an HTTP status |
+ * | `DOWNLOAD_FAILED` | the network or a server failed, or sent wrong bytes; `details.status` is an HTTP status |
  * | `ACCESS_DENIED` | a model that is gated, private or disabled |
  * | `UNSUPPORTED_FILE` | a format or format version that this library does not read |
  * | `UNSUPPORTED_ARCHITECTURE` | a model family that has no graph here |
  * | `UNSUPPORTED_TENSOR_TYPE` | a tensor in a number format that has no kernel here |
  * | `UNSUPPORTED_TOKENIZER` | a tokenizer that cannot be built from the file's metadata |
  * | `UNSUPPORTED_RUNTIME` | the host lacks WebAssembly SIMD, shared memory or worker threads |
- * | `MODEL_INVALID` | a well-formed file that does not make a model: missing tensor, wrong shape, contradictory metadata, results that are not finite |
+ * | `MODEL_INVALID` | a readable file that is no usable model: missing tensor, wrong shape, contradictory metadata, results that are not finite |
  * | `CONTEXT_FULL` | the prompt, or the prompt and the answer, do not fit the context length |
  * | `OUT_OF_MEMORY` | weights, caches or buffers do not fit memory |
- * | `QUEUE_FULL` | as many requests wait for a scheduler as may; try again later |
+ * | `QUEUE_FULL` | the scheduler's queue is full; try again later |
  * | `INVALID_ARGUMENT` | an option or argument outside its range |
  * | `ABORTED` | stopped by a signal that gave no reason of its own |
  * | `DISPOSED` | use after disposal |

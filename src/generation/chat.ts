@@ -15,13 +15,13 @@ import { type ResolvedGenerateOptions, resolveGenerateOptions } from "./resolve-
 /** Inputs of a chat template in addition to the messages. */
 export interface TemplateOptions {
   /**
-   * Whether the model thinks before it answers. Refused for a model that cannot think, or cannot stop it.
+   * Whether the model thinks before it answers. Refused if the model cannot think, or cannot stop thinking.
    * Default: the template decides.
    */
   readonly thinking?: boolean | undefined;
   /**
-   * Variables that the chat template asks for, such as `{ enable_thinking: false }`. Values are what JSON can
-   * hold. A variable that the template does not ask for has no effect. Default: none.
+   * Variables that the chat template asks for, such as `{ enable_thinking: false }`. Values must be JSON. A
+   * variable that the template does not ask for has no effect. Default: none.
    */
   readonly templateVariables?: TemplateVariables | undefined;
 }

@@ -53,9 +53,9 @@ export interface HubFetchOptions extends FetchOptions {
   readonly timing?: Timing;
 }
 
-/** Bytes of a download so far, and in all. */
+/** Bytes of a download so far, and the total. */
 export interface FetchProgress {
-  /** Bytes so far, also of an earlier, interrupted call. */
+  /** Bytes so far, with the bytes of an earlier, interrupted call. */
   readonly loadedBytes: number;
   /** Bytes of all files. */
   readonly totalBytes: number;

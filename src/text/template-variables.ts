@@ -1,6 +1,6 @@
 import { BitNetError } from "../errors.js";
 
-/** Values that a template may ask for by name, such as `enable_thinking`. They are what JSON can hold. */
+/** Values that a template may ask for by name, such as `enable_thinking`. They must be JSON values. */
 export type TemplateVariables = Readonly<Record<string, unknown>>;
 
 /** The variable with which Qwen 3, MiniCPM4 and SmolLM3 switch thoughts on and off. */

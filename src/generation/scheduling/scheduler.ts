@@ -37,7 +37,7 @@ export interface SchedulerStats {
   readonly promptTokens: number;
   /** Prompt tokens that were in a KV cache already. */
   readonly cachedTokens: number;
-  /** Requests with more than their first prompt token in a KV cache. */
+  /** Requests that found more than their first prompt token in a KV cache. */
   readonly cacheHits: number;
   /** Tokens generated so far. */
   readonly generatedTokens: number;
@@ -55,7 +55,7 @@ export interface Scheduler extends AsyncDisposable {
    * As `model.generate`. The request starts when the first piece is read. Generation does not wait for a slow
    * reader. `speculation` has no effect.
    *
-   * @param prompt a text, or token ids, which are taken as they are.
+   * @param prompt a text, or token ids. Ids are used as they are.
    * @throws BitNetError QUEUE_FULL, WORKER_FAILED, and the errors of `model.generate`; rejects with
    *   `signal.reason`.
    */

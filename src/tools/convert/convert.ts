@@ -20,7 +20,7 @@ export interface ConvertOptions {
   readonly headType?: string | undefined;
   /**
    * True keeps scales in separate tensors if the type would round them to halves. Nothing is lost, but older
-   * engines refuse the file. Default: false, as other converters.
+   * engines refuse the file. Default: false, like other converters.
    */
   readonly exactScales?: boolean | undefined;
   /** True replaces an existing file. Default: false. */
@@ -41,7 +41,7 @@ const knownOptions: Record<keyof ConvertOptions, true> = {
   signal: true,
 };
 
-/** How far a conversion has come. */
+/** Progress of a conversion. */
 export interface ConvertProgress {
   /** Always "write". */
   readonly stage: "write";
