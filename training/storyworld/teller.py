@@ -1,0 +1,409 @@
+"""Tells a story: runs a plot with a cast, keeps its world true, and remembers the facts."""
+
+from dataclasses import dataclass
+
+import lexicon
+from cast import PRONOUNS, Caster, Character, Entity
+from chance import Chance
+from plots import Branch, Call, Effect, Paragraph, Plot, Program, Text, scenes
+from state import Contradiction, State
+from template import Choice, Phrase, Reference, Template
+from writer import Writer
+
+SETTINGS = {
+    "weather": ("sunny", "windy", "rainy", "foggy", "sunny", "cloudy"),
+    "season": ("spring", "summer", "autumn"),
+    "time": ("morning", "morning", "afternoon"),
+}
+Scope = dict[str, str]
+
+
+@dataclass
+class Story:
+    plot: str
+    title: str
+    paragraphs: list[str]
+    # Short versions of requests for it: "a fox who lost her kite".
+    about: list[str]
+    gist: list[str]
+    ending: str
+    questions: list[tuple[str, str]]
+    cast: dict[str, Entity]
+    facts: list[str]
+    # The same characters some time later.
+    later: str
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.paragraphs)
+
+    @property
+    def words(self) -> int:
+        return len(self.text.split())
+
+
+class Teller:
+    def __init__(self, plot: Plot, chance: Chance):
+        self.plot = plot
+        self.chance = chance
+        self.used: dict[str, set] = {}
+        caster = Caster(chance)
+        for role in plot.headers.get("cast", "").split(";"):
+            self.cast_role(caster, role.split())
+        for key in ("A", "B"):
+            if key not in caster.cast:
+                caster.cast[key] = caster.character(key, {})
+        self.cast = caster.cast
+        self.characters = [entity for entity in self.cast.values() if isinstance(entity, Character)]
+        self.state = State(self.cast, self.setting())
+        self.writer = Writer(chance, self.characters)
+
+    def cast_role(self, caster: Caster, words: list[str]) -> None:
+        """`A trait=proud` or `X things tags=keepsake noun=!kite`."""
+        if not words:
+            return
+        key, *rest = words
+        wishes = {column: value.split(",") for column, _, value in (word.partition("=") for word in rest if "=" in word)}
+        for column, values in wishes.items():
+            # `noun=S.experts`: the rows named in another entity's cell.
+            wishes[column] = [word for value in values for word in self.resolved(caster, value)]
+        tables = [word for word in rest if "=" not in word]
+        if key in "ABC" and tables in ([], ["pets"]):
+            caster.cast[key] = caster.character(key, wishes, *tables)
+        else:
+            caster.cast[key] = caster.other(key, tables[0], wishes)
+
+    def resolved(self, caster: Caster, value: str) -> list[str]:
+        entity, dot, column = value.partition(".")
+        if not dot:
+            return [value]
+        sign = "!" if entity[0] == "!" else ""
+        return [sign + word.replace(" ", "_") for word in caster.cast[entity.removeprefix("!")].row[column].split(",")]
+
+    def setting(self) -> dict[str, str]:
+        snow = any(entity.noun == "snowman" for entity in self.cast.values())
+        setting = {name: self.chance.pick(values) for name, values in SETTINGS.items()}
+        for wish in self.plot.headers.get("set", "").split(";"):
+            if wish:
+                name, *values = wish.replace(",", " ").split()
+                setting[name] = self.chance.pick(values)
+        return setting | ({"season": "winter", "weather": "snowy"} if snow else {})
+
+    def tell(self) -> Story:
+        self.run(self.plot.program, {})
+        self.writer.begin_paragraph()
+        paragraphs = self.writer.paragraphs
+        lesson = self.plot.headers.get("lesson")
+        facts = [f"{entity.key} {entity.described}" for entity in self.cast.values()]
+        facts += [" ".join(fact) for fact in sorted(self.state.facts)]
+        questions = [(self.apart(question), self.apart(answer)) for question, answer in self.plot.questions]
+        if lesson:
+            self.used.setdefault("lesson", set())
+        return Story(
+            plot=self.plot.name,
+            title=self.title(),
+            paragraphs=paragraphs,
+            about=[self.apart(about, new=True).rstrip(".") for about in self.plot.alternatives("about")],
+            gist=self.together(self.plot.gist),
+            ending=self.apart(self.plot.ending),
+            questions=questions,
+            cast=self.cast,
+            facts=facts,
+            later=self.epilogue(),
+        )
+
+    def title(self) -> str:
+        """The plot's own title, or "The Fox and the Golden Bird"."""
+        own = self.plot.alternatives("title")
+        first, second = self.cast["A"], self.cast["B"]
+        if own and self.chance.happens(0.55):
+            text = self.apart(self.chance.pick(own))
+        else:
+            full = self.chance.happens(0.5)
+            text = " and ".join(f"the {who.described if full else who.noun}" for who in (first, second))
+        small = {"a", "an", "and", "the", "of", "in", "on", "to", "for", "with", "from", "at", "by", "who"}
+        words = text.rstrip(".").split()
+        return " ".join(
+            word if index and word.lower() in small else word[0].upper() + word[1:] for index, word in enumerate(words)
+        )
+
+    # Text outside the story: its own sentences, in which nobody was mentioned yet.
+
+    def apart(self, template: Template, new: bool = False) -> str:
+        return " ".join(self.together([template], new))
+
+    def together(self, templates: list[Template], new: bool = False) -> list[str]:
+        saved, self.writer = self.writer, Writer(self.chance, self.characters)
+        known = {entity.key: entity.known for entity in self.cast.values()}
+        for entity in self.cast.values():
+            entity.known = not new
+        for template in templates:
+            self.writer.begin_line()
+            self.expand(template, {})
+        self.writer.begin_paragraph()
+        texts = self.writer.paragraphs
+        self.writer = saved
+        for entity in self.cast.values():
+            entity.known = known[entity.key]
+        return texts
+
+    def epilogue(self) -> str:
+        saved, self.writer = self.writer, Writer(self.chance, self.characters)
+        self.call(Call("later", ("A", "B")), {})
+        self.writer.begin_paragraph()
+        text = "\n".join(self.writer.paragraphs)
+        self.writer = saved
+        return text
+
+    # Programs
+
+    def run(self, program: Program, scope: Scope) -> None:
+        for step in program:
+            if isinstance(step, Text):
+                if not step.maybe or self.chance.happens(0.5):
+                    self.writer.begin_line()
+                    self.expand(step.template, scope)
+            elif isinstance(step, Paragraph):
+                self.writer.begin_paragraph()
+            elif isinstance(step, Effect):
+                self.apply(step, scope)
+            elif isinstance(step, Branch):
+                possible = [program for program in step.programs if self.is_possible(program, scope)]
+                if not possible:
+                    raise Contradiction(f"{self.plot.name}: no branch is possible")
+                self.run(self.chance.pick(possible), scope)
+            else:
+                self.call(step, scope)
+
+    def call(self, call: Call, scope: Scope) -> None:
+        name = call.scene
+        if "{" in name:
+            # `solve-{O}`: the scene for an entity's kind.
+            stem, _, key = name.rstrip("}").partition("{")
+            name = stem + self.cast[scope.get(key, key)].noun
+        arguments = [scope.get(argument, argument) for argument in call.arguments]
+        variants = [
+            scene for scene in scenes()[name]
+            if self.is_possible(scene.program, dict(zip(scene.parameters, arguments)))
+        ]
+        if not variants:
+            raise Contradiction(f"{self.plot.name}: no variant of the scene {name} is possible")
+        scene = self.chance.fresh(variants, self.used.setdefault(f"scene {name}", set()))
+        self.run(scene.program, dict(zip(scene.parameters, arguments)))
+
+    def is_possible(self, program: Program, scope: Scope) -> bool:
+        """Whether the conditions at the head of a program are true."""
+        for step in program:
+            if not isinstance(step, Effect) or step.sign != "?":
+                return True
+            if not self.state.holds(self.fact(step, scope)):
+                return False
+        return True
+
+    def fact(self, effect: Effect, scope: Scope) -> tuple[str, ...]:
+        return tuple(scope.get(word, word) for word in effect.fact)
+
+    def apply(self, effect: Effect, scope: Scope) -> None:
+        fact = self.fact(effect, scope)
+        if effect.sign == "+":
+            self.state.add(fact)
+        elif effect.sign == "-":
+            self.state.remove(fact)
+        elif not self.state.holds(fact):
+            raise Contradiction(f"{self.plot.name}: it should be true that {' '.join(fact)}")
+
+    # Templates
+
+    def expand(self, template: Template, scope: Scope) -> None:
+        for part in template:
+            if isinstance(part, str):
+                self.writer.add(part)
+            elif isinstance(part, Choice):
+                self.expand(self.chance.pick(part.options), scope)
+            elif isinstance(part, Phrase):
+                self.phrase(part, scope)
+            else:
+                self.refer(part, scope)
+
+    def phrase(self, phrase: Phrase, scope: Scope) -> None:
+        arguments = [scope.get(argument, argument) for argument in phrase.arguments]
+        table = self.table(phrase.table, arguments)
+        option = self.chance.fresh(lexicon.phrases()[table], self.used.setdefault(table, set()))
+        self.expand(option, {str(index): argument for index, argument in enumerate(arguments, 1)})
+
+    def table(self, name: str, arguments: list[str]) -> str:
+        """The table itself, or the one for the setting or the first character: `sky.windy`, `trait.proud`."""
+        tables = lexicon.phrases()
+        if name in tables:
+            return name
+        keys = list(self.state.setting.values())
+        if arguments and isinstance(entity := self.cast.get(arguments[0]), Entity):
+            keys += [getattr(entity, "trait", ""), entity.row.get("group", "pet"), entity.row.get("moves", "")]
+        for key in keys:
+            if f"{name}.{key}" in tables:
+                return f"{name}.{key}"
+        raise SystemExit(f"{self.plot.name}: there is no table {name} for {keys}")
+
+    def refer(self, reference: Reference, scope: Scope) -> None:
+        key = scope.get(reference.entity, reference.entity)
+        form = reference.form
+        if key.startswith("!"):
+            self.writer.mention_stranger(key[1:])
+        elif "&" in key:
+            self.both(key, scope)
+        elif key in self.state.setting:
+            self.writer.add(self.state.setting[key])
+        elif key == "lesson":
+            self.expand(self.lesson(), scope)
+        elif key not in self.cast:
+            raise SystemExit(f"{self.plot.name}: there is no {key} in the cast")
+        elif form == "tag":
+            self.tag(self.cast[key], reference.arguments[0])
+        elif isinstance(self.cast[key], Character) and form in CHARACTER_FORMS:
+            self.writer.add(CHARACTER_FORMS[form](self.writer, self.cast[key]))
+        else:
+            self.describe(self.cast[key], form, reference.arguments, scope)
+
+    def lesson(self) -> Template:
+        return self.chance.fresh(self.plot.alternatives("lesson"), self.used.setdefault("lesson", set()))
+
+    def both(self, key: str, scope: Scope) -> None:
+        people = [self.cast[scope.get(name, name)] for name in key.split("&")]
+        friends = self.state.holds((people[0].key, "friend", people[1].key)) and all(person.known for person in people)
+        if friends and self.chance.happens(0.25):
+            self.writer.add("the two friends")
+        else:
+            self.writer.add(" and ".join(self.writer.noun(person) for person in people))
+        for person in people:
+            self.writer.mention(person)
+
+    def tag(self, character: Character, verb: str) -> None:
+        """Who speaks: "said Pip", "Pip said", "he said"."""
+        if verb[0] == "<":
+            verb = self.chance.pick(lexicon.phrases()[verb[1:-1]])[0]
+        who = self.writer.subject(character)
+        inverted = who not in ("he", "she") and self.chance.happens(0.7)
+        self.writer.add(f"{verb} {who}" if inverted else f"{who} {verb}")
+
+    def describe(self, entity: Entity, form: str, arguments: tuple[str, ...], scope: Scope) -> None:
+        """Forms of things and places, and the cells of a row."""
+        article = "the"
+        if form in ("", "a"):
+            article = "a" if form == "a" or not entity.known and "adjectives" in entity.row else "the"
+            full = article == "a" or self.chance.happens(0.3)
+            self.writer.add(f"{article} {entity.described if full else entity.noun}")
+            entity.known = True
+        elif form == "n":
+            self.writer.add(entity.noun)
+        elif form == "an":
+            entity.known = True
+            self.writer.add(entity.described)
+        elif form in ("in", "to"):
+            self.writer.add(f"{entity.row[form]} the {entity.noun}")
+        elif form == "adjective":
+            self.writer.add(entity.adjective)
+        else:
+            self.cell(entity, form, arguments, scope)
+
+    def cell(self, entity: Entity, form: str, arguments: tuple[str, ...], scope: Scope) -> None:
+        """One alternative of a cell. A story uses the same one each time; `fail2` is another one than `fail`."""
+        column = form.rstrip("2")
+        choices = entity.row.get(column) or entity.row.get(column + "s")
+        if choices is None:
+            raise SystemExit(f"{self.plot.name}: {entity.noun} has no {column}")
+        alternatives = lexicon.options(choices)
+        index = entity.chosen.setdefault(column, int(self.chance.random() * len(alternatives)))
+        option = alternatives[(index + form.endswith("2")) % len(alternatives)]
+        inner = {str(number): scope.get(argument, argument) for number, argument in enumerate(arguments, 1)}
+        self.expand(option, {**inner, "1": inner.get("1", entity.key)})
+
+
+GO = {
+    "walk": ("walked", "walked", "hurried", "went"),
+    "trot": ("trotted", "hurried", "ran", "trotted"),
+    "hop": ("hopped", "hopped", "hurried"),
+    "scurry": ("scurried", "hurried", "ran"),
+    "fly": ("flew", "flew", "fluttered"),
+    "flutter": ("fluttered", "flew"),
+    "buzz": ("buzzed", "flew"),
+    "glide": ("glided", "floated"),
+    "waddle": ("waddled", "waddled", "hurried"),
+    "crawl": ("crawled", "crept"),
+    "swim": ("swam", "swam", "glided"),
+    "gallop": ("galloped", "trotted"),
+    "stomp": ("stomped", "marched", "went"),
+    "strut": ("strutted", "hurried"),
+    "roll": ("rolled", "rolled", "rattled"),
+    "march": ("marched", "marched", "went"),
+}
+FOLK = {
+    "wild": "the other animals", "bird": "the other birds", "farm": "the other animals", "far": "the other animals",
+    "water": "everyone in the water", "child": "the other children", "royal": "the people of the castle",
+    "trade": "the neighbors", "sea": "the people of the coast", "country": "the neighbors", "sky": "the other stars", "elder": "the neighbors", "magic": "the neighbors",
+}  # fmt: skip
+
+
+def noun_apart(writer: Writer, character: Character) -> str:
+    noun = writer.noun(character)
+    writer.mention(character)
+    return noun
+
+
+def called(writer: Writer, character: Character) -> str:
+    writer.mention(character)
+    return character.name or f"the {character.noun}"
+
+
+def kind(writer: Writer, character: Character) -> str:
+    writer.mention(character)
+    return writer.described(character)
+
+
+def introduction(writer: Writer, character: Character) -> str:
+    text = writer.introduced(character)
+    writer.mention(character)
+    return text
+
+
+def indefinite(writer: Writer, character: Character) -> str:
+    """ "a golden bird", without a name."""
+    writer.mention(character)
+    return f"a {character.described}"
+
+
+def address(writer: Writer, character: Character) -> str:
+    small = character.row["size"] in ("tiny", "small")
+    if character.name and character.known:
+        return character.name
+    return writer.chance.pick(("my friend", f"little {character.noun}" if small else f"dear {character.noun}"))
+
+
+# `{A}`, `{A.o}`, `{A.p}` and so on.
+CHARACTER_FORMS = {
+    "": Writer.subject,
+    "o": lambda writer, character: writer.reference(character, 1, 0.85),
+    "p": lambda writer, character: writer.reference(character, 2, 0.85),
+    "r": lambda writer, character: PRONOUNS[character.pronoun][3],
+    "he": lambda writer, character: PRONOUNS[character.pronoun][0],
+    "him": lambda writer, character: PRONOUNS[character.pronoun][1],
+    "his": lambda writer, character: PRONOUNS[character.pronoun][2],
+    "n": noun_apart,
+    "the": kind,
+    "a": indefinite,
+    "intro": introduction,
+    "voc": address,
+    "kind": lambda writer, character: character.noun,
+    "name": called,
+    "trait": lambda writer, character: character.trait or "kind",
+    "go": lambda writer, character: writer.chance.pick(GO[character.row["moves"]]),
+    "folk": lambda writer, character: FOLK[character.row.get("group", "wild")],
+}
+
+
+def tell(plot: Plot, seed: str, words: tuple[int, int] = (110, 370)) -> Story:
+    """The story of a plot and a seed. A story of another length is told again with another cast."""
+    for attempt in range(50):
+        story = Teller(plot, Chance(f"{plot.name} {seed} {attempt}")).tell()
+        if words[0] <= story.words <= words[1]:
+            return story
+    raise SystemExit(f"{plot.name}: 50 stories in a row had the wrong length, the last {story.words} words:\n{story.text}")
