@@ -43,9 +43,11 @@ class Story:
 
 
 class Teller:
-    def __init__(self, plot: Plot, chance: Chance):
+    def __init__(self, plot: Plot, chance: Chance, brief: bool = False):
         self.plot = plot
         self.chance = chance
+        # Without sentences that may be missing.
+        self.brief = brief
         self.used: dict[str, set] = {}
         caster = Caster(chance)
         for role in plot.headers.get("cast", "").split(";"):
@@ -160,7 +162,7 @@ class Teller:
     def run(self, program: Program, scope: Scope) -> None:
         for step in program:
             if isinstance(step, Text):
-                if not step.maybe or self.chance.happens(0.5):
+                if not step.maybe or not self.brief and self.chance.happens(0.5):
                     self.writer.begin_line()
                     self.expand(step.template, scope)
             elif isinstance(step, Paragraph):
@@ -177,6 +179,8 @@ class Teller:
 
     def call(self, call: Call, scope: Scope) -> None:
         name = call.scene
+        if name == "detail" and self.brief and self.state.holds(("A", "trait", "none")):
+            return
         if "{" in name:
             # `solve-{O}`: the scene for an entity's kind.
             stem, _, key = name.rstrip("}").partition("{")
@@ -400,10 +404,19 @@ CHARACTER_FORMS = {
 }
 
 
-def tell(plot: Plot, seed: str, words: tuple[int, int] = (110, 370)) -> Story:
-    """The story of a plot and a seed. A story of another length is told again with another cast."""
-    for attempt in range(50):
-        story = Teller(plot, Chance(f"{plot.name} {seed} {attempt}")).tell()
-        if words[0] <= story.words <= words[1]:
+def tell(plot: Plot, seed: str, words: tuple[int, int] = (120, 350)) -> Story:
+    """
+    The story of a plot and a seed. A story of another length is told again, and so is a story that ends
+    without its main character.
+    """
+    for attempt in range(60):
+        story = Teller(plot, Chance(f"{plot.name} {seed} {attempt}"), brief=attempt > 0).tell()
+        if words[0] <= story.words <= words[1] and names_main(story):
             return story
-    raise SystemExit(f"{plot.name}: 50 stories in a row had the wrong length, the last {story.words} words:\n{story.text}")
+    raise SystemExit(f"{plot.name}: 60 stories in a row had the wrong length or end; the last, {story.words} words:\n{story.text}")
+
+
+def names_main(story: Story) -> bool:
+    main = story.cast["A"]
+    last = story.paragraphs[-1]
+    return main.noun in last or (isinstance(main, Character) and main.name is not None and main.name in last)
