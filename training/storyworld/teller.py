@@ -32,6 +32,8 @@ class Story:
     facts: list[str]
     # The same characters some time later.
     later: str
+    # What was learned, as the story says it.
+    lessons: list[str]
 
     @property
     def text(self) -> str:
@@ -95,12 +97,9 @@ class Teller:
         self.run(self.plot.program, {})
         self.writer.begin_paragraph()
         paragraphs = self.writer.paragraphs
-        lesson = self.plot.headers.get("lesson")
         facts = [f"{entity.key} {entity.described}" for entity in self.cast.values()]
         facts += [" ".join(fact) for fact in sorted(self.state.facts)]
         questions = [(self.apart(question), self.apart(answer)) for question, answer in self.plot.questions]
-        if lesson:
-            self.used.setdefault("lesson", set())
         return Story(
             plot=self.plot.name,
             title=self.title(),
@@ -112,6 +111,7 @@ class Teller:
             cast=self.cast,
             facts=facts,
             later=self.epilogue(),
+            lessons=[part for lesson in self.used.get("lesson", ()) for part in lesson if isinstance(part, str)],
         )
 
     def title(self) -> str:
@@ -194,6 +194,8 @@ class Teller:
             raise Contradiction(f"{self.plot.name}: no variant of the scene {name} is possible")
         scene = self.chance.fresh(variants, self.used.setdefault(f"scene {name}", set()))
         self.run(scene.program, dict(zip(scene.parameters, arguments)))
+        if name == "open" and self.chance.happens(0.7):
+            self.writer.begin_paragraph()
 
     def is_possible(self, program: Program, scope: Scope) -> bool:
         """Whether the conditions at the head of a program are true."""
@@ -219,11 +221,20 @@ class Teller:
     # Templates
 
     def expand(self, template: Template, scope: Scope) -> None:
+        """
+        Choices inside quotations of one line belong together, if they have as many options: an answer fits its
+        question.
+        """
+        linked: dict[int, int] = {}
         for part in template:
             if isinstance(part, str):
                 self.writer.add(part)
             elif isinstance(part, Choice):
-                self.expand(self.chance.pick(part.options), scope)
+                count = len(part.options)
+                index = int(self.chance.random() * count)
+                if self.writer.quoted:
+                    index = linked.setdefault(count, index)
+                self.expand(part.options[index], scope)
             elif isinstance(part, Phrase):
                 self.phrase(part, scope)
             else:
@@ -292,7 +303,10 @@ class Teller:
     def describe(self, entity: Entity, form: str, arguments: tuple[str, ...], scope: Scope) -> None:
         """Forms of things and places, and the cells of a row."""
         article = "the"
-        if form in ("", "a"):
+        if form == "a" and "a" in entity.row:
+            # "a pot of soup"
+            self.cell(entity, form, arguments, scope)
+        elif form in ("", "a"):
             article = "a" if form == "a" or not entity.known and "adjectives" in entity.row else "the"
             full = article == "a" or self.chance.happens(0.3)
             self.writer.add(f"{article} {entity.described if full else entity.noun}")
@@ -343,7 +357,7 @@ GO = {
 FOLK = {
     "wild": "the other animals", "bird": "the other birds", "farm": "the other animals", "far": "the other animals",
     "water": "everyone in the water", "child": "the other children", "royal": "the people of the castle",
-    "trade": "the neighbors", "sea": "the people of the coast", "country": "the neighbors", "sky": "the other stars", "elder": "the neighbors", "magic": "the neighbors",
+    "trade": "the neighbors", "sea": "the people of the coast", "country": "the neighbors", "sky": "the other stars", "ice": "the other animals", "elder": "the neighbors", "magic": "the neighbors",
 }  # fmt: skip
 
 

@@ -8,10 +8,14 @@ from chance import Chance
 PIECE = re.compile(r'"|[.!?]+|[^".!?]+')
 # Words in which a first vowel sounds like a consonant, and the other way round.
 ARTICLE = re.compile(r"\b([Aa]) (?=(?!uni|use|one\b|once\b|eu)[aeiou]|hour|honest)", re.IGNORECASE)
-# A question that was written with a comma, as one of several sentences before "said".
+# A question that was written with another mark, as one of several sentences.
 QUESTION = re.compile(
-    r'("(?:Have|Has|Do|Does|Did|Will|Shall|May|Can|Is|Are|Would|Could|Who|Where|Why|What (?!a)|Must)\b[^".!?]*),"'
+    r'((?:^|(?<=")|(?<=[.!?] ))(?:Where|Who|Why|How (?:is|are|do|did|can|far|long|old)|Are|Is|Do (?:you|they|we)|Does|Did|Have (?:you|they)|Has|Will you|Shall|May I'
+    r'|Can (?:I|you)|Could|Would you|Must)\b[^".!?]*?)[,.!](?="| [A-Z"])'
 )
+# "said" after a question.
+ASKED = re.compile(r'(\?" (?:(?:the )?[\w-]+(?: [\w-]+){0,2} )?)said\b')
+SAID = re.compile(r'(," (?:(?:the )?[\w-]+(?: [\w-]+){0,2} )?)asked\b')
 
 
 class Writer:
@@ -38,7 +42,7 @@ class Writer:
 
     def begin_line(self) -> None:
         # A long paragraph is divided between two lines of a plot.
-        if len(self.text) > 230 and len(self.paragraphs) < 7 and self.chance.happens(0.5):
+        if len(self.text) > 170 and len(self.paragraphs) < 7 and self.chance.happens(0.45 if len(self.text) < 260 else 0.8):
             self.begin_paragraph()
         if self.text:
             self.text += " "
@@ -145,5 +149,7 @@ def tidy(text: str) -> str:
     """Single spaces, and "an" before vowels."""
     text = re.sub(r" +", " ", text).strip()
     text = re.sub(r" ([,.;!?])", r"\1", text)
-    text = QUESTION.sub(r'\1?"', text)
+    text = QUESTION.sub(r"\1?", text)
+    text = ASKED.sub(r"\1asked", text)
+    text = SAID.sub(r"\1said", text)
     return ARTICLE.sub(r"\1n ", text)
