@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,11 +37,15 @@ OPENING = re.compile(
 
 @dataclass
 class Story:
-    """A chapter or a tale: paragraphs, and its title if the book prints one."""
+    """
+    A chapter or a tale: paragraphs, and its title if the book prints one. A ready story needs no cleaning, no
+    title and no questions.
+    """
 
     paragraphs: list[str] = field(default_factory=list)
     title: str | None = None
     tale: bool = False
+    ready: bool = False
 
     @property
     def text(self) -> str:
@@ -52,6 +57,8 @@ class Story:
 class Corpus:
     train: list[Story]
     validation: dict[str, list[Story]]
+    # Ready-made conversations: messages of the user and the assistant in turn.
+    conversations: list[list[dict[str, str]]] = field(default_factory=list)
 
 
 def read_corpus(settings: dict, folder: Path) -> Corpus:
@@ -75,14 +82,31 @@ def read_corpus(settings: dict, folder: Path) -> Corpus:
             continue
         title = source["title"]
         held_out = title in settings["validation"]
-        stories = split_book(book, banned, tale=tales.search(title) is not None)
+        if source.get("ready"):
+            stories = ready_stories(book)
+        else:
+            stories = split_book(book, banned, tale=tales.search(title) is not None)
         if held_out:
             corpus.validation[title] = stories
         else:
             corpus.train += stories
     if not corpus.train or len(corpus.validation) < len(settings["validation"]):
         raise SystemExit(f"no book is left to train on, or not all of {settings['validation']} are among the sources")
+    conversations = folder / settings["conversations"]
+    if conversations.exists():
+        corpus.conversations = [json.loads(line) for line in conversations.read_text(encoding="utf-8").splitlines()]
     return corpus
+
+
+def ready_stories(book: str) -> list[Story]:
+    """Stories between blank lines, as they are. A first line that begins with `# ` is a title."""
+    stories = []
+    for chapter in re.split(r"\n{2,}", book):
+        first, *rest = chapter.split("\n")
+        titled = first.startswith("# ")
+        title = first.removeprefix("# ") if titled else None
+        stories.append(Story(rest if titled else [first, *rest], title, tale=True, ready=True))
+    return stories
 
 
 def split_book(book: str, banned: re.Pattern, tale: bool) -> list[Story]:
@@ -162,7 +186,7 @@ def is_credit(line: str) -> bool:
     return len(line) <= 90 and not line.startswith('"') and line.endswith((".", ",", ")")) and capitals > 0.6 * len(words)
 
 
-def train_tokenizer(stories: list[Story], vocab_size: int) -> Tokenizer:
+def train_tokenizer(corpus: Corpus, vocab_size: int) -> Tokenizer:
     """Byte-level BPE: 256 bytes, merges, and the special tokens at the end."""
     tokenizer = Tokenizer(models.BPE(ignore_merges=False))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -177,11 +201,16 @@ def train_tokenizer(stories: list[Story], vocab_size: int) -> Tokenizer:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator((story.text for story in stories), trainer)
+    tokenizer.train_from_iterator(texts_of(corpus), trainer)
     tokenizer.add_special_tokens(SPECIAL)
     if tokenizer.get_vocab_size() != vocab_size:
         raise SystemExit(f"the text is too short for {vocab_size} tokens: {tokenizer.get_vocab_size()} were found")
     return tokenizer
+
+
+def texts_of(corpus: Corpus) -> Iterator[str]:
+    yield from (story.text for story in corpus.train)
+    yield from (message["content"] for conversation in corpus.conversations for message in conversation)
 
 
 @dataclass
@@ -199,10 +228,11 @@ def story_documents(tokenizer: Tokenizer, stories: list[Story], rng: np.random.G
     can be a prompt.
     """
     bos, eos = tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS)
-    things = Things(stories)
+    things = Things([story for story in stories if not story.ready])
     texts = []
     for story in stories:
-        found = things.of(story.text[:TITLE_CHARACTERS]) if story.tale and not story.title and rng.random() < 0.5 else []
+        untitled = story.tale and not story.ready and not story.title
+        found = things.of(story.text[:TITLE_CHARACTERS]) if untitled and rng.random() < 0.5 else []
         texts.append(f"{title_of(found, rng)}\n\n{story.text}" if found else story.text)
     documents = []
     for encoding in tokenizer.encode_batch_fast(texts):
@@ -275,6 +305,27 @@ def chat_documents(tokenizer: Tokenizer, stories: list[Story], rng: np.random.Ge
         before = [bos, user, *question.ids, assistant]
         ids = np.array([*before, *answer.ids, eos], dtype=np.uint16)
         documents.append(Document(ids, np.arange(len(ids)) >= len(before), divisible=False))
+    return documents
+
+
+def conversation_documents(tokenizer: Tokenizer, conversations: list[list[dict[str, str]]]) -> list[Document]:
+    """
+    Conversations in the form of CHAT_TEMPLATE. Answers and the ends of answers are learned, and the user's
+    messages are not.
+    """
+    bos, eos = tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS)
+    user, assistant = tokenizer.token_to_id(USER), tokenizer.token_to_id(ASSISTANT)
+    encoded = iter(tokenizer.encode_batch_fast([message["content"].strip() for chat in conversations for message in chat]))
+    documents = []
+    for conversation in conversations:
+        ids, learn = [bos], [False]
+        for message in conversation:
+            content = next(encoded).ids
+            answer = message["role"] == "assistant"
+            part = [assistant, *content, eos] if answer else [user, *content]
+            ids += part
+            learn += [False, *[answer] * (len(part) - 1)]
+        documents.append(Document(np.array(ids, dtype=np.uint16), np.array(learn), divisible=False))
     return documents
 
 

@@ -45,7 +45,7 @@ def main() -> None:
     if arguments.resume and (out / "tokenizer.json").exists():
         tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
     else:
-        tokenizer = data.train_tokenizer(corpus.train, config["tokenizer"]["vocab_size"])
+        tokenizer = data.train_tokenizer(corpus, config["tokenizer"]["vocab_size"])
         tokenizer.save(str(out / "tokenizer.json"))
     validation = write_validation(corpus, out)
     model = build_model(config)
@@ -211,7 +211,9 @@ class Trainer:
         stories = [story for story in self.corpus.train if story.tale or rng.random() < stage["novels"]]
         documents = data.story_documents(self.tokenizer, stories, rng)
         if stage["chat"] > 0:
-            chats = data.chat_documents(self.tokenizer, stories, rng, passage=stage["answer_characters"])
+            books = [story for story in stories if not story.ready]
+            chats = data.chat_documents(self.tokenizer, books, rng, passage=stage["answer_characters"]) if books else []
+            chats += data.conversation_documents(self.tokenizer, self.corpus.conversations)
             text_tokens = sum(len(document.ids) for document in documents)
             chat_tokens = sum(len(document.ids) for document in chats)
             share = stage["chat"] / (1 - stage["chat"]) * text_tokens / chat_tokens

@@ -45,12 +45,13 @@ class Character(Entity):
 class Caster:
     """Fills the roles of a plot. No two characters of a story are of one kind or have one name."""
 
-    def __init__(self, chance: Chance):
+    def __init__(self, chance: Chance, excluded: tuple[str, ...] = ()):
         self.chance = chance
+        self.excluded = excluded
         self.cast: dict[str, Entity] = {}
 
     def character(self, key: str, wishes: dict[str, list[str]], table: str = "kinds") -> Character:
-        taken = {entity.noun for entity in self.cast.values()}
+        taken = {*self.excluded, *(entity.noun for entity in self.cast.values())}
         rows = [row for row in lexicon.table(table) if fits(row, wishes) and row_noun(row) not in taken]
         if table == "kinds" and "water" not in wishes.get("group", []):
             rows = [row for row in rows if row["group"] != "water"]
@@ -73,6 +74,8 @@ class Caster:
     def adjective(self, row: Row, trait: str) -> str:
         draw = self.chance.random()
         noun = row_noun(row)
+        if trait == "small":
+            return self.chance.pick(("little", "small", "tiny"))
         if draw < 0.35 and row.get("group") in ("trade", "country", "sea", "royal", "elder"):
             return self.chance.pick(("tall", "young", "old", "")) if noun not in TIMELESS else ""
         if draw < 0.35:

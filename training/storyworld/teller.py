@@ -51,7 +51,9 @@ class Teller:
         # Without sentences that may be missing.
         self.brief = brief
         self.used: dict[str, set] = {}
-        caster = Caster(chance)
+        # A snowman needs winter.
+        warm = "set" in plot.headers and "winter" not in plot.headers["set"]
+        caster = Caster(chance, ("snowman",) if warm else ())
         for role in plot.headers.get("cast", "").split(";"):
             self.cast_role(caster, role.split())
         for key in ("A", "B"):
