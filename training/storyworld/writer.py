@@ -10,11 +10,11 @@ PIECE = re.compile(r'"|[.!?]+|[^".!?]+')
 ARTICLE = re.compile(r"\b([Aa]) (?=(?!uni|use|one\b|once\b|eu)[aeiou]|hour|honest)", re.IGNORECASE)
 # A question that was written with another mark, as one of several sentences.
 QUESTION = re.compile(
-    r'((?:^|(?<=")|(?<=[.!?] ))(?:Where|Who|Why|How (?:is|are|do|did|can|far|long|old)|Are|Is|Do (?:you|they|we)|Does|Did|Have (?:you|they)|Has|Will you|Shall|May I'
+    r'((?:^|(?<=")|(?<=[.!?] ))(?:Where|Who|Why|What (?:did|do|does|is|are|was|were|can|shall)|How (?:is|are|do|did|can|far|long|old)|Are|Is|Do (?:you|they|we)|Does|Did|Have (?:you|they)|Has|Will you|Shall|May I'
     r'|Can (?:I|you)|Could|Would you|Must)\b[^".!?]*?)[,.!](?="| [A-Z"])'
 )
 # "said" after a question.
-ASKED = re.compile(r'(\?" (?:(?:the )?[\w-]+(?: [\w-]+){0,2} )?)said\b')
+ASKED = re.compile(r'(\?" (?!One )(?:(?:the )?[\w-]+(?: [\w-]+){0,2} )?)said\b')
 SAID = re.compile(r'(," (?:(?:the )?[\w-]+(?: [\w-]+){0,2} )?)asked\b')
 
 
@@ -126,7 +126,7 @@ class Writer:
         return f"a {character.described}{named}"
 
     def subject(self, character: Character) -> str:
-        return self.reference(character, 0, 0.75)
+        return self.reference(character, 0, 0.85)
 
     def reference(self, character: Character, case: int, habit: float) -> str:
         """
