@@ -10,7 +10,7 @@ PIECE = re.compile(r'"|[.!?]+|[^".!?]+')
 ARTICLE = re.compile(r"\b([Aa]) (?=(?!uni|use|one\b|once\b|eu)[aeiou]|hour|honest)", re.IGNORECASE)
 # A question that was written with another mark, as one of several sentences.
 QUESTION = re.compile(
-    r'((?:^|(?<=")|(?<=[.!?] ))(?:Where|Who|Why|What (?:did|do|does|is|are|was|were|can|shall)|How (?:is|are|do|did|can|far|long|old)|Are|Is|Do (?:you|they|we)|Does|Did|Have (?:you|they)|Has|Will you|Shall|May I'
+    r'((?:^|(?<=")|(?<=[.!?] ))(?:Where|Who|Why|And (?:what|how|where|who|why|when)|What (?:did|do|does|is|are|was|were|can|shall)|How (?:is|are|do|did|can|far|long|old)|Are|Is|Do (?:you|they|we)|Does|Did|Have (?:you|they)|Has|Will you|Shall|May I'
     r'|Can (?:I|you)|Could|Would you|Must)\b[^".!?]*?)[,.!](?="| [A-Z"])'
 )
 # "said" after a question.
