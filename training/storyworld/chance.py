@@ -17,11 +17,11 @@ class Chance:
     def happens(self, probability: float) -> bool:
         return self.random() < probability
 
-    def fresh(self, items: Sequence[Item], used: set[Item]) -> Item:
-        """An item that is not used yet. If all are, any."""
+    def fresh(self, items: Sequence[Item], used: dict[Item, None]) -> Item:
+        """An item that is not used yet. If all are, any. `used` keeps the order, which no set does."""
         left = [item for item in items if item not in used]
         item = self.pick(left or items)
-        used.add(item)
+        used[item] = None
         return item
 
     def shuffled(self, items: Sequence[Item]) -> list[Item]:

@@ -44,8 +44,9 @@ class Conversation:
         story = self.tell(self.seed)
         kind = self.weighted(BEGINNINGS)
         if kind == "tiny":
-            self.say("user", "ask short", about=self.about(story))
-            self.reply(" ".join(story.gist))
+            gist = " ".join(story.gist)
+            self.say("user", "ask short", about=self.about(story, gist))
+            self.reply(gist)
             self.small_talk(0.3, story)
             return self.said
         if kind == "greeting":
@@ -101,28 +102,33 @@ class Conversation:
             self.say("user", "ask any")
         self.reply(text)
 
-    def about(self, story: Story) -> str:
-        """One, two or three of the characters and things of a story, as the story describes them."""
-        people = [entity for entity in story.cast.values() if isinstance(entity, Character)]
-        things = [entity for key, entity in story.cast.items() if "adjectives" in entity.row]
+    def about(self, story: Story, text: str = "") -> str:
+        """
+        One, two or three of the characters and things of a story, as it describes them.
+
+        :param text: a short version of the story, if that is the answer.
+        """
+        text = text or story.text
+        cast = [entity for entity in story.cast.values() if entity.noun in text]
+        people = [entity for entity in cast if isinstance(entity, Character)]
+        things = [entity for entity in cast if "adjectives" in entity.row]
         chosen: list[Entity] = people[: 1 + int(self.chance.random() < 0.72)]
         if things and self.chance.happens(0.3):
             chosen = [*chosen[: 1 + int(self.chance.random() < 0.4)], things[0]]
         if self.chance.happens(0.15):
             chosen = chosen[::-1]
         article = "the" if self.chance.happens(0.12) else "a"
-        phrases = [f"{article} {self.described(entity, story)}" for entity in chosen]
-        text = phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} and {phrases[-1]}"
-        return tidy(text)
+        phrases = [f"{article} {self.described(entity, text)}" for entity in chosen]
+        return tidy(phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} and {phrases[-1]}")
 
-    def described(self, entity: Entity, story: Story) -> str:
+    def described(self, entity: Entity, text: str) -> str:
         full = entity.described
-        return full if full in story.text and self.chance.happens(0.55) else entity.noun
+        return full if full in text and self.chance.happens(0.55) else entity.noun
 
     # Questions about a story
 
     def follow_up(self, story: Story) -> None:
-        kinds = ["next", "shorter", "ending", "own", "own", "own", "facts", "unknown", "lesson", "thanks"]
+        kinds = ["next", "shorter", "ending", "own", "own", "own", "facts", "unknown", "lesson"]
         for kind in self.chance.shuffled(kinds)[: self.chance.pick((0, 0, 1, 1, 2, 3, 4))]:
             self.ask(kind, story)
         if self.chance.happens(0.25):
@@ -153,9 +159,6 @@ class Conversation:
         elif kind == "lesson" and story.lessons:
             self.say("user", "lesson", name=name)
             self.say("assistant", "lesson reply", lesson=story.lessons[0])
-        elif kind == "thanks":
-            self.say("user", "thanks")
-            self.say("assistant", "thanks reply")
         elif kind in ("next", "shorter", "ending"):
             self.say("user", kind)
             self.reply({"next": story.later, "shorter": " ".join(story.gist), "ending": story.ending}[kind])

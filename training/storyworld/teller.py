@@ -8,6 +8,7 @@ from chance import Chance
 from plots import Branch, Call, Effect, Paragraph, Plot, Program, Text, scenes
 from state import Contradiction, State
 from template import Choice, Phrase, Reference, Template
+from style import Style
 from writer import Writer
 
 SETTINGS = {
@@ -50,7 +51,9 @@ class Teller:
         self.chance = chance
         # Without sentences that may be missing.
         self.brief = brief
-        self.used: dict[str, set] = {}
+        self.used: dict[str, dict] = {}
+        # Who spoke last.
+        self.speaker: str | None = None
         # A snowman needs winter.
         warm = "set" in plot.headers and "winter" not in plot.headers["set"]
         caster = Caster(chance, ("snowman",) if warm else ())
@@ -62,7 +65,8 @@ class Teller:
         self.cast = caster.cast
         self.characters = [entity for entity in self.cast.values() if isinstance(entity, Character)]
         self.state = State(self.cast, self.setting())
-        self.writer = Writer(chance, self.characters)
+        self.style = Style(chance)
+        self.writer = Writer(chance, self.characters, self.style)
 
     def cast_role(self, caster: Caster, words: list[str]) -> None:
         """`A trait=proud` or `X things tags=keepsake noun=!kite`."""
@@ -137,7 +141,7 @@ class Teller:
         return " ".join(self.together([template], new))
 
     def together(self, templates: list[Template], new: bool = False) -> list[str]:
-        saved, self.writer = self.writer, Writer(self.chance, self.characters)
+        saved, self.writer = self.writer, Writer(self.chance, self.characters, self.style)
         known = {entity.key: entity.known for entity in self.cast.values()}
         for entity in self.cast.values():
             entity.known = not new
@@ -152,7 +156,7 @@ class Teller:
         return texts
 
     def epilogue(self) -> str:
-        saved, self.writer = self.writer, Writer(self.chance, self.characters)
+        saved, self.writer = self.writer, Writer(self.chance, self.characters, self.style)
         self.call(Call("later", ("A", "B")), {})
         self.writer.begin_paragraph()
         text = "\n".join(self.writer.paragraphs)
@@ -194,7 +198,7 @@ class Teller:
         ]
         if not variants:
             raise Contradiction(f"{self.plot.name}: no variant of the scene {name} is possible")
-        scene = self.chance.fresh(variants, self.used.setdefault(f"scene {name}", set()))
+        scene = self.chance.fresh(variants, self.used.setdefault(f"scene {name}", {}))
         self.run(scene.program, dict(zip(scene.parameters, arguments)))
         if name == "open" and self.chance.happens(0.7):
             self.writer.begin_paragraph()
@@ -245,7 +249,7 @@ class Teller:
     def phrase(self, phrase: Phrase, scope: Scope) -> None:
         arguments = [scope.get(argument, argument) for argument in phrase.arguments]
         table = self.table(phrase.table, arguments)
-        option = self.chance.fresh(lexicon.phrases()[table], self.used.setdefault(table, set()))
+        option = self.chance.fresh(lexicon.phrases()[table], self.used.setdefault(table, {}))
         self.expand(option, {str(index): argument for index, argument in enumerate(arguments, 1)})
 
     def table(self, name: str, arguments: list[str]) -> str:
@@ -282,7 +286,7 @@ class Teller:
             self.describe(self.cast[key], form, reference.arguments, scope)
 
     def lesson(self) -> Template:
-        return self.chance.fresh(self.plot.alternatives("lesson"), self.used.setdefault("lesson", set()))
+        return self.chance.fresh(self.plot.alternatives("lesson"), self.used.setdefault("lesson", {}))
 
     def both(self, key: str, scope: Scope) -> None:
         people = [self.cast[scope.get(name, name)] for name in key.split("&")]
@@ -295,9 +299,13 @@ class Teller:
             self.writer.mention(person)
 
     def tag(self, character: Character, verb: str) -> None:
-        """Who speaks: "said Pip", "Pip said", "he said"."""
+        """Who speaks: "said Pip", "Pip said", "he said", "answered Pip"."""
         if verb[0] == "<":
             verb = self.chance.pick(lexicon.phrases()[verb[1:-1]])[0]
+        replies = self.speaker not in (None, character.key) and self.writer.text.endswith(',"')
+        if verb == "said" and replies and self.chance.happens(0.25):
+            verb = self.chance.pick(("answered", "replied"))
+        self.speaker = character.key
         who = self.writer.subject(character)
         inverted = who not in ("he", "she") and self.chance.happens(0.7)
         self.writer.add(f"{verb} {who}" if inverted else f"{who} {verb}")
@@ -427,7 +435,7 @@ def tell(plot: Plot, seed: str, words: tuple[int, int] = (120, 350)) -> Story:
     """
     for attempt in range(60):
         story = Teller(plot, Chance(f"{plot.name} {seed} {attempt}"), brief=attempt > 0).tell()
-        if words[0] <= story.words <= words[1] and names_main(story):
+        if words[0] <= story.words <= words[1] and 4 <= len(story.paragraphs) <= 9 and names_main(story):
             return story
     raise SystemExit(f"{plot.name}: 60 stories in a row had the wrong length or end; the last, {story.words} words:\n{story.text}")
 

@@ -4,6 +4,7 @@ import re
 
 from cast import PRONOUNS, Character
 from chance import Chance
+from style import Style
 
 PIECE = re.compile(r'"|[.!?]+|[^".!?]+')
 # Words in which a first vowel sounds like a consonant, and the other way round.
@@ -14,13 +15,14 @@ QUESTION = re.compile(
     r'|Can (?:I|you)|Could|Would you|Must)\b[^".!?]*?)[,.!](?="| [A-Z"])'
 )
 # "said" after a question.
-ASKED = re.compile(r'(\?" (?!One )(?:(?:the )?[\w-]+(?: [\w-]+){0,2} )?)said\b')
+ASKED = re.compile(r'(\?" (?!One )(?:(?:the )?[\w-]+(?: [\w-]+){0,2} )?)(?:said|answered|replied)\b')
 SAID = re.compile(r'(," (?:(?:the )?[\w-]+(?: [\w-]+){0,2} )?)asked\b')
 
 
 class Writer:
-    def __init__(self, chance: Chance, characters: list[Character]):
+    def __init__(self, chance: Chance, characters: list[Character], style: Style | None = None):
         self.chance = chance
+        self.style = style
         self.characters = characters
         self.paragraphs: list[str] = []
         self.text = ""
@@ -31,7 +33,8 @@ class Writer:
         if self.quoted:
             raise SystemExit(f"a quotation is not closed in: {self.text}")
         if self.text.strip():
-            self.paragraphs.append(tidy(self.text))
+            text = tidy(self.text)
+            self.paragraphs.append(self.style.applied(text) if self.style else text)
         self.text = ""
         self.sentence = 0
         self.capital = True
@@ -42,7 +45,7 @@ class Writer:
 
     def begin_line(self) -> None:
         # A long paragraph is divided between two lines of a plot.
-        if len(self.text) > 170 and len(self.paragraphs) < 7 and self.chance.happens(0.45 if len(self.text) < 260 else 0.8):
+        if len(self.text) > 170 and len(self.paragraphs) < 6 and self.chance.happens(0.45 if len(self.text) < 260 else 0.8):
             self.begin_paragraph()
         if self.text:
             self.text += " "
