@@ -39,7 +39,9 @@ function requestOf(seed) {
   let index = (seed * 8 + Math.floor(seed / firsts.length)) % seconds.length;
   if (seconds[index][0] === first) index = (index + 1) % seconds.length;
   const [second, secondNoun = second] = seconds[index];
-  const about = [first, second].map((thing) => `${/^[aeiou]/.test(thing) ? "an" : "a"} ${thing}`).join(" and ");
+  const about = [first, second]
+    .map((thing) => `${/^[aeiou]/.test(thing) ? "an" : "a"} ${thing}`)
+    .join(" and ");
   return { request: forms[seed % forms.length](about), nouns: [firstNoun, secondNoun] };
 }
 
@@ -50,7 +52,10 @@ async function wordsOf(file) {
 }
 
 const english = await wordsOf("/usr/share/dict/american-english");
-if (!english) console.error("no /usr/share/dict/american-english (Debian: apt install wamerican): only the corpus' own words count");
+if (!english)
+  console.error(
+    "no /usr/share/dict/american-english (Debian: apt install wamerican): only the corpus' own words count",
+  );
 const corpus = await wordsOf(new URL("storyworld/words.txt", import.meta.url));
 
 const model = await loadModel(positionals[0]);
@@ -71,7 +76,14 @@ for (let seed = 1; seed <= count; seed += 1) {
 }
 await model.dispose();
 
-const report = { model: positionals[0] ?? "embedded", stories: count, maxTokens, englishList: english !== undefined, ...summary(stories) };
-if (values.json) await writeFile(values.json, `${JSON.stringify({ ...report, verdicts: stories }, null, 2)}\n`);
+const report = {
+  model: positionals[0] ?? "embedded",
+  stories: count,
+  maxTokens,
+  englishList: english !== undefined,
+  ...summary(stories),
+};
+if (values.json)
+  await writeFile(values.json, `${JSON.stringify({ ...report, verdicts: stories }, null, 2)}\n`);
 console.table(Object.entries(report.numbers).map(([what, value]) => ({ what, ...value })));
 console.log(JSON.stringify(report, null, 2));

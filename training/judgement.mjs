@@ -3,9 +3,14 @@
 const plurals = { mouse: "mice", wolf: "wolves", fairy: "fairies", pony: "ponies", dwarf: "dwarves" };
 
 /** Whether a noun occurs, in singular or plural. */
-const occurs = (noun, text) => new RegExp(`\\b(?:${noun}(?:e?s)?|${plurals[noun] ?? noun})\\b`, "i").test(text);
+const occurs = (noun, text) =>
+  new RegExp(`\\b(?:${noun}(?:e?s)?|${plurals[noun] ?? noun})\\b`, "i").test(text);
 
-const paragraphsOf = (text) => text.trim().split(/\n+/).filter((line) => line.trim() !== "");
+const paragraphsOf = (text) =>
+  text
+    .trim()
+    .split(/\n+/)
+    .filter((line) => line.trim() !== "");
 
 /**
  * The verdict on one story.
@@ -44,7 +49,9 @@ function mainOf(text, nouns) {
   const paragraphs = paragraphsOf(text);
   const first = paragraphs[0] ?? "";
   const last = paragraphs.at(-1) ?? "";
-  const introduced = [...text.matchAll(/\ban? (?:[a-z]+ ){0,2}?([a-z]+),? (?:named|called|whose name was) ([A-Z][a-z]+)/g)];
+  const introduced = [
+    ...text.matchAll(/\ban? (?:[a-z]+ ){0,2}?([a-z]+),? (?:named|called|whose name was) ([A-Z][a-z]+)/g),
+  ];
   const named = [
     ...introduced.map((match) => match[2]),
     ...[...text.matchAll(/\b([A-Z][a-z]+) was an? (?:[a-z]+ ){0,2}[a-z]+ who\b/g)].map((match) => match[1]),
@@ -83,10 +90,22 @@ export function summary(stories) {
   return {
     numbers: {
       "words in no list": entry(unknownShare, "≤ 0.0005", unknownShare <= 0.0005),
-      "same main character": atLeast(share((story) => story.sameMain), 0.97),
-      "both things": atLeast(share((story) => story.present === 2), 0.85),
-      "at least one thing": atLeast(share((story) => story.present >= 1), 0.98),
-      "ends by itself": atLeast(share((story) => story.endsByItself), 0.95),
+      "same main character": atLeast(
+        share((story) => story.sameMain),
+        0.97,
+      ),
+      "both things": atLeast(
+        share((story) => story.present === 2),
+        0.85,
+      ),
+      "at least one thing": atLeast(
+        share((story) => story.present >= 1),
+        0.98,
+      ),
+      "ends by itself": atLeast(
+        share((story) => story.endsByItself),
+        0.95,
+      ),
       "a sentence twice": entry(repeated, "= 0", repeated === 0),
     },
     wordsPerStory: Number((words / stories.length).toFixed(1)),

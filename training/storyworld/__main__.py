@@ -11,7 +11,7 @@ from chance import Chance
 from corpus import conversation, story_of, write_corpus
 from measure import measure
 from plots import plots
-from teller import tell
+from story import tell
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import lexicon
 from cast import Character, Entity
 from chance import Chance
 from lexicon import TABLES, lines_of
-from teller import Story
+from story import Story
 from writer import tidy
 
 Message = dict[str, str]

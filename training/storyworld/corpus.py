@@ -12,7 +12,7 @@ import lexicon
 from chance import Chance
 from chat import Conversation, Message
 from plots import plots
-from teller import Story, tell
+from story import Story, tell
 
 HELD_OUT = tuple(row["plot"] for row in lexicon.table("held_out"))
 TRAINED = tuple(name for name in plots() if name not in HELD_OUT)

@@ -1,10 +1,9 @@
-"""Tells a story: runs a plot with a cast, keeps its world true, and remembers the facts."""
-
-from dataclasses import dataclass
+"""Runs a plot with a cast: its steps, its scenes and its sentences."""
 
 import lexicon
-from cast import PRONOUNS, Caster, Character, Entity
+from cast import Caster, Character, Entity
 from chance import Chance
+from forms import CHARACTER_FORMS
 from plots import Branch, Call, Effect, Paragraph, Plot, Program, Text, scenes
 from state import Contradiction, State
 from template import Choice, Phrase, Reference, Template
@@ -17,32 +16,6 @@ SETTINGS = {
     "time": ("morning", "morning", "afternoon"),
 }
 Scope = dict[str, str]
-
-
-@dataclass
-class Story:
-    plot: str
-    title: str
-    paragraphs: list[str]
-    # Short versions of requests for it: "a fox who lost her kite".
-    about: list[str]
-    gist: list[str]
-    ending: str
-    questions: list[tuple[str, str]]
-    cast: dict[str, Entity]
-    facts: list[str]
-    # The same characters some time later.
-    later: str
-    # What was learned, as the story says it.
-    lessons: list[str]
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.paragraphs)
-
-    @property
-    def words(self) -> int:
-        return len(self.text.split())
 
 
 class Teller:
@@ -98,70 +71,6 @@ class Teller:
                 name, *values = wish.replace(",", " ").split()
                 setting[name] = self.chance.pick(values)
         return setting | ({"season": "winter", "weather": "snowy"} if snow else {})
-
-    def tell(self) -> Story:
-        self.run(self.plot.program, {})
-        self.writer.begin_paragraph()
-        paragraphs = self.writer.paragraphs
-        facts = [f"{entity.key} {entity.described}" for entity in self.cast.values()]
-        facts += [" ".join(fact) for fact in sorted(self.state.facts)]
-        questions = [(self.apart(question), self.apart(answer)) for question, answer in self.plot.questions]
-        return Story(
-            plot=self.plot.name,
-            title=self.title(),
-            paragraphs=paragraphs,
-            about=[self.apart(about, new=True).rstrip(".") for about in self.plot.alternatives("about")],
-            gist=self.together(self.plot.gist),
-            ending=self.apart(self.plot.ending),
-            questions=questions,
-            cast=self.cast,
-            facts=facts,
-            later=self.epilogue(),
-            lessons=[part for lesson in self.used.get("lesson", ()) for part in lesson if isinstance(part, str)],
-        )
-
-    def title(self) -> str:
-        """The plot's own title, or "The Fox and the Golden Bird"."""
-        own = self.plot.alternatives("title")
-        first, second = self.cast["A"], self.cast["B"]
-        if own and self.chance.happens(0.55):
-            text = self.apart(self.chance.pick(own))
-        else:
-            full = self.chance.happens(0.5)
-            text = " and ".join(f"the {who.described if full else who.noun}" for who in (first, second))
-        small = {"a", "an", "and", "the", "of", "in", "on", "to", "for", "with", "from", "at", "by", "who"}
-        words = text.rstrip(".").split()
-        return " ".join(
-            word if index and word.lower() in small else word[0].upper() + word[1:] for index, word in enumerate(words)
-        )
-
-    # Text outside the story: its own sentences, in which nobody was mentioned yet.
-
-    def apart(self, template: Template, new: bool = False) -> str:
-        return " ".join(self.together([template], new))
-
-    def together(self, templates: list[Template], new: bool = False) -> list[str]:
-        saved, self.writer = self.writer, Writer(self.chance, self.characters, self.style)
-        known = {entity.key: entity.known for entity in self.cast.values()}
-        for entity in self.cast.values():
-            entity.known = not new
-        for template in templates:
-            self.writer.begin_line()
-            self.expand(template, {})
-        self.writer.begin_paragraph()
-        texts = self.writer.paragraphs
-        self.writer = saved
-        for entity in self.cast.values():
-            entity.known = known[entity.key]
-        return texts
-
-    def epilogue(self) -> str:
-        saved, self.writer = self.writer, Writer(self.chance, self.characters, self.style)
-        self.call(Call("later", ("A", "B")), {})
-        self.writer.begin_paragraph()
-        text = "\n".join(self.writer.paragraphs)
-        self.writer = saved
-        return text
 
     # Programs
 
@@ -344,103 +253,3 @@ class Teller:
         option = alternatives[(index + form.endswith("2")) % len(alternatives)]
         inner = {str(number): scope.get(argument, argument) for number, argument in enumerate(arguments, 1)}
         self.expand(option, {**inner, "1": inner.get("1", entity.key)})
-
-
-GO = {
-    "walk": ("walked", "walked", "hurried", "went"),
-    "trot": ("trotted", "hurried", "ran", "trotted"),
-    "hop": ("hopped", "hopped", "hurried"),
-    "scurry": ("scurried", "hurried", "ran"),
-    "fly": ("flew", "flew", "fluttered"),
-    "flutter": ("fluttered", "flew"),
-    "buzz": ("buzzed", "flew"),
-    "glide": ("glided", "floated"),
-    "waddle": ("waddled", "waddled", "hurried"),
-    "crawl": ("crawled", "crept"),
-    "swim": ("swam", "swam", "glided"),
-    "gallop": ("galloped", "trotted"),
-    "stomp": ("stomped", "marched", "went"),
-    "strut": ("strutted", "hurried"),
-    "roll": ("rolled", "rolled", "rattled"),
-    "march": ("marched", "marched", "went"),
-}
-FOLK = {
-    "wild": "the other animals", "bird": "the other birds", "farm": "the other animals", "far": "the other animals",
-    "water": "everyone in the water", "child": "the other children", "royal": "the people of the castle",
-    "trade": "the neighbors", "sea": "the people of the coast", "country": "the neighbors", "sky": "the other stars", "ice": "the other animals", "elder": "the neighbors", "magic": "the neighbors",
-}  # fmt: skip
-
-
-def noun_apart(writer: Writer, character: Character) -> str:
-    noun = writer.noun(character)
-    writer.mention(character)
-    return noun
-
-
-def called(writer: Writer, character: Character) -> str:
-    writer.mention(character)
-    return character.name or f"the {character.noun}"
-
-
-def kind(writer: Writer, character: Character) -> str:
-    writer.mention(character)
-    return writer.described(character)
-
-
-def introduction(writer: Writer, character: Character) -> str:
-    text = writer.introduced(character)
-    writer.mention(character)
-    return text
-
-
-def indefinite(writer: Writer, character: Character) -> str:
-    """ "a golden bird", without a name."""
-    writer.mention(character)
-    return f"a {character.described}"
-
-
-def address(writer: Writer, character: Character) -> str:
-    small = character.row["size"] in ("tiny", "small")
-    if character.name and character.known:
-        return character.name
-    return writer.chance.pick(("my friend", f"little {character.noun}" if small else f"dear {character.noun}"))
-
-
-# `{A}`, `{A.o}`, `{A.p}` and so on.
-CHARACTER_FORMS = {
-    "": Writer.subject,
-    "o": lambda writer, character: writer.reference(character, 1, 0.85),
-    "p": lambda writer, character: writer.reference(character, 2, 0.85),
-    "r": lambda writer, character: PRONOUNS[character.pronoun][3],
-    "he": lambda writer, character: PRONOUNS[character.pronoun][0],
-    "him": lambda writer, character: PRONOUNS[character.pronoun][1],
-    "his": lambda writer, character: PRONOUNS[character.pronoun][2],
-    "n": noun_apart,
-    "the": kind,
-    "a": indefinite,
-    "intro": introduction,
-    "voc": address,
-    "kind": lambda writer, character: character.noun,
-    "name": called,
-    "trait": lambda writer, character: character.trait or "kind",
-    "go": lambda writer, character: writer.chance.pick(GO[character.row["moves"]]),
-    "folk": lambda writer, character: FOLK[character.row.get("group", "wild")],
-}
-
-
-def tell(plot: Plot, seed: str, words: tuple[int, int] = (120, 350)) -> Story:
-    """
-    The story of a plot and a seed. A story of another length is told again, and so is a story that ends
-    without its main character.
-    """
-    for attempt in range(60):
-        story = Teller(plot, Chance(f"{plot.name} {seed} {attempt}"), brief=attempt > 0).tell()
-        if words[0] <= story.words <= words[1] and 4 <= len(story.paragraphs) <= 9 and names_main(story):
-            return story
-    raise SystemExit(f"{plot.name}: 60 stories in a row had the wrong length or end; the last, {story.words} words:\n{story.text}")
-
-
-def names_main(story: Story) -> bool:
-    main = story.cast["A"]
-    last = story.paragraphs[-1]
-    return main.noun in last or (isinstance(main, Character) and main.name is not None and main.name in last)

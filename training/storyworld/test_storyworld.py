@@ -13,7 +13,7 @@ from corpus import HELD_OUT, TRAINED, chapter, story_of
 from measure import sentences_of
 from plots import parse_plot, plots, scenes
 from state import Contradiction, State
-from teller import tell
+from story import tell
 from template import parse
 from writer import Writer, tidy
 
