@@ -35,6 +35,10 @@ OPENING = re.compile(
 )
 
 
+# Messages of the user and the assistant in turn, with "role" and "content".
+Conversation = list[dict[str, str]]
+
+
 @dataclass
 class Story:
     """
@@ -57,8 +61,7 @@ class Story:
 class Corpus:
     train: list[Story]
     validation: dict[str, list[Story]]
-    # Ready-made conversations: messages of the user and the assistant in turn.
-    conversations: list[list[dict[str, str]]] = field(default_factory=list)
+    conversations: list[Conversation] = field(default_factory=list)
 
 
 def read_corpus(settings: dict, folder: Path) -> Corpus:
@@ -92,10 +95,13 @@ def read_corpus(settings: dict, folder: Path) -> Corpus:
             corpus.train += stories
     if not corpus.train or len(corpus.validation) < len(settings["validation"]):
         raise SystemExit(f"no book is left to train on, or not all of {settings['validation']} are among the sources")
-    conversations = folder / settings["conversations"]
-    if conversations.exists():
-        corpus.conversations = [json.loads(line) for line in conversations.read_text(encoding="utf-8").splitlines()]
+    corpus.conversations = read_conversations(folder / settings["conversations"])
     return corpus
+
+
+def read_conversations(path: Path) -> list[Conversation]:
+    """One conversation per line. None if the file is missing."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def ready_stories(book: str) -> list[Story]:
@@ -305,27 +311,6 @@ def chat_documents(tokenizer: Tokenizer, stories: list[Story], rng: np.random.Ge
         before = [bos, user, *question.ids, assistant]
         ids = np.array([*before, *answer.ids, eos], dtype=np.uint16)
         documents.append(Document(ids, np.arange(len(ids)) >= len(before), divisible=False))
-    return documents
-
-
-def conversation_documents(tokenizer: Tokenizer, conversations: list[list[dict[str, str]]]) -> list[Document]:
-    """
-    Conversations in the form of CHAT_TEMPLATE. Answers and the ends of answers are learned, and the user's
-    messages are not.
-    """
-    bos, eos = tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS)
-    user, assistant = tokenizer.token_to_id(USER), tokenizer.token_to_id(ASSISTANT)
-    encoded = iter(tokenizer.encode_batch_fast([message["content"].strip() for chat in conversations for message in chat]))
-    documents = []
-    for conversation in conversations:
-        ids, learn = [bos], [False]
-        for message in conversation:
-            content = next(encoded).ids
-            answer = message["role"] == "assistant"
-            part = [assistant, *content, eos] if answer else [user, *content]
-            ids += part
-            learn += [False, *[answer] * (len(part) - 1)]
-        documents.append(Document(np.array(ids, dtype=np.uint16), np.array(learn), divisible=False))
     return documents
 
 

@@ -1,5 +1,6 @@
-// Judges a storyteller by numbers that can fail: `node training/judge.mjs [model.gguf] [--stories N] [--json FILE]`.
-// It asks for 200 stories with the seeds 1 to 200 and the model's default settings. README.md explains the numbers.
+// Judges a storyteller by numbers: `node training/judge.mjs [model.gguf] [--stories N] [--json FILE]`.
+// It asks for 200 stories with the seeds 1 to 200 and the model's default settings. README.md explains the
+// numbers.
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { loadModel } from "../dist/index.js";

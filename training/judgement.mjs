@@ -41,9 +41,9 @@ function isKnown(word, english, corpus) {
 }
 
 /**
- * The main character: the name in the first paragraph that occurs most often, else the first requested noun that
- * occurs there. It is the same if the last paragraph has its name or its noun, and if no sentence gives the name to
- * another noun.
+ * The main character: the name in the first paragraph that occurs most often, else the first requested noun
+ * that occurs there. It is the same if the last paragraph has its name or its noun, and if no sentence gives
+ * the name to another noun.
  */
 function mainOf(text, nouns) {
   const paragraphs = paragraphsOf(text);

@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 
 import data
 from compare import compare_steps
+from conversations import conversation_documents
 from evaluate import perplexity
 from export import engine_perplexity, write_gguf
 from fast import FastStep, keep_memory, load_kernels
@@ -213,7 +214,7 @@ class Trainer:
         if stage["chat"] > 0:
             books = [story for story in stories if not story.ready]
             chats = data.chat_documents(self.tokenizer, books, rng, passage=stage["answer_characters"]) if books else []
-            chats += data.conversation_documents(self.tokenizer, self.corpus.conversations)
+            chats += conversation_documents(self.tokenizer, self.corpus.conversations)
             text_tokens = sum(len(document.ids) for document in documents)
             chat_tokens = sum(len(document.ids) for document in chats)
             share = stage["chat"] / (1 - stage["chat"]) * text_tokens / chat_tokens

@@ -1,4 +1,4 @@
-"""Who and what is in a story: characters, things, places and other rows of the tables, chosen for a plot's roles."""
+"""The cast of a story: characters, things, places and other rows of the tables, chosen for a plot's roles."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""Conversations: requests for a story, questions about it with right answers, small talk, and other questions."""
+"""Conversations: requests for stories, questions with right answers, small talk, other questions."""
 
 import re
 from collections.abc import Callable
@@ -181,7 +181,7 @@ class Conversation:
     # Small talk
 
     def greet(self, story: Story) -> bool:
-        """Returns whether the story is told already."""
+        """Returns whether this contained the story."""
         self.say("user", "hello")
         main = story.cast["A"]
         offer = f"a {main.noun}"

@@ -1,4 +1,4 @@
-"""The forms of a character in a template: `{A}` for a subject, `{A.o}` for an object, `{A.p}` for "Pip's" or "his"."""
+"""Forms of a character: `{A}` for a subject, `{A.o}` for an object, `{A.p}` for "Pip's" or "his"."""
 
 from collections.abc import Callable
 from functools import cache

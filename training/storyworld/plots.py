@@ -1,4 +1,4 @@
-"""Reads plots and scenes: programs of text, choices, scenes, and what becomes true in the world."""
+"""Reads plots and scenes: programs of text, choices, scenes and facts."""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -37,7 +37,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Branch:
-    """One of several programs. Those that begin with an untrue `?` are not chosen."""
+    """One of several programs. A program is not chosen if it begins with an untrue `?`."""
 
     programs: tuple["Program", ...]
 

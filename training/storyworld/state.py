@@ -1,4 +1,4 @@
-"""What is true in a story: who is where, who has what, who knows what, who feels what."""
+"""The facts of a story: places, belongings, knowledge and feelings of its characters."""
 
 from cast import Character, Entity
 
@@ -8,7 +8,7 @@ SINGLE = {"at", "feels"}
 
 
 class Contradiction(Exception):
-    """A plot told something that is not true in its world."""
+    """A plot contradicts the facts of its story."""
 
 
 class State:
@@ -32,7 +32,9 @@ class State:
         self.facts.discard(fact)
 
     def holds(self, fact: Fact) -> bool:
-        """Facts of the state, of the setting (`weather windy`), and of a character (`A can fly`, `A group wild`)."""
+        """
+        Facts of the state, of the setting (`weather windy`), and of a character (`A can fly`, `A group wild`).
+        """
         if fact[0] == "not":
             return not self.holds(fact[1:])
         subject, relation, *values = fact

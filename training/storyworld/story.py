@@ -105,8 +105,8 @@ def epilogue(teller: Teller) -> str:
 
 def tell(plot: Plot, seed: str, words: tuple[int, int] = (120, 350)) -> Story:
     """
-    The story of a plot and a seed. A story of another length is told again, and so is a story that ends
-    without its main character.
+    The story of a plot and a seed. It is made again if it has another length, or if it ends without its main
+    character.
     """
     for attempt in range(60):
         story = finish(Teller(plot, Chance(f"{plot.name} {seed} {attempt}"), brief=attempt > 0))

@@ -1,4 +1,4 @@
-"""How a story is told: with or without contractions in speech, and with one of several words of the same meaning."""
+"""The style of a story: contractions in speech or none, and a choice between words of the same meaning."""
 
 import re
 

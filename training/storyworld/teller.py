@@ -25,7 +25,7 @@ class Teller:
         # Without sentences that may be missing.
         self.brief = brief
         self.used: dict[str, dict] = {}
-        # Who spoke last.
+        # The last speaker.
         self.speaker: str | None = None
         # A snowman needs winter.
         warm = "set" in plot.headers and "winter" not in plot.headers["set"]
@@ -137,8 +137,8 @@ class Teller:
 
     def expand(self, template: Template, scope: Scope) -> None:
         """
-        Choices inside quotations of one line belong together, if they have as many options: an answer fits its
-        question.
+        Choices inside quotations of one line belong together if they have as many options. So an answer fits
+        its question.
         """
         linked: dict[int, int] = {}
         for part in template:
@@ -208,7 +208,7 @@ class Teller:
             self.writer.mention(person)
 
     def tag(self, character: Character, verb: str) -> None:
-        """Who speaks: "said Pip", "Pip said", "he said", "answered Pip"."""
+        """The speaker: "said Pip", "Pip said", "he said", "answered Pip"."""
         if verb[0] == "<":
             verb = self.chance.pick(lexicon.phrases()[verb[1:-1]])[0]
         replies = self.speaker not in (None, character.key) and self.writer.text.endswith(',"')
@@ -243,7 +243,7 @@ class Teller:
             self.cell(entity, form, arguments, scope)
 
     def cell(self, entity: Entity, form: str, arguments: tuple[str, ...], scope: Scope) -> None:
-        """One alternative of a cell. A story uses the same one each time; `fail2` is another one than `fail`."""
+        """One alternative of a cell, the same in the whole story. `fail2` is another one than `fail`."""
         column = form.rstrip("2")
         choices = entity.row.get(column) or entity.row.get(column + "s")
         if choices is None:
