@@ -1,6 +1,5 @@
 """Conversations: requests for stories, questions with right answers, small talk, other questions."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -229,5 +228,5 @@ class Conversation:
 
 
 def lower(text: str) -> str:
-    """Without the capital of a first article."""
-    return re.sub(r"^(A|An|The)\b", lambda match: match[0].lower(), text)
+    """With a small first letter: such texts begin with no name."""
+    return text[0].lower() + text[1:]

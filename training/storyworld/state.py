@@ -33,7 +33,7 @@ class State:
 
     def holds(self, fact: Fact) -> bool:
         """
-        Facts of the state, of the setting (`weather windy`), and of a character (`A can fly`, `A group wild`).
+        Facts of the state, of the setting (`weather windy`) and of a character (`A can fly`, `A group wild`).
         """
         if fact[0] == "not":
             return not self.holds(fact[1:])

@@ -4,14 +4,14 @@ import re
 
 from cast import PRONOUNS, Character
 from chance import Chance
-from style import Style
+from style import SPEECH, Style
 
 PIECE = re.compile(r'"|[.!?]+|[^".!?]+')
 # Words in which a first vowel sounds like a consonant, and the other way round.
 ARTICLE = re.compile(r"\b([Aa]) (?=(?!uni|use|one\b|once\b|eu)[aeiou]|hour|honest)", re.IGNORECASE)
 # A question that was written with another mark, as one of several sentences.
 QUESTION = re.compile(
-    r'((?:^|(?<=")|(?<=[.!?] ))(?:Where|Who|Why|And (?:what|how|where|who|why|when)|What (?:did|do|does|is|are|was|were|can|shall)|How (?:is|are|do|did|can|far|long|old)|Are|Is|Do (?:you|they|we)|Does|Did|Have (?:you|they)|Has|Will you|Shall|May I'
+    r'((?:^|(?<=")|(?<=[.!?] ))(?:Where (?!there)|Who|Why|And (?:what|how|where|who|why)|What (?:did|do|does|can|shall)|How (?:is|are|do|did|can|far|long|old)|Are|Is|Do (?:you|they|we)|Does|Did|Have (?:you|they)|Has|Will you|Shall|May I'
     r'|Can (?:I|you)|Could|Would you|Must)\b[^".!?]*?)[,.!](?="| [A-Z"])'
 )
 # "said" after a question.
@@ -152,7 +152,7 @@ def tidy(text: str) -> str:
     """Single spaces, and "an" before vowels."""
     text = re.sub(r" +", " ", text).strip()
     text = re.sub(r" ([,.;!?])", r"\1", text)
-    text = QUESTION.sub(r"\1?", text)
+    text = SPEECH.sub(lambda speech: QUESTION.sub(r"\1?", speech[0]), text)
     text = ASKED.sub(r"\1asked", text)
     text = SAID.sub(r"\1said", text)
     return ARTICLE.sub(r"\1n ", text)
