@@ -23,8 +23,8 @@ def main() -> None:
     parser.add_argument("--chat", action="store_true", help="print conversations")
     parser.add_argument("--measure", action="store_true", help="print how different `count` stories are")
     parser.add_argument("--out", type=Path, help="folder to write a corpus to")
-    parser.add_argument("--stories", type=int, default=60_000, help="stories of the corpus (default: 60000)")
-    parser.add_argument("--conversations", type=int, default=60_000, help="conversations of the corpus (default: 60000)")
+    parser.add_argument("--stories", type=int, default=50_000, help="stories of the corpus (default: 50000)")
+    parser.add_argument("--conversations", type=int, default=50_000, help="conversations of the corpus (default: 50000)")
     parser.add_argument("--processes", type=int, default=1, help="processes that write the corpus (default: 1)")
     arguments = parser.parse_args()
     seeds = [f"{arguments.seed}.{index}" for index in range(arguments.count)]
