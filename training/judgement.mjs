@@ -49,23 +49,26 @@ function mainOf(text, nouns) {
   const paragraphs = paragraphsOf(text);
   const first = paragraphs[0] ?? "";
   const last = paragraphs.at(-1) ?? "";
-  const introduced = [
-    ...text.matchAll(/\ban? (?:[a-z]+ ){0,2}?([a-z]+),? (?:named|called|whose name was) ([A-Z][a-z]+)/g),
-  ];
-  const named = [
-    ...introduced.map((match) => match[2]),
-    ...[...text.matchAll(/\b([A-Z][a-z]+) was an? (?:[a-z]+ ){0,2}[a-z]+ who\b/g)].map((match) => match[1]),
-  ].filter((name) => first.includes(name));
-  const name = named.sort((left, right) => count(right, text) - count(left, text))[0];
+  const introduced = introductions.flatMap((pattern) =>
+    [...text.matchAll(pattern)].map(({ groups }) => ({ name: groups.name, kind: groups.kind })),
+  );
+  const names = introduced.map((one) => one.name).filter((name) => first.includes(name));
+  const name = names.sort((left, right) => count(right, text) - count(left, text))[0];
   if (name === undefined) {
     const noun = nouns.find((candidate) => occurs(candidate, first)) ?? nouns[0];
     return { label: noun, same: occurs(noun, first) && occurs(noun, last) };
   }
-  const kinds = new Set(introduced.filter((match) => match[2] === name).map((match) => match[1]));
-  const [kind] = kinds;
-  const there = last.includes(name) || (kind !== undefined && occurs(kind, last));
-  return { label: name, same: there && kinds.size <= 1 };
+  const kinds = new Set(introduced.filter((one) => one.name === name).map((one) => one.kind));
+  const there = last.includes(name) || [...kinds].some((kind) => occurs(kind, last));
+  return { label: name, same: there && kinds.size === 1 };
 }
+
+/** "a fox named Pip", "Pip was a little fox who", "Pip, the fox who". */
+const introductions = [
+  /\ban? (?:[a-z]+ ){0,3}?(?<kind>[a-z]+),? (?:named|called|whose name was) (?<name>[A-Z][a-z]+)/g,
+  /\b(?<name>[A-Z][a-z]+) was an? (?:[a-z]+ ){0,3}?(?<kind>[a-z]+) who\b/g,
+  /\b(?<name>[A-Z][a-z]+), the (?:[a-z]+ ){0,2}?(?<kind>[a-z]+) who\b/g,
+];
 
 const count = (word, text) => text.split(word).length - 1;
 
