@@ -1,6 +1,7 @@
 """The cast of a story: characters, things, places and other rows of the tables, chosen for a plot's roles."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import lexicon
 from chance import Chance
@@ -52,7 +53,7 @@ class Caster:
 
     def character(self, key: str, wishes: dict[str, list[str]], table: str = "kinds") -> Character:
         taken = {*self.excluded, *(entity.noun for entity in self.cast.values())}
-        rows = [row for row in lexicon.table(table) if fits(row, wishes) and row_noun(row) not in taken]
+        rows = [row for row in rows_for(table, wishes) if row_noun(row) not in taken]
         if table == "kinds" and "water" not in wishes.get("group", []):
             rows = [row for row in rows if row["group"] != "water"]
         row = self.chance.pick(rows)
@@ -88,7 +89,7 @@ class Caster:
 
     def other(self, key: str, table: str, wishes: dict[str, list[str]]) -> Entity:
         used = {entity.noun for entity in self.cast.values()}
-        rows = [row for row in lexicon.table(table) if fits(row, wishes) and row_noun(row) not in used]
+        rows = [row for row in rows_for(table, wishes) if row_noun(row) not in used]
         row = self.chance.pick(rows)
         adjectives = row.get("adjectives")
         return Entity(key, row_noun(row), row, adjective=self.chance.pick(adjectives.split(",")) if adjectives else "")
@@ -97,6 +98,15 @@ class Caster:
 def row_noun(row: Row) -> str:
     """The first column of every table is the noun."""
     return next(iter(row.values()))
+
+
+def rows_for(table: str, wishes: dict[str, list[str]]) -> list[Row]:
+    return fitting(table, tuple((column, tuple(words)) for column, words in wishes.items()))
+
+
+@cache
+def fitting(table: str, wishes: tuple[tuple[str, tuple[str, ...]], ...]) -> list[Row]:
+    return [row for row in lexicon.table(table) if fits(row, {column: list(words) for column, words in wishes})]
 
 
 def fits(row: Row, wishes: dict[str, list[str]]) -> bool:

@@ -17,12 +17,11 @@ class Chance:
     def happens(self, probability: float) -> bool:
         return self.random() < probability
 
-    def fresh(self, items: Sequence[Item], used: dict[Item, None]) -> Item:
-        """An item that is not used yet. If all are, any. `used` keeps the order, which no set does."""
-        left = [item for item in items if item not in used]
-        item = self.pick(left or items)
-        used[item] = None
-        return item
+    def fresh(self, items: Sequence[Item], used: dict[int, Item]) -> Item:
+        """An item that is not used yet, by its index. If all are used, any."""
+        index = self.pick([index for index in range(len(items)) if index not in used] or range(len(items)))
+        used[index] = items[index]
+        return items[index]
 
     def shuffled(self, items: Sequence[Item]) -> list[Item]:
         return [items[index] for _, index in sorted((self.random(), index) for index in range(len(items)))]

@@ -46,7 +46,7 @@ def finish(teller: Teller) -> Story:
     plot, cast = teller.plot, teller.cast
     facts = [f"{entity.key} {entity.described}" for entity in cast.values()]
     facts += [" ".join(fact) for fact in sorted(teller.state.facts)]
-    lessons = teller.used.get("lesson", ())
+    lessons = teller.used.get("lesson", {}).values()
     return Story(
         plot=plot.name,
         title=title(teller),

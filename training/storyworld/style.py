@@ -1,6 +1,7 @@
 """The style of a story: contractions in speech or none, and a choice between words of the same meaning."""
 
 import re
+from functools import cache
 
 from chance import Chance
 from lexicon import table
@@ -22,16 +23,20 @@ PATTERNS = tuple((re.compile(pattern), replacement) for pattern, replacement in 
 SPEECH = re.compile(r'"[^"]*"')
 
 
+@cache
+def words() -> re.Pattern:
+    """All words that have a synonym."""
+    return re.compile(rf"\b(?:{'|'.join(re.escape(row['word']) for row in table('synonyms'))})\b", re.IGNORECASE)
+
+
 class Style:
     def __init__(self, chance: Chance):
         self.contracts = chance.happens(0.6)
         rows = [row for row in table("synonyms") if chance.happens(0.5)]
         self.synonyms = {row["word"]: row["synonym"] for row in rows}
-        words = "|".join(map(re.escape, self.synonyms)) or "(?!)"
-        self.pattern = re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
 
     def applied(self, text: str) -> str:
-        text = self.pattern.sub(self.synonym, text)
+        text = words().sub(self.synonym, text)
         return SPEECH.sub(lambda match: contracted(match[0]), text) if self.contracts else text
 
     def synonym(self, match: re.Match) -> str:
