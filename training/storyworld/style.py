@@ -16,7 +16,7 @@ CONTRACTIONS = (
     (r"\b(I|[Ww]e|[Yy]ou|[Tt]hey) will(?= \w)", r"\1'll"),
     (r"\b(I|[Ww]e|[Yy]ou) have(?= (?:never|been|lost|found|seen|made|come|had|looked|saved|invited|tried|wanted|always|forgotten)\b)", r"\1've"),
     (r"\b([Ii]t|[Tt]hat|[Tt]here) is(?= (?!it\b)\w)", r"\1's"),
-    (r"\b([Ww]here|[Ww]ho|[Ww]hat) is(?= (?!it\?)\w+ \w)", r"\1's"),
+    (r"\b([Ww]here|[Ww]ho|[Ww]hat) is(?= (?!it\b)\w+ \w)", r"\1's"),
     (r"\b([Ll])et us\b", r"\1et's"),
 )  # fmt: skip
 PATTERNS = tuple((re.compile(pattern), replacement) for pattern, replacement in CONTRACTIONS)
