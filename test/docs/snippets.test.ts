@@ -93,7 +93,8 @@ describe("programs in README.md and docs/guide", () => {
 
   /** Other packages that a program imports. */
   async function linkPackages(code: string): Promise<void> {
-    for (const [, name = ""] of code.matchAll(/from "(\w[\w/@.-]*)"/g)) {
+    // A package's name has one part, or two after an @.
+    for (const [, name = ""] of code.matchAll(/from "((?:@[\w.-]+\/)?\w[\w.-]*)[/\w.-]*"/g)) {
       const path = join(folder, "node_modules", name);
       if (existsSync(path)) continue;
       await mkdir(dirname(path), { recursive: true });
