@@ -179,7 +179,7 @@ describe("defaults and limits", () => {
         "/v1/embeddings": { input: [prompt] },
         "/api/generate": { prompt },
         "/api/chat": { messages: [{ role: "user", content: prompt }] },
-        "/api/embed": { input: prompt },
+        "/api/embed": { input: prompt, truncate: false },
       };
       for (const [path, body] of Object.entries(bodies)) {
         const response = await post(path, body);
