@@ -191,7 +191,7 @@ describe.each([
   });
 
   it("with an unsupported schema get at least an object", async () => {
-    const odd = { type: "function" as const, function: { name: "odd", parameters: { not: {} } } };
+    const odd = { type: "function" as const, function: { name: "odd", parameters: { if: {}, then: {} } } };
     const { choices } = await client.chat.completions.create({
       ...ask,
       tools: [odd],
