@@ -31,7 +31,7 @@ interface PageResult {
     readonly threads: number;
     readonly stages: readonly string[];
   };
-  readonly inPage: { readonly longTasks?: number };
+  readonly busyPage: { readonly longTasks?: number };
 }
 
 interface TestedBrowser {
@@ -108,15 +108,15 @@ for (const { name, variable, executable, open, countsLongTasks } of browsers) {
           message: expect.stringContaining("a browser has no paths"),
         });
 
-        const { inWorker, inPage } = result;
+        const { inWorker, busyPage } = result;
         expect(inWorker.ids).toEqual(ids);
         expect(inWorker.threads > 0).toBe(isolated);
         expect(inWorker.stages).toEqual(["open", "weights", "ready"]);
         expect(inWorker.error).toEqual({ name: "BitNetError", code: "INVALID_ARGUMENT" });
         expect(inWorker.pieces).toBe(4);
-        // The page's own passes are long tasks, so the count can be other than 0.
+        // The page's own long task is seen, so the count can be other than 0.
         expect(inWorker.longTasks).toBe(countsLongTasks ? 0 : undefined);
-        if (countsLongTasks) expect(inPage.longTasks).toBeGreaterThan(0);
+        if (countsLongTasks) expect(busyPage.longTasks).toBeGreaterThan(0);
       } finally {
         await close();
         server.close();

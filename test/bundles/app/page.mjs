@@ -61,11 +61,13 @@ async function inWorker(blob) {
   return { ids: value, longTasks, error, pieces, threads, stages: [...new Set(progress)] };
 }
 
-/** Shows that the long tasks of a model in the page are seen. */
-async function longTasksInPage(blob) {
-  const model = await loadModel(blob, { threads: 0 });
-  const { longTasks } = await countLongTasks(() => model.complete(longPrompt, { maxTokens: 4 }));
-  await model.dispose();
+/** Shows that long tasks are seen: the page does nothing else for 100 ms. */
+async function busyPage() {
+  const { longTasks } = await countLongTasks(async () => {
+    // A task of its own, not one of the browser's start.
+    await new Promise((resolve) => setTimeout(resolve));
+    for (const begun = performance.now(); performance.now() - begun < 100;);
+  });
   return longTasks;
 }
 
@@ -82,7 +84,7 @@ async function main() {
     path: await complete("model.gguf").catch(({ code, message }) => ({ code, message })),
     embedded: await complete(undefined).catch(({ code }) => ({ code })),
     inWorker: await inWorker(blob),
-    inPage: { longTasks: await longTasksInPage(blob) },
+    busyPage: { longTasks: await busyPage() },
   };
 }
 
