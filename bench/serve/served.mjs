@@ -80,12 +80,15 @@ export function post(url, path, body, options = {}) {
   });
 }
 
-/** The events of a stream of OpenAI's, without its last word. */
+/** The events of a stream of OpenAI's or Anthropic's, without OpenAI's last word. */
 export async function* events(response) {
   let rest = "";
   for await (const part of response.body.pipeThrough(new TextDecoderStream())) {
     const parts = (rest + part).split("\n\n");
     rest = parts.pop();
-    for (const each of parts) if (each !== "data: [DONE]") yield JSON.parse(each.slice(6));
+    for (const each of parts) {
+      const data = /^data: (.*)$/m.exec(each)?.[1];
+      if (data !== undefined && data !== "[DONE]") yield JSON.parse(data);
+    }
   }
 }

@@ -96,7 +96,7 @@ async function joined(response, textOf) {
   if (!response.ok) await json(response);
   let text = "";
   for await (const event of events(response)) {
-    if (event.error !== undefined) throw new Error(JSON.stringify(event));
+    if (event.error) throw new Error(JSON.stringify(event));
     text += textOf(event) ?? "";
   }
   return text;
@@ -110,6 +110,25 @@ async function lines(response) {
   if (all.at(-1)?.done !== true) throw new Error("an answer without an end");
   return all.map(({ response: text, message }) => text ?? message.content).join("");
 }
+
+const response = { input: messages, max_output_tokens: 40, temperature: 0, store: false };
+const message = { model: "any", messages, max_tokens: 40, temperature: 0 };
+const shape = {
+  type: "object",
+  properties: {
+    who: { type: "string", maxLength: 20 },
+    legs: { enum: [2, 4, 6] },
+    id: { type: "string", format: "uuid" },
+  },
+  required: ["who", "legs", "id"],
+  additionalProperties: false,
+};
+const byShape = {
+  messages,
+  max_tokens: 120,
+  temperature: 0,
+  response_format: { type: "json_schema", json_schema: { name: "animal", schema: shape } },
+};
 
 /** Good requests; each gives what must be the same every time. */
 const good = [
@@ -144,6 +163,23 @@ const good = [
     ),
   async () =>
     JSON.stringify((await json(await post(url, "/v1/embeddings", { input: words }))).data[0].embedding),
+  async () => JSON.stringify((await json(await post(url, "/api/embed", { input: words }))).embeddings[0]),
+  async () => JSON.stringify((await json(await post(url, "/api/embeddings", { prompt: "fox" }))).embedding),
+  async () =>
+    JSON.stringify((await json(await post(url, "/v1/responses", response))).output[0].content[0].text),
+  async () =>
+    joined(await post(url, "/v1/responses", { ...response, stream: true }), ({ type, delta }) =>
+      type === "response.output_text.delta" ? delta : undefined,
+    ),
+  async () => (await json(await post(url, "/v1/messages", message))).content[0].text,
+  async () =>
+    joined(await post(url, "/v1/messages", { ...message, stream: true }), (event) => event.delta?.text),
+  async () =>
+    (await json(await post(url, "/v1/messages/count_tokens", { model: "any", messages }))).input_tokens,
+  async () => (await json(await post(url, "/v1/chat/completions", byShape))).choices[0].message.content,
+  async () => (await json(await post(url, "/apply-template", { messages }))).prompt,
+  async () => JSON.stringify(await json(await fetch(`${url}/props`))).length > 0,
+  async () => (await json(await post(url, "/api/show", { model: "any" }))).details.format,
   async () => JSON.stringify(await json(await post(url, "/tokenize", { content: words.join(" ") }))),
   async () => (await json(await fetch(`${url}/v1/models`))).data[0].id,
   async () => (await json(await fetch(`${url}/health`))).status,
@@ -190,6 +226,13 @@ const nonsense = [
   () => ["/v1/completions", { prompt: [-1] }],
   () => ["/api/chat", { messages: [{ role: "nobody", content: 1 }] }],
   () => ["/v1/embeddings", { input: [] }],
+  () => ["/v1/responses", { input: 7 }],
+  () => ["/v1/messages", { messages, max_tokens: 0 }],
+  () => ["/api/embed", { input: "A", dimensions: 3 }],
+  () => [
+    "/v1/chat/completions",
+    { messages, response_format: { type: "json_object", schema: { $ref: "#/x" } } },
+  ],
   () => ["/detokenize", { tokens: [10 ** 9] }],
   () => ["/v1/completions", { prompt: "word ".repeat(100_000) }],
   () => ["/v1/completions", "x".repeat(5 << 20)],
