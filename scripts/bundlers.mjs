@@ -1,6 +1,7 @@
-// `npm run test:bundlers`: one small program, built by every bundler that people use, and run as one file on
-// Node.js, Deno, Bun and in Chromium. Each must write the text that the package writes on this Node.js. The
-// tools come from npm into .cache/bundlers; none of them is a dependency of the package.
+// `npm run test:bundlers [-- --web]`: one small program, built by every bundler that people use, and run as
+// one file on Node.js, Deno, Bun and in Chromium (with --web in Chromium only). Each must write the text that
+// the package writes on this Node.js. The tools come from npm into .cache/bundlers; none of them is a
+// dependency of the package.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -104,7 +105,7 @@ for (const runtime of runtimes) {
         );
   report(runtime.name, "as installed", tried(attempt));
 }
-for (const app of nodeApps(folder, binaries, run)) {
+for (const app of process.argv.includes("--web") ? [] : nodeApps(folder, binaries, run)) {
   const built = tried(app.build);
   for (const choice of ["no threads", "worker file"]) {
     const attempt = () =>

@@ -14,7 +14,7 @@ declare const self: {
   postMessage(message: unknown): void;
   onmessage: ((event: { readonly data: unknown }) => void) | null;
 };
-declare const location: { readonly origin: string };
+declare const location: { readonly origin: string; readonly href: string };
 
 /** Whether threads can share memory with this one: in pages that are cross-origin isolated. */
 export function canShareMemory(): boolean {
@@ -66,7 +66,8 @@ export function workerPort(): WorkerPort | undefined {
 
 /** A worker's script must be of the page's own origin, so a script of a CDN is imported by one that is. */
 function sameOrigin(script: URL | string): URL | string {
-  const url = new URL(script, import.meta.url);
+  // Not the base `import.meta.url`: webpack takes that for the name of a module.
+  const url = new URL(script, location.href);
   if (url.origin === location.origin || url.protocol === "blob:" || url.protocol === "data:") return url;
   const source = `import ${JSON.stringify(url.href)};`;
   return URL.createObjectURL(new Blob([source], { type: "text/javascript" }));

@@ -5,6 +5,13 @@ import { serveTeam } from "../graph/worker.js";
 import type { CallerMessage } from "./messages.js";
 import { serveModel } from "./serve-model.js";
 
+/** The address of this script. In bundles for pages, webpack makes `import.meta.url` a file's address. */
+function ownAddress(): string | undefined {
+  const { location } = globalThis as { readonly location?: { readonly href: string } };
+  if (location !== undefined && /^(https?|blob):/.test(location.href)) return location.href;
+  return (import.meta as { readonly url?: string }).url;
+}
+
 const port = workerPort();
 if (port !== undefined) {
   let receive: ((message: unknown) => void) | undefined;
@@ -15,7 +22,7 @@ if (port !== undefined) {
   port.onMessage((message) => {
     if (receive === undefined) {
       const { kind } = message as Partial<CallerMessage>;
-      if (kind === "call") serveModel(own, (import.meta as { readonly url?: string }).url);
+      if (kind === "call") serveModel(own, ownAddress());
       else serveTeam(own);
     }
     receive?.(message);

@@ -41,7 +41,11 @@ const longPrompt = "The fox and the king went to the old house by the sea. ".rep
 
 async function inWorker(blob) {
   const progress = [];
-  const model = await createWorkerModel(blob, { onProgress: ({ stage }) => progress.push(stage) });
+  const { workerUrl } = globalThis;
+  const model = await createWorkerModel(blob, {
+    ...(workerUrl && { workerUrl }),
+    onProgress: ({ stage }) => progress.push(stage),
+  });
   const { value, longTasks } = await countLongTasks(async () => {
     const ids = [];
     for await (const { tokenId } of model.generate(prompt, greedy)) ids.push(tokenId);
