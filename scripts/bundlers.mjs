@@ -3,9 +3,10 @@
 // the package writes on this Node.js. The tools come from npm into .cache/bundlers; none of them is a
 // dependency of the package.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { ensureReady } from "./ensure-ready.mjs";
+import { installPackedProject } from "./packed-project.mjs";
 import { nodeApps } from "./bundlers/node-apps.mjs";
 import { webApps } from "./bundlers/web-apps.mjs";
 import { runInChromium } from "./bundlers/chromium.mjs";
@@ -26,9 +27,9 @@ const root = ensureReady();
 const folder = join(root, ".cache", "bundlers");
 const model = join(root, "models", "storyteller.gguf");
 
-function run(command, args, { cwd = folder, env = {} } = {}) {
+function run(command, args, { env = {} } = {}) {
   const result = spawnSync(command, args, {
-    cwd,
+    cwd: folder,
     encoding: "utf8",
     env: { ...process.env, ...env },
     timeout: 120_000,
@@ -39,27 +40,9 @@ function run(command, args, { cwd = folder, env = {} } = {}) {
   throw new Error(`${command} ${args.join(" ")} ended with ${signal ?? status}:\n${reason}`);
 }
 
-/** A project as a user has it: the packed package and the tools, from npm. */
+/** The project, with the programs in it. */
 function prepare() {
-  mkdirSync(folder, { recursive: true });
-  const [packed] = JSON.parse(
-    run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], { cwd: root }),
-  );
-  const dependencies = { ...tools, "bitnet-wasm": `file:${packed.filename}` };
-  writeFileSync(
-    join(folder, "package.json"),
-    JSON.stringify({ name: "app", private: true, type: "module", dependencies }),
-  );
-  rmSync(join(folder, "node_modules", "bitnet-wasm"), { recursive: true, force: true });
-  rmSync(join(folder, "package-lock.json"), { force: true });
-  run("npm", [
-    "install",
-    "--ignore-scripts",
-    "--no-audit",
-    "--no-fund",
-    "--no-package-lock",
-    "--prefer-offline",
-  ]);
+  installPackedProject(root, folder, tools);
   for (const program of ["program.mjs", "page.mjs"])
     cpSync(join(root, "test", "bundles", "app", program), join(folder, program));
 }

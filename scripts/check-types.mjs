@@ -2,9 +2,10 @@
 // from TypeScript 5.7 to 7, with each way to resolve modules, with and without the DOM lib. Tools come from
 // npm into .cache/types.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureReady } from "./ensure-ready.mjs";
+import { installPackedProject } from "./packed-project.mjs";
 
 const compilers = ["5.7.3", "5.8.3", "5.9.3", "6.0.3", "7.0.2"];
 const tools = {
@@ -16,16 +17,10 @@ const tools = {
 
 const root = ensureReady();
 const folder = join(root, ".cache", "types");
-mkdirSync(folder, { recursive: true });
 
-function run(command, args, cwd = folder) {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8" });
+function run(command, args) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: folder, encoding: "utf8" });
   return { passed: status === 0, output: `${stdout ?? ""}${stderr ?? ""}${error?.message ?? ""}`.trim() };
-}
-
-function need(result) {
-  if (!result.passed) throw new Error(result.output);
-  return result.output;
 }
 
 let failures = 0;
@@ -34,47 +29,14 @@ function report(name, { passed, output }) {
   console.log(passed ? `${name}: no fault` : `${name}: FAULTY\n${output}`);
 }
 
-// The types of the package are one file, which `npm pack` writes before it packs.
-need(
-  run(process.execPath, [join(root, "node_modules/@microsoft/api-extractor/bin/api-extractor"), "run"], root),
-);
-const [packed] = JSON.parse(
-  need(run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], root)),
-);
-const manifest = {
-  name: "user",
-  private: true,
-  type: "module",
-  dependencies: { ...tools, "bitnet-wasm": `file:${packed.filename}` },
-};
-writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
-rmSync(join(folder, "node_modules", "bitnet-wasm"), { recursive: true, force: true });
-need(
-  run("npm", [
-    "install",
-    "--ignore-scripts",
-    "--no-audit",
-    "--no-fund",
-    "--no-package-lock",
-    "--prefer-offline",
-  ]),
-);
-
+const tarball = installPackedProject(root, folder, tools);
 const bin = (path) => join(folder, "node_modules", path);
-report(
-  "publint",
-  run(process.execPath, [bin("publint/src/cli.js"), "run", "--strict", join(folder, packed.filename)]),
-);
+report("publint", run(process.execPath, [bin("publint/src/cli.js"), "run", "--strict", tarball]));
 // The package is ECMAScript modules only. CommonJS callers have `require` of Node.js 20.19, which the tool
 // reports as "ESM (dynamic import only)", and the old resolution `node10` reads no `exports`.
 report(
   "are the types wrong",
-  run(process.execPath, [
-    bin("@arethetypeswrong/cli/dist/index.js"),
-    join(folder, packed.filename),
-    "--profile",
-    "esm-only",
-  ]),
+  run(process.execPath, [bin("@arethetypeswrong/cli/dist/index.js"), tarball, "--profile", "esm-only"]),
 );
 
 writeFileSync(
