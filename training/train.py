@@ -20,8 +20,9 @@ from compare import compare_steps
 from conversations import conversation_documents
 from evaluate import perplexity
 from export import engine_perplexity, write_gguf
-from fast import FastStep, keep_memory, load_kernels
+from fast import REAL, FastStep, keep_memory, load_kernels
 from model import BitNet
+from muon import Muon
 from plain import PlainStep
 from plot import plot_losses
 from runs import build_model
@@ -139,9 +140,8 @@ class Trainer:
         rates = config["rates"]
         # Muon makes the update of a matrix orthogonal: it learns every direction at one speed. The scale of
         # updates is as AdamW's.
-        self.muon = torch.optim.Muon(
-            model.matrices(), lr=rates["matrices"], momentum=self.settings["momentum"], adjust_lr_fn="match_rms_adamw"
-        )
+        dtype = torch.bfloat16 if self.device.type == "cuda" else REAL
+        self.muon = Muon(model.matrices(), lr=rates["matrices"], momentum=self.settings["momentum"], dtype=dtype)
         self.adamw = torch.optim.AdamW(
             [
                 {"params": [model.embed_tokens.weight], "lr": rates["embedding"]},
