@@ -17,6 +17,8 @@ import { startSide } from "./side.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const mostContext = 2560;
+const atPosition = (position) => ({ kind: "tg", tokens: 32, position });
+
 /** Beyond its model, what a process of a side takes. */
 const processBytes = 300e6;
 
@@ -109,10 +111,11 @@ async function startSides(sides, loads, running) {
 }
 
 /** The sides that run a test. */
-function sidesOf(test, all) {
+function sidesOf(test, all, positions) {
   // A llama-bench measures whole prompts and whole texts only.
   const sides = test.kind === "pp" || test.kind === "tg" ? all : all.filter(({ id }) => id !== "native");
   // It begins with a prompt of thousands of tokens: one side is enough to see how attention grows.
+  if (positions !== undefined) return sides.filter(({ id }) => id !== "native");
   if (test.position > 0) return [sides.find(({ id }) => id === "node24") ?? sides[0]];
   return test.kind === "read" ? sides.filter(({ id }) => id !== "llama") : sides;
 }
@@ -145,10 +148,10 @@ async function watchOthers(running) {
   };
 }
 
-async function measureRounds(tests, sides, running, rounds) {
+async function measureRounds(tests, sides, running, { rounds, positions }) {
   const results = tests.map((test) => ({ ...test, name: nameOf(test), samples: {} }));
   for (const test of tests.filter(({ position }) => position === 0)) {
-    for (const { id } of sidesOf(test, sides)) {
+    for (const { id } of sidesOf(test, sides, positions)) {
       await running.get(id).measure({ ...test, tokens: Math.min(test.tokens, 16) });
     }
   }
@@ -156,7 +159,7 @@ async function measureRounds(tests, sides, running, rounds) {
   for (let round = 0; round < rounds; round += 1) {
     const endWatch = await watchOthers(running);
     for (const result of results) {
-      const order = sidesOf(result, sides);
+      const order = sidesOf(result, sides, positions);
       // The first side of a round is last in a later round.
       const turn = round % order.length;
       for (const { id } of [...order.slice(turn), ...order.slice(0, turn)]) {
@@ -192,9 +195,11 @@ async function compare(options) {
   const models = await makeModels(folder, options.size, {
     rival: options.rival || (options.native !== undefined && options.nativeModel === undefined),
   });
-  const contextLength = Math.min(mostContext, dummyShapes.get(options.size).contextLength);
+  const most = Math.max(mostContext, ...(options.positions ?? []).map((position) => position + 64));
+  const contextLength = Math.min(most, dummyShapes.get(options.size).contextLength);
   const fits = ({ tokens, position }) => Math.max(position, 2) + tokens + 1 <= contextLength;
-  const tests = (options.quick ? quickTests : fullTests).filter((test) => {
+  const wanted = options.positions?.map(atPosition) ?? (options.quick ? quickTests : fullTests);
+  const tests = wanted.filter((test) => {
     if (!fits(test)) console.error(`${nameOf(test)} is skipped: the context holds ${contextLength} tokens`);
     return fits(test);
   });
@@ -215,7 +220,7 @@ async function compare(options) {
   const running = new Map();
   try {
     const loads = await startSides(sides, options.loads, running);
-    const { results: measured, others } = await measureRounds(tests, sides, running, options.rounds);
+    const { results: measured, others } = await measureRounds(tests, sides, running, options);
     const described = [];
     for (const { id } of sides) {
       const { loadMs: _load, firstTokenMs: _first, ...ready } = running.get(id).ready;
@@ -224,7 +229,7 @@ async function compare(options) {
       described.push({ id, ...ready, ...rivalBytes, loads: loads.get(id), peakRssBytes });
     }
     for (const side of running.values()) await side.stop();
-    const { size, threads, rounds, loads: starts, quick, choices } = options;
+    const { size, threads, rounds, loads: starts, quick, choices, positions } = options;
     return {
       date: new Date().toISOString(),
       commit: commitName(),
@@ -236,7 +241,7 @@ async function compare(options) {
         platform: os.platform(),
         arch: os.arch(),
       },
-      options: { size, threads, rounds, loads: starts, quick, choices },
+      options: { size, threads, rounds, loads: starts, quick, choices, positions },
       sides: described,
       othersShare: others,
       tests: measured,
@@ -247,7 +252,8 @@ async function compare(options) {
 }
 
 function keep(record, folder) {
-  const what = record.sides.length > 2 ? "runtimes" : "compare";
+  const what =
+    record.options.positions !== undefined ? "positions" : record.sides.length > 2 ? "runtimes" : "compare";
   const file = join(folder, `${what}-${record.options.size}-${record.date.replace(/[:.]/g, "-")}.json`);
   writeFileSync(file, `${JSON.stringify(record, null, 1)}\n`);
   return file;

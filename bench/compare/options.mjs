@@ -14,6 +14,7 @@ Measures this library and node-llama-cpp on the same weights, alternately in one
   --native-model FILE   its model (default: the TQ2_0 file that node-llama-cpp gets)
   --no-rival         without node-llama-cpp
   --quick            short tests, few rounds: a few minutes on two cores with --runtimes
+  --positions LIST   only decode, after prompts of so many tokens, such as 0,1000,2000,4000, on every side but --native
   --size SIZE        a shape of \`bitnet dummy\` (default: 2B4T)
   --threads N        of each side (default: 2)
   --rounds N         how often each test is measured on each side (default: 5; 3 with --quick)
@@ -41,6 +42,7 @@ export function parseOptions(args) {
         only: { type: "string" },
         rival: { type: "boolean", default: true },
         quick: { type: "boolean", default: false },
+        positions: whole,
         size: { type: "string", default: "2B4T" },
         threads: whole,
         rounds: whole,
@@ -68,6 +70,7 @@ export function parseOptions(args) {
   return {
     ...values,
     nativeModel,
+    positions: values.positions?.split(",").map((text) => count("--positions", text, 0, 1_000_000, 0)),
     size: size(values.size),
     threads: count("--threads", values.threads, 2, 256),
     rounds: count("--rounds", values.rounds, quick ? 3 : 5, 1000),
@@ -84,11 +87,11 @@ function size(wanted) {
   return name;
 }
 
-function count(flag, text, otherwise, most) {
+function count(flag, text, otherwise, most, least = 1) {
   if (text === undefined) return otherwise;
   const value = Number(text);
-  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value;
-  throw new UsageError(`${flag} ${text}: expected a whole number from 1 to ${most}`);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new UsageError(`${flag} ${text}: expected a whole number from ${least} to ${most}`);
 }
 
 function jsonObject(flag, text) {

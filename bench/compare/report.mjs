@@ -83,7 +83,7 @@ function startTable(record) {
     side.kernelBuild ?? "–",
     seconds(side.loads.map(({ loadMs }) => loadMs)),
     seconds(side.loads.map(({ firstTokenMs }) => firstTokenMs)),
-    spread(first.samples[side.id], 0),
+    first === undefined ? "–" : spread(first.samples[side.id], 0),
     gigabytes(side.afterLoadBytes),
     gigabytes(side.peakRssBytes),
   ]);
@@ -113,6 +113,22 @@ function readLine(record) {
   ];
 }
 
+/** One row per side, one column per position; in brackets the ratio to position 0 of the same round. */
+function positionTable(record) {
+  const tests = record.tests.filter(({ kind }) => kind === "tg");
+  const start = tests.find(({ position }) => position === 0);
+  const sides = record.sides.filter(({ id }) => tests.every(({ samples }) => samples[id]?.length > 0));
+  const rows = sides.map(({ id, version }) => [
+    version,
+    ...tests.map(({ samples, position }) => {
+      const speed = spreadOf(samples[id]).median.toFixed(1);
+      if (start === undefined || position === 0) return speed;
+      return `${speed} (${spreadOf(ratiosByRound(samples[id], start.samples[id])).median.toFixed(2)})`;
+    }),
+  ]);
+  return table(["runtime", ...tests.map(({ position }) => `tokens/s at ${position}`)], rows);
+}
+
 const titles = { pp: "prompt", tg: "decode" };
 
 /** Everything that is printed of a record. */
@@ -121,7 +137,8 @@ export function describeRecord(record) {
   const rival = record.sides.find(({ id }) => id === "llama");
   const far = record.tests.find(({ kind, position }) => kind === "tg" && position > 0);
   const near = record.tests.find(({ kind, position }) => kind === "tg" && position === 0);
-  const farSide = far && record.sides.find(({ id }) => far.samples[id]?.length > 0);
+  const positions = record.options.positions !== undefined;
+  const farSide = !positions && far && record.sides.find(({ id }) => far.samples[id]?.length > 0);
   return [
     `${options.size}, ${plural(options.threads, "thread")}; ${machine.cpu}, ${machine.cores} cores, ${gigabytes(machine.memoryBytes)} GB, ` +
       `${machine.platform} ${machine.arch}; ${record.date.slice(0, 10)}, commit ${record.commit}`,
@@ -133,7 +150,9 @@ export function describeRecord(record) {
     `Median (least–most) of ${plural(options.rounds, "round")}, and of ${plural(options.loads, "start")} for loading; ratios are taken in each round.`,
     `Others had ${percent(record.othersShare)} of the processors during the rounds${isDisturbed(record) ? ": too much to compare anything, measure again when less else runs" : ""}.`,
     ...readLine(record),
+    ...(positions ? ["", "decode by position", "", positionTable(record)] : []),
     ...record.tests
+      .filter(() => !positions)
       .filter(({ kind, position }) => titles[kind] !== undefined && position === 0)
       .flatMap((test) => ["", `${titles[test.kind]}, ${test.name}`, "", speedTable(record, test)]),
     "",

@@ -37,6 +37,7 @@ describe("bench:compare", () => {
   it.each([
     [["--size", "2B5T"], "--size 2B5T: expected one of tiny, 2B4T"],
     [["--threads", "0"], "--threads 0: expected a whole number from 1 to 256"],
+    [["--positions", "0,-1"], "--positions -1: expected a whole number from 0"],
     [["--rounds", "2.5"], "--rounds 2.5: expected a whole number from 1"],
     [["--only", "node24,node23"], '"node23" is none of node20, node22, node24, node26, deno, bun'],
     [["--runtimes", "--node", "x"], "--node is for one runtime"],
@@ -152,6 +153,18 @@ describe("bench:compare", () => {
     // Results are published, so they must not contain paths of the machine.
     expect(text).not.toContain(folder);
     expect(text).not.toContain(process.execPath);
+  });
+
+  it("measures decode by position, and prints ratios to position 0", async () => {
+    const own = await mkdtemp(join(folder, "positions-"));
+    const args = ["--size", "tiny", "--no-rival", "--threads", "1", "--rounds", "2", "--loads", "1"];
+    const folders = ["--models", folder, "--results", own];
+    const { stdout, status } = await compare(...args, "--positions", "0,100", ...folders);
+    expect(status).toBe(0);
+    const [head, row] = tableBelow(stdout, "decode by position");
+    expect(head).toEqual(["runtime", "tokens/s at 0", "tokens/s at 100"]);
+    expect(row?.[2]).toMatch(/^\d+\.\d \(\d\.\d\d\)$/);
+    expect(await readdir(own)).toEqual([expect.stringMatching(/^positions-tiny-.*\.json$/)]);
   });
 
   it.skipIf(process.platform === "win32")(
