@@ -1,6 +1,6 @@
 // Judges a storyteller by numbers: `node training/judge.mjs [model.gguf] [--stories N] [--json FILE]`.
 // It asks for 200 stories with the seeds 1 to 200 and the model's default settings. README.md explains the
-// numbers.
+// numbers. Sampling settings are chosen with other seeds: `--first-seed 1001 --sampling '{"temperature":0.3}'`.
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { loadModel } from "../dist/index.js";
@@ -9,6 +9,8 @@ import { judge, summary } from "./judgement.mjs";
 const { values, positionals } = parseArgs({
   options: {
     stories: { type: "string", default: "200" },
+    "first-seed": { type: "string", default: "1" },
+    sampling: { type: "string", default: "{}" },
     "max-tokens": { type: "string", default: "700" },
     json: { type: "string" },
     show: { type: "boolean", default: false },
@@ -16,7 +18,9 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const count = Number(values.stories);
+const first = Number(values["first-seed"]);
 const maxTokens = Number(values["max-tokens"]);
+const sampling = JSON.parse(values.sampling);
 
 // Two things per request. Both lists are fixed, so that models can be compared.
 const firsts = [
@@ -61,12 +65,12 @@ const corpus = await wordsOf(new URL("storyworld/words.txt", import.meta.url));
 
 const model = await loadModel(positionals[0]);
 const stories = [];
-for (let seed = 1; seed <= count; seed += 1) {
+for (let seed = first; seed < first + count; seed += 1) {
   const { request, nouns } = requestOf(seed);
   const chat = model.chat();
   let text = "";
   let reason;
-  for await (const piece of chat.send(request, { seed, maxTokens })) {
+  for await (const piece of chat.send(request, { ...sampling, seed, maxTokens })) {
     text += piece.text;
     reason = piece.finishReason ?? reason;
   }
