@@ -23,5 +23,5 @@ def conversation_documents(tokenizer: Tokenizer, conversations: list[Conversatio
             part = [assistant, *content, eos] if answer else [user, *content]
             ids += part
             learn += [False, *[answer] * (len(part) - 1)]
-        documents.append(Document(np.array(ids, dtype=np.uint16), np.array(learn), divisible=False))
+        documents.append(Document(np.array(ids, dtype=np.int32), np.array(learn), divisible=False))
     return documents

@@ -242,7 +242,7 @@ def story_documents(tokenizer: Tokenizer, stories: list[Story], rng: np.random.G
         texts.append(f"{title_of(found, rng)}\n\n{story.text}" if found else story.text)
     documents = []
     for encoding in tokenizer.encode_batch_fast(texts):
-        ids = np.array([bos, *encoding.ids, eos], dtype=np.uint16)
+        ids = np.array([bos, *encoding.ids, eos], dtype=np.int32)
         documents.append(Document(ids, np.ones(len(ids), dtype=bool)))
     return documents
 
@@ -309,7 +309,7 @@ def chat_documents(tokenizer: Tokenizer, stories: list[Story], rng: np.random.Ge
     documents = []
     for question, answer in zip(questions, answers, strict=True):
         before = [bos, user, *question.ids, assistant]
-        ids = np.array([*before, *answer.ids, eos], dtype=np.uint16)
+        ids = np.array([*before, *answer.ids, eos], dtype=np.int32)
         documents.append(Document(ids, np.arange(len(ids)) >= len(before), divisible=False))
     return documents
 

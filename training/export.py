@@ -28,10 +28,12 @@ COMMAND = ROOT / "dist" / "cli" / "main.js"
 
 
 @torch.no_grad()
-def write_checkpoint(model: BitNet, tokenizer: Tokenizer, folder: Path, sampling: dict) -> None:
+def write_checkpoint(model: BitNet, tokenizer: Tokenizer, folder: Path, sampling: dict, chat: bool) -> None:
     """
     The format of Microsoft's packed 2B4T: codes of two bits and the factor `weight_scale`. Nothing is rounded
     again.
+
+    :param chat: whether conversations were learned. Only then the checkpoint has a chat template.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, Tensor] = {"model.embed_tokens.weight": model.embed_tokens.weight.cpu().half()}
@@ -83,7 +85,7 @@ def write_checkpoint(model: BitNet, tokenizer: Tokenizer, folder: Path, sampling
             "eos_token": data.EOS,
             "pad_token": data.SPECIAL[-1],
             "add_bos_token": True,
-            "chat_template": data.CHAT_TEMPLATE,
+            **({"chat_template": data.CHAT_TEMPLATE} if chat else {}),
             "model_max_length": shape.context,
         },
     )
@@ -123,7 +125,8 @@ def engine_perplexity(model: Path, text: Path, context: int) -> float:
 def write_gguf(model: BitNet, tokenizer: Tokenizer, out: Path, config: dict) -> Path:
     """The checkpoint's folder, named after the model, and `model.gguf` made from it."""
     name = config["name"]
-    write_checkpoint(model, tokenizer, out / name, config["sampling"])
+    chat = any(stage["chat"] > 0 for stage in config["stages"])
+    write_checkpoint(model, tokenizer, out / name, config["sampling"], chat)
     gguf = out / "model.gguf"
     bitnet("convert", out / name, "-o", gguf, "--force")
     return gguf

@@ -1,4 +1,7 @@
-"""Trains the storyteller: `python3 training/train.py --corpus FOLDER --out FOLDER`. README.md explains it."""
+"""
+Trains a model: `python3 training/train.py --corpus FOLDER --out FOLDER`, or `--text FOLDER` for plain text
+files. README.md explains it.
+"""
 
 import environment
 
@@ -26,6 +29,7 @@ from muon import Muon
 from plain import PlainStep
 from plot import plot_losses
 from runs import build_model
+from texts import read_texts, require_length
 
 HERE = Path(__file__).parent
 
@@ -43,12 +47,18 @@ def main() -> None:
         (out / "log.jsonl").unlink(missing_ok=True)
     out.mkdir(parents=True, exist_ok=True)
 
-    corpus = data.read_corpus(config["data"], arguments.corpus)
+    if arguments.text is None:
+        corpus = data.read_corpus(config["data"], arguments.corpus)
+    else:
+        corpus = read_texts(arguments.text)
+        if not corpus.conversations:
+            config["stages"] = [stage | {"chat": 0.0} for stage in config["stages"]]
     if arguments.resume and (out / "tokenizer.json").exists():
         tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
     else:
         tokenizer = data.train_tokenizer(corpus, config["tokenizer"]["vocab_size"])
         tokenizer.save(str(out / "tokenizer.json"))
+    require_length(corpus, tokenizer, config["model"]["context"])
     validation = write_validation(corpus, out)
     model = build_model(config)
     counts = {"ternary": sum(p.numel() for p in model.matrices()), "embedding": model.embed_tokens.weight.numel()}
@@ -82,15 +92,18 @@ def compare_perplexities(model: BitNet, tokenizer: Tokenizer, validation: dict[s
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train a BitNet b1.58 model and write it as a GGUF.")
     parser.add_argument("--corpus", type=Path, help="folder of the text and its sources (--smoke: three books are here)")
+    parser.add_argument("--text", type=Path, help="instead of --corpus: a folder of .txt files")
     parser.add_argument("--out", type=Path, default=HERE / "out", help="folder to write to")
     parser.add_argument("--config", type=Path, default=HERE / "config.toml")
     parser.add_argument("--resume", action="store_true", help="go on from the last state in the folder")
     parser.add_argument("--smoke", action="store_true", help="a toy model in two minutes: does every part work?")
     arguments = parser.parse_args()
-    if arguments.smoke:
-        arguments.corpus = arguments.corpus or HERE / "sample"
-    elif arguments.corpus is None:
-        parser.error("--corpus says where the text is; --smoke has its own")
+    if arguments.corpus is not None and arguments.text is not None:
+        parser.error("--corpus and --text exclude each other")
+    if arguments.corpus is None and arguments.text is None:
+        if not arguments.smoke:
+            parser.error("--corpus or --text says where the text is; --smoke has its own")
+        arguments.corpus = HERE / "sample"
     return arguments
 
 
@@ -156,7 +169,10 @@ class Trainer:
         self.progress = Progress()
 
     def choose_step(self) -> FastStep | PlainStep:
-        kernels = load_kernels() if self.settings["kernels"] and self.device.type == "cpu" else None
+        shape = self.model.shape
+        # Rows in kernels.cpp have fixed sizes.
+        fits = shape.width <= 4096 and shape.feed_forward <= 8192
+        kernels = load_kernels() if self.settings["kernels"] and self.device.type == "cpu" and fits else None
         if kernels is None:
             return PlainStep(self.model, self.settings["compile"])
         keep_memory()
