@@ -10,8 +10,8 @@ from model import BitNet
 class PlainStep:
     """Loss and gradients by PyTorch's autograd."""
 
-    def __init__(self, model: BitNet, compile: bool):
-        self.model = model
+    def __init__(self, model: BitNet, compile: bool, dtype: torch.dtype = torch.bfloat16):
+        self.model, self.dtype = model, dtype
         self.loss = torch.compile(self.plain_loss) if compile else self.plain_loss
 
     def begin(self) -> None:
@@ -32,5 +32,5 @@ class PlainStep:
         return loss.item()
 
     def plain_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        logits = self.model(inputs, torch.bfloat16)
+        logits = self.model(inputs, self.dtype)
         return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=-100, reduction="sum")

@@ -1,6 +1,6 @@
 """
-Tests fast.py: `python3 training/test_fast.py` (compare.py). `--time` also measures both steps, alternately,
-on the model of config.toml.
+Tests fast.py: `python3 training/test_fast.py` (compare.py). `--time` also measures matmuls by type, and both
+steps, alternately, on the model of config.toml.
 """
 
 import environment
@@ -43,7 +43,25 @@ def time_steps() -> None:
         print(f"{name}: {statistics.median(warm):.0f} ms ({min(warm):.0f} to {max(warm):.0f})")
 
 
+def time_matmuls() -> None:
+    """Billions of operations per second of gate and up, the largest matmul: medians of 20."""
+    tokens, width, outputs = 8192, 384, 2304
+    codes, weights = (torch.randint(-1, 2, (rows, width), dtype=torch.int8) for rows in (tokens, outputs))
+    products = {"int8": lambda: torch._int_mm(codes, weights.t())}
+    for dtype in (torch.float32, torch.bfloat16):
+        a, b = codes.to(dtype), weights.to(dtype)
+        products[str(dtype).removeprefix("torch.")] = lambda a=a, b=b: a @ b.t()
+    for name, multiply in products.items():
+        times = []
+        for _ in range(25):
+            began = time.monotonic()
+            multiply()
+            times.append(time.monotonic() - began)
+        print(f"matmul in {name}: {2e-9 * tokens * width * outputs / statistics.median(times[5:]):.0f} GFLOP/s")
+
+
 if __name__ == "__main__":
     print(compare_steps())
     if "--time" in sys.argv:
+        time_matmuls()
         time_steps()
