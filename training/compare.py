@@ -7,12 +7,11 @@ from fast import REAL, FastStep, load_kernels
 from model import BitNet, Shape
 from plain import PlainStep
 
-# A step rounds gradients to int8 by chance: the maximum seen was 5 %. A missing term gives more than 10 %.
-MAX_DIFFERENCE = 0.08
-# Roundings by chance cancel in the mean of steps: the maximum seen was 1.3 %. So a wrong factor cannot hide
-# in them. In bfloat16, the other roundings remain.
+# A step rounds gradients to int8 by chance. These roundings cancel in the mean of steps, so a wrong factor
+# cannot hide in them. The maxima seen were 4.7 % and 1.2 % in float32, and 7.0 % and 5.5 % in bfloat16, whose
+# roundings remain. A missing term gives more than 10 %.
 STEPS = 16
-MAX_MEAN_DIFFERENCE = {torch.float32: 0.02, torch.bfloat16: 0.06}[REAL]
+MAX_DIFFERENCE, MAX_MEAN_DIFFERENCE = {torch.float32: (0.08, 0.02), torch.bfloat16: (0.1, 0.07)}[REAL]
 
 
 def compare_steps() -> str:

@@ -1,6 +1,7 @@
 """
 Tests fine-tuning on a tiny checkpoint that transformers makes:
-`python3 training/test_finetune.py --out FOLDER`. It needs transformers and accelerate besides requirements.txt.
+`python3 training/test_finetune.py --out FOLDER`. It needs transformers and accelerate besides
+requirements.txt.
 """
 
 import os
