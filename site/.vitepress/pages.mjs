@@ -35,6 +35,7 @@ export const guides = [
     ["models-from-the-hub", "Models from the hub"],
     ["convert", "Conversion"],
     ["evaluation", "Evaluation"],
+    ["training", "Train your own model"],
   ]),
 ];
 
