@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, processors
 from torch import Tensor
 
 import data
@@ -46,8 +46,13 @@ def write_checkpoint(model: BitNet, tokenizer: Tokenizer, folder: Path, sampling
             tensors[f"model.{name}.weight_scale"] = scale.reshape(1).cpu()
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
-    tokenizer.save(str(folder / "tokenizer.json"))
     bos, eos = tokenizer.token_to_id(data.BOS), tokenizer.token_to_id(data.EOS)
+    # The trainer adds BOS itself. Engines add it if the file says so.
+    complete = Tokenizer.from_str(tokenizer.to_str())
+    complete.post_processor = processors.TemplateProcessing(
+        single=f"{data.BOS} $A", pair=f"{data.BOS} $A {data.BOS} $B", special_tokens=[(data.BOS, bos)]
+    )
+    complete.save(str(folder / "tokenizer.json"))
     shape = model.shape
     write_json(
         folder / "config.json",
