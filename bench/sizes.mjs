@@ -20,7 +20,7 @@ import { dummyShapes, dummyTensors } from "#dist/tools/dummy/shapes.js";
 import { freeMemoryBytes } from "#dist/platform/node.js";
 import { published } from "./published-speeds.mjs";
 
-const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+const cli = fileURLToPath(new URL("../dist/node/bitnet.js", import.meta.url));
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {

@@ -22,7 +22,7 @@ const kernelScripts = [
   "scripts/base3-tiles.mjs",
 ];
 /** Scripts whose change makes dist stale. */
-const buildScripts = ["scripts/bundle-worker.mjs"];
+const buildScripts = ["scripts/bundle-worker.mjs", "scripts/bundle-node.mjs"];
 /** Functions of a release build that may contain calls: the mathematics of the tables made once at load. */
 const mayCall = /rope_(table|frequencies|magnitude)|NativeMath/;
 
@@ -120,8 +120,10 @@ if (kernelsStale || have.types !== wanted.types || !existsSync(join(root, "dist"
   run("typescript/bin/tsc", ["-p", "tsconfig.json"]);
   const { bundleWorker } = await import("./bundle-worker.mjs");
   await bundleWorker(root);
+  const { bundleNode } = await import("./bundle-node.mjs");
+  await bundleNode(root);
   // `npx bitnet` in a clone runs the file itself, and npm makes it executable only when it first links it.
-  chmodSync(join(root, "dist", "cli", "main.js"), 0o755);
+  chmodSync(join(root, "dist", "node", "bitnet.js"), 0o755);
 }
 mkdirSync(join(root, "build"), { recursive: true });
 writeFileSync(stampFile, JSON.stringify(wanted));

@@ -9,7 +9,7 @@ const given = process.argv.slice(2);
 const prompt = given.length > 0 ? given.join(" ") : "Once upon a time";
 const { status, signal } = spawnSync(
   process.execPath,
-  [join(root, "dist", "cli", "main.js"), "run", "--prompt", prompt, "--max-tokens", "-1"],
+  [join(root, "dist", "node", "bitnet.js"), "run", "--prompt", prompt, "--max-tokens", "-1"],
   { stdio: "inherit" },
 );
 process.exit(signal === null ? (status ?? 1) : 130);

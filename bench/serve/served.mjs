@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const cli = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const cli = fileURLToPath(new URL("../../dist/node/bitnet.js", import.meta.url));
 
 /**
  * Starts a server on a free port, with the runtime `node`. Its log is discarded, so that no terminal slows

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { open, rename, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -22,7 +21,7 @@ export async function createFileSink(path: string): Promise<FileSink> {
   }
 
   // In the same folder: a rename is atomic only within one file system.
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID().slice(0, 8)}.tmp`);
+  const temporary = join(dirname(path), `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.tmp`);
   const handle = await open(temporary, "wx").catch((cause: unknown) => {
     throw writeFailed(path, cause);
   });

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import {
   link,
   lstat,
@@ -80,7 +79,7 @@ export async function makeFolder(path: string): Promise<void> {
  * @throws BitNetError FILE_WRITE
  */
 export async function replaceText(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID().slice(0, 8)}.tmp`);
+  const temporary = join(dirname(path), `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.tmp`);
   try {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(temporary, text);
@@ -97,7 +96,7 @@ export async function replaceText(path: string, text: string): Promise<void> {
  * @throws BitNetError FILE_WRITE
  */
 export async function linkFile(file: string, name: string): Promise<void> {
-  const temporary = join(dirname(name), `.${randomUUID().slice(0, 8)}.tmp`);
+  const temporary = join(dirname(name), `.${crypto.randomUUID().slice(0, 8)}.tmp`);
   try {
     await mkdir(dirname(name), { recursive: true });
     await symlink(relative(dirname(name), file), temporary, "file")

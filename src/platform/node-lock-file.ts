@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { link, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 // Deno's own timers are numbers, and would keep the process alive.
@@ -78,7 +77,7 @@ export async function lockHolder(path: string, withinMs: number): Promise<number
 }
 
 async function createLock(path: string, { beatMs }: LockTiming): Promise<FileLock | undefined> {
-  const holder: Holder = { token: randomUUID(), host: hostname(), pid: process.pid };
+  const holder: Holder = { token: crypto.randomUUID(), host: hostname(), pid: process.pid };
   const text = JSON.stringify(holder);
   try {
     const handle = await open(path, "wx");
@@ -111,7 +110,7 @@ async function createLock(path: string, { beatMs }: LockTiming): Promise<FileLoc
  * atomic, so the renamed file can be inspected and put back.
  */
 async function takeAway(path: string, text: string): Promise<void> {
-  const aside = `${path}.${randomUUID().slice(0, 8)}`;
+  const aside = `${path}.${crypto.randomUUID().slice(0, 8)}`;
   try {
     await rename(path, aside);
   } catch {

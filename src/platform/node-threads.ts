@@ -35,7 +35,10 @@ export function startThread({ name, role, script, onMessage, onFailure }: Thread
   };
 }
 
-/** Bundlers follow the address of a worker only where it stands in the constructor. */
+/**
+ * Bundlers follow the address of a worker only where it stands in the constructor. In dist/node,
+ * scripts/bundle-node.mjs writes the address of the bundled script.
+ */
 const workerOf: Readonly<Record<ThreadStart["role"], (options: WorkerOptions) => Worker>> = {
   team: (options) => new Worker(new URL("../graph/worker-script.js", import.meta.url), options),
   model: (options) => new Worker(new URL("../worker.js", import.meta.url), options),

@@ -3,14 +3,13 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeGgufHeader } from "#dist/files/gguf-header.js";
 import { planTensor } from "#dist/files/gguf-writer.js";
 import { f32 } from "#dist/weight-formats/f32.js";
 import { exportCheckpoint } from "../support/checkpoint-export.js";
 import { starterPath } from "../support/golden-path.js";
-import { type CliResult, finishCli, runCli, startCli } from "../support/run-cli.js";
+import { type CliResult, finishCli, mainScript, runCli, startCli } from "../support/run-cli.js";
 import { safetensorsBytes } from "../support/safetensors-bytes.js";
 
 const mebibyte = 2 ** 20;
@@ -203,7 +202,6 @@ describe("bitnet convert", () => {
     it.skipIf(process.platform === "win32")("by a full disk: one line, and no file remains", async () => {
       const inside = join(folder, "full");
       await mkdir(inside);
-      const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
       const args = ["convert", starterPath, "-o", join(inside, "out.gguf")];
       // A limit on the file size simulates a full disk: the same write fails.
       const shell = spawn("sh", [
@@ -211,7 +209,7 @@ describe("bitnet convert", () => {
         'trap "" XFSZ; ulimit -f 1000; exec "$@"',
         "sh",
         process.execPath,
-        main,
+        mainScript,
         ...args,
       ]);
       const { stdout, stderr, status } = await finishCli(shell);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LanguageModel, loadModel } from "#dist/index.js";
-import { finishCli, type CliResult } from "../support/run-cli.js";
+import { finishCli, mainScript, type CliResult } from "../support/run-cli.js";
 import { openServer, type OpenServer, until } from "./open-server.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -76,7 +76,7 @@ it("examples/mount-server.mjs serves the model below its path, and the rest besi
 it("the unit and the image use options of the program", async () => {
   const unit = readFileSync(`${root}/deploy/bitnet.service`, "utf8");
   const image = readFileSync(`${root}/deploy/Containerfile`, "utf8");
-  const help = await finishCli(spawn(process.execPath, [`${root}/dist/cli/main.js`, "serve", "--help"]));
+  const help = await finishCli(spawn(process.execPath, [mainScript, "serve", "--help"]));
   const [, unitArgs = ""] = /^ExecStart=.*? serve (.*)$/m.exec(unit) ?? [];
   const [, imageArgs = "[]"] = /^ENTRYPOINT (.*)$/m.exec(image) ?? [];
   const flags = [...unitArgs.split(" "), ...(JSON.parse(imageArgs) as string[])].filter((word) =>

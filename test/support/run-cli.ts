@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 /** The script of `bitnet`. */
-export const mainScript = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+export const mainScript = fileURLToPath(new URL("../../dist/node/bitnet.js", import.meta.url));
 
 /** A command's output and exit. */
 export interface CliResult {

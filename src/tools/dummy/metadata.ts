@@ -1,5 +1,6 @@
 import { openGguf } from "../../files/gguf.js";
 import type { GgufValue } from "../../files/gguf-writer.js";
+import { embeddedModelUrl } from "../../language-model/find-source.js";
 import { openFileSource } from "../../platform/node.js";
 import type { DummyShape } from "./shapes.js";
 import { extendVocabulary } from "./vocabulary.js";
@@ -44,7 +45,7 @@ export async function dummyMetadata(
 }
 
 async function loadVocabulary(vocabSize: number): Promise<ReturnType<typeof extendVocabulary>> {
-  const source = await openFileSource(new URL("../../../models/storyteller.gguf", import.meta.url));
+  const source = await openFileSource(embeddedModelUrl);
   try {
     return extendVocabulary((await openGguf(source)).metadata, vocabSize);
   } finally {
