@@ -10,7 +10,7 @@ import { commonPrefix } from "./scheduling/step-plan.js";
 import type { PassCosts } from "./speculation/pass-costs.js";
 import { invalidOption } from "../options/checks.js";
 import type { GenerateOptions, RecommendedSampling } from "../options/generate-options.js";
-import { type ResolvedGenerateOptions, resolveGenerateOptions } from "./resolve-options.js";
+import { type ResolvedGenerateOptions, resolveGenerateOptionsAsync } from "./resolve-options.js";
 
 /** Inputs of a chat template in addition to the messages. */
 export interface TemplateOptions {
@@ -127,6 +127,16 @@ export function createChat(parts: {
     }
   }
 
+  async function prepare(
+    candidate: readonly ChatMessage[],
+    options: GenerateOptions,
+    encodeOptions: ChatEncodeOptions,
+  ): Promise<Awaited<ReturnType<typeof fit>> & { readonly resolved: ResolvedGenerateOptions }> {
+    const resolved = await resolveChatOptions(options, parts.sampling);
+    const room = Math.min(resolved.maxTokens, answerTokens, Math.floor(contextLength / 4));
+    return { resolved, ...(await fit(candidate, room, encodeOptions, resolved.signal)) };
+  }
+
   async function* answer(
     candidate: readonly ChatMessage[],
     sent: SendOptions,
@@ -138,16 +148,14 @@ export function createChat(parts: {
     if (typeof sent !== "object" || sent === null || Array.isArray(sent))
       throw invalidOption("options", sent, "an object of options of chat.send");
     const { thinking, templateVariables, ...options } = sent;
-    const resolved = resolveChatOptions(options, parts.sampling);
     const encodeOptions = {
       variables: { ...variables, ...variablesOf({ thinking, templateVariables }) },
       continueLast,
     };
-    const room = Math.min(resolved.maxTokens, answerTokens, Math.floor(contextLength / 4));
     busy = true;
-    const fitting = fit(candidate, room, encodeOptions, resolved.signal);
-    fitting.catch(() => (busy = false));
-    const { kept, ids, lost } = await fitting;
+    const preparing = prepare(candidate, options, encodeOptions);
+    preparing.catch(() => (busy = false));
+    const { resolved, kept, ids, lost } = await preparing;
     const last = continueLast ? kept.at(-1) : undefined;
     const generated: number[] = [];
     let [thought, content] = [last?.thinking ?? "", last?.content ?? ""];
@@ -215,11 +223,11 @@ export function createChat(parts: {
   return chat;
 }
 
-function resolveChatOptions(
+async function resolveChatOptions(
   options: GenerateOptions,
   sampling: RecommendedSampling | undefined,
-): ResolvedGenerateOptions {
-  const resolved = resolveGenerateOptions({ ...options, thoughts: null }, sampling);
+): Promise<ResolvedGenerateOptions> {
+  const resolved = await resolveGenerateOptionsAsync({ ...options, thoughts: null }, sampling);
   for (const name of ["parseSpecial", "showSpecial"] as const) {
     // The template writes the control tokens of a conversation, and messages hold text only.
     if (resolved[name]) throw invalidOption(name, resolved[name], "false in a chat");

@@ -1,5 +1,5 @@
 import type { Grammar } from "../grammar/grammar.js";
-import { jsonGrammar } from "../grammar/json-grammar.js";
+import { jsonGrammar, jsonGrammarAsync } from "../grammar/json-grammar.js";
 import { invalidOption, isWhole } from "../options/checks.js";
 import type {
   GenerateOptions,
@@ -75,6 +75,30 @@ export function resolveGenerateOptions(
   options: InnerGenerateOptions = {},
   recommended: RecommendedSampling = {},
 ): ResolvedGenerateOptions {
+  const resolved = checkOptions(options, recommended);
+  const { grammar, jsonSchema } = options;
+  return {
+    ...resolved,
+    grammar: grammar ?? (jsonSchema === undefined ? undefined : jsonGrammar(jsonSchema)),
+  };
+}
+
+/** As `resolveGenerateOptions`. A schema is compiled in slices between which other events run. */
+export async function resolveGenerateOptionsAsync(
+  options: InnerGenerateOptions = {},
+  recommended: RecommendedSampling = {},
+): Promise<ResolvedGenerateOptions> {
+  const resolved = checkOptions(options, recommended);
+  const { grammar, jsonSchema } = options;
+  if (grammar !== undefined || jsonSchema === undefined) return { ...resolved, grammar };
+  return { ...resolved, grammar: await jsonGrammarAsync(jsonSchema) };
+}
+
+/** Checks all options except the schema. */
+function checkOptions(
+  options: InnerGenerateOptions,
+  recommended: RecommendedSampling,
+): Omit<ResolvedGenerateOptions, "grammar"> {
   const isObject = typeof options === "object" && options !== null;
   const inner = { grammar: undefined, shownTokens: undefined, thoughts: undefined };
   const given = isObject ? { ...options, ...inner } : options;
@@ -87,7 +111,7 @@ export function resolveGenerateOptions(
   }
   // Each value came out of the reader of its kind.
   const known = resolved as unknown as CheckedOptions;
-  const { jsonSchema, thoughts } = options;
+  const { thoughts } = options;
   if (known.maxThinkingTokens !== undefined && thoughts === undefined)
     throw invalidOption("maxThinkingTokens", known.maxThinkingTokens, "none outside of a chat");
   if (known.topLogprobs > 0 && !known.logprobs)
@@ -101,7 +125,6 @@ export function resolveGenerateOptions(
     stop: known.stop ?? [],
     shownTokens: options.shownTokens ?? [],
     thoughts: thoughts ?? undefined,
-    grammar: options.grammar ?? (jsonSchema === undefined ? undefined : jsonGrammar(jsonSchema)),
   };
 }
 

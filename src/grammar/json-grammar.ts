@@ -1,3 +1,4 @@
+import { BitNetError } from "../errors.js";
 import { nextTurn } from "../text/slices.js";
 import { createGrammar, createGrammarAsync, type Grammar } from "./grammar.js";
 import { checkDepth } from "./json-schema/depth.js";
@@ -20,7 +21,11 @@ export function jsonGrammar(schema: unknown): Grammar {
   return keep(key, kept.get(key) ?? createGrammar(jsonSchemaExpression(schema)));
 }
 
-/** As `jsonGrammar`, in slices between which other events run. */
+/**
+ * As `jsonGrammar`, in slices between which other events run.
+ *
+ * @throws BitNetError INVALID_ARGUMENT also if the schema is changed meanwhile.
+ */
 export async function jsonGrammarAsync(schema: unknown): Promise<Grammar> {
   const key = keyOf(schema);
   const known = kept.get(key);
@@ -28,7 +33,7 @@ export async function jsonGrammarAsync(schema: unknown): Promise<Grammar> {
   // Requests of the same moment share the work.
   let grammar = compiling.get(key);
   if (grammar === undefined) {
-    grammar = compile(schema, { isLong: key.length > shortKeyLength }).finally(() => compiling.delete(key));
+    grammar = compile(schema, key).finally(() => compiling.delete(key));
     compiling.set(key, grammar);
   }
   const made = await grammar;
@@ -39,9 +44,18 @@ export async function jsonGrammarAsync(schema: unknown): Promise<Grammar> {
 
 const compiling = new Map<string, Promise<Grammar>>();
 
-async function compile(schema: unknown, { isLong }: { readonly isLong: boolean }): Promise<Grammar> {
-  if (isLong) await nextTurn();
-  return createGrammarAsync(jsonSchemaSteps(schema));
+async function compile(schema: unknown, key: string): Promise<Grammar> {
+  if (key.length > shortKeyLength) await nextTurn();
+  const grammar = await createGrammarAsync(jsonSchemaSteps(schema));
+  // Its owner may have changed it between two slices. Such a grammar is of neither schema.
+  if (keyOf(schema) === key) return grammar;
+  throw new BitNetError(
+    "INVALID_ARGUMENT",
+    "Cannot keep to the JSON schema: it was changed during its compilation",
+    {
+      details: { option: "jsonSchema" },
+    },
+  );
 }
 
 function keep(key: string, grammar: Grammar): Grammar {

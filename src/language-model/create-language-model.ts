@@ -9,7 +9,7 @@ import { generate } from "../generation/generate.js";
 import type { GeneratedPiece } from "../generation/generated-piece.js";
 import { createPassCosts } from "../generation/speculation/pass-costs.js";
 import { promptTokens } from "../generation/prompt.js";
-import { resolveGenerateOptions } from "../generation/resolve-options.js";
+import { resolveGenerateOptionsAsync } from "../generation/resolve-options.js";
 import type { GenerateOptions } from "../options/generate-options.js";
 import {
   createScheduler,
@@ -59,7 +59,7 @@ export function createLanguageModel(parts: {
 
   async function* run(prompt: string, options?: GenerateOptions): AsyncGenerator<GeneratedPiece, void, void> {
     requireAlive();
-    const resolved = resolveGenerateOptions(options, sampling);
+    const resolved = await resolveGenerateOptionsAsync(options, sampling);
     throwIfAborted(resolved.signal);
     const ids = await promptTokens(tokenizer, prompt, contextLength, resolved);
     // The last token of a text is never evaluated, so one position fewer than prompt and text is enough.

@@ -5,7 +5,7 @@ import type { GenerateOptions, RecommendedSampling } from "../../options/generat
 import type { Tokenizer } from "../../text/tokenizer.js";
 import type { GeneratedPiece } from "../generated-piece.js";
 import { promptTokens } from "../prompt.js";
-import { type ResolvedGenerateOptions, resolveGenerateOptions } from "../resolve-options.js";
+import { type ResolvedGenerateOptions, resolveGenerateOptionsAsync } from "../resolve-options.js";
 import { createTextWriter } from "../text-writer.js";
 import { copyPrefix, runPass } from "./pass.js";
 import { createSequence, type Failure, type RunningSequence, type Sequence } from "./sequence.js";
@@ -203,7 +203,7 @@ export function createScheduler(
   const scheduler: Scheduler = {
     async *generate(prompt, options): AsyncGenerator<GeneratedPiece, void, void> {
       if (broken !== undefined) throw broken.error;
-      const resolved = resolveGenerateOptions(options, sampling);
+      const resolved = await resolveGenerateOptionsAsync(options, sampling);
       throwIfAborted(resolved.signal);
       const ids = await promptTokens(tokenizer, prompt, contextLength, resolved);
       const sequence = enqueue(ids, resolved);
