@@ -7,6 +7,7 @@ export type { FinishReason, GeneratedPiece, TokenLogprob, Usage } from "./genera
 export type {
   GenerateOptions,
   RecommendedSampling,
+  SchemaWarning,
   Speculation,
   SpeculationCounts,
 } from "./options/generate-options.js";

@@ -76,22 +76,22 @@ export function resolveGenerateOptions(
   recommended: RecommendedSampling = {},
 ): ResolvedGenerateOptions {
   const resolved = checkOptions(options, recommended);
-  const { grammar, jsonSchema } = options;
-  return {
-    ...resolved,
-    grammar: grammar ?? (jsonSchema === undefined ? undefined : jsonGrammar(jsonSchema)),
-  };
+  const { grammar, jsonSchema, onSchemaWarnings } = options;
+  if (grammar !== undefined || jsonSchema === undefined) return { ...resolved, grammar };
+  return { ...resolved, grammar: jsonGrammar(jsonSchema, { isLoose: onSchemaWarnings !== undefined }) };
 }
 
-/** As `resolveGenerateOptions`. A schema is compiled in slices between which other events run. */
+/** As `resolveGenerateOptions`, with warnings. A schema is compiled in slices between which other events run. */
 export async function resolveGenerateOptionsAsync(
   options: InnerGenerateOptions = {},
   recommended: RecommendedSampling = {},
 ): Promise<ResolvedGenerateOptions> {
   const resolved = checkOptions(options, recommended);
-  const { grammar, jsonSchema } = options;
+  const { grammar, jsonSchema, onSchemaWarnings } = options;
   if (grammar !== undefined || jsonSchema === undefined) return { ...resolved, grammar };
-  return { ...resolved, grammar: await jsonGrammarAsync(jsonSchema) };
+  const found = await jsonGrammarAsync(jsonSchema, { isLoose: onSchemaWarnings !== undefined });
+  if (found.warnings.length > 0) onSchemaWarnings?.(found.warnings);
+  return { ...resolved, grammar: found };
 }
 
 /** Checks all options except the schema. */

@@ -1,24 +1,41 @@
 import { BitNetError } from "../errors.js";
+import type { SchemaWarning } from "../options/generate-options.js";
 import { nextTurn } from "../text/slices.js";
 import { createGrammar, createGrammarAsync, type Grammar } from "./grammar.js";
 import { checkDepth } from "./json-schema/depth.js";
 import { jsonSchemaExpression, jsonSchemaSteps } from "./json-schema/json-schema.js";
+import type { OnWeakened } from "./json-schema/weaken.js";
 
 /** Programs repeat the same few schemas. A kept grammar also keeps the allowed tokens of its states. */
 const maxKept = 16;
 const maxKeyLength = 1 << 16;
 /** Such a schema is compiled in some milliseconds. */
 const shortKeyLength = 1024;
-const kept = new Map<string, Grammar>();
+const kept = new Map<string, SchemaGrammar>();
+
+/** A grammar of JSON that a schema accepts. */
+export interface SchemaGrammar extends Grammar {
+  /** Keywords that the text may violate. */
+  readonly warnings: readonly SchemaWarning[];
+}
+
+export interface SchemaGrammarOptions {
+  /** Unsupported keywords are left out, with a warning. Default: they are refused. */
+  readonly isLoose?: boolean | undefined;
+}
 
 /**
  * The grammar of JSON that a schema accepts.
  *
  * @throws BitNetError INVALID_ARGUMENT if the schema is invalid or unsupported, or accepts nothing.
  */
-export function jsonGrammar(schema: unknown): Grammar {
-  const key = keyOf(schema);
-  return keep(key, kept.get(key) ?? createGrammar(jsonSchemaExpression(schema)));
+export function jsonGrammar(schema: unknown, { isLoose = false }: SchemaGrammarOptions = {}): SchemaGrammar {
+  const key = keyOf(schema, isLoose);
+  const known = kept.get(key);
+  if (known !== undefined) return keep(key, known);
+  const { warnings, onWeakened } = collectWarnings();
+  const grammar = createGrammar(jsonSchemaExpression(schema, isLoose ? onWeakened : undefined));
+  return keep(key, { ...grammar, warnings });
 }
 
 /**
@@ -26,14 +43,17 @@ export function jsonGrammar(schema: unknown): Grammar {
  *
  * @throws BitNetError INVALID_ARGUMENT also if the schema is changed meanwhile.
  */
-export async function jsonGrammarAsync(schema: unknown): Promise<Grammar> {
-  const key = keyOf(schema);
+export async function jsonGrammarAsync(
+  schema: unknown,
+  { isLoose = false }: SchemaGrammarOptions = {},
+): Promise<SchemaGrammar> {
+  const key = keyOf(schema, isLoose);
   const known = kept.get(key);
   if (known !== undefined) return keep(key, known);
   // Requests of the same moment share the work.
   let grammar = compiling.get(key);
   if (grammar === undefined) {
-    grammar = compile(schema, key).finally(() => compiling.delete(key));
+    grammar = compile(schema, key, isLoose).finally(() => compiling.delete(key));
     compiling.set(key, grammar);
   }
   const made = await grammar;
@@ -42,13 +62,14 @@ export async function jsonGrammarAsync(schema: unknown): Promise<Grammar> {
   return keep(key, made);
 }
 
-const compiling = new Map<string, Promise<Grammar>>();
+const compiling = new Map<string, Promise<SchemaGrammar>>();
 
-async function compile(schema: unknown, key: string): Promise<Grammar> {
+async function compile(schema: unknown, key: string, isLoose: boolean): Promise<SchemaGrammar> {
   if (key.length > shortKeyLength) await nextTurn();
-  const grammar = await createGrammarAsync(jsonSchemaSteps(schema));
+  const { warnings, onWeakened } = collectWarnings();
+  const grammar = await createGrammarAsync(jsonSchemaSteps(schema, isLoose ? onWeakened : undefined));
   // Its owner may have changed it between two slices. Such a grammar is of neither schema.
-  if (keyOf(schema) === key) return grammar;
+  if (keyOf(schema, isLoose) === key) return { ...grammar, warnings };
   throw new BitNetError(
     "INVALID_ARGUMENT",
     "Cannot keep to the JSON schema: it was changed during its compilation",
@@ -58,7 +79,17 @@ async function compile(schema: unknown, key: string): Promise<Grammar> {
   );
 }
 
-function keep(key: string, grammar: Grammar): Grammar {
+/** Each keyword is reported once. */
+function collectWarnings(): { readonly warnings: readonly SchemaWarning[]; readonly onWeakened: OnWeakened } {
+  const warnings: SchemaWarning[] = [];
+  const onWeakened = (warning: SchemaWarning): void => {
+    const { path, keyword } = warning;
+    if (!warnings.some((each) => each.path === path && each.keyword === keyword)) warnings.push(warning);
+  };
+  return { warnings, onWeakened };
+}
+
+function keep(key: string, grammar: SchemaGrammar): SchemaGrammar {
   kept.delete(key);
   if (key.length <= maxKeyLength) kept.set(key, grammar);
   const oldest = kept.size > maxKept ? kept.keys().next().value : undefined;
@@ -66,7 +97,7 @@ function keep(key: string, grammar: Grammar): Grammar {
   return grammar;
 }
 
-function keyOf(schema: unknown): string {
+function keyOf(schema: unknown, isLoose: boolean): string {
   checkDepth(schema);
-  return JSON.stringify(schema) ?? "";
+  return `${isLoose ? "loose" : ""}${JSON.stringify(schema) ?? ""}`;
 }

@@ -106,14 +106,21 @@ function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Values by a schema. If the schema is unsupported, the values of `otherwise`. */
+/** Values by a schema, without its unsupported keywords. If the schema is invalid, the values of `otherwise`. */
 function* schemaSteps(schema: unknown, otherwise: object = { type: "object" }): Steps<Expression> {
-  try {
-    return yield* jsonSchemaSteps(schema ?? otherwise);
-  } catch (error) {
-    if (!(error instanceof BitNetError)) throw error;
-    return yield* jsonSchemaSteps(otherwise);
+  const attempts: readonly (() => Steps<Expression>)[] = [
+    () => jsonSchemaSteps(schema ?? otherwise),
+    // What is left of a schema is still of the type that arguments need.
+    () => jsonSchemaSteps(isObject(schema) ? { ...otherwise, ...schema } : schema, () => undefined),
+  ];
+  for (const attempt of attempts) {
+    try {
+      return yield* attempt();
+    } catch (error) {
+      if (!(error instanceof BitNetError)) throw error;
+    }
   }
+  return yield* jsonSchemaSteps(otherwise);
 }
 
 /** The control tokens of a syntax, by their spelling. */

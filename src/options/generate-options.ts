@@ -91,6 +91,12 @@ export interface GenerateOptions {
    */
   readonly jsonSchema?: unknown;
   /**
+   * Leaves out keywords of the schema that no grammar can keep to, and receives them before the text begins.
+   * The text may violate these keywords, so check it. Not called if every keyword is kept. An invalid schema
+   * is refused anyway. Default: none: such keywords are refused.
+   */
+  readonly onSchemaWarnings?: ((counts: SpeculationCounts) => void) | undefined;
+  /**
    * Draft repetitions and check several tokens in one pass; the text is the same. "auto" drafts in greedy
    * decoding without log-probabilities, as long as that is faster. "prompt-lookup" drafts wherever the text
    * repeats itself, even if that is slower. "off" never drafts. Default: auto.
@@ -127,3 +133,12 @@ export interface SpeculationCounts {
 
 /** When to draft tokens; see `GenerateOptions.speculation`. */
 export type Speculation = NonNullable<GenerateOptions["speculation"]>;
+
+/** A keyword of a JSON schema that the written text may violate. */
+export interface SchemaWarning {
+  /** The schema with the keyword: its path in the whole schema, such as "#/properties/name". */
+  readonly path: string;
+  readonly keyword: string;
+  /** Why no grammar can keep to it. */
+  readonly message: string;
+}

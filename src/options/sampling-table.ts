@@ -254,6 +254,16 @@ export const samplingTable: readonly SamplingOption[] = [
       "docs/guide/json.md lists the supported keywords.",
   },
   {
+    name: "onSchemaWarnings",
+    kind: "callback",
+    defaultText: "none: such keywords are refused",
+    about:
+      "Leaves out keywords of the schema that no grammar can keep to, and receives them before the text begins.",
+    details:
+      "The text may violate these keywords, so check it. Not called if every keyword is kept. An invalid schema is " +
+      "refused anyway.",
+  },
+  {
     name: "speculation",
     kind: "choice",
     choices: ["auto", "off", "prompt-lookup"],

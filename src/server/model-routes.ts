@@ -43,6 +43,7 @@ export function addModelRoutes(app: Hono, models: Models): void {
       ...request,
       format: undefined,
       formatParam: "",
+      schemaMode: "strict",
     });
     return context.json({ prompt: await service.tokenizer.decodeAsync(prompt, { skipSpecial: false }) });
   });

@@ -255,6 +255,7 @@ describe("resolveGenerateOptions", () => {
     ],
     ["topLogprobs", [-1, 21, 0.5]],
     ["speculation", ["always", 1]],
+    ["onSchemaWarnings", [true, {}]],
     ["onSpeculation", [1, {}]],
     ["signal", [{}, "stop"]],
   ];

@@ -4,7 +4,7 @@ import { anyText, choice, type Expression, nothing, repeat, sequence, text } fro
 import * as json from "../json-text.js";
 import { createTester, intersection, type StateBudget } from "./intersection.js";
 import { keywords } from "./keywords.js";
-import { refuse } from "./refuse.js";
+import { cannotKeep, refuse } from "./refuse.js";
 import { type Fields, isFields, jsonTypes, listedValues, valueHasType } from "./schema-fields.js";
 
 /** Reads the other keywords of a schema with constants. */
@@ -53,7 +53,9 @@ export function* exclusionExpression(
   if (not === false) return yield* reader.describe(rest);
   const values = isFields(not) ? listedValues(not) : undefined;
   const plain = isFields(not) && Object.keys(not).every((name) => name === "type" || listedNames.has(name));
-  if (values === undefined || !plain) refuse(path, '"not" is supported for "const" and "enum"');
+  if (values === undefined || !plain) {
+    cannotKeep(path, "not", '"not" is supported for "const" and "enum"');
+  }
   const inside = yield* reader.describe(rest);
   const listed = listedValues(rest);
   if (listed !== undefined) {
@@ -66,7 +68,7 @@ export function* exclusionExpression(
     types.every((type) => type === "string" || type === "boolean" || type === "null") &&
     rest.anyOf === undefined;
   if (!regular && rest.type !== "integer")
-    refuse(path, '"not" is supported for strings, integers, booleans and null');
+    cannotKeep(path, "not", '"not" is supported for strings, integers, booleans and null');
   // Each value has one spelling only: that of JSON.stringify.
   const canonical = choice(json.integer, json.boolean, json.null, canonicalString);
   const conditions = [

@@ -5,7 +5,7 @@ import { counts } from "./counts.js";
 import { follow } from "./differences.js";
 import { keyRules } from "./keys.js";
 import { keywords } from "./keywords.js";
-import { refuse } from "./refuse.js";
+import { cannotKeep, refuse } from "./refuse.js";
 import type { SchemaReader } from "./schema-reader.js";
 import { type Fields, isFields, listedValues, valueHasType } from "./schema-fields.js";
 
@@ -26,7 +26,7 @@ export function* objectExpression(
   const named = keys.members(properties as Fields);
   if (named.length === 0 && needed.size === 0) {
     // A name that occurs twice counts once, and the grammar cannot prevent it.
-    if (min > 1) refuse(path, '"minProperties" above 1 is not supported');
+    if (min > 1) cannotKeep(path, "minProperties", '"minProperties" above 1 is not supported');
     return json.objectOf(yield* keys.others(within), min, max);
   }
   const own = new Set(named.map(([name]) => name));
@@ -38,8 +38,10 @@ export function* objectExpression(
     const place = own.has(name) ? `properties/${name}` : "additionalProperties";
     members.push({ name, value: yield* within(schema, `${path}/${place}`), needed: needed.has(name) });
   }
-  if (min > needed.size) refuse(path, '"minProperties" above the number of required ones is not supported');
-  if (max < members.length) refuse(path, '"maxProperties" below the number of properties is not supported');
+  if (min > needed.size)
+    cannotKeep(path, "minProperties", '"minProperties" above the number of required ones is not supported');
+  if (max < members.length)
+    cannotKeep(path, "maxProperties", '"maxProperties" below the number of properties is not supported');
   const end = sequence(json.space, text("}"));
   /**
    * Built from the last member to the first: `from` is one of the members from here on, `after` follows the
@@ -98,7 +100,7 @@ const maxUnique = 8;
 function uniqueItems({ items, prefixItems }: Fields, path: string, min: number, max: number): Expression {
   const values = isFields(items) ? [...new Set(finiteValues(items))] : [];
   if (prefixItems !== undefined || values.length === 0 || values.length > maxUnique)
-    refuse(path, `"uniqueItems" is supported for an "enum" of up to ${maxUnique} values`);
+    cannotKeep(path, "uniqueItems", `"uniqueItems" is supported for an "enum" of up to ${maxUnique} values`);
   const end = sequence(json.space, text("]"));
   const known = new Map<string, Expression>();
   const after = (left: readonly string[]): Expression => {

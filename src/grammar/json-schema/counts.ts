@@ -1,4 +1,4 @@
-import { refuse } from "./refuse.js";
+import { cannotKeep, refuse } from "./refuse.js";
 import type { Fields } from "./schema-fields.js";
 
 /** Larger upper limits are lowered to this number. */
@@ -17,6 +17,6 @@ function count(fields: Fields, name: string, otherwise: number, path: string): n
 export function counts(fields: Fields, what: string, path: string): readonly [number, number] {
   const min = count(fields, `min${what}`, 0, path);
   const max = count(fields, `max${what}`, Infinity, path);
-  if (min > maxCounted) refuse(path, `"min${what}" is above ${maxCounted}`);
+  if (min > maxCounted) cannotKeep(path, `min${what}`, `"min${what}" is above ${maxCounted}`);
   return [min, max === Infinity ? max : Math.min(max, maxCounted)];
 }

@@ -1,4 +1,4 @@
-import { refuse } from "./refuse.js";
+import { cannotKeep, refuse } from "./refuse.js";
 import { type Fields, isFields, jsonTypes, listedValues, requiredNames } from "./schema-fields.js";
 
 /** Returns the target of a "$ref". `path` is the position of the "$ref", for messages. */
@@ -18,12 +18,16 @@ export function requireDifferent(options: readonly unknown[], path: string, reso
     return;
   }
   if (options.length > maxCompared) {
-    refuse(path, `"oneOf" has more than ${maxCompared} schemas that are no constants: use "anyOf"`);
+    cannotKeep(
+      path,
+      "oneOf",
+      `"oneOf" has more than ${maxCompared} schemas that are no constants: use "anyOf"`,
+    );
   }
   for (const [index, option] of followed.entries()) {
     const other = followed.slice(0, index).findIndex((each) => !differ(each, option, path, resolve));
     if (other === -1) continue;
-    refuse(path, overlap(other, index));
+    cannotKeep(path, "oneOf", overlap(other, index));
   }
 }
 
@@ -32,7 +36,7 @@ function requireDistinct(lists: readonly (readonly string[])[], path: string): v
   for (const [index, values] of lists.entries()) {
     for (const value of values) {
       const other = seen.get(value);
-      if (other !== undefined && other !== index) refuse(path, overlap(other, index));
+      if (other !== undefined && other !== index) cannotKeep(path, "oneOf", overlap(other, index));
       seen.set(value, index);
     }
   }

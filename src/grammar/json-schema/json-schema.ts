@@ -10,10 +10,11 @@ import { isType, keywords, type Type, types, unsupported } from "./keywords.js";
 import { mergeSchemas } from "./merge.js";
 import { integerExpression, numberExpression } from "./numbers.js";
 import { refuseCircles, resolverOf } from "./references.js";
-import { refuse } from "./refuse.js";
+import { cannotKeep, refuse } from "./refuse.js";
 import { type Fields, hasType } from "./schema-fields.js";
 import type { SchemaReader } from "./schema-reader.js";
 import { stringExpression } from "./strings.js";
+import { type OnWeakened, readWeakened } from "./weaken.js";
 
 const maxSchemas = 10_000;
 const maxDepth = 200;
@@ -26,14 +27,15 @@ const choices = ["anyOf", "oneOf", "enum", "const", "not"] as const;
  * no more digits than a double keeps.
  *
  * @param schema JSON Schema, draft 7 or 2020-12, as parsed JSON.
+ * @param onWeakened receives unsupported keywords, which are left out. Default: they are refused.
  * @throws BitNetError INVALID_ARGUMENT naming the unsupported or invalid part of the schema.
  */
-export function jsonSchemaExpression(schema: unknown): Expression {
-  return drain(jsonSchemaSteps(schema));
+export function jsonSchemaExpression(schema: unknown, onWeakened?: OnWeakened): Expression {
+  return drain(jsonSchemaSteps(schema, onWeakened));
 }
 
 /** As `jsonSchemaExpression`, in steps. */
-export function* jsonSchemaSteps(schema: unknown): Steps<Expression> {
+export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Steps<Expression> {
   const known = new Map<object, Rule>();
   /** The schemas that a schema only refers to, without text of its own. */
   const same = new Map<Rule, Rule[]>();
@@ -81,7 +83,11 @@ export function* jsonSchemaSteps(schema: unknown): Steps<Expression> {
     return choice(...found);
   }
 
-  function* describe(fields: Fields, path: string, depth: number, rule: Rule): Steps<Expression> {
+  function describe(given: Fields, path: string, depth: number, rule: Rule): Steps<Expression> {
+    return readWeakened(given, path, onWeakened, (fields) => describeAll(fields, path, depth, rule));
+  }
+
+  function* describeAll(fields: Fields, path: string, depth: number, rule: Rule): Steps<Expression> {
     refuseUnsupported(fields, path);
     const given = restrictionsOf(fields);
     const { $ref, ...others } = fields;
@@ -135,15 +141,19 @@ export function* jsonSchemaSteps(schema: unknown): Steps<Expression> {
     if (merged === false) return nothing;
     if (!choices.some((other) => merged[other] !== undefined)) return yield* ofTypes(merged, path, depth);
     const { allOf: strings, ...others } = merged;
-    if (strings !== undefined) refuse(path, '"allOf" of several patterns beside choices is not supported');
+    if (strings !== undefined)
+      cannotKeep(path, "allOf", '"allOf" of several patterns beside choices is not supported');
     return yield* describe(others, path, depth, rule);
   }
 
-  function* ofTypes(fields: Fields, path: string, depth: number): Steps<Expression> {
-    refuseUnsupported(fields, path);
-    const options: Expression[] = [];
-    for (const type of typesOf(fields, path)) options.push(yield* ofType(type, fields, path, depth));
-    return choice(...options);
+  function ofTypes(given: Fields, path: string, depth: number): Steps<Expression> {
+    // A merged schema has keywords that its parts do not have at this place.
+    return readWeakened(given, path, onWeakened, function* (fields) {
+      refuseUnsupported(fields, path);
+      const options: Expression[] = [];
+      for (const type of typesOf(fields, path)) options.push(yield* ofType(type, fields, path, depth));
+      return choice(...options);
+    });
   }
 
   function* ofType(type: Type, fields: Fields, path: string, depth: number): Steps<Expression> {
@@ -179,7 +189,8 @@ function restrictionsOf(fields: Fields): readonly string[] {
 }
 
 function refuseUnsupported(fields: Fields, path: string): void {
-  for (const name of unsupported) if (fields[name] !== undefined) refuse(path, `"${name}" is not supported`);
+  for (const name of unsupported)
+    if (fields[name] !== undefined) cannotKeep(path, name, `"${name}" is not supported`);
 }
 
 /** The schema's "type", or else the types that its keywords apply to. */

@@ -3,8 +3,8 @@ import { choice, type Expression, nothing, sequence, text } from "../expression.
 import * as json from "../json-text.js";
 import { follow, type Resolve } from "./differences.js";
 import { type Condition, createTester, intersection, type StateBudget } from "./intersection.js";
-import { patternConditions } from "./pattern.js";
-import { refuse } from "./refuse.js";
+import { isPattern, patternConditions } from "./pattern.js";
+import { cannotKeep, refuse } from "./refuse.js";
 import { type Fields, isFields, listedValues } from "./schema-fields.js";
 import type { SubSchema } from "./schema-reader.js";
 import { stringExpression } from "./strings.js";
@@ -119,7 +119,8 @@ function nameFields({ propertyNames = true }: Fields, path: string, resolve: Res
   const beyond = Object.keys(names).find(
     (name) => !nameKeywords.has(name) && !annotations.has(name) && !/^\$(?!ref|dynamicRef)/.test(name),
   );
-  if (beyond !== undefined) refuse(place, `"${beyond}" is not supported`);
+  if (beyond !== undefined)
+    cannotKeep(path, "propertyNames", `"${beyond}" is not supported in "propertyNames"`);
   return names;
 }
 
@@ -142,7 +143,9 @@ function* namePatterns(
       found.push({ pattern, schema, conditions, matches });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      refuse(`${path}/patternProperties`, `${JSON.stringify(pattern)} is not supported: ${why}`);
+      const problem = `${JSON.stringify(pattern)} in "patternProperties" is not supported: ${why}`;
+      if (!isPattern(pattern)) refuse(path, problem);
+      cannotKeep(path, "patternProperties", problem);
     }
   }
   return found;

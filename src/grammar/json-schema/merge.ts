@@ -1,6 +1,6 @@
 import { follow, type Resolve } from "./differences.js";
 import { keywords } from "./keywords.js";
-import { refuse } from "./refuse.js";
+import { cannotKeep, refuse } from "./refuse.js";
 import { type Fields, isFields, requiredNames } from "./schema-fields.js";
 
 type Merge = (a: unknown, b: unknown) => unknown;
@@ -56,7 +56,7 @@ function inOwnScope(schema: Fields, path: string): Fields {
   if (unevaluatedProperties === undefined && unevaluatedItems === undefined) return schema;
   for (const name of ["allOf", "anyOf", "oneOf", "$ref"])
     if (rest[name] !== undefined)
-      refuse(path, `"unevaluated…" beside "${name}" within "allOf" is not supported`);
+      cannotKeep(path, "allOf", `"unevaluated…" beside "${name}" within "allOf" is not supported`);
   const listed = Array.isArray(rest.items) ? "additionalItems" : "items";
   return {
     ...rest,
@@ -74,7 +74,7 @@ function mergeTwo(a: Fields, b: Fields, path: string): Fields {
   ] as const) {
     // "items" means the items after the prefix of its own schema.
     if (one.prefixItems !== undefined && other.prefixItems === undefined && other.items !== undefined)
-      refuse(path, '"items" and "prefixItems" of different schemas in "allOf" are not supported');
+      cannotKeep(path, "allOf", '"items" and "prefixItems" of different schemas in "allOf" are not supported');
   }
   if (a.properties !== undefined || b.properties !== undefined) merged.properties = properties(a, b, path);
   for (const [name, value] of Object.entries(b)) {
@@ -85,7 +85,7 @@ function mergeTwo(a: Fields, b: Fields, path: string): Fields {
     else if (name === "additionalProperties") merged[name] = both(other, value);
     else {
       const merge = merges[name];
-      if (merge === undefined) refuse(path, `different "${name}" in "allOf" are not supported`);
+      if (merge === undefined) cannotKeep(path, "allOf", `different "${name}" in "allOf" are not supported`);
       merged[name] = merge(other, value);
     }
   }
@@ -100,7 +100,7 @@ function properties(a: Fields, b: Fields, path: string): Fields {
   const schemaIn = (fields: Fields, own: Fields, name: string): unknown => {
     if (Object.hasOwn(own, name)) return own[name];
     if (fields.patternProperties !== undefined)
-      refuse(path, '"patternProperties" in "allOf" with "properties" is not supported');
+      cannotKeep(path, "allOf", '"patternProperties" in "allOf" with "properties" is not supported');
     return fields.additionalProperties ?? true;
   };
   return Object.fromEntries(

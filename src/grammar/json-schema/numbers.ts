@@ -13,7 +13,7 @@ import {
 import * as json from "../json-text.js";
 import { intersection, type StateBudget } from "./intersection.js";
 import { integersBetween, scaledBetween } from "./number-range.js";
-import { refuse } from "./refuse.js";
+import { cannotKeep, refuse } from "./refuse.js";
 import type { Fields } from "./schema-fields.js";
 
 interface Bounds {
@@ -49,7 +49,11 @@ function stepOf(
   const decimals = decimalsOf(multipleOf);
   const units = decimals > maxDecimals ? Infinity : Number(`${multipleOf}e${decimals}`);
   if (units > maxRemainders)
-    refuse(path, `"multipleOf" has more than ${maxDecimals} decimals, or is above ${maxRemainders} of them`);
+    cannotKeep(
+      path,
+      "multipleOf",
+      `"multipleOf" has more than ${maxDecimals} decimals, or is above ${maxRemainders} of them`,
+    );
   return { units, decimals };
 }
 

@@ -147,6 +147,16 @@ export function* patternConditions(pattern: string, budget: StateBudget): Steps<
   return [{ expression: yield* alternatives(0, "nothing") }, ...whole];
 }
 
+/** Whether a regular expression is valid. It may have parts that are not supported. */
+export function isPattern(pattern: string): boolean {
+  try {
+    checkSyntax(pattern);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function checkSyntax(pattern: string): void {
   try {
     new RegExp(pattern, "u");

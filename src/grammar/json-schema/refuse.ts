@@ -6,3 +6,21 @@ export function refuse(path: string, problem: string): never {
     details: { option: "jsonSchema", path },
   });
 }
+
+/** The schema is valid, and a grammar cannot keep to one of its keywords. */
+export class CannotKeepError extends BitNetError {
+  constructor(
+    readonly path: string,
+    readonly keyword: string,
+    readonly problem: string,
+  ) {
+    super("INVALID_ARGUMENT", `Cannot keep to the JSON schema: at ${path}, ${problem}`, {
+      details: { option: "jsonSchema", path, keyword },
+    });
+  }
+}
+
+/** As `refuse`, about a keyword that a caller may leave out. @throws CannotKeepError. */
+export function cannotKeep(path: string, keyword: string, problem: string): never {
+  throw new CannotKeepError(path, keyword, problem);
+}

@@ -5,8 +5,8 @@ import * as json from "../json-text.js";
 import { compileSteps } from "../program.js";
 import { counts } from "./counts.js";
 import { type Condition, intersection, type Lengths, longest, type StateBudget } from "./intersection.js";
-import { patternConditions } from "./pattern.js";
-import { refuse } from "./refuse.js";
+import { isPattern, patternConditions } from "./pattern.js";
+import { cannotKeep, refuse } from "./refuse.js";
 import { type Fields, isFields } from "./schema-fields.js";
 import { stringFormats } from "./string-formats.js";
 
@@ -40,7 +40,10 @@ export function* stringExpression(fields: Fields, path: string, budget: StateBud
     return sequence(text('"'), expression, text('"'));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    refuse(path, `${patterns.length > 0 ? '"pattern"' : '"format"'} is not supported: ${why}`);
+    const keyword = patterns.length > 0 ? "pattern" : "format";
+    const problem = `"${keyword}" is not supported: ${why}`;
+    if (!(patterns as readonly string[]).every(isPattern)) refuse(path, problem);
+    cannotKeep(path, keyword, problem);
   }
 }
 

@@ -15,6 +15,8 @@ export interface WrittenMessage {
   readonly promptTokens: number;
   readonly stopSequences: readonly string[];
   readonly tokenizer: Tokenizer;
+  /** Further fields of the message. */
+  readonly moreFields: object;
 }
 
 /** The events of a message, in Anthropic's order. The last but one has what the message ended with. */
@@ -26,6 +28,7 @@ export async function* events(written: WrittenMessage): AsyncGenerator<object, o
     type: "message",
     role: "assistant",
     model: written.model,
+    ...written.moreFields,
     content: [],
     stop_reason: null,
     stop_sequence: null,

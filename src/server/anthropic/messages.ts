@@ -6,6 +6,7 @@ import type { Models } from "../models/models.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
 import { prepareChat, type PreparedChat } from "../requests/chat-prompt.js";
 import { type FieldRules, isGiven, type RouteFields } from "../requests/field-rules.js";
+import { type SchemaMode, schemaModePart } from "../requests/json-format.js";
 import type { ToolRequest } from "../requests/tool-calls.js";
 import { type EventForm, serverSentEvents, typedEvent } from "../server-sent-events.js";
 import type { Service } from "../service.js";
@@ -45,6 +46,7 @@ const chatParts = {
   conversation: conversationPart,
   tools: toolsPart,
   thinking: thinkingPart,
+  schemaMode: schemaModePart,
 };
 const readRequest = requestReader(
   {
@@ -79,7 +81,8 @@ export function addMessages(app: Hono, models: Models): void {
     await models.door.enter(context.req.raw.signal);
     const { model, sampling, stream, ...request } = await readRequest(context, models);
     const service = await models.open(context, models.find(model));
-    const { prompt, chatOptions, createParser } = await prepare(service, context.req.raw.signal, request);
+    const prepared = await prepare(service, context.req.raw.signal, request);
+    const { prompt, chatOptions, createParser, warningFields } = prepared;
     const { maxThinkingTokens } = request.thinking;
     const options = { ...sampling, ...chatOptions, maxThinkingTokens };
     const { pieces, work } = await startJobs(service, context, [{ prompt, options }], { stream });
@@ -90,6 +93,7 @@ export function addMessages(app: Hono, models: Models): void {
       promptTokens: prompt.length,
       stopSequences: [sampling.stop ?? []].flat(),
       tokenizer: service.tokenizer,
+      moreFields: warningFields,
     };
     if (!stream) return Response.json(await collect(written));
     return serverSentEvents(events(written), work, form);
@@ -100,12 +104,13 @@ interface MessageRequest {
   readonly conversation: Conversation;
   readonly tools: ToolRequest;
   readonly thinking: ReturnType<(typeof thinkingPart)["read"]>;
+  readonly schemaMode: SchemaMode;
 }
 
 function prepare(
   service: Service,
   signal: AbortSignal,
-  { conversation, tools, thinking }: MessageRequest,
+  { conversation, tools, thinking, schemaMode }: MessageRequest,
 ): Promise<PreparedChat> {
   const { messages, continueLast } = conversation;
   const switchedOff = thinking.isDefault && service.template().hasThinkingSwitch;
@@ -116,5 +121,6 @@ function prepare(
     tools,
     format: thinking.format,
     formatParam: "output_config.format",
+    schemaMode,
   });
 }

@@ -36,6 +36,8 @@ export interface Question {
   /** The fields that carry the content. */
   readonly content: (part: AnswerContent) => object;
   readonly stream: boolean;
+  /** Further fields of the last part. */
+  readonly moreFields: object;
 }
 
 /** Whether the answer is sent as a stream. */
@@ -53,11 +55,11 @@ interface AnswerPart extends AnswerContent {
 export async function answer(
   service: Service,
   context: Context,
-  { prompt, options, createParser = createTextParser, content, stream }: Question,
+  { prompt, options, createParser = createTextParser, content, stream, moreFields }: Question,
 ): Promise<Response> {
   const startedMs = performance.now();
   const started = await startJobs(service, context, [{ prompt, options }], { stream });
-  const parts = parseParts(started, createParser(), startedMs);
+  const parts = parseParts(started, createParser(), startedMs, moreFields);
   const describe = ({ end = { done: false }, ...part }: AnswerPart): object => ({
     model: service.name,
     created_at: new Date().toISOString(),
@@ -110,6 +112,7 @@ async function* parseParts(
   { pieces }: StartedJobs,
   parser: ToolCallParser,
   startedMs: number,
+  moreFields: object,
 ): AsyncGenerator<AnswerPart, void, void> {
   let firstMs: number | undefined;
   const collect = createCallCollector();
@@ -131,6 +134,7 @@ async function* parseParts(
       prompt_eval_duration: nanoseconds(firstMs - startedMs),
       eval_count: usage?.generatedTokens,
       eval_duration: nanoseconds(nowMs - firstMs),
+      ...moreFields,
     };
     yield { ...nothing, end };
   }

@@ -4,7 +4,7 @@ import { modelPart } from "../models/model-part.js";
 import type { Models } from "../models/models.js";
 import { requestReader } from "../requests/body.js";
 import type { RouteFields } from "../requests/field-rules.js";
-import { schemaGrammar } from "../requests/json-format.js";
+import { schemaGrammar, schemaModePart } from "../requests/json-format.js";
 import { optionalMessagesPart } from "../requests/messages.js";
 import { encodeMessages, ollamaTemplatePart, textsOf } from "../requests/thinking.js";
 import { toolsPart, useTools } from "../requests/tool-calls.js";
@@ -22,6 +22,7 @@ const readRequest = requestReader(
     template: ollamaTemplatePart,
     tools: toolsPart,
     format: formatPart,
+    schemaMode: schemaModePart,
     sampling: samplingPart,
     stream: streamPart,
   },
@@ -34,7 +35,7 @@ export const chatFields: RouteFields = readRequest.fields;
 export function addChat(app: Hono, models: Models): void {
   app.post("/api/chat", async (context) => {
     await models.door.enter(context.req.raw.signal);
-    const { model, keepAliveMs, messages, template, format, sampling, stream, ...request } =
+    const { model, keepAliveMs, messages, template, format, schemaMode, sampling, stream, ...request } =
       await readRequest(context, models);
     const entry = models.find(model);
     if (messages.length === 0) {
@@ -46,12 +47,13 @@ export function addChat(app: Hono, models: Models): void {
     const { tools, createParser, shownTokens } = await useTools(request.tools, messages, service);
     const { signal } = context.req.raw;
     const { ids, thoughts } = await encodeMessages(service, messages, tools, { ...template, signal });
-    const grammar = await schemaGrammar(format, service.limits);
+    const { grammar, warningFields } = await schemaGrammar(format, schemaMode, service.limits);
     return answer(service, context, {
       prompt: ids,
       options: { ...sampling, grammar, shownTokens, thoughts },
       createParser,
       stream,
+      moreFields: warningFields,
       content: ({ text, thinking, calls }) => ({
         message: {
           role: "assistant",

@@ -8,7 +8,7 @@ import { modelPart } from "../models/model-part.js";
 import type { Models } from "../models/models.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
 import type { RouteFields } from "../requests/field-rules.js";
-import { schemaGrammar } from "../requests/json-format.js";
+import { schemaGrammar, schemaModePart } from "../requests/json-format.js";
 import { encodeMessages, ollamaTemplatePart, type TemplateRequest } from "../requests/thinking.js";
 import type { Service } from "../service.js";
 import { answer, streamPart } from "./answer.js";
@@ -38,6 +38,7 @@ const readRequest = requestReader(
     ),
     template: ollamaTemplatePart,
     format: formatPart,
+    schemaMode: schemaModePart,
     sampling: samplingPart,
     stream: streamPart,
   },
@@ -50,7 +51,7 @@ export const generateFields: RouteFields = readRequest.fields;
 export function addGenerate(app: Hono, models: Models): void {
   app.post("/api/generate", async (context) => {
     await models.door.enter(context.req.raw.signal);
-    const { model, keepAliveMs, prompt, template, format, sampling, stream } = await readRequest(
+    const { model, keepAliveMs, prompt, template, format, schemaMode, sampling, stream } = await readRequest(
       context,
       models,
     );
@@ -62,10 +63,12 @@ export function addGenerate(app: Hono, models: Models): void {
     service.checkPromptSize([prompt.system, prompt.text]);
     const request = { ...template, signal: context.req.raw.signal };
     const { ids, thoughts } = await encodePrompt(service, prompt, request);
+    const { grammar, warningFields } = await schemaGrammar(format, schemaMode, service.limits);
     return answer(service, context, {
       prompt: ids,
-      options: { ...sampling, grammar: await schemaGrammar(format, service.limits), thoughts },
+      options: { ...sampling, grammar, thoughts },
       stream,
+      moreFields: warningFields,
       content: ({ text, thinking }) => ({ response: text, ...(thinking !== "" && { thinking }) }),
     });
   });

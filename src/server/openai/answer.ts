@@ -43,6 +43,8 @@ export interface Question {
   readonly createParser?: (() => ToolCallParser) | undefined;
   readonly delivery: Delivery;
   readonly shape: AnswerShape;
+  /** Further fields of the whole answer and of each chunk. */
+  readonly moreFields: object;
 }
 
 /** The number of texts and how they are sent. */
@@ -84,7 +86,7 @@ const noContent: ChoiceContent = { text: "", thinking: "", call: undefined };
 export async function answer(
   service: Service,
   context: Context,
-  { prompts, options, createParser = createTextParser, delivery, shape }: Question,
+  { prompts, options, createParser = createTextParser, delivery, shape, moreFields }: Question,
 ): Promise<Response> {
   const { textsPerPrompt, stream, withUsage } = delivery;
   const jobs = prompts.flatMap((prompt) =>
@@ -96,6 +98,7 @@ export async function answer(
       id: newId(`${shape.idPrefix}-`),
       created: Math.floor(Date.now() / 1000),
       model: service.name,
+      ...moreFields,
     },
     pieces,
     choices: jobs.map(() => createChoice(createParser())),

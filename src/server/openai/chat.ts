@@ -4,6 +4,7 @@ import type { Models } from "../models/models.js";
 import { requestReader } from "../requests/body.js";
 import { prepareChat } from "../requests/chat-prompt.js";
 import { isGiven, isOther, type RouteFields } from "../requests/field-rules.js";
+import { schemaModePart } from "../requests/json-format.js";
 import { messagesPart } from "../requests/messages.js";
 import { openAiTemplatePart } from "../requests/thinking.js";
 import {
@@ -25,6 +26,7 @@ const readRequest = requestReader(
     template: openAiTemplatePart,
     tools: chatToolsPart,
     format: responseFormatPart,
+    schemaMode: schemaModePart,
     logprobs: chatLogprobsPart,
     sampling: samplingPart,
     delivery: deliveryPart,
@@ -57,13 +59,19 @@ export function addChat(app: Hono, models: Models): void {
     await models.door.enter(context.req.raw.signal);
     const { model, logprobs, sampling, delivery, ...request } = await readRequest(context, models);
     const service = await models.open(context, models.find(model));
-    const { prompt, chatOptions, createParser } = await prepareChat(service, context.req.raw.signal, {
-      ...request,
-      formatParam: "response_format",
-    });
+    const { signal } = context.req.raw;
+    const prepared = await prepareChat(service, signal, { ...request, formatParam: "response_format" });
+    const { prompt, chatOptions, createParser, warningFields: moreFields } = prepared;
     const options = { ...sampling, ...logprobs, ...chatOptions };
     const shape = shapeOf(request.tools.form);
-    return answer(service, context, { prompts: [prompt], options, createParser, delivery, shape });
+    return answer(service, context, {
+      prompts: [prompt],
+      options,
+      createParser,
+      delivery,
+      shape,
+      moreFields,
+    });
   });
 }
 

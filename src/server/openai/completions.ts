@@ -6,7 +6,7 @@ import type { Models } from "../models/models.js";
 import { optional, requestPart, requestReader } from "../requests/body.js";
 import { isGiven, isOther, type RouteFields } from "../requests/field-rules.js";
 import { isIds, isTexts } from "../requests/fields.js";
-import { schemaGrammar } from "../requests/json-format.js";
+import { schemaGrammar, schemaModePart } from "../requests/json-format.js";
 import {
   closedObjects,
   harmlessFields,
@@ -37,6 +37,7 @@ const readRequest = requestReader(
       ({ prompt, parse_special: parseSpecial = false }) => ({ prompt, parseSpecial }),
     ),
     format: responseFormatPart,
+    schemaMode: schemaModePart,
     logprobs: textLogprobsPart,
     sampling: samplingPart,
     delivery: deliveryPart,
@@ -60,12 +61,15 @@ export const completionFields: RouteFields = readRequest.fields;
 export function addCompletions(app: Hono, models: Models): void {
   app.on("POST", ["/v1/completions", "/completions"], async (context) => {
     await models.door.enter(context.req.raw.signal);
-    const { model, prompt, format, logprobs, sampling, delivery } = await readRequest(context, models);
+    const { model, prompt, format, schemaMode, logprobs, sampling, delivery } = await readRequest(
+      context,
+      models,
+    );
     const service = await models.open(context, models.find(model));
-    const grammar = await schemaGrammar(format, service.limits);
+    const { grammar, warningFields } = await schemaGrammar(format, schemaMode, service.limits);
     const prompts = await encodePrompts(service, prompt, context.req.raw.signal);
     const options = { ...sampling, ...logprobs, grammar };
-    return answer(service, context, { prompts, options, delivery, shape });
+    return answer(service, context, { prompts, options, delivery, shape, moreFields: warningFields });
   });
 }
 

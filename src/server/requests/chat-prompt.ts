@@ -2,7 +2,7 @@ import type { InnerGenerateOptions } from "../../generation/resolve-options.js";
 import type { ToolMessage } from "../../text/chat-template.js";
 import { badRequest } from "../failures.js";
 import type { Service } from "../service.js";
-import { type AskedSchema, schemaGrammar } from "./json-format.js";
+import { type AskedSchema, type KeptSchema, schemaGrammar, type SchemaMode } from "./json-format.js";
 import { encodeMessages, type TemplateRequest, textsOf } from "./thinking.js";
 import type { ToolCallParser } from "./tool-call-parser.js";
 import { type ToolRequest, useTools } from "./tool-calls.js";
@@ -16,12 +16,14 @@ export interface ChatRequest {
   readonly format: AskedSchema | undefined;
   /** The field that `format` comes from. */
   readonly formatParam: string;
+  readonly schemaMode: SchemaMode;
 }
 
 /** A chat that is ready to be answered. */
 export interface PreparedChat {
   readonly prompt: readonly number[];
   readonly chatOptions: Pick<InnerGenerateOptions, "grammar" | "shownTokens" | "thoughts">;
+  readonly warningFields: KeptSchema["warningFields"];
   /** Undefined if the answer cannot contain calls. */
   readonly createParser: (() => ToolCallParser) | undefined;
 }
@@ -46,7 +48,9 @@ export async function prepareChat(
       `This server does not support ${formatParam} beside tools: leave one of them out, or set tool_choice to none`,
     );
   }
-  const grammar = use.grammar ?? (await schemaGrammar(format, service.limits));
+  const kept = await schemaGrammar(format, request.schemaMode, service.limits);
+  const grammar = use.grammar ?? kept.grammar;
   const { ids, thoughts } = await encodeMessages(service, messages, tools, { ...template, signal });
-  return { prompt: ids, chatOptions: { grammar, shownTokens, thoughts }, createParser };
+  const chatOptions = { grammar, shownTokens, thoughts };
+  return { prompt: ids, chatOptions, warningFields: kept.warningFields, createParser };
 }

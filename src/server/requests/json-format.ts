@@ -1,7 +1,10 @@
+import { z } from "zod";
 import { BitNetError } from "../../errors.js";
 import type { Grammar } from "../../grammar/grammar.js";
 import { jsonGrammarAsync } from "../../grammar/json-grammar.js";
+import type { SchemaWarning } from "../../options/generate-options.js";
 import { badRequest } from "../failures.js";
+import { optional, type RequestPart, requestPart } from "./body.js";
 import { checkLimit, type RequestLimits } from "./limits.js";
 
 /** The schema of a request for JSON that gives no schema of its own. */
@@ -12,6 +15,22 @@ export interface AskedSchema {
   /** The field that holds it. */
   readonly param: string;
   readonly schema: object;
+}
+
+/** What happens to keywords that a grammar cannot keep to: they are refused, or left out with a warning. */
+export type SchemaMode = "strict" | "loose";
+
+/** The field that leaves out such keywords, in every protocol. */
+export const schemaModePart: RequestPart<SchemaMode> = requestPart(
+  { schema_mode: optional(z.enum(["strict", "loose"])) },
+  ({ schema_mode: mode = "strict" }) => mode,
+);
+
+/** How an answer keeps to a schema. */
+export interface KeptSchema {
+  readonly grammar: Grammar | undefined;
+  /** The answer's fields about keywords that it may violate. */
+  readonly warningFields: { readonly warnings?: readonly SchemaWarning[] };
 }
 
 /** @throws Failure 400 if a schema, or its patterns, would take too long to compile. */
@@ -36,12 +55,15 @@ export function checkSchemaSize({ param, schema }: AskedSchema, limits: RequestL
  */
 export async function schemaGrammar(
   asked: AskedSchema | undefined,
+  mode: SchemaMode,
   limits: RequestLimits,
-): Promise<Grammar | undefined> {
-  if (asked === undefined) return undefined;
+): Promise<KeptSchema> {
+  if (asked === undefined) return { grammar: undefined, warningFields: {} };
   checkSchemaSize(asked, limits);
   try {
-    return await jsonGrammarAsync(asked.schema);
+    const grammar = await jsonGrammarAsync(asked.schema, { isLoose: mode === "loose" });
+    const { warnings } = grammar;
+    return { grammar, warningFields: warnings.length === 0 ? {} : { warnings } };
   } catch (error) {
     if (error instanceof BitNetError && error.code === "INVALID_ARGUMENT")
       throw badRequest(asked.param, error.message);

@@ -5,6 +5,7 @@ import { modelPart } from "../../models/model-part.js";
 import type { Models } from "../../models/models.js";
 import { optional, requestPart, requestReader } from "../../requests/body.js";
 import { prepareChat } from "../../requests/chat-prompt.js";
+import { schemaModePart } from "../../requests/json-format.js";
 import { isGiven, isOther, type RouteFields } from "../../requests/field-rules.js";
 import { harmlessFields, unsupportedSampling } from "../../requests/unsupported-fields.js";
 import { type EventForm, serverSentEvents, typedEvent } from "../../server-sent-events.js";
@@ -22,6 +23,7 @@ const readRequest = requestReader(
     input: inputPart,
     tools: responseToolsPart,
     text: textPart,
+    schemaMode: schemaModePart,
     reasoning: reasoningPart,
     sampling: responseSamplingPart,
     stream: requestPart({ stream: optional(z.boolean()) }, ({ stream = false }) => stream),
@@ -74,18 +76,18 @@ const form: EventForm = {
 export function addResponses(app: Hono, models: Models): void {
   app.on("POST", ["/v1/responses", "/responses"], async (context) => {
     await models.door.enter(context.req.raw.signal);
-    const { model, input, tools, text, reasoning, sampling, stream, metadata } = await readRequest(
-      context,
-      models,
-    );
+    const { model, input, tools, text, schemaMode, reasoning, sampling, stream, metadata } =
+      await readRequest(context, models);
     const service = await models.open(context, models.find(model));
-    const { prompt, chatOptions, createParser } = await prepareChat(service, context.req.raw.signal, {
+    const prepared = await prepareChat(service, context.req.raw.signal, {
       messages: input.messages,
       template: reasoning.value.template,
       tools: tools.value,
       format: text.value,
       formatParam: "text.format",
+      schemaMode,
     });
+    const { prompt, chatOptions, createParser } = prepared;
     const options = { ...sampling, ...chatOptions };
     const { pieces, work } = await startJobs(service, context, [{ prompt, options }], { stream });
     const written = {
@@ -102,6 +104,7 @@ export function addResponses(app: Hono, models: Models): void {
         ...tools.fields,
         ...text.fields,
         ...reasoning.fields,
+        ...prepared.warningFields,
       },
     };
     if (!stream) return Response.json(await collect(written));
