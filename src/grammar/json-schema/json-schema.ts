@@ -1,6 +1,7 @@
 import { drain, type Steps } from "../../text/slices.js";
 import { choice, type Expression, nothing, openRule, type Rule, sequence, text, use } from "../expression.js";
 import * as json from "../json-text.js";
+import { expandCondition } from "./conditional.js";
 import { constantsExpression, exclusionExpression } from "./constants.js";
 import { arrayExpression, objectExpression } from "./containers.js";
 import { checkDepth } from "./depth.js";
@@ -90,6 +91,8 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
   function* describeAll(fields: Fields, path: string, depth: number, rule: Rule): Steps<Expression> {
     refuseUnsupported(fields, path);
     const given = restrictionsOf(fields);
+    if (fields.if !== undefined)
+      return yield* describe(expandCondition(fields, path, resolve), path, depth, rule);
     const { $ref, ...others } = fields;
     if ($ref !== undefined && given.length === 1) {
       const target = yield* schemaRule(resolve($ref, path), `${path}/$ref`, depth);

@@ -33,9 +33,8 @@ export const keywords: Readonly<Record<string, Type | "any">> = {
   ...about("any", ["type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref"]),
   ...about("any", ["not", "if", "$dynamicRef", "$recursiveRef"]),
 };
-/** Keywords that are refused. `then` does nothing without `if`, and `minContains` without `contains`. */
+/** Keywords that are refused. `minContains` does nothing without `contains`. */
 export const unsupported: readonly string[] = [
-  "if",
   "$dynamicRef",
   "$recursiveRef",
   "dependencies",

@@ -1,13 +1,22 @@
+import { expandCondition } from "./conditional.js";
 import { follow, type Resolve } from "./differences.js";
 import { keywords } from "./keywords.js";
 import { cannotKeep, refuse } from "./refuse.js";
-import { type Fields, isFields, requiredNames } from "./schema-fields.js";
+import { type Fields, isFields, listedValues, requiredNames } from "./schema-fields.js";
 
 type Merge = (a: unknown, b: unknown) => unknown;
 
 const larger: Merge = (a, b) => (Number(a) > Number(b) ? a : b);
 const smaller: Merge = (a, b) => (Number(a) < Number(b) ? a : b);
 const both: Merge = (a, b) => ({ allOf: [a, b] });
+
+/** Whether a schema lists values and says nothing else. */
+function isListOnly(schema: Fields): boolean {
+  return Object.keys(schema).every((name) => name === "enum" || name === "const");
+}
+
+/** More alternatives take too long to compile. */
+const maxAlternatives = 64;
 
 /** How two values of one keyword become one. */
 const merges: Readonly<Record<string, Merge>> = {
@@ -21,6 +30,18 @@ const merges: Readonly<Record<string, Merge>> = {
   items: both,
   type: sameTypes,
   required: (a, b) => [...new Set([a, b].flat())],
+  enum: (a, b) => {
+    const spelt = new Set([a].flat().map((value) => JSON.stringify(value)));
+    return [b].flat().filter((value) => spelt.has(JSON.stringify(value)));
+  },
+  anyOf: eachWithEach,
+  not: (a, b) => {
+    const values = [a, b].map((each) =>
+      isFields(each) && isListOnly(each) ? listedValues(each) : undefined,
+    );
+    const [ofA, ofB] = values;
+    return ofA && ofB && { enum: [...ofA, ...ofB].map((value): unknown => JSON.parse(value)) };
+  },
 };
 
 /**
@@ -36,8 +57,14 @@ export function mergeSchemas(schemas: readonly unknown[], path: string, resolve:
     if (schema === true) continue;
     if (schema === false) return false;
     if (!isFields(schema)) refuse(path, '"allOf" has something that is no schema');
-    const { allOf, ...rest } = index === 0 ? schema : inOwnScope(schema, path);
-    merged = mergeTwo(merged, rest, path);
+    const { allOf, ...rest } = expandCondition(
+      index === 0 ? schema : inOwnScope(schema, path),
+      path,
+      resolve,
+    );
+    const next = mergeTwo(merged, rest, path);
+    if (next === false) return false;
+    merged = next;
     if (allOf === undefined) continue;
     if (!Array.isArray(allOf)) refuse(path, '"allOf" is no array with schemas');
     const { allOf: strings = [], ...others } = merged;
@@ -48,6 +75,12 @@ export function mergeSchemas(schemas: readonly unknown[], path: string, resolve:
   if (Array.isArray(merged.type) && merged.type.length === 0) return false;
   const { allOf = [], ...rest } = merged;
   return Array.isArray(allOf) && allOf.length === 0 ? rest : merged;
+}
+
+/** @returns undefined if there are too many. */
+function eachWithEach(a: unknown, b: unknown): unknown {
+  if (!Array.isArray(a) || !Array.isArray(b) || a.length * b.length > maxAlternatives) return undefined;
+  return a.flatMap((one: unknown) => b.map((other: unknown) => both(one, other)));
 }
 
 /** A member of `allOf` with `unevaluatedProperties` does not see the properties of other members. */
@@ -65,7 +98,7 @@ function inOwnScope(schema: Fields, path: string): Fields {
   };
 }
 
-function mergeTwo(a: Fields, b: Fields, path: string): Fields {
+function mergeTwo(a: Fields, b: Fields, path: string): Fields | false {
   const merged: Record<string, unknown> = { ...a };
   const strings: unknown[] = [a.allOf ?? []].flat();
   for (const [one, other] of [
@@ -74,7 +107,11 @@ function mergeTwo(a: Fields, b: Fields, path: string): Fields {
   ] as const) {
     // "items" means the items after the prefix of its own schema.
     if (one.prefixItems !== undefined && other.prefixItems === undefined && other.items !== undefined)
-      cannotKeep(path, "allOf", '"items" and "prefixItems" of different schemas in "allOf" are not supported');
+      cannotKeep(
+        path,
+        "allOf",
+        '"items" and "prefixItems" of different schemas in "allOf" are not supported',
+      );
   }
   if (a.properties !== undefined || b.properties !== undefined) merged.properties = properties(a, b, path);
   for (const [name, value] of Object.entries(b)) {
@@ -84,9 +121,10 @@ function mergeTwo(a: Fields, b: Fields, path: string): Fields {
     else if (name === "pattern" || name === "format") strings.push({ [name]: value });
     else if (name === "additionalProperties") merged[name] = both(other, value);
     else {
-      const merge = merges[name];
-      if (merge === undefined) cannotKeep(path, "allOf", `different "${name}" in "allOf" are not supported`);
-      merged[name] = merge(other, value);
+      if (name === "const") return false;
+      const joined = merges[name]?.(other, value);
+      if (joined === undefined) cannotKeep(path, "allOf", `different "${name}" in "allOf" are not supported`);
+      merged[name] = joined;
     }
   }
   return strings.length === 0 ? merged : { ...merged, allOf: strings };
