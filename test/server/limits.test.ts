@@ -39,6 +39,10 @@ const asking = (schema: object): object => ({
   ...chat,
   response_format: { type: "json_schema", json_schema: { schema } },
 });
+const keyed = (...lengths: number[]): object => ({
+  type: "object",
+  patternProperties: Object.fromEntries(lengths.map((length, index) => [`${index}`.repeat(length), {}])),
+});
 const pattern = (length: number): object => ({ type: "string", pattern: "a".repeat(length) });
 
 describe("a request at a limit is answered, and one beyond it is 400", () => {
@@ -66,6 +70,13 @@ describe("a request at a limit is answered, and one beyond it is 400", () => {
     ],
     ["schema", "/v1/chat/completions", asking({ enum: ["a"] }), asking({ enum: ["a".repeat(90)] })],
     ["patterns", "/v1/chat/completions", asking(pattern(9)), asking({ anyOf: [pattern(5), pattern(5)] })],
+    ["patterns of names", "/v1/chat/completions", asking(keyed(4, 5)), asking(keyed(5, 5))],
+    [
+      "patterns of names and values",
+      "/v1/chat/completions",
+      asking({ ...keyed(5), pattern: "aaaa" }),
+      asking({ ...keyed(5), pattern: "aaaaa" }),
+    ],
   ])("%s of %s", async (_, path, good, bad) => {
     const answered = await server.post(path, good);
     expect([answered.status, await answered.text()]).toEqual([200, expect.any(String)]);

@@ -33,6 +33,10 @@ export interface KeptSchema {
   readonly warningFields: { readonly warnings?: readonly SchemaWarning[] };
 }
 
+function isFields(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** @throws Failure 400 if a schema, or its patterns, would take too long to compile. */
 export function checkSchemaSize({ param, schema }: AskedSchema, limits: RequestLimits): void {
   const what = "characters in its schema";
@@ -44,6 +48,8 @@ export function checkSchemaSize({ param, schema }: AskedSchema, limits: RequestL
     for (const [name, inner] of Object.entries(value)) {
       if (name === "pattern" && typeof inner === "string") count += inner.length;
       else if (inner !== undefined) open.push(inner);
+      // Its keys are patterns, too.
+      if (name === "patternProperties" && isFields(inner)) count += Object.keys(inner).join("").length;
     }
   }
   checkLimit(limits, "patternCharacters", { param, count, what: "characters in its patterns" });
