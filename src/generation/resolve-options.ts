@@ -33,6 +33,11 @@ export interface InnerGenerateOptions extends GenerateOptions {
   /** Control tokens of these spellings are shown in the text, also without `showSpecial`. Default: none. */
   readonly shownTokens?: readonly string[] | undefined;
   /**
+   * Makes the watcher of one answer. It receives the answer's text without thoughts, piece by piece. The
+   * answer ends with the piece for which it returns true. Default: none.
+   */
+  readonly createWatcher?: (() => (text: string) => boolean) | undefined;
+  /**
    * How thoughts are separated from the answer. Null in a chat with a model that has no thoughts. Default:
    * the text is no answer of a chat.
    */
@@ -50,6 +55,7 @@ export interface ResolvedGenerateOptions extends SamplerOptions {
   readonly parseSpecial: boolean;
   readonly showSpecial: boolean;
   readonly shownTokens: readonly string[];
+  readonly createWatcher: (() => (text: string) => boolean) | undefined;
   readonly grammar: Grammar | undefined;
   readonly thoughts: Thoughts | undefined;
   readonly speculation: Speculation;
@@ -81,7 +87,9 @@ export function resolveGenerateOptions(
   return { ...resolved, grammar: jsonGrammar(jsonSchema, { isLoose: onSchemaWarnings !== undefined }) };
 }
 
-/** As `resolveGenerateOptions`, with warnings. A schema is compiled in slices between which other events run. */
+/**
+ * As `resolveGenerateOptions`, with warnings. A schema is compiled in slices between which other events run.
+ */
 export async function resolveGenerateOptionsAsync(
   options: InnerGenerateOptions = {},
   recommended: RecommendedSampling = {},
@@ -100,7 +108,12 @@ function checkOptions(
   recommended: RecommendedSampling,
 ): Omit<ResolvedGenerateOptions, "grammar"> {
   const isObject = typeof options === "object" && options !== null;
-  const inner = { grammar: undefined, shownTokens: undefined, thoughts: undefined };
+  const inner = {
+    grammar: undefined,
+    shownTokens: undefined,
+    createWatcher: undefined,
+    thoughts: undefined,
+  };
   const given = isObject ? { ...options, ...inner } : options;
   refuseUnknownOptions("generate", given, optionNames);
   const defaults: GenerateOptions = recommended;
@@ -124,6 +137,7 @@ function checkOptions(
     logitBias: known.logitBias ?? new Map<number, number>(),
     stop: known.stop ?? [],
     shownTokens: options.shownTokens ?? [],
+    createWatcher: options.createWatcher,
     thoughts: thoughts ?? undefined,
   };
 }

@@ -53,6 +53,7 @@ export function createTextWriter(
     thoughts === undefined
       ? grammar?.start(tokenizer)
       : grammar && createAnswerGuide(grammar, tokenizer, thoughts);
+  const endsAnswer = options.createWatcher?.();
   const history = [...prompt];
   let generatedTokens = 0;
   /** Tokens up to the end of the thought. */
@@ -144,7 +145,7 @@ export function createTextWriter(
       const { phase } = reader;
       const { stopped, ...part } = reader.push(tokenId);
       count(phase);
-      if (stopped) return ended(part, "stop");
+      if (stopped || endsAnswer?.(part.answer) === true) return ended(part, "stop");
       const whole = (): AnswerPart => join(part, reader.flush());
       // The white space that is forced after a thought is no part of the grammar's text.
       const isGuided = next === undefined || phase === "thinking";

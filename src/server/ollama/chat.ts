@@ -44,13 +44,13 @@ export function addChat(app: Hono, models: Models): void {
     }
     const service = await models.open(context, entry, keepAliveMs);
     service.checkPromptSize(textsOf(messages, template));
-    const { tools, createParser, shownTokens } = await useTools(request.tools, messages, service);
+    const { tools, createParser, createWatcher, shownTokens } = await useTools(request.tools, messages, service);
     const { signal } = context.req.raw;
     const { ids, thoughts } = await encodeMessages(service, messages, tools, { ...template, signal });
     const { grammar, warningFields } = await schemaGrammar(format, schemaMode, service.limits);
     return answer(service, context, {
       prompt: ids,
-      options: { ...sampling, grammar, shownTokens, thoughts },
+      options: { ...sampling, grammar, shownTokens, createWatcher, thoughts },
       createParser,
       stream,
       moreFields: warningFields,

@@ -22,7 +22,7 @@ export interface ChatRequest {
 /** A chat that is ready to be answered. */
 export interface PreparedChat {
   readonly prompt: readonly number[];
-  readonly chatOptions: Pick<InnerGenerateOptions, "grammar" | "shownTokens" | "thoughts">;
+  readonly chatOptions: Pick<InnerGenerateOptions, "grammar" | "shownTokens" | "createWatcher" | "thoughts">;
   readonly warningFields: KeptSchema["warningFields"];
   /** Undefined if the answer cannot contain calls. */
   readonly createParser: (() => ToolCallParser) | undefined;
@@ -41,7 +41,7 @@ export async function prepareChat(
   const { messages, template, format, formatParam } = request;
   service.checkPromptSize(textsOf(messages, template));
   const use = await useTools(request.tools, messages, service);
-  const { tools, createParser, shownTokens } = use;
+  const { tools, createParser, createWatcher, shownTokens } = use;
   if (format !== undefined && tools.length > 0) {
     throw badRequest(
       formatParam,
@@ -51,6 +51,6 @@ export async function prepareChat(
   const kept = await schemaGrammar(format, request.schemaMode, service.limits);
   const grammar = use.grammar ?? kept.grammar;
   const { ids, thoughts } = await encodeMessages(service, messages, tools, { ...template, signal });
-  const chatOptions = { grammar, shownTokens, thoughts };
+  const chatOptions = { grammar, shownTokens, createWatcher, thoughts };
   return { prompt: ids, chatOptions, warningFields: kept.warningFields, createParser };
 }

@@ -1,14 +1,15 @@
 import { z } from "zod";
 import type { Grammar } from "../../grammar/grammar.js";
 import { toolCallGrammar } from "../../grammar/tool-grammar.js";
+import type { InnerGenerateOptions } from "../../generation/resolve-options.js";
 import type { Tool, ToolMessage } from "../../text/chat-template.js";
-import { marksOf } from "../../text/tool-syntax.js";
+import { marksOf, type ToolSyntax } from "../../text/tool-syntax.js";
 import { badRequest } from "../failures.js";
 import type { Service } from "../service.js";
 import { optional, type RequestPart, requestPart } from "./body.js";
 import { anyFields, listOf } from "./fields.js";
 import { checkSchemaSize } from "./json-format.js";
-import { createToolCallParser, type ToolCallParser } from "./tool-call-parser.js";
+import { createToolCallParser, type ToolCallParser, type ToolCallParserOptions } from "./tool-call-parser.js";
 
 /** The tools of a request, before the model is asked whether it knows tools. */
 export interface ToolRequest {
@@ -72,11 +73,19 @@ export interface ToolUse {
   readonly createParser: (() => ToolCallParser) | undefined;
   /** The grammar of an answer that must be a call. */
   readonly grammar: Grammar | undefined;
+  /** Ends an answer after its only call. */
+  readonly createWatcher: InnerGenerateOptions["createWatcher"];
   /** Control tokens that the parser must see in the text. */
   readonly shownTokens: readonly string[];
 }
 
-const noTools: ToolUse = { tools: [], createParser: undefined, grammar: undefined, shownTokens: [] };
+const noTools: ToolUse = {
+  tools: [],
+  createParser: undefined,
+  grammar: undefined,
+  createWatcher: undefined,
+  shownTokens: [],
+};
 
 /**
  * Decides how a request uses its tools. A Failure with status 400 says that the model's template cannot
@@ -113,6 +122,7 @@ export async function useTools(
   }
   const options = {
     names: tools.map((tool) => tool.function.name),
+    // The piece that ends the only call may have more text.
     maxCalls: parallel === false ? 1 : undefined,
   };
   const maxCalls = parallel === true && named === undefined ? maxForcedCalls : 1;
@@ -123,6 +133,17 @@ export async function useTools(
       choice === "auto"
         ? undefined
         : await toolCallGrammar(tokenizer, { syntax: toolSyntax, tools: allowed, maxCalls }),
+    // The grammar ends a forced answer.
+    createWatcher:
+      parallel === false && choice === "auto" ? (): CallWatcher => watchCall(toolSyntax, options) : undefined,
     shownTokens: marksOf(toolSyntax),
   };
+}
+
+/** Receives the text of an answer. @returns true at the end of a call. */
+type CallWatcher = (text: string) => boolean;
+
+function watchCall(syntax: ToolSyntax, options: ToolCallParserOptions): CallWatcher {
+  const parser = createToolCallParser(syntax, options);
+  return (text) => parser.push(text).some(({ kind }) => kind === "callEnd");
 }
