@@ -79,8 +79,11 @@ async function compile(schema: unknown, key: string, isLoose: boolean): Promise<
   );
 }
 
-/** Each keyword is reported once. */
-function collectWarnings(): { readonly warnings: readonly SchemaWarning[]; readonly onWeakened: OnWeakened } {
+/** Collects warnings. Each keyword is reported once. */
+export function collectWarnings(): {
+  readonly warnings: readonly SchemaWarning[];
+  readonly onWeakened: OnWeakened;
+} {
   const warnings: SchemaWarning[] = [];
   const onWeakened = (warning: SchemaWarning): void => {
     const { path, keyword } = warning;

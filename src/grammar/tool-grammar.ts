@@ -6,6 +6,7 @@ import { marksOf, type ToolSyntax } from "../text/tool-syntax.js";
 import { choice, type Expression, empty, repeat, sequence, text } from "./expression.js";
 import { createGrammarAsync, type Grammar } from "./grammar.js";
 import { jsonSchemaSteps } from "./json-schema/json-schema.js";
+import type { OnWeakened } from "./json-schema/weaken.js";
 
 export interface ToolGrammarOptions {
   readonly syntax: ToolSyntax;
@@ -14,6 +15,8 @@ export interface ToolGrammarOptions {
   readonly maxCalls?: number | undefined;
   /** The text may be JSON that this schema accepts, instead of calls. Default: it may not. */
   readonly otherwiseJson?: unknown;
+  /** Receives keywords of `otherwiseJson` that are left out. Default: they are refused. */
+  readonly onWeakened?: OnWeakened | undefined;
 }
 
 /** Calls of any of the tools, in the model's syntax. Compiled in slices. */
@@ -26,7 +29,7 @@ export async function toolCallGrammar(tokenizer: Tokenizer, options: ToolGrammar
 }
 
 function* toolCallSteps(
-  { syntax, tools, maxCalls = 1, otherwiseJson }: ToolGrammarOptions,
+  { syntax, tools, maxCalls = 1, otherwiseJson, onWeakened }: ToolGrammarOptions,
   marks: Marks,
 ): Steps<Expression> {
   const { opening, closing, marksEach, written } = syntax;
@@ -40,7 +43,9 @@ function* toolCallSteps(
   const further = sequence(spell(written.separator, marks), call);
   const all = maxCalls > 1 ? sequence(call, repeat(further, 0, maxCalls - 1)) : call;
   const forced = marksEach ? all : sequence(begin, all, end);
-  return otherwiseJson === undefined ? forced : choice(forced, yield* jsonSchemaSteps(otherwiseJson));
+  return otherwiseJson === undefined
+    ? forced
+    : choice(forced, yield* jsonSchemaSteps(otherwiseJson, onWeakened));
 }
 
 /** The most arguments that are written by name, one by one. */
@@ -106,11 +111,13 @@ function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Values by a schema, without its unsupported keywords. If the schema is invalid, the values of `otherwise`. */
+/**
+ * Values by a schema, without its unsupported keywords. If the schema is invalid, the values of `otherwise`.
+ */
 function* schemaSteps(schema: unknown, otherwise: object = { type: "object" }): Steps<Expression> {
   const attempts: readonly (() => Steps<Expression>)[] = [
     () => jsonSchemaSteps(schema ?? otherwise),
-    // What is left of a schema is still of the type that arguments need.
+    // A schema without some keywords still has the type of arguments.
     () => jsonSchemaSteps(isObject(schema) ? { ...otherwise, ...schema } : schema, () => undefined),
   ];
   for (const attempt of attempts) {

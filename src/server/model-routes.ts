@@ -42,7 +42,6 @@ export function addModelRoutes(app: Hono, models: Models): void {
     const { prompt } = await prepareChat(service, context.req.raw.signal, {
       ...request,
       format: undefined,
-      formatParam: "",
       schemaMode: "strict",
     });
     return context.json({ prompt: await service.tokenizer.decodeAsync(prompt, { skipSpecial: false }) });

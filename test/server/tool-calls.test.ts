@@ -174,7 +174,7 @@ describe.each([
     [{ tool_choice: { type: "function", function: { name: "none" } } }, "tool_choice"],
     [{ tools: [{ type: "function", function: { name: "a b" } }] }, "tools.0.function.name"],
     [{ tools: [{ type: "web_search" }] }, "tools.0.type"],
-    [{ response_format: { type: "json_object" } }, "response_format"],
+    [{ response_format: { type: "json_schema", json_schema: { schema: { type: "x" } } } }, "response_format"],
     [{ messages: [{ role: "assistant", content: null }] }, "messages.0.content"],
     [
       {

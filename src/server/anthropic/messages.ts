@@ -120,7 +120,6 @@ function prepare(
     template: { variables: thinking.variables, thinking: wanted, continueLast },
     tools,
     format: thinking.format,
-    formatParam: "output_config.format",
     schemaMode,
   });
 }

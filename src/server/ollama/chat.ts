@@ -4,7 +4,7 @@ import { modelPart } from "../models/model-part.js";
 import type { Models } from "../models/models.js";
 import { requestReader } from "../requests/body.js";
 import type { RouteFields } from "../requests/field-rules.js";
-import { schemaGrammar, schemaModePart } from "../requests/json-format.js";
+import { schemaModePart } from "../requests/json-format.js";
 import { optionalMessagesPart } from "../requests/messages.js";
 import { encodeMessages, ollamaTemplatePart, textsOf } from "../requests/thinking.js";
 import { toolsPart, useTools } from "../requests/tool-calls.js";
@@ -44,10 +44,10 @@ export function addChat(app: Hono, models: Models): void {
     }
     const service = await models.open(context, entry, keepAliveMs);
     service.checkPromptSize(textsOf(messages, template));
-    const { tools, createParser, createWatcher, shownTokens } = await useTools(request.tools, messages, service);
+    const use = await useTools(request.tools, { format, schemaMode }, messages, service);
+    const { tools, createParser, createWatcher, shownTokens, grammar, warningFields } = use;
     const { signal } = context.req.raw;
     const { ids, thoughts } = await encodeMessages(service, messages, tools, { ...template, signal });
-    const { grammar, warningFields } = await schemaGrammar(format, schemaMode, service.limits);
     return answer(service, context, {
       prompt: ids,
       options: { ...sampling, grammar, shownTokens, createWatcher, thoughts },

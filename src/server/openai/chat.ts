@@ -60,7 +60,7 @@ export function addChat(app: Hono, models: Models): void {
     const { model, logprobs, sampling, delivery, ...request } = await readRequest(context, models);
     const service = await models.open(context, models.find(model));
     const { signal } = context.req.raw;
-    const prepared = await prepareChat(service, signal, { ...request, formatParam: "response_format" });
+    const prepared = await prepareChat(service, signal, request);
     const { prompt, chatOptions, createParser, warningFields: moreFields } = prepared;
     const options = { ...sampling, ...logprobs, ...chatOptions };
     const shape = shapeOf(request.tools.form);

@@ -1,22 +1,16 @@
 import type { InnerGenerateOptions } from "../../generation/resolve-options.js";
 import type { ToolMessage } from "../../text/chat-template.js";
-import { badRequest } from "../failures.js";
 import type { Service } from "../service.js";
-import { type AskedSchema, type KeptSchema, schemaGrammar, type SchemaMode } from "./json-format.js";
+import type { KeptSchema } from "./json-format.js";
 import { encodeMessages, type TemplateRequest, textsOf } from "./thinking.js";
 import type { ToolCallParser } from "./tool-call-parser.js";
-import { type ToolRequest, useTools } from "./tool-calls.js";
+import { type AskedFormat, type ToolRequest, useTools } from "./tool-calls.js";
 
 /** The fields of a chat that decide about its prompt. */
-export interface ChatRequest {
+export interface ChatRequest extends AskedFormat {
   readonly messages: readonly ToolMessage[];
   readonly template: TemplateRequest;
   readonly tools: ToolRequest;
-  /** The schema of the answer; undefined is plain text. */
-  readonly format: AskedSchema | undefined;
-  /** The field that `format` comes from. */
-  readonly formatParam: string;
-  readonly schemaMode: SchemaMode;
 }
 
 /** A chat that is ready to be answered. */
@@ -38,19 +32,11 @@ export async function prepareChat(
   signal: AbortSignal,
   request: ChatRequest,
 ): Promise<PreparedChat> {
-  const { messages, template, format, formatParam } = request;
+  const { messages, template } = request;
   service.checkPromptSize(textsOf(messages, template));
-  const use = await useTools(request.tools, messages, service);
-  const { tools, createParser, createWatcher, shownTokens } = use;
-  if (format !== undefined && tools.length > 0) {
-    throw badRequest(
-      formatParam,
-      `This server does not support ${formatParam} beside tools: leave one of them out, or set tool_choice to none`,
-    );
-  }
-  const kept = await schemaGrammar(format, request.schemaMode, service.limits);
-  const grammar = use.grammar ?? kept.grammar;
+  const use = await useTools(request.tools, request, messages, service);
+  const { tools, createParser, createWatcher, shownTokens, grammar, warningFields } = use;
   const { ids, thoughts } = await encodeMessages(service, messages, tools, { ...template, signal });
   const chatOptions = { grammar, shownTokens, createWatcher, thoughts };
-  return { prompt: ids, chatOptions, warningFields: kept.warningFields, createParser };
+  return { prompt: ids, chatOptions, warningFields, createParser };
 }

@@ -17,7 +17,7 @@ export interface AskedSchema {
   readonly schema: object;
 }
 
-/** What happens to keywords that a grammar cannot keep to: they are refused, or left out with a warning. */
+/** Whether keywords that a grammar cannot keep to are refused, or left out with a warning. */
 export type SchemaMode = "strict" | "loose";
 
 /** The field that leaves out such keywords, in every protocol. */
@@ -65,10 +65,21 @@ export async function schemaGrammar(
   limits: RequestLimits,
 ): Promise<KeptSchema> {
   if (asked === undefined) return { grammar: undefined, warningFields: {} };
+  return keepSchema(asked, limits, async () => {
+    const grammar = await jsonGrammarAsync(asked.schema, { isLoose: mode === "loose" });
+    return { grammar, warnings: grammar.warnings };
+  });
+}
+
+/** Calls `compile` for a schema of a good size. Its refusals are failures that name the field. */
+export async function keepSchema(
+  asked: AskedSchema,
+  limits: RequestLimits,
+  compile: () => Promise<{ readonly grammar: Grammar; readonly warnings: readonly SchemaWarning[] }>,
+): Promise<KeptSchema> {
   checkSchemaSize(asked, limits);
   try {
-    const grammar = await jsonGrammarAsync(asked.schema, { isLoose: mode === "loose" });
-    const { warnings } = grammar;
+    const { grammar, warnings } = await compile();
     return { grammar, warningFields: warnings.length === 0 ? {} : { warnings } };
   } catch (error) {
     if (error instanceof BitNetError && error.code === "INVALID_ARGUMENT")

@@ -84,7 +84,6 @@ export function addResponses(app: Hono, models: Models): void {
       template: reasoning.value.template,
       tools: tools.value,
       format: text.value,
-      formatParam: "text.format",
       schemaMode,
     });
     const { prompt, chatOptions, createParser } = prepared;
