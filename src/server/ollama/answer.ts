@@ -12,6 +12,7 @@ import {
 } from "../requests/tool-call-parser.js";
 import type { Service } from "../service.js";
 import { streamingResponse } from "../streaming-response.js";
+import { nanoseconds } from "./durations.js";
 import { failureBody } from "./failure-body.js";
 
 /** The content of an answer, or of a part of it. */
@@ -36,6 +37,8 @@ export interface Question {
   /** The fields that carry the content. */
   readonly content: (part: AnswerContent) => object;
   readonly stream: boolean;
+  /** Nanoseconds that the request waited for its model. They are part of the total. */
+  readonly loadDuration: number;
   /** Further fields of the last part. */
   readonly moreFields: object;
 }
@@ -55,11 +58,11 @@ interface AnswerPart extends AnswerContent {
 export async function answer(
   service: Service,
   context: Context,
-  { prompt, options, createParser = createTextParser, content, stream, moreFields }: Question,
+  { prompt, options, createParser = createTextParser, content, stream, loadDuration, moreFields }: Question,
 ): Promise<Response> {
   const startedMs = performance.now();
   const started = await startJobs(service, context, [{ prompt, options }], { stream });
-  const parts = parseParts(started, createParser(), startedMs, moreFields);
+  const parts = parseParts(started, createParser(), { startedMs, loadDuration, moreFields });
   const describe = ({ end = { done: false }, ...part }: AnswerPart): object => ({
     model: service.name,
     created_at: new Date().toISOString(),
@@ -108,11 +111,14 @@ function createCallCollector(): (parts: readonly ParsedPart[]) => AnswerContent[
     });
 }
 
+interface TimedStart {
+  readonly startedMs: number;
+}
+
 async function* parseParts(
   { pieces }: StartedJobs,
   parser: ToolCallParser,
-  startedMs: number,
-  moreFields: object,
+  { startedMs, loadDuration, moreFields }: Pick<Question, "loadDuration" | "moreFields"> & TimedStart,
 ): AsyncGenerator<AnswerPart, void, void> {
   let firstMs: number | undefined;
   const collect = createCallCollector();
@@ -128,8 +134,8 @@ async function* parseParts(
     const end = {
       done: true,
       done_reason: finishReason,
-      total_duration: nanoseconds(nowMs - startedMs),
-      load_duration: 0,
+      total_duration: loadDuration + nanoseconds(nowMs - startedMs),
+      load_duration: loadDuration,
       prompt_eval_count: usage?.promptTokens,
       prompt_eval_duration: nanoseconds(firstMs - startedMs),
       eval_count: usage?.generatedTokens,
@@ -138,8 +144,4 @@ async function* parseParts(
     };
     yield { ...nothing, end };
   }
-}
-
-function nanoseconds(ms: number): number {
-  return Math.round(ms * 1e6);
 }

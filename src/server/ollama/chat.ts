@@ -9,6 +9,7 @@ import { optionalMessagesPart } from "../requests/messages.js";
 import { encodeMessages, ollamaTemplatePart, textsOf } from "../requests/thinking.js";
 import { toolsPart, useTools } from "../requests/tool-calls.js";
 import { answer, streamPart } from "./answer.js";
+import { openTimed } from "./durations.js";
 import { fieldRules } from "./field-rules.js";
 import { formatPart } from "./format.js";
 import { loadOnly } from "./load-only.js";
@@ -42,7 +43,7 @@ export function addChat(app: Hono, models: Models): void {
       const content = { message: { role: "assistant", content: "" } };
       return loadOnly(models, context, { entry, keepAliveMs, content });
     }
-    const service = await models.open(context, entry, keepAliveMs);
+    const { service, loadDuration } = await openTimed(models, context, entry, keepAliveMs);
     service.checkPromptSize(textsOf(messages, template));
     const use = await useTools(request.tools, { format, schemaMode }, messages, service);
     const { tools, createParser, createWatcher, shownTokens, grammar, warningFields } = use;
@@ -53,6 +54,7 @@ export function addChat(app: Hono, models: Models): void {
       options: { ...sampling, grammar, shownTokens, createWatcher, thoughts },
       createParser,
       stream,
+      loadDuration,
       moreFields: warningFields,
       content: ({ text, thinking, calls }) => ({
         message: {

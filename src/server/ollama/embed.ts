@@ -10,6 +10,7 @@ import { optional, requestPart, requestReader } from "../requests/body.js";
 import type { RouteFields } from "../requests/field-rules.js";
 import { isTexts } from "../requests/fields.js";
 import { embeddingRules } from "../requests/unsupported-fields.js";
+import { nanoseconds, openTimed } from "./durations.js";
 
 /** Ollama cuts long texts unless `truncate` is false. */
 const truncatePart = requestPart({ truncate: optional(z.boolean()) }, ({ truncate = true }): TextLimits => ({
@@ -48,7 +49,7 @@ export function addEmbed(app: Hono, models: Models): void {
   app.post("/api/embed", async (context) => {
     const startedMs = performance.now();
     const { model, keepAliveMs, limits, texts, ...request } = await readRequest(context, models);
-    const service = await models.open(context, models.find(model), keepAliveMs);
+    const { service, loadDuration } = await openTimed(models, context, models.find(model), keepAliveMs);
     const { width } = service.model.info;
     const { dimensions = width } = request;
     if (dimensions !== width)
@@ -56,8 +57,8 @@ export function addEmbed(app: Hono, models: Models): void {
     const { vectors, tokens } = await service.embed(context, texts, limits);
     const head = {
       model: service.name,
-      total_duration: Math.round((performance.now() - startedMs) * 1e6),
-      load_duration: 0,
+      total_duration: nanoseconds(performance.now() - startedMs),
+      load_duration: loadDuration,
       prompt_eval_count: tokens,
     };
     return jsonResponse(

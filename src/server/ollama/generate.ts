@@ -12,6 +12,7 @@ import { schemaGrammar, schemaModePart } from "../requests/json-format.js";
 import { encodeMessages, ollamaTemplatePart, type TemplateRequest } from "../requests/thinking.js";
 import type { Service } from "../service.js";
 import { answer, streamPart } from "./answer.js";
+import { openTimed } from "./durations.js";
 import { fieldRules } from "./field-rules.js";
 import { formatPart } from "./format.js";
 import { loadOnly } from "./load-only.js";
@@ -59,7 +60,7 @@ export function addGenerate(app: Hono, models: Models): void {
     if (prompt.text === "") {
       return loadOnly(models, context, { entry, keepAliveMs, content: { response: "" } });
     }
-    const service = await models.open(context, entry, keepAliveMs);
+    const { service, loadDuration } = await openTimed(models, context, entry, keepAliveMs);
     service.checkPromptSize([prompt.system, prompt.text]);
     const request = { ...template, signal: context.req.raw.signal };
     const { ids, thoughts } = await encodePrompt(service, prompt, request);
@@ -68,6 +69,7 @@ export function addGenerate(app: Hono, models: Models): void {
       prompt: ids,
       options: { ...sampling, grammar, thoughts },
       stream,
+      loadDuration,
       moreFields: warningFields,
       content: ({ text, thinking }) => ({ response: text, ...(thinking !== "" && { thinking }) }),
     });
