@@ -28,7 +28,7 @@ const typeOf = {
   strings: () => "string | readonly string[]",
   biases: () => "Readonly<Record<number, number>> | ReadonlyMap<number, number>",
   schema: () => "unknown",
-  callback: () => "((counts: SpeculationCounts) => void)",
+  callback: ({ parameter }) => `((${parameter}) => void)`,
   signal: () => "AbortSignal",
 };
 const capital = (text) => text[0].toUpperCase() + text.slice(1);

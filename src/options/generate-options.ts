@@ -95,7 +95,7 @@ export interface GenerateOptions {
    * The text may violate these keywords, so check it. Not called if every keyword is kept. An invalid schema
    * is refused anyway. Default: none: such keywords are refused.
    */
-  readonly onSchemaWarnings?: ((counts: SpeculationCounts) => void) | undefined;
+  readonly onSchemaWarnings?: ((warnings: readonly SchemaWarning[]) => void) | undefined;
   /**
    * Draft repetitions and check several tokens in one pass; the text is the same. "auto" drafts in greedy
    * decoding without log-probabilities, as long as that is faster. "prompt-lookup" drafts wherever the text

@@ -42,6 +42,8 @@ export interface OtherOption extends OptionRow {
   readonly kind: "boolean" | "choice" | "strings" | "biases" | "schema" | "callback" | "signal";
   readonly default?: string | boolean;
   readonly choices?: readonly string[];
+  /** Of a callback: its parameter, with its type. */
+  readonly parameter?: string;
 }
 
 export interface NumberRange {
@@ -256,6 +258,7 @@ export const samplingTable: readonly SamplingOption[] = [
   {
     name: "onSchemaWarnings",
     kind: "callback",
+    parameter: "warnings: readonly SchemaWarning[]",
     defaultText: "none: such keywords are refused",
     about:
       "Leaves out keywords of the schema that no grammar can keep to, and receives them before the text begins.",
@@ -277,6 +280,7 @@ export const samplingTable: readonly SamplingOption[] = [
   {
     name: "onSpeculation",
     kind: "callback",
+    parameter: "counts: SpeculationCounts",
     defaultText: "none",
     about: "Receives the numbers of drafted and accepted tokens once, when the text ends.",
     details:

@@ -82,12 +82,14 @@ function typesOfValues(values: readonly unknown[]): readonly string[] {
 /** The constants that a property is compared with. None if any value fits. */
 function constantsOf(schema: unknown, path: string): readonly unknown[] {
   if (schema === true) return [];
-  const plain =
+  if (
     isFields(schema) &&
-    Object.keys(schema).every((name) => !Object.hasOwn(keywords, name) || valueKeywords.has(name));
-  if (plain && !restricts(schema)) return [];
-  const listed = plain ? listedValues(schema)?.map((value): unknown => JSON.parse(value)) : undefined;
-  const fit = listed?.filter((value) => schema.type === undefined || valueHasType(value, schema.type));
-  if (fit !== undefined && fit.length > 0) return fit;
+    Object.keys(schema).every((name) => !Object.hasOwn(keywords, name) || valueKeywords.has(name))
+  ) {
+    if (!restricts(schema)) return [];
+    const listed = listedValues(schema)?.map((value): unknown => JSON.parse(value));
+    const fit = listed?.filter((value) => schema.type === undefined || valueHasType(value, schema.type));
+    if (fit !== undefined && fit.length > 0) return fit;
+  }
   return cannotKeep(path, "if", '"if" compares a property with something else than constants');
 }

@@ -9,14 +9,17 @@ export function refuse(path: string, problem: string): never {
 
 /** The schema is valid, and a grammar cannot keep to one of its keywords. */
 export class CannotKeepError extends BitNetError {
-  constructor(
-    readonly path: string,
-    readonly keyword: string,
-    readonly problem: string,
-  ) {
+  readonly path: string;
+  readonly keyword: string;
+  readonly problem: string;
+
+  constructor(path: string, keyword: string, problem: string) {
     super("INVALID_ARGUMENT", `Cannot keep to the JSON schema: at ${path}, ${problem}`, {
       details: { option: "jsonSchema", path, keyword },
     });
+    this.path = path;
+    this.keyword = keyword;
+    this.problem = problem;
   }
 }
 
