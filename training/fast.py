@@ -3,9 +3,9 @@ The same loss and gradients as model.py, faster on a CPU. The backward pass is w
 matmuls runs in kernels.cpp, which is compiled at the start of a run. README.md gives the reasons, and
 `test_fast.py --time` the gain.
 
-Matmuls of ternary matrices take and give integers, in both directions. The forward pass is exact. The backward
-pass rounds a token's gradient to int8, up or down by chance, so that the mean is right. Everything between two
-matmuls is one pass over memory.
+Matmuls of ternary matrices take and give integers, in both directions. The forward pass is exact. The
+backward pass rounds a token's gradient to int8, up or down by chance, so that the mean is right. Everything
+between two matmuls is one pass over memory.
 """
 
 import ctypes
@@ -22,8 +22,8 @@ from torch import Tensor
 from model import BitLinear, BitNet, Block
 
 HERE = Path(__file__).parent
-# Attention and the head use bfloat16 where the CPU multiplies it fast, and float32 elsewhere. AVX512-BF16 alone
-# makes PyTorch's bfloat16 matmuls half as fast as float32.
+# Attention and the head use bfloat16 where the CPU multiplies it fast, and float32 elsewhere. With
+# AVX512-BF16 alone, PyTorch's bfloat16 matmuls are half as fast as float32.
 REAL = torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32
 # Queries of a window that one attention matmul covers: later keys are skipped.
 QUERIES = 128

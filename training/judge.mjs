@@ -1,6 +1,7 @@
 // Judges a storyteller by numbers: `node training/judge.mjs [model.gguf] [--stories N] [--json FILE]`.
 // It asks for 200 stories with the seeds 1 to 200 and the model's default settings. README.md explains the
-// numbers. Sampling settings are chosen with other seeds: `--first-seed 1001 --sampling '{"temperature":0.3}'`.
+// numbers. Sampling settings are chosen with other seeds:
+// `--first-seed 1001 --sampling '{"temperature":0.3}'`.
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { loadModel } from "../dist/index.js";

@@ -102,7 +102,7 @@ static void rows_with_sums(int tokens, int size, float* dw, Row row) {
   }
 }
 
-// dx += the gradient of the norm's input. Codes and their `steps` are the sum, quantized. gradient(t, i) is the
+// dx += the gradient of the norm's input. Codes and their `steps` are the sum, quantized. get(t, i) is the
 // norm's gradient.
 template <typename Get>
 static void norm_back_rows(Get get, const float* x, const float* w, const float* rs, int tokens, int width, float* dx,
@@ -275,8 +275,8 @@ void split_heads(const int32_t* qk, const int32_t* values, const float* in_scale
   }
 }
 
-// The gradients of qk times its matrices' scales and of the values, quantized. Gradients of values are larger,
-// so they have their own steps.
+// The gradients of qk times its matrices' scales and of the values, quantized. Gradients of values are
+// larger, so they have their own steps.
 void split_heads_back(const real* dq, const real* dk, const real* dv, float q_scale, float k_scale, const float* cosines,
                       const float* sines, int windows, int length, int heads, int kv_heads, int size, int8_t* qk_codes,
                       float* qk_steps, int8_t* v_codes, float* v_steps) {

@@ -13,8 +13,8 @@ COEFFICIENTS = (3.4445, -4.775, 2.0315)
 
 def orthogonalize(matrices: Tensor) -> Tensor:
     """
-    [count, rows, columns] → nearly orthogonal matrices with the same singular vectors: singular values from 0.7
-    to 1.2.
+    [count, rows, columns] → nearly orthogonal matrices with the same singular vectors. Singular values are
+    0.7 to 1.2.
     """
     a, b, c = COEFFICIENTS
     flat = matrices.shape[1] <= matrices.shape[2]

@@ -138,6 +138,7 @@ export type Speculation = NonNullable<GenerateOptions["speculation"]>;
 export interface SchemaWarning {
   /** The schema with the keyword: its path in the whole schema, such as "#/properties/name". */
   readonly path: string;
+  /** The keyword that is left out, such as "contains". */
   readonly keyword: string;
   /** Why no grammar can keep to it. */
   readonly message: string;

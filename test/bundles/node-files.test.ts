@@ -15,7 +15,7 @@ async function importsOf(file: string): Promise<string[]> {
   return [...text.matchAll(/^(?:import|export) (?:[^;"]*? from )?"([^"]+)";/gm)].map(([, name = ""]) => name);
 }
 
-/** Everything that a file in dist/node loads: files of the folder, and packages and parts of Node.js by name. */
+/** All that a file in dist/node loads: files of the folder, and packages and parts of Node.js by name. */
 async function loadedBy(file: string): Promise<{ files: string[]; packages: string[]; builtins: string[] }> {
   const files = [file];
   const others = new Set<string>();
