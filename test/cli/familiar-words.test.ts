@@ -13,7 +13,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const text = ["-p", "Once upon a time", "-n", "3", "--temp", "0"] as const;
 const written = "Once upon a time there was a\n";
-const writtenByEmbedded = "Once upon a time there lived a\n";
+const writtenByEmbedded = "Once upon a time, there was\n";
 
 describe("words of llama.cpp and Ollama", () => {
   it.each<[string, string[], string?]>([
