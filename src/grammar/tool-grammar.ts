@@ -48,6 +48,14 @@ function* toolCallSteps(
     : choice(forced, yield* jsonSchemaSteps(otherwiseJson, onWeakened));
 }
 
+/** Arguments are an object, also if the tool's schema does not say so. */
+function argumentsObject(parameters: unknown): unknown {
+  if (parameters === true) return { type: "object" };
+  return isObject(parameters) && parameters.type === undefined
+    ? { ...parameters, type: "object" }
+    : parameters;
+}
+
 /** The most arguments that are written by name, one by one. */
 const maxNamed = 64;
 
@@ -55,10 +63,11 @@ const maxNamed = 64;
 function* callArguments({ body, written }: ToolSyntax, parameters: unknown, marks: Marks): Steps<Expression> {
   const [before, after] = [written.beforeArguments, written.afterArguments].map((part) => spell(part, marks));
   if (before === undefined || after === undefined) return empty;
-  if (body !== "python" && body !== "braces") return sequence(before, yield* schemaSteps(parameters), after);
+  if (body !== "python" && body !== "braces")
+    return sequence(before, yield* schemaSteps(argumentsObject(parameters)), after);
   const named = yield* namedArguments(parameters, body === "python" ? "=" : ":");
   if (named !== undefined) return sequence(before, named, after);
-  const whole = yield* schemaSteps(parameters);
+  const whole = yield* schemaSteps(argumentsObject(parameters));
   // All arguments as one dictionary: `name(**{…})` in Python.
   return body === "python" ? sequence(before, text("**"), whole, after) : whole;
 }

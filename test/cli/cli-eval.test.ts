@@ -183,12 +183,12 @@ describe("bitnet eval", () => {
       2,
       /the text has 5 tokens, and chunks of 64 need at least 128/,
     ],
-    ["chunks beyond the context", ["-f", "story.txt", "-c", "600"], 2, /Invalid --ctx: 600/],
+    ["chunks beyond the context", ["-f", "story.txt", "-c", "1100"], 2, /Invalid --ctx: 1100/],
     [
       "a stride beyond the context",
-      ["-f", "story.txt", "-c", "505", "--stride", "20"],
+      ["-f", "story.txt", "-c", "1015", "--stride", "20"],
       2,
-      /Invalid --stride: 20 makes chunks of 515/,
+      /Invalid --stride: 20 makes chunks of 1025/,
     ],
     ["no chunks", ["-f", "story.txt", "--chunks", "0"], 2, /Invalid --chunks: 0/],
   ])("perplexity refuses %s in one line", async (_, args, expectedStatus, message) => {

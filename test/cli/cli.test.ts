@@ -77,7 +77,7 @@ describe("bad usage is one line and status 2:", () => {
       ["dummy", "--size", "tiny", "--type", "q9", "-o", "never.gguf"],
       /INVALID_ARGUMENT.*"q9".*i2_s/,
     ],
-    ["bench of too long a prompt", ["bench", "-p", "600"], /INVALID_ARGUMENT: Cannot measure pp600.*512/],
+    ["bench of too long a prompt", ["bench", "-p", "1100"], /INVALID_ARGUMENT: Cannot measure pp1100.*1024/],
     [
       "bench of nothing",
       ["bench", "-p", "0", "-n", "0"],

@@ -131,7 +131,7 @@ describe("lists", () => {
     const models = { a: watchedModel(), embed: watchedModel(await embedderBytes()) };
     const { post, get } = open(models);
     const { data } = (await get("/v1/models")) as { readonly data: readonly object[] };
-    expect(data).toMatchObject([{ id: "a", context_length: 512 }, { id: "embed" }]);
+    expect(data).toMatchObject([{ id: "a", context_length: 1024 }, { id: "embed" }]);
     const tags = (await get("/api/tags")) as { readonly models: readonly Record<string, unknown>[] };
     expect(tags.models).toMatchObject([
       { name: "a", details: { family: "bitnet-b1.58" } },
@@ -141,7 +141,7 @@ describe("lists", () => {
     const show = async (model: string): Promise<unknown> => (await post("/api/show", { model })).body;
     expect(await show("a")).toMatchObject({
       capabilities: ["completion"],
-      model_info: { "general.architecture": "bitnet-b1.58", "bitnet-b1.58.context_length": 512 },
+      model_info: { "general.architecture": "bitnet-b1.58", "bitnet-b1.58.context_length": 1024 },
     });
     expect(await show("embed")).toMatchObject({ capabilities: ["embedding"] });
     expect([models.a.loads(), models.embed.loads()]).toEqual([0, 0]);
