@@ -90,13 +90,9 @@ export function createChat(parts: {
   let busy = false;
   let disposed = false;
 
-  function variablesOf({ thinking, templateVariables }: TemplateOptions): TemplateVariables {
-    if (thinking !== undefined && typeof thinking !== "boolean")
-      throw invalidOption("thinking", thinking, "true or false");
-    if (Object.prototype.toString.call(templateVariables ?? {}) !== "[object Object]")
-      throw invalidOption("templateVariables", templateVariables, "an object");
-    if (templateVariables !== undefined) checkVariables(templateVariables);
-    return switchThinking(tokenizer, template, thinking, templateVariables);
+  function variablesOf(options: TemplateOptions): TemplateVariables {
+    checkTemplateOptions(options);
+    return switchThinking(tokenizer, template, options.thinking, options.templateVariables);
   }
 
   /** The conversation's tokens, without its oldest turns as far as `room` tokens for the answer require. */
@@ -116,11 +112,7 @@ export function createChat(parts: {
       const next = turns.findIndex((message, index) => index > 0 && message.role === "user");
       if (next === -1) {
         if (ids.length < contextLength) return { kept, ids, lost };
-        throw new BitNetError(
-          "CONTEXT_FULL",
-          `The message does not fit: with the messages that stay it is ${ids.length} tokens, and the context holds ${contextLength}`,
-          { details: { promptTokens: ids.length, contextLength } },
-        );
+        throw contextFull(ids.length, contextLength);
       }
       lost += next;
       turns = turns.slice(next);
@@ -221,6 +213,23 @@ export function createChat(parts: {
     },
   };
   return chat;
+}
+
+/** @throws BitNetError INVALID_ARGUMENT. */
+function checkTemplateOptions({ thinking, templateVariables }: TemplateOptions): void {
+  if (thinking !== undefined && typeof thinking !== "boolean")
+    throw invalidOption("thinking", thinking, "true or false");
+  if (Object.prototype.toString.call(templateVariables ?? {}) !== "[object Object]")
+    throw invalidOption("templateVariables", templateVariables, "an object");
+  if (templateVariables !== undefined) checkVariables(templateVariables);
+}
+
+function contextFull(promptTokens: number, contextLength: number): BitNetError {
+  return new BitNetError(
+    "CONTEXT_FULL",
+    `The message does not fit: with the messages that stay it is ${promptTokens} tokens, and the context holds ${contextLength}`,
+    { details: { promptTokens, contextLength } },
+  );
 }
 
 async function resolveChatOptions(

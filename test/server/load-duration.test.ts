@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { severalServer, watchedModel } from "./several-models.js";
 
 afterEach(() => {
@@ -21,7 +21,7 @@ test.each(requests)("%s has the time that its model took to load, once", async (
   const loadMs = 1e5;
   model.before = (): void => void (passedMs += loadMs);
   const { server, post } = severalServer({ a: model });
-  await using _ = { [Symbol.asyncDispose]: () => server.dispose() };
+  onTestFinished(() => server.dispose());
   const durations: (readonly [number, number])[] = [];
   for (let count = 0; count < 2; count += 1) {
     const answer = await post(path, { model: "a", ...body });

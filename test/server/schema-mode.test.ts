@@ -32,7 +32,7 @@ const warnings = [
 
 const messages = [{ role: "user", content: "A list" }];
 const asked = { model: "any", max_tokens: 60, temperature: 0 };
-const response_format = { type: "json_schema", json_schema: { name: "x", schema } };
+const format = { type: "json_schema", json_schema: { name: "x", schema } };
 
 interface Route {
   readonly path: string;
@@ -43,13 +43,13 @@ interface Route {
 const routes: readonly Route[] = [
   {
     path: "/v1/chat/completions",
-    body: { ...asked, messages, response_format },
+    body: { ...asked, messages, response_format: format },
     text: (answer: { choices: { message: { content: string } }[] }) => answer.choices[0]?.message.content,
   },
   {
     path: "/v1/completions",
     // Without the penalty, this model indents without end.
-    body: { ...asked, repeat_penalty: 1.5, prompt: "A list:", response_format },
+    body: { ...asked, repeat_penalty: 1.5, prompt: "A list:", response_format: format },
     text: (answer: { choices: { text: string }[] }) => answer.choices[0]?.text,
   },
   {

@@ -22,7 +22,7 @@ const schema = { type: "object", properties, required: ["city", "days"] };
 const tool = { name: "weather", parameters: schema };
 /** The model calls the tool, and writes JSON when it has the result. */
 const question = { role: "user", content: "The weather as JSON?" };
-const json_schema = { name: "weather", schema };
+const named = { name: "weather", schema };
 
 /** A request in one protocol: with tools and a schema, before and after the tool's result. */
 interface Protocol {
@@ -46,7 +46,7 @@ const protocols: readonly Protocol[] = [
     path: "/v1/chat/completions",
     body: {
       ...{ temperature: 0, max_tokens: 60, tools: [{ type: "function", function: tool }] },
-      response_format: { type: "json_schema", json_schema },
+      response_format: { type: "json_schema", json_schema: named },
     },
     asking: { messages: [question] },
     answered: {
@@ -70,7 +70,7 @@ const protocols: readonly Protocol[] = [
     path: "/v1/responses",
     body: {
       ...{ temperature: 0, max_output_tokens: 60, tools: [{ type: "function", ...tool }] },
-      text: { format: { type: "json_schema", ...json_schema } },
+      text: { format: { type: "json_schema", ...named } },
     },
     asking: { input: [question] },
     answered: {

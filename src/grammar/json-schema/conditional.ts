@@ -14,8 +14,9 @@ const valueKeywords: ReadonlySet<string> = new Set(["type", "const", "enum"]);
  */
 export function expandCondition(fields: Fields, path: string, resolve: Resolve): Fields {
   if (fields.if === undefined) return fields;
-  const { if: _condition, then, else: otherwise, ...rest } = fields;
-  const sides = conditionalSchemas({ ...fields, then: then ?? true, else: otherwise ?? true }, path, resolve);
+  const parts = ["if", "then", "else"];
+  const rest: Fields = Object.fromEntries(Object.entries(fields).filter(([name]) => !parts.includes(name)));
+  const sides = conditionalSchemas(fields, path, resolve);
   const [only, ...more] = sides;
   const meaning = more.length === 0 ? only : { anyOf: sides };
   return { ...rest, allOf: [...[rest.allOf ?? []].flat(), meaning] };

@@ -60,7 +60,7 @@ function namesIn(schema: unknown): Names {
     if (schemas.has(name)) repeated.add(name);
     schemas.set(name, found);
   };
-  const visit = (value: unknown, base: string, isInner: boolean): void => {
+  const visit = (value: unknown, base: string, { isInner }: { readonly isInner: boolean }): void => {
     if (typeof value !== "object" || value === null) return;
     const { $id, $anchor, $ref } = value as Fields;
     const isPart = typeof $id === "string" && !$id.startsWith("#");
@@ -71,9 +71,10 @@ function namesIn(schema: unknown): Names {
     else if (typeof $id === "string") add($id, value);
     if (typeof $anchor === "string") add(`#${$anchor}`, value);
     if (within && typeof $ref === "string" && !URL.canParse($ref)) inner.add($ref);
-    for (const [name, part] of Object.entries(value)) if (!valueKeywords.has(name)) visit(part, here, within);
+    for (const [name, part] of Object.entries(value))
+      if (!valueKeywords.has(name)) visit(part, here, { isInner: within });
   };
-  visit(schema, "", false);
+  visit(schema, "", { isInner: false });
   return { schemas, repeated, inner };
 }
 

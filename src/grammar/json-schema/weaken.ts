@@ -60,8 +60,8 @@ function without(fields: Fields, keyword: string): Fields {
   // The members before the last one may fit together.
   if (keyword === "allOf" && Array.isArray(fields.allOf) && fields.allOf.length > 1)
     return { ...fields, allOf: fields.allOf.slice(0, -1) as readonly unknown[] };
-  const left: Record<string, unknown> = { ...fields };
-  for (const name of [keyword, ...(companions[keyword] ?? [])]) delete left[name];
+  const gone = [keyword, ...(companions[keyword] ?? [])];
+  const left: Fields = Object.fromEntries(Object.entries(fields).filter(([name]) => !gone.includes(name)));
   // A value that fits one schema of "oneOf" also fits "anyOf".
   if (keyword !== "oneOf") return left;
   if (left.anyOf === undefined) return { ...left, anyOf: fields.oneOf };
