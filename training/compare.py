@@ -28,12 +28,17 @@ def compare_steps() -> str:
         norm.data.uniform_(0.5, 1.5)
     inputs, targets = torch.randint(0, shape.vocab_size, (2, 3, 48))
     targets[0, :7] = -100
-    learned = int((targets >= 0).sum())
+    # Documents of different lengths, and three weights.
+    starts = torch.zeros(3, 48, dtype=torch.int32)
+    starts[0, 20:], starts[1, 31:], starts[2, 5:], starts[2, 30:] = 20, 31, 5, 30
+    weights = torch.randint(1, 4, (3, 48)).float()
+    learned = float(weights[targets >= 0].sum())
 
     def gradients(step: PlainStep | FastStep) -> tuple[float, dict[str, Tensor]]:
         step.begin()
         # In two parts, since gradients must add up.
-        loss = sum(step(inputs[part], targets[part], learned) for part in (slice(0, 1), slice(1, 3)))
+        parts = (slice(0, 1), slice(1, 3))
+        loss = sum(step(inputs[part], targets[part], learned, starts[part], weights[part]) for part in parts)
         return loss, {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
 
     loss, expected = gradients(PlainStep(model, compile=False, dtype=REAL))

@@ -160,6 +160,7 @@ class Kept:
     k: Tensor
     v: Tensor
     weights: list[Tensor]
+    starts: Tensor | None
     o: Tensor
     gate_up: Tensor
 
@@ -178,10 +179,13 @@ class FastLayer:
         self.heads_norm, self.hidden_norm = attention.attn_sub_norm.weight, mlp.ffn_sub_norm.weight
         self.norms = [self.attention_norm, self.mlp_norm, self.heads_norm, self.hidden_norm]
 
-    def forward(self, x: Tensor, before: tuple[Tensor, Tensor, float] | None, windows: int) -> tuple[Tensor, tuple, Kept]:
+    def forward(
+        self, x: Tensor, before: tuple[Tensor, Tensor, float] | None, windows: int, starts: Tensor | None
+    ) -> tuple[Tensor, tuple, Kept]:
         """
         :param x: the residual [tokens, width].
         :param before: a pending addition to x: a matmul's result, its input's scales, its matrix's scale.
+        :param starts: int32 [windows, length], as PlainStep's.
         :returns: the pending addition after this layer, in the same form.
         """
         call, shape = self.call, self.shape
@@ -198,7 +202,7 @@ class FastLayer:
             self.qk(attention_in.codes), self.v(attention_in.codes), attention_in.scales, *self.qk.scales.tolist(),
             self.v.scales[0].item(), self.cosines, self.sines, *sizes, q, k, v,
         )  # fmt: skip
-        o, weights = self.attend(q, k, v)
+        o, weights = self.attend(q, k, v, starts)
         heads_out = Quantized(tokens, width)
         call.merge_heads_quantize(o, self.heads_norm.data, epsilon, windows, length, shape.heads, shape.head, heads_out.codes, heads_out.scales, heads_out.rs)
 
@@ -213,10 +217,10 @@ class FastLayer:
             hidden.codes, hidden.scales, hidden.rs,
         )  # fmt: skip
         after = (self.down(hidden.codes), hidden.scales, self.down.scales[0].item())
-        kept = Kept(x, middle, attention_in, heads_out, mlp_in, hidden, q, k, v, weights, o, gate_up)
+        kept = Kept(x, middle, attention_in, heads_out, mlp_in, hidden, q, k, v, weights, starts, o, gate_up)
         return middle.clone(), after, kept
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, starts: Tensor | None) -> tuple[Tensor, list[Tensor]]:
         """
         :param q: [windows · kv_heads, group, length, head]. Queries of a group share keys, so that one matmul
             computes all of them.
@@ -227,10 +231,14 @@ class FastLayer:
         for first in range(0, length, QUERIES):
             end = min(length, first + QUERIES)
             scores = q[:, :, first:end].reshape(count, -1, head) @ k[:, :end].transpose(1, 2)
-            self.call.causal_softmax(scores, count * group, end - first, first, head**-0.5)
+            self.call.causal_softmax(scores, starts, *self.rows(count), end - first, first, length, head**-0.5)
             o[:, :, first:end] = (scores @ v[:, :end]).view(count, group, -1, head)
             weights.append(scores)
         return o, weights
+
+    def rows(self, count: int) -> tuple[int, int]:
+        """Windows and heads of `count` windows · kv_heads."""
+        return count // self.shape.kv_heads, self.shape.heads
 
     def attend_back(self, d_o: Tensor, kept: Kept) -> tuple[Tensor, Tensor, Tensor]:
         """The gradients of q, k and v."""
@@ -242,7 +250,8 @@ class FastLayer:
             d_out = d_o[:, :, first:end].reshape(count, -1, head)
             dv[:, :end].baddbmm_(weights.transpose(1, 2), d_out)
             d_scores = d_out @ v[:, :end].transpose(1, 2)
-            self.call.causal_softmax_back(weights, d_scores, count * group, end - first, first, head**-0.5)
+            sizes = (*self.rows(count), end - first, first, length)
+            self.call.causal_softmax_back(weights, d_scores, kept.starts, *sizes, head**-0.5)
             dq[:, :, first:end] = (d_scores @ k[:, :end]).view(count, group, -1, head)
             dk[:, :end].baddbmm_(d_scores.transpose(1, 2), q[:, :, first:end].reshape(count, -1, head))
         return dq, dk, dv
@@ -313,7 +322,9 @@ class FastStep:
             parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.zero_()
 
     @torch.no_grad()
-    def __call__(self, inputs: Tensor, targets: Tensor, learned: int) -> float:
+    def __call__(
+        self, inputs: Tensor, targets: Tensor, learned: float, starts: Tensor | None = None, weights: Tensor | None = None
+    ) -> float:
         """The same as PlainStep's."""
         call, model = self.call, self.model
         windows, length = inputs.shape
@@ -322,7 +333,7 @@ class FastStep:
         x, before = self.embedding.data[ids], None
         kept = []
         for layer in self.layers:
-            x, before, one = layer.forward(x, before, windows)
+            x, before, one = layer.forward(x, before, windows, starts)
             kept.append(one)
 
         rs, last = torch.empty(tokens), torch.empty(tokens, width, dtype=REAL)
@@ -334,6 +345,8 @@ class FastStep:
         last_rows = last[rows]
         logits = last_rows @ self.narrow_embedding.t()
         loss = call.cross_entropy(logits, targets[rows], len(rows), model.shape.vocab_size, 1 / learned)
+        if weights is not None:
+            logits *= weights.reshape(-1)[rows].unsqueeze(1)
 
         self.embedding.grad += logits.t() @ last_rows
         d_last = torch.zeros_like(last).index_copy_(0, rows, logits @ self.narrow_embedding)

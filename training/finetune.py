@@ -77,6 +77,7 @@ def run_settings(config: dict, masters: Masters, corpus: data.Corpus) -> dict:
     documents = data.story_documents(masters.tokenizer, corpus.train, np.random.default_rng(0))
     tokens = sum(len(document.ids) for document in documents)
     stage = stage | {"name": "finetune", "tokens": stage["passes"] * tokens, "window": window, "novels": 1.0, "chat": 0.0}
+    stage |= {"separate": False, "emphasis": 1.0}
     rates = {
         "matrices": config["rates"]["matrices"] * mean_magnitude(model.matrices()),
         "embedding": config["rates"]["embedding"] * mean_magnitude([model.embed_tokens.weight]),

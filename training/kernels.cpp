@@ -311,45 +311,55 @@ void split_heads_back(const real* dq, const real* dk, const real* dv, float q_sc
   }
 }
 
-// Scores [count, length, first + length] → weights, in place: causal softmax of scores · factor. The first
-// query is at position `first`.
-void causal_softmax(real* scores, int count, int length, int first, float factor) {
+// The first position that a query may see, of rows [windows, heads, length] of queries from position `first`
+// on. `starts` [windows, total] has it for each position. Null means 0.
+static int start_of(const int32_t* starts, int row, int heads, int length, int first, int total) {
+  return starts ? starts[int64_t(row / length / heads) * total + first + row % length] : 0;
+}
+
+// Scores [windows · heads, length, first + length] → weights, in place: causal softmax of scores · factor. The
+// first query is at position `first` of `total`.
+void causal_softmax(real* scores, const int32_t* starts, int windows, int heads, int length, int first, int total,
+                    float factor) {
   int width = first + length;
 #pragma omp parallel
   {
     std::vector<float> buffer(width);
     float* e = buffer.data();
 #pragma omp for schedule(static)
-    for (int row = 0; row < count * length; row++) {
+    for (int row = 0; row < windows * heads * length; row++) {
       real* x = scores + int64_t(row) * width;
-      int seen = first + row % length + 1;
+      int start = start_of(starts, row, heads, length, first, total), seen = first + row % length + 1;
       float largest = -1e30f, sum = 0;
-      for (int i = 0; i < seen; i++) {
+      for (int i = start; i < seen; i++) {
         e[i] = wide(x[i]) * factor;
         largest = std::max(largest, e[i]);
       }
-      for (int i = 0; i < seen; i++) {
+      for (int i = start; i < seen; i++) {
         e[i] = std::exp(e[i] - largest);
         sum += e[i];
       }
       float inverse = 1.0f / sum;
-      for (int i = 0; i < seen; i++) x[i] = narrow(e[i] * inverse);
+      std::memset(x, 0, start * sizeof(real));
+      for (int i = start; i < seen; i++) x[i] = narrow(e[i] * inverse);
       std::memset(x + seen, 0, (width - seen) * sizeof(real));
     }
   }
 }
 
 // Turns `g`, the gradient of the weights, into the gradient of the scores.
-void causal_softmax_back(const real* weights, real* g, int count, int length, int first, float factor) {
+void causal_softmax_back(const real* weights, real* g, const int32_t* starts, int windows, int heads, int length,
+                         int first, int total, float factor) {
   int width = first + length;
 #pragma omp parallel for schedule(static)
-  for (int row = 0; row < count * length; row++) {
+  for (int row = 0; row < windows * heads * length; row++) {
     const real* p = weights + int64_t(row) * width;
     real* x = g + int64_t(row) * width;
-    int seen = first + row % length + 1;
+    int start = start_of(starts, row, heads, length, first, total), seen = first + row % length + 1;
     float dot = 0;
-    for (int i = 0; i < seen; i++) dot += wide(p[i]) * wide(x[i]);
-    for (int i = 0; i < seen; i++) x[i] = narrow(wide(p[i]) * (wide(x[i]) - dot) * factor);
+    for (int i = start; i < seen; i++) dot += wide(p[i]) * wide(x[i]);
+    std::memset(x, 0, start * sizeof(real));
+    for (int i = start; i < seen; i++) x[i] = narrow(wide(p[i]) * (wide(x[i]) - dot) * factor);
     std::memset(x + seen, 0, (width - seen) * sizeof(real));
   }
 }

@@ -105,7 +105,7 @@ class Attention(nn.Module):
         self.attn_sub_norm = RMSNorm(shape.width, shape.norm_epsilon)
         self.o_proj = BitLinear(shape.width, shape.width)
 
-    def forward(self, x: Tensor, cosines: Tensor, sines: Tensor, dtype: torch.dtype) -> Tensor:
+    def forward(self, x: Tensor, cosines: Tensor, sines: Tensor, dtype: torch.dtype, mask: Tensor | None) -> Tensor:
         batch, tokens, width = x.shape
         codes, scale = quantize_activations(x)
 
@@ -117,7 +117,7 @@ class Attention(nn.Module):
         v = heads(self.v_proj, self.shape.kv_heads).to(dtype)
         group = self.shape.heads // self.shape.kv_heads
         k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True).float()
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None).float()
         y = self.attn_sub_norm(y.transpose(1, 2).reshape(batch, tokens, width))
         return self.o_proj(*quantize_activations(y), dtype)
 
@@ -145,8 +145,8 @@ class Block(nn.Module):
         self.post_attention_layernorm = RMSNorm(shape.width, shape.norm_epsilon)
         self.mlp = FeedForward(shape)
 
-    def forward(self, x: Tensor, cosines: Tensor, sines: Tensor, dtype: torch.dtype) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), cosines, sines, dtype)
+    def forward(self, x: Tensor, cosines: Tensor, sines: Tensor, dtype: torch.dtype, mask: Tensor | None) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), cosines, sines, dtype, mask)
         return x + self.mlp(self.post_attention_layernorm(x), dtype)
 
 
@@ -164,13 +164,21 @@ class BitNet(nn.Module):
         self.register_buffer("cosines", cosines, persistent=False)
         self.register_buffer("sines", sines, persistent=False)
 
-    def forward(self, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Ids [B, T] → logits [B, T, vocabulary] in `dtype`. The head is the transposed embedding."""
+    def forward(self, ids: Tensor, dtype: torch.dtype = torch.float32, starts: Tensor | None = None) -> Tensor:
+        """
+        Ids [B, T] → logits [B, T, vocabulary] in `dtype`. The head is the transposed embedding.
+
+        :param starts: [B, T], the first position that each position may see. None: all before it.
+        """
         tokens = ids.shape[1]
+        mask = None
+        if starts is not None:
+            positions = torch.arange(tokens, device=ids.device)
+            mask = ((positions <= positions[:, None]) & (positions >= starts[..., None]))[:, None]
         cosines, sines = self.cosines[:tokens], self.sines[:tokens]
         x = self.embed_tokens(ids).float()
         for layer in self.layers:
-            x = layer(x, cosines, sines, dtype)
+            x = layer(x, cosines, sines, dtype, mask)
         return F.linear(self.norm(x).to(dtype), self.embed_tokens.weight.to(dtype))
 
     def matrices(self) -> list[nn.Parameter]:

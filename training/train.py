@@ -189,7 +189,9 @@ class Trainer:
         progress, window = self.progress, stage["window"]
         # A resumed run sees other windows than an uninterrupted run.
         rng = np.random.default_rng([self.config["seed"], progress.stage, progress.updates])
-        source = data.windows(self.documents(stage), window, self.tokenizer.token_to_id(data.BOS), rng)
+        bos, documents = self.tokenizer.token_to_id(data.BOS), self.documents(stage)
+        weights = torch.from_numpy(data.token_weights(documents, self.tokenizer, stage["emphasis"])).to(self.device)
+        source = data.windows(documents, window, bos, rng)
         batch = max(1, self.settings["batch_tokens"] // window)
         micro = max(1, min(batch, self.settings["micro_batch"] * self.model.shape.context // window))
         began, seen = time.monotonic(), 0
@@ -199,11 +201,16 @@ class Trainer:
             pairs = [next(source) for _ in range(batch)]
             inputs = torch.from_numpy(np.stack([pair[0] for pair in pairs])).to(self.device)
             targets = torch.from_numpy(np.stack([pair[1] for pair in pairs])).to(self.device)
-            learned = int((targets >= 0).sum())
+            learned = targets >= 0
+            weight = weights[targets.clamp(min=0)]
+            total = float(weight[learned].sum())
+            starts = data.document_starts(inputs, bos) if stage["separate"] else None
             self.step.begin()
-            for start in range(0, batch, micro):
-                loss_sum += self.step(inputs[start : start + micro], targets[start : start + micro], learned)
-            loss_tokens += learned
+            for first in range(0, batch, micro):
+                part = slice(first, first + micro)
+                seen_from = None if starts is None else starts[part]
+                loss_sum += self.step(inputs[part], targets[part], total, seen_from, weight[part])
+            loss_tokens += int(learned.sum())
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings["clip"])
             for optimizer in (self.muon, self.adamw):
                 optimizer.step()
