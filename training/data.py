@@ -475,16 +475,21 @@ RARE = 0.1
 PRONOUNS = ["he", "she", "him", "her", "his", "hers"]
 
 
+def rare_tokens(documents: list[Document], tokenizer: Tokenizer) -> np.ndarray:
+    """Whether each token of the vocabulary is rare."""
+    counts = np.zeros(tokenizer.get_vocab_size(), dtype=np.int64)
+    for document in documents:
+        counts[np.unique(document.ids)] += 1
+    return counts < RARE * len(documents)
+
+
 def token_weights(documents: list[Document], tokenizer: Tokenizer, emphasis: float) -> np.ndarray:
     """
     The weight of each token of the vocabulary as a target: `emphasis` for rare tokens and for pronouns, 1 for
     all others. A story makes sense only if these are right. They are a fifth of all tokens, and they have
     most of the loss.
     """
-    counts = np.zeros(tokenizer.get_vocab_size(), dtype=np.int64)
-    for document in documents:
-        counts[np.unique(document.ids)] += 1
-    weights = np.where(counts < RARE * len(documents), emphasis, 1.0).astype(np.float32)
+    weights = np.where(rare_tokens(documents, tokenizer), emphasis, 1.0).astype(np.float32)
     for word in PRONOUNS:
         for token in (word, f"Ġ{word}", word.title(), f"Ġ{word.title()}"):
             place = tokenizer.token_to_id(token)

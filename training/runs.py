@@ -24,13 +24,14 @@ def build_model(config: dict) -> BitNet:
 
 
 def named_run(description: str) -> Run:
-    """
-    The last state, on the CPU, of the run whose folder is the command's one argument. The run may be
-    unfinished.
-    """
+    """The run whose folder is the command's one argument."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("out", type=Path, help="the run's folder")
-    out = parser.parse_args().out
+    return read_run(parser.parse_args().out)
+
+
+def read_run(out: Path) -> Run:
+    """The last state of a run, on the CPU. The run may be unfinished."""
     if not (out / "state.pt").exists():
         raise SystemExit(f"there is no state.pt in {out}: the first is written when a run has gone on for a while")
     state = torch.load(out / "state.pt", map_location="cpu")

@@ -9,6 +9,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
+import torch
 
 import data
 from texts import read_text, read_texts, require_length
@@ -70,6 +71,24 @@ class Texts(unittest.TestCase):
         self.assertEqual(made.ids[0], tokenizer.token_to_id(data.BOS))
         self.assertEqual(made.ids[-1], tokenizer.token_to_id(data.EOS))
         self.assertEqual(tokenizer.decode(made.ids[1:-1]), corpus.train[0].text)
+
+    def test_attention_begins_at_the_last_bos(self) -> None:
+        inputs = torch.tensor([[9, 1, 9, 2, 3], [9, 4, 5, 6, 7]])
+        starts = data.document_starts(inputs, bos=9)
+        self.assertEqual(starts.tolist(), [[0, 0, 2, 2, 2], [0, 0, 0, 0, 0]])
+        self.assertEqual(starts.dtype, torch.int32)
+
+    def test_rare_tokens_and_pronouns_weigh_more(self) -> None:
+        text = LINES + " she" * 200
+        corpus = data.Corpus([data.Story([f"{text} a kite"]), *[data.Story([text])] * 10], {})
+        tokenizer = data.train_tokenizer(corpus, 300)
+        documents = data.story_documents(tokenizer, corpus.train, np.random.default_rng(0))
+        weights = data.token_weights(documents, tokenizer, 3.0)
+        weight_of = lambda text: {float(weights[token]) for token in tokenizer.encode(text).ids}
+        self.assertEqual(weight_of("kite"), {3.0})
+        self.assertEqual(weight_of(" she"), {3.0})
+        self.assertEqual(weight_of("Line"), {1.0})
+        self.assertEqual(set(data.token_weights(documents, tokenizer, 1.0).tolist()), {1.0})
 
 
 if __name__ == "__main__":
