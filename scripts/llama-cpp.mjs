@@ -1,9 +1,9 @@
 // node-llama-cpp for comparisons, with its prebuilt binaries, in .cache/llama-cpp. The package does not
 // depend on it.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { installCached } from "./cached-package.mjs";
 
 /** Results compare only within one version. */
 export const llamaCppVersion = "3.22.1";
@@ -23,37 +23,14 @@ export function installLlamaCpp(root) {
   const at = join(root, ".cache", "llama-cpp", llamaCppVersion);
   const module = join(at, "node_modules", "node-llama-cpp", "dist", "index.js");
   const native = join(at, "node_modules", "@node-llama-cpp", binaries);
-  const isThere = () => existsSync(module) && existsSync(native);
-  if (!isThere()) {
-    console.error("Installing node-llama-cpp into .cache/llama-cpp (prebuilt, no build)");
-    mkdirSync(at, { recursive: true });
-    const dependencies = {
+  const missing = installCached(at, {
+    title: `node-llama-cpp ${llamaCppVersion}`,
+    dependencies: {
       "node-llama-cpp": llamaCppVersion,
       [`@node-llama-cpp/${binaries}`]: llamaCppVersion,
-    };
-    writeFileSync(
-      join(at, "package.json"),
-      JSON.stringify({ name: "llama-cpp", private: true, dependencies }),
-    );
-    const { status, stderr } = spawnSync(
-      "npm",
-      [
-        "install",
-        "--ignore-scripts",
-        "--omit=optional",
-        "--no-package-lock",
-        "--no-audit",
-        "--no-fund",
-        "--loglevel=error",
-      ],
-      { cwd: at, encoding: "utf8", shell: platform === "win32" },
-    );
-    if (status !== 0 || !isThere()) {
-      const [line = ""] = String(stderr ?? "")
-        .trim()
-        .split("\n");
-      return { missing: `node-llama-cpp ${llamaCppVersion} could not be installed here: ${line}` };
-    }
-  }
+    },
+    isThere: () => existsSync(module) && existsSync(native),
+  });
+  if (missing !== undefined) return { missing };
   return { url: pathToFileURL(module).href };
 }

@@ -8,8 +8,10 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freeMemoryBytes } from "../../dist/platform/node.js";
 import { dummyShapes } from "../../dist/tools/dummy/shapes.js";
+import { findChromium } from "../../scripts/bundlers/chromium.mjs";
 import { installLlamaCpp } from "../../scripts/llama-cpp.mjs";
 import { installRuntime, isThisRuntime, runtimes } from "../../scripts/runtime-binaries.mjs";
+import { installWllama, wllamaVersion } from "../../scripts/wllama.mjs";
 import { makeModels } from "./models.mjs";
 import { help, parseOptions, UsageError } from "./options.mjs";
 import { describeRecord } from "./report.mjs";
@@ -73,6 +75,29 @@ function findRuntimes({ runtimeIds, node }) {
   return found;
 }
 
+/** The sides that are pages in Chromium. */
+function pageSides({ chromium, wllama }, ourSettings, rivalSettings) {
+  if (!chromium && !wllama) return [];
+  const executablePath = findChromium();
+  if (executablePath === undefined)
+    throw new Error("there is no Chromium in the PATH and none named by CHROMIUM");
+  const side = (id, settings) => ({
+    id,
+    script: "browser.mjs",
+    command: process.execPath,
+    args: [],
+    settings: { ...settings, executablePath },
+  });
+  const sides = chromium ? [side("chromium", { ...ourSettings, page: "ours" })] : [];
+  if (!wllama) return sides;
+  const { folder, missing } = installWllama(root);
+  if (missing !== undefined) throw new Error(missing);
+  return [
+    ...sides,
+    side("wllama", { ...rivalSettings, page: "wllama", wllamaFolder: folder, version: wllamaVersion }),
+  ];
+}
+
 /** The file is in the page cache for all sides. */
 async function readOnce(path) {
   for await (const _ of createReadStream(path, { highWaterMark: 1 << 24 }));
@@ -117,7 +142,7 @@ function sidesOf(test, all, positions) {
   // It begins with a prompt of thousands of tokens: one side is enough to see how attention grows.
   if (positions !== undefined) return sides.filter(({ id }) => id !== "native");
   if (test.position > 0) return [sides.find(({ id }) => id === "node24") ?? sides[0]];
-  return test.kind === "read" ? sides.filter(({ id }) => id !== "llama") : sides;
+  return test.kind === "read" ? sides.filter(({ id }) => id !== "llama" && id !== "wllama") : sides;
 }
 
 /** The recorded value of a measurement: tokens, milliseconds, or bytes per second. */
@@ -193,7 +218,8 @@ async function compare(options) {
   for (const path of [folder, results]) mkdirSync(path, { recursive: true });
   const found = findRuntimes(options);
   const models = await makeModels(folder, options.size, {
-    rival: options.rival || (options.native !== undefined && options.nativeModel === undefined),
+    rival:
+      options.rival || options.wllama || (options.native !== undefined && options.nativeModel === undefined),
   });
   const most = Math.max(mostContext, ...(options.positions ?? []).map((position) => position + 64));
   const contextLength = Math.min(most, dummyShapes.get(options.size).contextLength);
@@ -214,6 +240,7 @@ async function compare(options) {
     const settings = { ...common, binary: options.native, path: options.nativeModel ?? models.rival };
     sides.push({ id: "native", script: "native.mjs", command: process.execPath, args: [], settings });
   }
+  sides.push(...pageSides(options, ourSettings, { ...common, path: models.rival }));
   requireMemory(sides);
   for (const path of new Set(sides.map(({ settings }) => settings.path))) await readOnce(path);
 
@@ -225,7 +252,7 @@ async function compare(options) {
     for (const { id } of sides) {
       const { loadMs: _load, firstTokenMs: _first, ...ready } = running.get(id).ready;
       const peakRssBytes = await running.get(id).measure({ kind: "peak" });
-      const rivalBytes = id === "llama" && { bytesPerToken: models.rivalBytesPerToken };
+      const rivalBytes = (id === "llama" || id === "wllama") && { bytesPerToken: models.rivalBytesPerToken };
       described.push({ id, ...ready, ...rivalBytes, loads: loads.get(id), peakRssBytes });
     }
     for (const side of running.values()) await side.stop();

@@ -4,11 +4,6 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 
-/** Token ids that both sides evaluate: inside any vocabulary here, and the same every time. */
-export function promptIds(count) {
-  return Array.from({ length: count }, (_, i) => 100 + ((i * 97) % 1900));
-}
-
 /** The measurements of every side besides its own ones. */
 const ofProcess = {
   /** The most memory that this process has ever had in RAM, in bytes. */

@@ -12,6 +12,8 @@ Measures this library and node-llama-cpp on the same weights, alternately in one
   --only LIST        some of them: ${runtimes.map(({ id }) => id).join(",")}
   --native PATH      also a native llama-bench: of bitnet.cpp, ik_llama.cpp or llama.cpp
   --native-model FILE   its model (default: the TQ2_0 file that node-llama-cpp gets)
+  --chromium         also this library in a page, cross-origin isolated, in the Chromium of the PATH or of CHROMIUM
+  --wllama           also wllama in such a page, installed into .cache/wllama, on the TQ2_0 file
   --no-rival         without node-llama-cpp
   --quick            short tests, few rounds: a few minutes on two cores with --runtimes
   --positions LIST   only decode, after prompts of so many tokens, such as 0,1000,2000,4000, on every side but --native
@@ -41,6 +43,8 @@ export function parseOptions(args) {
         runtimes: { type: "boolean", default: false },
         only: { type: "string" },
         rival: { type: "boolean", default: true },
+        chromium: { type: "boolean", default: false },
+        wllama: { type: "boolean", default: false },
         quick: { type: "boolean", default: false },
         positions: whole,
         size: { type: "string", default: "2B4T" },

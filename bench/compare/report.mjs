@@ -3,7 +3,7 @@ import { spreadOf } from "../../dist/tools/benchmark/statistics.js";
 import { isDisturbed } from "./disturbance.mjs";
 
 /** Ids of the sides that other sides are compared with, if present. */
-const baselines = ["native", "llama", "node24"];
+const baselines = ["native", "llama", "wllama", "node24"];
 
 const spread = (values, digits) => {
   const { median, min, max } = spreadOf(values);
@@ -73,7 +73,7 @@ const seconds = (values) =>
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 const percent = (shares) =>
   `${(Math.min(...shares) * 100).toFixed(0)}–${(Math.max(...shares) * 100).toFixed(0)} %`;
-const gigabytes = (bytes) => (bytes / 1e9).toFixed(2);
+const gigabytes = (bytes) => (bytes === undefined ? "–" : (bytes / 1e9).toFixed(2));
 
 function startTable(record) {
   const first = record.tests.find(({ kind }) => kind === "first");

@@ -2,7 +2,8 @@
 import process from "node:process";
 import { firstTokenPrompt } from "../../dist/tools/benchmark/first-token.js";
 import { llamaCppVersion } from "../../scripts/llama-cpp.mjs";
-import { promptIds, serveMeasurements } from "./messages.mjs";
+import { serveMeasurements } from "./messages.mjs";
+import { promptIds } from "./prompt-ids.mjs";
 
 const { path, threads, contextLength, llamaCppUrl } = JSON.parse(process.argv[2]);
 const { getLlama, LlamaLogLevel } = await import(llamaCppUrl);

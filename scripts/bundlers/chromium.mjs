@@ -8,7 +8,8 @@ import { chromium } from "playwright-core";
 const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript" };
 const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-function findChromium() {
+/** The path of an installed Chromium. Undefined if there is none. */
+export function findChromium() {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
   const paths = (process.env.PATH ?? "")
     .split(":")
