@@ -6,10 +6,10 @@ import { join } from "node:path";
 /**
  * Installs packages if they are not there yet, without their install scripts.
  *
+ * `title` is the name in messages, with the version. `dependencies` has versions by name. `isThere` says
+ * whether everything is there.
+ *
  * @param at the folder.
- * @param title the name in messages, with the version.
- * @param dependencies versions by name.
- * @param isThere whether everything is there.
  * @returns why something is missing. Undefined if nothing is.
  */
 export function installCached(at, { title, dependencies, isThere }) {
