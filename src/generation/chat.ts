@@ -124,7 +124,7 @@ export function createChat(parts: {
     options: GenerateOptions,
     encodeOptions: ChatEncodeOptions,
   ): Promise<Awaited<ReturnType<typeof fit>> & { readonly resolved: ResolvedGenerateOptions }> {
-    const resolved = await resolveChatOptions(options, parts.sampling);
+    const resolved = await resolveChatOptions(parts, options);
     const room = Math.min(resolved.maxTokens, answerTokens, Math.floor(contextLength / 4));
     return { resolved, ...(await fit(candidate, room, encodeOptions, resolved.signal)) };
   }
@@ -233,10 +233,13 @@ function contextFull(promptTokens: number, contextLength: number): BitNetError {
 }
 
 async function resolveChatOptions(
+  {
+    tokenizer,
+    sampling,
+  }: { readonly tokenizer: Tokenizer; readonly sampling?: RecommendedSampling | undefined },
   options: GenerateOptions,
-  sampling: RecommendedSampling | undefined,
 ): Promise<ResolvedGenerateOptions> {
-  const resolved = await resolveGenerateOptionsAsync({ ...options, thoughts: null }, sampling);
+  const resolved = await resolveGenerateOptionsAsync(tokenizer, { ...options, thoughts: null }, sampling);
   for (const name of ["parseSpecial", "showSpecial"] as const) {
     // The template writes the control tokens of a conversation, and messages hold text only.
     if (resolved[name]) throw invalidOption(name, resolved[name], "false in a chat");

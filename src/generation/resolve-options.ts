@@ -11,6 +11,7 @@ import { refuseUnknownOptions } from "../options/known-options.js";
 import { isInRange, isNumberOption, maxStopLength, maxStops, rangeText } from "../options/ranges.js";
 import { type OtherOption, type SamplingOption, samplingTable } from "../options/sampling-table.js";
 import type { Thoughts } from "../text/thought-reader.js";
+import type { Tokenizer } from "../text/tokenizer.js";
 import { randomSeed } from "./sampling/random.js";
 
 /** The options that are numbers; none is undefined. */
@@ -89,16 +90,22 @@ export function resolveGenerateOptions(
 
 /**
  * As `resolveGenerateOptions`, with warnings. A schema is compiled in slices between which other events run.
+ * So is the grammar's knowledge of the tokenizer.
  */
 export async function resolveGenerateOptionsAsync(
+  tokenizer: Tokenizer,
   options: InnerGenerateOptions = {},
   recommended: RecommendedSampling = {},
 ): Promise<ResolvedGenerateOptions> {
   const resolved = checkOptions(options, recommended);
   const { grammar, jsonSchema, onSchemaWarnings } = options;
-  if (grammar !== undefined || jsonSchema === undefined) return { ...resolved, grammar };
+  if (grammar !== undefined || jsonSchema === undefined) {
+    await grammar?.prepare(tokenizer);
+    return { ...resolved, grammar };
+  }
   const found = await jsonGrammarAsync(jsonSchema, { isLoose: onSchemaWarnings !== undefined });
   if (found.warnings.length > 0) onSchemaWarnings?.(found.warnings);
+  await found.prepare(tokenizer);
   return { ...resolved, grammar: found };
 }
 

@@ -47,8 +47,8 @@ const maxSteps = 1 << 16;
 const maxKept = 1 << 14;
 
 /** Follows all ways to read a text at once. States are built at their first use. */
-export function createAutomaton({ code, start }: Program): Automaton {
-  const { classOf, classes } = byteClasses(code);
+export function createAutomaton({ code, start, begins }: Program): Automaton {
+  const { classOf, classes } = byteClasses(begins);
   let states = new Map<string, InnerState>();
   /** Ids are never reused: threads with old frames coexist with new ones. */
   let lastId = 0;
@@ -137,12 +137,7 @@ export function createAutomaton({ code, start }: Program): Automaton {
 }
 
 /** Classes of bytes that no instruction distinguishes. */
-function byteClasses(code: Program["code"]): { readonly classOf: Uint8Array; readonly classes: number } {
-  const begins = new Uint8Array(257);
-  for (const instruction of code) {
-    if (instruction.op !== "byte") continue;
-    for (const [first, last] of instruction.ranges) begins[first] = begins[last + 1] = 1;
-  }
+function byteClasses(begins: Program["begins"]): { readonly classOf: Uint8Array; readonly classes: number } {
   const classOf = new Uint8Array(256);
   let classes = 0;
   for (let byte = 0; byte < 256; byte += 1) {

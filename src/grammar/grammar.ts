@@ -4,12 +4,14 @@ import type { Tokenizer } from "../text/tokenizer.js";
 import { createAutomaton, type State } from "./automaton.js";
 import type { Expression } from "./expression.js";
 import { compileExpression, compileSteps, type Program } from "./program.js";
-import { markTokens, tokenOrder } from "./token-order.js";
+import { markTokens, prepareTokenOrder, tokenOrder } from "./token-order.js";
 
 /** Restricts a text, byte by byte. */
 export interface Grammar {
   /** Starts a text. */
   start(tokenizer: Tokenizer): TextGuide;
+  /** Does the work in slices that the first text with a tokenizer would do at once. */
+  prepare(tokenizer: Tokenizer): Promise<void>;
 }
 
 /** Keeps a text to a grammar, token by token. */
@@ -74,6 +76,7 @@ function grammarOf(program: Program | undefined): Grammar {
   }
 
   return {
+    prepare: prepareTokenOrder,
     start(tokenizer): TextGuide {
       let state = automaton.start;
       return {

@@ -1,6 +1,6 @@
 import { BitNetError } from "../errors.js";
 import type { SchemaWarning } from "../options/generate-options.js";
-import { nextTurn } from "../text/slices.js";
+import { nextTurn, shareTurn } from "../text/slices.js";
 import { createGrammar, createGrammarAsync, type Grammar } from "./grammar.js";
 import { checkDepth } from "./json-schema/depth.js";
 import { jsonSchemaExpression, jsonSchemaSteps } from "./json-schema/json-schema.js";
@@ -68,6 +68,7 @@ async function compile(schema: unknown, key: string, isLoose: boolean): Promise<
   if (key.length > shortKeyLength) await nextTurn();
   const { warnings, onWeakened } = collectWarnings();
   const grammar = await createGrammarAsync(jsonSchemaSteps(schema, isLoose ? onWeakened : undefined));
+  await shareTurn();
   // Its owner may have changed it between two slices. Such a grammar is of neither schema.
   if (keyOf(schema, isLoose) === key) return { ...grammar, warnings };
   throw new BitNetError(

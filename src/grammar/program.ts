@@ -6,6 +6,8 @@ import type { ByteRange, Expression, Rule } from "./expression.js";
 export interface Program {
   readonly code: readonly Instruction[];
   readonly start: number;
+  /** Per byte, 1 where an instruction's range begins, or where the byte is the first after one. */
+  readonly begins: Uint8Array;
 }
 
 export type Instruction =
@@ -40,6 +42,7 @@ export function* compileSteps(root: Expression): Steps<Program | undefined> {
   if (!fits(root)) return undefined;
 
   const code: Instruction[] = [{ op: "return" }];
+  const begins = new Uint8Array(257);
   const entries = new Map<Rule, number>();
   const unresolved: { readonly at: number; readonly rule: Rule; readonly next: number | undefined }[] = [];
   const queue: Rule[] = [];
@@ -48,6 +51,8 @@ export function* compileSteps(root: Expression): Steps<Program | undefined> {
     if (code.length >= maxInstructions) {
       throw new BitNetError("INVALID_ARGUMENT", "Cannot keep to the grammar: it is too large");
     }
+    if (instruction.op === "byte")
+      for (const [first, last] of instruction.ranges) begins[first] = begins[last + 1] = 1;
     return code.push(instruction) - 1;
   }
 
@@ -120,11 +125,12 @@ export function* compileSteps(root: Expression): Steps<Program | undefined> {
 
   const start = yield* emit(root, returns);
   for (const rule of queue) entries.set(rule, yield* emit(rule.body, returns));
-  for (const { at, rule, next } of unresolved) {
+  for (const [index, { at, rule, next }] of unresolved.entries()) {
+    if (index % expressionsPerStep === 0) yield;
     const target = entries.get(rule) ?? returns;
     code[at] = next === undefined ? { op: "fork", targets: [target] } : { op: "call", target, next };
   }
-  return { code, start };
+  return { code, start, begins };
 }
 
 /** The rules that at least one finite text fits. */

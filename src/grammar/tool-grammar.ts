@@ -25,7 +25,11 @@ export async function toolCallGrammar(tokenizer: Tokenizer, options: ToolGrammar
   const grammar = await createGrammarAsync(toolCallSteps(options, marks));
   if (marks.size === 0) return grammar;
   const shown = showMarks(tokenizer, marks);
-  return { start: (other) => grammar.start(other === tokenizer ? shown : other) };
+  const within = (other: Tokenizer): Tokenizer => (other === tokenizer ? shown : other);
+  return {
+    start: (other) => grammar.start(within(other)),
+    prepare: (other) => grammar.prepare(within(other)),
+  };
 }
 
 function* toolCallSteps(

@@ -59,7 +59,7 @@ export function createLanguageModel(parts: {
 
   async function* run(prompt: string, options?: GenerateOptions): AsyncGenerator<GeneratedPiece, void, void> {
     requireAlive();
-    const resolved = await resolveGenerateOptionsAsync(options, sampling);
+    const resolved = await resolveGenerateOptionsAsync(tokenizer, options, sampling);
     throwIfAborted(resolved.signal);
     const ids = await promptTokens(tokenizer, prompt, contextLength, resolved);
     // The last token of a text is never evaluated, so one position fewer than prompt and text is enough.

@@ -59,9 +59,13 @@ export function startInline(
   };
 }
 
+let queueInBrowser: ((task: () => void) => void) | undefined;
+
 /** Runs a function as a task of its own. Browsers delay nested timers by 4 ms, but not messages. */
-const queueTask: (task: () => void) => void =
-  typeof setImmediate === "function" ? (task) => void setImmediate(task) : queueMessage();
+export function queueTask(task: () => void): void {
+  if (typeof setImmediate === "function") setImmediate(task);
+  else (queueInBrowser ??= queueMessage())(task);
+}
 
 function queueMessage(): (task: () => void) => void {
   const tasks: (() => void)[] = [];

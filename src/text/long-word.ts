@@ -19,6 +19,8 @@ export interface LongWordMerger {
 const none = -1;
 /** About 2 ms. */
 const stepsPerTurn = 8192;
+/** Less than a millisecond. */
+const linksPerTurn = 1 << 17;
 const charactersPerPart = 4096;
 // Ranks stay under 2^22 and positions under 2^31. So one double holds both. It orders by rank, then from the
 // left.
@@ -47,6 +49,7 @@ export function createLongWordMerger(merges: MergeTable, pairs: PairTable): Long
       for (let position = 0; position < count; position += 1) {
         next[position] = position + 1 < count ? position + 1 : none;
         previous[position] = position - 1;
+        if (position % linksPerTurn === 0) yield;
       }
 
       const mergeAt = (position: number): number => {

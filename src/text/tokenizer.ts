@@ -60,7 +60,7 @@ export interface Tokenizer {
   /** Cuts a text at every spelling of a control token: strings are text, numbers are ids. */
   cutControls(text: string): readonly (string | number)[];
   /**
-   * As `encode`, in slices of about 10 ms. Other events run between slices. Regular expressions and Unicode
+   * As `encode`, in slices of about 5 ms. Other events run between slices. Regular expressions and Unicode
    * normalization are not cut. A million letters without a break took 15 ms in one slice, and half a million
    * emoji 60 ms.
    *

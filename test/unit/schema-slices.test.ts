@@ -33,9 +33,9 @@ async function turnsOf(work: () => Promise<unknown>): Promise<number> {
   const now = performance.now.bind(performance);
   let passedMs = 0;
   vi.spyOn(performance, "now").mockImplementation(() => now() + (passedMs += 20));
-  const timers = vi.spyOn(globalThis, "setTimeout");
+  const tasks = vi.spyOn(globalThis, "setImmediate");
   await work();
-  return timers.mock.calls.length;
+  return tasks.mock.calls.length;
 }
 
 const callers: readonly (readonly [string, (jsonSchema: unknown) => Promise<unknown>])[] = [

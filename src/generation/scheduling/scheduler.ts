@@ -203,7 +203,7 @@ export function createScheduler(
   const scheduler: Scheduler = {
     async *generate(prompt, options): AsyncGenerator<GeneratedPiece, void, void> {
       if (broken !== undefined) throw broken.error;
-      const resolved = await resolveGenerateOptionsAsync(options, sampling);
+      const resolved = await resolveGenerateOptionsAsync(tokenizer, options, sampling);
       throwIfAborted(resolved.signal);
       const ids = await promptTokens(tokenizer, prompt, contextLength, resolved);
       const sequence = enqueue(ids, resolved);

@@ -1,13 +1,13 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { BitNetError } from "../../errors.js";
-import { nextTurn } from "../../text/slices.js";
+import { inSlices, nextTurn, shareTurn } from "../../text/slices.js";
 import { badRequest, type Failure } from "../failures.js";
 import { checkFields, type FieldRules, type RouteFields } from "./field-rules.js";
-import { parseJson } from "./json-text.js";
+import { jsonSteps } from "./json-text.js";
 import { checkLimit, type RequestLimits } from "./limits.js";
 
-/** A body of this length is parsed and checked in some milliseconds. */
+/** A body of this size is parsed and checked in some milliseconds. */
 const longBody = 1 << 14;
 
 /** A group of a body's fields, such as those about tools. It checks their types and returns their meaning. */
@@ -50,7 +50,8 @@ export interface RequestReader<P extends Parts> {
  *
  * It throws a Failure with status 400 that names the first wrong field, and BitNetError ABORTED if the client
  * leaves before the body is complete. Unknown fields are named in the answer's header X-Ignored-Fields. A
- * long body is parsed in turns of its own, so that the server answers others in between.
+ * long body is decoded, parsed and checked in turns of its own. Short bodies that arrive together share
+ * turns. So the server answers others in between.
  *
  * @param rules of the fields that belong to no part.
  */
@@ -60,12 +61,14 @@ export function requestReader<P extends Parts>(parts: P, rules: FieldRules): Req
   const fields: RouteFields = { ...rules, used: Object.keys(shape) };
   const counted = Object.assign({}, ...Object.values(parts).map((part) => part.counted)) as CountedFields;
   async function read(context: Context, { limits }: HasLimits): Promise<ParsedRequest<P>> {
-    const text = await context.req.text().catch((cause: unknown) => {
+    // As bytes: their text is not made in the turn in which they arrive.
+    const bytes = await context.req.arrayBuffer().catch((cause: unknown) => {
       throw new BitNetError("ABORTED", "The request's body did not arrive completely", { cause });
     });
-    const ownTurn = text.length > longBody ? nextTurn : (): undefined => undefined;
+    const ownTurn = bytes.byteLength > longBody ? nextTurn : shareTurn;
     await ownTurn();
-    const body = parseJson(text, limits, null);
+    const text = new TextDecoder().decode(bytes);
+    const body = await inSlices(jsonSteps(text, limits, null));
     await ownTurn();
     noteIgnored(context, checkFields(body, fields));
     checkCounts(body, counted, limits);

@@ -1,5 +1,6 @@
 import type { InnerGenerateOptions } from "../../generation/resolve-options.js";
 import type { ToolMessage } from "../../text/chat-template.js";
+import { shareTurn } from "../../text/slices.js";
 import type { Service } from "../service.js";
 import type { KeptSchema } from "./json-format.js";
 import { encodeMessages, type TemplateRequest, textsOf } from "./thinking.js";
@@ -33,6 +34,7 @@ export async function prepareChat(
   request: ChatRequest,
 ): Promise<PreparedChat> {
   const { messages, template } = request;
+  await shareTurn();
   service.checkPromptSize(textsOf(messages, template));
   const use = await useTools(request.tools, request, messages, service);
   const { tools, createParser, createWatcher, shownTokens, grammar, warningFields } = use;

@@ -3,6 +3,7 @@ import { BitNetError } from "../../errors.js";
 import type { Grammar } from "../../grammar/grammar.js";
 import { jsonGrammarAsync } from "../../grammar/json-grammar.js";
 import type { SchemaWarning } from "../../options/generate-options.js";
+import { shareTurn } from "../../text/slices.js";
 import { badRequest } from "../failures.js";
 import { optional, type RequestPart, requestPart } from "./body.js";
 import { checkLimit, type RequestLimits } from "./limits.js";
@@ -45,6 +46,10 @@ export function checkSchemaSize({ param, schema }: AskedSchema, limits: RequestL
   const open: unknown[] = [schema];
   for (let value = open.pop(); value !== undefined; value = open.pop()) {
     if (typeof value !== "object" || value === null) continue;
+    if (Array.isArray(value)) {
+      for (const inner of value as readonly unknown[]) if (typeof inner === "object") open.push(inner);
+      continue;
+    }
     for (const [name, inner] of Object.entries(value)) {
       if (name === "pattern" && typeof inner === "string") count += inner.length;
       else if (inner !== undefined) open.push(inner);
@@ -77,7 +82,9 @@ export async function keepSchema(
   limits: RequestLimits,
   compile: () => Promise<{ readonly grammar: Grammar; readonly warnings: readonly SchemaWarning[] }>,
 ): Promise<KeptSchema> {
+  await shareTurn();
   checkSchemaSize(asked, limits);
+  await shareTurn();
   try {
     const { grammar, warnings } = await compile();
     return { grammar, warningFields: warnings.length === 0 ? {} : { warnings } };

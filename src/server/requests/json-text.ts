@@ -1,3 +1,4 @@
+import { drain, type Steps } from "../../text/slices.js";
 import { badRequest } from "../failures.js";
 import type { RequestLimits } from "./limits.js";
 
@@ -12,7 +13,13 @@ const maxDepth = 1000;
  * @throws Failure 400.
  */
 export function parseJson(text: string, limits: RequestLimits, param: string | null): unknown {
-  checkSize(text, limits, param);
+  return drain(jsonSteps(text, limits, param));
+}
+
+/** As `parseJson`, in steps. */
+export function* jsonSteps(text: string, limits: RequestLimits, param: string | null): Steps<unknown> {
+  yield* checkSize(text, limits, param);
+  yield;
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
@@ -24,12 +31,24 @@ export function parseJson(text: string, limits: RequestLimits, param: string | n
   }
 }
 
+/** About a millisecond. */
+const charactersPerStep = 1 << 18;
+
 /** Stops at the first limit that is exceeded. It need not be right about texts that are not JSON. */
-function checkSize(text: string, { values, entries }: RequestLimits, param: string | null): void {
+function* checkSize(
+  text: string,
+  { values, entries }: RequestLimits,
+  param: string | null,
+): Steps<void> {
   let valueCount = 0;
   let entryCount = 0;
   let depth = 0;
+  let nextStep = charactersPerStep;
   for (let at = 0; at < text.length; at += 1) {
+    if (at >= nextStep) {
+      nextStep = at + charactersPerStep;
+      yield;
+    }
     switch (text.charCodeAt(at)) {
       case quote:
         valueCount += 1;

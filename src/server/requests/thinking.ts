@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type ChatPrompt, encodeChatAsync, switchThinking } from "../../generation/chat-prompt.js";
 import type { Tool, ToolMessage } from "../../text/chat-template.js";
+import { shareTurn } from "../../text/slices.js";
 import { type TemplateVariables, thinkingSwitch } from "../../text/template-variables.js";
 import { badRequest } from "../failures.js";
 import type { Service } from "../service.js";
@@ -82,6 +83,7 @@ export async function encodeMessages(
   tools: readonly Tool[],
   { variables, thinking, continueLast, signal }: TemplateRequest & { readonly signal: AbortSignal },
 ): Promise<ChatPrompt> {
+  await shareTurn();
   return encodeChatAsync(tokenizer, template(), messages, {
     tools,
     variables: switchThinking(tokenizer, template(), thinking, variables),
