@@ -1,6 +1,7 @@
 import type { Steps } from "../../text/slices.js";
 import { asRule, choice, type Expression, nothing, repeat, sequence, text } from "../expression.js";
 import * as json from "../json-text.js";
+import { containedCounts, containingArray } from "./contains.js";
 import { counts } from "./counts.js";
 import { follow } from "./differences.js";
 import { keyRules } from "./keys.js";
@@ -66,15 +67,24 @@ export function* arrayExpression(
   { within, resolve }: SchemaReader,
 ): Steps<Expression> {
   const [min, max] = counts(fields, "Items", path);
+  const contained = containedCounts(fields, path);
   if (fields.uniqueItems === true && max > 1) {
+    if (contained !== undefined)
+      cannotKeep(path, "contains", '"contains" beside "uniqueItems" is not supported');
     const items = follow(fields.items, `${path}/items`, resolve);
     return uniqueItems({ ...fields, items }, path, min, max);
   }
   const listed = Array.isArray(fields.items) ? fields.items : (fields.prefixItems ?? []);
   if (!Array.isArray(listed)) refuse(path, '"prefixItems" is no array');
-  const others =
-    (Array.isArray(fields.items) ? fields.additionalItems : fields.items) ?? fields.unevaluatedItems;
-  const rest = yield* within(others ?? true, `${path}/items`);
+  const { contains, unevaluatedItems } = fields;
+  const others = Array.isArray(fields.items) ? fields.additionalItems : fields.items;
+  if (contained !== undefined) {
+    // Items that fit "contains" are evaluated.
+    const unlisted = unevaluatedItems === undefined ? true : { anyOf: [unevaluatedItems, contains] };
+    const items = { listed: listed as readonly unknown[], rest: others ?? unlisted, min, max };
+    return yield* containingArray(contains, contained, items, path, within);
+  }
+  const rest = yield* within(others ?? unevaluatedItems ?? true, `${path}/items`);
   if (listed.length === 0) return json.arrayOf(rest, min, max);
   const end = sequence(json.space, text("]"));
   const comma = sequence(text(","), json.space);

@@ -7,7 +7,7 @@ import { arrayExpression, objectExpression } from "./containers.js";
 import { checkDepth } from "./depth.js";
 import { requireDifferent } from "./differences.js";
 import { createStateBudget, TooManyStatesError } from "./intersection.js";
-import { isType, keywords, type Type, types, unsupported } from "./keywords.js";
+import { dependent, isType, keywords, type Type, types, unsupported } from "./keywords.js";
 import { mergeSchemas } from "./merge.js";
 import { integerExpression, numberExpression } from "./numbers.js";
 import { refuseCircles, resolverOf } from "./references.js";
@@ -188,7 +188,13 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
 
 /** The keywords that restrict values. */
 function restrictionsOf(fields: Fields): readonly string[] {
-  return Object.keys(fields).filter((name) => Object.hasOwn(keywords, name) && fields[name] !== undefined);
+  const isMeant = (name: string): boolean => {
+    const other = dependent[name];
+    return other === undefined || fields[other] !== undefined;
+  };
+  return Object.keys(fields).filter(
+    (name) => Object.hasOwn(keywords, name) && fields[name] !== undefined && isMeant(name),
+  );
 }
 
 function refuseUnsupported(fields: Fields, path: string): void {

@@ -27,21 +27,25 @@ export const keywords: Readonly<Record<string, Type | "any">> = {
     "maxItems",
     "uniqueItems",
   ]),
-  ...about("array", ["contains"]),
+  ...about("array", ["contains", "minContains", "maxContains"]),
   ...about("string", ["minLength", "maxLength", "pattern", "format"]),
   ...about("number", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]),
   ...about("any", ["type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref"]),
   ...about("any", ["not", "if", "$dynamicRef", "$recursiveRef"]),
 };
-/** Keywords that are refused. `minContains` does nothing without `contains`. */
+/** Keywords that are refused. */
 export const unsupported: readonly string[] = [
   "$dynamicRef",
   "$recursiveRef",
   "dependencies",
   "dependentRequired",
   "dependentSchemas",
-  "contains",
 ];
+/** Keywords that mean nothing without another one, and that one. */
+export const dependent: Readonly<Record<string, string>> = {
+  minContains: "contains",
+  maxContains: "contains",
+};
 
 function about<T>(type: T, names: readonly string[]): Readonly<Record<string, T>> {
   return Object.fromEntries(names.map((name) => [name, type]));

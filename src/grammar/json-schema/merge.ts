@@ -21,10 +21,16 @@ const maxAlternatives = 64;
 /** How two values of one keyword become one. */
 const merges: Readonly<Record<string, Merge>> = {
   ...Object.fromEntries(
-    ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"].map((name) => [name, larger]),
+    ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains"].map((name) => [
+      name,
+      larger,
+    ]),
   ),
   ...Object.fromEntries(
-    ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"].map((name) => [name, smaller]),
+    ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties", "maxContains"].map((name) => [
+      name,
+      smaller,
+    ]),
   ),
   uniqueItems: (a, b) => a === true || b === true,
   items: both,
@@ -62,7 +68,7 @@ export function mergeSchemas(schemas: readonly unknown[], path: string, resolve:
       path,
       resolve,
     );
-    const next = mergeTwo(merged, rest, path);
+    const next = mergeTwo(merged, withContainedCount(rest), path);
     if (next === false) return false;
     merged = next;
     if (allOf === undefined) continue;
@@ -96,6 +102,13 @@ function inOwnScope(schema: Fields, path: string): Fields {
     additionalProperties: rest.additionalProperties ?? unevaluatedProperties,
     [listed]: rest[listed] ?? unevaluatedItems,
   };
+}
+
+/** The limits of "contains" count only beside it, and the lower one has a default. */
+function withContainedCount(schema: Fields): Fields {
+  const { minContains = 1, maxContains, ...rest } = schema;
+  if (rest.contains === undefined) return rest;
+  return { ...rest, minContains, ...(maxContains !== undefined && { maxContains }) };
 }
 
 function mergeTwo(a: Fields, b: Fields, path: string): Fields | false {
