@@ -34,7 +34,7 @@ export interface StartedJobs {
  * the response's head.
  */
 export async function startJobs(
-  { scheduler, model, name, isEmbedder, capacity, tracker }: Service,
+  { scheduler, model, tokenizer, name, isEmbedder, capacity, tracker }: Service,
   context: Context,
   jobs: readonly Job[],
   { stream }: { readonly stream: boolean },
@@ -51,6 +51,8 @@ export async function startJobs(
       `The request asks for ${jobs.length} texts at once, and this server takes ${capacity}`,
     );
   }
+  // Otherwise a full queue could reject a stream too late.
+  for (const { options } of jobs) await options.grammar?.prepare(tokenizer);
   const work = tracker.begin(context);
   const { signal } = work;
   work.started(

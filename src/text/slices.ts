@@ -50,7 +50,7 @@ function createLane(): Lane {
   };
 }
 
-/** Short requests, and the first slices of all work. They do not wait for work that is already known to be long. */
+/** Short requests, and the first slice of each job. They do not wait for jobs that are known to be long. */
 const short = createLane();
 const long = createLane();
 

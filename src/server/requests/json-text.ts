@@ -35,11 +35,7 @@ export function* jsonSteps(text: string, limits: RequestLimits, param: string | 
 const charactersPerStep = 1 << 18;
 
 /** Stops at the first limit that is exceeded. It need not be right about texts that are not JSON. */
-function* checkSize(
-  text: string,
-  { values, entries }: RequestLimits,
-  param: string | null,
-): Steps<void> {
+function* checkSize(text: string, { values, entries }: RequestLimits, param: string | null): Steps<void> {
   let valueCount = 0;
   let entryCount = 0;
   let depth = 0;
