@@ -33,8 +33,8 @@ export function containedCounts(fields: Fields, path: string): readonly [number,
 }
 
 /**
- * The texts of arrays with `contains`. A rule knows how many items there are, and how many of them count. With
- * `maxContains`, the others must not fit `contains`.
+ * The texts of arrays with `contains`. A rule knows how many items there are, and how many of them count.
+ * With `maxContains`, the others must not fit `contains`.
  */
 export function* containingArray(
   contains: unknown,

@@ -7,11 +7,12 @@ import { arrayExpression, objectExpression } from "./containers.js";
 import { checkDepth } from "./depth.js";
 import { requireDifferent } from "./differences.js";
 import { createStateBudget, TooManyStatesError } from "./intersection.js";
-import { dependent, isType, keywords, type Type, types, unsupported } from "./keywords.js";
+import type { Type } from "./keywords.js";
 import { mergeSchemas } from "./merge.js";
 import { integerExpression, numberExpression } from "./numbers.js";
 import { refuseCircles, resolverOf } from "./references.js";
 import { cannotKeep, refuse } from "./refuse.js";
+import { refuseUnsupported, restrictionsOf, typesOf } from "./restrictions.js";
 import { type Fields, hasType } from "./schema-fields.js";
 import type { SchemaReader } from "./schema-reader.js";
 import { stringExpression } from "./strings.js";
@@ -184,40 +185,4 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
         return json.null;
     }
   }
-}
-
-/** The keywords that restrict values. */
-function restrictionsOf(fields: Fields): readonly string[] {
-  const isMeant = (name: string): boolean => {
-    const other = dependent[name];
-    return other === undefined || fields[other] !== undefined;
-  };
-  return Object.keys(fields).filter(
-    (name) => Object.hasOwn(keywords, name) && fields[name] !== undefined && isMeant(name),
-  );
-}
-
-function refuseUnsupported(fields: Fields, path: string): void {
-  for (const name of unsupported)
-    if (fields[name] !== undefined) cannotKeep(path, name, `"${name}" is not supported`);
-}
-
-/** The schema's "type", or else the types that its keywords apply to. */
-function typesOf(fields: Fields, path: string): readonly Type[] {
-  const { type } = fields;
-  if (type !== undefined) {
-    const listed: readonly unknown[] = Array.isArray(type) ? type : [type];
-    return listed.map((name) => {
-      const found = types.find((each) => each === name);
-      return found ?? refuse(path, `"type" is ${JSON.stringify(name)} (expected one of ${types.join(", ")})`);
-    });
-  }
-  const meant = new Set(
-    restrictionsOf(fields)
-      .map((name) => keywords[name])
-      .filter((each) => each !== "any"),
-  );
-  return meant.size === 0
-    ? ["object", "array", "string", "number", "boolean", "null"]
-    : [...meant].filter(isType);
 }
