@@ -64,7 +64,8 @@ test("an item must fit both its own schema and that of contains", () => {
 
 test("contains without items takes any other items", () => {
   const fits = acceptorOf({ contains: { type: "string" } });
-  for (const good of [["x"], [1, "x"], [[], { a: 1 }, "x", null]]) expect([good, fits(good)]).toEqual([good, true]);
+  for (const good of [["x"], [1, "x"], [[], { a: 1 }, "x", null]])
+    expect([good, fits(good)]).toEqual([good, true]);
   for (const bad of [[], [1], [["x"]]]) expect([bad, fits(bad)]).toEqual([bad, false]);
 });
 
@@ -75,9 +76,15 @@ test("items with places of their own count, too", () => {
     contains: { type: "string" },
     minContains: 2,
   });
-  for (const good of [["a", "b"], ["a", 2, "a"], [1, "b", 3, "a"], [1, 2, "a", "a"]])
+  for (const good of [
+    ["a", "b"],
+    ["a", 2, "a"],
+    [1, "b", 3, "a"],
+    [1, 2, "a", "a"],
+  ])
     expect([good, fits(good)]).toEqual([good, true]);
-  for (const bad of [[], ["a"], ["a", 2], [1, 2, "a"], ["b", "b"]]) expect([bad, fits(bad)]).toEqual([bad, false]);
+  for (const bad of [[], ["a"], ["a", 2], [1, 2, "a"], ["b", "b"]])
+    expect([bad, fits(bad)]).toEqual([bad, false]);
 });
 
 test("unevaluatedItems does not see items that fit contains", () => {
@@ -87,7 +94,12 @@ test("unevaluatedItems does not see items that fit contains", () => {
 });
 
 test("limits of contains are merged with their default, and mean nothing alone", () => {
-  const fits = acceptorOf({ allOf: [{ items, contains }, { contains, minContains: 0, maxContains: 2 }] });
+  const fits = acceptorOf({
+    allOf: [
+      { items, contains },
+      { contains, minContains: 0, maxContains: 2 },
+    ],
+  });
   for (const good of [["a"], ["b", "a", "a"]]) expect([good, fits(good)]).toEqual([good, true]);
   for (const bad of [[], ["b"], ["a", "a", "a"]]) expect([bad, fits(bad)]).toEqual([bad, false]);
   const alone = acceptorOf({ allOf: [{ type: "array", items }, { minContains: 2 }] });

@@ -1,7 +1,15 @@
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { embeddedIds } from "#dist/language-model/embedded-ids.js";
-import { changeInSteps, drain, inSlices, nextTurn, partsOf, shareTurn, type Steps } from "#dist/text/slices.js";
+import {
+  changeInSteps,
+  drain,
+  inSlices,
+  nextTurn,
+  partsOf,
+  shareTurn,
+  type Steps,
+} from "#dist/text/slices.js";
 import { createTokenizer, type Tokenizer } from "#dist/text/tokenizer.js";
 import { byteVocabulary, pieceVocabulary } from "../support/small-vocabularies.js";
 
@@ -10,7 +18,11 @@ afterEach(() => {
 });
 
 /** A loop of events with a clock: work takes stubbed milliseconds, and tasks wait for `turn`. */
-function stubLoop(): { work: (ms: number) => void; turn: () => Promise<void>; queue: (task: () => void) => void } {
+function stubLoop(): {
+  work: (ms: number) => void;
+  turn: () => Promise<void>;
+  queue: (task: () => void) => void;
+} {
   let nowMs = 0;
   let tasks: (() => void)[] = [];
   vi.spyOn(performance, "now").mockImplementation(() => nowMs);
