@@ -7,6 +7,7 @@ export interface ToolSyntax {
     | "mistral"
     | "function-tag"
     | "tool-code"
+    | "minicpm"
     | "lfm2"
     | "pythonic"
     | "llama3";
@@ -128,6 +129,17 @@ export const toolSyntaxes: readonly ToolSyntax[] = [
     written: { ...bareCall, first: "\n[", last: "]\n" },
   },
   {
+    // MiniCPM 3 and 4: a block of code between marks, with a call in Python on each line.
+    name: "minicpm",
+    asks: /<\|tool_call_start\|>[^]*```python|```python[^]*<\|tool_call_start\|>/,
+    opening: "<|tool_call_start|>",
+    closing: "<|tool_call_end|>",
+    otherMarks: [],
+    marksEach: false,
+    body: "python",
+    written: { ...bareCall, first: "\n```python\n", separator: "\n", last: "\n```\n" },
+  },
+  {
     // LFM2: <|tool_call_start|>[name(key="text")]<|tool_call_end|>.
     name: "lfm2",
     asks: /<\|tool_list_start\|>|<\|tool_call_start\|>/,
@@ -152,7 +164,7 @@ export const toolSyntaxes: readonly ToolSyntax[] = [
   {
     // Llama 3.1: {"name": …, "parameters": {…}}; several stand between semicolons.
     name: "llama3",
-    asks: /"parameters": /,
+    asks: /\{"name": [^{}]*"parameters": /,
     opening: "",
     closing: "",
     otherMarks: ["<|python_tag|>"],

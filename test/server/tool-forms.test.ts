@@ -22,6 +22,7 @@ const examples: readonly (readonly [ToolSyntax["name"], string])[] = [
   ["mistral", "[TOOL_CALLS]"],
   ["function-tag", "<function=name>"],
   ["tool-code", "```tool_code"],
+  ["minicpm", "<|tool_call_start|>\n```python\nname(key=value)\n```\n<|tool_call_end|>"],
   ["lfm2", "<|tool_list_start|>"],
   ["pythonic", "[func_name1(params_name1=params_value1), func_name2()]"],
   ["llama3", '{"name": …, "parameters": …}'],
@@ -236,5 +237,7 @@ describe("a conversation with calls", () => {
     const prompt = await promptOf(template, "call_0123456789abcdef");
     expect(prompt).toContain("<789abcdef>weather=789abcdef");
     expect(await promptOf(template, "x1")).toContain("<0000000x1>weather=0000000x1");
+    const longer = template.replace("!= 9", "< 9");
+    expect(await promptOf(longer, "x1")).toContain("<0000000x1>weather=0000000x1");
   });
 });

@@ -171,6 +171,25 @@ const answers: readonly (readonly [ToolSyntax["name"], string, string, Parsed["c
     "Wait.",
     [{ name: "weather", arguments: '{"city": "Ulm"}' }],
   ],
+  // Some templates ask for JSON between the same marks.
+  ["lfm2", `<|tool_call_start|>[${call}, {"name": "time"}]<|tool_call_end|>`, "", [weather, time]],
+  ["lfm2", `<|tool_call_start|>${call}<|tool_call_end|>Wait.`, "Wait.", [weather]],
+  ["pythonic", `[${call}]`, "", [weather]],
+  ["pythonic", '[{"a": 1}] is a list', '[{"a": 1}] is a list', []],
+
+  [
+    "minicpm",
+    'So.\n<|tool_call_start|>\n```python\nweather(city="Ulm",days=2)\ntime()\n```\n<|tool_call_end|>\nWait.',
+    "So.Wait.",
+    [{ name: "weather", arguments: '{"city": "Ulm", "days": 2}' }, time],
+  ],
+  ["minicpm", "<|tool_call_start|>time()<|tool_call_end|>", "", [time]],
+  [
+    "minicpm",
+    "<|tool_call_start|>\n```python\nother()\n```\n<|tool_call_end|>",
+    "<|tool_call_start|>\n```python\nother()\n```\n<|tool_call_end|>",
+    [],
+  ],
 
   [
     "function-gemma",

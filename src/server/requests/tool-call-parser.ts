@@ -1,4 +1,5 @@
 import type { ToolSyntax } from "../../text/tool-syntax.js";
+import type { CallSink } from "./call-sink.js";
 import {
   accept,
   forget,
@@ -8,7 +9,7 @@ import {
   readWhile,
   skipSpace,
 } from "./incoming-text.js";
-import { callReaders, type CallSink } from "./tool-call-readers.js";
+import { callReaders } from "./tool-call-readers.js";
 
 /** A part of an answer, in order. A call begins, is written and ends before the next part. */
 export type AnswerPart =
