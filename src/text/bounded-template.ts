@@ -11,7 +11,7 @@ import {
   type TemplateValue,
   UndefinedValue,
 } from "./jinja-library.js";
-import { maxItems, templateGlobals } from "./template-globals.js";
+import { maxItems, templateFunctions, templateGlobals } from "./template-globals.js";
 import { type FilterCall, filters, itemsOf, tests } from "./template-filters.js";
 import { add, type Origin, Text } from "./template-text.js";
 import { methodOf } from "./template-methods.js";
@@ -52,6 +52,7 @@ export function createBoundedTemplate(source: string): BoundedTemplate {
       const limits = { steps: freeSteps + stepsPerCharacter * size, characters: freeCharacters + 8 * size };
       const environment = new Environment();
       for (const [name, value] of Object.entries(templateGlobals)) environment.set(name, value);
+      for (const [name, value] of Object.entries(templateFunctions)) environment.setVariable(name, value);
       for (const [name, value] of Object.entries(items)) {
         environment.setVariable(
           name,

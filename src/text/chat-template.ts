@@ -2,7 +2,7 @@ import { BitNetError } from "../errors.js";
 import { type BoundedTemplate, createBoundedTemplate, type RenderedPiece } from "./bounded-template.js";
 import type { Tool, ToolMessage } from "./chat-messages.js";
 import type { SliceOptions } from "./slices.js";
-import { type CallForm, probeCallForm, shownMessage } from "./template-messages.js";
+import { type CallForm, numberCalls, probeCallForm, shownMessage } from "./template-messages.js";
 import { Spelling } from "./template-values.js";
 import { checkVariables, type TemplateVariables, thinkingSwitch } from "./template-variables.js";
 import { type ThoughtTags, thinkTags } from "./thought-reader.js";
@@ -97,10 +97,11 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
     { variables = {}, continueLast = false }: ChatEncodeOptions = {},
     form: CallForm | undefined = formOf(messages),
   ): readonly RenderedPiece[] {
+    const shown = form?.needsIds === true ? numberCalls(messages) : messages;
     try {
       return template.render({
         ...variables,
-        messages: messages.map((message, index) =>
+        messages: shown.map((message, index) =>
           shownMessage(message, continueLast && index === messages.length - 1 ? "2" : "1", form),
         ),
         ...(tools.length > 0 && { tools }),
@@ -170,7 +171,9 @@ export function createChatTemplate(tokenizer: Tokenizer): ChatTemplate {
 
   function probeTools(): ToolSyntax | undefined {
     const name = "name_of_a_tool";
-    const tool = { type: "function", function: { name, parameters: { type: "object", properties: {} } } };
+    const parameters = { type: "object", properties: {} };
+    // Hermes 2's template fails for a tool without a description.
+    const tool = { type: "function", function: { name, description: "A tool.", parameters } };
     try {
       const pieces = render([{ role: "user", content: "?" }], [tool]);
       if (!pieces.some(({ text }) => text.includes(name))) return undefined;

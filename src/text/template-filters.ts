@@ -1,5 +1,6 @@
 import { IntegerValue, ListValue, MappingValue, UndefinedValue } from "./jinja-library.js";
 import type { TemplateValue } from "./jinja-library.js";
+import { formatText } from "./template-format.js";
 import { capitalize, joinTexts, Markup, Text } from "./template-text.js";
 import { methodOf } from "./template-methods.js";
 import { isEqual, printed } from "./template-values.js";
@@ -173,6 +174,7 @@ export const filters: Readonly<Record<string, Filter>> = {
   first: end(0),
   last: end(-1),
   string: (operand) => printed(operand),
+  format: (operand, call) => formatText(printed(operand), call),
   safe: (operand) => {
     const { value, origins } = printed(operand);
     return new Markup(value, origins);

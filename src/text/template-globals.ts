@@ -1,4 +1,4 @@
-import { Template } from "./jinja-library.js";
+import { FunctionValue, MappingValue, Template, type TemplateValue } from "./jinja-library.js";
 
 /** Items of the longest list that a template may make. */
 export const maxItems = 100_000;
@@ -24,4 +24,16 @@ export const templateGlobals: Readonly<Record<string, unknown>> = {
     return Array.from({ length }, (_, index) => first + index * step);
   },
   strftime_now: (format: string): string => dateTemplate.render({ format }),
+};
+
+/** Globals that take and return values of the template. */
+export const templateFunctions: Readonly<Record<string, TemplateValue>> = {
+  // Named arguments come last, as a mapping.
+  dict: new FunctionValue((args) => {
+    const entries = args.flatMap(({ value }) => {
+      if (!(value instanceof Map)) throw new Error("dict() takes mappings and named arguments only");
+      return Array.from(value as ReadonlyMap<string, TemplateValue>);
+    });
+    return new MappingValue(new Map(entries));
+  }),
 };
