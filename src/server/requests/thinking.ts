@@ -84,9 +84,13 @@ export async function encodeMessages(
   { variables, thinking, continueLast, signal }: TemplateRequest & { readonly signal: AbortSignal },
 ): Promise<ChatPrompt> {
   await shareTurn();
-  return encodeChatAsync(tokenizer, template(), messages, {
+  // The first request makes the template, which takes some milliseconds.
+  const made = template();
+  const switched = switchThinking(tokenizer, made, thinking, variables);
+  await shareTurn();
+  return encodeChatAsync(tokenizer, made, messages, {
     tools,
-    variables: switchThinking(tokenizer, template(), thinking, variables),
+    variables: switched,
     continueLast,
     signal,
   });
