@@ -190,3 +190,12 @@ test.each([
 ])("$ref refuses %s", (_, schema, why) => {
   expect(() => jsonGrammar(schema)).toThrow(why);
 });
+
+test("a condition that fails evaluates no members", () => {
+  const condition = { properties: { kind: { const: "a" } }, required: ["kind"] };
+  const open = { if: condition, else: { properties: { y } }, unevaluatedProperties: false };
+  expect(() => jsonGrammar(open)).toThrow(/"if" beside "unevaluatedProperties"/);
+  const closed = automatonOf({ ...open, properties: { kind } });
+  for (const value of [{ kind: "b" }, { kind: "a" }])
+    expect([value, accepts(closed, JSON.stringify(value))]).toEqual([value, true]);
+});

@@ -42,6 +42,16 @@ function oppositesOf(condition: Fields, fields: Fields, path: string, resolve: R
   if (!plain || !isObject) {
     cannotKeep(path, "if", '"if" is supported for "properties" with constants, and "required"');
   }
+  const own = isFields(fields.properties) ? fields.properties : {};
+  const { unevaluatedProperties = true } = fields;
+  // A condition that fails evaluates no members. Its opposite would.
+  if (unevaluatedProperties !== true && !Object.keys(properties).every((name) => Object.hasOwn(own, name))) {
+    cannotKeep(
+      path,
+      "if",
+      '"if" beside "unevaluatedProperties" is supported for members in "properties" of the same schema',
+    );
+  }
   const needed = requiredNames(condition);
   const opposites: Fields[] = [];
   for (const [name, reference] of Object.entries(properties)) {
