@@ -2,6 +2,7 @@ import { instantiateSync } from "@assemblyscript/loader";
 import { BitNetError } from "../errors.js";
 import { enableRelaxedSimd, inflate } from "#platform";
 import type { Kernels } from "./kernels.js";
+import { applyPatch } from "./patch.js";
 
 /** A build of the kernels: with WebAssembly's relaxed SIMD, or without. Both compute the same bits. */
 export type KernelBuild = "relaxed" | "simd128";
@@ -33,11 +34,16 @@ export async function compileKernels(wanted?: KernelBuild): Promise<CompiledKern
   );
 }
 
-/** The bytes of a build. Only the used build is decoded. */
+/** The bytes of a build. Two thirds of the relaxed build are in the other one, so it is kept as a patch. */
 async function kernelBytes(build: KernelBuild): Promise<Uint8Array<ArrayBuffer>> {
-  const { deflatedBase64 } =
-    build === "relaxed" ? await import("./generated/relaxed.js") : await import("./generated/simd128.js");
-  return inflate(Uint8Array.from(atob(deflatedBase64), (character) => character.charCodeAt(0)));
+  const simd128 = inflateBase64((await import("./generated/simd128.js")).deflatedBase64);
+  if (build === "simd128") return simd128;
+  const patch = inflateBase64((await import("./generated/relaxed-patch.js")).deflatedBase64);
+  return applyPatch(await simd128, await patch);
+}
+
+function inflateBase64(base64: string): Promise<Uint8Array<ArrayBuffer>> {
+  return inflate(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
 }
 
 /**
