@@ -24,7 +24,7 @@ const kernelScripts = [
   "scripts/base3-tiles.mjs",
 ];
 /** Scripts whose change makes dist stale. */
-const buildScripts = ["scripts/bundle-worker.mjs", "scripts/bundle-node.mjs"];
+const buildScripts = ["scripts/bundle-worker.mjs", "scripts/bundle-node.mjs", "scripts/license-notices.mjs"];
 /** Functions of a release build that may contain calls: the mathematics of the tables made once at load. */
 const mayCall = /rope_(table|frequencies|magnitude)|NativeMath/;
 
@@ -129,9 +129,11 @@ if (kernelsStale || have.types !== wanted.types || !existsSync(join(root, "dist"
   rmSync(join(root, "dist"), { recursive: true, force: true });
   run("typescript/bin/tsc", ["-p", "tsconfig.json"]);
   const { bundleWorker } = await import("./bundle-worker.mjs");
-  await bundleWorker(root);
+  const inWorkers = await bundleWorker(root);
   const { bundleNode } = await import("./bundle-node.mjs");
-  await bundleNode(root);
+  const inNodeFiles = await bundleNode(root);
+  const { writeLicenseNotices } = await import("./license-notices.mjs");
+  writeLicenseNotices(root, [...inWorkers, ...inNodeFiles]);
   // `npx bitnet` in a clone runs the file itself, and npm makes it executable only when it first links it.
   chmodSync(join(root, "dist", "node", "bitnet.js"), 0o755);
 }

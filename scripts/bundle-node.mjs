@@ -65,7 +65,10 @@ function groupOf(name, entry) {
   };
 }
 
-/** @param root the package's folder, with TypeScript's output in dist */
+/**
+ * @param root the package's folder, with TypeScript's output in dist
+ * @returns the paths of the modules that the bundles contain
+ */
 export async function bundleNode(root) {
   const dist = join(root, "dist");
   const input = Object.fromEntries(Object.entries(entries).map(([name, path]) => [name, join(dist, path)]));
@@ -77,7 +80,7 @@ export async function bundleNode(root) {
     plugins: [ownAddresses(dist)],
     logLevel: "warn",
   });
-  await bundle.write({
+  const { output } = await bundle.write({
     dir: join(dist, "node"),
     format: "esm",
     entryFileNames: "[name].js",
@@ -90,4 +93,5 @@ export async function bundleNode(root) {
     },
   });
   await bundle.close();
+  return output.flatMap((file) => (file.type === "chunk" ? Object.keys(file.modules) : []));
 }

@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
+import { noticeComment } from "./license-notices.mjs";
 
 /** The bundle is the script of its own workers. Vite would look for the address of another one. */
 const ownAddress = {
@@ -13,8 +14,12 @@ const ownAddress = {
       : undefined,
 };
 
-/** @param root the package's folder, with TypeScript's output in dist */
+/**
+ * @param root the package's folder, with TypeScript's output in dist
+ * @returns the paths of the modules that the bundles contain
+ */
 export async function bundleWorker(root) {
+  const embedded = [];
   for (const [platform, name] of [
     ["node", "worker.js"],
     ["browser", "worker-web.js"],
@@ -25,14 +30,14 @@ export async function bundleWorker(root) {
       plugins: [ownAddress],
       logLevel: "warn",
     });
-    await bundle.write({
-      file: join(root, "dist", name),
-      format: "esm",
-      minify: true,
-      codeSplitting: false,
-    });
+    const { output } = await bundle.generate({ format: "esm", minify: true, codeSplitting: false });
     await bundle.close();
+    const [{ code, modules }] = output;
+    const ids = Object.keys(modules);
+    writeFileSync(join(root, "dist", name), noticeComment(ids) + code);
+    embedded.push(...ids);
   }
   // The script exports nothing: it is for `workerUrl`, and not for an import.
   writeFileSync(join(root, "dist", "worker.d.ts"), "export {};\n");
+  return embedded;
 }

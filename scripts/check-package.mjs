@@ -1,6 +1,6 @@
 // Packs the package as npm would publish it, and installs the tarball into an empty folder. Generates text
 // there, compiles a TypeScript program against its types, and measures the code of a page. Anything missing
-// from "files", "exports" or "dependencies" fails here.
+// from "files", "exports" or "dependencies" fails here, and anything over a limit of size.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,6 +25,8 @@ function run(command, args, cwd) {
   return result.stdout;
 }
 
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
+
 function folderBytes(path) {
   return readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -43,6 +45,14 @@ function checkLinks(paths) {
   );
   if (missing.length > 0)
     throw new Error(`README.md links to files that the package lacks: ${missing.join(", ")}`);
+}
+
+/** The license texts of bundled code. The build writes them, and fails if one is missing. */
+const licenseFiles = ["LICENSE", "dist/THIRD-PARTY-LICENSES.txt"];
+
+function checkLicenses(paths) {
+  const missing = licenseFiles.filter((file) => !paths.has(file));
+  if (missing.length > 0) throw new Error(`the package lacks ${missing.join(", ")}`);
 }
 
 /** Every file that "exports" names must be in the package. */
@@ -81,6 +91,22 @@ function checkTypes() {
   };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.ts"] }));
   run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", folder], folder);
+}
+
+/** Maximum bytes and packages in node_modules of a user, with all dependencies. */
+const maxInstalledBytes = 20_000_000;
+const maxInstalledPackages = 14;
+
+/** @returns how much an installation holds, in words. */
+function checkInstalledSize() {
+  const bytes = folderBytes(join(folder, "node_modules"));
+  const record = JSON.parse(readFileSync(join(folder, "node_modules", ".package-lock.json"), "utf8"));
+  const count = Object.keys(record.packages).length;
+  if (bytes > maxInstalledBytes)
+    throw new Error(`an installation has ${bytes} bytes, over ${maxInstalledBytes}`);
+  if (count > maxInstalledPackages)
+    throw new Error(`an installation has ${count} packages, over ${maxInstalledPackages}`);
+  return `${megabytes(bytes)} in ${count} packages`;
 }
 
 /** Maximum bytes that a browser downloads before a model, as web servers compress them. */
@@ -122,6 +148,7 @@ try {
   const paths = new Set(packed.files.map(({ path }) => path));
   checkLinks(paths);
   checkExports(paths);
+  checkLicenses(paths);
 
   writeFileSync(
     join(folder, "package.json"),
@@ -145,13 +172,9 @@ try {
   if (text.trim() === "") throw new Error("the installed package wrote no text");
   checkTypes();
   console.log(`package: compressed code of a page: ${await checkBrowserSize()}`);
-  const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
-  const packages = readdirSync(join(folder, "node_modules"), { withFileTypes: true }).filter(
-    (entry) => entry.isDirectory() && !entry.name.startsWith("."),
-  );
   console.log(
     `package: ${megabytes(packed.size)} packed, ${packed.entryCount} files; installed with its dependencies ` +
-      `${megabytes(folderBytes(join(folder, "node_modules")))} in ${packages.length} top-level packages and scopes`,
+      checkInstalledSize(),
   );
 } catch (error) {
   console.error(`package: ${error.message}`);
