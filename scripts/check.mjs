@@ -15,6 +15,7 @@ const checks = [
   ["layers", [join(root, "scripts", "layers.mjs")]],
   ["field docs", [join(root, "scripts", "field-docs.mjs"), "--check"]],
   ["option docs", [join(root, "scripts", "option-docs.mjs"), "--check"]],
+  ["links of docs", [join(root, "scripts", "doc-links.mjs")]],
   ["prose", [join(root, "scripts", "prose.mjs")]],
   ["public API", [bin("@microsoft/api-extractor/bin/api-extractor"), "run"]],
   [

@@ -2,18 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { repositoryLinks } from "./repository-links.mjs";
 import { guides, references } from "./pages.mjs";
+import { slugify } from "./slugify.mjs";
 
 const site = fileURLToPath(new URL("..", import.meta.url));
 const apiSidebar = `${site}api/typedoc-sidebar.json`;
-
-/** GitHub's anchors, because the pages are read there too. VitePress would keep a hyphen for each sign. */
-function slugify(heading) {
-  return heading
-    .trim()
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
-    .replaceAll(/\s/g, "-");
-}
 
 /** Pages of docs/ import Vue, and find it in this folder's node_modules only with help. */
 const vueOfThisSite = {

@@ -17,7 +17,9 @@ export const guides = [
     ["library", "Calls and options"],
     ["chat", "Conversations"],
     ["json", "JSON by a schema"],
+    ["tools", "Tools"],
     ["embeddings", "Embeddings and search"],
+    ["ai-sdk", "The AI SDK"],
     ["performance", "Performance"],
   ]),
   group("Runtimes", "guide/", [
