@@ -1,10 +1,11 @@
 // `npm run docs`: builds the documentation site into site/dist. Its packages are in site/node_modules.
 // A dead link or anchor fails. REPOSITORY_URL gives links into the code an address, and SITE_BASE is the path
-// of the site.
+// of the site. With `-- --skip-offline`, nothing is built if npm cannot reach its registry.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ensureReady } from "./ensure-ready.mjs";
+import { endIfOffline } from "./npm-registry.mjs";
 import { guides, references } from "../site/.vitepress/pages.mjs";
 
 const root = ensureReady();
@@ -22,7 +23,7 @@ function run(name, command, args) {
   process.exit(status ?? 1);
 }
 
-run("npm ci", "npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+install();
 rmSync(join(site, "api"), { recursive: true, force: true });
 run("the API reference", process.execPath, [bin("typedoc/bin/typedoc"), "--treatWarningsAsErrors"]);
 run("the site", process.execPath, [bin("vitepress/bin/vitepress.js"), "build"]);
@@ -31,6 +32,19 @@ const problems = [...pagesWithoutPlace(), ...deadAnchors()];
 for (const problem of problems) console.error(`docs: ${problem}`);
 if (problems.length > 0) process.exit(1);
 console.log(`docs: site/dist has ${htmlFiles().length} pages, and no dead links`);
+
+function install() {
+  const { status, stdout, stderr } = spawnSync(
+    "npm",
+    ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+    { cwd: site, encoding: "utf8", shell: process.platform === "win32" },
+  );
+  if (status === 0) return;
+  const output = `${stdout}${stderr}`;
+  endIfOffline("the documentation site", output);
+  console.error(`docs: npm ci failed:\n${output}`);
+  process.exit(status ?? 1);
+}
 
 /** Pages of docs/ that the sidebar lacks. */
 function pagesWithoutPlace() {

@@ -2,10 +2,13 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { endIfOffline } from "./npm-registry.mjs";
 
 const npmInstall = "install --ignore-scripts --no-audit --no-fund --no-package-lock --prefer-offline";
 
 /**
+ * With `--skip-offline`, ends the process if npm cannot reach its registry.
+ *
  * @param root the package's folder, built
  * @param tools exact versions by name
  * @returns the path of the tarball.
@@ -24,12 +27,27 @@ export function installPackedProject(root, folder, tools) {
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
   // npm keeps an installed package of the same version.
   rmSync(join(folder, "node_modules", "bitnet-wasm"), { recursive: true, force: true });
-  run("npm", npmInstall.split(" "), folder);
+  const installed = spawn("npm", npmInstall.split(" "), folder);
+  if (installed.status !== 0) endIfOffline("the check of the packed package", installed.output);
+  requireSuccess(installed);
   return join(folder, filename);
 }
 
-function run(command, args, cwd) {
+function spawn(command, args, cwd) {
   const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8" });
+  return {
+    name: [command, ...args].join(" "),
+    status,
+    stdout,
+    output: error?.message ?? `${stdout}${stderr}`,
+  };
+}
+
+function requireSuccess({ name, status, stdout, output }) {
   if (status === 0) return stdout;
-  throw new Error(`${command} ${args.join(" ")} failed:\n${error?.message ?? `${stdout}${stderr}`}`);
+  throw new Error(`${name} failed:\n${output}`);
+}
+
+function run(command, args, cwd) {
+  return requireSuccess(spawn(command, args, cwd));
 }
