@@ -32,6 +32,29 @@ function run(name, binary, args, choice) {
   return JSON.parse(stdout);
 }
 
+/** Permissions that Deno gets. The error of a load must then have the code, and name the flag. */
+const refusals = [
+  { given: [], code: "FILE_NOT_FOUND", flag: "--allow-read" },
+  { given: ["--allow-read"], code: "WORKER_FAILED", flag: "--allow-env" },
+];
+
+/** @returns how many of Deno's refusals are not reported as they must be */
+function checkRefusals(binary) {
+  const model = join("models", "storyteller.gguf");
+  const program = join("test", "runtimes", "permissions.mjs");
+  return refusals.filter(({ given, code, flag }) => {
+    const { status, stdout, stderr } = spawnSync(binary, ["run", ...given, program, model], {
+      cwd: root,
+      encoding: "utf8",
+    });
+    const error = status === 0 ? JSON.parse(stdout) : { message: `${stdout}${stderr}` };
+    const right = error.code === code && error.message.includes(flag);
+    const answer = right ? `${code}, which names it` : `WRONG: ${error.code}, ${error.message}`;
+    console.log(`Deno without ${flag}: ${answer}`);
+    return !right;
+  }).length;
+}
+
 let different = 0;
 const expected = run("this Node.js", process.execPath, [], ["1"]);
 console.log(
@@ -65,5 +88,6 @@ for (const runtime of others) {
     if (runtime.emulated) compare(runtime.name, emulator, ["-L", armLibraries, binary], choice);
     else compare(runtime.name, binary, runtime.args, choice);
   }
+  if (runtime.id === "deno") different += checkRefusals(binary);
 }
 process.exit(different === 0 ? 0 : 1);

@@ -6,5 +6,5 @@ export { dirname, join } from "node:path";
 
 /** An absolute path; a leading `~` is the user's home folder. */
 export function absolutePath(path: string): string {
-  return resolve(path.replace(/^~(?=$|[/\\])/, homedir()));
+  return resolve(path.replace(/^~(?=$|[/\\])/, () => homedir()));
 }

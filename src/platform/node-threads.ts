@@ -48,13 +48,15 @@ function ownWorker(role: ThreadStart["role"], options: WorkerOptions): Worker {
   try {
     return workerOf[role](options);
   } catch (cause) {
-    // A bundle of CommonJS has no address.
-    throw new BitNetError(
-      "WORKER_FAILED",
-      "Cannot start a worker thread: this bundle has no script for it; give loadModel the option workerUrl or threads: 0",
-      { cause },
-    );
+    throw new BitNetError("WORKER_FAILED", `Cannot start a worker thread: ${whyNoWorker(cause)}`, { cause });
   }
+}
+
+function whyNoWorker(cause: unknown): string {
+  // Deno's message names the missing permission.
+  if (cause instanceof Error && cause.name === "NotCapable") return cause.message;
+  // A bundle of CommonJS has no address.
+  return "this bundle has no script for it; give loadModel the option workerUrl or threads: 0";
 }
 
 /** A path is not a URL: on Windows it may begin with "C:". */

@@ -30,7 +30,7 @@ export async function compileKernels(wanted?: KernelBuild): Promise<CompiledKern
   throw new BitNetError(
     "UNSUPPORTED_RUNTIME",
     `This JavaScript runtime cannot run the ${wanted ?? "simd128"} kernels: WebAssembly SIMD and shared memory are needed ` +
-      "(Node.js 20.19, Deno 2 or Bun 1.1 and newer have them)",
+      "(Node.js 20.19, Deno 2 or Bun 1.2 and newer have them)",
   );
 }
 
