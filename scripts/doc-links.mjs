@@ -1,5 +1,5 @@
-// Fails if a link of a committed Markdown file names a file or a heading that does not exist, or if a page of
-// docs/ has no place in the sidebar of the site. `npm run docs` checks the built site.
+// Fails if a link of a Markdown file names a file or a heading that does not exist. Pages of docs/ also need
+// a place in the sidebar of the site. `npm run docs` checks the built site.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, extname, join, relative, sep } from "node:path";
