@@ -35,7 +35,7 @@ const store = await MemoryVectorStore.fromTexts(
   texts.map((_, index) => ({ index })),
   new BitNetEmbeddings(model),
 );
-const question = "Which animal was thirsty?";
+const question = "Who built a castle?";
 console.log(question);
 for (const [{ pageContent }, score] of await store.similaritySearchWithScore(question, 3))
   console.log(`${score.toFixed(3)}  ${pageContent}`);
