@@ -464,7 +464,7 @@ def windows(documents: list[Document], size: int, bos: int, rng: np.random.Gener
 def document_starts(inputs: torch.Tensor, bos: int) -> torch.Tensor:
     """
     For each position of inputs [windows, length], the position of its document's BOS, as int32. With it,
-    attention sees one document at a time. Otherwise the characters of other documents in the window are noise.
+    attention sees one document at a time. The characters of other documents in the window are noise.
     """
     positions = torch.arange(inputs.shape[1], dtype=torch.int32, device=inputs.device)
     return torch.where(inputs == bos, positions, 0).cummax(1).values.contiguous()

@@ -317,8 +317,8 @@ static int start_of(const int32_t* starts, int row, int heads, int length, int f
   return starts ? starts[int64_t(row / length / heads) * total + first + row % length] : 0;
 }
 
-// Scores [windows · heads, length, first + length] → weights, in place: causal softmax of scores · factor. The
-// first query is at position `first` of `total`.
+// Scores [windows · heads, length, first + length] → weights, in place: causal softmax of scores · factor.
+// The first query is at position `first` of `total`.
 void causal_softmax(real* scores, const int32_t* starts, int windows, int heads, int length, int first, int total,
                     float factor) {
   int width = first + length;

@@ -1,4 +1,4 @@
-// wllama in a page, on the CPU. Times are those that it reports itself.
+// wllama in a page, on the CPU. It reports the times itself.
 import { LoggerWithoutDebug, Wllama } from "/wllama/index.js";
 
 globalThis.start = async (file, { threads, contextLength }) => {
