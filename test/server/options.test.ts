@@ -94,15 +94,15 @@ describe("biases, penalties, limits", () => {
   it("penalize earlier tokens like the library", async () => {
     const { choices } = await client.completions.create({
       ...ask,
-      max_tokens: 24,
+      max_tokens: 60,
       temperature: 0,
-      frequency_penalty: 1.5,
-      presence_penalty: 0.5,
+      frequency_penalty: 2,
+      presence_penalty: 2,
     });
-    const options = { temperature: 0, maxTokens: 24, frequencyPenalty: 1.5, presencePenalty: 0.5 };
+    const options = { temperature: 0, maxTokens: 60, frequencyPenalty: 2, presencePenalty: 2 };
     const expected = await model.complete(ask.prompt, options);
     expect(choices[0]?.text).toBe(expected);
-    expect(expected).not.toBe(await model.complete(ask.prompt, { temperature: 0, maxTokens: 24 }));
+    expect(expected).not.toBe(await model.complete(ask.prompt, { temperature: 0, maxTokens: 60 }));
   });
 
   it("count the newer name of max_tokens, and stop at the first of several stop strings", async () => {
