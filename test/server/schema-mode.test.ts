@@ -25,7 +25,7 @@ const marks = {
   maxItems: 2,
   uniqueItems: true,
 };
-const schema = { type: "object", properties: { marks }, required: ["marks"] };
+const schema = { type: "object", properties: { marks }, required: ["marks"], additionalProperties: false };
 const warnings = [
   {
     path: "#/properties/marks",
@@ -35,7 +35,7 @@ const warnings = [
 ];
 
 const messages = [{ role: "user", content: "A list" }];
-const asked = { model: "any", max_tokens: 60, temperature: 0 };
+const asked = { model: "any", max_tokens: 150, temperature: 0 };
 const format = { type: "json_schema", json_schema: { name: "x", schema } };
 
 interface Route {
@@ -59,7 +59,7 @@ const routes: readonly Route[] = [
   {
     path: "/v1/responses",
     body: {
-      ...{ model: "any", max_output_tokens: 60, temperature: 0, input: "A list" },
+      ...{ model: "any", max_output_tokens: 150, temperature: 0, input: "A list" },
       text: { format: { type: "json_schema", name: "x", schema } },
     },
     text: (answer: { output: { content: { text: string }[] }[] }) => answer.output[0]?.content[0]?.text,
@@ -71,12 +71,12 @@ const routes: readonly Route[] = [
   },
   {
     path: "/api/chat",
-    body: { model: "any", messages, format: schema, options: { num_predict: 60, temperature: 0 } },
+    body: { model: "any", messages, format: schema, options: { num_predict: 150, temperature: 0 } },
     text: (answer: { message: { content: string } }) => answer.message.content,
   },
   {
     path: "/api/generate",
-    body: { model: "any", prompt: "A list", format: schema, options: { num_predict: 60, temperature: 0 } },
+    body: { model: "any", prompt: "A list", format: schema, options: { num_predict: 150, temperature: 0 } },
     text: (answer: { response: string }) => answer.response,
   },
 ];
