@@ -1,5 +1,6 @@
-// What a JSON schema costs: `node bench/schemas.mjs [model.gguf] [fields]`. It measures the compilation of a
-// schema of 50 fields, the time to the first token with and without one, and the choice of the allowed tokens.
+// The cost of a JSON schema: `node bench/schemas.mjs [model.gguf] [fields]`. It measures the compilation of a
+// schema of 50 fields, the time to the first token with and without one, and the time to find the tokens that
+// may come next.
 import { spreadOf } from "../dist/tools/benchmark/statistics.js";
 import { jsonGrammarAsync } from "../dist/grammar/json-grammar.js";
 import { internalsOf } from "../dist/language-model/internals.js";
