@@ -4,7 +4,8 @@ import type { Tokenizer } from "../text/tokenizer.js";
 import { createAutomaton, type State } from "./automaton.js";
 import type { Expression } from "./expression.js";
 import { compileExpression, compileSteps, type Program } from "./program.js";
-import { markTokens, prepareTokenOrder, tokenOrder } from "./token-order.js";
+import { createRuns } from "./character-runs.js";
+import { markTokens, prepareTokenTrees, tokenTrees } from "./mark-tokens.js";
 
 /** Restricts a text, byte by byte. */
 export interface Grammar {
@@ -51,6 +52,7 @@ function grammarOf(program: Program | undefined): Grammar {
     throw new BitNetError("INVALID_ARGUMENT", "Cannot keep to the grammar or schema: no text fits it");
   }
   const automaton = createAutomaton(program);
+  const runOf = createRuns(automaton);
   /** The tokens that may follow a state, by tokenizer. Texts reach the same states again and again. */
   const marks = new WeakMap<Tokenizer, Map<State, Int32Array>>();
 
@@ -60,7 +62,7 @@ function grammarOf(program: Program | undefined): Grammar {
     let bits = known.get(state);
     if (bits === undefined) {
       bits = new Int32Array((tokenizer.vocabSize + 31) >> 5);
-      const count = markTokens(tokenOrder(tokenizer), automaton, state, bits);
+      const count = markTokens(tokenTrees(tokenizer), automaton, runOf, state, bits);
       if (count === 0 && !state.accepting) {
         throw new BitNetError(
           "MODEL_INVALID",
@@ -76,7 +78,7 @@ function grammarOf(program: Program | undefined): Grammar {
   }
 
   return {
-    prepare: prepareTokenOrder,
+    prepare: prepareTokenTrees,
     start(tokenizer): TextGuide {
       let state = automaton.start;
       return {
@@ -89,10 +91,7 @@ function grammarOf(program: Program | undefined): Grammar {
           return bytes.length > 0 && at !== undefined;
         },
         restrict(logits): void {
-          const bits = marksAfter(state, tokenizer);
-          for (let id = 0; id < logits.length; id += 1) {
-            if ((((bits[id >> 5] ?? 0) >>> (id & 31)) & 1) === 0) logits[id] = -Infinity;
-          }
+          forbid(logits, marksAfter(state, tokenizer));
         },
         accept(tokenId): boolean {
           for (const byte of tokenizer.tokenBytes(tokenId)) {
@@ -110,4 +109,24 @@ function grammarOf(program: Program | undefined): Grammar {
 
 function setBit(bits: Int32Array, id: number): void {
   bits[id >> 5] = (bits[id >> 5] ?? 0) | (1 << (id & 31));
+}
+
+/** Sets the logits without a bit to −Infinity. Most bits of 32 tokens are equal. */
+function forbid(logits: Float32Array, bits: Int32Array): void {
+  /** The first of the tokens before the current one that have no bit. */
+  let begin = -1;
+  for (let at = 0; at < bits.length; at += 1) {
+    const word = bits[at] ?? 0;
+    const base = at << 5;
+    if (word === 0) {
+      if (begin < 0) begin = base;
+      continue;
+    }
+    if (begin >= 0) logits.fill(-Infinity, begin, base);
+    begin = -1;
+    if (word === -1) continue;
+    const end = Math.min(base + 32, logits.length);
+    for (let id = base; id < end; id += 1) if (((word >>> (id & 31)) & 1) === 0) logits[id] = -Infinity;
+  }
+  logits.fill(-Infinity, begin < 0 ? bits.length << 5 : begin);
 }
