@@ -101,9 +101,9 @@ const cases: readonly {
     never: [{ a: 1 }],
   },
   {
-    schema: { properties: { a: string, b: string }, dependentRequired: { a: ["b"] }, required: ["a"] },
-    leftOut: ["# dependentRequired"],
-    written: [{ a: "x" }],
+    schema: { properties: { a: string, b: string }, not: { minProperties: 2 }, required: ["a"] },
+    leftOut: ["# not"],
+    written: [{ a: "x" }, { a: "x", b: "y" }],
     never: [{}],
   },
   { schema: { type: "number", multipleOf: 1e-20 }, leftOut: ["# multipleOf"], written: [0.5], never: ["a"] },

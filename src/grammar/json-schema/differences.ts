@@ -9,13 +9,24 @@ const maxReferences = 200;
 /** Each is compared with each: 100 take some milliseconds. */
 const maxCompared = 100;
 
-/** Refuses a "oneOf" unless any two of its schemas certainly exclude each other. */
-export function requireDifferent(options: readonly unknown[], path: string, resolve: Resolve): void {
+/**
+ * The schemas of a "oneOf", for "anyOf". A schema that may accept a value of another one is kept from the
+ * values of that one.
+ *
+ * @param opposite returns the schemas of the values that do not fit a schema, or undefined.
+ * @throws CannotKeepError if that is not possible.
+ */
+export function exclusiveOptions(
+  options: readonly unknown[],
+  path: string,
+  resolve: Resolve,
+  opposite: (schema: unknown) => readonly unknown[] | undefined,
+): readonly unknown[] {
   const followed = options.map((option) => follow(option, path, resolve));
   const listed = followed.map((option) => (isFields(option) ? listedValues(option) : undefined));
   if (listed.every((values) => values !== undefined)) {
     requireDistinct(listed, path);
-    return;
+    return options;
   }
   if (options.length > maxCompared) {
     cannotKeep(
@@ -24,11 +35,26 @@ export function requireDifferent(options: readonly unknown[], path: string, reso
       `"oneOf" has more than ${maxCompared} schemas that are no constants: use "anyOf"`,
     );
   }
+  const opposites = new Map<unknown, readonly unknown[] | undefined>();
+  const others: unknown[][] = options.map(() => []);
   for (const [index, option] of followed.entries()) {
-    const other = followed.slice(0, index).findIndex((each) => !differ(each, option, path, resolve));
-    if (other === -1) continue;
-    cannotKeep(path, "oneOf", overlap(other, index));
+    for (const [before, other] of followed.slice(0, index).entries()) {
+      if (differ(other, option, path, resolve)) continue;
+      for (const [from, excluded] of [
+        [before, option],
+        [index, other],
+      ] as const) {
+        const found = opposites.get(excluded) ?? opposite(excluded);
+        opposites.set(excluded, found);
+        if (found === undefined) cannotKeep(path, "oneOf", overlap(before, index));
+        others[from]?.push(found.length === 0 ? false : { anyOf: found });
+      }
+    }
   }
+  return options.map((option, index) => {
+    const excluded = others[index] ?? [];
+    return excluded.length === 0 ? option : { allOf: [option, ...excluded] };
+  });
 }
 
 function requireDistinct(lists: readonly (readonly string[])[], path: string): void {

@@ -5,15 +5,16 @@ import { expandCondition } from "./conditional.js";
 import { constantsExpression, exclusionExpression } from "./constants.js";
 import { arrayExpression, objectExpression } from "./containers.js";
 import { checkDepth } from "./depth.js";
-import { requireDifferent } from "./differences.js";
+import { exclusiveOptions } from "./differences.js";
 import { createStateBudget, TooManyStatesError } from "./intersection.js";
-import type { Type } from "./keywords.js";
+import { dependencyKeywords, type Type } from "./keywords.js";
 import { mergeSchemas } from "./merge.js";
 import { integerExpression, numberExpression } from "./numbers.js";
+import { expandDependencies, oneOfThese, oppositesOf } from "./opposite.js";
 import { refuseCircles, resolverOf } from "./references.js";
 import { cannotKeep, refuse } from "./refuse.js";
 import { refuseUnsupported, restrictionsOf, typesOf } from "./restrictions.js";
-import { type Fields, hasType } from "./schema-fields.js";
+import { type Fields, hasType, isFields, listedValues } from "./schema-fields.js";
 import type { SchemaReader } from "./schema-reader.js";
 import { stringExpression } from "./strings.js";
 import { type OnWeakened, readWeakened } from "./weaken.js";
@@ -92,6 +93,10 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
   function* describeAll(fields: Fields, path: string, depth: number, rule: Rule): Steps<Expression> {
     refuseUnsupported(fields, path);
     const given = restrictionsOf(fields);
+    const expanded = expandDependencies(fields);
+    if (expanded !== fields) return yield* describe(expanded, path, depth, rule);
+    for (const name of dependencyKeywords)
+      if (fields[name] !== undefined) refuse(path, `"${name}" is no object`);
     if (fields.if !== undefined)
       return yield* describe(expandCondition(fields, path, resolve), path, depth, rule);
     const { $ref, ...others } = fields;
@@ -104,6 +109,8 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
       const all = [{ $ref }, ...[fields.allOf ?? []].flat()];
       return yield* describe({ ...others, allOf: all }, path, depth, rule);
     }
+    const withoutNot = expandNot(fields, path);
+    if (withoutNot !== undefined) return yield* describe(withoutNot, path, depth, rule);
     if (fields.not !== undefined || fields.const !== undefined || fields.enum !== undefined) {
       const reader = { budget, describe: (rest: Fields) => describe(rest, path, depth, openRule()) };
       return fields.not === undefined
@@ -116,6 +123,20 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
     return yield* ofTypes(fields, path, depth);
   }
 
+  /** A schema with `anyOf` in place of `not`. Undefined if that is not needed, or not possible. */
+  function expandNot({ not, ...rest }: Fields, path: string): Fields | undefined {
+    if (!isFields(not) || listedValues(not) !== undefined) return undefined;
+    const opposites = opposite(not, path, rest);
+    if (opposites === undefined || opposites.length === 0) return undefined;
+    return { ...rest, allOf: [...[rest.allOf ?? []].flat(), oneOfThese(opposites)] };
+  }
+
+  /** An opposite names members, and "unevaluatedProperties" must not see them. */
+  function opposite(of: unknown, path: string, beside: Fields): readonly unknown[] | undefined {
+    const sees = beside.unevaluatedProperties !== undefined || beside.unevaluatedItems !== undefined;
+    return sees ? undefined : oppositesOf(of, path, resolve);
+  }
+
   function* combination(
     name: "allOf" | "anyOf" | "oneOf",
     fields: Fields,
@@ -123,9 +144,12 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
     depth: number,
     rule: Rule,
   ): Steps<Expression> {
-    const options: unknown = fields[name];
-    if (!Array.isArray(options) || options.length === 0) refuse(path, `"${name}" is no array with schemas`);
-    if (name === "oneOf") requireDifferent(options, path, resolve);
+    const listed: unknown = fields[name];
+    if (!Array.isArray(listed) || listed.length === 0) refuse(path, `"${name}" is no array with schemas`);
+    const options: readonly unknown[] =
+      name === "oneOf"
+        ? exclusiveOptions(listed, path, resolve, (each) => opposite(each, path, fields))
+        : listed;
     const beside = restrictionsOf(fields).some((other) => other !== name && other !== "type");
     const typed = fields.type !== undefined && !options.every((option) => hasType(option, fields.type));
     if (!beside && !typed && (name !== "allOf" || options.length === 1))
@@ -134,14 +158,14 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
     if (name !== "allOf") {
       // "unevaluatedProperties" sees the properties of the options.
       const { unevaluatedProperties, unevaluatedItems, ...others } = rest;
-      const merged = options.map((option: unknown) => ({
+      const merged = options.map((option) => ({
         unevaluatedProperties,
         unevaluatedItems,
         allOf: [others, option],
       }));
       return yield* alike(merged, `${path}/${name}`, depth, rule);
     }
-    const merged = mergeSchemas([rest, ...(options as readonly unknown[])], path, resolve);
+    const merged = mergeSchemas([rest, ...options], path, resolve);
     if (merged === false) return nothing;
     if (!choices.some((other) => merged[other] !== undefined)) return yield* ofTypes(merged, path, depth);
     const { allOf: strings, ...others } = merged;

@@ -34,13 +34,9 @@ export const keywords: Readonly<Record<string, Type | "any">> = {
   ...about("any", ["not", "if", "$dynamicRef", "$recursiveRef"]),
 };
 /** Keywords that are refused. */
-export const unsupported: readonly string[] = [
-  "$dynamicRef",
-  "$recursiveRef",
-  "dependencies",
-  "dependentRequired",
-  "dependentSchemas",
-];
+export const unsupported: readonly string[] = ["$dynamicRef", "$recursiveRef"];
+/** Keywords that are expanded. At their place, only their wrong form is left. */
+export const dependencyKeywords = ["dependencies", "dependentRequired", "dependentSchemas"] as const;
 /** Keywords that mean nothing without another one, and that one. */
 export const dependent: Readonly<Record<string, string>> = {
   minContains: "contains",

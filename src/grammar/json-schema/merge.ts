@@ -1,6 +1,7 @@
 import { expandCondition } from "./conditional.js";
 import { follow, type Resolve } from "./differences.js";
 import { keywords } from "./keywords.js";
+import { expandDependencies } from "./opposite.js";
 import { cannotKeep, refuse } from "./refuse.js";
 import { type Fields, isFields, listedValues, requiredNames } from "./schema-fields.js";
 
@@ -46,7 +47,8 @@ const merges: Readonly<Record<string, Merge>> = {
       isFields(each) && isListOnly(each) ? listedValues(each) : undefined,
     );
     const [ofA, ofB] = values;
-    return ofA && ofB && { enum: [...ofA, ...ofB].map((value): unknown => JSON.parse(value)) };
+    if (ofA === undefined || ofB === undefined) return { anyOf: [a, b] };
+    return { enum: [...ofA, ...ofB].map((value): unknown => JSON.parse(value)) };
   },
 };
 
@@ -64,7 +66,7 @@ export function mergeSchemas(schemas: readonly unknown[], path: string, resolve:
     if (schema === false) return false;
     if (!isFields(schema)) refuse(path, '"allOf" has something that is no schema');
     const { allOf, ...rest } = expandCondition(
-      index === 0 ? schema : inOwnScope(schema, path),
+      expandDependencies(index === 0 ? schema : inOwnScope(schema, path)),
       path,
       resolve,
     );

@@ -30,6 +30,10 @@ export const stringFormats: Readonly<Record<string, string>> = {
   iri: uri,
   "uri-reference": uri,
   "iri-reference": uri,
+  // A template without variables.
+  "uri-template": uri,
+  // OpenAPI: base64.
+  byte: "^([A-Za-z0-9+/]{4})+$",
   "json-pointer": "^(/[a-zA-Z0-9_-]{1,60}){0,8}$",
   regex: "^[a-zA-Z0-9 ]{0,100}$",
   // zod checks the header: {"alg":"HS256","typ":"JWT"}.

@@ -1,0 +1,140 @@
+import { follow, type Resolve } from "./differences.js";
+import { keywords, types } from "./keywords.js";
+import { type Fields, isFields, jsonTypes, listedValues, requiredNames } from "./schema-fields.js";
+
+/** More take too long to compile. */
+const maxOpposites = 64;
+const negatable: ReadonlySet<string> = new Set([
+  ...["type", "properties", "required", "enum", "const", "anyOf", "allOf", "not"],
+]);
+
+/**
+ * Schemas of the values that do not fit a schema. A value fits one of them if and only if it does not fit the
+ * given one.
+ *
+ * @returns undefined if that cannot be said by the keywords of schemas.
+ */
+export function oppositesOf(schema: unknown, path: string, resolve: Resolve): readonly unknown[] | undefined {
+  const opposites = opposite(schema, path, resolve, { mayRefer: true });
+  return opposites !== undefined && opposites.length > maxOpposites ? undefined : opposites;
+}
+
+/** @param mayRefer whether references are followed. In members they could lead to endless schemas. */
+function opposite(
+  schema: unknown,
+  path: string,
+  resolve: Resolve,
+  { mayRefer }: { readonly mayRefer: boolean },
+): readonly unknown[] | undefined {
+  if (schema === true) return [];
+  if (schema === false) return [true];
+  if (!isFields(schema)) return undefined;
+  const names = Object.keys(schema).filter(
+    (name) => Object.hasOwn(keywords, name) && schema[name] !== undefined,
+  );
+  if (mayRefer && names.length === 1 && names[0] === "$ref")
+    return opposite(follow(schema, path, resolve), path, resolve, { mayRefer: false });
+  if (!names.every((name) => negatable.has(name))) return undefined;
+  const inner = (each: unknown): readonly unknown[] | undefined =>
+    opposite(each, path, resolve, { mayRefer: false });
+  const found: unknown[] = [];
+  for (const name of names) {
+    const more = ofKeyword(name, schema, inner);
+    if (more === undefined || found.length > maxOpposites) return undefined;
+    found.push(...more);
+  }
+  return found;
+}
+
+/** The values that violate one keyword. */
+function ofKeyword(
+  name: string,
+  schema: Fields,
+  inner: (schema: unknown) => readonly unknown[] | undefined,
+): readonly unknown[] | undefined {
+  const value = schema[name];
+  switch (name) {
+    case "type":
+      return otherTypes(value);
+    case "required":
+      return requiredNames(schema).map((each) => ({ type: "object", properties: { [each]: false } }));
+    case "properties":
+      return isFields(value) ? ofMembers(value, inner) : undefined;
+    case "enum":
+    case "const":
+      return otherValues(schema);
+    case "not":
+      return [value];
+    case "allOf":
+      return Array.isArray(value) ? flat(value.map((each: unknown) => inner(each))) : undefined;
+    case "anyOf": {
+      if (!Array.isArray(value)) return undefined;
+      const all = value.map((each: unknown) => inner(each));
+      return all.every((each) => each !== undefined)
+        ? [{ allOf: all.map((anyOf) => oneOfThese(anyOf)) }]
+        : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Values that are not listed. Those of types that the schema does not allow violate "type". */
+function otherValues(schema: Fields): readonly unknown[] | undefined {
+  const listed = listedValues(schema)?.map((each): unknown => JSON.parse(each)) ?? [];
+  const not = { enum: listed };
+  if (schema.type !== undefined) return [{ type: schema.type, not }];
+  const ofListed = jsonTypes(schema) ?? [];
+  // The values of other types have too many spellings.
+  if (!ofListed.every((type) => type === "string" || type === "boolean" || type === "null")) return undefined;
+  return [{ type: ofListed, not }, ...(otherTypes(ofListed) ?? [])];
+}
+
+function ofMembers(
+  properties: Fields,
+  inner: (schema: unknown) => readonly unknown[] | undefined,
+): readonly unknown[] | undefined {
+  const all = Object.entries(properties).map(([name, schema]) =>
+    inner(schema)?.map((each) => ({ type: "object", properties: { [name]: each }, required: [name] })),
+  );
+  return flat(all);
+}
+
+function flat(lists: readonly (readonly unknown[] | undefined)[]): readonly unknown[] | undefined {
+  const known = lists.filter((each) => each !== undefined);
+  return known.length === lists.length ? known.flat() : undefined;
+}
+
+/** A number that is no integer has no schema of its own. */
+function otherTypes(type: unknown): readonly unknown[] | undefined {
+  const given: readonly unknown[] = [type].flat();
+  if (given.includes("integer") && !given.includes("number")) return undefined;
+  const others = types.filter((each) => each !== "integer" && !given.includes(each));
+  return others.length === 0 ? [] : [{ type: others }];
+}
+
+/** A schema of the values that fit any of these. */
+export function oneOfThese(schemas: readonly unknown[]): unknown {
+  const [only, ...more] = schemas;
+  if (only === undefined) return false;
+  return more.length === 0 ? only : { anyOf: schemas };
+}
+
+/** A schema with other keywords in place of `dependencies`, `dependentRequired` and `dependentSchemas`. */
+export function expandDependencies(fields: Fields): Fields {
+  const { dependencies, dependentRequired, dependentSchemas, ...rest } = fields;
+  const given = [dependencies, dependentRequired, dependentSchemas];
+  if (
+    given.every((each) => each === undefined) ||
+    !given.every((each) => each === undefined || isFields(each))
+  )
+    return fields;
+  const sides = given.flatMap((each) => Object.entries(isFields(each) ? each : {}));
+  const all = sides.map(([name, needed]) => {
+    const present = Array.isArray(needed)
+      ? { required: [...new Set([name, ...(needed as readonly unknown[])])] }
+      : { allOf: [{ required: [name] }, needed] };
+    return { anyOf: [present, { properties: { [name]: false } }] };
+  });
+  return { ...rest, allOf: [...[rest.allOf ?? []].flat(), ...all] };
+}
