@@ -65,6 +65,7 @@ test.each([
     { ...closed, unevaluatedProperties: false, oneOf: [{ required: ["a"] }, { required: ["b"] }] },
     /may accept the same value/,
   ],
+  [{ not: { $ref: "#" } }, /"not" is supported/],
   [{ type: "object", dependentRequired: [] }, /"dependentRequired" is no object/],
 ])("%j is refused: its opposites cannot be written as a schema", (schema, why) => {
   expect(() => jsonGrammar(schema)).toThrow(why);

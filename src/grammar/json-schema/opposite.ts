@@ -64,7 +64,8 @@ function ofKeyword(
     case "const":
       return otherValues(schema);
     case "not":
-      return [value];
+      // A reference may lead back to this "not".
+      return JSON.stringify(value).includes('"$ref"') ? undefined : [value];
     case "allOf":
       return Array.isArray(value) ? flat(value.map((each: unknown) => inner(each))) : undefined;
     case "anyOf": {
