@@ -16,8 +16,9 @@ export function cpuMs() {
 /**
  * Compiles a schema.
  *
- * @param isLoose keywords that no grammar can keep to are left out. Default: false.
- * @param limitMs CPU milliseconds. Default: no limit.
+ * @param schema parsed JSON.
+ * @param options `isLoose`: keywords that no grammar can keep to are left out (default: false). `limitMs`: CPU
+ *   milliseconds (default: no limit).
  * @returns the reason of a refusal with its place, or an automaton and the warnings. No text fits an undefined
  *   automaton.
  */

@@ -79,3 +79,13 @@ test.each([
   expect(accepts(automaton, JSON.stringify(valid))).toBe(true);
   expect(accepts(automaton, JSON.stringify(invalid))).toBe(false);
 });
+
+// The opposite of "requires a" names the member a. "unevaluatedProperties" must not see that.
+test.each([
+  [{ dependentSchemas: { a: { properties: { b: string } } }, unevaluatedProperties: false }],
+  [{ allOf: [{ dependencies: { a: ["b"] } }], unevaluatedProperties: false }],
+])("refuses dependencies in a schema with unevaluatedProperties: %j", (schema) => {
+  expect(() => automatonOf({ type: "object", properties, ...schema })).toThrow(
+    /in a schema with "unevaluatedProperties" is not supported/u,
+  );
+});

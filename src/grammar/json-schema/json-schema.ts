@@ -10,11 +10,11 @@ import { createStateBudget, TooManyStatesError } from "./intersection.js";
 import { dependencyKeywords, type Type } from "./keywords.js";
 import { mergeSchemas } from "./merge.js";
 import { integerExpression, numberExpression } from "./numbers.js";
-import { expandDependencies, oneOfThese, oppositesOf } from "./opposite.js";
+import { expandDependencies, expandNot, oppositesOf, seesMembers } from "./opposite.js";
 import { refuseCircles, resolverOf } from "./references.js";
 import { cannotKeep, refuse } from "./refuse.js";
 import { refuseUnsupported, restrictionsOf, typesOf } from "./restrictions.js";
-import { type Fields, hasType, isFields, listedValues } from "./schema-fields.js";
+import { type Fields, hasType } from "./schema-fields.js";
 import type { SchemaReader } from "./schema-reader.js";
 import { stringExpression } from "./strings.js";
 import { type OnWeakened, readWeakened } from "./weaken.js";
@@ -47,6 +47,7 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
   if (typeof schema === "object" && schema !== null && "safeParse" in schema)
     refuse("#", "it is a zod schema; give z.toJSONSchema(schema)");
   checkDepth(schema);
+  const sees = seesMembers(schema);
   const root = yield* schemaRule(schema, "#", 0);
   refuseCircles(same);
   // Some tokenizers begin every word with a space.
@@ -109,7 +110,7 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
       const all = [{ $ref }, ...[fields.allOf ?? []].flat()];
       return yield* describe({ ...others, allOf: all }, path, depth, rule);
     }
-    const withoutNot = expandNot(fields, path);
+    const withoutNot = expandNot(fields, (of) => opposites(of, path));
     if (withoutNot !== undefined) return yield* describe(withoutNot, path, depth, rule);
     if (fields.not !== undefined || fields.const !== undefined || fields.enum !== undefined) {
       const reader = { budget, describe: (rest: Fields) => describe(rest, path, depth, openRule()) };
@@ -123,17 +124,7 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
     return yield* ofTypes(fields, path, depth);
   }
 
-  /** A schema with `anyOf` in place of `not`. Undefined if that is not needed, or not possible. */
-  function expandNot({ not, ...rest }: Fields, path: string): Fields | undefined {
-    if (!isFields(not) || listedValues(not) !== undefined) return undefined;
-    const opposites = opposite(not, path, rest);
-    if (opposites === undefined || opposites.length === 0) return undefined;
-    return { ...rest, allOf: [...[rest.allOf ?? []].flat(), oneOfThese(opposites)] };
-  }
-
-  /** An opposite names members, and "unevaluatedProperties" must not see them. */
-  function opposite(of: unknown, path: string, beside: Fields): readonly unknown[] | undefined {
-    const sees = beside.unevaluatedProperties !== undefined || beside.unevaluatedItems !== undefined;
+  function opposites(of: unknown, path: string): readonly unknown[] | undefined {
     return sees ? undefined : oppositesOf(of, path, resolve);
   }
 
@@ -147,9 +138,7 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
     const listed: unknown = fields[name];
     if (!Array.isArray(listed) || listed.length === 0) refuse(path, `"${name}" is no array with schemas`);
     const options: readonly unknown[] =
-      name === "oneOf"
-        ? exclusiveOptions(listed, path, resolve, (each) => opposite(each, path, fields))
-        : listed;
+      name === "oneOf" ? exclusiveOptions(listed, path, resolve, (each) => opposites(each, path)) : listed;
     const beside = restrictionsOf(fields).some((other) => other !== name && other !== "type");
     const typed = fields.type !== undefined && !options.every((option) => hasType(option, fields.type));
     if (!beside && !typed && (name !== "allOf" || options.length === 1))
@@ -192,21 +181,29 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
       budget,
       resolve,
     };
-    switch (type) {
-      case "object":
-        return yield* objectExpression(fields, path, reader);
-      case "array":
-        return yield* arrayExpression(fields, path, reader);
-      case "string":
-        return yield* stringExpression(fields, path, budget);
-      case "number":
-        return yield* numberExpression(fields, path, budget);
-      case "integer":
-        return yield* integerExpression(fields, path, budget);
-      case "boolean":
-        return json.boolean;
-      case "null":
-        return json.null;
-    }
+    return yield* typeExpression(type, fields, path, reader);
   }
+}
+
+function typeExpression(type: Type, fields: Fields, path: string, reader: SchemaReader): Steps<Expression> {
+  switch (type) {
+    case "object":
+      return objectExpression(fields, path, reader);
+    case "array":
+      return arrayExpression(fields, path, reader);
+    case "string":
+      return stringExpression(fields, path, reader.budget);
+    case "number":
+      return numberExpression(fields, path, reader.budget);
+    case "integer":
+      return integerExpression(fields, path, reader.budget);
+    case "boolean":
+      return done(json.boolean);
+    case "null":
+      return done(json.null);
+  }
+}
+
+function* done(expression: Expression): Steps<Expression> {
+  return expression;
 }

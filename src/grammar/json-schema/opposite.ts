@@ -1,5 +1,6 @@
 import { follow, type Resolve } from "./differences.js";
-import { keywords, types } from "./keywords.js";
+import { dependencyKeywords, keywords, types } from "./keywords.js";
+import { refuse } from "./refuse.js";
 import { type Fields, isFields, jsonTypes, listedValues, requiredNames } from "./schema-fields.js";
 
 /** More take too long to compile. */
@@ -19,7 +20,45 @@ export function oppositesOf(schema: unknown, path: string, resolve: Resolve): re
   return opposites !== undefined && opposites.length > maxOpposites ? undefined : opposites;
 }
 
-/** @param mayRefer whether references are followed. In members they could lead to endless schemas. */
+/**
+ * A schema without `not`: its opposites, as one more member of `allOf`. Undefined if that is not needed, or
+ * not possible.
+ */
+export function expandNot(
+  { not, ...rest }: Fields,
+  opposites: (of: unknown) => readonly unknown[] | undefined,
+): Fields | undefined {
+  if (!isFields(not) || listedValues(not) !== undefined) return undefined;
+  const found = opposites(not);
+  if (found === undefined || found.length === 0) return undefined;
+  return { ...rest, allOf: [...[rest.allOf ?? []].flat(), oneOfThese(found)] };
+}
+
+/**
+ * Whether "unevaluatedProperties" or "unevaluatedItems" occurs in a schema. An opposite names members that the
+ * schema does not name, and these keywords would see them.
+ *
+ * @throws BitNetError INVALID_ARGUMENT if a keyword of dependencies occurs too: it needs opposites.
+ */
+export function seesMembers(schema: unknown): boolean {
+  const open: unknown[] = [schema];
+  const names = new Set<string>();
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (Array.isArray(at)) open.push(...(at as readonly unknown[]));
+    else if (isFields(at))
+      for (const [name, value] of Object.entries(at)) {
+        names.add(name);
+        open.push(value ?? null);
+      }
+  }
+  const found = ["unevaluatedProperties", "unevaluatedItems"].find((name) => names.has(name));
+  const dependency = dependencyKeywords.find((name) => names.has(name));
+  if (found !== undefined && dependency !== undefined)
+    refuse("#", `"${dependency}" in a schema with "${found}" is not supported`);
+  return found !== undefined;
+}
+
+/** `mayRefer`: whether references are followed. In members they could lead to endless schemas. */
 function opposite(
   schema: unknown,
   path: string,
