@@ -440,11 +440,11 @@ def pick(choices: list[str], rng: np.random.Generator) -> str:
     return choices[int(rng.integers(len(choices)))]
 
 
-def windows(documents: list[Document], size: int, bos: int, rng: np.random.Generator):
+def windows(documents: list[Document], size: int, bos: int, rng: np.random.Generator, emphasis: "Emphasis"):
     """
-    Endless windows (inputs [size], targets [size]) from concatenated documents, in a new order in every pass.
-    Each window begins with BOS at any cut, since engines that measure perplexity add it. Targets that are not
-    learned are −100.
+    Endless windows (inputs [size], targets [size], weights [size]) from concatenated documents, in a new order
+    in every pass. Each window begins with BOS at any cut, since engines that measure perplexity add it. Targets
+    that are not learned are −100.
 
     The windows of a pass come in random order. An update of 32 windows of one story would learn that story.
     """
@@ -453,12 +453,14 @@ def windows(documents: list[Document], size: int, bos: int, rng: np.random.Gener
         ids = np.concatenate([documents[i].ids for i in order]).astype(np.int64)
         learn = np.concatenate([documents[i].learn for i in order])
         targets = np.where(learn, ids, -100)
+        weights = np.concatenate([emphasis.weights(documents[i].ids) for i in order])
         if len(ids) < 2 * size:
             raise SystemExit(f"the text has {len(ids)} tokens, too few for windows of {size}")
         for start in rng.permutation(beginnings([documents[i] for i in order], size, first=int(rng.integers(0, size)))):
             inputs = ids[start : start + size].copy()
             inputs[0] = bos
-            yield inputs, targets[start + 1 : start + size + 1]
+            after = slice(start + 1, start + size + 1)
+            yield inputs, targets[after], weights[after]
 
 
 def document_starts(inputs: torch.Tensor, bos: int) -> torch.Tensor:
@@ -483,19 +485,38 @@ def rare_tokens(documents: list[Document], tokenizer: Tokenizer) -> np.ndarray:
     return counts < RARE * len(documents)
 
 
-def token_weights(documents: list[Document], tokenizer: Tokenizer, emphasis: float) -> np.ndarray:
-    """
-    The weight of each token of the vocabulary as a target: `emphasis` for rare tokens and for pronouns, 1 for
-    all others. A story makes sense only if these are right. They are a fifth of all tokens, and they have
-    most of the loss.
-    """
-    weights = np.where(rare_tokens(documents, tokenizer), emphasis, 1.0).astype(np.float32)
+def pronoun_tokens(tokenizer: Tokenizer) -> np.ndarray:
+    """Whether each token of the vocabulary is one of PRONOUNS."""
+    found = np.zeros(tokenizer.get_vocab_size(), dtype=bool)
     for word in PRONOUNS:
         for token in (word, f"Ġ{word}", word.title(), f"Ġ{word.title()}"):
             place = tokenizer.token_to_id(token)
             if place is not None:
-                weights[place] = emphasis
-    return weights
+                found[place] = True
+    return found
+
+
+@dataclass
+class Emphasis:
+    """
+    The weights of targets: `weight` for pronouns and for rare tokens that their document or its request used
+    before, 1 for all others. A story makes sense only if these are right, and the text before says what is
+    right. A new name is a free choice.
+    """
+
+    weight: float
+    rare: np.ndarray
+    pronouns: np.ndarray
+
+    @classmethod
+    def of(cls, documents: list[Document], tokenizer: Tokenizer, weight: float) -> "Emphasis":
+        return cls(weight, rare_tokens(documents, tokenizer), pronoun_tokens(tokenizer))
+
+    def weights(self, ids: np.ndarray) -> np.ndarray:
+        """The weight of each token of a document, as float32."""
+        used = np.ones(len(ids), dtype=bool)
+        used[np.unique(ids, return_index=True)[1]] = False
+        return np.where(self.rare[ids] & used | self.pronouns[ids], self.weight, 1.0).astype(np.float32)
 
 
 def beginnings(documents: list[Document], size: int, first: int) -> list[int]:

@@ -78,17 +78,19 @@ class Texts(unittest.TestCase):
         self.assertEqual(starts.tolist(), [[0, 0, 2, 2, 2], [0, 0, 0, 0, 0]])
         self.assertEqual(starts.dtype, torch.int32)
 
-    def test_rare_tokens_and_pronouns_weigh_more(self) -> None:
+    def test_rare_tokens_of_the_text_before_and_pronouns_weigh_more(self) -> None:
         text = LINES + " she" * 200
-        corpus = data.Corpus([data.Story([f"{text} a kite"]), *[data.Story([text])] * 10], {})
+        corpus = data.Corpus([data.Story([f"{text} a kite, kite"]), *[data.Story([text])] * 10], {})
         tokenizer = data.train_tokenizer(corpus, 300)
         documents = data.story_documents(tokenizer, corpus.train, np.random.default_rng(0))
-        weights = data.token_weights(documents, tokenizer, 3.0)
-        weight_of = lambda text: {float(weights[token]) for token in tokenizer.encode(text).ids}
-        self.assertEqual(weight_of("kite"), {3.0})
-        self.assertEqual(weight_of(" she"), {3.0})
-        self.assertEqual(weight_of("Line"), {1.0})
-        self.assertEqual(set(data.token_weights(documents, tokenizer, 1.0).tolist()), {1.0})
+        emphasis = data.Emphasis.of(documents, tokenizer, 3.0)
+        weigh = lambda text: emphasis.weights(np.array(tokenizer.encode(text).ids)).tolist()
+        once = len(tokenizer.encode("kite").ids)
+        self.assertEqual(weigh("kite"), [1.0] * once)
+        self.assertEqual(weigh("kitekite")[once:], [3.0] * once)
+        self.assertEqual(set(weigh(" she")), {3.0})
+        self.assertEqual(set(weigh("Line Line")), {1.0})
+        self.assertEqual(set(data.Emphasis.of(documents, tokenizer, 1.0).weights(documents[0].ids).tolist()), {1.0})
 
 
 if __name__ == "__main__":

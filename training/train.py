@@ -190,19 +190,17 @@ class Trainer:
         # A resumed run sees other windows than an uninterrupted run.
         rng = np.random.default_rng([self.config["seed"], progress.stage, progress.updates])
         bos, documents = self.tokenizer.token_to_id(data.BOS), self.documents(stage)
-        weights = torch.from_numpy(data.token_weights(documents, self.tokenizer, stage["emphasis"])).to(self.device)
-        source = data.windows(documents, window, bos, rng)
+        emphasis = data.Emphasis.of(documents, self.tokenizer, stage["emphasis"])
+        source = data.windows(documents, window, bos, rng, emphasis)
         batch = max(1, self.settings["batch_tokens"] // window)
         micro = max(1, min(batch, self.settings["micro_batch"] * self.model.shape.context // window))
         began, seen = time.monotonic(), 0
         loss_sum = loss_tokens = 0.0
         while progress.stage_tokens < stage["tokens"]:
             self.set_rates(stage)
-            pairs = [next(source) for _ in range(batch)]
-            inputs = torch.from_numpy(np.stack([pair[0] for pair in pairs])).to(self.device)
-            targets = torch.from_numpy(np.stack([pair[1] for pair in pairs])).to(self.device)
+            rows = [next(source) for _ in range(batch)]
+            inputs, targets, weight = (torch.from_numpy(np.stack(part)).to(self.device) for part in zip(*rows, strict=True))
             learned = targets >= 0
-            weight = weights[targets.clamp(min=0)]
             total = float(weight[learned].sum())
             starts = data.document_starts(inputs, bos) if stage["separate"] else None
             self.step.begin()

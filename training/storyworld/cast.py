@@ -50,6 +50,8 @@ class Caster:
         self.chance = chance
         self.excluded = excluded
         self.cast: dict[str, Entity] = {}
+        # In some stories nobody and nothing has an adjective, as in most requests.
+        self.plain = chance.happens(0.4)
 
     def character(self, key: str, wishes: dict[str, list[str]], table: str = "kinds") -> Character:
         taken = {*self.excluded, *(entity.noun for entity in self.cast.values())}
@@ -75,6 +77,8 @@ class Caster:
     def adjective(self, row: Row, trait: str) -> str:
         draw = self.chance.random()
         noun = row_noun(row)
+        if self.plain and trait != "small":
+            return ""
         if trait == "small":
             return self.chance.pick(("little", "small", "tiny"))
         if draw < 0.35 and row.get("group") in ("trade", "country", "sea", "royal", "elder"):
@@ -91,7 +95,7 @@ class Caster:
         used = {entity.noun for entity in self.cast.values()}
         rows = [row for row in rows_for(table, wishes) if row_noun(row) not in used]
         row = self.chance.pick(rows)
-        adjectives = row.get("adjectives")
+        adjectives = None if self.plain else row.get("adjectives")
         return Entity(key, row_noun(row), row, adjective=self.chance.pick(adjectives.split(",")) if adjectives else "")
 
 

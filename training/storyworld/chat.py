@@ -85,16 +85,16 @@ class Conversation:
         draw = self.chance.random()
         main = story.cast["A"]
         first, _, rest = text.partition(". ")
-        if draw < 0.5:
+        if draw < 0.68:
             self.say("user", "ask about", about=self.about(story))
-        elif draw < 0.68:
+        elif draw < 0.77:
             self.say("user", "ask about", about=lower(self.chance.pick(story.about)) if story.about else self.about(story))
-        elif draw < 0.8:
+        elif draw < 0.84:
             title = story.title if self.chance.happens(0.6) else story.title.capitalize()
             self.say("user", "ask title", title=title)
-        elif draw < 0.85 and isinstance(main, Character) and main.name:
+        elif draw < 0.87 and isinstance(main, Character) and main.name:
             self.say("user", "ask named", about=f"a {main.noun}", name=main.name)
-        elif draw < 0.92 and '"' not in first and rest:
+        elif draw < 0.93 and '"' not in first and rest:
             self.say("user", "ask start", start=first + ".")
             text = rest
         else:
@@ -111,9 +111,9 @@ class Conversation:
         cast = [entity for entity in story.cast.values() if entity.noun in text]
         people = [entity for entity in cast if isinstance(entity, Character)]
         things = [entity for entity in cast if "adjectives" in entity.row]
-        chosen: list[Entity] = people[: 1 + int(self.chance.random() < 0.72)]
-        if things and self.chance.happens(0.3):
-            chosen = [*chosen[: 1 + int(self.chance.random() < 0.4)], things[0]]
+        chosen: list[Entity] = people[: 1 + int(self.chance.random() < 0.8)]
+        if things and self.chance.happens(0.7):
+            chosen = [*chosen[: 1 + int(self.chance.random() < 0.2)], things[0]]
         if self.chance.happens(0.15):
             chosen = chosen[::-1]
         article = "the" if self.chance.happens(0.12) else "a"
@@ -139,7 +139,7 @@ class Conversation:
         elif self.chance.happens(0.05):
             self.say("user", "ask more")
             self.reply(self.tell(self.seed + " more").text)
-        elif self.chance.happens(0.06):
+        elif self.chance.happens(0.12):
             self.other(story)
 
     def ask(self, kind: str, story: Story) -> None:
