@@ -1,8 +1,8 @@
-// `node scripts/schema-bench.mjs FOLDER [--list] [--sample N] [--only TEXT]`: how the grammar treats schemas of
-// real programs, such as the folder maskbench/data of github.com/guidance-ai/jsonschemabench.
+// `node scripts/schema-bench.mjs FOLDER [--list] [--sample N] [--only TEXT]`: how the grammar treats schemas
+// of real programs, such as the folder maskbench/data of github.com/guidance-ai/jsonschemabench.
 //
-// FOLDER has a folder of schemas for each data set, or files whose names begin with that of the set. A file is
-// a schema, or it has a `schema` and its `tests`: instances, with the answer of a validator.
+// FOLDER has a folder of schemas for each data set, or files whose names begin with that of the set. A file
+// is a schema, or it has a `schema` and its `tests`: instances, with the answer of a validator.
 //
 // A fault is a text that fits the grammar of a schema, is invalid, and violates no keyword that was left out.
 // The texts are the instances of the file, and texts that are drawn from the grammar and checked by ajv. The

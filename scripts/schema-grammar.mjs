@@ -17,10 +17,10 @@ export function cpuMs() {
  * Compiles a schema.
  *
  * @param schema parsed JSON.
- * @param options `isLoose`: keywords that no grammar can keep to are left out (default: false). `limitMs`: CPU
- *   milliseconds (default: no limit).
- * @returns the reason of a refusal with its place, or an automaton and the warnings. No text fits an undefined
- *   automaton.
+ * @param options `isLoose`: keywords that no grammar can keep to are left out (default: false). `limitMs`:
+ *   CPU milliseconds (default: no limit).
+ * @returns the reason of a refusal with its place, or an automaton and the warnings. No text fits an
+ *   undefined automaton.
  */
 export function compileSchema(schema, { isLoose = false, limitMs = Infinity } = {}) {
   const warnings = [];
@@ -57,7 +57,7 @@ class TimeLimitError extends Error {
   }
 }
 
-/** @returns the number of bytes that a text of the automaton may begin with, or undefined if the text fits. */
+/** @returns the number of bytes that a text may begin with, or undefined if the whole text fits. */
 export function misfit(automaton, text) {
   let state = automaton?.start;
   const bytes = new TextEncoder().encode(text);

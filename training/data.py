@@ -442,9 +442,9 @@ def pick(choices: list[str], rng: np.random.Generator) -> str:
 
 def windows(documents: list[Document], size: int, bos: int, rng: np.random.Generator, emphasis: "Emphasis"):
     """
-    Endless windows (inputs [size], targets [size], weights [size]) from concatenated documents, in a new order
-    in every pass. Each window begins with BOS at any cut, since engines that measure perplexity add it. Targets
-    that are not learned are −100.
+    Endless windows (inputs [size], targets [size], weights [size]) from concatenated documents, in a new
+    order in every pass. Each window begins with BOS at any cut, since engines that measure perplexity add it.
+    Targets that are not learned are −100.
 
     The windows of a pass come in random order. An update of 32 windows of one story would learn that story.
     """

@@ -15,7 +15,7 @@ export interface Run {
 const maxLength = 16;
 const maxWideLength = 6;
 
-/** What one character does. */
+/** The effect of one character. */
 interface Step {
   /** Every character of these categories leads to `next`. */
   readonly categories: number;

@@ -13,7 +13,7 @@ export interface TokenTree {
   readonly depths: Uint16Array;
   /** The first node after its subtree. */
   readonly ends: Int32Array;
-  /** The place in `ids` of its first token: its own, then those of its children. One more entry than nodes. */
+  /** The place of its first token in `ids`: its own, then those of its children. One entry more. */
   readonly firsts: Int32Array;
   /**
    * The categories of the bytes of its subtree, with its own byte. 0 if its byte begins no character, or if

@@ -35,8 +35,8 @@ export function expandNot(
 }
 
 /**
- * Whether "unevaluatedProperties" or "unevaluatedItems" occurs in a schema. An opposite names members that the
- * schema does not name, and these keywords would see them.
+ * Whether "unevaluatedProperties" or "unevaluatedItems" occurs in a schema. An opposite names members that
+ * the schema does not name, and these keywords would see them.
  *
  * @throws BitNetError INVALID_ARGUMENT if a keyword of dependencies occurs too: it needs opposites.
  */
