@@ -289,6 +289,19 @@ describe("a parser of tool calls", () => {
     expect(push("}")).toEqual([{ kind: "callEnd" }]);
   });
 
+  it("shows no part of a closing mark that the end of the answer cuts", () => {
+    const cases = answers.filter(
+      ([name, text, , calls]) =>
+        calls.length > 0 && syntaxOf(name).closing !== "" && text.endsWith(syntaxOf(name).closing),
+    );
+    expect(new Set(cases.map(([name]) => name)).size).toBeGreaterThanOrEqual(4);
+    for (const [name, text, expected, calls] of cases) {
+      for (let cut = 1; cut < syntaxOf(name).closing.length; cut += 1) {
+        expect(parse(name, text.slice(0, -cut))).toEqual({ text: expected, calls });
+      }
+    }
+  });
+
   it("drops everything after the maximum of calls", () => {
     const text = `<tool_call>${call}</tool_call><tool_call>${call}</tool_call> done`;
     expect(parse("hermes", text, [], 1)).toEqual({ text: "", calls: [weather] });

@@ -98,13 +98,19 @@ export function createToolCallParser(
       const begin = incoming.at;
       if (yield* callReaders[syntax.body](incoming, sink, syntax)) {
         yield* readWhile(incoming, /[\s\]}]/);
-        if (syntax.closing !== "") yield* accept(incoming, syntax.closing);
+        yield* skipClosing();
       } else {
         incoming.at = begin;
         addText(space + syntax.opening);
       }
       forget(incoming);
     }
+  }
+
+  /** Skips the closing mark, or its beginning if the answer ends there, for example at max_tokens. */
+  function* skipClosing(): Reading<void> {
+    if (syntax.closing === "" || (yield* accept(incoming, syntax.closing))) return;
+    if (syntax.closing.startsWith(incoming.text.slice(incoming.at))) incoming.at = incoming.text.length;
   }
 
   /** Calls begin the answer, or there are none. */
