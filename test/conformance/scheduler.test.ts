@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openModelFile } from "#dist/files/index.js";
 import { generate } from "#dist/generation/generate.js";
 import { promptTokens } from "#dist/generation/prompt.js";
@@ -238,19 +238,27 @@ describe("a scheduler", () => {
   });
 
   it("refuses a request too many with QUEUE_FULL, and accepts one again when a slot is free", async () => {
-    await using scheduler = open(1, 1);
+    // Passes wait, so that the first text does not end before the others come.
+    let release = (): void => undefined;
+    let gate: Promise<void> | undefined;
+    await using scheduler = open(
+      1,
+      1,
+      engineWith(() => gate),
+    );
     const [a, b] = [scheduler.generate("One", endless()), new AbortController()];
     await a.next();
+    gate = new Promise((resolve) => (release = resolve));
     const second = collect(scheduler.generate("Two", { ...greedy, signal: b.signal }));
-    await turn();
-    expect(scheduler.stats).toMatchObject({ active: 1, queued: 1 });
+    await vi.waitFor(() => expect(scheduler.stats).toMatchObject({ active: 1, queued: 1 }));
     await expect(scheduler.generate("Three", greedy).next()).rejects.toEqual(code("QUEUE_FULL"));
     b.abort("changed my mind");
     expect(scheduler.stats).toMatchObject({ active: 1, queued: 0 });
     expect((await second).error).toBe("changed my mind");
     const third = collect(scheduler.generate("Three", greedy));
-    await turn();
-    expect(scheduler.stats.queued).toBe(1);
+    await vi.waitFor(() => expect(scheduler.stats.queued).toBe(1));
+    gate = undefined;
+    release();
     await a.return();
     expect((await third).pieces).toHaveLength(12);
   });
@@ -336,9 +344,9 @@ describe("a scheduler", () => {
     },
   );
 
-  /** The engine, with passes that fail on demand. */
-  function failingEngine(
-    fails: (continuations: number) => Error | undefined,
+  /** The engine, with something that happens before every pass. It may throw, or wait. */
+  function engineWith(
+    beforePass: (continuations: number) => Promise<void> | undefined,
   ): Parameters<typeof createScheduler>[0] {
     const { engine } = loaded;
     return {
@@ -349,13 +357,21 @@ describe("a scheduler", () => {
         const evaluator = engine.openEvaluator(options);
         return {
           ...evaluator,
-          evaluate(continuations, signal) {
-            const error = fails(continuations.length);
-            return error === undefined ? evaluator.evaluate(continuations, signal) : Promise.reject(error);
+          async evaluate(continuations, signal) {
+            await beforePass(continuations.length);
+            return evaluator.evaluate(continuations, signal);
           },
         };
       },
     };
+  }
+
+  /** The engine, with passes that fail on demand. */
+  function failingEngine(fails: (continuations: number) => Error | undefined): ReturnType<typeof engineWith> {
+    return engineWith((continuations) => {
+      const error = fails(continuations);
+      return error === undefined ? undefined : Promise.reject(error);
+    });
   }
 
   it("rejects all requests with WORKER_FAILED when a worker fails, and another scheduler begins anew", async () => {
