@@ -17,14 +17,15 @@ const named: readonly (readonly (readonly [first: number, last: number])[])[] = 
 const others = 1 << named.length;
 /** Characters past U+007F. */
 export const wide: number = 1 << (named.length + 1);
-export const letters: number = categoryOf(0x61) | categoryOf(0x7a);
-
-/** The category of a byte, as a bit. */
-export function categoryOf(byte: number): number {
+const categories = Int32Array.from({ length: 256 }, (_, byte) => {
   if (byte >= 0x80) return wide;
   const found = named.findIndex((ranges) => ranges.some(([first, last]) => byte >= first && byte <= last));
   return found < 0 ? others : 1 << found;
-}
+});
+
+/** The category of a byte, as a bit. */
+export const categoryOf = (byte: number): number => categories[byte] ?? others;
+export const letters: number = categoryOf(0x61) | categoryOf(0x7a);
 
 /** Whether a byte of UTF-8 begins a character. */
 export const beginsCharacter = (byte: number): boolean => (byte & 0xc0) !== 0x80;

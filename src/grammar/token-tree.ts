@@ -43,10 +43,12 @@ const maxHeight = 255;
 export function* treeSteps(tokenizer: Tokenizer): Steps<TokenTrees> {
   /** The tokens by their first two letters: one list for all would be sorted at once. */
   const groups = new Map<string, Map<string, number[]>>();
+  let byteCount = 0;
   for (let id = 0; id < tokenizer.vocabSize; id += 1) {
     if (id % tokensPerStep === 0) yield;
     const bytes = tokenizer.tokenBytes(id);
     if (bytes.length === 0 || tokenizer.endOfGenerationIds.has(id)) continue;
+    byteCount += bytes.length;
     // One letter for each byte: engines sort strings ten times as fast as arrays with a comparison function.
     const letters = String.fromCharCode(...bytes);
     const begin = letters.slice(0, 2);
@@ -56,7 +58,8 @@ export function* treeSteps(tokenizer: Tokenizer): Steps<TokenTrees> {
     if (known === undefined) idsOf.set(letters, [id]);
     else known.push(id);
   }
-  const [texts, fragments] = [createBuilder("characters"), createBuilder("bytes")];
+  const limits = { nodes: byteCount, ids: tokenizer.vocabSize };
+  const [texts, fragments] = [createBuilder("characters", limits), createBuilder("bytes", limits)];
   for (const begin of [...groups.keys()].sort()) {
     yield;
     const idsOf = groups.get(begin);
@@ -66,9 +69,11 @@ export function* treeSteps(tokenizer: Tokenizer): Steps<TokenTrees> {
       (isUtf8(bytes) ? texts : fragments).add(bytes, ids);
     }
   }
+  yield;
   const tree = texts.finish();
   const bits = new Int32Array((tokenizer.vocabSize + 31) >> 5);
   for (const id of tree.ids) bits[id >> 5] = (bits[id >> 5] ?? 0) | (1 << (id & 31));
+  yield;
   return { texts: tree, fragments: fragments.finish(), bits };
 }
 
@@ -78,16 +83,20 @@ interface Builder {
   finish(): TokenTree;
 }
 
-function createBuilder(unit: "characters" | "bytes"): Builder {
-  const nodes: { bytes: number[]; depths: number[]; ends: number[]; firsts: number[] } = {
-    bytes: [],
-    depths: [],
-    ends: [],
-    firsts: [],
-  };
-  const categories: number[] = [];
-  const heights: number[] = [];
-  const ids: number[] = [];
+/** `limits`: at most so many nodes and ids will be added. */
+function createBuilder(
+  unit: "characters" | "bytes",
+  limits: { readonly nodes: number; readonly ids: number },
+): Builder {
+  const nodeBytes = new Uint8Array(limits.nodes);
+  const depths = new Uint16Array(limits.nodes);
+  const ends = new Int32Array(limits.nodes);
+  const firsts = new Int32Array(limits.nodes + 1);
+  const categories = new Int32Array(limits.nodes);
+  const heights = new Uint8Array(limits.nodes);
+  const ids = new Int32Array(limits.ids);
+  let nodeCount = 0;
+  let idCount = 0;
   /** The nodes from the root to the last token. */
   const open: number[] = [];
 
@@ -95,48 +104,47 @@ function createBuilder(unit: "characters" | "bytes"): Builder {
     while (open.length > depth) {
       const node = open.pop() ?? 0;
       const parent = open.at(-1);
-      nodes.ends[node] = nodes.bytes.length;
-      const begins = beginsCharacter(nodes.bytes[node] ?? 0);
-      const height = (heights[node] ?? 0) + (begins ? 1 : 0);
-      heights[node] = Math.min(height, maxHeight);
+      ends[node] = nodeCount;
+      const begins = beginsCharacter(nodeBytes[node] ?? 0);
+      heights[node] = Math.min((heights[node] ?? 0) + (begins ? 1 : 0), maxHeight);
       if (parent !== undefined) {
         heights[parent] = Math.max(heights[parent] ?? 0, heights[node]);
         categories[parent] = (categories[parent] ?? 0) | (categories[node] ?? 0);
       }
+      // The rule for whole subtrees is about characters. It does not hold inside of one.
+      if (unit === "bytes" || !begins) categories[node] = 0;
     }
   }
 
   function add(bytes: Uint8Array, same: readonly number[]): void {
     let shared = 0;
-    while (shared < open.length && shared < bytes.length && nodes.bytes[open[shared] ?? 0] === bytes[shared])
+    while (shared < open.length && shared < bytes.length && nodeBytes[open[shared] ?? 0] === bytes[shared])
       shared += 1;
     close(shared);
     for (let at = shared; at < bytes.length; at += 1) {
       const byte = bytes[at] ?? 0;
-      open.push(nodes.bytes.length);
-      nodes.bytes.push(byte);
-      nodes.depths.push(at);
-      nodes.ends.push(0);
-      nodes.firsts.push(ids.length);
-      categories.push(categoryOf(byte));
-      heights.push(0);
+      open.push(nodeCount);
+      nodeBytes[nodeCount] = byte;
+      depths[nodeCount] = at;
+      firsts[nodeCount] = idCount;
+      categories[nodeCount] = categoryOf(byte);
+      nodeCount += 1;
     }
-    ids.push(...same);
+    ids.set(same, idCount);
+    idCount += same.length;
   }
 
   function finish(): TokenTree {
     close(0);
+    firsts[nodeCount] = idCount;
     return {
-      bytes: Uint8Array.from(nodes.bytes),
-      depths: Uint16Array.from(nodes.depths),
-      ends: Int32Array.from(nodes.ends),
-      firsts: Int32Array.from([...nodes.firsts, ids.length]),
-      // The rule for whole subtrees is about characters. It does not hold inside of one.
-      categories: Int32Array.from(categories, (found, node) =>
-        unit === "characters" && beginsCharacter(nodes.bytes[node] ?? 0) ? found : 0,
-      ),
-      heights: Uint8Array.from(heights),
-      ids: Int32Array.from(ids),
+      bytes: nodeBytes.slice(0, nodeCount),
+      depths: depths.slice(0, nodeCount),
+      ends: ends.slice(0, nodeCount),
+      firsts: firsts.slice(0, nodeCount + 1),
+      categories: categories.slice(0, nodeCount),
+      heights: heights.slice(0, nodeCount),
+      ids: ids.slice(0, idCount),
     };
   }
 
