@@ -42,6 +42,9 @@ export function* constantsExpression(fields: Fields, path: string, reader: RestR
   return yield* anyText(yield* fittingOf(spelt, yield* reader.describe(rest)));
 }
 
+const notReason =
+  '"not" is supported for schemas of "type", "const", "enum", "properties", "required", "allOf" and "anyOf", and this one cannot be inverted';
+
 /** A schema with `not`: of anything, or of constants. */
 export function* exclusionExpression(
   { not, ...rest }: Fields,
@@ -54,7 +57,7 @@ export function* exclusionExpression(
   const values = isFields(not) ? listedValues(not) : undefined;
   const plain = isFields(not) && Object.keys(not).every((name) => name === "type" || listedNames.has(name));
   if (values === undefined || !plain) {
-    cannotKeep(path, "not", '"not" is supported for "const" and "enum"');
+    cannotKeep(path, "not", notReason);
   }
   const inside = yield* reader.describe(rest);
   const listed = listedValues(rest);

@@ -1,3 +1,4 @@
+import type { Steps } from "../../text/slices.js";
 import { cannotKeep, refuse } from "./refuse.js";
 import { type Fields, isFields, jsonTypes, listedValues, requiredNames } from "./schema-fields.js";
 
@@ -16,12 +17,12 @@ const maxCompared = 100;
  * @param opposite returns the schemas of the values that do not fit a schema, or undefined.
  * @throws CannotKeepError if that is not possible.
  */
-export function exclusiveOptions(
+export function* exclusiveOptions(
   options: readonly unknown[],
   path: string,
   resolve: Resolve,
   opposite: (schema: unknown) => readonly unknown[] | undefined,
-): readonly unknown[] {
+): Steps<readonly unknown[]> {
   const followed = options.map((option) => follow(option, path, resolve));
   const listed = followed.map((option) => (isFields(option) ? listedValues(option) : undefined));
   if (listed.every((values) => values !== undefined)) {
@@ -38,6 +39,7 @@ export function exclusiveOptions(
   const opposites = new Map<unknown, readonly unknown[] | undefined>();
   const others: unknown[][] = options.map(() => []);
   for (const [index, option] of followed.entries()) {
+    yield;
     for (const [before, other] of followed.slice(0, index).entries()) {
       if (differ(other, option, path, resolve)) continue;
       for (const [from, excluded] of [

@@ -10,7 +10,7 @@ import { createStateBudget, TooManyStatesError } from "./intersection.js";
 import { dependencyKeywords, type Type } from "./keywords.js";
 import { mergeSchemas } from "./merge.js";
 import { integerExpression, numberExpression } from "./numbers.js";
-import { expandDependencies, expandNot, oppositesOf, seesMembers } from "./opposite.js";
+import { expandNot, oppositesOf, seesMembers, withoutDependencies } from "./opposite.js";
 import { refuseCircles, resolverOf } from "./references.js";
 import { cannotKeep, refuse } from "./refuse.js";
 import { refuseUnsupported, restrictionsOf, typesOf } from "./restrictions.js";
@@ -94,7 +94,7 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
   function* describeAll(fields: Fields, path: string, depth: number, rule: Rule): Steps<Expression> {
     refuseUnsupported(fields, path);
     const given = restrictionsOf(fields);
-    const expanded = expandDependencies(fields);
+    const expanded = withoutDependencies(fields, { path, sees });
     if (expanded !== fields) return yield* describe(expanded, path, depth, rule);
     for (const name of dependencyKeywords)
       if (fields[name] !== undefined) refuse(path, `"${name}" is no object`);
@@ -138,7 +138,9 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
     const listed: unknown = fields[name];
     if (!Array.isArray(listed) || listed.length === 0) refuse(path, `"${name}" is no array with schemas`);
     const options: readonly unknown[] =
-      name === "oneOf" ? exclusiveOptions(listed, path, resolve, (each) => opposites(each, path)) : listed;
+      name === "oneOf"
+        ? yield* exclusiveOptions(listed, path, resolve, (each) => opposites(each, path))
+        : listed;
     const beside = restrictionsOf(fields).some((other) => other !== name && other !== "type");
     const typed = fields.type !== undefined && !options.every((option) => hasType(option, fields.type));
     if (!beside && !typed && (name !== "allOf" || options.length === 1))
@@ -154,7 +156,8 @@ export function* jsonSchemaSteps(schema: unknown, onWeakened?: OnWeakened): Step
       }));
       return yield* alike(merged, `${path}/${name}`, depth, rule);
     }
-    const merged = mergeSchemas([rest, ...options], path, resolve);
+    const expand = (member: Fields): Fields => withoutDependencies(member, { path, sees, blamed: "allOf" });
+    const merged = yield* mergeSchemas([rest, ...options], path, resolve, expand);
     if (merged === false) return nothing;
     if (!choices.some((other) => merged[other] !== undefined)) return yield* ofTypes(merged, path, depth);
     const { allOf: strings, ...others } = merged;

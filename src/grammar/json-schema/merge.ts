@@ -1,7 +1,7 @@
+import type { Steps } from "../../text/slices.js";
 import { expandCondition } from "./conditional.js";
 import { follow, type Resolve } from "./differences.js";
 import { keywords } from "./keywords.js";
-import { expandDependencies } from "./opposite.js";
 import { cannotKeep, refuse } from "./refuse.js";
 import { type Fields, isFields, listedValues, requiredNames } from "./schema-fields.js";
 
@@ -56,11 +56,18 @@ const merges: Readonly<Record<string, Merge>> = {
  * Merges schemas. A value fits the merged schema if it fits each of them. A second pattern or format stays in
  * `allOf`. The others are members of the first one's `allOf`: `unevaluatedProperties` of the first sees them.
  *
+ * @param expandDependencies replaces the keywords of dependencies by others.
  * @returns false if nothing fits.
  */
-export function mergeSchemas(schemas: readonly unknown[], path: string, resolve: Resolve): Fields | false {
+export function* mergeSchemas(
+  schemas: readonly unknown[],
+  path: string,
+  resolve: Resolve,
+  expandDependencies: (schema: Fields) => Fields,
+): Steps<Fields | false> {
   let merged: Fields = {};
   for (const [index, reference] of schemas.entries()) {
+    yield;
     const schema = follow(reference, path, resolve);
     if (schema === true) continue;
     if (schema === false) return false;
@@ -76,7 +83,8 @@ export function mergeSchemas(schemas: readonly unknown[], path: string, resolve:
     if (allOf === undefined) continue;
     if (!Array.isArray(allOf)) refuse(path, '"allOf" is no array with schemas');
     const { allOf: strings = [], ...others } = merged;
-    const inner = mergeSchemas([others, ...(allOf as readonly unknown[])], path, resolve);
+    const members = [others, ...(allOf as readonly unknown[])];
+    const inner: Fields | false = yield* mergeSchemas(members, path, resolve, expandDependencies);
     if (inner === false) return false;
     merged = { ...inner, allOf: [strings, inner.allOf ?? []].flat() };
   }

@@ -1,6 +1,6 @@
 import { follow, type Resolve } from "./differences.js";
 import { dependencyKeywords, keywords, types } from "./keywords.js";
-import { refuse } from "./refuse.js";
+import { cannotKeep } from "./refuse.js";
 import { type Fields, isFields, jsonTypes, listedValues, requiredNames } from "./schema-fields.js";
 
 /** More take too long to compile. */
@@ -37,25 +37,18 @@ export function expandNot(
 /**
  * Whether "unevaluatedProperties" or "unevaluatedItems" occurs in a schema. An opposite names members that
  * the schema does not name, and these keywords would see them.
- *
- * @throws BitNetError INVALID_ARGUMENT if a keyword of dependencies occurs too: it needs opposites.
  */
 export function seesMembers(schema: unknown): boolean {
   const open: unknown[] = [schema];
-  const names = new Set<string>();
   for (let at = open.pop(); at !== undefined; at = open.pop()) {
     if (Array.isArray(at)) open.push(...(at as readonly unknown[]));
     else if (isFields(at))
       for (const [name, value] of Object.entries(at)) {
-        names.add(name);
+        if (name === "unevaluatedProperties" || name === "unevaluatedItems") return true;
         open.push(value ?? null);
       }
   }
-  const found = ["unevaluatedProperties", "unevaluatedItems"].find((name) => names.has(name));
-  const dependency = dependencyKeywords.find((name) => names.has(name));
-  if (found !== undefined && dependency !== undefined)
-    refuse("#", `"${dependency}" in a schema with "${found}" is not supported`);
-  return found !== undefined;
+  return false;
 }
 
 /** `mayRefer`: whether references are followed. In members they could lead to endless schemas. */
@@ -160,8 +153,25 @@ export function oneOfThese(schemas: readonly unknown[]): unknown {
   return more.length === 0 ? only : { anyOf: schemas };
 }
 
-/** A schema with other keywords in place of `dependencies`, `dependentRequired` and `dependentSchemas`. */
-export function expandDependencies(fields: Fields): Fields {
+/**
+ * A schema with other keywords in place of `dependencies`, `dependentRequired` and `dependentSchemas`.
+ *
+ * `sees` is the result of `seesMembers`. `blamed` is the keyword that a caller may leave out. Default: the one
+ * of dependencies.
+ *
+ * @throws CannotKeepError if the schema sees members: the other keywords are opposites.
+ */
+export function withoutDependencies(
+  fields: Fields,
+  { path, sees, blamed }: { readonly path: string; readonly sees: boolean; readonly blamed?: string },
+): Fields {
+  const name = sees ? dependencyKeywords.find((each) => fields[each] !== undefined) : undefined;
+  if (name !== undefined)
+    cannotKeep(path, blamed ?? name, `"${name}" in a schema with "unevaluated…" is not supported`);
+  return expandDependencies(fields);
+}
+
+function expandDependencies(fields: Fields): Fields {
   const { dependencies, dependentRequired, dependentSchemas, ...rest } = fields;
   const given = [dependencies, dependentRequired, dependentSchemas];
   if (
