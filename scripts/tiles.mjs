@@ -109,15 +109,16 @@ function rowsTile(name, [R, T]) {
   const sums = pairs(R, T).flatMap(([r, t]) => halves.map((h) => `${r}${t}${h}`));
   const { lines, steps } = block(R, T, (_, s, operands) => `${s} = addDot<F>(${s}, ${operands});`);
   const out = (r, t) => (T > 1 ? sum([1, "y"], [r, "streamRows * 4"], [t, "yStride"]) : `y${r}`);
-  const finishes = upTo(T).flatMap((t) =>
-    upTo(R).map((r) => {
-      const [from, record] = [
-        sum([1, "scratch"], [1, 32 * (r * T + t)]),
-        sum([1, "record"], [t, "RECORD_BYTES"]),
-      ];
-      return `finish(${out(r, t)}, ${from}, ${record}, scale, accumulate);`;
-    }),
-  );
+  const finishOne = (r, t) => {
+    const [from, record] = [
+      sum([1, "scratch"], [1, 32 * (r * T + t)]),
+      sum([1, "record"], [t, "RECORD_BYTES"]),
+    ];
+    return `finish(${out(r, t)}, ${from}, ${record}, scale, accumulate);`;
+  };
+  const finishRow = (r) =>
+    `finishFour(${out(r, 0)}, yStride, ${sum([1, "scratch"], [1, 32 * r * T])}, record, scale, accumulate);`;
+  const finishes = T === 4 ? upTo(R).map(finishRow) : pairs(R, T).map(([r, t]) => finishOne(r, t));
   return `/** ${R} × ${T}. */
 ${decorator}export function ${name}<F>(${parameters.map((p) => `${p}: usize`).join(", ")}, scale: f32, accumulate: bool): void {
   const mask = codeMask<F>(), zero = i32x4.splat(0);
@@ -242,7 +243,7 @@ const generated = {
     imports(
       "BLOCK_BYTES, BLOCK_COLS, FLUSH_BLOCKS, addDot, codeMask, first, firstCodes, flush, hasSums16, second, secondCodes",
       "../simd/dot",
-    ) + imports("RECORD_BYTES, finish", "../tiles/ternary-rows"),
+    ) + imports("RECORD_BYTES, finish, finishFour", "../tiles/ternary-rows"),
     sizes(tiles.rows),
     rowsTile("decodeTile", tiles.rows.decode),
     rowsTile("decodeRow", [1, 1]),

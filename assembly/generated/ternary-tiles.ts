@@ -1,7 +1,7 @@
 // Made by scripts/tiles.mjs. Do not edit.
 
 import { BLOCK_BYTES, BLOCK_COLS, FLUSH_BLOCKS, addDot, codeMask, first, firstCodes, flush, hasSums16, second, secondCodes } from "../simd/dot";
-import { RECORD_BYTES, finish } from "../tiles/ternary-rows";
+import { RECORD_BYTES, finish, finishFour } from "../tiles/ternary-rows";
 
 /** Rows and tokens of the tiles. */
 // @ts-ignore: decorator
@@ -339,14 +339,8 @@ export function prefillTile<F>(w0: usize, streamBytes: usize, blocks: usize, x0:
   v128.store(scratch, t12b, 208);
   v128.store(scratch, t13a, 224);
   v128.store(scratch, t13b, 240);
-  finish(y, scratch, record, scale, accumulate);
-  finish(y + streamRows * 4, scratch + 128, record, scale, accumulate);
-  finish(y + yStride, scratch + 32, record + RECORD_BYTES, scale, accumulate);
-  finish(y + streamRows * 4 + yStride, scratch + 160, record + RECORD_BYTES, scale, accumulate);
-  finish(y + 2 * yStride, scratch + 64, record + 2 * RECORD_BYTES, scale, accumulate);
-  finish(y + streamRows * 4 + 2 * yStride, scratch + 192, record + 2 * RECORD_BYTES, scale, accumulate);
-  finish(y + 3 * yStride, scratch + 96, record + 3 * RECORD_BYTES, scale, accumulate);
-  finish(y + streamRows * 4 + 3 * yStride, scratch + 224, record + 3 * RECORD_BYTES, scale, accumulate);
+  finishFour(y, yStride, scratch, record, scale, accumulate);
+  finishFour(y + streamRows * 4, yStride, scratch + 128, record, scale, accumulate);
 }
 
 /** 1 × 4. */
@@ -466,10 +460,7 @@ export function prefillRow<F>(w0: usize, blocks: usize, x0: usize, xStride: usiz
   v128.store(scratch, t02b, 80);
   v128.store(scratch, t03a, 96);
   v128.store(scratch, t03b, 112);
-  finish(y, scratch, record, scale, accumulate);
-  finish(y + yStride, scratch + 32, record + RECORD_BYTES, scale, accumulate);
-  finish(y + 2 * yStride, scratch + 64, record + 2 * RECORD_BYTES, scale, accumulate);
-  finish(y + 3 * yStride, scratch + 96, record + 3 * RECORD_BYTES, scale, accumulate);
+  finishFour(y, yStride, scratch, record, scale, accumulate);
 }
 
 /** The decode tile on rows that are streamRows apart. */

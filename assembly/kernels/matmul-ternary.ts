@@ -1,7 +1,8 @@
 // Ternary rows × int8 activations: how ranges and lists of rows are cut into tiles.
 //
-//   for each tile of tokens:     prefill: codes are unpacked once for several tokens
-//     for each tile of rows      rows outermost, so that weights are read once for all tokens
+//   for each chunk of rows:      weights are read from memory once for all tokens
+//     for each tile of tokens:   prefill: codes are unpacked once for several tokens
+//       for each tile of rows    their activations stay in the first-level cache
 //   for each token left over:    decode: an activation vector is loaded once for several rows
 //     for each tile of rows
 //
@@ -22,6 +23,11 @@ import {
 import { BLOCK_COLS } from "../simd/dot";
 import { wholeTiles } from "../tiles/whole-tiles";
 import { RECORD_BYTES } from "../tiles/ternary-rows";
+
+/** Bytes of weights that meet a tile's tokens, then the next ones: they stay in the second-level cache. */
+// @ts-ignore: decorator
+@inline
+const CHUNK_BYTES: usize = 131072;
 
 /** All of [rowBegin, rowEnd) × tokens in form F; the contract is that of the exports. */
 // @ts-ignore: decorator
@@ -51,13 +57,17 @@ export function matmul<F>(
   const grouped = wholeTiles(tokens, PREFILL_TOKENS);
   if (grouped > 0) {
     const streamRows = rows / PREFILL_ROWS;
-    // prettier-ignore
-    for (let row: usize = 0; row < streamRows; ++row) {
+    const chunkRows = max<usize>(1, CHUNK_BYTES / max<usize>(1, PREFILL_ROWS * rowBytes));
+    for (let chunk: usize = 0; chunk < streamRows; chunk += chunkRows) {
+      const chunkEnd = min(streamRows, chunk + chunkRows);
+      // prettier-ignore
       for (let t: usize = 0; t < grouped; t += PREFILL_TOKENS) {
-        prefillTile<F>(
-          first + row * rowBytes, streamRows * rowBytes, blocks, activations + t * activationStride, activationStride,
-          records + t * RECORD_BYTES, out + (row << 2) + t * yStride, streamRows, yStride, scratch, scale, accumulate,
-        );
+        for (let row = chunk; row < chunkEnd; ++row) {
+          prefillTile<F>(
+            first + row * rowBytes, streamRows * rowBytes, blocks, activations + t * activationStride, activationStride,
+            records + t * RECORD_BYTES, out + (row << 2) + t * yStride, streamRows, yStride, scratch, scale, accumulate,
+          );
+        }
       }
     }
     if (PREFILL_ROWS == 2) {

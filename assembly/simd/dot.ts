@@ -32,11 +32,11 @@ export const BLOCK_COLS: usize = 128;
 
 /**
  * Blocks of 128 weights (codes 0…2) after which 16-bit sums are flushed. Each half of a block has sums of its
- * own and adds 4 pair sums to a lane: 8 · 4 · 512 = 16384 < 2¹⁵.
+ * own and adds 4 pair sums to a lane: 15 · 4 · 512 = 30720 < 2¹⁵.
  */
 // @ts-ignore: decorator
 @inline
-export const FLUSH_BLOCKS: usize = 8;
+export const FLUSH_BLOCKS: usize = 15;
 
 /** Whether this form has 16-bit sums. */
 // @ts-ignore: decorator
