@@ -193,9 +193,9 @@ def is_credit(line: str) -> bool:
     return len(line) <= 90 and not line.startswith('"') and line.endswith((".", ",", ")")) and capitals > 0.6 * len(words)
 
 
-def train_tokenizer(corpus: Corpus, vocab_size: int) -> Tokenizer:
-    """Byte-level BPE: 256 bytes, merges, and the special tokens at the end."""
-    tokenizer = Tokenizer(models.BPE(ignore_merges=False))
+def empty_tokenizer(vocabulary: dict[str, int] | None = None, merges: list[tuple[str, str]] | None = None) -> Tokenizer:
+    """A byte-level BPE without special tokens, with this vocabulary and these merges or with none."""
+    tokenizer = Tokenizer(models.BPE(vocabulary, merges, ignore_merges=False))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(SPLITTER), "isolated"),
@@ -203,6 +203,12 @@ def train_tokenizer(corpus: Corpus, vocab_size: int) -> Tokenizer:
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def train_tokenizer(corpus: Corpus, vocab_size: int) -> Tokenizer:
+    """Byte-level BPE: 256 bytes, merges, and the special tokens at the end."""
+    tokenizer = empty_tokenizer()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size - len(SPECIAL),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),

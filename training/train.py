@@ -28,6 +28,7 @@ from model import BitNet
 from muon import Muon
 from plain import PlainStep
 from plot import plot_losses
+from published import read_published
 from runs import build_model
 from texts import read_texts, require_length
 
@@ -40,6 +41,10 @@ def main() -> None:
     if arguments.smoke:
         print(compare_steps(), flush=True)
         shrink(config)
+    if arguments.stage is not None:
+        config["stages"] = [stage for stage in config["stages"] if stage["name"] == arguments.stage]
+        if not config["stages"]:
+            raise SystemExit(f"{arguments.config} has no stage named {arguments.stage}")
     torch.manual_seed(config["seed"])
     # A new run does not append to the log of an old one.
     out = arguments.out
@@ -53,7 +58,11 @@ def main() -> None:
         corpus = read_texts(arguments.text)
         if not corpus.conversations:
             config["stages"] = [stage | {"chat": 0.0} for stage in config["stages"]]
-    if arguments.resume and (out / "tokenizer.json").exists():
+    published = read_published(arguments.start) if arguments.start else None
+    if published is not None:
+        tokenizer = published.tokenizer()
+        tokenizer.save(str(out / "tokenizer.json"))
+    elif arguments.resume and (out / "tokenizer.json").exists():
         tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
     else:
         tokenizer = data.train_tokenizer(corpus, config["tokenizer"]["vocab_size"])
@@ -61,6 +70,8 @@ def main() -> None:
     require_length(corpus, tokenizer, config["model"]["context"])
     validation = write_validation(corpus, out)
     model = build_model(config)
+    if published is not None:
+        published.copy_to(model, config["seed"])
     counts = {"ternary": sum(p.numel() for p in model.matrices()), "embedding": model.embed_tokens.weight.numel()}
     print(f"{counts['ternary']:,} ternary and {counts['embedding']:,} embedding parameters", flush=True)
 
@@ -96,10 +107,14 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=HERE / "out", help="folder to write to")
     parser.add_argument("--config", type=Path, default=HERE / "config.toml")
     parser.add_argument("--resume", action="store_true", help="go on from the last state in the folder")
+    parser.add_argument("--start", type=Path, help="a GGUF of this shape: go on from its weights")
+    parser.add_argument("--stage", help="only this stage of config.toml")
     parser.add_argument("--smoke", action="store_true", help="a toy model in two minutes: does every part work?")
     arguments = parser.parse_args()
     if arguments.corpus is not None and arguments.text is not None:
         parser.error("--corpus and --text exclude each other")
+    if arguments.start is not None and arguments.resume:
+        parser.error("--start and --resume exclude each other: a state has its own weights")
     if arguments.corpus is None and arguments.text is None:
         if not arguments.smoke:
             parser.error("--corpus or --text says where the text is; --smoke has its own")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chance import Chance
 from corpus import conversation, story_of, write_corpus
-from measure import measure
+from measure import measure, requested_things
 from plots import plots
 from story import tell
 
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--plot", help="only plots whose name contains this")
     parser.add_argument("--facts", action="store_true", help="print the facts, questions and answers of a story, too")
     parser.add_argument("--chat", action="store_true", help="print conversations")
-    parser.add_argument("--measure", action="store_true", help="print how different `count` stories are")
+    parser.add_argument("--measure", action="store_true", help="print how different `count` stories are, and what requests name")
     parser.add_argument("--out", type=Path, help="folder to write a corpus to")
     parser.add_argument("--stories", type=int, default=50_000, help="stories of the corpus (default: 50000)")
     parser.add_argument("--conversations", type=int, default=50_000, help="conversations of the corpus (default: 50000)")
@@ -34,7 +34,8 @@ def main() -> None:
         )
         print(json.dumps(manifest, indent=2))
     elif arguments.measure:
-        print(json.dumps(measure([story_of(seed).text for seed in seeds]), indent=2))
+        chats = [conversation(seed) for seed in seeds]
+        print(json.dumps(measure([story_of(seed).text for seed in seeds]) | requested_things(chats), indent=2))
     elif arguments.chat:
         for seed in seeds:
             print("\n".join(f"{message['role']}: {message['content']}" for message in conversation(seed)), end="\n\n")

@@ -112,7 +112,7 @@ class Conversation:
         people = [entity for entity in cast if isinstance(entity, Character)]
         things = [entity for entity in cast if "adjectives" in entity.row]
         chosen: list[Entity] = people[: 1 + int(self.chance.random() < 0.8)]
-        if things and self.chance.happens(0.7):
+        if things and self.chance.happens(0.85):
             chosen = [*chosen[: 1 + int(self.chance.random() < 0.2)], things[0]]
         if self.chance.happens(0.15):
             chosen = chosen[::-1]

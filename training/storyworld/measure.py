@@ -2,7 +2,13 @@
 
 import re
 
+import lexicon
+from chat import Message
+from story import repeats, sentences_of
+
 SEQUENCE = 8
+# Shorter answers are no stories.
+STORY_WORDS = 100
 
 
 def measure(texts: list[str]) -> dict[str, float | int]:
@@ -21,8 +27,7 @@ def measure(texts: list[str]) -> dict[str, float | int]:
         seen |= own
         parts = sentences_of(text)
         count += len(parts)
-        long = [part for part in parts if len(part.split()) > 3]
-        doubled += len(set(long)) < len(long)
+        doubled += repeats(text)
         sentences.update(parts)
     return {
         "stories": len(texts),
@@ -34,5 +39,15 @@ def measure(texts: list[str]) -> dict[str, float | int]:
     }
 
 
-def sentences_of(text: str) -> list[str]:
-    return [part.strip() for part in re.split(r'(?<=[.!?])"?\s+', text) if part.strip()]
+def requested_things(conversations: list[list[Message]]) -> dict[str, float | int]:
+    """The share of requests for a story that name a thing of things.txt."""
+    things = "|".join(row["thing"] for row in lexicon.table("things"))
+    names_thing = re.compile(rf"\b(?:{things})\b", re.IGNORECASE)
+    requests = [
+        request["content"]
+        for conversation in conversations
+        for request, answer in zip(conversation, conversation[1:])
+        if answer["role"] == "assistant" and len(answer["content"].split()) >= STORY_WORDS
+    ]
+    named = sum(names_thing.search(request) is not None for request in requests)
+    return {"requests": len(requests), "requests with a thing": round(named / len(requests), 4)}

@@ -1,5 +1,6 @@
 """A story with everything that is known about it: title, short version, questions and answers."""
 
+import re
 from dataclasses import dataclass
 
 from cast import Character, Entity
@@ -105,14 +106,24 @@ def epilogue(teller: Teller) -> str:
 
 def tell(plot: Plot, seed: str, words: tuple[int, int] = (120, 350)) -> Story:
     """
-    The story of a plot and a seed. It is made again if it has another length, or if it ends without its main
-    character.
+    The story of a plot and a seed. It is made again if it has another length, if it ends without its main
+    character, or if it says a sentence twice.
     """
     for attempt in range(60):
         story = finish(Teller(plot, Chance(f"{plot.name} {seed} {attempt}"), brief=attempt > 0))
-        if words[0] <= story.words <= words[1] and 4 <= len(story.paragraphs) <= 9 and names_main(story):
+        if words[0] <= story.words <= words[1] and 4 <= len(story.paragraphs) <= 9 and names_main(story) and not repeats(story.text):
             return story
     raise SystemExit(f"{plot.name}: 60 stories in a row had the wrong length or end; the last, {story.words} words:\n{story.text}")
+
+
+def sentences_of(text: str) -> list[str]:
+    return [part.strip() for part in re.split(r'(?<=[.!?])"?\s+', text) if part.strip()]
+
+
+def repeats(text: str) -> bool:
+    """Whether a sentence of four words or more occurs twice."""
+    long = [sentence for sentence in sentences_of(text) if len(sentence.split()) > 3]
+    return len(set(long)) < len(long)
 
 
 def names_main(story: Story) -> bool:
