@@ -156,8 +156,8 @@ export function oneOfThese(schemas: readonly unknown[]): unknown {
 /**
  * A schema with other keywords in place of `dependencies`, `dependentRequired` and `dependentSchemas`.
  *
- * `sees` is the result of `seesMembers`. `blamed` is the keyword that a caller may leave out. Default: the one
- * of dependencies.
+ * `sees` is the result of `seesMembers`. `blamed` is the keyword that a caller may leave out, and by default
+ * it is the one of dependencies.
  *
  * @throws CannotKeepError if the schema sees members: the other keywords are opposites.
  */
