@@ -32,7 +32,7 @@ torch.set_flush_denormal(True)
 def faster_type() -> torch.dtype:
     """
     The type for attention and the head. PyTorch's bfloat16 matmuls are fast with AMX. With AVX512-BF16 alone,
-    they were half as fast as float32 on a Xeon and 2.3 times as fast on a Zen 4. So both are timed.
+    they were half as fast as float32 on a Xeon and twice as fast on a Zen 4. So both are timed.
     """
     if torch.cpu._is_amx_tile_supported():
         return torch.bfloat16

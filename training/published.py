@@ -3,6 +3,7 @@ Reads a published GGUF as the beginning of a run. The file has no masters: `draw
 round to its ternary weights.
 """
 
+import math
 import struct
 import tempfile
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from torch import Tensor
 
 import data
 from export import bitnet
-from model import BitLinear, BitNet
+from model import BitLinear, BitNet, Shape
 
+ARCHITECTURE = "bitnet-b1.58"
 # A layer's tensors in a GGUF, by their names here.
 LAYER = {
     "attn_q": "self_attn.q_proj",
@@ -58,7 +60,8 @@ class Published:
 
     @torch.no_grad()
     def copy_to(self, model: BitNet, seed: int) -> None:
-        """Ends the program if the file has another shape than the model."""
+        """Ends the program if the file is another model than config.toml, or not ternary."""
+        self.require_same(model.shape)
         generator = torch.Generator().manual_seed(seed)
         linear = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, BitLinear)}
         parameters = dict(model.named_parameters())
@@ -67,17 +70,44 @@ class Published:
             if own not in parameters or parameters[own].shape != value.shape:
                 raise SystemExit(f"the file's {name} {list(value.shape)} is no tensor of the model in config.toml")
             tensor = torch.from_numpy(value.astype(np.float32))
+            if own in linear and not is_ternary(tensor):
+                raise SystemExit(f"the file's {name} is not ternary with one scale")
             parameters.pop(own).copy_(draw_masters(tensor, generator) if own in linear else tensor)
         if parameters:
             raise SystemExit(f"the file has no {', '.join(sorted(parameters)[:3])}: {len(parameters)} tensors are missing")
 
 
-def own_name(name: str) -> str:
+    def require_same(self, shape: Shape) -> None:
+        """Shapes do not tell these settings, and they change what a model computes."""
+        architecture = self.metadata["general.architecture"]
+        if architecture != ARCHITECTURE:
+            raise SystemExit(f"the file's architecture is {architecture}, and only {ARCHITECTURE} is known")
+        for key, own in {
+            "attention.head_count": shape.heads,
+            "attention.head_count_kv": shape.kv_heads,
+            "rope.freq_base": shape.rope_base,
+            "attention.layer_norm_rms_epsilon": shape.norm_epsilon,
+        }.items():
+            given = self.metadata[f"{ARCHITECTURE}.{key}"]
+            if not math.isclose(given, own, rel_tol=1e-6):
+                raise SystemExit(f"the file's {key} is {given}, and config.toml has {own}")
+
+
+def own_name(name: str) -> str | None:
+    """None for a tensor that the trainer's models do not have, such as a head of its own."""
     stem = name.removesuffix(".weight")
     if stem in OUTSIDE:
         return f"{OUTSIDE[stem]}.weight"
-    _, layer, part = stem.split(".")
-    return f"layers.{layer}.{LAYER.get(part, part)}.weight"
+    block, *place = stem.split(".")
+    if block != "blk" or len(place) != 2 or place[1] not in LAYER:
+        return None
+    return f"layers.{place[0]}.{LAYER[place[1]]}.weight"
+
+
+def is_ternary(weight: Tensor) -> bool:
+    """Whether a matrix has only −s, 0 and s."""
+    scale = weight.abs().max()
+    return bool(scale > 0) and torch.equal(weight.abs(), torch.where(weight == 0, 0.0, scale))
 
 
 def draw_masters(weight: Tensor, generator: torch.Generator) -> Tensor:
@@ -87,14 +117,15 @@ def draw_masters(weight: Tensor, generator: torch.Generator) -> Tensor:
     """
     scale = weight.abs().max()
     codes = weight.sign()
-    share = codes.abs().mean()
-    draw = torch.rand(weight.shape, generator=generator)
-    # The mean of the magnitudes is s: zeros have about s / 4.
-    mean = (1 - (1 - share) / 4) / share
-    # Not at the borders: the last factor is a little more or less than 1.
-    large = 0.51 + draw * 2 * (mean - 0.51)
-    masters = torch.where(codes == 0, (2 * draw - 1) * 0.49, codes * large)
-    return masters * scale * (1 / masters.abs().mean())
+    draw = torch.rand(weight.shape, generator=generator).double()
+    # Not at the borders: rounding must not change a code.
+    small = (2 * draw - 1) * 0.49
+    # The draws above the border are stretched until the mean magnitude is exact.
+    rest = weight.numel() - float(small[codes == 0].abs().sum())
+    above = codes.abs().double() * draw
+    stretch = (rest - 0.51 * float(codes.abs().sum())) / float(above.sum())
+    masters = torch.where(codes == 0, small, codes * (0.51 + stretch * draw))
+    return (masters * scale).to(weight.dtype)
 
 
 def read_published(path: Path) -> Published:

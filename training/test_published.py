@@ -4,21 +4,23 @@ import environment
 
 environment.ensure()  # Before the first import of a package that may be missing.
 
+import json
 import tomllib
 import unittest
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from export import ROOT
 from model import BitLinear, ternarize
-from published import draw_masters, own_name, read_published
+from published import Published, draw_masters, own_name, read_published
 from runs import build_model
 
 HERE = Path(__file__).parent
 
 
-class Published(unittest.TestCase):
+class PublishedFiles(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.config = tomllib.loads((HERE / "config.toml").read_text(encoding="utf-8"))
@@ -50,16 +52,28 @@ class Published(unittest.TestCase):
     def test_the_tokenizer_is_the_file_s(self) -> None:
         tokenizer = self.published.tokenizer()
         self.assertEqual(tokenizer.get_vocab_size(), len(self.published.metadata["tokenizer.ggml.tokens"]))
-        text = "Once upon a time, there was a fox.\n\n\"Who's there?\" 1234 ä"
-        ids = tokenizer.encode(text).ids
-        self.assertEqual(tokenizer.decode(ids), text)
-        self.assertLess(len(ids), len(text) / 2)
+        # The trainer's own tokens of a text, written when the model was.
+        golden = json.loads((ROOT / "test" / "golden" / "trainer" / "golden.json").read_text(encoding="utf-8"))
+        self.assertEqual(tokenizer.encode(golden["text"]).ids, golden["ids"])
 
     def test_refuses_another_shape(self) -> None:
         config = self.config | {"model": self.config["model"] | {"layers": 6}}
         self.assertRaisesRegex(SystemExit, "no tensor of the model", self.published.copy_to, build_model(config), 1)
         config = self.config | {"model": self.config["model"] | {"layers": 8}}
         self.assertRaisesRegex(SystemExit, "tensors are missing", self.published.copy_to, build_model(config), 1)
+
+    def test_refuses_what_it_would_compute_otherwise(self) -> None:
+        for key, value, reason in (("heads", 12, "head_count"), ("rope_base", 10_000.0, "freq_base"), ("norm_epsilon", 1e-6, "epsilon")):
+            model = build_model(self.config | {"model": self.config["model"] | {key: value}})
+            self.assertRaisesRegex(SystemExit, reason, self.published.copy_to, model, 1)
+
+    def test_refuses_weights_that_are_not_ternary_and_unknown_tensors(self) -> None:
+        for name, value, reason in (
+            ("blk.0.attn_q.weight", np.linspace(-1, 1, 384 * 384, dtype=np.float32).reshape(384, 384), "not ternary"),
+            ("output.weight", np.zeros((4096, 384), dtype=np.float32), "no tensor of the model"),
+        ):
+            changed = Published(self.published.metadata, self.published.tensors | {name: value})
+            self.assertRaisesRegex(SystemExit, reason, changed.copy_to, build_model(self.config), 1)
 
 
 if __name__ == "__main__":

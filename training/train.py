@@ -303,6 +303,11 @@ class Trainer:
 
     def load(self) -> None:
         state = torch.load(self.out / "state.pt", map_location=self.device)
+        # The state has the number of its stage. In another list it would be another stage, or none.
+        done = state["progress"]["stage"] + 1
+        before, now = ([stage["name"] for stage in config["stages"][:done]] for config in (state["config"], self.config))
+        if before != now:
+            raise SystemExit(f"the state is of the stages {', '.join(before)}, and this run begins with {', '.join(now)}")
         self.model.load_state_dict(state["model"])
         self.muon.load_state_dict(state["muon"])
         self.adamw.load_state_dict(state["adamw"])
