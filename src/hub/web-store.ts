@@ -17,11 +17,17 @@ interface Directory {
 }
 interface FileHandle {
   getFile(): Promise<Blob>;
-  createWritable(): Promise<{ write(blob: Blob): Promise<void>; close(): Promise<void> }>;
+  /** Safari has it since version 26. */
+  createWritable?(): Promise<{ write(blob: Blob): Promise<void>; close(): Promise<void> }>;
+  /** Only in workers. */
+  createSyncAccessHandle?(): Promise<{ write(bytes: Uint8Array): number; close(): void }>;
 }
 declare const navigator: { readonly storage?: { getDirectory?(): Promise<Directory> } };
 
-/** Opens the page's private file system. Without one, as in some private windows, blobs stay in memory. */
+/**
+ * Opens the page's private file system. Without one, as in some private windows, blobs stay in memory. They
+ * also do where a browser cannot write to it, as Safari before version 26 in the thread of a page.
+ */
 export async function openBlobStore(): Promise<BlobStore> {
   let folder: Directory | undefined;
   try {
@@ -48,10 +54,9 @@ function fileStore(folder: Directory): BlobStore {
     async keep(name, blob) {
       try {
         const handle = await folder.getFileHandle(name, { create: true });
-        const writable = await handle.createWritable();
-        await writable.write(blob);
-        await writable.close();
-        return await handle.getFile();
+        if (await write(handle, blob)) return await handle.getFile();
+        await folder.removeEntry(name);
+        return blob;
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
         throw new BitNetError("FILE_WRITE", `Cannot keep the model in this browser: ${why}`, { cause });
@@ -65,4 +70,23 @@ function fileStore(folder: Directory): BlobStore {
       }
     },
   };
+}
+
+/** @returns whether this browser can write to the file from this thread. */
+async function write(handle: FileHandle, blob: Blob): Promise<boolean> {
+  if (handle.createWritable !== undefined) {
+    const writable = await handle.createWritable();
+    await writable.write(blob);
+    await writable.close();
+    return true;
+  }
+  if (handle.createSyncAccessHandle === undefined) return false;
+  const file = await handle.createSyncAccessHandle();
+  try {
+    // A short write leaves a file of a wrong size, and the next visit writes it again.
+    file.write(new Uint8Array(await blob.arrayBuffer()));
+  } finally {
+    file.close();
+  }
+  return true;
 }

@@ -1,4 +1,6 @@
 import type { Thread, ThreadStart, WorkerPort } from "./thread.js";
+// Every program in a browser has this module, and bundlers keep what it imports.
+import "./web-disposal.js";
 
 /** The parts of a browser's worker that this file uses. The types of the DOM are not among the compiler's. */
 interface WebWorker {
@@ -16,9 +18,13 @@ declare const self: {
 };
 declare const location: { readonly origin: string; readonly href: string };
 
-/** Whether threads can share memory with this one: in pages that are cross-origin isolated. */
+/**
+ * Whether threads can share memory with this one: in pages that are cross-origin isolated. WebKitGTK isolates
+ * pages, but shares memory only if an option of its engine is on. Otherwise it has no SharedArrayBuffer.
+ */
 export function canShareMemory(): boolean {
-  return (globalThis as { readonly crossOriginIsolated?: boolean }).crossOriginIsolated === true;
+  const { crossOriginIsolated } = globalThis as { readonly crossOriginIsolated?: boolean };
+  return crossOriginIsolated === true && "SharedArrayBuffer" in globalThis;
 }
 
 /** Starts a web worker. */

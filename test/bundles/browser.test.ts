@@ -6,6 +6,7 @@ import { findChromium, startChromium } from "../support/chromium.js";
 import { findFirefox, openInFirefox } from "../support/firefox.js";
 import { starterPath } from "../support/golden-path.js";
 import { servePage } from "../support/serve-page.js";
+import { findWebKit, openInWebKit } from "../support/webkit.js";
 
 interface Completion {
   readonly text: string;
@@ -42,6 +43,10 @@ interface TestedBrowser {
   readonly open: (executable: string, url: string) => Promise<() => Promise<void>>;
   /** Whether the browser counts tasks of 50 ms and more. */
   readonly countsLongTasks: boolean;
+  /** Whether threads share memory in isolated pages. */
+  readonly sharesMemory: boolean;
+  /** Whether a page keeps the model of a URL. */
+  readonly keepsFiles: boolean;
 }
 
 const browsers: readonly TestedBrowser[] = [
@@ -56,6 +61,8 @@ const browsers: readonly TestedBrowser[] = [
       return () => browser.close();
     },
     countsLongTasks: true,
+    sharesMemory: true,
+    keepsFiles: true,
   },
   {
     name: "Firefox",
@@ -63,6 +70,35 @@ const browsers: readonly TestedBrowser[] = [
     executable: findFirefox(),
     open: openInFirefox,
     countsLongTasks: false,
+    sharesMemory: true,
+    keepsFiles: true,
+  },
+  {
+    name: "WebKitGTK",
+    variable: "WEBKIT",
+    executable: findWebKit(),
+    open: openInWebKit,
+    countsLongTasks: false,
+    sharesMemory: false,
+    keepsFiles: false,
+  },
+  {
+    name: "WebKitGTK with the features of Safari 18",
+    variable: "WEBKIT",
+    executable: findWebKit(),
+    open: (executable, url) => openInWebKit(executable, url, 18),
+    countsLongTasks: false,
+    sharesMemory: true,
+    keepsFiles: false,
+  },
+  {
+    name: "WebKitGTK with the features of Safari 26",
+    variable: "WEBKIT",
+    executable: findWebKit(),
+    open: (executable, url) => openInWebKit(executable, url, 26),
+    countsLongTasks: false,
+    sharesMemory: true,
+    keepsFiles: true,
   },
 ];
 
@@ -81,7 +117,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-for (const { name, variable, executable, open, countsLongTasks } of browsers) {
+for (const { name, variable, executable, open, countsLongTasks, sharesMemory, keepsFiles } of browsers) {
   const missing = ` (SKIPPED: no ${name} in the PATH and none named by ${variable})`;
   const subject = `the library in ${name}${executable === undefined ? missing : ""}`;
   if (executable === undefined) console.warn(subject);
@@ -98,11 +134,12 @@ for (const { name, variable, executable, open, countsLongTasks } of browsers) {
         expect(result.error).toBeUndefined();
         for (const { text: written } of [result.blob, result.one, result.url, result.again])
           expect(written).toBe(text);
-        expect(result.one.threads).toBe(isolated ? 1 : 0);
-        expect(result.blob.threads > 0).toBe(isolated);
+        const hasThreads = isolated && sharesMemory;
+        expect(result.one.threads).toBe(hasThreads ? 1 : 0);
+        expect(result.blob.threads > 0).toBe(hasThreads);
         expect(result.stages).toEqual(["download", "open", "weights", "ready"]);
         // By the page itself and by the first load of the URL. The second load reads what the browser kept.
-        expect(server.modelBytes()).toBe(2 * (await readFile(starterPath)).length);
+        expect(server.modelBytes()).toBe((keepsFiles ? 2 : 3) * (await readFile(starterPath)).length);
         expect(result.path).toMatchObject({
           code: "FILE_NOT_FOUND",
           message: expect.stringContaining("a browser has no paths"),
@@ -110,7 +147,7 @@ for (const { name, variable, executable, open, countsLongTasks } of browsers) {
 
         const { inWorker, busyPage } = result;
         expect(inWorker.ids).toEqual(ids);
-        expect(inWorker.threads > 0).toBe(isolated);
+        expect(inWorker.threads > 0).toBe(hasThreads);
         expect(inWorker.stages).toEqual(["open", "weights", "ready"]);
         expect(inWorker.error).toEqual({ name: "BitNetError", code: "INVALID_ARGUMENT" });
         expect(inWorker.pieces).toBe(4);
