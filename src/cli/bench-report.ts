@@ -67,10 +67,11 @@ function describeSpeed({ measurement, threads, kernelBuild, peakRssBytes, loadMs
 
 /** The keys that `--details` adds. Null if a value was not measured. */
 function describeDetails(
-  { packing, limit, joulesPerToken, profile }: BenchmarkRow,
+  { dotForms, packing, limit, joulesPerToken, profile }: BenchmarkRow,
   { firstToken, meter, arithmetic, loadMs, loadBytesPerSecond }: BenchmarkSetup,
 ): object {
   return {
+    dotForms: Object.fromEntries(Object.entries(dotForms).map(([form, time]) => [form, round(time)])),
     packing,
     loadBytesPerSecond: round(loadBytesPerSecond),
     firstToken:
@@ -127,6 +128,7 @@ export function createTableReport(write: (text: string) => void, countsEnergy: b
   let begun: string | undefined;
   /** Of the rows with this number of threads. */
   let bandwidth: ReadBandwidth | undefined;
+  let dotForms: BenchmarkRow["dotForms"] = {};
   const writeLines = (lines: readonly string[]): void => {
     for (const line of lines) write(`${line}\n`);
   };
@@ -143,6 +145,7 @@ export function createTableReport(write: (text: string) => void, countsEnergy: b
       ]);
     },
     row(row): void {
+      ({ dotForms } = row);
       if (row.limit !== undefined) {
         bandwidth = bandwidth === undefined ? row.limit.bandwidth : fasterOf(bandwidth, row.limit.bandwidth);
       }
@@ -153,6 +156,7 @@ export function createTableReport(write: (text: string) => void, countsEnergy: b
       if (setup !== undefined) writeLines([loadLine(setup)]);
       if (setup?.firstToken !== undefined) writeLines([firstTokenLine(setup.loadMs, setup.firstToken)]);
       if (setup !== undefined && bandwidth !== undefined) writeLines([limitLine(setup.threads, bandwidth)]);
+      writeLines([dotFormsLine(dotForms)]);
     },
     endModel(setup): void {
       begun = undefined;
@@ -185,6 +189,11 @@ function energyLines({ meter, arithmetic }: BenchmarkSetup): readonly string[] {
       : `  energy not measured: ${meter.missing}`,
     arithmeticLine(arithmetic),
   ];
+}
+
+function dotFormsLine(dotForms: BenchmarkRow["dotForms"]): string {
+  const times = Object.entries(dotForms).sort(([, a], [, b]) => a - b);
+  return `  dot forms by their time: ${times.map(([form, time]) => `${form} ${time.toFixed(2)}`).join(", ")}`;
 }
 
 function loadLine({ loadMs, loadBytesPerSecond }: BenchmarkSetup): string {

@@ -22,10 +22,11 @@ import { createEvaluator, type Evaluator } from "./evaluator.js";
 import { createLayerStream } from "./layer-stream.js";
 import { loadModelWeights } from "../model/load-model.js";
 import { serveTeam } from "../graph/worker.js";
-import type { WorkerJob, WorkerMessage } from "../graph/worker-messages.js";
+import type { ForwardJob, WorkerJob, WorkerMessage } from "../graph/worker-messages.js";
 import { matricesOf, type Model } from "../model/model.js";
 import { createOutputHead } from "./output-head.js";
 import type { Profile } from "../graph/profile.js";
+import { createFormChoice, type FormChoice } from "./form-choice.js";
 import { createPassChoice } from "./pass-choice.js";
 import { createSession, type InnerSession } from "./session.js";
 import { tokenBytes } from "../model/bytes-per-token.js";
@@ -44,6 +45,8 @@ export interface Engine {
   readonly threads: number;
   readonly kernelBuild: KernelBuild;
   readonly matmul: MatmulChoice;
+  /** The dot form in use. It can change. */
+  readonly forms: Pick<FormChoice, "form" | "times">;
   /** The goal that the layouts of weights were chosen by. */
   readonly packing: PackingGoal;
   /** Undefined if all layers are in memory. */
@@ -202,6 +205,22 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
   }
 }
 
+/** Runs passes, and measures which workers and which dot form are the fastest. */
+function createPasses(
+  run: (job: WorkerJob, options: { readonly alone: boolean }) => Promise<void>,
+  choices: Parameters<typeof createPassChoice>[0] & Parameters<typeof createFormChoice>[0],
+): { readonly forms: FormChoice; readonly run: (tokens: number, job: ForwardJob) => Promise<void> } {
+  const workerChoice = createPassChoice(choices);
+  const forms = createFormChoice(choices);
+  return {
+    forms,
+    run: (tokens, job) =>
+      forms.run(tokens, (form) =>
+        workerChoice.run(tokens, (workers) => run({ ...job, form }, { alone: workers === "alone" })),
+      ),
+  };
+}
+
 function createEngine(parts: {
   readonly model: Model;
   readonly description: ModelDescription;
@@ -239,7 +258,8 @@ function createEngine(parts: {
     packing: rereading,
   });
   const { layers, head } = tokenBytes(model);
-  const passes = createPassChoice({ workers: team.workers, bytesPerToken: layers + head });
+  const { timed } = parts.matmul;
+  const passes = createPasses(run, { workers: team.workers, bytesPerToken: layers + head, timed });
   let lastId = 0;
   let disposing: Promise<void> | undefined;
 
@@ -290,7 +310,7 @@ function createEngine(parts: {
         const job = { kind: "forward", work: id, batch } as const;
         if (layerStream !== undefined) return layerStream.run(job, signal);
         const tokens = batch.segments.reduce((sum, segment) => sum + segment.tokens, 0);
-        return passes.run(tokens, (workers) => run(job, { alone: workers === "alone" }));
+        return passes.run(tokens, job);
       },
       alive,
       release: releaseOnce("work", id, () => freeWork(memories, plan)),
@@ -316,6 +336,7 @@ function createEngine(parts: {
     failure: team.failure,
     kernelBuild: parts.kernelBuild,
     matmul: parts.matmul,
+    forms: passes.forms,
     packing: parts.packing.goal,
     stream: parts.stream,
     batchTokens: defaultTokens,

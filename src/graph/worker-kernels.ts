@@ -1,4 +1,5 @@
 import { instantiateKernels } from "../wasm/kernel-build.js";
+import type { DotForm } from "../wasm/dot-forms.js";
 import type { Kernels } from "../wasm/kernels.js";
 import { waitForTeam, type WorkerStart } from "../wasm/team.js";
 import type { WorkerContext } from "./worker-context.js";
@@ -9,6 +10,8 @@ export interface WorkerKernels {
   addRegion(index: number, memory: WebAssembly.Memory): void;
   /** Sets the number of workers that run the next job: all, or 1. */
   setCount(count: number): void;
+  /** Sets the dot form of the next pass. */
+  setForm(form: DotForm): void;
   /** Makes the instances of all regions now. */
   instantiateAll(): void;
 }
@@ -18,6 +21,7 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
   const { module256 } = matmul;
   const memories: WebAssembly.Memory[] = [];
   let count = start.count;
+  let { form } = matmul;
 
   function instances(of: WebAssembly.Module): (region: number) => Kernels {
     const made: (Kernels | undefined)[] = [];
@@ -38,7 +42,9 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
       get count() {
         return count;
       },
-      form: matmul.form,
+      get form() {
+        return form;
+      },
       kernels,
       kernels256,
       attentionKernels: matmul.attention256 ? kernels256 : kernels,
@@ -55,6 +61,9 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
     },
     setCount(chosen): void {
       count = chosen;
+    },
+    setForm(chosen): void {
+      form = chosen;
     },
     instantiateAll(): void {
       for (const region of memories.keys()) {

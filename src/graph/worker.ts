@@ -71,13 +71,14 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
     return plan;
   }
 
-  function runForward({ work, batch, layers }: ForwardJob): void {
+  function runForward({ work, batch, form, layers }: ForwardJob): void {
     const { model, operations } = requireLoaded();
     const plan = planOf(plans.work, work);
     const cached = (segment: Segment): CachedSegment => ({
       ...segment,
       cache: planOf(plans.cache, segment.cache),
     });
+    kernels.setForm(form ?? start.matmul.form);
     operations.begin(plan, batch.segments.map(cached));
     waitForJob(context.kernels(0), start, context.count);
     forward(model, plan, batch, operations, layers);

@@ -43,8 +43,14 @@ export interface ModelInfo {
   readonly threads: number;
   /**
    * The kernel build and the dot form in use, such as "relaxed/i16". "/256" follows if 256-bit kernels run.
+   * The form can change while the model runs, if another one is faster. The results are the same bits.
    */
   readonly kernelBuild: string;
+  /**
+   * Times of the dot forms that are correct here, relative to the fastest one, such as { i16: 1, i8: 1.3 }.
+   * They are of a self-test at load. Later they are of passes that generated a token.
+   */
+  readonly dotForms: Readonly<Record<string, number>>;
   /** Sampling options that the file recommends (`general.sampling.*`). They are this model's defaults. */
   readonly sampling: RecommendedSampling;
 }
@@ -69,7 +75,12 @@ export function describeInfo(file: ModelFile, engine: Engine, sampling: Recommen
     bytesPerToken: layers + head,
     stream: engine.stream,
     threads: engine.threads,
-    kernelBuild: `${engine.kernelBuild}/${engine.matmul.form}${engine.matmul.module256 ? "/256" : ""}`,
+    get kernelBuild() {
+      return `${engine.kernelBuild}/${engine.forms.form}${engine.matmul.module256 ? "/256" : ""}`;
+    },
+    get dotForms() {
+      return engine.forms.times;
+    },
     sampling,
   };
 }

@@ -15,6 +15,8 @@ import type { Memories } from "./memory.js";
 /** How this host runs ternary matmuls. Plain data for every worker. */
 export interface MatmulChoice {
   readonly form: DotForm;
+  /** The forms that compute known sums correctly here, with their times in the self-test. `form` is first. */
+  readonly timed: readonly [TimedForm, ...TimedForm[]];
   /**
    * A copy of the kernels with 256-bit matmuls; undefined where the host has none, or where it is not faster.
    */
@@ -35,7 +37,7 @@ export interface MatmulWishes {
 }
 
 /** A form, and the time of its matmul in the self-test. */
-interface TimedForm {
+export interface TimedForm {
   readonly form: DotForm;
   readonly milliseconds: number;
 }
@@ -81,9 +83,16 @@ export function chooseMatmul(
       wishes.kernels256 !== false && compiled.build === "relaxed" && hasRevectorizer()
         ? makeCopy256(compiled, memories, kernels, { matmul, selfTests, timed })
         : undefined;
-    const form = copy?.form ?? timed[0].form;
+    const chosen = copy?.timed ?? timed;
+    const [{ form }] = chosen;
     const columns = matmul.columnsCorrect(kernels, form);
-    return { form, columns, module256: copy?.module, attention256: copy?.attention ?? false };
+    return {
+      form,
+      timed: chosen,
+      columns,
+      module256: copy?.module,
+      attention256: copy?.attention ?? false,
+    };
   } finally {
     all.free();
   }
@@ -157,7 +166,8 @@ function timeInTurns(
 /** A copy of the kernels with 256-bit matmuls. */
 interface Copy256 {
   readonly module: WebAssembly.Module;
-  readonly form: DotForm;
+  /** Its correct forms, fastest first. */
+  readonly timed: readonly [TimedForm, ...TimedForm[]];
   /** Whether its attention is faster, too. */
   readonly attention: boolean;
 }
@@ -193,7 +203,7 @@ function makeCopy256(
       const kernels256 = instantiateKernels(module, memory);
       const all = allSelfTests(selfTests);
       const limit = timed[0].milliseconds * worthwhile;
-      const [best] = timeInTurns(
+      const [best, ...others] = timeInTurns(
         timed.map(({ form }) => form),
         (form) => all.time(kernels256, form, turnMilliseconds),
         { maxMilliseconds: maxTurnsMilliseconds256, isEnough: (milliseconds) => milliseconds <= limit },
@@ -208,8 +218,13 @@ function makeCopy256(
       );
       becomesFaster((forMs) => matmul.timeListed(kernels256, form, forMs), times[0] ?? 0);
       if (!all.correct(kernels256, form)) return undefined;
+      const correct = others.filter((other) => all.correct(kernels256, other.form));
       const faster = becomesFaster((forMs) => attention.time(kernels256, forMs), attentionMilliseconds);
-      return { module, form, attention: faster && attention.agree(kernels128, kernels256) };
+      return {
+        module,
+        timed: [best, ...correct],
+        attention: faster && attention.agree(kernels128, kernels256),
+      };
     });
   } finally {
     attention.free();

@@ -72,7 +72,8 @@ export function requestReader<P extends Parts>(parts: P, rules: FieldRules): Req
     await ownTurn();
     noteIgnored(context, checkFields(body, fields));
     checkCounts(body, counted, limits);
-    const result = schema.safeParse(body);
+    // Compiling a schema costs more than it saves: 2 to 5 ms in the first request.
+    const result = schema.safeParse(body, { jitless: true });
     if (!result.success) throw wrongField(result.error);
     const values = Object.entries(parts).map(
       ([name, { read }]) => [name, read(result.data, limits)] as const,

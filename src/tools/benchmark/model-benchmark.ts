@@ -1,5 +1,6 @@
 import { internalsOf } from "../../language-model/internals.js";
 import type { LanguageModel } from "../../language-model/language-model.js";
+import type { ModelInfo } from "../../language-model/model-info.js";
 import { type Model, projectionsOf } from "../../model/model.js";
 import { tokenBytes } from "../../model/bytes-per-token.js";
 import { layoutOf } from "../../packing/layouts/index.js";
@@ -42,6 +43,8 @@ export interface BenchmarkRow {
   readonly measurement: Measurement;
   readonly threads: number;
   readonly kernelBuild: string;
+  /** As ModelInfo.dotForms. */
+  readonly dotForms: ModelInfo["dotForms"];
   readonly packing: PackingGoal;
   readonly loadMs: number;
   readonly peakRssBytes: number;
@@ -118,7 +121,7 @@ export async function measureTest(
     joules = watch?.stop();
   }
   const generates = test.kind === "tg";
-  const { threads, kernelBuild, packing } = info;
+  const { threads, kernelBuild, dotForms, packing } = info;
   let limit: DecodeLimit | undefined;
   if (generates && setup?.bandwidth !== undefined) {
     // Before and after the tests, because other load on a machine varies.
@@ -133,6 +136,7 @@ export async function measureTest(
     measurement,
     threads,
     kernelBuild,
+    dotForms,
     packing,
     loadMs,
     peakRssBytes: peakRssBytes(),
