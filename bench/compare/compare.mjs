@@ -224,7 +224,8 @@ async function compare(options) {
   const most = Math.max(mostContext, ...(options.positions ?? []).map((position) => position + 64));
   const contextLength = Math.min(most, dummyShapes.get(options.size).contextLength);
   const fits = ({ tokens, position }) => Math.max(position, 2) + tokens + 1 <= contextLength;
-  const wanted = options.positions?.map(atPosition) ?? (options.quick ? quickTests : fullTests);
+  const usual = options.quick ? quickTests : fullTests;
+  const wanted = options.positions?.map(atPosition) ?? options.tests ?? usual;
   const tests = wanted.filter((test) => {
     if (!fits(test)) console.error(`${nameOf(test)} is skipped: the context holds ${contextLength} tokens`);
     return fits(test);
@@ -256,7 +257,7 @@ async function compare(options) {
       described.push({ id, ...ready, ...rivalBytes, loads: loads.get(id), peakRssBytes });
     }
     for (const side of running.values()) await side.stop();
-    const { size, threads, rounds, loads: starts, quick, choices, positions } = options;
+    const { size, threads, rounds, loads: starts, quick, choices, tests: asked, positions } = options;
     return {
       date: new Date().toISOString(),
       commit: commitName(),
@@ -268,7 +269,7 @@ async function compare(options) {
         platform: os.platform(),
         arch: os.arch(),
       },
-      options: { size, threads, rounds, loads: starts, quick, choices, positions },
+      options: { size, threads, rounds, loads: starts, quick, choices, tests: asked, positions },
       sides: described,
       othersShare: others,
       tests: measured,

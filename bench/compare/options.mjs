@@ -16,6 +16,7 @@ Measures this library and node-llama-cpp on the same weights, alternately in one
   --wllama           also wllama in such a page, installed into .cache/wllama, on the TQ2_0 file
   --no-rival         without node-llama-cpp
   --quick            short tests, few rounds: a few minutes on two cores with --runtimes
+  --tests LIST       only these tests, such as pp32,tg8, for slow sides
   --positions LIST   only decode, after prompts of so many tokens, such as 0,1000,2000,4000, on every side but --native
   --size SIZE        a shape of \`bitnet dummy\` (default: 2B4T)
   --threads N        of each side (default: 2)
@@ -46,6 +47,7 @@ export function parseOptions(args) {
         chromium: { type: "boolean", default: false },
         wllama: { type: "boolean", default: false },
         quick: { type: "boolean", default: false },
+        tests: whole,
         positions: whole,
         size: { type: "string", default: "2B4T" },
         threads: whole,
@@ -75,6 +77,7 @@ export function parseOptions(args) {
     ...values,
     nativeModel,
     positions: values.positions?.split(",").map((text) => count("--positions", text, 0, 1_000_000, 0)),
+    tests: values.tests?.split(",").map(test),
     size: size(values.size),
     threads: count("--threads", values.threads, 2, 256),
     rounds: count("--rounds", values.rounds, quick ? 3 : 5, 1000),
@@ -82,6 +85,14 @@ export function parseOptions(args) {
     choices: jsonObject("--choices", values.choices),
     runtimeIds: runtimeIds(values),
   };
+}
+
+/** A test by its name, without a position. */
+function test(name) {
+  const [, kind, tokens] = /^(pp|tg)([1-9]\d{0,4})$/.exec(name) ?? [];
+  if (kind === undefined)
+    throw new UsageError(`--tests ${name}: expected pp or tg and a number, such as tg8`);
+  return { kind, tokens: Number(tokens), position: 0 };
 }
 
 function size(wanted) {
