@@ -21,7 +21,9 @@ QUESTION = "Tell me a story about a fox and a golden bird."
 def main() -> None:
     run = named_run("Write golden data for the engine's tests.")
     out, tokenizer = run.out, run.tokenizer
-    book = sorted(out.glob("validation-*.txt"))[0].read_text(encoding="utf-8")
+    # Stories of known plots, if the run has them: rare words of other texts make a perplexity that rounding changes.
+    books = sorted(out.glob("validation-*.txt"))
+    book = next((each for each in books if each.stem.endswith("seeds")), books[0]).read_text(encoding="utf-8")
     text = book[: book.index("\n", CHARACTERS) + 1]
     found = perplexity(run.model, tokenizer, text)
     chat = [tokenizer.token_to_id(token) for token in (data.BOS, data.USER)]
