@@ -21,7 +21,7 @@ QUESTION = "Tell me a story about a fox and a golden bird."
 def main() -> None:
     run = named_run("Write golden data for the engine's tests.")
     out, tokenizer = run.out, run.tokenizer
-    # Stories of known plots, if the run has them: rare words of other texts make a perplexity that rounding changes.
+    # Stories of known plots, if the run has them. Rounding changes the perplexity of unknown ones much more.
     books = sorted(out.glob("validation-*.txt"))
     book = next((each for each in books if each.stem.endswith("seeds")), books[0]).read_text(encoding="utf-8")
     text = book[: book.index("\n", CHARACTERS) + 1]
