@@ -82,8 +82,8 @@ const cases = [
 ];
 
 /**
- * `/health` has a connection of its own. On a new one it waited behind the connections of 32 requests, because
- * Node.js accepts one in each turn of the event loop: 90 ms, though no turn took more than 16 ms.
+ * `/health` has a connection of its own. On a new one it waited behind those of 32 requests: Node.js accepts
+ * one in each turn of the event loop. That took 90 ms, though no turn took more than 16 ms.
  */
 const probes = new Agent({ keepAlive: true, maxSockets: 1 });
 
