@@ -22,7 +22,10 @@ afterAll(async () => {
 
 describe("a model in a worker", () => {
   it("answers as the model does", async () => {
-    expect(model.info).toEqual(here.info);
+    // These times are measured, so they differ.
+    const { dotForms, ...facts } = model.info;
+    expect({ ...facts, dotForms: here.info.dotForms }).toEqual(here.info);
+    expect(Object.keys(dotForms).sort()).toEqual(Object.keys(here.info.dotForms).sort());
     expect([...new Set(stages)]).toEqual(["open", "weights", "ready"]);
     expect(await model.complete(prompt, greedy)).toBe(await here.complete(prompt, greedy));
     expect(await model.embed([prompt])).toEqual(await here.embed([prompt]));
