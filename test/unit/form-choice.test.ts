@@ -1,17 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createFormChoice, type FormChoice } from "#dist/engine/form-choice.js";
 import type { DotForm } from "#dist/wasm/dot-forms.js";
-
-/** Random numbers from 0 to 1 by a seed. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { randomOf } from "../support/random-of.js";
 
 type Times = Readonly<Record<DotForm, number>>;
 
