@@ -1,7 +1,7 @@
 // `npm run bench:walk`: the first minutes of a new user. Each package is installed in an empty folder with an
 // empty npm cache, and writes a first token there.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -43,7 +43,6 @@ const ours = (file) => `
 import { loadModel } from "bitnet-wasm";
 const model = await loadModel(${file ?? ""});
 for await (const piece of model.generate("Once upon a time", { maxTokens: 1 })) process.stdout.write(piece.text);
-console.error("first token");
 await model.dispose();
 `;
 const llama = (file) => `
@@ -53,14 +52,13 @@ const model = await llama.loadModel({ modelPath: ${file} });
 const context = await model.createContext({ contextSize: 512 });
 const completion = new LlamaCompletion({ contextSequence: context.getSequence() });
 process.stdout.write(await completion.generateCompletion("Once upon a time", { maxTokens: 1 }));
-console.error("first token");
 process.exit(0);
 `;
 const importOnly = (name) => `await import(${JSON.stringify(name)}); process.exit(0);`;
 
 const tarballFolder = mkdtempSync(join(tmpdir(), "walk-pack-"));
 process.once("exit", () => rmSync(tarballFolder, { recursive: true, force: true }));
-run("npm", ["run", "build"], root);
+// npm builds first.
 const packed = run("npm", ["pack", "--json", "--pack-destination", tarballFolder], root);
 const [{ filename, size }] = JSON.parse(packed.slice(packed.indexOf("[\n")));
 
@@ -96,7 +94,7 @@ function walk({ name, install, program, does, env }) {
   try {
     const cache = join(folder, "npm-cache");
     const project = join(folder, "project");
-    run("mkdir", [project], folder);
+    mkdirSync(project);
     run("npm", ["init", "-y"], project);
     run("npm", ["pkg", "set", "type=module"], project);
     const begunMs = performance.now();

@@ -68,6 +68,8 @@ export function parseOptions(args) {
     throw new UsageError(error.message);
   }
   const { quick, native, "native-model": nativeModel } = values;
+  if (values.tests !== undefined && values.positions !== undefined)
+    throw new UsageError("--tests and --positions both choose the tests: give one of them");
   if (nativeModel !== undefined && native === undefined)
     throw new UsageError("--native-model is the model of --native PATH: give both");
   for (const [flag, path] of Object.entries({ native, "native-model": nativeModel }))

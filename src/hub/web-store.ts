@@ -20,7 +20,11 @@ interface FileHandle {
   /** Safari has it since version 26. */
   createWritable?(): Promise<{ write(blob: Blob): Promise<void>; close(): Promise<void> }>;
   /** Only in workers. */
-  createSyncAccessHandle?(): Promise<{ write(bytes: Uint8Array): number; close(): void }>;
+  createSyncAccessHandle?(): Promise<{
+    truncate(size: number): void;
+    write(bytes: Uint8Array): number;
+    close(): void;
+  }>;
 }
 declare const navigator: { readonly storage?: { getDirectory?(): Promise<Directory> } };
 
@@ -83,8 +87,10 @@ async function write(handle: FileHandle, blob: Blob): Promise<boolean> {
   if (handle.createSyncAccessHandle === undefined) return false;
   const file = await handle.createSyncAccessHandle();
   try {
-    // A short write leaves a file of a wrong size, and the next visit writes it again.
-    file.write(new Uint8Array(await blob.arrayBuffer()));
+    // The file may be there already, and longer.
+    file.truncate(0);
+    const written = file.write(new Uint8Array(await blob.arrayBuffer()));
+    if (written !== blob.size) throw new Error(`only ${written} of ${blob.size} bytes could be written`);
   } finally {
     file.close();
   }

@@ -5,7 +5,11 @@ afterEach(() => vi.unstubAllGlobals());
 
 interface Written {
   createWritable?: () => Promise<{ write(blob: Blob): Promise<void>; close(): Promise<void> }>;
-  createSyncAccessHandle?: () => Promise<{ write(bytes: Uint8Array): number; close(): void }>;
+  createSyncAccessHandle?: () => Promise<{
+    truncate(size: number): void;
+    write(bytes: Uint8Array): number;
+    close(): void;
+  }>;
 }
 
 /** A file system as a browser's, in a map. `writers` has the ways to write that the browser knows. */
@@ -32,6 +36,7 @@ const writable = (save: (part: Blob) => void): Written => ({
 });
 const accessHandle = (save: (part: Blob) => void): Written => ({
   createSyncAccessHandle: async () => ({
+    truncate: () => save(new Blob([])),
     write(bytes) {
       save(new Blob([new Uint8Array(bytes)]));
       return bytes.length;
@@ -70,17 +75,34 @@ describe("the store of a browser", () => {
     expect(await store.keep("one", blob)).toBe(blob);
   });
 
-  it("says so if the browser's disk is full", async () => {
-    stubFileSystem(() => ({
-      createWritable: async () => ({
-        write: () => Promise.reject(new Error("QuotaExceededError")),
-        close: async () => undefined,
-      }),
-    }));
+  it.each<[string, Written, string]>([
+    [
+      "a stream",
+      {
+        createWritable: async () => ({
+          write: () => Promise.reject(new Error("QuotaExceededError")),
+          close: async () => undefined,
+        }),
+      },
+      "QuotaExceededError",
+    ],
+    [
+      "an access handle that writes a part",
+      {
+        createSyncAccessHandle: async () => ({
+          truncate: () => undefined,
+          write: () => 3,
+          close: () => undefined,
+        }),
+      },
+      "only 3 of 7 bytes",
+    ],
+  ])("says so if the browser's disk is full, by %s", async (_, written, message) => {
+    stubFileSystem(() => written);
     const store = await openBlobStore();
     await expect(store.keep("one", blob)).rejects.toMatchObject({
       code: "FILE_WRITE",
-      message: expect.stringContaining("QuotaExceededError"),
+      message: expect.stringContaining(message),
     });
   });
 });
