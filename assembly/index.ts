@@ -35,6 +35,21 @@ export {
   row_f16,
   row_f32,
 } from "./kernels/matmul-float";
+export {
+  add_half_lookups_16,
+  add_half_lookups_32,
+  add_half_lookups_64,
+  add_lookups_16,
+  add_lookups_32,
+  add_lookups_64,
+  add_scaled_lookups_16,
+  add_scaled_lookups_32,
+  add_scaled_lookups_64,
+  finish_lookups_i8,
+  finish_scaled_lookups,
+  lookup_half_tables_i8,
+  lookup_tables_i8,
+} from "./kernels/matmul-lookup";
 export { matmul_i8_i14, pack_halves_i8, quantize_activations_i14 } from "./kernels/matmul-int8";
 export {
   matmul_base3_groups_i8_dot_i16,

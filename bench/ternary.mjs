@@ -7,12 +7,14 @@ import { parseArgs } from "node:util";
 import { dotForms, ternaryGroupsKernel, ternaryKernel } from "../dist/wasm/dot-forms.js";
 import { compileKernels, instantiateKernels } from "../dist/wasm/kernel-build.js";
 import { groupScratchBytes, ternaryScratchBytes } from "../dist/wasm/kernels.js";
+import { lookupBytes, lookupRows, lookupSteps, runLookupStep } from "../dist/wasm/lookups.js";
 import { createMemories } from "../dist/wasm/memory.js";
 
 const { values } = parseArgs({
   options: {
     tokens: { type: "string", default: "1,4,16,64" },
     forms: { type: "string" },
+    // rows, groups of 64 or 128, lookup for rows, lookup-64 or lookup-128 for groups
     kinds: { type: "string", default: "rows" },
     megabytes: { type: "string", default: "128" },
   },
@@ -42,6 +44,41 @@ new Uint8Array(memory.buffer, x, maxTokens * maxCols).fill(3);
 const records = take(maxTokens * 512);
 const y = take(maxTokens * maxCols * 4);
 const scratch = take(Math.max(ternaryScratchBytes, groupScratchBytes));
+const workspace = { rows: lookupRows(maxCols, 4, 1), address: take(lookupBytes(lookupRows(maxCols, 4, 1))) };
+const width = process.execArgv.includes("--experimental-wasm-revectorize") ? "wide" : "narrow";
+
+/** By lookup tables, and the tokens that they leave over by tiles. */
+function lookup({ at, form, rows, cols, tokens, groups }) {
+  const recordBytes = groups === undefined ? 8 : (cols / groups.size) * 8;
+  const common = {
+    weights: at,
+    groups,
+    recordBytes,
+    cols,
+    begin: 0,
+    end: rows,
+    values: x,
+    records,
+    output: y,
+    outputStride: rows * 4,
+  };
+  let done = 0;
+  for (const step of lookupSteps(tokens, width)) {
+    runLookupStep(kernels, { ...common, scale: 1, accumulate: false }, step, workspace);
+    done = step.first + step.tokens;
+  }
+  const left = tokens - done;
+  const [from, record, to] = [x + done * cols, records + done * 8, y + done * rows * 4];
+  if (left === 0) return;
+  if (groups === undefined)
+    ternaryKernel(kernels, form)(at, cols, 0, rows, from, cols, record, left, to, rows * 4, scratch, 1, 0);
+  else
+    ternaryGroupsKernel(
+      kernels,
+      form,
+      128,
+    )(...[at, scales, cols, 0, rows, from, records, left, to, rows * 4, scratch, 1, 0]);
+}
 
 console.log(`node ${process.version}, ${compiled.build} build`);
 for (const kind of values.kinds.split(",")) {
@@ -55,7 +92,16 @@ for (const kind of values.kinds.split(",")) {
         const run = () => {
           matrix = (matrix + 1) % matrices;
           const at = weights + matrix * bytes;
-          if (kind === "rows")
+          const groups =
+            kind === "lookup"
+              ? undefined
+              : {
+                  size: Number(kind.slice(7)),
+                  address: scales,
+                  rowBytes: (cols / Number(kind.slice(7))) * 4,
+                };
+          if (kind.startsWith("lookup")) lookup({ at, form, rows, cols, tokens, groups });
+          else if (kind === "rows")
             ternaryKernel(
               kernels,
               form,

@@ -22,6 +22,7 @@ const kernelScripts = [
   "scripts/kernel-signatures.mjs",
   "scripts/tiles.mjs",
   "scripts/base3-tiles.mjs",
+  "scripts/lookup-tiles.mjs",
 ];
 /** Scripts whose change makes dist stale. */
 const buildScripts = ["scripts/bundle-worker.mjs", "scripts/bundle-node.mjs", "scripts/license-notices.mjs"];

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
-import { affineScratchBytes, groupScratchBytes, ternaryScratchBytes } from "./tiles.mjs";
+import { affineScratchBytes, groupScratchBytes, lookupScratchBytes, ternaryScratchBytes } from "./tiles.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const parse = (path) => ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.Latest, true);
@@ -86,5 +86,7 @@ export const ternaryScratchBytes: number = ${ternaryScratchBytes};
 export const groupScratchBytes: number = ${groupScratchBytes};
 /** Bytes of scratch for matmul_affine… and matmul_bytes…. */
 export const affineScratchBytes: number = ${affineScratchBytes};
+/** Bytes of scratch for lookup_tables_i8, add_lookups_* and add_scaled_lookups_*. */
+export const lookupScratchBytes: number = ${lookupScratchBytes};
 `;
 }

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { base3GroupScratchBytes, base3GroupTiles, base3ScratchBytes, base3Tiles } from "./base3-tiles.mjs";
 import { affineTile, affineTiles, largestAffineTile } from "./affine-tiles.mjs";
+import { lookupScratchBytes, lookupTiles } from "./lookup-tiles.mjs";
 import { variants, withVariants } from "./kernel-variants.mjs";
 
 /**
@@ -25,6 +26,7 @@ const tiles = {
 const largest = (shapes) => Math.max(...Object.values(shapes).map(([rows, tokens]) => rows * tokens));
 export const ternaryScratchBytes = Math.max(32 * largest(tiles.rows), base3ScratchBytes);
 export const groupScratchBytes = Math.max(1024 * largest(tiles.groups), base3GroupScratchBytes);
+export { lookupScratchBytes };
 /** Eight f32 for each token. */
 export const affineScratchBytes = 32 * largestAffineTile;
 
@@ -87,6 +89,26 @@ const walk = (name, step, count) =>
           .join(", ")};`,
       ];
 
+/** A block of a tile of several tokens: sums go on from block to block. */
+function chained(R, T) {
+  return block(R, T, (_, s, operands) => `${s} = addDot<F>(${s}, ${operands});`);
+}
+
+/** A block of a tile of one token. In form i32, the sums of each block begin anew (simd/dot). */
+function split(R, sums) {
+  return block(
+    R,
+    1,
+    (field, s, operands) => {
+      const q = s.replace("s", "q");
+      return field === 0
+        ? `let ${q} = startDot<F>(${s}, ${operands});`
+        : `${q} = addDot<F>(${q}, ${operands});`;
+    },
+    (field) => (field < 3 ? [] : sums.map((s) => `s${s} = endDot<F>(s${s}, q${s});`)),
+  );
+}
+
 /**
  * A tile of ternary-rows. With one token, rows lie anywhere, as in a list. With several tokens, rows are a
  * stream apart.
@@ -107,7 +129,7 @@ function rowsTile(name, [R, T]) {
     "scratch",
   ];
   const sums = pairs(R, T).flatMap(([r, t]) => halves.map((h) => `${r}${t}${h}`));
-  const { lines, steps } = block(R, T, (_, s, operands) => `${s} = addDot<F>(${s}, ${operands});`);
+  const { lines, steps } = T > 1 ? chained(R, T) : split(R, sums);
   const out = (r, t) => (T > 1 ? sum([1, "y"], [r, "streamRows * 4"], [t, "yStride"]) : `y${r}`);
   const finishOne = (r, t) => {
     const [from, record] = [
@@ -241,7 +263,7 @@ ${decorator}export const PREFILL_TOKENS: usize = ${prefill[1]};
 const generated = {
   "generated/ternary-tiles.ts": [
     imports(
-      "BLOCK_BYTES, BLOCK_COLS, FLUSH_BLOCKS, addDot, codeMask, first, firstCodes, flush, hasSums16, second, secondCodes",
+      "BLOCK_BYTES, BLOCK_COLS, FLUSH_BLOCKS, addDot, codeMask, endDot, first, firstCodes, flush, hasSums16, second, secondCodes, startDot",
       "../simd/dot",
     ) + imports("RECORD_BYTES, finish, finishFour", "../tiles/ternary-rows"),
     sizes(tiles.rows),
@@ -268,6 +290,7 @@ const generated = {
   ],
   "generated/base3-group-tiles.ts": base3GroupTiles,
   "generated/base3-tiles.ts": base3Tiles,
+  "generated/lookup-tiles.ts": lookupTiles,
   "generated/affine-tiles.ts": [
     imports("addGroup, addSteps, firstSum, floatBias, nibbleMask, start, total, widened", "../tiles/affine"),
     ...affineTiles.map(affineTile),

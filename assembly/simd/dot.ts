@@ -110,6 +110,23 @@ export function dot<F>(xa: v128, xb: v128, ca: v128, cb: v128): v128 {
   return i32x4.add(i32x4.dot_i16x8_s(xa, ca), i32x4.dot_i16x8_s(xb, cb));
 }
 
+/**
+ * A block's first addDot. In form i32 it does not begin with the sums so far: the instruction takes four
+ * cycles, and a chain of all of them made the tiles wait.
+ */
+// @ts-ignore: decorator
+@inline
+export function startDot<F>(sums: v128, xa: v128, xb: v128, ca: v128, cb: v128): v128 {
+  return sizeof<F>() == 4 ? dot<F>(xa, xb, ca, cb) : addDot<F>(sums, xa, xb, ca, cb);
+}
+
+/** The sums so far, and those of a block that began with startDot. */
+// @ts-ignore: decorator
+@inline
+export function endDot<F>(sums: v128, block: v128): v128 {
+  return sizeof<F>() == 4 ? i32x4.add(sums, block) : block;
+}
+
 /** total + the 16-bit sums, widened to 32 bits. */
 // @ts-ignore: decorator
 @inline

@@ -67,11 +67,12 @@ function describeSpeed({ measurement, threads, kernelBuild, peakRssBytes, loadMs
 
 /** The keys that `--details` adds. Null if a value was not measured. */
 function describeDetails(
-  { dotForms, packing, limit, joulesPerToken, profile }: BenchmarkRow,
+  { dotForms, promptForms, packing, limit, joulesPerToken, profile }: BenchmarkRow,
   { firstToken, meter, arithmetic, loadMs, loadBytesPerSecond }: BenchmarkSetup,
 ): object {
   return {
-    dotForms: Object.fromEntries(Object.entries(dotForms).map(([form, time]) => [form, round(time)])),
+    dotForms: roundTimes(dotForms),
+    promptForms: roundTimes(promptForms),
     packing,
     loadBytesPerSecond: round(loadBytesPerSecond),
     firstToken:
@@ -128,7 +129,7 @@ export function createTableReport(write: (text: string) => void, countsEnergy: b
   let begun: string | undefined;
   /** Of the rows with this number of threads. */
   let bandwidth: ReadBandwidth | undefined;
-  let dotForms: BenchmarkRow["dotForms"] = {};
+  let forms: Pick<BenchmarkRow, "dotForms" | "promptForms"> | undefined;
   const writeLines = (lines: readonly string[]): void => {
     for (const line of lines) write(`${line}\n`);
   };
@@ -145,7 +146,7 @@ export function createTableReport(write: (text: string) => void, countsEnergy: b
       ]);
     },
     row(row): void {
-      ({ dotForms } = row);
+      forms = row;
       if (row.limit !== undefined) {
         bandwidth = bandwidth === undefined ? row.limit.bandwidth : fasterOf(bandwidth, row.limit.bandwidth);
       }
@@ -156,7 +157,7 @@ export function createTableReport(write: (text: string) => void, countsEnergy: b
       if (setup !== undefined) writeLines([loadLine(setup)]);
       if (setup?.firstToken !== undefined) writeLines([firstTokenLine(setup.loadMs, setup.firstToken)]);
       if (setup !== undefined && bandwidth !== undefined) writeLines([limitLine(setup.threads, bandwidth)]);
-      writeLines([dotFormsLine(dotForms)]);
+      if (forms !== undefined) writeLines(formsLines(forms));
     },
     endModel(setup): void {
       begun = undefined;
@@ -191,9 +192,23 @@ function energyLines({ meter, arithmetic }: BenchmarkSetup): readonly string[] {
   ];
 }
 
-function dotFormsLine(dotForms: BenchmarkRow["dotForms"]): string {
-  const times = Object.entries(dotForms).sort(([, a], [, b]) => a - b);
-  return `  dot forms by their time: ${times.map(([form, time]) => `${form} ${time.toFixed(2)}`).join(", ")}`;
+function formsLines({
+  dotForms,
+  promptForms,
+}: Pick<BenchmarkRow, "dotForms" | "promptForms">): readonly string[] {
+  const list = (times: Readonly<Record<string, number>>): string =>
+    Object.entries(times)
+      .sort(([, a], [, b]) => a - b)
+      .map(([form, time]) => `${form} ${time.toFixed(2)}`)
+      .join(", ");
+  return [
+    `  dot forms by their time: ${list(dotForms)}`,
+    `  matmuls of prompts by their time: ${list(promptForms)}`,
+  ];
+}
+
+function roundTimes(times: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(times).map(([form, time]) => [form, round(time)]));
 }
 
 function loadLine({ loadMs, loadBytesPerSecond }: BenchmarkSetup): string {

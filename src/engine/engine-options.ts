@@ -25,6 +25,11 @@ export interface EngineOptions {
    * and they run if the self-test finds them correct and faster. Default: true.
    */
   readonly kernels256?: boolean | undefined;
+  /**
+   * False never multiplies by lookup tables. True allows them for passes of many tokens, where they are
+   * measured to be faster. Default: true.
+   */
+  readonly lookup?: boolean | undefined;
   /** Measures the time of each operation and reports it after every pass. Default: no measuring. */
   readonly onProfile?: ((profile: Profile) => void) | undefined;
   /**
@@ -50,6 +55,7 @@ const knownOptions: Record<keyof EngineOptions, true> = {
   kernelBuild: true,
   dotForm: true,
   kernels256: true,
+  lookup: true,
   onProfile: true,
   regionBytes: true,
   head: true,
@@ -59,7 +65,7 @@ const knownOptions: Record<keyof EngineOptions, true> = {
 /** Checks options from a caller, who may not use TypeScript. @throws BitNetError INVALID_ARGUMENT. */
 export function checkEngineOptions(options: EngineOptions = {}): void {
   refuseUnknownOptions("loadModel's engine", options, Object.keys(knownOptions));
-  const { kernels256, onProfile, regionBytes } = options;
+  const { kernels256, lookup, onProfile, regionBytes } = options;
   for (const [option, choices] of [
     ["kernelBuild", kernelBuilds],
     ["dotForm", dotForms],
@@ -70,8 +76,10 @@ export function checkEngineOptions(options: EngineOptions = {}): void {
     if (value === undefined || (choices as readonly string[]).includes(value)) continue;
     throw invalidOption(option, value, choices.map((choice) => `"${choice}"`).join(", "));
   }
-  if (kernels256 !== undefined && typeof kernels256 !== "boolean")
-    throw invalidOption("kernels256", kernels256, "true or false");
+  for (const [option, value] of Object.entries({ kernels256, lookup })) {
+    if (value !== undefined && typeof value !== "boolean")
+      throw invalidOption(option, value, "true or false");
+  }
   if (onProfile !== undefined && typeof onProfile !== "function")
     throw invalidOption("onProfile", onProfile, "a function");
   if (regionBytes === undefined) return;

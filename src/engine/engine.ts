@@ -46,7 +46,7 @@ export interface Engine {
   readonly kernelBuild: KernelBuild;
   readonly matmul: MatmulChoice;
   /** The dot form in use. It can change. */
-  readonly forms: Pick<FormChoice, "form" | "times">;
+  readonly forms: Pick<FormChoice, "form" | "times" | "promptTimes">;
   /** The goal that the layouts of weights were chosen by. */
   readonly packing: PackingGoal;
   /** Undefined if all layers are in memory. */
@@ -141,6 +141,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
   const matmul = chooseMatmul(kernels, memories, {
     form: options.dotForm,
     kernels256: options.kernels256,
+    lookup: options.lookup,
     selfTests: selfTestsOf(file.tensors.values(), streamBytes === undefined ? [goal] : ["fast", "small"]),
   });
   // Threads take as long to start as a small model takes to load: do both at once.
@@ -205,7 +206,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
   }
 }
 
-/** Runs passes, and measures which workers and which dot form are the fastest. */
+/** Runs passes, and measures which workers and which matmuls are the fastest. */
 function createPasses(
   run: (job: WorkerJob, options: { readonly alone: boolean }) => Promise<void>,
   choices: Parameters<typeof createPassChoice>[0] & Parameters<typeof createFormChoice>[0],
@@ -258,8 +259,7 @@ function createEngine(parts: {
     packing: rereading,
   });
   const { layers, head } = tokenBytes(model);
-  const { timed } = parts.matmul;
-  const passes = createPasses(run, { workers: team.workers, bytesPerToken: layers + head, timed });
+  const passes = createPasses(run, { workers: team.workers, bytesPerToken: layers + head, ...parts.matmul });
   let lastId = 0;
   let disposing: Promise<void> | undefined;
 
@@ -297,6 +297,7 @@ function createEngine(parts: {
       id,
       workers: team.workers,
       inputFormats,
+      lookups: parts.matmul.lookup ? matricesOf(model) : [],
     });
     post({ kind: "work", plan });
     return createEvaluator({

@@ -1,21 +1,23 @@
-import type { TimedForm } from "../wasm/choose-matmul.js";
+import type { PassForm, TimedForm } from "../wasm/choose-matmul.js";
 import type { DotForm } from "../wasm/dot-forms.js";
 
-/** Times of dot forms, relative to the fastest one, which has 1. */
-export type FormTimes = Readonly<Partial<Record<DotForm, number>>>;
+/** Times of forms, relative to the fastest one, which has 1. */
+export type FormTimes<F extends PassForm = DotForm> = Readonly<Partial<Record<F, number>>>;
 
-/** Decides which dot form each pass has. The results are the same bits. */
+/** Decides how the matmuls of each pass run. The results are the same bits. */
 export interface FormChoice {
   /** The form of passes that generate a token. */
   readonly form: DotForm;
   /** By passes that generate a token; before the first look at them, by the self-test at load. */
   readonly times: FormTimes;
+  /** By passes of prompts; before the first look at them, the one in use alone. */
+  readonly promptTimes: FormTimes<PassForm>;
   /**
    * Runs a pass and measures it.
    *
    * @param tokens tokens of the pass, at least 1.
    */
-  run(tokens: number, pass: (form: DotForm) => Promise<void>): Promise<void>;
+  run(tokens: number, pass: (form: PassForm) => Promise<void>): Promise<void>;
 }
 
 /** How the passes of one kind are looked at. */
@@ -26,8 +28,13 @@ interface LookSettings {
   readonly rounds: number;
 }
 
-/** Passes that generate a token wait for memory. Passes of a prompt wait for arithmetic. */
-const looks = { token: { first: 24, rounds: 5 }, prompt: { first: 4, rounds: 3 } };
+/** Passes that generate a token wait for memory. Passes of a prompt are long, and wait for arithmetic. */
+const looks = {
+  token: { first: 24, rounds: 5 },
+  prompt: { first: 4, rounds: 3 },
+};
+/** Where lookup tables work, dot forms that take so many times the best at load are not tried for prompts. */
+const slowAtLoad = 2;
 /** Shorter passes of several tokens are not measured: their times per token vary too much. */
 const minPromptTokens = 32;
 /** Another form must take less than this part of the time, in two looks in a row. */
@@ -44,36 +51,42 @@ const plannedLooks = 2;
 /**
  * The self-test at load is short, and other programs may disturb it. A wrong form cost half of the speed of a
  * process for its whole life. So real passes try the forms in turns: twice when the model is warm, and again
- * when passes become slow.
+ * when passes become slow. Prompts begin with lookup tables where they work.
  *
  * @param options.timed correct forms and their times at load in milliseconds, the chosen one first.
+ * @param options.lookup whether lookup tables work. Default: false.
  * @param options.now a clock in milliseconds. Default: performance.now.
  */
 export function createFormChoice(options: {
   readonly timed: readonly [TimedForm, ...TimedForm[]];
+  readonly lookup?: boolean;
   readonly now?: () => number;
 }): FormChoice {
-  const { timed, now = () => performance.now() } = options;
+  const { timed, lookup = false, now = () => performance.now() } = options;
   const forms = timed.map(({ form }) => form);
-  const [{ form: chosen }] = timed;
-  const kinds = {
-    token: createLearner(forms, chosen, looks.token),
-    prompt: createLearner(forms, chosen, looks.prompt),
-  };
+  const [{ form: chosen, milliseconds: best }] = timed;
+  const fast = timed.filter(({ milliseconds }) => milliseconds <= slowAtLoad * best);
+  const token = createLearner(forms, chosen, looks.token);
+  const prompt = lookup
+    ? createLearner<PassForm>(["lookup", ...fast.map(({ form }) => form)], "lookup", looks.prompt)
+    : createLearner<PassForm>(forms, chosen, looks.prompt);
   const atLoad = relative(new Map(timed.map(({ form, milliseconds }) => [form, milliseconds])));
   let running = 0;
 
   return {
     get form() {
-      return kinds.token.preferred;
+      return token.preferred;
     },
     get times() {
-      return kinds.token.times ?? atLoad;
+      return token.times ?? atLoad;
+    },
+    get promptTimes() {
+      return prompt.times ?? { [prompt.preferred]: 1 };
     },
     async run(tokens, pass): Promise<void> {
-      const learner = tokens === 1 ? kinds.token : kinds.prompt;
+      const learner: Learner<PassForm> = tokens === 1 ? token : prompt;
       // Passes run one after another, so the time of a second one would contain its wait.
-      const isMeasured = forms.length > 1 && running === 0 && (tokens === 1 || tokens >= minPromptTokens);
+      const isMeasured = learner.choices > 1 && running === 0 && (tokens === 1 || tokens >= minPromptTokens);
       running += 1;
       try {
         if (!isMeasured) {
@@ -92,30 +105,36 @@ export function createFormChoice(options: {
 }
 
 /** Learns which form is the fastest in passes of one kind. */
-interface Learner {
-  readonly preferred: DotForm;
+interface Learner<F extends PassForm> {
+  readonly preferred: F;
+  /** Number of forms. */
+  readonly choices: number;
   /** Of the last look. Undefined before the first one. */
-  readonly times: FormTimes | undefined;
-  next(): DotForm;
-  report(form: DotForm, milliseconds: number): void;
+  readonly times: FormTimes<F> | undefined;
+  next(): F;
+  report(form: PassForm, milliseconds: number): void;
 }
 
-function createLearner(forms: readonly DotForm[], chosen: DotForm, { first, rounds }: LookSettings): Learner {
+function createLearner<F extends PassForm>(
+  forms: readonly F[],
+  chosen: F,
+  { first, rounds }: LookSettings,
+): Learner<F> {
   let preferred = chosen;
   /** The form that won the last look, if it waits for a second one. */
-  let candidate: DotForm | undefined;
+  let candidate: F | undefined;
   let passes = 0;
   let wait = firstWait;
   let mayLookAt = first;
   /** Forms of the next passes of a look. */
-  let plan: DotForm[] = [];
-  let shortest = new Map<DotForm, number>();
+  let plan: F[] = [];
+  let shortest = new Map<PassForm, number>();
   /** Number of looks that have ended. */
   let ended = 0;
   /** Milliseconds of a pass by the last look. */
   let expected = Infinity;
   let recent: number[] = [];
-  let times: FormTimes | undefined;
+  let times: FormTimes<F> | undefined;
 
   function beginLook(): void {
     shortest = new Map();
@@ -135,7 +154,7 @@ function createLearner(forms: readonly DotForm[], chosen: DotForm, { first, roun
 
   /** Passes are late for many reasons, and early for none. So the shortest time of a form counts. */
   function endLook(): void {
-    const timeOf = (form: DotForm): number => shortest.get(form) ?? Infinity;
+    const timeOf = (form: F): number => shortest.get(form) ?? Infinity;
     const best = forms.reduce((a, b) => (timeOf(b) < timeOf(a) ? b : a));
     times = relative(shortest);
     if (best !== preferred && timeOf(best) < timeOf(preferred) * worthwhile) {
@@ -155,13 +174,14 @@ function createLearner(forms: readonly DotForm[], chosen: DotForm, { first, roun
   }
 
   return {
+    choices: forms.length,
     get preferred() {
       return preferred;
     },
     get times() {
       return times;
     },
-    next(): DotForm {
+    next(): F {
       passes += 1;
       if (plan.length === 0 && isDue()) beginLook();
       return plan[0] ?? preferred;
@@ -179,9 +199,9 @@ function createLearner(forms: readonly DotForm[], chosen: DotForm, { first, roun
   };
 }
 
-function relative(milliseconds: ReadonlyMap<DotForm, number>): FormTimes {
+function relative<F extends PassForm>(milliseconds: ReadonlyMap<PassForm, number>): FormTimes<F> {
   const fastest = Math.min(...milliseconds.values());
   return Object.fromEntries(
     [...milliseconds].map(([form, each]) => [form, fastest > 0 ? each / fastest : 1]),
-  );
+  ) as FormTimes<F>;
 }

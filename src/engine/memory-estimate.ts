@@ -62,7 +62,8 @@ export function estimateMemory(
   const inputFormats = [i8Input, i14Input];
   const screen = plan.screened ? {} : undefined;
   const model = { sizes, layers, headRegion, embeddingRegion, screen };
-  allocateWork(allocator, model, { id: 0, contextLength, workers: threads, inputFormats });
+  const lookups = description.layers.flatMap(matrixRolesOf).map(({ rows }) => ({ rows, lookupSeries: 1 }));
+  allocateWork(allocator, model, { id: 0, contextLength, workers: threads, inputFormats, lookups });
   const ropeTables = description.ropes
     .map((rope, index) => {
       const regions = new Set(layers.filter((layer) => layer.rope === index).map(({ region }) => region));

@@ -47,6 +47,7 @@ export function createMatmuls(worker: WorkerContext, pass: () => Pass, prepare: 
         end,
         accumulate: mode === "add",
         scratch: matmuls.scratchOf(matrix.region),
+        lookup: workOf(pass().plan, matrix.region).lookup[worker.index],
       });
     },
     multiply({ matrix, bias }, input, out, mode): void {

@@ -1,8 +1,10 @@
 import { BitNetError } from "../errors.js";
 import { paddedHeadSize } from "../model/context-length.js";
 import type { Model } from "../model/model.js";
+import type { PackedMatrix } from "../packing/packed.js";
 import { allocateQuantized, type InputFormat, type QuantizedInput } from "../packing/input-formats.js";
 import { attentionPositions, attentionScratchBytes, matmulScratchBytes } from "../wasm/kernels.js";
+import { lookupBytes, lookupRows, type LookupWorkspace, minLookupTokens } from "../wasm/lookups.js";
 import type { Allocator, Location, Memories } from "../wasm/memory.js";
 
 /** Default tokens of a pass: enough to make prompts cheap, few enough to stay in the second-level cache. */
@@ -78,6 +80,8 @@ export interface WorkBuffers {
   readonly projected: Buffer;
   /** Inputs of a projection [tokens, maximum input], written by all workers together. */
   readonly shared: ProjectionInput;
+  /** For each worker; empty without lookup tables, and where memory has no room for them. */
+  readonly lookup: readonly LookupWorkspace[];
   /** For each worker inputs [ownTokens, maximum input] for itself. */
   readonly own: readonly ProjectionInput[];
   /** For each worker `sparseScratchBytes`: a u32 list [feedForward] of non-zeros, and sums [width]. */
@@ -142,6 +146,8 @@ export interface WorkOptions {
   readonly workers: number;
   /** The input formats of the model's matrices. */
   readonly inputFormats: Iterable<InputFormat>;
+  /** Matrices whose matmuls may use lookup tables. */
+  readonly lookups: Iterable<Pick<PackedMatrix, "rows" | "lookupSeries">>;
   /** Maximum tokens of a pass. Default: 64, or `contextLength` if that is less. */
   readonly tokens?: number | undefined;
   /** Maximum tokens of a pass whose logits it gives. Default: as many as fit 16 MiB, at most `tokens`. */
@@ -171,7 +177,7 @@ export function allocateWork(memories: Allocator, model: WorkModel, options: Wor
     model.embeddingRegion,
   ]);
   try {
-    const work = memories.regions.map(({ index }) =>
+    const buffers = memories.regions.map(({ index }) =>
       regions.has(index)
         ? workBuffers(model, { ...options, tokens, region: index }, (bytes) => take(index, bytes))
         : undefined,
@@ -182,9 +188,38 @@ export function allocateWork(memories: Allocator, model: WorkModel, options: Wor
     const softmaxTotals = { region, address: take(region, logitRows * softmaxTotalsBytes, "logits") };
     const blockBytes = model.screen === undefined ? 0 : screenBlockCount(vocabSize) * 8;
     const screenBlocks = { region, address: take(region, logitRows * blockBytes, "logits") };
+    // Last, because passes work without them.
+    const work = buffers.map(
+      (made, index) =>
+        made && { ...made, lookup: lookupWorkspaces(memories, { ...options, tokens, region: index }) },
+    );
     return { id, contextLength, batchTokens: tokens, work, logits, softmaxTotals, screenBlocks };
   } catch (error) {
     for (const { region, address } of taken) memories.free(region, address);
+    throw error;
+  }
+}
+
+/** Allocates the workspaces of all workers, or none where they do not fit. */
+function lookupWorkspaces(
+  memories: Allocator,
+  options: WorkOptions & { readonly tokens: number; readonly region: number },
+): readonly LookupWorkspace[] {
+  const { region, workers } = options;
+  const lookups = [...options.lookups].filter(({ lookupSeries }) => lookupSeries > 0);
+  if (lookups.length === 0 || options.tokens < minLookupTokens) return [];
+  const maxOf = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, b), 0);
+  const maxRows = maxOf(lookups.map((matrix) => matrix.rows));
+  const rows = lookupRows(maxRows, maxOf(lookups.map(({ lookupSeries }) => lookupSeries)), workers);
+  const made: LookupWorkspace[] = [];
+  try {
+    while (made.length < workers) {
+      made.push({ rows, address: memories.allocate(region, lookupBytes(rows), "lookup tables") });
+    }
+    return made;
+  } catch (error) {
+    for (const { address } of made) memories.free(region, address);
+    if (error instanceof BitNetError && error.code === "OUT_OF_MEMORY") return [];
     throw error;
   }
 }
@@ -194,7 +229,7 @@ function workBuffers(
   model: WorkModel,
   options: WorkOptions & { readonly tokens: number; readonly region: number },
   take: (bytes: number) => number,
-): WorkBuffers {
+): Omit<WorkBuffers, "lookup"> {
   const { tokens, region, contextLength, inputFormats } = options;
   const { width, feedForward, heads, kvHeads, headSize } = model.sizes;
   const padded = paddedHeadSize(model.sizes);
@@ -258,6 +293,7 @@ export function freeWork(memories: Memories, plan: WorkPlan): void {
       work.projected,
       ...work.attention,
     );
+    for (const { address } of work.lookup) locations.push({ region, address });
     for (const input of [work.shared, ...work.own]) {
       const quantized = Object.values(input.quantized).flatMap(({ values, records }) => [values, records]);
       for (const address of [input.normed, ...quantized, input.scratch]) locations.push({ region, address });

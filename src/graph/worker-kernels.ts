@@ -1,5 +1,5 @@
 import { instantiateKernels } from "../wasm/kernel-build.js";
-import type { DotForm } from "../wasm/dot-forms.js";
+import type { PassForm } from "../wasm/choose-matmul.js";
 import type { Kernels } from "../wasm/kernels.js";
 import { waitForTeam, type WorkerStart } from "../wasm/team.js";
 import type { WorkerContext } from "./worker-context.js";
@@ -10,8 +10,8 @@ export interface WorkerKernels {
   addRegion(index: number, memory: WebAssembly.Memory): void;
   /** Sets the number of workers that run the next job: all, or 1. */
   setCount(count: number): void;
-  /** Sets the dot form of the next pass. */
-  setForm(form: DotForm): void;
+  /** Sets the matmuls of the next pass. */
+  setForm(form: PassForm): void;
   /** Makes the instances of all regions now. */
   instantiateAll(): void;
 }
@@ -22,6 +22,7 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
   const memories: WebAssembly.Memory[] = [];
   let count = start.count;
   let { form } = matmul;
+  let lookup = false;
 
   function instances(of: WebAssembly.Module): (region: number) => Kernels {
     const made: (Kernels | undefined)[] = [];
@@ -45,8 +46,12 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
       get form() {
         return form;
       },
+      get lookup() {
+        return lookup;
+      },
       kernels,
       kernels256,
+      lookupKernels: matmul.lookup256 ? kernels256 : kernels,
       attentionKernels: matmul.attention256 ? kernels256 : kernels,
       bytes(region) {
         const memory = memories[region];
@@ -63,7 +68,9 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
       count = chosen;
     },
     setForm(chosen): void {
-      form = chosen;
+      lookup = chosen === "lookup";
+      // Few tokens, and layouts without lookup tables, have a dot form nevertheless.
+      form = chosen === "lookup" ? matmul.form : chosen;
     },
     instantiateAll(): void {
       for (const region of memories.keys()) {

@@ -1,6 +1,6 @@
 import type { Model } from "../model/model.js";
 import type { PackHalvesWork } from "../packing/screen.js";
-import type { DotForm } from "../wasm/dot-forms.js";
+import type { PassForm } from "../wasm/choose-matmul.js";
 import type { WorkerRegion, WorkerStart } from "../wasm/team.js";
 import type { Batch } from "./batch.js";
 import type { CacheCopy } from "./copy-kv-cache.js";
@@ -55,8 +55,8 @@ export interface ForwardJob {
   /** Id of the work plan. */
   readonly work: number;
   readonly batch: Batch;
-  /** The dot form of its matmuls. Default: the one that was chosen at load. */
-  readonly form?: DotForm | undefined;
+  /** Its matmuls. Default: lookup tables if they work here, or the dot form that was chosen at load. */
+  readonly form?: PassForm | undefined;
   /** Default: all layers. */
   readonly layers?: LayerRange | undefined;
 }

@@ -78,7 +78,7 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
       ...segment,
       cache: planOf(plans.cache, segment.cache),
     });
-    kernels.setForm(form ?? start.matmul.form);
+    kernels.setForm(form ?? (start.matmul.lookup ? "lookup" : start.matmul.form));
     operations.begin(plan, batch.segments.map(cached));
     waitForJob(context.kernels(0), start, context.count);
     forward(model, plan, batch, operations, layers);

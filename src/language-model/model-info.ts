@@ -51,6 +51,11 @@ export interface ModelInfo {
    * They are of a self-test at load. Later they are of passes that generated a token.
    */
   readonly dotForms: Readonly<Record<string, number>>;
+  /**
+   * The same for passes of prompts, where `lookup` is the matmul by lookup tables. Before passes were timed, the
+   * one in use alone.
+   */
+  readonly promptForms: Readonly<Record<string, number>>;
   /** Sampling options that the file recommends (`general.sampling.*`). They are this model's defaults. */
   readonly sampling: RecommendedSampling;
 }
@@ -80,6 +85,9 @@ export function describeInfo(file: ModelFile, engine: Engine, sampling: Recommen
     },
     get dotForms() {
       return engine.forms.times;
+    },
+    get promptForms() {
+      return engine.forms.promptTimes;
     },
     sampling,
   };

@@ -67,15 +67,17 @@ export function packingBytes(file: ModelFile, role: MatrixRole, goal: PackingGoa
 export async function packMatrix(packing: Packing, role: MatrixRole, region: number): Promise<PackedMatrix> {
   const { packer, layout, tensor } = findWay(packing.file, role.tensor, packing.goal);
   const packed = await packer.pack(packing, tensor, role, region);
+  const packedLayout = packed.layout ?? layout;
   const [outputScale = 1] = role.outputScale === undefined ? [] : await readFloats(packing, role.outputScale);
   return {
     region,
     address: packed.address,
-    layout: (packed.layout ?? layout).name,
+    layout: packedLayout.name,
     rows: role.rows,
     cols: role.cols,
     scale: Math.fround((packed.scale ?? 1) * outputScale * (role.factor ?? 1)),
     records: packed.records ?? 0,
+    lookupSeries: packed.takesLookup === false ? 0 : (packedLayout.lookupSeries ?? 0),
   };
 }
 

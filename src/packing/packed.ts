@@ -13,6 +13,8 @@ export interface PackedMatrix extends Location {
   readonly scale: number;
   /** Address of the layout's records: scales of rows or of groups. 0 for layouts without records. */
   readonly records: number;
+  /** Series of totals that its matmuls by lookup tables keep; 0 for matrices that have none. */
+  readonly lookupSeries: number;
 }
 
 /** A vector of f32 in wasm memory. */

@@ -137,7 +137,7 @@ export async function packScreen(
     return undefined;
   }
   return {
-    matrix: { region, address, layout: int8Rows.name, rows, cols, scale: 1, records },
+    matrix: { region, address, layout: int8Rows.name, rows, cols, scale: 1, records, lookupSeries: 0 },
     boundsAddress: bounds,
   };
 }

@@ -2,6 +2,8 @@ import { BitNetError } from "../errors.js";
 import { hasRevectorizer, withRevectorizer } from "#platform";
 import { createAttentionSelfTest } from "./attention-self-test.js";
 import { type DotForm, dotForms } from "./dot-forms.js";
+import { createLookupSelfTest, type LookupSelfTest } from "./lookup-self-test.js";
+import { wideLanes } from "./lookups.js";
 import { type CompiledKernels, compileCopy, instantiateKernels, type KernelBuild } from "./kernel-build.js";
 import type { Kernels } from "./kernels.js";
 import {
@@ -25,6 +27,10 @@ export interface MatmulChoice {
   readonly columns: boolean;
   /** Whether attention runs from `module256` as well. */
   readonly attention256: boolean;
+  /** Whether matmuls of many tokens by lookup tables work here. */
+  readonly lookup: boolean;
+  /** Whether they run from `module256` as well. */
+  readonly lookup256: boolean;
 }
 
 export interface MatmulWishes {
@@ -32,9 +38,14 @@ export interface MatmulWishes {
   readonly form?: DotForm | undefined;
   /** False never tries 256 bits. Default: 256 bits where they are correct and faster. */
   readonly kernels256?: boolean | undefined;
+  /** False never uses lookup tables. Default: true. */
+  readonly lookup?: boolean | undefined;
   /** Self-tests of the other layouts that the model's weights may have. Default: none. */
   readonly selfTests?: readonly ((memories: Memories) => FormSelfTest)[] | undefined;
 }
+
+/** The matmuls of a pass: a dot form, or lookup tables where they are worth it. */
+export type PassForm = DotForm | "lookup";
 
 /** A form, and the time of its matmul in the self-test. */
 export interface TimedForm {
@@ -77,11 +88,12 @@ export function chooseMatmul(
   const matmul = createMatmulSelfTest(memories);
   const selfTests = [matmul, ...others];
   const all = allSelfTests(selfTests);
+  const lookup = wishes.lookup === false ? undefined : createLookupSelfTest(memories);
   try {
     const timed = timeForms(compiled.build, kernels, all, wishes.form);
     const copy =
       wishes.kernels256 !== false && compiled.build === "relaxed" && hasRevectorizer()
-        ? makeCopy256(compiled, memories, kernels, { matmul, selfTests, timed })
+        ? makeCopy256(compiled, memories, kernels, { matmul, selfTests, timed, lookup })
         : undefined;
     const chosen = copy?.timed ?? timed;
     const [{ form }] = chosen;
@@ -92,8 +104,11 @@ export function chooseMatmul(
       columns,
       module256: copy?.module,
       attention256: copy?.attention ?? false,
+      lookup: lookup?.correct(kernels) ?? false,
+      lookup256: copy?.lookup ?? false,
     };
   } finally {
+    lookup?.free();
     all.free();
   }
 }
@@ -170,6 +185,8 @@ interface Copy256 {
   readonly timed: readonly [TimedForm, ...TimedForm[]];
   /** Whether its attention is faster, too. */
   readonly attention: boolean;
+  /** Whether its matmuls by lookup tables are faster, too. */
+  readonly lookup: boolean;
 }
 
 /** The copy, if it is correct and faster. Its forms take turns again: another one may be the fastest. */
@@ -181,10 +198,12 @@ function makeCopy256(
     matmul,
     selfTests,
     timed,
+    lookup,
   }: {
     readonly matmul: MatmulSelfTest;
     readonly selfTests: readonly FormSelfTest[];
     readonly timed: readonly [TimedForm, ...TimedForm[]];
+    readonly lookup: LookupSelfTest | undefined;
   },
 ): Copy256 | undefined {
   const [home] = memories.regions;
@@ -192,9 +211,17 @@ function makeCopy256(
   const { memory } = home;
   const attention = createAttentionSelfTest(memories);
   try {
-    // The engine keeps code that it optimises while the revectorizer is on: time the 128-bit attention
-    // before.
+    // The engine keeps code that it optimises while the revectorizer is on: time 128-bit kernels before.
     const attentionMilliseconds = attention.time(kernels128, formMilliseconds);
+    // Lookups in groups are optimised only for models that have them.
+    const kinds = selfTests.length > 1 ? (["rows", 128, 64] as const) : (["rows"] as const);
+    const lookups = kinds.flatMap((kind) =>
+      wideLanes.map((lanes) => {
+        const time = (kernels: Kernels, forMs: number): number =>
+          lookup?.time(kernels, kind, lanes, forMs) ?? 0;
+        return { time, before: time(kernels128, turnMilliseconds) };
+      }),
+    );
     const times128 = new Map(
       timed.map(({ form }) => [form, selfTests.map((test) => test.time(kernels128, form, turnMilliseconds))]),
     );
@@ -220,10 +247,14 @@ function makeCopy256(
       if (!all.correct(kernels256, form)) return undefined;
       const correct = others.filter((other) => all.correct(kernels256, other.form));
       const faster = becomesFaster((forMs) => attention.time(kernels256, forMs), attentionMilliseconds);
+      const lookupFaster = lookups.map(({ time, before }) =>
+        becomesFaster((forMs) => time(kernels256, forMs), before),
+      );
       return {
         module,
         timed: [best, ...correct],
         attention: faster && attention.agree(kernels128, kernels256),
+        lookup: lookupFaster.includes(true) && lookup?.correct(kernels256) === true,
       };
     });
   } finally {

@@ -2,11 +2,12 @@ import {
   affineScratchBytes,
   groupScratchBytes,
   type Kernels,
+  lookupScratchBytes,
   ternaryScratchBytes,
 } from "./generated/kernels.js";
 
 // The type of the kernels comes from assembly/, with their contracts (scripts/kernel-signatures.mjs).
-export { affineScratchBytes, groupScratchBytes, type Kernels, ternaryScratchBytes };
+export { affineScratchBytes, groupScratchBytes, type Kernels, lookupScratchBytes, ternaryScratchBytes };
 
 /** Packs blocks whose groups have one size. */
 export type PackBlocks = Kernels["pack_tq2_0"];

@@ -187,9 +187,10 @@ describe("bitnet bench", () => {
       /^ {2}limit: \S+ tokens\/s; without other work, 1 thread reads these 3\.31 MB of weights at \S+ .B\/s/,
     );
     expect(lines[7]).toMatch(/^ {2}dot forms by their time: i\d+ 1\.00(, i\d+ \d\.\d\d)*$/);
-    expect(lines[8]).toMatch(/^ {2}energy/);
-    expect(lines[9]).toMatch(/^ {2}estimate of the arithmetic alone.*0\.829 µJ at 7 nm/);
-    expect(lines.slice(10)).toEqual([""]);
+    expect(lines[8]).toMatch(/^ {2}matmuls of prompts by their time: (lookup|i\d+) 1\.00/);
+    expect(lines[9]).toMatch(/^ {2}energy/);
+    expect(lines[10]).toMatch(/^ {2}estimate of the arithmetic alone.*0\.829 µJ at 7 nm/);
+    expect(lines.slice(11)).toEqual([""]);
   });
 
   it("--json --details has the whole table; --profile parts add up to the token", async () => {
@@ -202,6 +203,7 @@ describe("bitnet bench", () => {
       Readonly<Record<string, unknown>>)[];
     expect(Object.keys(text ?? {}).slice(10)).toEqual([
       "dotForms",
+      "promptForms",
       "packing",
       "loadBytesPerSecond",
       "firstToken",

@@ -17,10 +17,11 @@ import {
 import { rowOf } from "./intermediates.js";
 
 const computations: readonly { readonly threads: number; readonly engine: EngineOptions }[] = [
-  { kernelBuild: "simd128", dotForm: "i8" } as const,
-  { kernelBuild: "relaxed", dotForm: "i8" } as const,
-  { kernelBuild: "relaxed", dotForm: "i16" } as const,
-  { kernelBuild: "relaxed", dotForm: "i32" } as const,
+  { kernelBuild: "simd128", dotForm: "i8", lookup: true } as const,
+  { kernelBuild: "relaxed", dotForm: "i8", lookup: false } as const,
+  { kernelBuild: "relaxed", dotForm: "i16", lookup: false } as const,
+  { kernelBuild: "relaxed", dotForm: "i16", lookup: true } as const,
+  { kernelBuild: "relaxed", dotForm: "i32", lookup: false } as const,
 ].flatMap((engine) => [1, 2, 3].map((threads) => ({ threads, engine })));
 
 interface ExactModel {
@@ -81,7 +82,7 @@ describe.each(models)("$name", ({ source, available }) => {
     ({ engine: { kernelBuild, dotForm } }) => kernelBuild !== "relaxed" || dotForm !== "i8",
   );
   it.for(source === starterPath ? computations : some)(
-    "has the same bits in the $engine.kernelBuild build, $engine.dotForm form, $threads threads: at once, one by one, in odd pieces",
+    "has the same bits in the $engine.kernelBuild build, $engine.dotForm form, lookup tables $engine.lookup, $threads threads: at once, one by one, in odd pieces",
     async (options, context) => {
       needsData(context);
       await using model = await loadOrSkip(path, options, context);
@@ -179,10 +180,12 @@ describe.each(models)("$name", ({ source, available }) => {
 
 describe("storyteller over several memories", () => {
   // The embedding takes 2 MiB. The other weights and the caches of the whole context do not fit beside it.
+  // The smallest memories have no room for lookup tables.
   it.each([
     { regionMiB: 2.5, regions: 2, sessionTokens: 8, threads: 1 },
     { regionMiB: 2.5, regions: 2, sessionTokens: 6, threads: 2 },
     { regionMiB: 3, regions: 2, sessionTokens: 12, threads: 3 },
+    { regionMiB: 4.5, regions: 2, sessionTokens: 12, threads: 2 },
   ])(
     "has the same bits in $regions memories of $regionMiB MiB with $threads threads",
     async ({ regionMiB, regions, sessionTokens, threads }) => {

@@ -7,6 +7,13 @@ import { geluTwin, relu2Twin, siluTwin } from "./twins/gated-activation.js";
 import { int8MatmulTwin, packHalvesTwin } from "./twins/int8-rows.js";
 import { base3GroupsTwin, base3Twin, listedBase3Twin } from "./twins/matmul-base3.js";
 import { affineTwin, quantizeBlocksTwin, rowAffineTwin } from "./twins/matmul-affine.js";
+import {
+  addLookupsTwin,
+  addScaledLookupsTwin,
+  finishLookupsTwin,
+  finishScaledLookupsTwin,
+  lookupTablesTwin,
+} from "./twins/matmul-lookup.js";
 import { bf16Layout, f16Layout, f32Layout, floatMatmulTwin, floatRowTwin } from "./twins/matmul-float.js";
 import { screenRowsTwin } from "./twins/screen.js";
 import { ternaryTwin } from "./twins/matmul-ternary.js";
@@ -40,17 +47,30 @@ import { teamBarrierTwin, teamBreakTwin } from "./twins/team.js";
  * Every kernel and the cases that compare it with its twin. The type requires an entry for every new kernel.
  */
 export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
+  add_half_lookups_16: addScaledLookupsTwin(16, 2),
+  add_half_lookups_32: addScaledLookupsTwin(32, 2),
+  add_half_lookups_64: addScaledLookupsTwin(64, 2),
+  add_lookups_16: addLookupsTwin(16),
+  add_lookups_32: addLookupsTwin(32),
+  add_lookups_64: addLookupsTwin(64),
   add_rows: addRowsTwin,
+  add_scaled_lookups_16: addScaledLookupsTwin(16, 1),
+  add_scaled_lookups_32: addScaledLookupsTwin(32, 1),
+  add_scaled_lookups_64: addScaledLookupsTwin(64, 1),
   attention: attentionTwin,
   check_finite_16: checkFiniteTwin("F16", "BF16"),
   check_finite_f32: checkFiniteTwin("F32"),
   check_ternary: checkTernaryTwin,
+  finish_lookups_i8: finishLookupsTwin,
+  finish_scaled_lookups: finishScaledLookupsTwin,
   gate_gelu: geluTwin,
   gate_relu2: relu2Twin,
   gate_relu2_listed: relu2ListedTwin,
   gate_silu: siluTwin,
   list_nonzero: listNonzeroTwin,
   list_positive: listPositiveTwin,
+  lookup_half_tables_i8: lookupTablesTwin(true),
+  lookup_tables_i8: lookupTablesTwin(false),
   matmul_base3_groups_i8_dot_i16: base3GroupsTwin("i16"),
   matmul_base3_groups_i8_dot_i32: base3GroupsTwin("i32"),
   matmul_base3_groups_i8_dot_i8: base3GroupsTwin("i8"),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createFormChoice, type FormChoice } from "#dist/engine/form-choice.js";
+import type { PassForm } from "#dist/wasm/choose-matmul.js";
 import type { DotForm } from "#dist/wasm/dot-forms.js";
 import { randomOf } from "../support/random-of.js";
 
@@ -12,21 +13,24 @@ async function runPasses(options: {
   readonly count: number;
   /** Tokens of a pass. */
   readonly tokens?: number;
+  /** Whether lookup tables work. Their time is `lookup`. Default: they do not. */
+  readonly lookup?: (pass: number) => number;
   /** Milliseconds of a pass. */
   readonly time: (form: DotForm, pass: number) => number;
-}): Promise<{ readonly choice: FormChoice; readonly used: readonly DotForm[] }> {
-  const { chosen, forms = ["i8", "i16", "i32"], count, tokens = 1, time } = options;
+}): Promise<{ readonly choice: FormChoice; readonly used: readonly PassForm[] }> {
+  const { chosen, forms = ["i8", "i16", "i32"], count, tokens = 1, lookup, time } = options;
   const others = forms.filter((form) => form !== chosen).map((form) => ({ form, milliseconds: 2 }));
   let clock = 0;
   const choice = createFormChoice({
     timed: [{ form: chosen, milliseconds: 1 }, ...others],
+    lookup: lookup !== undefined,
     now: () => clock,
   });
-  const used: DotForm[] = [];
+  const used: PassForm[] = [];
   for (let pass = 0; pass < count; pass += 1) {
     await choice.run(tokens, async (form) => {
       used.push(form);
-      clock += time(form, pass);
+      clock += form === "lookup" ? (lookup?.(pass) ?? NaN) : time(form, pass);
     });
   }
   return { choice, used };
@@ -51,6 +55,76 @@ describe("the choice of a dot form by real passes", () => {
       time: (form) => ({ i8: 400, i16: 600, i32: 500 })[form],
     });
     expect(new Set(used.slice(30))).toEqual(new Set(["i8"]));
+  });
+
+  it("is lookup tables for prompts where they are the fastest, and tries forms in few passes", async () => {
+    const { choice, used } = await runPasses({
+      chosen: "i16",
+      count: 400,
+      tokens: 64,
+      lookup: () => 300,
+      time: (form) => ({ i8: 900, i16: 500, i32: 450 })[form],
+    });
+    expect(choice.promptTimes).toEqual({ lookup: 1, i8: 3, i16: 500 / 300, i32: 1.5 });
+    expect(used.slice(0, 4)).toEqual(["lookup", "lookup", "lookup", "lookup"]);
+    // Two looks of three passes for each form.
+    expect(used.filter((form) => form !== "lookup")).toHaveLength(18);
+    expect(choice.form).toBe("i16");
+  });
+
+  it("leaves lookup tables where a form is faster", async () => {
+    const { choice, used } = await runPasses({
+      chosen: "i16",
+      count: 80,
+      tokens: 64,
+      lookup: () => 600,
+      time: (form) => times[form] * 10,
+    });
+    expect(new Set(used.slice(50))).toEqual(new Set(["i16"]));
+    expect(choice.promptTimes).toMatchObject({ i16: 1, lookup: 2 });
+  });
+
+  it("is within 10 % of the best for prompts in 200 of 200 noisy runs", async () => {
+    for (let seed = 1; seed <= 200; seed += 1) {
+      const random = randomOf(seed);
+      const milliseconds: Record<PassForm, number> = {
+        lookup: 200 + 300 * random(),
+        i8: 200 + 300 * random(),
+        i16: 200 + 300 * random(),
+        i32: 200 + 300 * random(),
+      };
+      const late = (): number => (random() < 0.2 ? 600 * random() : 0);
+      const { used } = await runPasses({
+        chosen: forms[seed % 3] ?? "i8",
+        count: 400,
+        tokens: 64,
+        lookup: () => milliseconds.lookup + late(),
+        time: (form) => milliseconds[form] + late(),
+      });
+      const best = Math.min(...Object.values(milliseconds));
+      expect(milliseconds[used[399] ?? "lookup"] / best, `seed ${seed}`).toBeLessThan(1.1);
+    }
+  });
+
+  it("does not try forms for prompts that were much slower at load, if lookup tables work", async () => {
+    const used = new Set<PassForm>();
+    let clock = 0;
+    const choice = createFormChoice({
+      timed: [
+        { form: "i16", milliseconds: 1 },
+        { form: "i32", milliseconds: 1.9 },
+        { form: "i8", milliseconds: 2.1 },
+      ],
+      lookup: true,
+      now: () => clock,
+    });
+    for (let pass = 0; pass < 200; pass += 1) {
+      await choice.run(64, async (form) => {
+        used.add(form);
+        clock += 10;
+      });
+    }
+    expect(used).toEqual(new Set(["lookup", "i16", "i32"]));
   });
 
   it("is within 10 % of the best in 200 of 200 noisy runs", async () => {
@@ -109,7 +183,7 @@ describe("the choice of a dot form by real passes", () => {
         { form: "i16", milliseconds: 2 },
       ],
     });
-    const used: DotForm[] = [];
+    const used: PassForm[] = [];
     await choice.run(1, async () => {
       for (let pass = 0; pass < 200; pass += 1) await choice.run(1, async (form) => void used.push(form));
     });

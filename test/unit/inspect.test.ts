@@ -172,7 +172,13 @@ describe("inspectFile's estimates", () => {
       embeddingRegion: 1,
       screen: {},
     };
-    const options = { id: 1, contextLength: 300, workers: 3, inputFormats: [i8Input, i14Input] };
+    const options = {
+      id: 1,
+      contextLength: 300,
+      workers: 3,
+      inputFormats: [i8Input, i14Input],
+      lookups: [{ rows: 200, lookupSeries: 1 }],
+    };
     const counting = createCountingAllocator(2);
     allocateWork(counting, model, options);
     const memories = createMemories();

@@ -23,8 +23,10 @@ afterAll(async () => {
 describe("a model in a worker", () => {
   it("answers as the model does", async () => {
     // These times are measured, so they differ.
-    const { dotForms, ...facts } = model.info;
-    expect({ ...facts, dotForms: here.info.dotForms }).toEqual(here.info);
+    const { dotForms, promptForms, ...facts } = model.info;
+    const { dotForms: hereDotForms, promptForms: herePromptForms } = here.info;
+    expect({ ...facts, dotForms: hereDotForms, promptForms: herePromptForms }).toEqual(here.info);
+    expect(promptForms).toEqual(herePromptForms);
     expect(Object.keys(dotForms).sort()).toEqual(Object.keys(here.info.dotForms).sort());
     expect([...new Set(stages)]).toEqual(["open", "weights", "ready"]);
     expect(await model.complete(prompt, greedy)).toBe(await here.complete(prompt, greedy));

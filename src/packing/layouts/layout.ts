@@ -2,6 +2,7 @@ import type { MatrixRole } from "../../architectures/description.js";
 import type { TensorInfo } from "../../files/model-file.js";
 import type { DotForm } from "../../wasm/dot-forms.js";
 import type { Kernels } from "../../wasm/kernels.js";
+import type { LookupWorkspace } from "../../wasm/lookups.js";
 import type { FormSelfTest } from "../../wasm/matmul-self-test.js";
 import type { Location, Memories } from "../../wasm/memory.js";
 import type { InputFormat, QuantizedInput, QuantizedRows } from "../input-formats.js";
@@ -31,6 +32,8 @@ export interface Layout {
   readRow(kernels: Kernels, matrix: PackedMatrix, row: number, outputAddress: number): void;
   /** y[t, r] (+)= Σₖ W[r, k] · x[t, k] for the rows of `output`. */
   multiply(worker: MatmulKernels, matrix: PackedMatrix, input: MatmulInput, output: MatmulOutput): void;
+  /** Series of totals that `multiply` keeps if it uses lookup tables. Default: 0, for no lookup tables. */
+  readonly lookupSeries?: number;
   /** Matmuls that skip zeros; undefined for layouts without them. */
   readonly sparse?: SparseMatmuls;
   /** Tests the dot forms of its kernels at load; undefined for layouts without dot forms. */
@@ -56,6 +59,8 @@ export interface PackedParts {
   readonly records?: number;
   /** Default: the layout that has the packer. */
   readonly layout?: Layout;
+  /** False for codes that lookup tables have no entries for. Default: true. */
+  readonly takesLookup?: boolean;
 }
 
 /** The kernels of one thread. */
@@ -66,8 +71,12 @@ export interface MatmulKernels {
    * it.
    */
   kernels256(region: number): Kernels;
-  /** The fastest dot form of ternary matmuls on this host. */
+  /** The dot form of matmuls in the pass under way. */
   readonly form: DotForm;
+  /** Whether matmuls of many tokens use lookup tables in the pass under way. */
+  readonly lookup: boolean;
+  /** The kernels of matmuls by lookup tables. */
+  lookupKernels(region: number): Kernels;
 }
 
 /** The input of a matmul, [tokens, cols], in the matrix's region. */
@@ -92,6 +101,8 @@ export interface MatmulOutput {
   readonly accumulate: boolean;
   /** Address of the worker's own `matmulScratchBytes`. */
   readonly scratch: number;
+  /** The worker's own; undefined where passes have few tokens, or no layout has lookup tables. */
+  readonly lookup: LookupWorkspace | undefined;
 }
 
 /** Matmuls of one token that skip zeros. Their results have the bits of `multiply`. */

@@ -6,7 +6,8 @@ import type { GroupSize, Kernels, PackBlocks } from "../../wasm/kernels.js";
 import { groupInputs, quantizedRows } from "../input-formats.js";
 import type { Packing } from "../packing.js";
 import { repackRows } from "../repack-rows.js";
-import { codeRowBytes, groupScaleBytes } from "../ternary-blocks.js";
+import { multiplyByLookup } from "../multiply-by-lookup.js";
+import { codeRowBytes, groupScaleBytes, wholeBlocks } from "../ternary-blocks.js";
 import type { Layout, Packer, PackedParts } from "./layout.js";
 import { ternaryRows } from "./ternary-rows.js";
 
@@ -41,14 +42,40 @@ function groupsLayout(size: GroupSize, packers: Layout["packers"]): Layout {
     packers,
     readRow: (kernels, { address, records, cols, scale }, row, outputAddress) =>
       kernels.row_ternary_groups(address, records, size, cols, row, scale, outputAddress),
-    multiply(worker, { region, address, records: scales, cols, scale }, { quantized, tokens }, output) {
+    multiply(worker, matrix, { quantized, tokens }, output) {
+      const { region, address, records: scales, cols, scale } = matrix;
       const { values, records } = quantizedRows(quantized, inputFormat);
       const { begin, end, address: y, stride, scratch } = output;
+      const [whole, recordBytes] = [wholeBlocks(cols), inputFormat.recordBytes(cols)];
+      const groups = { size, address: scales, rowBytes: groupScaleBytes(cols, size) };
+      const done =
+        matrix.lookupSeries > 0
+          ? // prettier-ignore
+            multiplyByLookup(worker, region, output, {
+              weights: address, cols: whole, values, records, recordBytes, scale, groups, tokens,
+            })
+          : 0;
+      if (done === tokens) return;
+      const [x, record, to] = [values + done * whole, records + done * recordBytes, y + done * stride];
       const accumulate = output.accumulate ? 1 : 0;
       const kernel = ternaryGroupsKernel(worker.kernels256(region), worker.form, size);
-      // prettier-ignore
-      kernel(address, scales, cols, begin, end, values, records, tokens, y, stride, scratch, scale, accumulate);
+      kernel(
+        address,
+        scales,
+        cols,
+        begin,
+        end,
+        x,
+        record,
+        tokens - done,
+        to,
+        stride,
+        scratch,
+        scale,
+        accumulate,
+      );
     },
+    lookupSeries: 4,
     selfTest: (memories) => createGroupsSelfTest(memories, size),
   };
 }
@@ -91,6 +118,8 @@ async function packGroups(
 
   const values = scaleView(packing, region, scales, (rows * scaleBytes) / 4);
   const scale = onlyScale(values);
+  // A group adds to one of four series of totals, and each must have a group.
+  const takesLookup = (groupSize: GroupSize): boolean => cols > 3 * groupSize && ternary();
   const ternary = (): boolean => packing.kernels(region).check_ternary(address, rows * codeBytes) === 0;
   if (scale !== undefined && ternary()) {
     memories.free(region, scales);
@@ -102,9 +131,9 @@ async function packGroups(
     const merged = scaleView(packing, region, records, (rows * mergedBytes) / 4);
     mergePairs({ scales: values, stride: scaleBytes / 4 }, { scales: merged, stride: mergedBytes / 4 });
     memories.free(region, scales);
-    return { address, records, layout: ternaryGroups128 };
+    return { address, records, layout: ternaryGroups128, takesLookup: takesLookup(128) };
   }
-  return { address, records: scales };
+  return { address, records: scales, takesLookup: takesLookup(size) };
 }
 
 function scaleView(packing: Packing, region: number, address: number, count: number): Float32Array {

@@ -6,6 +6,7 @@ import { i8Input, quantizedRows } from "../input-formats.js";
 import { readI2sScale, requireI2sCodes } from "../i2-s-checks.js";
 import { type Packing, readIntoMemory } from "../packing.js";
 import { codeRowBytes, wholeBlocks } from "../ternary-blocks.js";
+import { multiplyByLookup } from "../multiply-by-lookup.js";
 import { ternaryFloatPackers } from "../ternary-floats.js";
 import type { Layout, PackedParts, SparseMatmuls } from "./layout.js";
 
@@ -29,14 +30,29 @@ export const ternaryRows: Layout = {
   },
   readRow: (kernels, { address, cols, scale }, row, outputAddress) =>
     kernels.row_ternary(address, cols, row, scale, outputAddress),
-  multiply(worker, { region, address, cols, scale }, { quantized, tokens }, output) {
+  multiply(worker, matrix, { quantized, tokens }, output) {
+    const { region, address, cols, scale } = matrix;
     const { values, records } = quantizedRows(quantized, i8Input);
     const { begin, end, address: y, stride, scratch } = output;
     const whole = wholeBlocks(cols);
+    const done = multiplyByLookup(worker, region, output, {
+      weights: address,
+      cols: whole,
+      values,
+      records,
+      recordBytes: 8,
+      scale,
+      groups: undefined,
+      tokens,
+    });
+    if (done === tokens) return;
+    const [x, record, to] = [values + done * whole, records + done * 8, y + done * stride];
     const accumulate = output.accumulate ? 1 : 0;
     const kernel = ternaryKernel(worker.kernels256(region), worker.form);
-    kernel(address, whole, begin, end, values, whole, records, tokens, y, stride, scratch, scale, accumulate);
+    // prettier-ignore
+    kernel(address, whole, begin, end, x, whole, record, tokens - done, to, stride, scratch, scale, accumulate);
   },
+  lookupSeries: 1,
   sparse: sparseTernary(),
 };
 

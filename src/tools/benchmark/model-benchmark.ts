@@ -45,6 +45,8 @@ export interface BenchmarkRow {
   readonly kernelBuild: string;
   /** As ModelInfo.dotForms. */
   readonly dotForms: ModelInfo["dotForms"];
+  /** As ModelInfo.promptForms. */
+  readonly promptForms: ModelInfo["promptForms"];
   readonly packing: PackingGoal;
   readonly loadMs: number;
   readonly peakRssBytes: number;
@@ -121,7 +123,7 @@ export async function measureTest(
     joules = watch?.stop();
   }
   const generates = test.kind === "tg";
-  const { threads, kernelBuild, dotForms, packing } = info;
+  const { threads, kernelBuild, dotForms, promptForms, packing } = info;
   let limit: DecodeLimit | undefined;
   if (generates && setup?.bandwidth !== undefined) {
     // Before and after the tests, because other load on a machine varies.
@@ -137,6 +139,7 @@ export async function measureTest(
     threads,
     kernelBuild,
     dotForms,
+    promptForms,
     packing,
     loadMs,
     peakRssBytes: peakRssBytes(),
