@@ -50,7 +50,16 @@ export {
   lookup_half_tables_i8,
   lookup_tables_i8,
 } from "./kernels/matmul-lookup";
-export { matmul_i8_i14, pack_halves_i8, quantize_activations_i14 } from "./kernels/matmul-int8";
+export {
+  matmul_i8_i14_dot_i16,
+  matmul_i8_i14_dot_i32,
+  matmul_i8_i14_dot_i8,
+  matmul_i8_i14_pairs_dot_i16,
+  matmul_i8_i14_pairs_dot_i32,
+  matmul_i8_i14_pairs_dot_i8,
+  pack_halves_i8,
+  quantize_activations_i14,
+} from "./kernels/matmul-int8";
 export {
   matmul_base3_groups_i8_dot_i16,
   matmul_base3_groups_i8_dot_i8,

@@ -46,6 +46,10 @@ export const variants = {
     matmul_base3_i8_dot_i8: relaxed("matmul_base3_i8_dot_i8"),
     matmul_base3_listed_i8_dot_i8: relaxed("matmul_base3_listed_i8_dot_i8"),
   },
+  "kernels/matmul-int8.ts": {
+    matmul_i8_i14_dot_i8: relaxed("matmul_i8_i14_dot_i8"),
+    matmul_i8_i14_pairs_dot_i8: relaxed("matmul_i8_i14_pairs_dot_i8"),
+  },
   "kernels/matmul-ternary.ts": {
     matmul_ternary_i8_dot_i8: relaxed("matmul_ternary_i8_dot_i8"),
     matmul_ternary_listed_i8_dot_i8: relaxed("matmul_ternary_listed_i8_dot_i8"),

@@ -171,13 +171,15 @@ function largestHalf(from: usize, cols: usize): f32 {
 }
 
 /**
- * sums + Σ w·u over 16 bytes, w signed and u below 128. A pair is within ±2 · 128 · 127, inside 16 bits.
+ * sums + Σ w·u over 16 bytes, w signed and u below 128, in dot form F (simd/dot). A pair is within ±2 · 128 · 127,
+ * inside 16 bits.
  */
 // @ts-ignore: decorator
 @inline
-function addProducts(sums: v128, w: v128, u: v128): v128 {
+function addProducts<F>(sums: v128, w: v128, u: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    return i32x4.add(sums, i32x4.extadd_pairwise_i16x8_s(v128.relaxed_dot<i16>(w, u)));
+    if (sizeof<F>() == 4) return i32x4.relaxed_dot_i8x16_i7x16_add_s(w, u, sums);
+    if (sizeof<F>() == 2) return i32x4.add(sums, i32x4.extadd_pairwise_i16x8_s(v128.relaxed_dot<i16>(w, u)));
   }
   const low = i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_s(w), i16x8.extend_low_i8x16_s(u));
   const high = i32x4.dot_i16x8_s(i16x8.extend_high_i8x16_s(w), i16x8.extend_high_i8x16_s(u));
@@ -193,33 +195,58 @@ function finish(y: usize, high: v128, low: v128, record: usize, s: f64, scale: f
   store<f32>(y, accumulate ? load<f32>(y) + value : value);
 }
 
-/**
- * y[t, r] (+)= (Σₖ W[r, k] · X[t, k]) · scale                  for r in [rowBegin, rowEnd), t in [0, tokens)
- *
- * Shapes    W [rows, cols] · records [rows] · X [tokens] of quantize_activations_i14 · s [tokens] at scales ·
- *           y [tokens, rows] every yStride bytes
- * Types     W int8-rows · X two planes of u8 · s f32 · y f32
- * Requires  cols % 16 == 0 · 16-byte aligned · y overlaps nothing
- * Range     cols ≤ 2¹⁷, so that a plane's sum fits i32
- * Exact     integer sums bit-identical in every build and split; then two f64 roundings and two of f32
- * Splits    by rows or tokens
- */
-export function matmul_i8_i14(
-  weights: Address,
-  records: Address,
+/** Rows begin … end − 1 one by one, for all tokens. */
+// @ts-ignore: decorator
+@inline
+function multiplyRows<F>(
+  weights: usize,
+  records: usize,
   cols: usize,
-  rowBegin: usize,
-  rowEnd: usize,
-  x: Address,
-  scales: Address,
+  begin: usize,
+  end: usize,
+  x: usize,
+  scales: usize,
   tokens: usize,
-  y: Address,
+  y: usize,
   yStride: usize,
   scale: f32,
   accumulate: bool,
 ): void {
-  const rows = rowEnd - rowBegin;
-  const quarter = rows >> 2;
+  for (let r = begin; r < end; ++r) {
+    for (let t: usize = 0; t < tokens; ++t) {
+      const u = x + t * (cols << 1);
+      const w = weights + r * cols;
+      let high = i32x4.splat(0);
+      let low = high;
+      for (let k: usize = 0; k < cols; k += 16) {
+        const v = v128.load(w + k);
+        high = addProducts<F>(high, v, v128.load(u + k));
+        low = addProducts<F>(low, v, v128.load(u + cols + k));
+      }
+      const s = <f64>load<f32>(scales + (t << 2));
+      finish(y + t * yStride + (r << 2), high, low, records + (r << 3), s, scale, accumulate);
+    }
+  }
+}
+
+/** All of [rowBegin, rowEnd) × tokens; the contract is that of the exports. */
+// @ts-ignore: decorator
+@inline
+function matmul<F>(
+  weights: usize,
+  records: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  x: usize,
+  scales: usize,
+  tokens: usize,
+  y: usize,
+  yStride: usize,
+  scale: f32,
+  accumulate: bool,
+): void {
+  const quarter = (rowEnd - rowBegin) >> 2;
   for (let row: usize = 0; row < quarter; ++row) {
     const r0 = rowBegin + row;
     for (let t: usize = 0; t < tokens; ++t) {
@@ -242,17 +269,17 @@ export function matmul_i8_i14(
         const high = v128.load(u);
         const low = v128.load(u + cols);
         const v0 = v128.load(w0);
-        h0 = addProducts(h0, v0, high);
-        l0 = addProducts(l0, v0, low);
+        h0 = addProducts<F>(h0, v0, high);
+        l0 = addProducts<F>(l0, v0, low);
         const v1 = v128.load(w1);
-        h1 = addProducts(h1, v1, high);
-        l1 = addProducts(l1, v1, low);
+        h1 = addProducts<F>(h1, v1, high);
+        l1 = addProducts<F>(l1, v1, low);
         const v2 = v128.load(w2);
-        h2 = addProducts(h2, v2, high);
-        l2 = addProducts(l2, v2, low);
+        h2 = addProducts<F>(h2, v2, high);
+        l2 = addProducts<F>(l2, v2, low);
         const v3 = v128.load(w3);
-        h3 = addProducts(h3, v3, high);
-        l3 = addProducts(l3, v3, low);
+        h3 = addProducts<F>(h3, v3, high);
+        l3 = addProducts<F>(l3, v3, low);
         w0 += 16;
         w1 += 16;
         w2 += 16;
@@ -266,19 +293,275 @@ export function matmul_i8_i14(
       finish(to + quarter * 12, h3, l3, record + quarter * 24, s, scale, accumulate);
     }
   }
-  for (let r = rowBegin + (quarter << 2); r < rowEnd; ++r) {
+  // prettier-ignore
+  multiplyRows<F>(
+    weights, records, cols, rowBegin + (quarter << 2), rowEnd, x, scales, tokens, y, yStride, scale, accumulate,
+  );
+}
+
+/**
+ * The same with 32 columns a step, in two halves with sums of their own, next to each other at the end, for the
+ * revectorizer. Without it the sums do not fit the registers, and this takes 1.5 times as long as `matmul`.
+ */
+// @ts-ignore: decorator
+@inline
+function matmulPairs<F>(
+  weights: usize,
+  records: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  x: usize,
+  scales: usize,
+  tokens: usize,
+  y: usize,
+  yStride: usize,
+  scratch: usize,
+  scale: f32,
+  accumulate: bool,
+): void {
+  const quarter = (rowEnd - rowBegin) >> 2;
+  const whole = cols & ~31;
+  for (let row: usize = 0; row < quarter; ++row) {
+    const r0 = rowBegin + row;
     for (let t: usize = 0; t < tokens; ++t) {
-      const u = x + t * (cols << 1);
-      const w = weights + r * cols;
-      let high = i32x4.splat(0);
-      let low = high;
-      for (let k: usize = 0; k < cols; k += 16) {
-        const v = v128.load(w + k);
-        high = addProducts(high, v, v128.load(u + k));
-        low = addProducts(low, v, v128.load(u + cols + k));
-      }
       const s = <f64>load<f32>(scales + (t << 2));
-      finish(y + t * yStride + (r << 2), high, low, records + (r << 3), s, scale, accumulate);
+      let u = x + t * (cols << 1);
+      let w0 = weights + r0 * cols;
+      let w1 = w0 + quarter * cols;
+      let w2 = w1 + quarter * cols;
+      let w3 = w2 + quarter * cols;
+      let h0a = i32x4.splat(0);
+      let h0b = h0a,
+        h1a = h0a,
+        h1b = h0a,
+        h2a = h0a,
+        h2b = h0a,
+        h3a = h0a,
+        h3b = h0a;
+      let l0a = h0a,
+        l0b = h0a,
+        l1a = h0a,
+        l1b = h0a,
+        l2a = h0a,
+        l2b = h0a,
+        l3a = h0a,
+        l3b = h0a;
+      const end = u + whole;
+      for (; u < end; u += 32) {
+        const highA = v128.load(u),
+          highB = v128.load(u, 16);
+        const lowA = v128.load(u + cols),
+          lowB = v128.load(u + cols, 16);
+        const v0a = v128.load(w0),
+          v0b = v128.load(w0, 16);
+        h0a = addProducts<F>(h0a, v0a, highA);
+        h0b = addProducts<F>(h0b, v0b, highB);
+        l0a = addProducts<F>(l0a, v0a, lowA);
+        l0b = addProducts<F>(l0b, v0b, lowB);
+        const v1a = v128.load(w1),
+          v1b = v128.load(w1, 16);
+        h1a = addProducts<F>(h1a, v1a, highA);
+        h1b = addProducts<F>(h1b, v1b, highB);
+        l1a = addProducts<F>(l1a, v1a, lowA);
+        l1b = addProducts<F>(l1b, v1b, lowB);
+        const v2a = v128.load(w2),
+          v2b = v128.load(w2, 16);
+        h2a = addProducts<F>(h2a, v2a, highA);
+        h2b = addProducts<F>(h2b, v2b, highB);
+        l2a = addProducts<F>(l2a, v2a, lowA);
+        l2b = addProducts<F>(l2b, v2b, lowB);
+        const v3a = v128.load(w3),
+          v3b = v128.load(w3, 16);
+        h3a = addProducts<F>(h3a, v3a, highA);
+        h3b = addProducts<F>(h3b, v3b, highB);
+        l3a = addProducts<F>(l3a, v3a, lowA);
+        l3b = addProducts<F>(l3b, v3b, lowB);
+        w0 += 32;
+        w1 += 32;
+        w2 += 32;
+        w3 += 32;
+      }
+      v128.store(scratch, h0a);
+      v128.store(scratch, h0b, 16);
+      v128.store(scratch, l0a, 32);
+      v128.store(scratch, l0b, 48);
+      v128.store(scratch, h1a, 64);
+      v128.store(scratch, h1b, 80);
+      v128.store(scratch, l1a, 96);
+      v128.store(scratch, l1b, 112);
+      v128.store(scratch, h2a, 128);
+      v128.store(scratch, h2b, 144);
+      v128.store(scratch, l2a, 160);
+      v128.store(scratch, l2b, 176);
+      v128.store(scratch, h3a, 192);
+      v128.store(scratch, h3b, 208);
+      v128.store(scratch, l3a, 224);
+      v128.store(scratch, l3b, 240);
+      const to = y + t * yStride + (r0 << 2);
+      const record = records + (r0 << 3);
+      for (let i: usize = 0; i < 4; ++i) {
+        let high = i32x4.add(v128.load(scratch + (i << 6)), v128.load(scratch + (i << 6), 16));
+        let low = i32x4.add(v128.load(scratch + (i << 6), 32), v128.load(scratch + (i << 6), 48));
+        if (whole < cols) {
+          const v = v128.load(weights + (r0 + i * quarter) * cols + whole);
+          high = addProducts<F>(high, v, v128.load(u));
+          low = addProducts<F>(low, v, v128.load(u + cols));
+        }
+        finish(to + i * (quarter << 2), high, low, record + i * (quarter << 3), s, scale, accumulate);
+      }
     }
   }
+  // prettier-ignore
+  multiplyRows<F>(
+    weights, records, cols, rowBegin + (quarter << 2), rowEnd, x, scales, tokens, y, yStride, scale, accumulate,
+  );
+}
+
+/**
+ * y[t, r] (+)= (Σₖ W[r, k] · X[t, k]) · scale                  for r in [rowBegin, rowEnd), t in [0, tokens)
+ *
+ * Shapes    W [rows, cols] · records [rows] · X [tokens] of quantize_activations_i14 · s [tokens] at scales ·
+ *           y [tokens, rows] every yStride bytes
+ * Types     W int8-rows · X two planes of u8 · s f32 · y f32
+ * Requires  cols % 16 == 0 · 16-byte aligned · y overlaps nothing
+ * Range     cols ≤ 2¹⁷, so that a plane's sum fits i32
+ * Exact     integer sums bit-identical in every form, build and split; then two f64 roundings and two of f32
+ * Splits    by rows or tokens
+ */
+export function matmul_i8_i14_dot_i8(
+  weights: Address,
+  records: Address,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  x: Address,
+  scales: Address,
+  tokens: usize,
+  y: Address,
+  yStride: usize,
+  scale: f32,
+  accumulate: bool,
+): void {
+  // prettier-ignore
+  matmul<i8>(weights, records, cols, rowBegin, rowEnd, x, scales, tokens, y, yStride, scale, accumulate);
+}
+
+/**
+ * Contract as matmul_i8_i14_dot_i8, but with scratch of 256 bytes of the caller's own, and for kernels of 256 bits:
+ * 32 columns a step.
+ */
+export function matmul_i8_i14_pairs_dot_i8(
+  weights: Address,
+  records: Address,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  x: Address,
+  scales: Address,
+  tokens: usize,
+  y: Address,
+  yStride: usize,
+  scratch: Address,
+  scale: f32,
+  accumulate: bool,
+): void {
+  // prettier-ignore
+  matmulPairs<i8>(weights, records, cols, rowBegin, rowEnd, x, scales, tokens, y, yStride, scratch, scale, accumulate);
+}
+
+// From here on made by scripts/tiles.mjs.
+
+/**
+ * Contract as matmul_i8_i14_dot_i8, but in form i16 of the dot product (simd/dot). Traps in the simd128
+ * build.
+ */
+export function matmul_i8_i14_dot_i16(
+  weights: Address,
+  records: Address,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  x: Address,
+  scales: Address,
+  tokens: usize,
+  y: Address,
+  yStride: usize,
+  scale: f32,
+  accumulate: bool,
+): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
+  // prettier-ignore
+  matmul<i16>(weights, records, cols, rowBegin, rowEnd, x, scales, tokens, y, yStride, scale, accumulate);
+}
+
+/**
+ * Contract as matmul_i8_i14_dot_i8, but in form i32 of the dot product (simd/dot). Traps in the simd128
+ * build.
+ */
+export function matmul_i8_i14_dot_i32(
+  weights: Address,
+  records: Address,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  x: Address,
+  scales: Address,
+  tokens: usize,
+  y: Address,
+  yStride: usize,
+  scale: f32,
+  accumulate: bool,
+): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
+  // prettier-ignore
+  matmul<i32>(weights, records, cols, rowBegin, rowEnd, x, scales, tokens, y, yStride, scale, accumulate);
+}
+
+/**
+ * Contract as matmul_i8_i14_pairs_dot_i8, but in form i16 of the dot product (simd/dot). Traps in the
+ * simd128 build.
+ */
+export function matmul_i8_i14_pairs_dot_i16(
+  weights: Address,
+  records: Address,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  x: Address,
+  scales: Address,
+  tokens: usize,
+  y: Address,
+  yStride: usize,
+  scratch: Address,
+  scale: f32,
+  accumulate: bool,
+): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
+  // prettier-ignore
+  matmulPairs<i16>(weights, records, cols, rowBegin, rowEnd, x, scales, tokens, y, yStride, scratch, scale, accumulate);
+}
+
+/**
+ * Contract as matmul_i8_i14_pairs_dot_i8, but in form i32 of the dot product (simd/dot). Traps in the
+ * simd128 build.
+ */
+export function matmul_i8_i14_pairs_dot_i32(
+  weights: Address,
+  records: Address,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  x: Address,
+  scales: Address,
+  tokens: usize,
+  y: Address,
+  yStride: usize,
+  scratch: Address,
+  scale: f32,
+  accumulate: bool,
+): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
+  // prettier-ignore
+  matmulPairs<i32>(weights, records, cols, rowBegin, rowEnd, x, scales, tokens, y, yStride, scratch, scale, accumulate);
 }

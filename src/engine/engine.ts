@@ -29,6 +29,7 @@ import type { Profile } from "../graph/profile.js";
 import { createFormChoice, type FormChoice } from "./form-choice.js";
 import { createPassChoice } from "./pass-choice.js";
 import { createSession, type InnerSession } from "./session.js";
+import { wantsScreen } from "../model/weight-plan.js";
 import { tokenBytes } from "../model/bytes-per-token.js";
 import { allocateWork, batchTokens, freeWork } from "../graph/work-plan.js";
 
@@ -142,6 +143,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
     form: options.dotForm,
     kernels256: options.kernels256,
     lookup: options.lookup,
+    screened: wantsScreen(file, head, description),
     selfTests: selfTestsOf(file.tensors.values(), streamBytes === undefined ? [goal] : ["fast", "small"]),
   });
   // Threads take as long to start as a small model takes to load: do both at once.

@@ -52,6 +52,7 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
       kernels,
       kernels256,
       lookupKernels: matmul.lookup256 ? kernels256 : kernels,
+      screenKernels: matmul.screen256 ? kernels256 : kernels,
       attentionKernels: matmul.attention256 ? kernels256 : kernels,
       bytes(region) {
         const memory = memories[region];

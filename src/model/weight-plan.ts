@@ -82,7 +82,8 @@ function columnMatmuls(
   return columns?.takes(matrix) ? columns : undefined;
 }
 
-function wantsScreen(
+/** Whether the output head will be screened. */
+export function wantsScreen(
   file: ModelFile,
   wanted: WeightWishes["head"],
   { head, embedding }: ModelDescription,

@@ -13,6 +13,7 @@ import {
   type MatmulSelfTest,
 } from "./matmul-self-test.js";
 import type { Memories } from "./memory.js";
+import { createScreenSelfTest, type ScreenSelfTest } from "./screen-self-test.js";
 
 /** How this host runs ternary matmuls. Plain data for every worker. */
 export interface MatmulChoice {
@@ -27,6 +28,8 @@ export interface MatmulChoice {
   readonly columns: boolean;
   /** Whether attention runs from `module256` as well. */
   readonly attention256: boolean;
+  /** Whether the matmul of int8 rows runs from `module256` as well, in pairs. */
+  readonly screen256: boolean;
   /** Whether matmuls of many tokens by lookup tables work here. */
   readonly lookup: boolean;
   /** Whether they run from `module256` as well. */
@@ -38,6 +41,8 @@ export interface MatmulWishes {
   readonly form?: DotForm | undefined;
   /** False never tries 256 bits. Default: 256 bits where they are correct and faster. */
   readonly kernels256?: boolean | undefined;
+  /** Whether the model has a screened head. Default: false. */
+  readonly screened?: boolean | undefined;
   /** False never uses lookup tables. Default: true. */
   readonly lookup?: boolean | undefined;
   /** Self-tests of the other layouts that the model's weights may have. Default: none. */
@@ -87,13 +92,18 @@ export function chooseMatmul(
   const others = (wishes.selfTests ?? []).map((create) => create(memories));
   const matmul = createMatmulSelfTest(memories);
   const selfTests = [matmul, ...others];
-  const all = allSelfTests(selfTests);
+  const tests = allSelfTests(selfTests);
+  const screen = wishes.screened === true ? createScreenSelfTest(memories) : undefined;
+  const all: FormSelfTest = {
+    ...tests,
+    correct: (build, form) => tests.correct(build, form) && screen?.correct(build, "plain", form) !== false,
+  };
   const lookup = wishes.lookup === false ? undefined : createLookupSelfTest(memories);
   try {
     const timed = timeForms(compiled.build, kernels, all, wishes.form);
     const copy =
       wishes.kernels256 !== false && compiled.build === "relaxed" && hasRevectorizer()
-        ? makeCopy256(compiled, memories, kernels, { matmul, selfTests, timed, lookup })
+        ? makeCopy256(compiled, memories, kernels, { matmul, selfTests, timed, lookup, screen })
         : undefined;
     const chosen = copy?.timed ?? timed;
     const [{ form }] = chosen;
@@ -106,9 +116,11 @@ export function chooseMatmul(
       attention256: copy?.attention ?? false,
       lookup: lookup?.correct(kernels) ?? false,
       lookup256: copy?.lookup ?? false,
+      screen256: copy?.screen ?? false,
     };
   } finally {
     lookup?.free();
+    screen?.free();
     all.free();
   }
 }
@@ -187,6 +199,8 @@ interface Copy256 {
   readonly attention: boolean;
   /** Whether its matmuls by lookup tables are faster, too. */
   readonly lookup: boolean;
+  /** Whether its matmul of int8 rows is faster, too. */
+  readonly screen: boolean;
 }
 
 /** The copy, if it is correct and faster. Its forms take turns again: another one may be the fastest. */
@@ -199,11 +213,13 @@ function makeCopy256(
     selfTests,
     timed,
     lookup,
+    screen,
   }: {
     readonly matmul: MatmulSelfTest;
     readonly selfTests: readonly FormSelfTest[];
     readonly timed: readonly [TimedForm, ...TimedForm[]];
     readonly lookup: LookupSelfTest | undefined;
+    readonly screen: ScreenSelfTest | undefined;
   },
 ): Copy256 | undefined {
   const [home] = memories.regions;
@@ -213,6 +229,10 @@ function makeCopy256(
   try {
     // The engine keeps code that it optimises while the revectorizer is on: time 128-bit kernels before.
     const attentionMilliseconds = attention.time(kernels128, formMilliseconds);
+    const screens = timed.flatMap(({ form }) => {
+      if (screen === undefined || form === "i8") return [];
+      return [{ form, before: screen.time(kernels128, "plain", form, turnMilliseconds) }];
+    });
     // Lookups in groups are optimised only for models that have them.
     const kinds = selfTests.length > 1 ? (["rows", 128, 64] as const) : (["rows"] as const);
     const lookups = kinds.flatMap((kind) =>
@@ -250,9 +270,16 @@ function makeCopy256(
       const lookupFaster = lookups.map(({ time, before }) =>
         becomesFaster((forMs) => time(kernels256, forMs), before),
       );
+      // All forms: passes that try a form would be slow by its head.
+      const screensFaster = screens.map(({ form: each, before }) =>
+        becomesFaster((forMs) => screen?.time(kernels256, "pairs", each, forMs) ?? 0, before),
+      );
       return {
         module,
         timed: [best, ...correct],
+        screen:
+          screensFaster.includes(true) &&
+          screens.every((each) => screen?.correct(kernels256, "pairs", each.form)),
         attention: faster && attention.agree(kernels128, kernels256),
         lookup: lookupFaster.includes(true) && lookup?.correct(kernels256) === true,
       };

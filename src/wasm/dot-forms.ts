@@ -9,7 +9,15 @@ export type DotForm = "i8" | "i16" | "i32";
 export const dotForms: readonly DotForm[] = ["i8", "i16", "i32"];
 
 type KernelKind =
-  "rows" | "listed" | GroupSize | "base3" | "base3Listed" | "base3Groups" | AffineKind["name"];
+  | "rows"
+  | "listed"
+  | "int8"
+  | "int8Pairs"
+  | GroupSize
+  | "base3"
+  | "base3Listed"
+  | "base3Groups"
+  | AffineKind["name"];
 
 /** Names of the kernels of each form. */
 const kernelNames = {
@@ -21,6 +29,8 @@ const kernelNames = {
     base3: "matmul_base3_i8_dot_i8",
     base3Listed: "matmul_base3_listed_i8_dot_i8",
     base3Groups: "matmul_base3_groups_i8_dot_i8",
+    int8: "matmul_i8_i14_dot_i8",
+    int8Pairs: "matmul_i8_i14_pairs_dot_i8",
     "affine-4-32": "matmul_affine4_32_i8_dot_i8",
     "affine-4-32-min": "matmul_affine4_32_min_i8_dot_i8",
     "affine-6-32": "matmul_affine6_32_i8_dot_i8",
@@ -37,6 +47,8 @@ const kernelNames = {
     base3: "matmul_base3_i8_dot_i16",
     base3Listed: "matmul_base3_listed_i8_dot_i16",
     base3Groups: "matmul_base3_groups_i8_dot_i16",
+    int8: "matmul_i8_i14_dot_i16",
+    int8Pairs: "matmul_i8_i14_pairs_dot_i16",
     "affine-4-32": "matmul_affine4_32_i8_dot_i16",
     "affine-4-32-min": "matmul_affine4_32_min_i8_dot_i16",
     "affine-6-32": "matmul_affine6_32_i8_dot_i16",
@@ -53,6 +65,8 @@ const kernelNames = {
     base3: "matmul_base3_i8_dot_i32",
     base3Listed: "matmul_base3_listed_i8_dot_i32",
     base3Groups: "matmul_base3_groups_i8_dot_i32",
+    int8: "matmul_i8_i14_dot_i32",
+    int8Pairs: "matmul_i8_i14_pairs_dot_i32",
     "affine-4-32": "matmul_affine4_32_i8_dot_i32",
     "affine-4-32-min": "matmul_affine4_32_min_i8_dot_i32",
     "affine-6-32": "matmul_affine6_32_i8_dot_i32",
@@ -98,6 +112,16 @@ export function listedBase3Kernel(kernels: Kernels, form: DotForm): Kernels["mat
 /** The matmul of base-3 weights with a scale per 256, in one form. */
 export function base3GroupsKernel(kernels: Kernels, form: DotForm): Kernels["matmul_base3_groups_i8_dot_i8"] {
   return kernels[kernelNames[form].base3Groups];
+}
+
+/** The matmul of int8 rows, in one form. */
+export function int8Kernel(kernels: Kernels, form: DotForm): Kernels["matmul_i8_i14_dot_i8"] {
+  return kernels[kernelNames[form].int8];
+}
+
+/** The same with 32 columns a step, for 256 bits. */
+export function int8PairsKernel(kernels: Kernels, form: DotForm): Kernels["matmul_i8_i14_pairs_dot_i8"] {
+  return kernels[kernelNames[form].int8Pairs];
 }
 
 /** The matmul of affine panels of a kind, in one form. */

@@ -1,4 +1,5 @@
 import { BitNetError } from "../../errors.js";
+import { int8Kernel, int8PairsKernel } from "../../wasm/dot-forms.js";
 import { i14Input, quantizedRows } from "../input-formats.js";
 import type { Layout } from "./layout.js";
 
@@ -15,9 +16,18 @@ export const int8Rows: Layout = {
   },
   multiply(worker, { region, address, records, cols, scale }, { quantized, tokens }, output) {
     const { values, records: scales } = quantizedRows(quantized, i14Input);
-    const { begin, end, address: y, stride } = output;
-    const { matmul_i8_i14 } = worker.kernels(region);
+    const { begin, end, address: y, stride, scratch } = output;
     const accumulate = output.accumulate ? 1 : 0;
-    matmul_i8_i14(address, records, cols, begin, end, values, scales, tokens, y, stride, scale, accumulate);
+    const kernels = worker.screenKernels(region);
+    // prettier-ignore
+    if (kernels === worker.kernels(region) || worker.form === "i8") {
+      int8Kernel(worker.kernels(region), worker.form)(
+        address, records, cols, begin, end, values, scales, tokens, y, stride, scale, accumulate,
+      );
+    } else {
+      int8PairsKernel(kernels, worker.form)(
+        address, records, cols, begin, end, values, scales, tokens, y, stride, scratch, scale, accumulate,
+      );
+    }
   },
 };

@@ -75,6 +75,8 @@ export interface MatmulKernels {
   readonly form: DotForm;
   /** Whether matmuls of many tokens use lookup tables in the pass under way. */
   readonly lookup: boolean;
+  /** The kernels of matmuls of int8 rows. */
+  screenKernels(region: number): Kernels;
   /** The kernels of matmuls by lookup tables. */
   lookupKernels(region: number): Kernels;
 }

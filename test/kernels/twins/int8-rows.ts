@@ -1,4 +1,5 @@
 import { int8Output, packRowI8, quantizeI14 } from "../../reference/activations.js";
+import { type DotForm, int8Kernel, int8PairsKernel } from "#dist/wasm/dot-forms.js";
 import type { Kernels } from "#dist/wasm/kernels.js";
 import { numberToFloat16 } from "#dist/weight-formats/float16.js";
 import { at as valueAt, f32 } from "../../reference/float32.js";
@@ -15,27 +16,40 @@ import {
 import { createNumbers, type Numbers } from "../numbers.js";
 import { splitWays } from "./splits.js";
 
-export const int8MatmulTwin: KernelTwin = {
-  *cases(): Iterable<KernelCase> {
-    const numbers = createNumbers(91);
-    for (const cols of [16, 48, 256]) {
-      for (const rows of [0, 1, 3, 4, 5, 13])
-        for (const tokens of [0, 1, 2, 5]) yield matmulCase(rows, cols, tokens, numbers);
-    }
-    yield matmulCase(5, 0, 2, numbers);
-    yield matmulCase(17, 2560, 2, numbers);
-    // The largest sums, from rows of −128 and planes of 127.
-    yield matmulCase(5, 6912, 2, numbers, { weight: -128, plane: 127 });
-    yield matmulCase(5, 6912, 2, numbers, { weight: 127, plane: 127 });
-  },
-};
+/** @param options.inPairs whether the kernel takes 32 columns a step. */
+export function int8MatmulTwin(form: DotForm, { inPairs }: { readonly inPairs: boolean }): KernelTwin {
+  const kind = { form, inPairs };
+  return {
+    *cases(): Iterable<KernelCase> {
+      const numbers = createNumbers(91);
+      for (const cols of [16, 48, 256]) {
+        for (const rows of [0, 1, 3, 4, 5, 13])
+          for (const tokens of [0, 1, 2, 5]) yield matmulCase(kind, { rows, cols, tokens }, numbers);
+      }
+      yield matmulCase(kind, { rows: 5, cols: 0, tokens: 2 }, numbers);
+      yield matmulCase(kind, { rows: 17, cols: 2560, tokens: 2 }, numbers);
+      // The largest sums, from rows of −128 and planes of 127.
+      for (const weight of [-128, 127])
+        yield matmulCase(kind, { rows: 5, cols: 6912, tokens: 2, extreme: { weight, plane: 127 } }, numbers);
+    },
+    onlyInRelaxed: form !== "i8",
+  };
+}
 
 function matmulCase(
-  rows: number,
-  cols: number,
-  tokens: number,
+  { form, inPairs }: { readonly form: DotForm; readonly inPairs: boolean },
+  {
+    rows,
+    cols,
+    tokens,
+    extreme,
+  }: {
+    readonly rows: number;
+    readonly cols: number;
+    readonly tokens: number;
+    readonly extreme?: { readonly weight: number; readonly plane: number };
+  },
   numbers: Numbers,
-  extreme?: { readonly weight: number; readonly plane: number },
 ): KernelCase {
   const allRows = rows + 2;
   const weights = Array.from({ length: allRows }, () => {
@@ -63,18 +77,31 @@ function matmulCase(
       inputs: bytesOf(...inputs.flatMap(({ high, low }) => [high, low])),
       scales: bytesOf(...inputs.map((input) => Float32Array.of(input.scale))),
       output: accumulate ? stridedRows(before, outputStride) : unset(tokens * outputStride),
+      scratch: unset(256),
     },
     aligned: ["weights", "inputs"],
-    writes: { output: columnRanges(tokens, outputStride, 1, rows + 1) },
+    scratch: ["scratch"],
+    writes: { output: columnRanges(tokens, outputStride, 1, rows + 1), scratch: [[0, 256]] },
     ways: splitWays(
       { rowBegin: 1, rowEnd: rows + 1, tokenBegin: 0, tokenEnd: tokens },
       (kernels, at, part) => {
         const { rowBegin, rowEnd, tokenBegin: t, tokenEnd } = part;
-        // prettier-ignore
-        kernels.matmul_i8_i14(
-        at("weights"), at("records"), cols, rowBegin, rowEnd, at("inputs") + t * cols * 2, at("scales") + t * 4,
-        tokenEnd - t, at("output") + t * outputStride, outputStride, scale, accumulate,
-      );
+        const operands = [
+          at("weights"),
+          at("records"),
+          cols,
+          rowBegin,
+          rowEnd,
+          at("inputs") + t * cols * 2,
+        ] as const;
+        const output = [
+          at("scales") + t * 4,
+          tokenEnd - t,
+          at("output") + t * outputStride,
+          outputStride,
+        ] as const;
+        if (inPairs) int8PairsKernel(kernels, form)(...operands, ...output, at("scratch"), scale, accumulate);
+        else int8Kernel(kernels, form)(...operands, ...output, scale, accumulate);
       },
     ),
     check(outcome): void {
