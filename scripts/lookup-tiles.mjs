@@ -6,7 +6,8 @@ export const lookupLanes = [16, 32, 64];
 const lookupsPerStep = 4;
 
 /**
- * Bytes of scratch: transposed columns of a block; or offsets of eight rows, a row's sums and the tokens' scales.
+ * Bytes of scratch: transposed columns of a block; or offsets of eight rows, a row's sums and the tokens'
+ * scales.
  */
 export const lookupScratchBytes = 256 * Math.max(...lookupLanes);
 

@@ -171,8 +171,8 @@ function largestHalf(from: usize, cols: usize): f32 {
 }
 
 /**
- * sums + Σ w·u over 16 bytes, w signed and u below 128, in dot form F (simd/dot). A pair is within ±2 · 128 · 127,
- * inside 16 bits.
+ * sums + Σ w·u over 16 bytes, w signed and u below 128, in dot form F (simd/dot). A pair is within ±2 · 128 ·
+ * 127, inside 16 bits.
  */
 // @ts-ignore: decorator
 @inline
@@ -300,8 +300,9 @@ function matmul<F>(
 }
 
 /**
- * The same with 32 columns a step, in two halves with sums of their own, next to each other at the end, for the
- * revectorizer. Without it the sums do not fit the registers, and this takes 1.5 times as long as `matmul`.
+ * The same with 32 columns a step, in two halves with sums of their own, next to each other at the end, for
+ * the revectorizer. Without it the sums do not fit the registers, and this takes 1.5 times as long as
+ * `matmul`.
  */
 // @ts-ignore: decorator
 @inline
@@ -448,8 +449,8 @@ export function matmul_i8_i14_dot_i8(
 }
 
 /**
- * Contract as matmul_i8_i14_dot_i8, but with scratch of 256 bytes of the caller's own, and for kernels of 256 bits:
- * 32 columns a step.
+ * Contract as matmul_i8_i14_dot_i8, but with scratch of 256 bytes of the caller's own, and for kernels of 256
+ * bits: 32 columns a step.
  */
 export function matmul_i8_i14_pairs_dot_i8(
   weights: Address,

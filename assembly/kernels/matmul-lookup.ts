@@ -4,8 +4,8 @@
 //   for each block of 128 columns:   lookup_tables_i8, then add_lookups_16, _32 or _64 for its rows
 //   finish_lookups_i8
 //
-// Weights with a scale for each group of 128 columns have add_scaled_lookups_* and finish_scaled_lookups. These
-// kernels are separate so that several matrices can share tables, and because V8's revectorizer gives
+// Weights with a scale for each group of 128 columns have add_scaled_lookups_* and finish_scaled_lookups.
+// These kernels are separate so that several matrices can share tables, and because V8's revectorizer gives
 // up on long functions.
 
 import { Address } from "../address";
@@ -27,8 +27,7 @@ import { RECORD_BYTES } from "../tiles/ternary-rows";
 const OFFSET_ROWS: usize = 8;
 
 /**
- * entry[j, c, t] = (c0 − 1) · X[t, j] + (c1 − 1) · X[t, 32 + j] + (c2 − 1) · X[t, 64 + j] + (c3 − 1) · X[t, 96 + j]
- *                                                     for c = 27 · c0 + 9 · c1 + 3 · c2 + c3, j in [0, 32)
+ * entry[j, c, t] = Σ_i (c_i − 1) · X[t, 32 · i + j]     for c = 27 · c₀ + 9 · c₁ + 3 · c₂ + c₃, j in [0, 32)
  *
  * Shapes    X [tokens, 128] every xStride bytes · entries [32, 81, lanes]. Lanes after the last token repeat
  *           it
@@ -51,8 +50,8 @@ export function lookup_tables_i8(
 }
 
 /**
- * Contract as lookup_tables_i8, but for groups of 64: table j < 16 is of the columns j, 32 + j, 16 + j and 48 + j,
- * and table 16 + j is of the columns 64 + j, 96 + j, 80 + j and 112 + j.
+ * Contract as lookup_tables_i8, but for groups of 64: table j < 16 is of the columns j, 32 + j, 16 + j and
+ * 48 + j, and table 16 + j is of the columns 64 + j, 96 + j, 80 + j and 112 + j.
  */
 export function lookup_half_tables_i8(
   x: Address,
@@ -130,7 +129,7 @@ function addLookups(
 }
 
 /**
- * totals[r, t] (+)= Σ_j entry[j, c(r, j), t]                        for r in [0, rows), the block's 32 bytes j
+ * totals[r, t] (+)= Σ_j entry[j, c(r, j), t]                        for r in [0, rows), the 32 bytes j
  *
  * The part of matmul_ternary_i8_dot_i8's sum Σₖ W[r, k] · X[t, k] in one block of 128 columns.
  *
@@ -264,7 +263,9 @@ export function add_scaled_lookups_16(
   );
 }
 
-/** Contract as add_scaled_lookups_16, but entries are [32, 81, 32], totals [rows, 32], and tokens up to 32. */
+/**
+ * Contract as add_scaled_lookups_16, but entries are [32, 81, 32], totals [rows, 32], and tokens up to 32.
+ */
 export function add_scaled_lookups_32(
   weights: Address,
   rowBytes: usize,
@@ -286,7 +287,9 @@ export function add_scaled_lookups_32(
   );
 }
 
-/** Contract as add_scaled_lookups_16, but entries are [32, 81, 64], totals [rows, 64], and tokens up to 64. */
+/**
+ * Contract as add_scaled_lookups_16, but entries are [32, 81, 64], totals [rows, 64], and tokens up to 64.
+ */
 export function add_scaled_lookups_64(
   weights: Address,
   rowBytes: usize,
@@ -309,8 +312,9 @@ export function add_scaled_lookups_64(
 }
 
 /**
- * Contract as add_scaled_lookups_16, but for groups of 64: entries are those of lookup_half_tables_i8, and c[r] and
- * s[t] are two scales. The second group's sums go to totals seriesBytes further. W is ternary-groups-64.
+ * Contract as add_scaled_lookups_16, but for groups of 64: entries are those of lookup_half_tables_i8, and
+ * c[r] and s[t] are two scales. The second group's sums go to totals seriesBytes further. W is
+ * ternary-groups-64.
  */
 export function add_half_lookups_16(
   weights: Address,
@@ -335,8 +339,8 @@ export function add_half_lookups_16(
 }
 
 /**
- * Contract as add_scaled_lookups_16, but for groups of 64 as add_half_lookups_16, entries are [32, 81, 32], totals
- * [rows, 32], and tokens up to 32.
+ * Contract as add_scaled_lookups_16, but for groups of 64 as add_half_lookups_16, entries are [32, 81, 32],
+ * totals [rows, 32], and tokens up to 32.
  */
 export function add_half_lookups_32(
   weights: Address,
@@ -361,8 +365,8 @@ export function add_half_lookups_32(
 }
 
 /**
- * Contract as add_scaled_lookups_16, but for groups of 64 as add_half_lookups_16, entries are [32, 81, 64], totals
- * [rows, 64], and tokens up to 64.
+ * Contract as add_scaled_lookups_16, but for groups of 64 as add_half_lookups_16, entries are [32, 81, 64],
+ * totals [rows, 64], and tokens up to 64.
  */
 export function add_half_lookups_64(
   weights: Address,

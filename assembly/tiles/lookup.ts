@@ -44,9 +44,9 @@ function pick(parts: v128, nibbles: v128): v128 {
  * offsets [rows, 32] u16 = the entry of each byte of a row's block, (27 · c0 + 9 · c1 + 3 · c2 + c3) <<
  * entryShift. A code of 3 gives another entry of the same table.
  *
- * With groups of 64, `halved`, a byte has weights of two groups. Then 16 offsets are of the first group: c0, c1
- * are those of byte j, and c2, c3 are c0, c1 of byte 16 + j. The others are of the second group, likewise with
- * c2 and c3 of these bytes.
+ * With groups of 64, `halved`, a byte has weights of two groups. Then 16 offsets are of the first group: c0,
+ * c1 are those of byte j, and c2, c3 are c0, c1 of byte 16 + j. The others are of the second group, likewise
+ * with c2 and c3 of these bytes.
  */
 // @ts-ignore: decorator
 @inline
@@ -186,7 +186,8 @@ export function widenSums(sums: usize, lanes: usize, totals: usize, accumulate: 
 }
 
 /**
- * totals [lanes] f32 = (accumulate ? totals : 0) + (c · s[t]) · sums[t], for sums [lanes] i16 and s [lanes] f32.
+ * totals [lanes] f32 = (accumulate ? totals : 0) + (c · s[t]) · sums[t], for sums [lanes] i16 and s [lanes]
+ * f32.
  */
 // @ts-ignore: decorator
 @inline

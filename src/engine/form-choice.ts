@@ -33,8 +33,6 @@ const looks = {
   token: { first: 24, rounds: 5 },
   prompt: { first: 4, rounds: 3 },
 };
-/** Where lookup tables work, dot forms that take so many times the best at load are not tried for prompts. */
-const slowAtLoad = 2;
 /** Shorter passes of several tokens are not measured: their times per token vary too much. */
 const minPromptTokens = 32;
 /** Another form must take less than this part of the time, in two looks in a row. */
@@ -51,7 +49,10 @@ const plannedLooks = 2;
 /**
  * The self-test at load is short, and other programs may disturb it. A wrong form cost half of the speed of a
  * process for its whole life. So real passes try the forms in turns: twice when the model is warm, and again
- * when passes become slow. Prompts begin with lookup tables where they work.
+ * when passes become slow.
+ *
+ * Prompts begin with lookup tables where they work, and try only the form of the self-test beside them: a pass
+ * of a slow form takes a second. If that form is faster, all forms are tried from then on.
  *
  * @param options.timed correct forms and their times at load in milliseconds, the chosen one first.
  * @param options.lookup whether lookup tables work. Default: false.
@@ -64,12 +65,12 @@ export function createFormChoice(options: {
 }): FormChoice {
   const { timed, lookup = false, now = () => performance.now() } = options;
   const forms = timed.map(({ form }) => form);
-  const [{ form: chosen, milliseconds: best }] = timed;
-  const fast = timed.filter(({ milliseconds }) => milliseconds <= slowAtLoad * best);
+  const [{ form: chosen }] = timed;
   const token = createLearner(forms, chosen, looks.token);
-  const prompt = lookup
-    ? createLearner<PassForm>(["lookup", ...fast.map(({ form }) => form)], "lookup", looks.prompt)
+  let prompt = lookup
+    ? createLearner<PassForm>(["lookup", chosen], "lookup", looks.prompt)
     : createLearner<PassForm>(forms, chosen, looks.prompt);
+  let triesLookup = lookup;
   const atLoad = relative(new Map(timed.map(({ form, milliseconds }) => [form, milliseconds])));
   let running = 0;
 
@@ -97,6 +98,10 @@ export function createFormChoice(options: {
         const begun = now();
         await pass(form);
         learner.report(form, (now() - begun) / tokens);
+        if (triesLookup && prompt.preferred !== "lookup") {
+          triesLookup = false;
+          prompt = createLearner<PassForm>(forms, chosen, looks.prompt);
+        }
       } finally {
         running -= 1;
       }

@@ -52,8 +52,8 @@ export interface ModelInfo {
    */
   readonly dotForms: Readonly<Record<string, number>>;
   /**
-   * The same for passes of prompts, where `lookup` is the matmul by lookup tables. Before passes were timed, the
-   * one in use alone.
+   * The same for passes of prompts, where `lookup` is the matmul by lookup tables. Before passes were timed,
+   * the one in use alone.
    */
   readonly promptForms: Readonly<Record<string, number>>;
   /** Sampling options that the file recommends (`general.sampling.*`). They are this model's defaults. */

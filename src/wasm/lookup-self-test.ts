@@ -34,7 +34,8 @@ export function createLookupSelfTest(memories: Memories): LookupSelfTest {
     memories.view({ region, address: memories.allocate(region, bytes, "the self-test") }, bytes);
   const codes = takeView((timedRows * cols) / 4);
   const x = takeView(tokens * cols);
-  // Scales of tokens and of groups are 1: {scale, sum} per token, or {scales, sums} of 5 or 10 groups in vectors.
+  // Scales of tokens and of groups are 1: {scale, sum} per token, or {scales, sums} of 5 or 10 groups in
+  // vectors.
   const recordBytes = { rows: 8, 128: 64, 64: 96 };
   const records = takeView(tokens * recordBytes[64]);
   const scales = takeView(timedRows * 48);

@@ -91,7 +91,10 @@ export interface LookupMatmul {
   readonly end: number;
   /** Address of int8 [tokens, cols]. */
   readonly values: number;
-  /** Address of a record per token, `recordBytes` apart. It begins with the f32 scale, or with those of groups. */
+  /**
+   * Address of a record per token, `recordBytes` apart. It begins with the f32 scale, or with those of
+   * groups.
+   */
   readonly records: number;
   readonly recordBytes: number;
   /** Undefined for one scale per matrix. */

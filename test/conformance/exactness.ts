@@ -4,7 +4,8 @@ import { type LanguageModel, loadModel, type LoadOptions, type ModelSource } fro
 import { rowOf } from "./intermediates.js";
 
 // The same file and ids give the same bits on every build, number of threads and division of the work. The
-// reference is the simplest way: one thread, no relaxed instruction, zeros not skipped, no lookup tables, all tokens at once.
+// reference is the simplest way: one thread, no relaxed instruction, zeros not skipped, no lookup tables, all
+// tokens at once.
 
 export const plainest = {
   threads: 1,

@@ -57,7 +57,7 @@ describe("the choice of a dot form by real passes", () => {
     expect(new Set(used.slice(30))).toEqual(new Set(["i8"]));
   });
 
-  it("is lookup tables for prompts where they are the fastest, and tries forms in few passes", async () => {
+  it("is lookup tables for prompts where they are faster, beside few passes in one form", async () => {
     const { choice, used } = await runPasses({
       chosen: "i16",
       count: 400,
@@ -65,33 +65,34 @@ describe("the choice of a dot form by real passes", () => {
       lookup: () => 300,
       time: (form) => ({ i8: 900, i16: 500, i32: 450 })[form],
     });
-    expect(choice.promptTimes).toEqual({ lookup: 1, i8: 3, i16: 500 / 300, i32: 1.5 });
+    expect(choice.promptTimes).toEqual({ lookup: 1, i16: 500 / 300 });
     expect(used.slice(0, 4)).toEqual(["lookup", "lookup", "lookup", "lookup"]);
-    // Two looks of three passes for each form.
-    expect(used.filter((form) => form !== "lookup")).toHaveLength(18);
+    // Two looks of three passes.
+    expect(used.filter((form) => form !== "lookup")).toEqual(Array.from({ length: 6 }, () => "i16"));
     expect(choice.form).toBe("i16");
   });
 
-  it("leaves lookup tables where a form is faster", async () => {
+  it("leaves lookup tables where a form is faster, and tries all forms then", async () => {
     const { choice, used } = await runPasses({
-      chosen: "i16",
-      count: 80,
+      chosen: "i32",
+      count: 200,
       tokens: 64,
       lookup: () => 600,
       time: (form) => times[form] * 10,
     });
-    expect(new Set(used.slice(50))).toEqual(new Set(["i16"]));
-    expect(choice.promptTimes).toMatchObject({ i16: 1, lookup: 2 });
+    expect(new Set(used.slice(150))).toEqual(new Set(["i16"]));
+    expect(choice.promptTimes).toEqual({ i8: 1.5, i16: 1, i32: 38 / 30 });
   });
 
   it("is within 10 % of the best for prompts in 200 of 200 noisy runs", async () => {
     for (let seed = 1; seed <= 200; seed += 1) {
       const random = randomOf(seed);
+      // A third of the machines has slow lookup tables.
       const milliseconds: Record<PassForm, number> = {
-        lookup: 200 + 300 * random(),
-        i8: 200 + 300 * random(),
-        i16: 200 + 300 * random(),
-        i32: 200 + 300 * random(),
+        lookup: (seed % 3 === 0 ? 900 : 200) + 300 * random(),
+        i8: 400 + 300 * random(),
+        i16: 400 + 300 * random(),
+        i32: 400 + 300 * random(),
       };
       const late = (): number => (random() < 0.2 ? 600 * random() : 0);
       const { used } = await runPasses({
@@ -101,30 +102,15 @@ describe("the choice of a dot form by real passes", () => {
         lookup: () => milliseconds.lookup + late(),
         time: (form) => milliseconds[form] + late(),
       });
-      const best = Math.min(...Object.values(milliseconds));
-      expect(milliseconds[used[399] ?? "lookup"] / best, `seed ${seed}`).toBeLessThan(1.1);
+      const best = seed % 3 === 0 ? Math.min(milliseconds.i8, milliseconds.i16, milliseconds.i32) : 0;
+      const reached = milliseconds[used[399] ?? "lookup"];
+      if (seed % 3 === 0) expect(reached / best, `seed ${seed}`).toBeLessThan(1.1);
+      // The form of the self-test alone is tried beside faster lookup tables.
+      else
+        expect(reached, `seed ${seed}`).toBeLessThan(
+          1.1 * Math.min(milliseconds.lookup, milliseconds[forms[seed % 3] ?? "i8"]),
+        );
     }
-  });
-
-  it("does not try forms for prompts that were much slower at load, if lookup tables work", async () => {
-    const used = new Set<PassForm>();
-    let clock = 0;
-    const choice = createFormChoice({
-      timed: [
-        { form: "i16", milliseconds: 1 },
-        { form: "i32", milliseconds: 1.9 },
-        { form: "i8", milliseconds: 2.1 },
-      ],
-      lookup: true,
-      now: () => clock,
-    });
-    for (let pass = 0; pass < 200; pass += 1) {
-      await choice.run(64, async (form) => {
-        used.add(form);
-        clock += 10;
-      });
-    }
-    expect(used).toEqual(new Set(["lookup", "i16", "i32"]));
   });
 
   it("is within 10 % of the best in 200 of 200 noisy runs", async () => {

@@ -158,7 +158,10 @@ describe.each(builds)("a matmul by lookup tables (%s)", (build) => {
   });
 });
 
-/** Writes the record of each token: {scale, sum}, or the scales and sums of groups. @returns bytes of a record. */
+/**
+ * Writes the record of each token: {scale, sum}, or the scales and sums of groups. @returns bytes of a
+ * record.
+ */
 function fillRecords(
   records: Uint8Array<SharedArrayBuffer>,
   of: {

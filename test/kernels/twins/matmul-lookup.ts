@@ -315,7 +315,7 @@ function* finishShapes(): Iterable<{
   yield { lanes: 64, rows: 5, tokens: 62 };
 }
 
-/** What both kernels that finish have in common. */
+/** A case of one of the two kernels that finish. */
 function finishCase(
   shape: { readonly lanes: Lanes; readonly rows: number; readonly tokens: number },
   numbers: Numbers,
