@@ -1,6 +1,6 @@
-// `npm run bench:plot [-- results.json] [--out docs/images/speed]`: the picture in README.md, light and dark,
-// from the
-// results of `npm run bench:compare -- --runtimes`. Default: the newest results.
+// `npm run bench:plot [-- results.json] [--out docs/images/speed] [--native-name NAME]`: the picture in
+// README.md, light and dark, from the results of `npm run bench:compare -- --runtimes`. Default: the newest
+// results. A native engine is called "llama-bench" unless it has a name.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
@@ -10,6 +10,7 @@ import { drawBars, themes } from "./bar-chart.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const rivalId = "llama";
+const nativeId = "native";
 
 function fail(message) {
   console.error(`bench:plot: ${message}`);
@@ -64,13 +65,14 @@ function mostRead(record) {
   return Math.max(0, ...samples.map((values) => spreadOf(values).value));
 }
 
-const shortVersion = (version) => version.replace(/(\d+\.\d+)\.\d+$/, "$1");
+const shortVersion = (version) => version.replace(/(\d+\.\d+)\.[\d.]+$/, "$1");
 
 /** The drawn values of a record. */
-function chartOf(record) {
+function chartOf(record, nativeName) {
   const { machine, options, sides } = record;
   const perSecond = mostRead(record);
-  const rival = sides.find(({ id }) => id === rivalId);
+  const names = { [rivalId]: "node-llama-cpp", [nativeId]: nativeName };
+  const rivals = sides.map(({ id }) => names[id]).filter((name) => name !== undefined);
   const barsOf = (test, limitPerSecond) =>
     sides.map(({ id, bytesPerToken }) => {
       const samples = test.samples[id];
@@ -94,9 +96,12 @@ function chartOf(record) {
     subtitle: `${cpu}; ${record.date.slice(0, 10)}, commit ${record.commit}`,
     series: [
       "bitnet-wasm: WebAssembly on each runtime",
-      ...(rival ? ["node-llama-cpp: native llama.cpp, same weights"] : []),
+      ...(rivals.length > 0 ? [`${rivals.join(" and ")}: native, same weights`] : []),
     ],
-    rows: sides.map(({ id, version }) => ({ label: shortVersion(version), series: id === rivalId ? 1 : 0 })),
+    rows: sides.map(({ id, version }) => ({
+      label: id === nativeId ? nativeName : shortVersion(version),
+      series: id in names ? 1 : 0,
+    })),
     panels,
     footer: [
       ...(isDisturbed(record)
@@ -116,14 +121,17 @@ let options;
 try {
   options = parseArgs({
     allowPositionals: true,
-    options: { out: { type: "string", default: join(root, "docs", "images", "speed") } },
+    options: {
+      out: { type: "string", default: join(root, "docs", "images", "speed") },
+      "native-name": { type: "string", default: "llama-bench" },
+    },
   });
 } catch (error) {
   fail(error.message);
 }
 const { values, positionals } = options;
 if (positionals.length > 1) fail(`one file of results is drawn, not ${positionals.length}`);
-const chart = chartOf(readRecord(positionals[0] ?? newestResults()));
+const chart = chartOf(readRecord(positionals[0] ?? newestResults()), values["native-name"]);
 if (chart.panels.length === 0) fail("these results hold no speeds");
 mkdirSync(dirname(values.out), { recursive: true });
 for (const [name, theme] of Object.entries(themes)) {

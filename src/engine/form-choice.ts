@@ -51,8 +51,8 @@ const plannedLooks = 2;
  * process for its whole life. So real passes try the forms in turns: twice when the model is warm, and again
  * when passes become slow.
  *
- * Prompts begin with lookup tables where they work, and try only the form of the self-test beside them: a pass
- * of a slow form takes a second. If that form is faster, all forms are tried from then on.
+ * Prompts begin with lookup tables where they work, and try only the form of the self-test beside them: a
+ * pass of a slow form takes a second. If that form is faster, all forms are tried from then on.
  *
  * @param options.timed correct forms and their times at load in milliseconds, the chosen one first.
  * @param options.lookup whether lookup tables work. Default: false.
