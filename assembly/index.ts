@@ -51,6 +51,11 @@ export {
   lookup_tables_i8,
 } from "./kernels/matmul-lookup";
 export {
+  add_base3_lookups_16,
+  add_base3_lookups_32,
+  lookup_base3_tables_i8,
+} from "./kernels/matmul-lookup-base3";
+export {
   matmul_i8_i14_dot_i16,
   matmul_i8_i14_dot_i32,
   matmul_i8_i14_dot_i8,

@@ -4,7 +4,7 @@
 //   node bench/ternary.mjs [--tokens 1,4,16,64] [--forms i16,i32]
 //   node --experimental-wasm-revectorize bench/ternary.mjs      in 256 bits, on V8 13.6 and later
 import { parseArgs } from "node:util";
-import { dotForms, ternaryGroupsKernel, ternaryKernel } from "../dist/wasm/dot-forms.js";
+import { base3Kernel, dotForms, ternaryGroupsKernel, ternaryKernel } from "../dist/wasm/dot-forms.js";
 import { compileKernels, instantiateKernels } from "../dist/wasm/kernel-build.js";
 import { groupScratchBytes, ternaryScratchBytes } from "../dist/wasm/kernels.js";
 import { lookupBytes, lookupRows, lookupSteps, runLookupStep } from "../dist/wasm/lookups.js";
@@ -14,7 +14,7 @@ const { values } = parseArgs({
   options: {
     tokens: { type: "string", default: "1,4,16,64" },
     forms: { type: "string" },
-    // rows, groups of 64 or 128, lookup for rows, lookup-64 or lookup-128 for groups
+    // rows, base3, 64 or 128 for groups; lookup, lookup-base3, lookup-64, lookup-128
     kinds: { type: "string", default: "rows" },
     megabytes: { type: "string", default: "128" },
   },
@@ -37,8 +37,7 @@ const kernels = instantiateKernels(compiled.module, memory);
 const take = (bytes) => memories.allocate(region, bytes, "the benchmark");
 const weights = take(weightBytes);
 const scales = take(weightBytes / 4);
-// No code is 3.
-new Uint32Array(memory.buffer, weights, weightBytes / 4).fill(0x51951915);
+fillCodes(new Uint8Array(memory.buffer, weights, weightBytes));
 const x = take(maxTokens * maxCols);
 new Uint8Array(memory.buffer, x, maxTokens * maxCols).fill(3);
 const records = take(maxTokens * 512);
@@ -47,37 +46,40 @@ const scratch = take(Math.max(ternaryScratchBytes, groupScratchBytes));
 const workspace = { rows: lookupRows(maxCols, 4, 1), address: take(lookupBytes(lookupRows(maxCols, 4, 1))) };
 const width = process.execArgv.includes("--experimental-wasm-revectorize") ? "wide" : "narrow";
 
-/** By lookup tables, and the tokens that they leave over by tiles. */
-function lookup({ at, form, rows, cols, tokens, groups }) {
-  const recordBytes = groups === undefined ? 8 : (cols / groups.size) * 8;
-  const common = {
-    weights: at,
-    groups,
-    recordBytes,
-    cols,
-    begin: 0,
-    end: rows,
-    values: x,
-    records,
-    output: y,
-    outputStride: rows * 4,
-  };
+/** Random ternary codes, so that lookups meet all entries of their tables. No code is 3. */
+function fillCodes(bytes) {
+  const some = Uint8Array.from({ length: 1_000_003 }, () => {
+    const code = () => Math.floor(Math.random() * 3);
+    return (code() << 6) | (code() << 4) | (code() << 2) | code();
+  });
+  for (let at = 0; at < bytes.length; at += some.length)
+    bytes.set(some.subarray(0, Math.min(some.length, bytes.length - at)), at);
+}
+
+/** A matmul of rows × cols weights at `at` with `tokens` tokens, by kind. */
+function multiply(kind, { at, form, rows, cols, tokens }) {
+  const size = { 64: 64, 128: 128, "lookup-64": 64, "lookup-128": 128 }[kind];
+  const codes = kind.endsWith("base3") ? "base3" : "ternary";
+  const recordBytes = size === undefined ? 8 : (cols / size) * 8;
+  const groups = size && { size, address: scales, rowBytes: (cols / size) * 4 };
+  const rowBytes = codes === "base3" ? Math.ceil(cols / 160) * 32 : cols / 4;
   let done = 0;
-  for (const step of lookupSteps(tokens, width)) {
-    runLookupStep(kernels, { ...common, scale: 1, accumulate: false }, step, workspace);
-    done = step.first + step.tokens;
+  if (kind.startsWith("lookup")) {
+    const operands = { codes, weights: at, rowBytes, groups, recordBytes, cols, values: x, records };
+    const output = { begin: 0, end: rows, address: y, stride: rows * 4, scale: 1, accumulate: false };
+    for (const step of lookupSteps(tokens, width, codes)) {
+      runLookupStep(kernels, { ...operands, ...output }, step, workspace);
+      done = step.first + step.tokens;
+    }
   }
   const left = tokens - done;
-  const [from, record, to] = [x + done * cols, records + done * 8, y + done * rows * 4];
   if (left === 0) return;
-  if (groups === undefined)
-    ternaryKernel(kernels, form)(at, cols, 0, rows, from, cols, record, left, to, rows * 4, scratch, 1, 0);
-  else
-    ternaryGroupsKernel(
-      kernels,
-      form,
-      128,
-    )(...[at, scales, cols, 0, rows, from, records, left, to, rows * 4, scratch, 1, 0]);
+  const [from, record, to] = [x + done * cols, records + done * recordBytes, y + done * rows * 4];
+  const last = [left, to, rows * 4, scratch, 1, 0];
+  if (size !== undefined)
+    ternaryGroupsKernel(kernels, form, size)(at, scales, cols, 0, rows, from, record, ...last);
+  else if (codes === "base3") base3Kernel(kernels, form)(at, cols, 0, rows, from, cols, record, ...last);
+  else ternaryKernel(kernels, form)(at, cols, 0, rows, from, cols, record, ...last);
 }
 
 console.log(`node ${process.version}, ${compiled.build} build`);
@@ -92,26 +94,7 @@ for (const kind of values.kinds.split(",")) {
         const run = () => {
           matrix = (matrix + 1) % matrices;
           const at = weights + matrix * bytes;
-          const groups =
-            kind === "lookup"
-              ? undefined
-              : {
-                  size: Number(kind.slice(7)),
-                  address: scales,
-                  rowBytes: (cols / Number(kind.slice(7))) * 4,
-                };
-          if (kind.startsWith("lookup")) lookup({ at, form, rows, cols, tokens, groups });
-          else if (kind === "rows")
-            ternaryKernel(
-              kernels,
-              form,
-            )(...[at, cols, 0, rows, x, cols, records, tokens, y, rows * 4, scratch, 1, 0]);
-          else
-            ternaryGroupsKernel(
-              kernels,
-              form,
-              Number(kind),
-            )(...[at, scales, cols, 0, rows, x, records, tokens, y, rows * 4, scratch, 1, 0]);
+          multiply(kind, { at, form, rows, cols, tokens });
         };
         for (let i = 0; i < 8; i += 1) run();
         await new Promise((resolve) => setTimeout(resolve, 100));

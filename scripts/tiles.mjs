@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { base3GroupScratchBytes, base3GroupTiles, base3ScratchBytes, base3Tiles } from "./base3-tiles.mjs";
 import { affineTile, affineTiles, largestAffineTile } from "./affine-tiles.mjs";
-import { lookupScratchBytes, lookupTiles } from "./lookup-tiles.mjs";
+import { base3LookupTiles, lookupScratchBytes, lookupTiles } from "./lookup-tiles.mjs";
 import { variants, withVariants } from "./kernel-variants.mjs";
 
 /**
@@ -290,6 +290,7 @@ const generated = {
   ],
   "generated/base3-group-tiles.ts": base3GroupTiles,
   "generated/base3-tiles.ts": base3Tiles,
+  "generated/base3-lookup-tiles.ts": base3LookupTiles,
   "generated/lookup-tiles.ts": lookupTiles,
   "generated/affine-tiles.ts": [
     imports("addGroup, addSteps, firstSum, floatBias, nibbleMask, start, total, widened", "../tiles/affine"),

@@ -12,6 +12,7 @@ import { Address } from "../address";
 import { rowSums16, rowSums32, rowSums64, tableEntries } from "../generated/lookup-tiles";
 import {
   LOOKUP_COLS,
+  OFFSET_ROWS,
   TABLES,
   TABLE_ENTRIES,
   entryOffsets,
@@ -20,11 +21,6 @@ import {
   widenSums,
 } from "../tiles/lookup";
 import { RECORD_BYTES } from "../tiles/ternary-rows";
-
-/** Rows whose offsets are computed at once: they overlap the waits for their weights. */
-// @ts-ignore: decorator
-@inline
-const OFFSET_ROWS: usize = 8;
 
 /**
  * entry[j, c, t] = Σ_i (c_i − 1) · X[t, 32 · i + j]     for c = 27 · c₀ + 9 · c₁ + 3 · c₂ + c₃, j in [0, 32)

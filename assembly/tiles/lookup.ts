@@ -7,6 +7,8 @@
 //     for each table:                    entry[c, t] = Σ (four weights of c) · (four activations of t)
 //     for each row:                      sums[t] = Σ over the tables of entry[the row's byte, t]
 //
+// In base 3, a byte has five weights, a block has 160 columns, and a table has 243 entries.
+//
 // The lanes of a vector are tokens. An entry of 64 tokens is 128 bytes, a block's tables are 332 kB.
 
 /** Tables of a block of 128 columns: one for each byte of a row's block. */
@@ -17,6 +19,14 @@ export const TABLES: usize = 32;
 // @ts-ignore: decorator
 @inline
 export const TABLE_ENTRIES: usize = 81;
+/** The same in base 3: the values of five weights. */
+// @ts-ignore: decorator
+@inline
+export const BASE3_ENTRIES: usize = 243;
+/** Rows whose offsets are computed at once: they overlap the waits for their weights. */
+// @ts-ignore: decorator
+@inline
+export const OFFSET_ROWS: usize = 8;
 /** Columns of a block. */
 // @ts-ignore: decorator
 @inline
@@ -76,6 +86,38 @@ export function entryOffsets(
     v128.store(offsets, i16x8.shl(i16x8.extend_high_i8x16_u(f), entryShift), 48);
     weights += rowBytes;
   }
+}
+
+/**
+ * The same in base 3: a byte plus 128 is n · 256 / 243, rounded up, so n is the floor of (byte + 128) · 243 /
+ * 256.
+ */
+// @ts-ignore: decorator
+@inline
+export function base3Offsets(
+  weights: usize,
+  rowBytes: usize,
+  rows: usize,
+  entryShift: i32,
+  offsets: usize,
+): void {
+  const bias = i8x16.splat(-128);
+  const entries = i16x8.splat(243);
+  for (const end = offsets + (rows << 6); offsets < end; offsets += 64) {
+    const a = v128.xor(v128.load(weights), bias),
+      b = v128.xor(v128.load(weights, 16), bias);
+    v128.store(offsets, base3Entry(i16x8.extend_low_i8x16_u(a), entries, entryShift));
+    v128.store(offsets, base3Entry(i16x8.extend_high_i8x16_u(a), entries, entryShift), 16);
+    v128.store(offsets, base3Entry(i16x8.extend_low_i8x16_u(b), entries, entryShift), 32);
+    v128.store(offsets, base3Entry(i16x8.extend_high_i8x16_u(b), entries, entryShift), 48);
+    weights += rowBytes;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function base3Entry(bytes: v128, entries: v128, entryShift: i32): v128 {
+  return i16x8.shl(i16x8.shr_u(i16x8.mul(bytes, entries), 8), entryShift);
 }
 
 /** The bytes of two vectors in turns: a0 b0 a1 b1 … of their lower or upper halves. */

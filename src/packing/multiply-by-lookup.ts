@@ -19,7 +19,7 @@ export function multiplyByLookup(
   const kernels = worker.lookupKernels(region);
   const width = worker.kernels256(region) === worker.kernels(region) ? "narrow" : "wide";
   let done = 0;
-  for (const step of lookupSteps(matmul.tokens, width)) {
+  for (const step of lookupSteps(matmul.tokens, width, matmul.codes)) {
     runLookupStep(kernels, { ...matmul, address, stride, begin, end, accumulate }, step, lookup);
     done = step.first + step.tokens;
   }

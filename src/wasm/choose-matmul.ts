@@ -234,12 +234,13 @@ function makeCopy256(
       return [{ form, before: screen.time(kernels128, "plain", form, turnMilliseconds) }];
     });
     // Lookups in groups are optimised only for models that have them.
-    const kinds = selfTests.length > 1 ? (["rows", 128, 64] as const) : (["rows"] as const);
+    const kinds = selfTests.length > 1 ? (["rows", "base3", 128, 64] as const) : (["rows"] as const);
     const lookups = kinds.flatMap((kind) =>
-      wideLanes.map((lanes) => {
+      wideLanes.flatMap((lanes) => {
+        if (kind === "base3" && lanes === 64) return [];
         const time = (kernels: Kernels, forMs: number): number =>
           lookup?.time(kernels, kind, lanes, forMs) ?? 0;
-        return { time, before: time(kernels128, turnMilliseconds) };
+        return [{ time, before: time(kernels128, turnMilliseconds) }];
       }),
     );
     const times128 = new Map(

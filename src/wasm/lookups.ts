@@ -4,8 +4,11 @@ import { type GroupSize, type Kernels, lookupScratchBytes } from "./kernels.js";
 export const lookupLanes = [64, 32, 16] as const;
 type Lanes = (typeof lookupLanes)[number];
 
-/** Bytes of the tables of a block of 128 columns. */
-const tableBytes = (lanes: Lanes): number => 32 * 81 * lanes * 2;
+/** Codes of two bits in blocks of 128, or bytes in base 3 in blocks of 160. */
+export type LookupCodes = "ternary" | "base3";
+
+/** Bytes of the largest tables of a block: 32 of 243 entries of 32 lanes, or of 81 entries of 64 lanes. */
+const maxTableBytes = Math.max(32 * 243 * 32 * 2, 32 * 81 * 64 * 2);
 /** Bytes of a row's totals. */
 const totalBytes = (lanes: Lanes): number => lanes * 4;
 
@@ -31,23 +34,32 @@ export function lookupRows(maxRows: number, series: number, workers: number): nu
 
 /** Bytes of a workspace with totals for so many rows. */
 export function lookupBytes(rows: number): number {
-  return lookupScratchBytes + tableBytes(64) + rows * totalBytes(64);
+  return lookupScratchBytes + maxTableBytes + rows * totalBytes(64);
 }
 
 /**
  * Fewest tokens that are worth the tables of 64, 32 and 16 lanes. Fewer are faster by tiles, or by the next
  * smaller tables. Measured by `node bench/ternary.mjs --kinds rows,lookup`.
  */
-const worthwhile: Readonly<Record<"narrow" | "wide", Readonly<Record<Lanes, number>>>> = {
-  narrow: { 64: 48, 32: 20, 16: 8 },
-  wide: { 64: 48, 32: 24, 16: Infinity },
-};
+const worthwhile = {
+  ternary: {
+    narrow: { 64: 48, 32: 20, 16: 8 },
+    wide: { 64: 48, 32: 24, 16: Infinity },
+  },
+  // Tables of 64 lanes would not fit the second-level cache.
+  base3: {
+    narrow: { 64: Infinity, 32: 20, 16: 8 },
+    wide: { 64: Infinity, 32: 20, 16: Infinity },
+  },
+} as const satisfies Record<LookupCodes, Record<"narrow" | "wide", Record<Lanes, number>>>;
 
 /** The lanes that are in use with 256 bits. */
-export const wideLanes: readonly Lanes[] = lookupLanes.filter((lanes) => worthwhile.wide[lanes] < Infinity);
+export const wideLanes: readonly Lanes[] = lookupLanes.filter(
+  (lanes) => worthwhile.ternary.wide[lanes] < Infinity,
+);
 
 /** Passes of fewer tokens never use lookup tables. */
-export const minLookupTokens: number = worthwhile.narrow[16];
+export const minLookupTokens: number = worthwhile.ternary.narrow[16];
 
 /** Some tokens of a matmul, and the lanes of their tables. */
 export interface LookupStep {
@@ -60,12 +72,17 @@ export interface LookupStep {
  * The steps of a matmul of `tokens` tokens by lookup tables. The tokens after them are faster by tiles.
  *
  * @param width "wide" if tiles are of 256 bits.
+ * @param codes Default: "ternary".
  */
-export function lookupSteps(tokens: number, width: "narrow" | "wide"): readonly LookupStep[] {
+export function lookupSteps(
+  tokens: number,
+  width: "narrow" | "wide",
+  codes: LookupCodes = "ternary",
+): readonly LookupStep[] {
   const steps: LookupStep[] = [];
   for (let first = 0; first < tokens;) {
     const left = tokens - first;
-    const lanes = lookupLanes.find((count) => left >= worthwhile[width][count]);
+    const lanes = lookupLanes.find((count) => left >= worthwhile[codes][width][count]);
     if (lanes === undefined) break;
     steps.push({ first, tokens: Math.min(left, lanes), lanes });
     first += lanes;
@@ -80,11 +97,14 @@ export interface LookupGroups {
   readonly rowBytes: number;
 }
 
-/** A matmul of ternary codes in rows of blocks of 128. */
+/** A matmul of ternary weights. */
 export interface LookupMatmul {
+  readonly codes: LookupCodes;
   /** Address of the codes. */
   readonly weights: number;
-  /** Columns in whole blocks of 128. */
+  /** Bytes of a row's codes: 32 for each block of 128 columns, or of 160 in base 3. */
+  readonly rowBytes: number;
+  /** Columns of the input in whole blocks of 128. */
   readonly cols: number;
   /** Rows of the matrix: columns of the output. */
   readonly begin: number;
@@ -109,7 +129,7 @@ export interface LookupMatmul {
 /** Series of totals of a matmul in groups: a group adds to the series of its index modulo four. */
 const groupSeries = 4;
 
-/** Does a step of a matmul, with the bits of matmul_ternary_i8_* or matmul_ternary_groups128_i8_*. */
+/** Does a step of a matmul, with the bits of its tiles. Base 3 has no groups and no 64 lanes. */
 export function runLookupStep(
   kernels: Kernels,
   matmul: LookupMatmul,
@@ -130,18 +150,24 @@ export function runLookupStep(
 /** Addresses in a workspace: scratch, tables and totals. */
 function partsOf(workspace: number): { readonly tables: number; readonly totals: number } {
   const tables = workspace + lookupScratchBytes;
-  return { tables, totals: tables + tableBytes(64) };
+  return { tables, totals: tables + maxTableBytes };
 }
 
 function multiplyRows(kernels: Kernels, matmul: LookupMatmul, step: LookupStep, scratch: number): void {
-  const { weights, cols, begin, end, values, records, address, stride, scale } = matmul;
+  const { codes, weights, rowBytes, cols, begin, end, values, records, address, stride, scale } = matmul;
   const { first, tokens, lanes } = step;
   const { tables, totals } = partsOf(scratch);
-  const [rows, rowBytes] = [end - begin, cols / 4];
-  const { add } = addKernels(kernels, lanes);
-  for (let col = 0; col < cols; col += 128) {
-    kernels.lookup_tables_i8(values + first * cols + col, cols, tokens, lanes, tables, scratch);
-    add(weights + begin * rowBytes + col / 4, rowBytes, rows, tables, totals, col > 0 ? 1 : 0, scratch);
+  const rows = end - begin;
+  const blockCols = codes === "base3" ? 160 : 128;
+  const add = codes === "base3" ? base3AddKernel(kernels, lanes) : addKernels(kernels, lanes).add;
+  for (let block = 0; block * 32 < rowBytes; block += 1) {
+    const col = block * blockCols;
+    const x = values + first * cols + col;
+    if (codes === "base3") {
+      const known = Math.min(blockCols, cols - col);
+      kernels.lookup_base3_tables_i8(x, cols, known, tokens, lanes, tables, scratch);
+    } else kernels.lookup_tables_i8(x, cols, tokens, lanes, tables, scratch);
+    add(weights + begin * rowBytes + block * 32, rowBytes, rows, tables, totals, block > 0 ? 1 : 0, scratch);
   }
   const [record, y] = [records + first * 8, address + first * stride + begin * 4];
   const accumulate = matmul.accumulate ? 1 : 0;
@@ -154,10 +180,10 @@ function multiplyGroups(
   step: LookupStep,
   scratch: number,
 ): void {
-  const { weights, cols, begin, end, values, recordBytes, groups, address, stride, scale } = matmul;
+  const { weights, rowBytes, cols, begin, end, values, recordBytes, groups, address, stride, scale } = matmul;
   const { first, tokens, lanes } = step;
   const { tables, totals } = partsOf(scratch);
-  const [rows, rowBytes] = [end - begin, cols / 4];
+  const rows = end - begin;
   const seriesBytes = rows * totalBytes(lanes);
   const { scaled, halves } = addKernels(kernels, lanes);
   const records = matmul.records + first * recordBytes;
@@ -189,6 +215,10 @@ function multiplyGroups(
   const accumulate = matmul.accumulate ? 1 : 0;
   // prettier-ignore
   kernels.finish_scaled_lookups(totals, seriesBytes, rows, lanes, tokens, y, stride, scale, accumulate);
+}
+
+function base3AddKernel(kernels: Kernels, lanes: Lanes): Kernels["add_base3_lookups_32"] {
+  return lanes === 32 ? kernels.add_base3_lookups_32 : kernels.add_base3_lookups_16;
 }
 
 /** Kernels that add the lookups of a block. */

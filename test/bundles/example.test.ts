@@ -34,13 +34,19 @@ async function loadStoryteller(page: Page): Promise<void> {
 async function askAndStop(page: Page): Promise<string> {
   await page.getByLabel("Your message").fill("Once upon a time");
   await page.keyboard.press("Enter");
+  // The page itself clicks: on a busy machine, a click from here came after the end of a short story.
   await page.waitForFunction(() => {
     const { document } = globalThis as unknown as {
-      document: { querySelector(name: string): { textContent: string } | null };
+      document: {
+        querySelector(name: string): { textContent: string; disabled?: boolean; click(): void } | null;
+      };
     };
-    return (document.querySelector("article.assistant:last-child")?.textContent ?? "").length > 20;
+    const text = document.querySelector("article.assistant:last-child")?.textContent ?? "";
+    const stop = document.querySelector("#stop");
+    if (text.length <= 20 || stop?.disabled !== false) return false;
+    stop.click();
+    return true;
   });
-  await page.getByRole("button", { name: "Stop" }).click();
   await page.locator("#text:enabled").waitFor();
   return page.locator("article.assistant").last().innerText();
 }

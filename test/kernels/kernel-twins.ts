@@ -10,9 +10,12 @@ import { affineTwin, quantizeBlocksTwin, rowAffineTwin } from "./twins/matmul-af
 import {
   addLookupsTwin,
   addScaledLookupsTwin,
+  base3Tables,
   finishLookupsTwin,
   finishScaledLookupsTwin,
+  halfTables,
   lookupTablesTwin,
+  wholeTables,
 } from "./twins/matmul-lookup.js";
 import { bf16Layout, f16Layout, f32Layout, floatMatmulTwin, floatRowTwin } from "./twins/matmul-float.js";
 import { screenRowsTwin } from "./twins/screen.js";
@@ -47,12 +50,14 @@ import { teamBarrierTwin, teamBreakTwin } from "./twins/team.js";
  * Every kernel and the cases that compare it with its twin. The type requires an entry for every new kernel.
  */
 export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
+  add_base3_lookups_16: addLookupsTwin(16, base3Tables),
+  add_base3_lookups_32: addLookupsTwin(32, base3Tables),
   add_half_lookups_16: addScaledLookupsTwin(16, 2),
   add_half_lookups_32: addScaledLookupsTwin(32, 2),
   add_half_lookups_64: addScaledLookupsTwin(64, 2),
-  add_lookups_16: addLookupsTwin(16),
-  add_lookups_32: addLookupsTwin(32),
-  add_lookups_64: addLookupsTwin(64),
+  add_lookups_16: addLookupsTwin(16, wholeTables),
+  add_lookups_32: addLookupsTwin(32, wholeTables),
+  add_lookups_64: addLookupsTwin(64, wholeTables),
   add_rows: addRowsTwin,
   add_scaled_lookups_16: addScaledLookupsTwin(16, 1),
   add_scaled_lookups_32: addScaledLookupsTwin(32, 1),
@@ -69,8 +74,9 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   gate_silu: siluTwin,
   list_nonzero: listNonzeroTwin,
   list_positive: listPositiveTwin,
-  lookup_half_tables_i8: lookupTablesTwin(true),
-  lookup_tables_i8: lookupTablesTwin(false),
+  lookup_base3_tables_i8: lookupTablesTwin(base3Tables),
+  lookup_half_tables_i8: lookupTablesTwin(halfTables),
+  lookup_tables_i8: lookupTablesTwin(wholeTables),
   matmul_base3_groups_i8_dot_i16: base3GroupsTwin("i16"),
   matmul_base3_groups_i8_dot_i32: base3GroupsTwin("i32"),
   matmul_base3_groups_i8_dot_i8: base3GroupsTwin("i8"),

@@ -1,10 +1,11 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { ternaryGroupsKernel, ternaryKernel } from "#dist/wasm/dot-forms.js";
+import { base3Kernel, ternaryGroupsKernel, ternaryKernel } from "#dist/wasm/dot-forms.js";
 import { compileKernels, instantiateKernels } from "#dist/wasm/kernel-build.js";
 import { createLookupSelfTest } from "#dist/wasm/lookup-self-test.js";
 import { lookupBytes, lookupLanes, lookupRows, lookupSteps, runLookupStep } from "#dist/wasm/lookups.js";
 import { groupScratchBytes, type GroupSize, type Kernels } from "#dist/wasm/kernels.js";
 import { createMemories, type Memories } from "#dist/wasm/memory.js";
+import { base3RowBytes, packBase3Row } from "../reference/base3.js";
 import { randomOf } from "../support/random-of.js";
 
 const builds = ["relaxed", "simd128"] as const;
@@ -111,6 +112,8 @@ describe.each(builds)("a matmul by lookup tables (%s)", (build) => {
         );
       }
       const matmul = {
+        codes: "ternary" as const,
+        rowBytes: cols / 4,
         weights: weights.byteOffset,
         cols,
         begin,
@@ -140,6 +143,76 @@ describe.each(builds)("a matmul by lookup tables (%s)", (build) => {
     for (const address of taken) memories.free(0, address);
   });
 
+  it("has the bytes of tiles in base 3, also where rows end within a block", () => {
+    const { memories, kernels } = made.get(build) ?? {};
+    if (memories === undefined || kernels === undefined) throw new Error("no kernels");
+    const random = randomOf(11);
+    const whole = (below: number): number => Math.floor(random() * below);
+    const taken: number[] = [];
+    const take = (bytes: number): Uint8Array<SharedArrayBuffer> => {
+      const address = memories.allocate(0, bytes, "test");
+      taken.push(address);
+      return memories.view({ region: 0, address }, bytes);
+    };
+    const workspace = { rows: 40, address: take(lookupBytes(40)).byteOffset };
+    for (const [cols, tokens] of [
+      [160, 70],
+      [1280, 33],
+      [1440, 20],
+      [1456, 5],
+      [2560, 64],
+    ] as const) {
+      const stride = Math.ceil(cols / 128) * 128;
+      const rows = 23 + whole(30);
+      const rowBytes = base3RowBytes(cols);
+      const weights = take(rows * rowBytes + 96);
+      for (let row = 0; row < rows; row += 1) {
+        const values = Int8Array.from({ length: cols }, () => whole(3) - 1);
+        weights.set(packBase3Row(values), row * rowBytes);
+      }
+      // Rows of the input are filled up with zeros.
+      const x = take(tokens * stride + 640).fill(0);
+      for (let t = 0; t < tokens; t += 1) for (let k = 0; k < cols; k += 1) x[t * stride + k] = whole(256);
+      const records = take(tokens * 8);
+      fillRecords(records, { x, cols: stride, tokens, size: undefined, random });
+      const [byTiles, byLookup] = [take(tokens * rows * 4), take(tokens * rows * 4)];
+      const scratch = take(groupScratchBytes);
+      // prettier-ignore
+      base3Kernel(kernels, "i8")(
+        weights.byteOffset, cols, 0, rows, x.byteOffset, stride, records.byteOffset, tokens, byTiles.byteOffset,
+        rows * 4, scratch.byteOffset, 0.37, 0,
+      );
+      const matmul = {
+        codes: "base3" as const,
+        weights: weights.byteOffset,
+        rowBytes,
+        cols: stride,
+        begin: 0,
+        end: rows,
+        values: x.byteOffset,
+        records: records.byteOffset,
+        recordBytes: 8,
+        groups: undefined,
+        address: byLookup.byteOffset,
+        stride: rows * 4,
+        scale: 0.37,
+        accumulate: false,
+      };
+      for (const lanes of [32, 16] as const) {
+        byLookup.fill(0xff);
+        for (let first = 0; first < tokens; first += lanes)
+          runLookupStep(
+            kernels,
+            matmul,
+            { first, tokens: Math.min(lanes, tokens - first), lanes },
+            workspace,
+          );
+        expect(Buffer.compare(byLookup, byTiles), `${rows} × ${cols} · ${tokens}`).toBe(0);
+      }
+    }
+    for (const address of taken) memories.free(0, address);
+  });
+
   it("passes its self-test, and fails it with a wrong kernel", () => {
     const { memories, kernels } = made.get(build) ?? {};
     if (memories === undefined || kernels === undefined) throw new Error("no kernels");
@@ -150,6 +223,7 @@ describe.each(builds)("a matmul by lookup tables (%s)", (build) => {
       "lookup_tables_i8",
       "add_lookups_32",
       "add_half_lookups_16",
+      "add_base3_lookups_32",
       "finish_scaled_lookups",
     ] as const)
       expect(selfTest.correct({ ...kernels, [name]: () => undefined }), name).toBe(false);

@@ -2,6 +2,7 @@ import { base3GroupsKernel, base3Kernel, listedBase3Kernel } from "../../wasm/do
 import { createBase3GroupsSelfTest, createBase3SelfTest } from "../../wasm/base3-self-test.js";
 import { packBlocksInBase3, packI2sInBase3, packTq10Rows, packTq20Rows } from "../base3-packers.js";
 import { groupInputs, i8Input, quantizedRows } from "../input-formats.js";
+import { multiplyByLookup } from "../multiply-by-lookup.js";
 import { base3RowBytes, base3Saves, halfScaleBytes, wholeBlocks } from "../ternary-blocks.js";
 import type { Layout, Packer } from "./layout.js";
 import { ternaryGroups128 } from "./ternary-groups.js";
@@ -30,12 +31,27 @@ export const base3Rows: Layout = {
   multiply(worker, { region, address, cols, scale }, { quantized, tokens }, output) {
     const { values, records } = quantizedRows(quantized, i8Input);
     const { begin, end, address: y, stride, scratch } = output;
-    const valueStride = wholeBlocks(cols);
+    const whole = wholeBlocks(cols);
+    const done = multiplyByLookup(worker, region, output, {
+      codes: "base3",
+      weights: address,
+      rowBytes: base3RowBytes(cols),
+      cols: whole,
+      values,
+      records,
+      recordBytes: 8,
+      scale,
+      groups: undefined,
+      tokens,
+    });
+    if (done === tokens) return;
+    const [x, record, to] = [values + done * whole, records + done * 8, y + done * stride];
     const accumulate = output.accumulate ? 1 : 0;
     const kernel = base3Kernel(worker.kernels256(region), worker.form);
     // prettier-ignore
-    kernel(address, cols, begin, end, values, valueStride, records, tokens, y, stride, scratch, scale, accumulate);
+    kernel(address, cols, begin, end, x, whole, record, tokens - done, to, stride, scratch, scale, accumulate);
   },
+  lookupSeries: 1,
   sparse: {
     takesListed: () => true,
     multiplyListed(worker, { region, address, cols, scale }, { list, listed, input, output, scratch }) {

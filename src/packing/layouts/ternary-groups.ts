@@ -52,7 +52,7 @@ function groupsLayout(size: GroupSize, packers: Layout["packers"]): Layout {
         matrix.lookupSeries > 0
           ? // prettier-ignore
             multiplyByLookup(worker, region, output, {
-              weights: address, cols: whole, values, records, recordBytes, scale, groups, tokens,
+              codes: "ternary", weights: address, rowBytes: whole / 4, cols: whole, values, records, recordBytes, scale, groups, tokens,
             })
           : 0;
       if (done === tokens) return;

@@ -36,7 +36,9 @@ export const ternaryRows: Layout = {
     const { begin, end, address: y, stride, scratch } = output;
     const whole = wholeBlocks(cols);
     const done = multiplyByLookup(worker, region, output, {
+      codes: "ternary",
       weights: address,
+      rowBytes: whole / 4,
       cols: whole,
       values,
       records,

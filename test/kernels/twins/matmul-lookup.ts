@@ -1,6 +1,7 @@
 import type { Kernels } from "#dist/wasm/kernels.js";
 import { lookupScratchBytes } from "#dist/wasm/kernels.js";
 import { at, f32 } from "../../reference/float32.js";
+import { packBase3Row } from "../../reference/base3.js";
 import { packTernaryRows } from "../../reference/ternary.js";
 import {
   bytesOf,
@@ -15,77 +16,109 @@ import {
 import { createNumbers, type Numbers } from "../numbers.js";
 
 type Lanes = 16 | 32 | 64;
-const allLanes = [16, 32, 64] as const;
 const tables = 32;
-const entries = 81;
 
-/** The four columns of a table, in a block of 128. With groups of 64, a table's columns are of one group. */
-function columnsOf(table: number, halved: boolean): readonly number[] {
-  if (!halved) return [table, 32 + table, 64 + table, 96 + table];
-  const first = table < 16 ? table : 48 + table;
-  return [first, 32 + first, 16 + first, 48 + first];
+/** The columns of the tables of a block. */
+export interface TableKind {
+  readonly lanes: readonly Lanes[];
+  /** Columns of a block. */
+  readonly cols: number;
+  /** Number of values of a byte. */
+  readonly entries: number;
+  columnsOf(table: number): readonly number[];
 }
 
-/** The weights of an entry. */
-function weightsOf(entry: number): readonly number[] {
-  return [27, 9, 3, 1].map((place) => (Math.floor(entry / place) % 3) - 1);
+/** Four columns a table, of two-bit codes. */
+export const wholeTables: TableKind = {
+  lanes: [16, 32, 64],
+  cols: 128,
+  entries: 81,
+  columnsOf: (table) => [0, 32, 64, 96].map((plane) => plane + table),
+};
+
+/** The same for groups of 64: the columns of a table are of one group. */
+export const halfTables: TableKind = {
+  ...wholeTables,
+  columnsOf(table) {
+    const first = table < 16 ? table : 48 + table;
+    return [first, 32 + first, 16 + first, 48 + first];
+  },
+};
+
+/** Five columns a table, in base 3. */
+export const base3Tables: TableKind = {
+  lanes: [16, 32],
+  cols: 160,
+  entries: 243,
+  columnsOf: (table) => [0, 32, 64, 96, 128].map((plane) => plane + table),
+};
+
+/** The weights of an entry, of the first column first. */
+function weightsOf({ entries }: TableKind, entry: number): readonly number[] {
+  const weights: number[] = [];
+  for (let place = entries / 3; place >= 1; place /= 3) weights.push((Math.floor(entry / place) % 3) - 1);
+  return weights;
 }
 
 /** The entry of a row's weights in a table. */
-function entryOf(row: Int8Array, table: number, halved: boolean): number {
-  return columnsOf(table, halved).reduce((index, column) => index * 3 + at(row, column) + 1, 0);
+function entryOf(kind: TableKind, row: Int8Array, table: number): number {
+  return kind.columnsOf(table).reduce((index, column) => index * 3 + at(row, column) + 1, 0);
 }
 
-/** @param halved for lookup_half_tables_i8. */
-export function lookupTablesTwin(halved: boolean): KernelTwin {
+export function lookupTablesTwin(kind: TableKind): KernelTwin {
   return {
     *cases(): Iterable<KernelCase> {
       const numbers = createNumbers(77);
-      for (const lanes of allLanes) {
-        for (const tokens of [1, 5, lanes - 1, lanes])
-          yield tablesCase(halved, { lanes, tokens, stride: 128 + 16 * (tokens % 3) }, numbers);
+      for (const lanes of kind.lanes) {
+        for (const tokens of [1, 5, lanes - 1, lanes]) {
+          for (const cols of kind === base3Tables ? [160, 96] : [128])
+            yield tablesCase(kind, { lanes, tokens, cols, stride: cols + 16 * (tokens % 3) }, numbers);
+        }
       }
     },
   };
 }
 
 function tablesCase(
-  halved: boolean,
-  { lanes, tokens, stride }: { readonly lanes: Lanes; readonly tokens: number; readonly stride: number },
+  kind: TableKind,
+  {
+    lanes,
+    tokens,
+    cols,
+    stride,
+  }: { readonly lanes: Lanes; readonly tokens: number; readonly cols: number; readonly stride: number },
   numbers: Numbers,
 ): KernelCase {
+  const { entries } = kind;
   const inputs = Array.from({ length: tokens }, (_, t) =>
-    t === 0 ? new Int8Array(128).fill(-128) : numbers.bytes(128),
+    t === 0 ? new Int8Array(cols).fill(-128) : numbers.bytes(cols),
   );
   const bytes = tables * entries * lanes * 2;
-  const scratchBytes = 256 * lanes;
+  const scratchBytes = 2 * kind.cols * lanes;
   return {
-    name: `${lanes} lanes · ${tokens}`,
+    name: `${lanes} lanes · ${tokens} · ${cols} columns`,
     blocks: { inputs: stridedRows(inputs, stride), entries: unset(bytes), scratch: unset(scratchBytes) },
     aligned: ["inputs", "entries", "scratch"],
     scratch: ["scratch"],
     writes: { entries: [[0, bytes]], scratch: [[0, scratchBytes]] },
     ways: [
-      (kernels, address) =>
-        (halved ? kernels.lookup_half_tables_i8 : kernels.lookup_tables_i8)(
-          address("inputs"),
-          stride,
-          tokens,
-          lanes,
-          address("entries"),
-          address("scratch"),
-        ),
+      (kernels, address) => {
+        const last = [tokens, lanes, address("entries"), address("scratch")] as const;
+        if (kind === base3Tables) kernels.lookup_base3_tables_i8(address("inputs"), stride, cols, ...last);
+        else if (kind === halfTables) kernels.lookup_half_tables_i8(address("inputs"), stride, ...last);
+        else kernels.lookup_tables_i8(address("inputs"), stride, ...last);
+      },
     ],
     check(outcome): void {
       const actual = new Int16Array(outcome.bytes("entries").buffer);
       const expected = Int16Array.from(actual, (_, index) => {
         const [t, entry] = [index % lanes, Math.floor(index / lanes) % entries];
         const input = inputs[Math.min(t, tokens - 1)] ?? new Int8Array();
-        const weights = weightsOf(entry);
-        return columnsOf(Math.floor(index / lanes / entries), halved).reduce(
-          (sum, column, k) => sum + at(weights, k) * at(input, column),
-          0,
-        );
+        const weights = weightsOf(kind, entry);
+        // Columns after the last one count as zeros.
+        return kind
+          .columnsOf(Math.floor(index / lanes / entries))
+          .reduce((sum, column, k) => sum + at(weights, k) * (input[column] ?? 0), 0);
       });
       requireSame(actual, expected, "entry");
     },
@@ -94,27 +127,30 @@ function tablesCase(
 
 /** Rows of a block, and tables for them: the operands of all kernels that add lookups. */
 function lookupOperands(
+  kind: TableKind,
   rows: number,
   lanes: Lanes,
   numbers: Numbers,
-  extreme: boolean,
+  extreme = false,
 ): {
   readonly weights: readonly Int8Array[];
   readonly rowBytes: number;
   readonly table: Int16Array;
   readonly blocks: { readonly weights: Uint8Array; readonly entries: Uint8Array };
 } {
-  const weights = Array.from({ length: rows }, () => numbers.ternary(128));
+  const { cols, entries } = kind;
+  const weights = Array.from({ length: rows }, () => numbers.ternary(cols));
   const rowBytes = 32 + 16 * (rows % 3);
+  const largest = kind === base3Tables ? 640 : 512;
   const table = Int16Array.from({ length: tables * entries * lanes }, () =>
-    extreme ? 512 : numbers.whole(-512, 512),
+    extreme ? largest : numbers.whole(-largest, largest),
   );
-  const entryBytes = new Uint8Array(table.buffer);
+  const pack = kind === base3Tables ? packBase3Row : packTernaryRows;
   return {
     weights,
     rowBytes,
     table,
-    blocks: { weights: stridedRows(weights.map(packTernaryRows), rowBytes), entries: entryBytes },
+    blocks: { weights: stridedRows(weights.map(pack), rowBytes), entries: new Uint8Array(table.buffer) },
   };
 }
 
@@ -138,28 +174,37 @@ function rowWays(
   ];
 }
 
-export function addLookupsTwin(lanes: Lanes): KernelTwin {
+export function addLookupsTwin(lanes: Lanes, kind: TableKind): KernelTwin {
   return {
     *cases(): Iterable<KernelCase> {
       const numbers = createNumbers(78);
       for (const rows of rowCounts)
-        for (const accumulate of [false, true]) yield addCase(lanes, rows, accumulate, false, numbers);
-      yield addCase(lanes, 3, true, true, numbers);
+        for (const accumulate of [false, true])
+          yield addCase(kind, { lanes, rows, accumulate, extreme: false }, numbers);
+      yield addCase(kind, { lanes, rows: 3, accumulate: true, extreme: true }, numbers);
     },
   };
 }
 
 function addCase(
-  lanes: Lanes,
-  rows: number,
-  accumulate: boolean,
-  extreme: boolean,
+  kind: TableKind,
+  {
+    lanes,
+    rows,
+    accumulate,
+    extreme,
+  }: {
+    readonly lanes: Lanes;
+    readonly rows: number;
+    readonly accumulate: boolean;
+    readonly extreme: boolean;
+  },
   numbers: Numbers,
 ): KernelCase {
-  const { weights, rowBytes, table, blocks } = lookupOperands(rows, lanes, numbers, extreme);
+  const { weights, rowBytes, table, blocks } = lookupOperands(kind, rows, lanes, numbers, extreme);
   const before = Int32Array.from({ length: rows * lanes }, () => numbers.whole(-1e6, 1e6));
   return {
-    name: `${rows} rows${accumulate ? ", added" : ""}${extreme ? ", all 512" : ""}`,
+    name: `${rows} rows${accumulate ? ", added" : ""}${extreme ? ", the largest sums" : ""}`,
     blocks: {
       ...blocks,
       totals: accumulate ? bytesOf(before) : unset(before.byteLength),
@@ -168,8 +213,12 @@ function addCase(
     aligned: ["weights", "entries", "totals", "scratch"],
     scratch: ["scratch"],
     writes: { totals: [[0, before.byteLength]], scratch: [[0, lookupScratchBytes]] },
-    ways: rowWays(rows, (kernels, address, begin, end) =>
-      kernels[`add_lookups_${lanes}`](
+    ways: rowWays(rows, (kernels, address, begin, end) => {
+      const add =
+        kind === base3Tables
+          ? kernels[`add_base3_lookups_${lanes === 16 ? 16 : 32}`]
+          : kernels[`add_lookups_${lanes}`];
+      add(
         address("weights") + begin * rowBytes,
         rowBytes,
         end - begin,
@@ -177,12 +226,14 @@ function addCase(
         address("totals") + begin * lanes * 4,
         accumulate ? 1 : 0,
         address("scratch"),
-      ),
-    ),
+      );
+    }),
     check(outcome): void {
       const expected = before.map((total, index) => {
         const row = weights[Math.floor(index / lanes)] ?? new Int8Array();
-        return (accumulate ? total : 0) + lookedUp(row, table, lanes, index % lanes, false, 0, tables);
+        return (
+          (accumulate ? total : 0) + lookedUp(kind, row, { table, lanes, lane: index % lanes }, [0, tables])
+        );
       });
       requireSame(outcome.ints("totals"), expected, "total");
     },
@@ -191,17 +242,14 @@ function addCase(
 
 /** The sum of a row's entries in tables begin … end − 1, for one lane. */
 function lookedUp(
+  kind: TableKind,
   row: Int8Array,
-  table: Int16Array,
-  lanes: Lanes,
-  lane: number,
-  halved: boolean,
-  begin: number,
-  end: number,
+  { table, lanes, lane }: { readonly table: Int16Array; readonly lanes: Lanes; readonly lane: number },
+  [begin, end]: readonly [number, number],
 ): number {
   let sum = 0;
   for (let j = begin; j < end; j += 1)
-    sum += at(table, (j * entries + entryOf(row, j, halved)) * lanes + lane);
+    sum += at(table, (j * kind.entries + entryOf(kind, row, j)) * lanes + lane);
   return sum;
 }
 
@@ -238,7 +286,8 @@ function scaledCase(
   },
   numbers: Numbers,
 ): KernelCase {
-  const { weights, rowBytes, table, blocks } = lookupOperands(rows, lanes, numbers, false);
+  const kind = groups === 2 ? halfTables : wholeTables;
+  const { weights, rowBytes, table, blocks } = lookupOperands(kind, rows, lanes, numbers);
   const rowScales = Array.from({ length: rows }, () => numbers.floats(groups));
   const tokenScales = Array.from({ length: tokens }, () => numbers.floats(groups));
   const [scaleStride, recordStride] = [4 * groups + 4 * (rows % 2), 4 * groups + 4 * (tokens % 3)];
@@ -285,15 +334,10 @@ function scaledCase(
         const count = tables / groups;
         const expected = actual.map((_, index) => {
           const [r, lane] = [Math.floor(index / lanes), index % lanes];
-          const sum = lookedUp(
-            weights[r] ?? new Int8Array(),
-            table,
-            lanes,
-            lane,
-            groups === 2,
+          const sum = lookedUp(kind, weights[r] ?? new Int8Array(), { table, lanes, lane }, [
             group * count,
             (group + 1) * count,
-          );
+          ]);
           const s = tokenScales[Math.min(lane, tokens - 1)]?.[group] ?? NaN;
           const scaled = f32(f32((rowScales[r]?.[group] ?? NaN) * s) * sum);
           return f32((accumulate ? (before[group]?.[index] ?? NaN) : 0) + scaled);

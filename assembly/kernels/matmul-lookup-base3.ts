@@ -1,0 +1,115 @@
+// Base-3 rows × int8 activations of many tokens by lookup tables: as matmul-lookup, with five columns a
+// lookup.
+
+import { Address } from "../address";
+import { base3RowSums16, base3RowSums32, base3TableEntries } from "../generated/base3-lookup-tiles";
+import { BASE3_BLOCK_COLS } from "../simd/base3";
+import {
+  BASE3_ENTRIES,
+  OFFSET_ROWS,
+  TABLES,
+  base3Offsets,
+  transposeColumns,
+  widenSums,
+} from "../tiles/lookup";
+
+/**
+ * entry[j, c, t] = Σ_i (c_i − 1) · X[t, 32 · i + j]
+ *                            for c = 81 · c₀ + 27 · c₁ + 9 · c₂ + 3 · c₃ + c₄, j in [0, 32), with X = 0 after
+ *                            cols
+ *
+ * Shapes    X [tokens, cols] every xStride bytes · entries [32, 243, lanes]. Lanes after the last token
+ *           repeat it
+ * Types     X i8 · entries i16
+ * Requires  1 ≤ tokens ≤ lanes · lanes 16 or 32 · cols % 16 == 0, at most 160 · X, entries 16-byte aligned ·
+ *           scratch 320 · lanes bytes of the caller's own · nothing overlaps
+ * Range     any X
+ * Exact     integers
+ * Splits    into calls for other tokens, whose lanes then have entries of their own
+ */
+export function lookup_base3_tables_i8(
+  x: Address,
+  xStride: usize,
+  cols: usize,
+  tokens: usize,
+  lanes: usize,
+  entries: Address,
+  scratch: Address,
+): void {
+  const entryBytes = lanes << 1;
+  const planeBytes = TABLES * entryBytes;
+  transposeColumns(x, xStride, cols, tokens, lanes, scratch);
+  memory.fill(scratch + cols * entryBytes, 0, (BASE3_BLOCK_COLS - cols) * entryBytes);
+  for (let table: usize = 0; table < TABLES; ++table) {
+    const from = scratch + table * entryBytes;
+    const to = entries + table * BASE3_ENTRIES * entryBytes;
+    for (let at: usize = 0; at < entryBytes; at += 32)
+      base3TableEntries(from + at, planeBytes, to + at, entryBytes);
+  }
+}
+
+/** Adds the lookups of a block to the totals of rows; the contract is that of the exports. */
+// @ts-ignore: decorator
+@inline
+function addLookups(
+  lanes: usize,
+  entryShift: i32,
+  weights: usize,
+  rowBytes: usize,
+  rows: usize,
+  entries: usize,
+  totals: usize,
+  accumulate: bool,
+  scratch: usize,
+): void {
+  const sums = scratch + OFFSET_ROWS * 64;
+  for (let row: usize = 0; row < rows; row += OFFSET_ROWS) {
+    const count = min(OFFSET_ROWS, rows - row);
+    base3Offsets(weights + row * rowBytes, rowBytes, count, entryShift, scratch);
+    for (let r: usize = 0; r < count; ++r) {
+      const offsets = scratch + (r << 6);
+      if (lanes == 32) base3RowSums32(offsets, TABLES, entries, sums);
+      else base3RowSums16(offsets, TABLES, entries, sums);
+      widenSums(sums, lanes, totals, accumulate);
+      totals += lanes << 2;
+    }
+  }
+}
+
+/**
+ * totals[r, t] (+)= Σ_j entry[j, c(r, j), t]                              for r in [0, rows), the 32 bytes j
+ *
+ * The part of matmul_base3_i8_dot_i8's sum Σₖ W[r, k] · X[t, k] in one block of 160 columns.
+ *
+ * Shapes    W [rows] blocks of 32 bytes every rowBytes bytes · entries [32, 243, 16] · totals [rows, 16]
+ * Types     W base3-rows · entries as lookup_base3_tables_i8 leaves them · totals i32
+ * Requires  W, entries, totals 16-byte aligned · scratch lookupScratchBytes of the caller's own
+ *           (src/wasm/kernels) · nothing overlaps
+ * Range     the sum of 32 entries is at most 160 · 128, so it fits i16
+ * Exact     integers
+ * Splits    by rows
+ */
+export function add_base3_lookups_16(
+  weights: Address,
+  rowBytes: usize,
+  rows: usize,
+  entries: Address,
+  totals: Address,
+  accumulate: bool,
+  scratch: Address,
+): void {
+  addLookups(16, 5, weights, rowBytes, rows, entries, totals, accumulate, scratch);
+}
+
+/** Contract as add_base3_lookups_16, but entries are [32, 243, 32] and totals [rows, 32]. */
+export function add_base3_lookups_32(
+  weights: Address,
+  rowBytes: usize,
+  rows: usize,
+  entries: Address,
+  totals: Address,
+  accumulate: bool,
+  scratch: Address,
+): void {
+  addLookups(32, 6, weights, rowBytes, rows, entries, totals, accumulate, scratch);
+}
