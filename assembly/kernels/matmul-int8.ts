@@ -449,8 +449,17 @@ export function matmul_i8_i14_dot_i8(
 }
 
 /**
- * Contract as matmul_i8_i14_dot_i8, but with scratch of 256 bytes of the caller's own, and for kernels of 256
- * bits: 32 columns a step.
+ * y[t, r] (+)= (Σₖ W[r, k] · X[t, k]) · scale                  for r in [rowBegin, rowEnd), t in [0, tokens)
+ *
+ * The bytes of matmul_i8_i14_dot_i8, in steps of 32 columns for kernels of 256 bits.
+ *
+ * Shapes    W [rows, cols] · records [rows] · X [tokens] of quantize_activations_i14 · s [tokens] at scales ·
+ *           y [tokens, rows] every yStride bytes
+ * Types     W int8-rows · X two planes of u8 · s f32 · y f32
+ * Requires  cols % 16 == 0 · 16-byte aligned · scratch 256 bytes of the caller's own · y overlaps nothing
+ * Range     cols ≤ 2¹⁷, so that a plane's sum fits i32
+ * Exact     integer sums bit-identical in every form, build and split; then two f64 roundings and two of f32
+ * Splits    by rows or tokens
  */
 export function matmul_i8_i14_pairs_dot_i8(
   weights: Address,

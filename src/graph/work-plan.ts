@@ -80,7 +80,7 @@ export interface WorkBuffers {
   readonly projected: Buffer;
   /** Inputs of a projection [tokens, maximum input], written by all workers together. */
   readonly shared: ProjectionInput;
-  /** For each worker; empty without lookup tables, and where memory has no room for them. */
+  /** For each worker; empty without lookup tables, and where memory has little room. */
   readonly lookup: readonly LookupWorkspace[];
   /** For each worker inputs [ownTokens, maximum input] for itself. */
   readonly own: readonly ProjectionInput[];
@@ -200,7 +200,10 @@ export function allocateWork(memories: Allocator, model: WorkModel, options: Wor
   }
 }
 
-/** Allocates the workspaces of all workers, or none where they do not fit. */
+/**
+ * Allocates the workspaces of all workers, or none in a memory that has not four times the room: passes work
+ * without them, and caches of later sessions need memory too.
+ */
 function lookupWorkspaces(
   memories: Allocator,
   options: WorkOptions & { readonly tokens: number; readonly region: number },
@@ -211,17 +214,12 @@ function lookupWorkspaces(
   const maxOf = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, b), 0);
   const maxRows = maxOf(lookups.map((matrix) => matrix.rows));
   const rows = lookupRows(maxRows, maxOf(lookups.map(({ lookupSeries }) => lookupSeries)), workers);
-  const made: LookupWorkspace[] = [];
-  try {
-    while (made.length < workers) {
-      made.push({ rows, address: memories.allocate(region, lookupBytes(rows), "lookup tables") });
-    }
-    return made;
-  } catch (error) {
-    for (const { address } of made) memories.free(region, address);
-    if (error instanceof BitNetError && error.code === "OUT_OF_MEMORY") return [];
-    throw error;
-  }
+  const bytes = lookupBytes(rows);
+  if (!memories.fits(region, 4 * workers * bytes)) return [];
+  return Array.from({ length: workers }, () => ({
+    rows,
+    address: memories.allocate(region, bytes, "lookup tables"),
+  }));
 }
 
 /** Allocates one region's buffers. */

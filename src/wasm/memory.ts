@@ -56,7 +56,7 @@ export interface Memories {
 }
 
 /** The part of `Memories` that allocates and frees: real, or only counting. */
-export interface Allocator extends Pick<Memories, "allocate" | "free"> {
+export interface Allocator extends Pick<Memories, "allocate" | "fits" | "free"> {
   readonly regions: readonly Pick<Region, "index">[];
 }
 
@@ -69,6 +69,7 @@ export function createCountingAllocator(regions: number): Allocator & { takenByt
       taken += blockBytes(bytes);
       return 0;
     },
+    fits: () => true,
     free: () => undefined,
     takenBytes: () => taken,
   };

@@ -180,12 +180,11 @@ describe.each(models)("$name", ({ source, available }) => {
 
 describe("storyteller over several memories", () => {
   // The embedding takes 2 MiB. The other weights and the caches of the whole context do not fit beside it.
-  // The smallest memories have no room for lookup tables.
+  // These memories have no room for lookup tables.
   it.each([
     { regionMiB: 2.5, regions: 2, sessionTokens: 8, threads: 1 },
     { regionMiB: 2.5, regions: 2, sessionTokens: 6, threads: 2 },
     { regionMiB: 3, regions: 2, sessionTokens: 12, threads: 3 },
-    { regionMiB: 4.5, regions: 2, sessionTokens: 12, threads: 2 },
   ])(
     "has the same bits in $regions memories of $regionMiB MiB with $threads threads",
     async ({ regionMiB, regions, sessionTokens, threads }) => {
