@@ -36,20 +36,22 @@ export {
   row_f32,
 } from "./kernels/matmul-float";
 export {
-  add_half_lookups_16,
-  add_half_lookups_32,
-  add_half_lookups_64,
   add_lookups_16,
   add_lookups_32,
   add_lookups_64,
-  add_scaled_lookups_16,
-  add_scaled_lookups_32,
-  add_scaled_lookups_64,
   finish_lookups_i8,
-  finish_scaled_lookups,
   lookup_half_tables_i8,
   lookup_tables_i8,
 } from "./kernels/matmul-lookup";
+export {
+  add_half_lookups_16,
+  add_half_lookups_32,
+  add_half_lookups_64,
+  add_scaled_lookups_16,
+  add_scaled_lookups_32,
+  add_scaled_lookups_64,
+  finish_scaled_lookups,
+} from "./kernels/matmul-lookup-groups";
 export {
   add_base3_lookups_16,
   add_base3_lookups_32,

@@ -11,6 +11,13 @@ const relaxed = (base) =>
       ["): void {\n", "): void {\n  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();\n"],
     ],
   }));
+/** Kernels of lookup tables for more than 16 tokens. */
+const wider = (base, entries, widths) =>
+  widths.map((lanes) => ({
+    name: base.replace("16", lanes),
+    but: `entries are [32, ${entries}, ${lanes}], totals have ${lanes} lanes, and tokens are up to ${lanes}`,
+    edits: [["16, 5,", `${lanes}, ${Math.log2(2 * lanes)},`]],
+  }));
 const groups = "matmul_ternary_groups64_i8_dot_i8";
 const affine = "matmul_affine6_32_i8_dot_i8";
 const minima = "and each group subtracts m[r, g] · (s · Σ X in g)";
@@ -45,6 +52,12 @@ export const variants = {
   "kernels/matmul-base3.ts": {
     matmul_base3_i8_dot_i8: relaxed("matmul_base3_i8_dot_i8"),
     matmul_base3_listed_i8_dot_i8: relaxed("matmul_base3_listed_i8_dot_i8"),
+  },
+  "kernels/matmul-lookup.ts": { add_lookups_16: wider("add_lookups_16", 81, [32, 64]) },
+  "kernels/matmul-lookup-base3.ts": { add_base3_lookups_16: wider("add_base3_lookups_16", 243, [32]) },
+  "kernels/matmul-lookup-groups.ts": {
+    add_scaled_lookups_16: wider("add_scaled_lookups_16", 81, [32, 64]),
+    add_half_lookups_16: wider("add_half_lookups_16", 81, [32, 64]),
   },
   "kernels/matmul-int8.ts": {
     matmul_i8_i14_dot_i8: relaxed("matmul_i8_i14_dot_i8"),

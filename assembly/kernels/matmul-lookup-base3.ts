@@ -2,16 +2,10 @@
 // lookup.
 
 import { Address } from "../address";
-import { base3RowSums16, base3RowSums32, base3TableEntries } from "../generated/base3-lookup-tiles";
+import { base3TableEntries } from "../generated/base3-lookup-tiles";
 import { BASE3_BLOCK_COLS } from "../simd/base3";
-import {
-  BASE3_ENTRIES,
-  OFFSET_ROWS,
-  TABLES,
-  base3Offsets,
-  transposeColumns,
-  widenSums,
-} from "../tiles/lookup";
+import { BASE3_ENTRIES, TABLES, transposeColumns } from "../tiles/lookup";
+import { addLookups } from "./matmul-lookup";
 
 /**
  * entry[j, c, t] = Σ_i (c_i − 1) · X[t, 32 · i + j]
@@ -48,34 +42,6 @@ export function lookup_base3_tables_i8(
   }
 }
 
-/** Adds the lookups of a block to the totals of rows; the contract is that of the exports. */
-// @ts-ignore: decorator
-@inline
-function addLookups(
-  lanes: usize,
-  entryShift: i32,
-  weights: usize,
-  rowBytes: usize,
-  rows: usize,
-  entries: usize,
-  totals: usize,
-  accumulate: bool,
-  scratch: usize,
-): void {
-  const sums = scratch + OFFSET_ROWS * 64;
-  for (let row: usize = 0; row < rows; row += OFFSET_ROWS) {
-    const count = min(OFFSET_ROWS, rows - row);
-    base3Offsets(weights + row * rowBytes, rowBytes, count, entryShift, scratch);
-    for (let r: usize = 0; r < count; ++r) {
-      const offsets = scratch + (r << 6);
-      if (lanes == 32) base3RowSums32(offsets, TABLES, entries, sums);
-      else base3RowSums16(offsets, TABLES, entries, sums);
-      widenSums(sums, lanes, totals, accumulate);
-      totals += lanes << 2;
-    }
-  }
-}
-
 /**
  * totals[r, t] (+)= Σ_j entry[j, c(r, j), t]                              for r in [0, rows), the 32 bytes j
  *
@@ -98,10 +64,15 @@ export function add_base3_lookups_16(
   accumulate: bool,
   scratch: Address,
 ): void {
-  addLookups(16, 5, weights, rowBytes, rows, entries, totals, accumulate, scratch);
+  addLookups(true, 16, 5, weights, rowBytes, rows, entries, totals, accumulate, scratch);
 }
 
-/** Contract as add_base3_lookups_16, but entries are [32, 243, 32] and totals [rows, 32]. */
+// From here on made by scripts/tiles.mjs.
+
+/**
+ * Contract as add_base3_lookups_16, but entries are [32, 243, 32], totals have 32 lanes, and tokens are up
+ * to 32.
+ */
 export function add_base3_lookups_32(
   weights: Address,
   rowBytes: usize,
@@ -111,5 +82,5 @@ export function add_base3_lookups_32(
   accumulate: bool,
   scratch: Address,
 ): void {
-  addLookups(32, 6, weights, rowBytes, rows, entries, totals, accumulate, scratch);
+  addLookups(true, 32, 6, weights, rowBytes, rows, entries, totals, accumulate, scratch);
 }

@@ -255,3 +255,50 @@ export function scaleSums(
     totals += 32;
   }
 }
+
+/** Stores four outputs, added to what is there if `accumulate`. */
+// @ts-ignore: decorator
+@inline
+function put(y: usize, values: v128, accumulate: bool): void {
+  v128.store(y, accumulate ? f32x4.add(v128.load(y), values) : values);
+}
+
+/** Stores one output likewise. */
+// @ts-ignore: decorator
+@inline
+function putOne(y: usize, value: f32, accumulate: bool): void {
+  store<f32>(y, accumulate ? load<f32>(y) + value : value);
+}
+
+/** Stores four rows' outputs of up to four tokens, rows of y apart. */
+// @ts-ignore: decorator
+@inline
+export function putFour(
+  y: usize,
+  yStride: usize,
+  left: usize,
+  r0: v128,
+  r1: v128,
+  r2: v128,
+  r3: v128,
+  accumulate: bool,
+): void {
+  const low01 = i32x4.shuffle(r0, r1, 0, 4, 1, 5),
+    low23 = i32x4.shuffle(r2, r3, 0, 4, 1, 5);
+  const high01 = i32x4.shuffle(r0, r1, 2, 6, 3, 7),
+    high23 = i32x4.shuffle(r2, r3, 2, 6, 3, 7);
+  put(y, i64x2.shuffle(low01, low23, 0, 2), accumulate);
+  if (left > 1) put(y + yStride, i64x2.shuffle(low01, low23, 1, 3), accumulate);
+  if (left > 2) put(y + 2 * yStride, i64x2.shuffle(high01, high23, 0, 2), accumulate);
+  if (left > 3) put(y + 3 * yStride, i64x2.shuffle(high01, high23, 1, 3), accumulate);
+}
+
+/** Stores one row's outputs of up to four tokens. */
+// @ts-ignore: decorator
+@inline
+export function putLanes(y: usize, yStride: usize, left: usize, values: v128, accumulate: bool): void {
+  putOne(y, f32x4.extract_lane(values, 0), accumulate);
+  if (left > 1) putOne(y + yStride, f32x4.extract_lane(values, 1), accumulate);
+  if (left > 2) putOne(y + 2 * yStride, f32x4.extract_lane(values, 2), accumulate);
+  if (left > 3) putOne(y + 3 * yStride, f32x4.extract_lane(values, 3), accumulate);
+}
