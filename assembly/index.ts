@@ -64,9 +64,8 @@ export {
   matmul_i8_i14_pairs_dot_i16,
   matmul_i8_i14_pairs_dot_i32,
   matmul_i8_i14_pairs_dot_i8,
-  pack_halves_i8,
-  quantize_activations_i14,
 } from "./kernels/matmul-int8";
+export { pack_halves_i8, quantize_activations_i14 } from "./kernels/pack-int8";
 export {
   matmul_base3_groups_i8_dot_i16,
   matmul_base3_groups_i8_dot_i8,
