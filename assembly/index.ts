@@ -85,6 +85,7 @@ export {
   matmul_ternary_i8_dot_i32,
   matmul_ternary_listed_i8_dot_i16,
   matmul_ternary_listed_i8_dot_i8,
+  matmul_ternary_wide_i8_dot_i32,
   matmul_ternary_listed_i8_dot_i32,
 } from "./kernels/matmul-ternary";
 export {

@@ -19,12 +19,19 @@ import { variants, withVariants } from "./kernel-variants.mjs";
  */
 const tiles = {
   rows: { decode: [4, 1], prefill: [2, 4], listed: [4, 1] }, // matmulListed passes the addresses of four rows
+  wide: { four: [1, 4], three: [1, 3] }, // for registers of 256 bits: one row each
   groups: { decode: [3, 1], prefill: [3, 2] }, // one loop over rows for both, so they have equal rows
 };
 
 /** Bytes of scratch for a matmul: 32 for a sum of the largest tile, in groups for each of 32 groups. */
 const largest = (shapes) => Math.max(...Object.values(shapes).map(([rows, tokens]) => rows * tokens));
-export const ternaryScratchBytes = Math.max(32 * largest(tiles.rows), base3ScratchBytes);
+/** Rows of a chunk whose totals of four tokens lie in scratch, in assembly/kernels/matmul-ternary. */
+const wideRows = 256;
+export const ternaryScratchBytes = Math.max(
+  32 * largest(tiles.rows),
+  32 * largest(tiles.wide) + 16 * wideRows,
+  base3ScratchBytes,
+);
 export const groupScratchBytes = Math.max(1024 * largest(tiles.groups), base3GroupScratchBytes);
 export { lookupScratchBytes };
 /** Eight f32 for each token. */
@@ -89,16 +96,16 @@ const walk = (name, step, count) =>
           .join(", ")};`,
       ];
 
-/** A block of a tile of several tokens: sums go on from block to block. */
+/** Sums go on from block to block. */
 function chained(R, T) {
   return block(R, T, (_, s, operands) => `${s} = addDot<F>(${s}, ${operands});`);
 }
 
-/** A block of a tile of one token. In form i32, the sums of each block begin anew (simd/dot). */
-function split(R, sums) {
+/** In form i32, the sums of each block begin anew (simd/dot). */
+function split(R, T, sums) {
   return block(
     R,
-    1,
+    T,
     (field, s, operands) => {
       const q = s.replace("s", "q");
       return field === 0
@@ -129,7 +136,7 @@ function rowsTile(name, [R, T]) {
     "scratch",
   ];
   const sums = pairs(R, T).flatMap(([r, t]) => halves.map((h) => `${r}${t}${h}`));
-  const { lines, steps } = T > 1 ? chained(R, T) : split(R, sums);
+  const { lines, steps } = T > 1 ? chained(R, T) : split(R, T, sums);
   const out = (r, t) => (T > 1 ? sum([1, "y"], [r, "streamRows * 4"], [t, "yStride"]) : `y${r}`);
   const finishOne = (r, t) => {
     const [from, record] = [
@@ -145,10 +152,18 @@ function rowsTile(name, [R, T]) {
 ${decorator}export function ${name}<F>(${parameters.map((p) => `${p}: usize`).join(", ")}, scale: f32, accumulate: bool): void {
   const mask = codeMask<F>(), zero = i32x4.splat(0);
 ${indent([...(apart ? walk("w", "streamBytes", R) : []), ...walk("x", "xStride", T)], 2)}
-${indent(
-  sums.map((s) => `let t${s} = zero;`),
-  2,
-)}
+${sumBlocks(sums, [...lines, steps])}
+${indent(finishes, 2)}
+}
+`;
+}
+
+/** Sums of all blocks, in scratch. */
+function sumBlocks(sums, lines) {
+  return `${indent(
+    sums.map((s) => `let t${s} = zero;`),
+    2,
+  )}
   for (let block: usize = 0; block < blocks; ) {
 ${indent(
   sums.map((s) => `let s${s} = hasSums16<F>() ? zero : t${s};`),
@@ -156,7 +171,7 @@ ${indent(
 )}
     const stop = hasSums16<F>() ? min(blocks, block + FLUSH_BLOCKS) : blocks;
     for (; block < stop; ++block) {
-${indent([...lines, steps], 6)}
+${indent(lines, 6)}
     }
 ${indent(
   sums.map((s) => `t${s} = hasSums16<F>() ? flush(t${s}, s${s}) : s${s};`),
@@ -166,8 +181,22 @@ ${indent(
 ${indent(
   sums.map((s, i) => `v128.store(scratch, t${s}, ${16 * i});`),
   2,
-)}
-${indent(finishes, 2)}
+)}`;
+}
+
+/**
+ * A tile of one row of ternary-rows for 256 bits, up to four tokens, and a piece of the columns. The sums of
+ * each block begin anew: four tokens leave registers for that. Without it the tile has 0.7 of its speed.
+ */
+function wideTile(name, [, T]) {
+  const sums = pairs(1, T).flatMap(([r, t]) => halves.map((h) => `${r}${t}${h}`));
+  const { lines, steps } = split(1, T, sums);
+  return `/** 1 × ${T}, added to totals if there are some already. */
+${decorator}export function ${name}<F>(w0: usize, blocks: usize, x0: usize, xStride: usize, totals: usize, scratch: usize, more: bool): void {
+  const mask = codeMask<F>(), zero = i32x4.splat(0);
+${indent(walk("x", "xStride", T), 2)}
+${sumBlocks(sums, [...lines, steps])}
+  addTotals(totals, scratch, ${T}, more);
 }
 `;
 }
@@ -260,17 +289,24 @@ ${decorator}export const DECODE_ROWS: usize = ${decode[0]};
 ${decorator}export const PREFILL_ROWS: usize = ${prefill[0]};
 ${decorator}export const PREFILL_TOKENS: usize = ${prefill[1]};
 `;
+const wideSizes = `/** Rows of a chunk of the wide tiles, and the bytes of their sums in scratch before totals. */
+${decorator}export const WIDE_ROWS: usize = ${wideRows};
+${decorator}export const WIDE_SUMS_BYTES: usize = ${32 * largest(tiles.wide)};
+`;
 const generated = {
   "generated/ternary-tiles.ts": [
     imports(
       "BLOCK_BYTES, BLOCK_COLS, FLUSH_BLOCKS, addDot, codeMask, endDot, first, firstCodes, flush, hasSums16, second, secondCodes, startDot",
       "../simd/dot",
-    ) + imports("RECORD_BYTES, finish, finishFour", "../tiles/ternary-rows"),
+    ) + imports("RECORD_BYTES, addTotals, finish, finishFour", "../tiles/ternary-rows"),
     sizes(tiles.rows),
+    wideSizes,
     rowsTile("decodeTile", tiles.rows.decode),
     rowsTile("decodeRow", [1, 1]),
     rowsTile("prefillTile", tiles.rows.prefill),
     rowsTile("prefillRow", [1, tiles.rows.prefill[1]]),
+    wideTile("wideTile4", tiles.wide.four),
+    wideTile("wideTile3", tiles.wide.three),
     decodeStreams(tiles.rows.decode[0]),
     rowsTile("listedTile", tiles.rows.listed),
   ],

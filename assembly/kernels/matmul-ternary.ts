@@ -14,20 +14,36 @@ import {
   DECODE_ROWS,
   PREFILL_ROWS,
   PREFILL_TOKENS,
+  WIDE_ROWS,
+  WIDE_SUMS_BYTES,
   decodeRow,
   decodeStreams,
   listedTile,
   prefillRow,
   prefillTile,
+  wideTile3,
+  wideTile4,
 } from "../generated/ternary-tiles";
-import { BLOCK_COLS } from "../simd/dot";
+import { BLOCK_BYTES, BLOCK_COLS } from "../simd/dot";
 import { wholeTiles } from "../tiles/whole-tiles";
-import { RECORD_BYTES } from "../tiles/ternary-rows";
+import { RECORD_BYTES, finishDots } from "../tiles/ternary-rows";
 
 /** Bytes of weights that meet a tile's tokens, then the next ones: they stay in the second-level cache. */
 // @ts-ignore: decorator
 @inline
 const CHUNK_BYTES: usize = 131072;
+
+/**
+ * With more bytes of activations, tiles of 256 bits take pieces of the columns: activations must stay in a
+ * first-level cache of 48 KiB, and codes pass through it.
+ */
+// @ts-ignore: decorator
+@inline
+const WHOLE_BYTES: usize = 24576;
+/** Most blocks of such a piece: 16 KiB of activations. */
+// @ts-ignore: decorator
+@inline
+const PIECE_BLOCKS: usize = 32;
 
 /** All of [rowBegin, rowEnd) × tokens in form F; the contract is that of the exports. */
 // @ts-ignore: decorator
@@ -94,6 +110,31 @@ export function matmul<F>(
     }
     token = grouped;
   }
+  // prettier-ignore
+  eachToken<F>(
+    first, rows, blocks, activations, activationStride, records, token, tokens, out, yStride, scratch, scale, accumulate,
+  );
+}
+
+/** Tokens [token, tokens) one by one, for `rows` rows from `first`. */
+// @ts-ignore: decorator
+@inline
+function eachToken<F>(
+  first: usize,
+  rows: usize,
+  blocks: usize,
+  activations: usize,
+  activationStride: usize,
+  records: usize,
+  token: usize,
+  tokens: usize,
+  out: usize,
+  yStride: usize,
+  scratch: usize,
+  scale: f32,
+  accumulate: bool,
+): void {
+  const rowBytes = blocks * BLOCK_BYTES;
   const streamRows = rows / DECODE_ROWS;
   for (; token < tokens; ++token) {
     const x = activations + token * activationStride;
@@ -109,6 +150,123 @@ export function matmul<F>(
       decodeRow<F>(first + row * rowBytes, blocks, x, record, to + (row << 2), scratch, scale, accumulate);
     }
   }
+}
+
+/**
+ * As `matmul`, for registers of 256 bits: one row × four tokens, whose sums fit them. Three left tokens have
+ * a tile, too. One or two are left for `eachToken`.
+ *
+ *   for each chunk of rows, each four tokens, each piece of the columns, each row:   totals += sums of a tile
+ *   for each row of the chunk:                                                       y = …  of its totals
+ */
+// @ts-ignore: decorator
+@inline
+function matmulWide<F>(
+  weights: usize,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  activations: usize,
+  activationStride: usize,
+  records: usize,
+  tokens: usize,
+  y: usize,
+  yStride: usize,
+  scratch: usize,
+  scale: f32,
+  accumulate: bool,
+): void {
+  const rowBytes = cols >> 2;
+  const blocks = cols / BLOCK_COLS;
+  const rows = rowEnd - rowBegin;
+  const first = weights + rowBegin * rowBytes;
+  const out = y + (rowBegin << 2);
+  const left = tokens & 3;
+  const tiled = left == 3 ? tokens : tokens - left;
+  const pieces = min<usize>(tiled, 4) * cols > WHOLE_BYTES ? (blocks + PIECE_BLOCKS - 1) / PIECE_BLOCKS : 1;
+  const chunkRows = min(WIDE_ROWS, max<usize>(1, CHUNK_BYTES / max<usize>(1, rowBytes)));
+  const totals = scratch + WIDE_SUMS_BYTES;
+  if (tiled > 0) {
+    for (let chunk: usize = 0; chunk < rows; chunk += chunkRows) {
+      const end = min(rows, chunk + chunkRows);
+      for (let t: usize = 0; t < tiled; t += 4) {
+        const x = activations + t * activationStride;
+        const record = records + t * RECORD_BYTES;
+        const to = out + t * yStride;
+        const isFour = t + 4 <= tiled;
+        for (let piece: usize = 0; piece < pieces; ++piece) {
+          const begin = (blocks * piece) / pieces;
+          const count = (blocks * (piece + 1)) / pieces - begin;
+          const w = first + begin * BLOCK_BYTES;
+          const xPiece = x + begin * BLOCK_COLS;
+          const touches = pieces > 1 && piece == 0 && t == 0;
+          for (let row = chunk; row < end; ++row) {
+            if (touches && row + chunkRows < rows)
+              touch(first + (row + chunkRows) * rowBytes, rowBytes, scratch);
+            const total = totals + ((row - chunk) << 4);
+            if (isFour)
+              wideTile4<F>(w + row * rowBytes, count, xPiece, activationStride, total, scratch, piece > 0);
+            else wideTile3<F>(w + row * rowBytes, count, xPiece, activationStride, total, scratch, piece > 0);
+          }
+        }
+        for (let row = chunk; row < end; ++row) {
+          const dots = v128.load(totals + ((row - chunk) << 4));
+          if (isFour) finishDots(to + (row << 2), yStride, dots, record, 4, scale, accumulate);
+          else finishDots(to + (row << 2), yStride, dots, record, 3, scale, accumulate);
+        }
+      }
+    }
+  }
+  // prettier-ignore
+  eachToken<F>(
+    first, rows, blocks, activations, activationStride, records, tiled, tokens, out, yStride, scratch, scale, accumulate,
+  );
+}
+
+/** Reads a byte of every cache line, in order: prefetchers do not follow pieces of rows. */
+// @ts-ignore: decorator
+@inline
+function touch(from: usize, bytes: usize, scratch: usize): void {
+  let sum: u32 = 0;
+  for (const end = from + bytes; from < end; from += 64) sum += load<u8>(from);
+  store<u32>(scratch, sum);
+}
+
+/**
+ * As matmul_ternary_i8_dot_i8, but in form i32 of the dot product (simd/dot), with tiles for registers of 256
+ * bits. Traps in the simd128 build.
+ *
+ * Shapes    W [rows, cols] · X [tokens, cols] every activationStride bytes · y [tokens, rows] every yStride
+ *           bytes
+ * Types     W ternary-rows · X i8 · records {s: f32, Σₖ X[t, k]: i32} per token · y f32 · d = scale
+ * Requires  cols % 128 == 0 · W, X 16-byte aligned · scratch ternaryScratchBytes of the caller's own
+ *           (src/wasm/kernels) · nothing else overlaps y
+ * Range     codes 0…2 · cols ≤ 2²³, so |Σ| fits i32
+ * Exact     Σ is bit-identical in every form, build and split, and to test/reference; the f32 steps are three
+ *           roundings
+ * Splits    by rows or tokens: any partition gives the same bytes
+ */
+export function matmul_ternary_wide_i8_dot_i32(
+  weights: Address,
+  cols: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+  activations: Address,
+  activationStride: usize,
+  records: Address,
+  tokens: usize,
+  y: Address,
+  yStride: usize,
+  scratch: Address,
+  scale: f32,
+  accumulate: bool,
+): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
+  // prettier-ignore
+  matmulWide<i32>(
+    weights, cols, rowBegin, rowEnd, activations, activationStride, records, tokens, y, yStride, scratch, scale,
+    accumulate,
+  );
 }
 
 /**

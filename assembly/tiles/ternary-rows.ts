@@ -54,8 +54,32 @@ export function finishFour(
   accumulate: bool,
 ): void {
   const dots = sumsOfFour(both(sums, 0), both(sums, 32), both(sums, 64), both(sums, 96));
+  finishDots(y, yStride, dots, record, 4, scale, accumulate);
+}
+
+/** The sums of a tile's row and `tokens` tokens, 3 or 4, in one vector; added to it if there is `more`. */
+// @ts-ignore: decorator
+@inline
+export function addTotals(totals: usize, sums: usize, tokens: i32, more: bool): void {
+  const last = tokens == 4 ? both(sums, 96) : i32x4.splat(0);
+  const dots = sumsOfFour(both(sums, 0), both(sums, 32), both(sums, 64), last);
+  v128.store(totals, more ? i32x4.add(v128.load(totals), dots) : dots);
+}
+
+/** `finish` for the 3 or 4 tokens of a vector of sums. */
+// @ts-ignore: decorator
+@inline
+export function finishDots(
+  y: usize,
+  yStride: usize,
+  dots: v128,
+  record: usize,
+  tokens: i32,
+  scale: f32,
+  accumulate: bool,
+): void {
   const a = v128.load(record),
-    b = v128.load(record, 16);
+    b = tokens == 4 ? v128.load(record, 16) : v128.load64_zero(record, 16);
   const scales = i32x4.shuffle(a, b, 0, 2, 4, 6),
     totals = i32x4.shuffle(a, b, 1, 3, 5, 7);
   const values = f32x4.mul(
@@ -66,11 +90,11 @@ export function finishFour(
     store<f32>(y, load<f32>(y) + f32x4.extract_lane(values, 0));
     store<f32>(y + yStride, load<f32>(y + yStride) + f32x4.extract_lane(values, 1));
     store<f32>(y + 2 * yStride, load<f32>(y + 2 * yStride) + f32x4.extract_lane(values, 2));
-    store<f32>(y + 3 * yStride, load<f32>(y + 3 * yStride) + f32x4.extract_lane(values, 3));
+    if (tokens == 4) store<f32>(y + 3 * yStride, load<f32>(y + 3 * yStride) + f32x4.extract_lane(values, 3));
   } else {
     v128.store_lane<f32>(y, values, 0);
     v128.store_lane<f32>(y + yStride, values, 1);
     v128.store_lane<f32>(y + 2 * yStride, values, 2);
-    v128.store_lane<f32>(y + 3 * yStride, values, 3);
+    if (tokens == 4) v128.store_lane<f32>(y + 3 * yStride, values, 3);
   }
 }

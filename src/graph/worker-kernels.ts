@@ -52,6 +52,9 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
       kernels,
       kernels256,
       lookupKernels: matmul.lookup256 ? kernels256 : kernels,
+      get wideTiles() {
+        return matmul.wideTiles && form === "i32";
+      },
       screenKernels: matmul.screen256 ? kernels256 : kernels,
       attentionKernels: matmul.attention256 ? kernels256 : kernels,
       bytes(region) {

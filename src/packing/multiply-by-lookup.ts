@@ -1,4 +1,4 @@
-import { type LookupMatmul, lookupSteps, runLookupStep } from "../wasm/lookups.js";
+import { type LookupMatmul, lookupSteps, runLookupStep, type LookupRival } from "../wasm/lookups.js";
 import type { MatmulKernels, MatmulOutput } from "./layouts/layout.js";
 
 /**
@@ -17,9 +17,14 @@ export function multiplyByLookup(
 ): number {
   if (!worker.lookup || lookup === undefined) return 0;
   const kernels = worker.lookupKernels(region);
-  const width = worker.kernels256(region) === worker.kernels(region) ? "narrow" : "wide";
+  const hasWideTiles = worker.wideTiles && matmul.codes === "ternary" && matmul.groups === undefined;
+  const rival: LookupRival = hasWideTiles
+    ? "wideTiles"
+    : worker.kernels256(region) === worker.kernels(region)
+      ? "narrow"
+      : "wide";
   let done = 0;
-  for (const step of lookupSteps(matmul.tokens, width, matmul.codes)) {
+  for (const step of lookupSteps(matmul.tokens, rival, matmul.codes)) {
     runLookupStep(kernels, { ...matmul, address, stride, begin, end, accumulate }, step, lookup);
     done = step.first + step.tokens;
   }

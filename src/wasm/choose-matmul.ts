@@ -30,6 +30,8 @@ export interface MatmulChoice {
   readonly attention256: boolean;
   /** Whether the matmul of int8 rows runs from `module256` as well, in pairs. */
   readonly screen256: boolean;
+  /** Whether matmuls of several tokens in form i32 run from `module256` by the tiles for 256 bits. */
+  readonly wideTiles: boolean;
   /** Whether matmuls of many tokens by lookup tables work here. */
   readonly lookup: boolean;
   /** Whether they run from `module256` as well. */
@@ -117,6 +119,7 @@ export function chooseMatmul(
       lookup: lookup?.correct(kernels) ?? false,
       lookup256: copy?.lookup ?? false,
       screen256: copy?.screen ?? false,
+      wideTiles: copy?.wideTiles ?? false,
     };
   } finally {
     lookup?.free();
@@ -201,6 +204,8 @@ interface Copy256 {
   readonly lookup: boolean;
   /** Whether its matmul of int8 rows is faster, too. */
   readonly screen: boolean;
+  /** Whether its tiles for 256 bits are faster, too. */
+  readonly wideTiles: boolean;
 }
 
 /** The copy, if it is correct and faster. Its forms take turns again: another one may be the fastest. */
@@ -243,6 +248,9 @@ function makeCopy256(
         return [{ time, before: time(kernels128, turnMilliseconds) }];
       }),
     );
+    const four128 = timed.some(({ form }) => form === "i32")
+      ? matmul.timeFour(kernels128, "i32", turnMilliseconds)
+      : 0;
     const times128 = new Map(
       timed.map(({ form }) => [form, selfTests.map((test) => test.time(kernels128, form, turnMilliseconds))]),
     );
@@ -271,6 +279,9 @@ function makeCopy256(
       const lookupFaster = lookups.map(({ time, before }) =>
         becomesFaster((forMs) => time(kernels256, forMs), before),
       );
+      const wideTiles =
+        becomesFaster((forMs) => matmul.timeFour(kernels256, "wide", forMs), four128) &&
+        matmul.wideCorrect(kernels256);
       // All forms: passes that try a form would be slow by its head.
       const screensFaster = screens.map(({ form: each, before }) =>
         becomesFaster((forMs) => screen?.time(kernels256, "pairs", each, forMs) ?? 0, before),
@@ -278,6 +289,7 @@ function makeCopy256(
       return {
         module,
         timed: [best, ...correct],
+        wideTiles,
         screen:
           screensFaster.includes(true) &&
           screens.every((each) => screen?.correct(kernels256, "pairs", each.form)),

@@ -37,6 +37,9 @@ export function lookupBytes(rows: number): number {
   return lookupScratchBytes + maxTableBytes + rows * totalBytes(64);
 }
 
+/** The tiles beside lookup tables: of 128 bits, of 256 bits, or the ones made for 256 bits alone. */
+export type LookupRival = "narrow" | "wide" | "wideTiles";
+
 /**
  * Fewest tokens that are worth the tables of 64, 32 and 16 lanes. Fewer are faster by tiles, or by the next
  * smaller tables. Measured by `node bench/ternary.mjs --kinds rows,lookup`.
@@ -45,13 +48,15 @@ const worthwhile = {
   ternary: {
     narrow: { 64: 48, 32: 20, 16: 8 },
     wide: { 64: 48, 32: 24, 16: Infinity },
+    wideTiles: { 64: 52, 32: 29, 16: Infinity },
   },
   // Tables of 64 lanes would not fit the second-level cache.
   base3: {
     narrow: { 64: Infinity, 32: 20, 16: 8 },
     wide: { 64: Infinity, 32: 20, 16: Infinity },
+    wideTiles: { 64: Infinity, 32: 20, 16: Infinity },
   },
-} as const satisfies Record<LookupCodes, Record<"narrow" | "wide", Record<Lanes, number>>>;
+} as const satisfies Record<LookupCodes, Record<LookupRival, Record<Lanes, number>>>;
 
 /** The lanes that are in use with 256 bits. */
 export const wideLanes: readonly Lanes[] = lookupLanes.filter(
@@ -71,18 +76,17 @@ export interface LookupStep {
 /**
  * The steps of a matmul of `tokens` tokens by lookup tables. The tokens after them are faster by tiles.
  *
- * @param width "wide" if tiles are of 256 bits.
  * @param codes Default: "ternary".
  */
 export function lookupSteps(
   tokens: number,
-  width: "narrow" | "wide",
+  rival: LookupRival,
   codes: LookupCodes = "ternary",
 ): readonly LookupStep[] {
   const steps: LookupStep[] = [];
   for (let first = 0; first < tokens;) {
     const left = tokens - first;
-    const lanes = lookupLanes.find((count) => left >= worthwhile[codes][width][count]);
+    const lanes = lookupLanes.find((count) => left >= worthwhile[codes][rival][count]);
     if (lanes === undefined) break;
     steps.push({ first, tokens: Math.min(left, lanes), lanes });
     first += lanes;

@@ -15,6 +15,10 @@ export interface FormSelfTest {
 export interface MatmulSelfTest extends FormSelfTest {
   /** Whether the matmul by columns gives the same bits as the matmul by rows. */
   columnsCorrect(kernels: Kernels, form: DotForm): boolean;
+  /** As `correct`, for the tiles of several tokens for 256 bits. */
+  wideCorrect(kernels: Kernels): boolean;
+  /** As `time`, for four tokens: in a form, or by the tiles for 256 bits. */
+  timeFour(kernels: Kernels, form: DotForm | "wide", forMilliseconds: number): number;
   /** As `time`, for a matmul of listed rows: all of them. */
   timeListed(kernels: Kernels, form: DotForm, forMilliseconds: number): number;
 }
@@ -82,20 +86,31 @@ export function createMatmulSelfTest(memories: Memories): MatmulSelfTest {
     return true;
   }
 
+  const gives = (multiply: Kernels["matmul_ternary_i8_dot_i8"], count: number): boolean =>
+    givesSums(count, () =>
+      // prettier-ignore
+      multiply(weights, cols, 0, rows, activations, cols, records, count, output, rows * 4, scratch, 1, 0),
+    );
+
   return {
     correct(kernels, form): boolean {
       const multiply = ternaryKernel(kernels, form);
       const multiplyListed = listedTernaryKernel(kernels, form);
       return (
-        [tokens, 1].every((count) =>
-          givesSums(count, () =>
-            // prettier-ignore
-            multiply(weights, cols, 0, rows, activations, cols, records, count, output, rows * 4, scratch, 1, 0),
-          ),
-        ) &&
+        [tokens, 1].every((count) => gives(multiply, count)) &&
         givesSums(1, () =>
           multiplyListed(weights, cols, list, rows, activations, records, output, scratch, 1),
         )
+      );
+    },
+    wideCorrect: (kernels) =>
+      [tokens, 4, 3].every((count) => gives(kernels.matmul_ternary_wide_i8_dot_i32, count)),
+    timeFour(kernels, form, forMilliseconds): number {
+      const multiply =
+        form === "wide" ? kernels.matmul_ternary_wide_i8_dot_i32 : ternaryKernel(kernels, form);
+      const [n, k, yStride] = [timedRows, timedCols, timedRows * 4];
+      return bestTime(forMilliseconds, () =>
+        multiply(weights, k, 0, n, activations, k, records, 4, output, yStride, scratch, 1, 0),
       );
     },
     columnsCorrect(kernels, form): boolean {

@@ -16,7 +16,7 @@ export interface ScreenSelfTest {
 }
 
 /** With leftovers of rows and of columns. */
-const [rows, cols, tokens] = [71, 2544, 2];
+const [rows, cols, tokens] = [71, 2544, 7];
 
 /** Takes 200 kB of region 0 until `free`. */
 export function createScreenSelfTest(memories: Memories): ScreenSelfTest {

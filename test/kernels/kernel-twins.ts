@@ -19,7 +19,7 @@ import {
 } from "./twins/matmul-lookup.js";
 import { bf16Layout, f16Layout, f32Layout, floatMatmulTwin, floatRowTwin } from "./twins/matmul-float.js";
 import { screenRowsTwin } from "./twins/screen.js";
-import { ternaryTwin } from "./twins/matmul-ternary.js";
+import { ternaryTwin, wideTernaryTwin } from "./twins/matmul-ternary.js";
 import { quantizeGroupsTwin, ternaryGroupsTwin } from "./twins/matmul-ternary-groups.js";
 import { packQ10Twin, packQ20Twin, packTq10Twin, packTq20Twin } from "./twins/pack-groups.js";
 import { checkFiniteTwin, checkTernaryTwin, packF16Twin, widenF16Twin } from "./twins/pack.js";
@@ -129,6 +129,7 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   matmul_ternary_listed_i8_dot_i16: listedTwin("i16"),
   matmul_ternary_listed_i8_dot_i32: listedTwin("i32"),
   matmul_ternary_listed_i8_dot_i8: listedTwin("i8"),
+  matmul_ternary_wide_i8_dot_i32: wideTernaryTwin,
   pack_base3: packBase3Twin,
   pack_base3_tq1_0: packBase3Tq10Twin,
   pack_f16: packF16Twin,

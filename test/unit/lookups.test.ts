@@ -19,12 +19,12 @@ beforeAll(async () => {
 });
 
 describe("the steps of a matmul by lookup tables", () => {
-  it.each(["narrow", "wide"] as const)(
+  it.each(["narrow", "wide", "wideTiles"] as const)(
     "take the first tokens, each once, with room in their lanes (%s)",
-    (width) => {
+    (rival) => {
       for (let tokens = 0; tokens <= 300; tokens += 1) {
         let next = 0;
-        for (const { first, tokens: count, lanes } of lookupSteps(tokens, width)) {
+        for (const { first, tokens: count, lanes } of lookupSteps(tokens, rival)) {
           expect(first).toBe(next);
           expect(count).toBeGreaterThan(0);
           expect(count).toBeLessThanOrEqual(lanes);
@@ -32,14 +32,14 @@ describe("the steps of a matmul by lookup tables", () => {
         }
         expect(next).toBeLessThanOrEqual(tokens);
         // Tiles are left less than the smallest tables are worth.
-        expect(tokens - next).toBeLessThan(width === "wide" ? 24 : 8);
+        expect(tokens - next).toBeLessThan({ narrow: 8, wide: 24, wideTiles: 29 }[rival]);
       }
     },
   );
 
   it("use the largest tables for whole passes", () => {
-    for (const width of ["narrow", "wide"] as const)
-      expect(lookupSteps(128, width).map(({ lanes }) => lanes)).toEqual([64, 64]);
+    for (const rival of ["narrow", "wide", "wideTiles"] as const)
+      expect(lookupSteps(128, rival).map(({ lanes }) => lanes)).toEqual([64, 64]);
     expect(lookupSteps(7, "narrow")).toEqual([]);
   });
 });

@@ -73,6 +73,8 @@ export interface MatmulKernels {
   kernels256(region: number): Kernels;
   /** The dot form of matmuls in the pass under way. */
   readonly form: DotForm;
+  /** Whether matmuls of several tokens use the tiles for 256 bits in the pass under way. */
+  readonly wideTiles: boolean;
   /** Whether matmuls of many tokens use lookup tables in the pass under way. */
   readonly lookup: boolean;
   /** The kernels of matmuls of int8 rows. */

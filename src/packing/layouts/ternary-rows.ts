@@ -50,7 +50,10 @@ export const ternaryRows: Layout = {
     if (done === tokens) return;
     const [x, record, to] = [values + done * whole, records + done * 8, y + done * stride];
     const accumulate = output.accumulate ? 1 : 0;
-    const kernel = ternaryKernel(worker.kernels256(region), worker.form);
+    const kernels = worker.kernels256(region);
+    // With one or two tokens left, both use the tiles of one token.
+    const isWide = worker.wideTiles && tokens - done > 2;
+    const kernel = isWide ? kernels.matmul_ternary_wide_i8_dot_i32 : ternaryKernel(kernels, worker.form);
     // prettier-ignore
     kernel(address, whole, begin, end, x, whole, record, tokens - done, to, stride, scratch, scale, accumulate);
   },

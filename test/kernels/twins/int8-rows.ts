@@ -24,13 +24,14 @@ export function int8MatmulTwin(form: DotForm, { inPairs }: { readonly inPairs: b
       const numbers = createNumbers(91);
       for (const cols of [16, 48, 256]) {
         for (const rows of [0, 1, 3, 4, 5, 13])
-          for (const tokens of [0, 1, 2, 5]) yield matmulCase(kind, { rows, cols, tokens }, numbers);
+          for (const tokens of [0, 1, 2, 3, 4, 5, 8]) yield matmulCase(kind, { rows, cols, tokens }, numbers);
       }
       yield matmulCase(kind, { rows: 5, cols: 0, tokens: 2 }, numbers);
-      yield matmulCase(kind, { rows: 17, cols: 2560, tokens: 2 }, numbers);
+      // The second one has several chunks of rows.
+      for (const rows of [17, 60]) yield matmulCase(kind, { rows, cols: 2560, tokens: 7 }, numbers);
       // The largest sums, from rows of −128 and planes of 127.
       for (const weight of [-128, 127])
-        yield matmulCase(kind, { rows: 5, cols: 6912, tokens: 2, extreme: { weight, plane: 127 } }, numbers);
+        yield matmulCase(kind, { rows: 5, cols: 6912, tokens: 5, extreme: { weight, plane: 127 } }, numbers);
     },
     onlyInRelaxed: form !== "i8",
   };

@@ -1,5 +1,5 @@
 import { type DotForm, ternaryKernel } from "#dist/wasm/dot-forms.js";
-import { ternaryScratchBytes } from "#dist/wasm/kernels.js";
+import { type Kernels, ternaryScratchBytes } from "#dist/wasm/kernels.js";
 import { packTernaryRows, ternaryOutput } from "../../reference/ternary.js";
 import { f32 } from "../../reference/float32.js";
 import {
@@ -22,13 +22,31 @@ interface Matmul {
   readonly extreme?: { readonly weight: number; readonly activation: number };
 }
 
+type Multiply = (kernels: Kernels) => Kernels["matmul_ternary_i8_dot_i8"];
+
 export function ternaryTwin(form: DotForm): KernelTwin {
-  return { cases: () => cases(form), onlyInRelaxed: form !== "i8" };
+  return {
+    cases: () => cases((kernels) => ternaryKernel(kernels, form), matmuls()),
+    onlyInRelaxed: form !== "i8",
+  };
 }
 
-function* cases(form: DotForm): Iterable<KernelCase> {
+/** The tiles for 256 bits: also with columns in pieces and rows in several chunks. */
+export const wideTernaryTwin: KernelTwin = {
+  cases: () => cases((kernels) => kernels.matmul_ternary_wide_i8_dot_i32, [...matmuls(), ...wideMatmuls()]),
+  onlyInRelaxed: true,
+};
+
+function* cases(multiply: Multiply, shapes: Iterable<Matmul>): Iterable<KernelCase> {
   const numbers = createNumbers(1234);
-  for (const matmul of matmuls()) yield ternaryCase(form, matmul, numbers);
+  for (const matmul of shapes) yield ternaryCase(multiply, matmul, numbers);
+}
+
+function* wideMatmuls(): Iterable<Matmul> {
+  for (const tokens of [2, 3, 4, 7, 8]) {
+    for (const cols of [6144, 6272, 8320]) yield { rows: 70, cols, tokens };
+    yield { rows: 300, cols: 128, tokens };
+  }
 }
 
 function* matmuls(): Iterable<Matmul> {
@@ -47,7 +65,11 @@ function* matmuls(): Iterable<Matmul> {
   }
 }
 
-function ternaryCase(form: DotForm, { rows, cols, tokens, extreme }: Matmul, numbers: Numbers): KernelCase {
+function ternaryCase(
+  multiply: Multiply,
+  { rows, cols, tokens, extreme }: Matmul,
+  numbers: Numbers,
+): KernelCase {
   // One row before and one behind the range. They must not change.
   const allRows = rows + 2;
   const weights = extreme
@@ -88,7 +110,7 @@ function ternaryCase(form: DotForm, { rows, cols, tokens, extreme }: Matmul, num
       (kernels, at, part) => {
         const { rowBegin, rowEnd, tokenBegin: t, tokenEnd } = part;
         // prettier-ignore
-        ternaryKernel(kernels, form)(
+        multiply(kernels)(
         at("weights"), cols, rowBegin, rowEnd, at("inputs") + t * inputStride, inputStride, at("records") + t * 8,
         tokenEnd - t, at("output") + t * outputStride, outputStride, at("scratch"), scale, accumulate,
       );
