@@ -265,8 +265,8 @@ function softmax(scores: usize, count: usize, sums: usize): void {
   let largestA = lowest;
   let largestB = lowest;
   for (let at = scores; at < end; at += 32) {
-    largestA = f32x4.max(largestA, v128.load(at));
-    largestB = f32x4.max(largestB, v128.load(at, 16));
+    largestA = f32x4.pmax(largestA, v128.load(at));
+    largestB = f32x4.pmax(largestB, v128.load(at, 16));
   }
   const shift = f32x4.splat(horizontalMax(f32x4.max(largestA, largestB)));
   let sumsA = f32x4.splat(0);

@@ -22,7 +22,7 @@ export function gate_relu2(
   const zero = f32x4.splat(0);
   for (let t: usize = 0; t < tokens; ++t) {
     for (let k = colBegin << 2; k < colEnd << 2; k += 16) {
-      const r = f32x4.max(v128.load(gate + k), zero);
+      const r = f32x4.pmax(v128.load(gate + k), zero);
       v128.store(gate + k, f32x4.mul(f32x4.mul(r, r), v128.load(up + k)));
     }
     gate += stride;

@@ -2,7 +2,7 @@
 
 import { Address } from "../address";
 import { IEEE_HALF_UNIT, halfEvens, halfMask, halfOdds } from "../simd/half";
-import { horizontalMax, sumLanesF32, sumLanesI32 } from "../simd/lanes";
+import { horizontalMax, larger, sumLanesF32, sumLanesI32 } from "../simd/lanes";
 
 /**
  * s[t] = 8128 / max(maxₖ |x[t, k]|, 1e-30);  u = roundHalfEven(x[t, k] · s[t]) + 8192
@@ -26,7 +26,7 @@ export function quantize_activations_i14(
 ): void {
   for (let t: usize = 0; t < tokens; ++t) {
     let largest = f32x4.splat(0);
-    for (let k: usize = 0; k < cols << 2; k += 16) largest = f32x4.max(largest, f32x4.abs(v128.load(x + k)));
+    for (let k: usize = 0; k < cols << 2; k += 16) largest = larger(largest, f32x4.abs(v128.load(x + k)));
     const scale: f32 = 8128 / max(horizontalMax(largest), <f32>1e-30);
     const s = f32x4.splat(scale);
     const offset = i16x8.splat(8192);

@@ -1,5 +1,5 @@
 import { Address } from "../address";
-import { horizontalMax, sumLanesI32 } from "../simd/lanes";
+import { horizontalMax, larger, sumLanesI32 } from "../simd/lanes";
 
 /** The smallest maximum that a row is scaled by: a row of zeros must not divide by zero. */
 // @ts-ignore: decorator
@@ -31,9 +31,9 @@ export function quantize_activations_i8(
   for (let t: usize = 0; t < tokens; ++t) {
     let largest = f32x4.splat(0);
     for (let k: usize = 0; k < cols << 2; k += 64) {
-      const a = f32x4.max(f32x4.abs(v128.load(x + k)), f32x4.abs(v128.load(x + k, 16)));
-      const b = f32x4.max(f32x4.abs(v128.load(x + k, 32)), f32x4.abs(v128.load(x + k, 48)));
-      largest = f32x4.max(largest, f32x4.max(a, b));
+      const a = larger(f32x4.abs(v128.load(x + k)), f32x4.abs(v128.load(x + k, 16)));
+      const b = larger(f32x4.abs(v128.load(x + k, 32)), f32x4.abs(v128.load(x + k, 48)));
+      largest = larger(largest, larger(a, b));
     }
     const scale: f32 = 127 / max(horizontalMax(largest), ABSMAX_FLOOR);
     const s = f32x4.splat(scale);

@@ -1,5 +1,5 @@
 import { Address } from "../address";
-import { horizontalMax, sumLanesI32 } from "../simd/lanes";
+import { horizontalMax, larger, sumLanesI32 } from "../simd/lanes";
 
 /** The smallest maximum that a group is scaled by. Values far below it round to zero. */
 // @ts-ignore: decorator
@@ -21,9 +21,9 @@ function round16(from: usize, s: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function largest16(from: usize): v128 {
-  const a = f32x4.max(f32x4.abs(v128.load(from)), f32x4.abs(v128.load(from, 16)));
-  const b = f32x4.max(f32x4.abs(v128.load(from, 32)), f32x4.abs(v128.load(from, 48)));
-  return f32x4.max(a, b);
+  const a = larger(f32x4.abs(v128.load(from)), f32x4.abs(v128.load(from, 16)));
+  const b = larger(f32x4.abs(v128.load(from, 32)), f32x4.abs(v128.load(from, 48)));
+  return larger(a, b);
 }
 
 /** Sums of sixteen int8, in four lanes. */
@@ -62,7 +62,7 @@ export function quantize_activations_groups(
       const end = min(begin + groupSize, cols);
       let largest4 = f32x4.splat(0);
       for (let k = begin; k < end; k += 16) {
-        largest4 = f32x4.max(largest4, largest16(x + (k << 2)));
+        largest4 = larger(largest4, largest16(x + (k << 2)));
       }
       const largest = horizontalMax(largest4);
       const s = f32x4.splat(127 / max(largest, ABSMAX_FLOOR));
@@ -111,7 +111,7 @@ export function quantize_activations_blocks(
   for (let t: usize = 0; t < tokens; ++t) {
     for (let k: usize = 0; k < cols; k += 32) {
       const from = x + (k << 2);
-      const largest = horizontalMax(f32x4.max(largest16(from), largest16(from + 64)));
+      const largest = horizontalMax(larger(largest16(from), largest16(from + 64)));
       const factor = f32x4.splat(127 / max(largest, ABSMAX_FLOOR));
       const a = round16(from, factor);
       const b = round16(from + 64, factor);

@@ -29,7 +29,7 @@ const BIAS = memory.data<i32>([127, 127, 127, 127]);
 // @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
-  const clamped = f32x4.min(f32x4.max(x, v128.load(CONSTANTS)), v128.load(CONSTANTS, 16));
+  const clamped = f32x4.pmin(f32x4.pmax(x, v128.load(CONSTANTS)), v128.load(CONSTANTS, 16));
   const rounder = v128.load(CONSTANTS, 48);
   const shifted = f32x4.add(f32x4.mul(clamped, v128.load(CONSTANTS, 32)), rounder);
   const n = f32x4.sub(shifted, rounder);

@@ -8,6 +8,16 @@ export function horizontalMax(v: v128): f32 {
   return max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
 }
 
+/**
+ * The larger of f32 lanes that are not negative: their bits have the order of the numbers, and NaN is above
+ * all. The maximum of f32 takes one instruction for integers, and about seven for WebAssembly's f32.
+ */
+// @ts-ignore: decorator
+@inline
+export function larger(a: v128, b: v128): v128 {
+  return i32x4.max_s(a, b);
+}
+
 /** (lane0 + lane2) + (lane1 + lane3) of four f32 lanes. */
 // @ts-ignore: decorator
 @inline
