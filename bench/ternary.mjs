@@ -14,7 +14,8 @@ const { values } = parseArgs({
   options: {
     tokens: { type: "string", default: "1,4,16,64" },
     forms: { type: "string" },
-    // rows, base3, 64 or 128 for groups; lookup, lookup-base3, lookup-64, lookup-128
+    // rows, base3, 64 or 128 for groups; lookup, lookup-base3, lookup-64, lookup-128;
+    // wide: rows by the tiles for 256 bits, which are in form i32
     kinds: { type: "string", default: "rows" },
     megabytes: { type: "string", default: "128" },
   },
@@ -79,7 +80,10 @@ function multiply(kind, { at, form, rows, cols, tokens }) {
   if (size !== undefined)
     ternaryGroupsKernel(kernels, form, size)(at, scales, cols, 0, rows, from, record, ...last);
   else if (codes === "base3") base3Kernel(kernels, form)(at, cols, 0, rows, from, cols, record, ...last);
-  else ternaryKernel(kernels, form)(at, cols, 0, rows, from, cols, record, ...last);
+  else {
+    const kernel = kind === "wide" ? kernels.matmul_ternary_wide_i8_dot_i32 : ternaryKernel(kernels, form);
+    kernel(at, cols, 0, rows, from, cols, record, ...last);
+  }
 }
 
 console.log(`node ${process.version}, ${compiled.build} build`);
@@ -87,7 +91,7 @@ for (const kind of values.kinds.split(",")) {
   for (const [rows, cols] of shapes) {
     const bytes = (rows * cols) / 4;
     const matrices = Math.floor(weightBytes / bytes);
-    for (const form of forms) {
+    for (const form of kind === "wide" ? ["i32"] : forms) {
       const speeds = [];
       for (const tokens of tokenCounts) {
         let matrix = 0;

@@ -67,12 +67,13 @@ function describeSpeed({ measurement, threads, kernelBuild, peakRssBytes, loadMs
 
 /** The keys that `--details` adds. Null if a value was not measured. */
 function describeDetails(
-  { dotForms, promptForms, packing, limit, joulesPerToken, profile }: BenchmarkRow,
+  { dotForms, promptForms, threadShares, packing, limit, joulesPerToken, profile }: BenchmarkRow,
   { firstToken, meter, arithmetic, loadMs, loadBytesPerSecond }: BenchmarkSetup,
 ): object {
   return {
     dotForms: roundTimes(dotForms),
     promptForms: roundTimes(promptForms),
+    threadShares: threadShares.map((part) => round(part)),
     packing,
     loadBytesPerSecond: round(loadBytesPerSecond),
     firstToken:
@@ -129,7 +130,7 @@ export function createTableReport(write: (text: string) => void, countsEnergy: b
   let begun: string | undefined;
   /** Of the rows with this number of threads. */
   let bandwidth: ReadBandwidth | undefined;
-  let forms: Pick<BenchmarkRow, "dotForms" | "promptForms"> | undefined;
+  let forms: Forms | undefined;
   const writeLines = (lines: readonly string[]): void => {
     for (const line of lines) write(`${line}\n`);
   };
@@ -192,10 +193,10 @@ function energyLines({ meter, arithmetic }: BenchmarkSetup): readonly string[] {
   ];
 }
 
-function formsLines({
-  dotForms,
-  promptForms,
-}: Pick<BenchmarkRow, "dotForms" | "promptForms">): readonly string[] {
+/** How the matmuls ran. */
+type Forms = Pick<BenchmarkRow, "dotForms" | "promptForms" | "threadShares">;
+
+function formsLines({ dotForms, promptForms, threadShares }: Forms): readonly string[] {
   const list = (times: Readonly<Record<string, number>>): string =>
     Object.entries(times)
       .sort(([, a], [, b]) => a - b)
@@ -204,6 +205,9 @@ function formsLines({
   return [
     `  dot forms by their time: ${list(dotForms)}`,
     `  matmuls of prompts by their time: ${list(promptForms)}`,
+    ...(threadShares.length > 1
+      ? [`  parts of the threads: ${threadShares.map((part) => part.toFixed(2)).join(", ")}`]
+      : []),
   ];
 }
 

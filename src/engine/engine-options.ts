@@ -30,6 +30,11 @@ export interface EngineOptions {
    * measured to be faster. Default: true.
    */
   readonly lookup?: boolean | undefined;
+  /**
+   * Parts of the work of each thread, such as [2, 1]. Positive numbers, as many as threads. Default: equal
+   * parts, which follow the measured speed of each thread. The results are the same bits.
+   */
+  readonly shares?: readonly number[] | undefined;
   /** Measures the time of each operation and reports it after every pass. Default: no measuring. */
   readonly onProfile?: ((profile: Profile) => void) | undefined;
   /**
@@ -56,6 +61,7 @@ const knownOptions: Record<keyof EngineOptions, true> = {
   dotForm: true,
   kernels256: true,
   lookup: true,
+  shares: true,
   onProfile: true,
   regionBytes: true,
   head: true,
@@ -65,7 +71,7 @@ const knownOptions: Record<keyof EngineOptions, true> = {
 /** Checks options from a caller, who may not use TypeScript. @throws BitNetError INVALID_ARGUMENT. */
 export function checkEngineOptions(options: EngineOptions = {}): void {
   refuseUnknownOptions("loadModel's engine", options, Object.keys(knownOptions));
-  const { kernels256, lookup, onProfile, regionBytes } = options;
+  const { kernels256, lookup, shares, onProfile, regionBytes } = options;
   for (const [option, choices] of [
     ["kernelBuild", kernelBuilds],
     ["dotForm", dotForms],
@@ -80,6 +86,8 @@ export function checkEngineOptions(options: EngineOptions = {}): void {
     if (value !== undefined && typeof value !== "boolean")
       throw invalidOption(option, value, "true or false");
   }
+  if (shares !== undefined && !(Array.isArray(shares) && shares.every((part) => part > 0 && part < Infinity)))
+    throw invalidOption("shares", shares, "a list of positive numbers");
   if (onProfile !== undefined && typeof onProfile !== "function")
     throw invalidOption("onProfile", onProfile, "a function");
   if (regionBytes === undefined) return;

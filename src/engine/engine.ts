@@ -22,12 +22,13 @@ import { createEvaluator, type Evaluator } from "./evaluator.js";
 import { createLayerStream } from "./layer-stream.js";
 import { loadModelWeights } from "../model/load-model.js";
 import { serveTeam } from "../graph/worker.js";
-import type { ForwardJob, WorkerJob, WorkerMessage } from "../graph/worker-messages.js";
+import type { WorkerJob, WorkerMessage } from "../graph/worker-messages.js";
 import { matricesOf, type Model } from "../model/model.js";
 import { createOutputHead } from "./output-head.js";
 import type { Profile } from "../graph/profile.js";
-import { createFormChoice, type FormChoice } from "./form-choice.js";
-import { createPassChoice } from "./pass-choice.js";
+import type { FormChoice } from "./form-choice.js";
+import { createPasses } from "./passes.js";
+import type { ShareChoice, Shares } from "./share-choice.js";
 import { createSession, type InnerSession } from "./session.js";
 import { wantsScreen } from "../model/weight-plan.js";
 import { tokenBytes } from "../model/bytes-per-token.js";
@@ -48,6 +49,8 @@ export interface Engine {
   readonly matmul: MatmulChoice;
   /** The dot form in use. It can change. */
   readonly forms: Pick<FormChoice, "form" | "times" | "promptTimes">;
+  /** Each worker's part of a pass that generates a token. It can change. */
+  readonly shares: Pick<ShareChoice, "shares">;
   /** The goal that the layouts of weights were chosen by. */
   readonly packing: PackingGoal;
   /** Undefined if all layers are in memory. */
@@ -132,6 +135,9 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
     options.stream === true
       ? (options.streamMemory ?? roomForWeights(description.sizes, options))
       : undefined;
+  const workers = Math.max(1, options.threads);
+  if (options.shares !== undefined && options.shares.length !== workers)
+    throw invalidOption("shares", options.shares, `${workers} numbers, one for each thread`);
   const goal = choosePacking(file, description, packing, { ...options, head, sparsity, streamBytes });
   const kernels = await compileKernels(options.kernelBuild);
   throwIfAborted(options.signal);
@@ -139,6 +145,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
   const home = memories.addRegion();
   // Allocated first: the barrier needs zeros, and new memory is all zeros.
   const barrierAddress = memories.allocate(home.index, barrierBytes, "the team's barrier");
+  const busyAddress = memories.allocate(home.index, workers * 8, "times of workers");
   const matmul = chooseMatmul(kernels, memories, {
     form: options.dotForm,
     kernels256: options.kernels256,
@@ -155,6 +162,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
     matmul,
     memories,
     barrierAddress,
+    busyAddress,
     onProfile: options.onProfile && ((profile) => options.onProfile?.(profile as Profile)),
   });
   const post = (message: WorkerMessage): void => team.post(message);
@@ -201,6 +209,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
       run,
       kernelBuild,
       matmul,
+      sharing: { busyAddress, fixed: options.shares },
     });
   } catch (error) {
     await team.stop();
@@ -208,23 +217,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
   }
 }
 
-/** Runs passes, and measures which workers and which matmuls are the fastest. */
-function createPasses(
-  run: (job: WorkerJob, options: { readonly alone: boolean }) => Promise<void>,
-  choices: Parameters<typeof createPassChoice>[0] & Parameters<typeof createFormChoice>[0],
-): { readonly forms: FormChoice; readonly run: (tokens: number, job: ForwardJob) => Promise<void> } {
-  const workerChoice = createPassChoice(choices);
-  const forms = createFormChoice(choices);
-  return {
-    forms,
-    run: (tokens, job) =>
-      forms.run(tokens, (form) =>
-        workerChoice.run(tokens, (workers) => run({ ...job, form }, { alone: workers === "alone" })),
-      ),
-  };
-}
-
-function createEngine(parts: {
+interface EngineParts {
   readonly model: Model;
   readonly description: ModelDescription;
   readonly packing: Packing;
@@ -237,7 +230,10 @@ function createEngine(parts: {
   readonly run: (job: WorkerJob, options?: { readonly alone?: boolean }) => Promise<void>;
   readonly kernelBuild: KernelBuild;
   readonly matmul: MatmulChoice;
-}): Engine {
+  readonly sharing: { readonly busyAddress: number; readonly fixed: Shares | undefined };
+}
+
+function createEngine(parts: EngineParts): Engine {
   const { memories, team, post, run, description, ring } = parts;
   let { model } = parts;
   const rereading = { ...parts.packing, onBytes: () => undefined, signal: undefined };
@@ -261,7 +257,14 @@ function createEngine(parts: {
     packing: rereading,
   });
   const { layers, head } = tokenBytes(model);
-  const passes = createPasses(run, { workers: team.workers, bytesPerToken: layers + head, ...parts.matmul });
+  const passes = createPasses({
+    run,
+    memories,
+    ...parts.matmul,
+    ...parts.sharing,
+    workers: team.workers,
+    bytesPerToken: layers + head,
+  });
   let lastId = 0;
   let disposing: Promise<void> | undefined;
 
@@ -340,6 +343,7 @@ function createEngine(parts: {
     kernelBuild: parts.kernelBuild,
     matmul: parts.matmul,
     forms: passes.forms,
+    shares: passes.shares,
     packing: parts.packing.goal,
     stream: parts.stream,
     batchTokens: defaultTokens,

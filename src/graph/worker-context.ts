@@ -7,6 +7,8 @@ export interface WorkerContext extends MatmulKernels {
   readonly index: number;
   /** Number of workers that run the job under way. */
   readonly count: number;
+  /** The part of the work of each worker in the job under way. Undefined for equal parts. */
+  readonly shares: readonly number[] | undefined;
   /** The kernels that run attention. */
   attentionKernels(region: number): Kernels;
   /** The bytes of a region. */
@@ -15,17 +17,25 @@ export interface WorkerContext extends MatmulKernels {
   barrier(): void;
 }
 
+/** The facts that decide a worker's share. */
+export type Sharing = Pick<WorkerContext, "index" | "count"> & Partial<Pick<WorkerContext, "shares">>;
+
 /**
  * A worker's range [begin, end) of `count` items, in multiples of `granule`. The workers' ranges have no
  * gaps.
  */
-export function share(
-  count: number,
-  worker: { readonly index: number; readonly count: number },
-  granule = 1,
-): [number, number] {
+export function share(count: number, worker: Sharing, granule = 1): [number, number] {
   const granules = Math.ceil(count / granule);
-  const begin = Math.floor((granules * worker.index) / worker.count) * granule;
-  const end = Math.floor((granules * (worker.index + 1)) / worker.count) * granule;
-  return [Math.min(begin, count), Math.min(end, count)];
+  const [begin, end] = [worker.index, worker.index + 1].map((index) =>
+    Math.min(count, boundary(granules, index, worker) * granule),
+  );
+  return [begin ?? 0, end ?? 0];
+}
+
+/** The first of `granules` that does not belong to the workers before `index`. */
+function boundary(granules: number, index: number, { count, shares }: Sharing): number {
+  if (shares === undefined) return Math.floor((granules * index) / count);
+  if (index === count) return granules;
+  const before = shares.slice(0, index).reduce((sum, part) => sum + part, 0);
+  return Math.min(granules, Math.round(granules * before));
 }

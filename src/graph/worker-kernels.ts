@@ -8,8 +8,10 @@ import type { WorkerContext } from "./worker-context.js";
 export interface WorkerKernels {
   readonly context: WorkerContext;
   addRegion(index: number, memory: WebAssembly.Memory): void;
-  /** Sets the number of workers that run the next job: all, or 1. */
-  setCount(count: number): void;
+  /** Sets the number of workers that run the next job, all or 1, and their shares. Default: equal ones. */
+  setWorkers(count: number, shares?: readonly number[]): void;
+  /** The milliseconds in which the worker waited for others since the last call. */
+  takeWaited(): number;
   /** Sets the matmuls of the next pass. */
   setForm(form: PassForm): void;
   /** Makes the instances of all regions now. */
@@ -21,6 +23,8 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
   const { module256 } = matmul;
   const memories: WebAssembly.Memory[] = [];
   let count = start.count;
+  let shares: readonly number[] | undefined;
+  let waited = 0;
   let { form } = matmul;
   let lookup = false;
 
@@ -43,6 +47,9 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
       get count() {
         return count;
       },
+      get shares() {
+        return shares;
+      },
       get form() {
         return form;
       },
@@ -63,13 +70,23 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
         memory?.grow(0);
         return new Uint8Array(memory?.buffer ?? new ArrayBuffer(0));
       },
-      barrier: () => waitForTeam(kernels(0), start, count),
+      barrier(): void {
+        const begun = performance.now();
+        waitForTeam(kernels(0), start, count);
+        waited += performance.now() - begun;
+      },
     },
     addRegion(region, memory): void {
       memories[region] = memory;
     },
-    setCount(chosen): void {
+    setWorkers(chosen, parts): void {
       count = chosen;
+      shares = chosen === 1 ? undefined : parts;
+    },
+    takeWaited(): number {
+      const taken = waited;
+      waited = 0;
+      return taken;
     },
     setForm(chosen): void {
       lookup = chosen === "lookup";

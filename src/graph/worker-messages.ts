@@ -57,6 +57,8 @@ export interface ForwardJob {
   readonly batch: Batch;
   /** Its matmuls. Default: lookup tables if they work here, or the dot form that was chosen at load. */
   readonly form?: PassForm | undefined;
+  /** Parts of the work of each worker, whose sum is 1. Default: equal ones. */
+  readonly shares?: readonly number[] | undefined;
   /** Default: all layers. */
   readonly layers?: LayerRange | undefined;
 }

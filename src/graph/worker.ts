@@ -49,6 +49,8 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
   const plans = { work: new Map<number, WorkPlan>(), cache: new Map<number, CachePlan>() };
   let loaded: { readonly model: Model; readonly operations: Operations } | undefined;
   let profiled: ProfiledOperations | undefined;
+  /** Milliseconds of the last pass without the waits for other workers. */
+  let busy = 0;
 
   function setModel(model: Model): void {
     let operations = createOperations(model, context);
@@ -71,6 +73,15 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
     return plan;
   }
 
+  /**
+   * Writes how long the worker was busy in the last pass, for the caller's thread. All workers do it before
+   * they begin the pass under way. So all numbers are there when that ends.
+   */
+  function writeBusy(): void {
+    const { buffer } = context.bytes(0);
+    new Float64Array(buffer, start.busyAddress + start.index * 8, 1)[0] = busy;
+  }
+
   function runForward({ work, batch, form, layers }: ForwardJob): void {
     const { model, operations } = requireLoaded();
     const plan = planOf(plans.work, work);
@@ -80,8 +91,12 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
     });
     kernels.setForm(form ?? (start.matmul.lookup ? "lookup" : start.matmul.form));
     operations.begin(plan, batch.segments.map(cached));
+    writeBusy();
     waitForJob(context.kernels(0), start, context.count);
+    kernels.takeWaited();
+    const begun = performance.now();
     forward(model, plan, batch, operations, layers);
+    busy = performance.now() - begun - kernels.takeWaited();
   }
 
   function run(job: WorkerJob): void {
@@ -115,7 +130,7 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
   }
 
   function answerJob(message: WorkerJob & { readonly job: number; readonly workers: number }): void {
-    kernels.setCount(message.workers);
+    kernels.setWorkers(message.workers, message.kind === "forward" ? message.shares : undefined);
     run(message);
     if (start.index !== 0) return;
     const profile = endsPass(message) ? profiled?.take() : undefined;

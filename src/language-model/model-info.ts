@@ -56,6 +56,12 @@ export interface ModelInfo {
    * the one in use alone.
    */
   readonly promptForms: Readonly<Record<string, number>>;
+  /**
+   * Each thread's part of the work of a token. Their sum is 1. At first the parts are equal, then they follow
+   * the measured speed of each thread: cores can differ, and other programs may use some. The results are the
+   * same bits.
+   */
+  readonly threadShares: readonly number[];
   /** Sampling options that the file recommends (`general.sampling.*`). They are this model's defaults. */
   readonly sampling: RecommendedSampling;
 }
@@ -88,6 +94,9 @@ export function describeInfo(file: ModelFile, engine: Engine, sampling: Recommen
     },
     get promptForms() {
       return engine.forms.promptTimes;
+    },
+    get threadShares() {
+      return engine.shares.shares;
     },
     sampling,
   };

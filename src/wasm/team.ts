@@ -16,6 +16,8 @@ export interface WorkerStart {
   readonly matmul: MatmulChoice;
   /** Address of the barrier's state in region 0. */
   readonly barrierAddress: number;
+  /** Address in region 0 of an f64 for each worker: the milliseconds that it was busy in a pass. */
+  readonly busyAddress: number;
   /** How often a worker polls the barrier before it sleeps. */
   readonly spins: number;
   /** Whether to measure each operation of a pass. */
@@ -96,6 +98,7 @@ interface PendingJob {
  * @param options.threads number of threads. With 0, one worker runs in the caller's thread.
  * @param options.script the script of a thread, if it is not the package's own.
  * @param options.barrierAddress address of `barrierBytes` zeros in region 0.
+ * @param options.busyAddress address of an f64 for each worker in region 0.
  * @param options.onProfile called after each pass with the measurements of worker 0.
  */
 export function startTeam(options: {
@@ -106,9 +109,10 @@ export function startTeam(options: {
   readonly matmul: MatmulChoice;
   readonly memories: Memories;
   readonly barrierAddress: number;
+  readonly busyAddress: number;
   readonly onProfile?: ((profile: object) => void) | undefined;
 }): Team {
-  const { serve, script, module, matmul, memories, barrierAddress, onProfile } = options;
+  const { serve, script, module, matmul, memories, barrierAddress, busyAddress, onProfile } = options;
   const workers = Math.max(1, options.threads);
   const pending = new Map<number, PendingJob>();
   let lastJob = 0;
@@ -175,6 +179,7 @@ export function startTeam(options: {
       module,
       matmul,
       barrierAddress,
+      busyAddress,
       spins: workers <= availableParallelism() ? spins.ownCore : spins.sharedCore,
       profile: onProfile !== undefined,
     };

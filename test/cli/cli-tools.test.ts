@@ -204,6 +204,7 @@ describe("bitnet bench", () => {
     expect(Object.keys(text ?? {}).slice(10)).toEqual([
       "dotForms",
       "promptForms",
+      "threadShares",
       "packing",
       "loadBytesPerSecond",
       "firstToken",

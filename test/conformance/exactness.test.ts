@@ -16,13 +16,18 @@ import {
 } from "./exactness.js";
 import { rowOf } from "./intermediates.js";
 
+/** By number of threads: unequal ones, and one that gets next to nothing. */
+const sharesOf: Readonly<Record<number, readonly number[] | undefined>> = { 2: [5, 2], 3: [3, 0.01, 1.7] };
+
 const computations: readonly { readonly threads: number; readonly engine: EngineOptions }[] = [
   { kernelBuild: "simd128", dotForm: "i8", lookup: true } as const,
   { kernelBuild: "relaxed", dotForm: "i8", lookup: false } as const,
   { kernelBuild: "relaxed", dotForm: "i16", lookup: false } as const,
   { kernelBuild: "relaxed", dotForm: "i16", lookup: true } as const,
   { kernelBuild: "relaxed", dotForm: "i32", lookup: false } as const,
-].flatMap((engine) => [1, 2, 3].map((threads) => ({ threads, engine })));
+].flatMap((engine) =>
+  [1, 2, 3].map((threads) => ({ threads, engine: { ...engine, shares: sharesOf[threads] } })),
+);
 
 interface ExactModel {
   readonly name: string;

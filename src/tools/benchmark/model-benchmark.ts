@@ -47,6 +47,8 @@ export interface BenchmarkRow {
   readonly dotForms: ModelInfo["dotForms"];
   /** As ModelInfo.promptForms. */
   readonly promptForms: ModelInfo["promptForms"];
+  /** As ModelInfo.threadShares. */
+  readonly threadShares: ModelInfo["threadShares"];
   readonly packing: PackingGoal;
   readonly loadMs: number;
   readonly peakRssBytes: number;
@@ -123,7 +125,7 @@ export async function measureTest(
     joules = watch?.stop();
   }
   const generates = test.kind === "tg";
-  const { threads, kernelBuild, dotForms, promptForms, packing } = info;
+  const { threads, kernelBuild, dotForms, promptForms, threadShares, packing } = info;
   let limit: DecodeLimit | undefined;
   if (generates && setup?.bandwidth !== undefined) {
     // Before and after the tests, because other load on a machine varies.
@@ -140,6 +142,7 @@ export async function measureTest(
     kernelBuild,
     dotForms,
     promptForms,
+    threadShares,
     packing,
     loadMs,
     peakRssBytes: peakRssBytes(),
