@@ -16,18 +16,25 @@ function workersOf(speeds: number[], noise: () => number = () => 1) {
   return { choice, pass };
 }
 
+interface PassesOptions {
+  readonly tokens?: number;
+  readonly who?: "team" | "alone";
+  /** Called after each pass. */
+  readonly each?: () => void;
+}
+
 async function passes(
   choice: ShareChoice,
   count: number,
   pass: (shares: Shares) => void,
-  { tokens = 1, who = "team", each = (): void => undefined } = {},
+  { tokens = 1, who = "team", each }: PassesOptions = {},
 ): Promise<void> {
   for (let i = 0; i < count; i += 1) {
     await choice.run(tokens, (shares) => {
       pass(shares);
       return Promise.resolve(who);
     });
-    each();
+    each?.();
   }
 }
 
