@@ -288,8 +288,10 @@ function softmax(scores: usize, count: usize, sums: usize): void {
   const inverse = f32x4.splat(<f32>1 / sum);
   const unit = f32x4.splat(QUERY_UNIT);
   for (let at = scores; at < end; at += 32) {
-    v128.store(at, f32x4.mul(f32x4.mul(v128.load(at), inverse), unit));
-    v128.store(at, f32x4.mul(f32x4.mul(v128.load(at, 16), inverse), unit), 16);
+    const weightA = v128.load(at);
+    const weightB = v128.load(at, 16);
+    v128.store(at, f32x4.mul(f32x4.mul(weightA, inverse), unit));
+    v128.store(at, f32x4.mul(f32x4.mul(weightB, inverse), unit), 16);
   }
 }
 

@@ -206,15 +206,20 @@ export function transposeColumns(
   }
 }
 
-/** totals [lanes] i32 (+)= sums [lanes] i16. */
+/**
+ * totals [lanes] i32 (+)= sums [lanes] i16. Both totals of a pair are loaded before one is stored: a load
+ * between two stores stops the revectorizer.
+ */
 // @ts-ignore: decorator
 @inline
 export function widenSums(sums: usize, lanes: usize, totals: usize, accumulate: bool): void {
   if (accumulate) {
     for (const end = sums + (lanes << 1); sums < end; sums += 16) {
       const v = v128.load(sums);
-      v128.store(totals, i32x4.add(v128.load(totals), i32x4.extend_low_i16x8_s(v)));
-      v128.store(totals, i32x4.add(v128.load(totals, 16), i32x4.extend_high_i16x8_s(v)), 16);
+      const first = v128.load(totals),
+        second = v128.load(totals, 16);
+      v128.store(totals, i32x4.add(first, i32x4.extend_low_i16x8_s(v)));
+      v128.store(totals, i32x4.add(second, i32x4.extend_high_i16x8_s(v)), 16);
       totals += 32;
     }
   } else {
@@ -229,7 +234,7 @@ export function widenSums(sums: usize, lanes: usize, totals: usize, accumulate: 
 
 /**
  * totals [lanes] f32 = (accumulate ? totals : 0) + (c · s[t]) · sums[t], for sums [lanes] i16 and s [lanes]
- * f32.
+ * f32. Loads come before stores, as in widenSums.
  */
 // @ts-ignore: decorator
 @inline
@@ -241,19 +246,45 @@ export function scaleSums(
   totals: usize,
   accumulate: bool,
 ): void {
-  const zero = f32x4.splat(0);
-  for (const end = sums + (lanes << 1); sums < end; sums += 16) {
-    const v = v128.load(sums);
-    const low = f32x4.mul(f32x4.mul(c, v128.load(s)), f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(v)));
-    const high = f32x4.mul(
-      f32x4.mul(c, v128.load(s, 16)),
-      f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(v)),
-    );
-    v128.store(totals, f32x4.add(accumulate ? v128.load(totals) : zero, low));
-    v128.store(totals, f32x4.add(accumulate ? v128.load(totals, 16) : zero, high), 16);
-    s += 32;
-    totals += 32;
+  const end = sums + (lanes << 1);
+  if (accumulate) {
+    for (; sums < end; sums += 16) {
+      const v = v128.load(sums);
+      const first = v128.load(totals),
+        second = v128.load(totals, 16);
+      const low = v128.load(s),
+        high = v128.load(s, 16);
+      v128.store(totals, f32x4.add(first, scaledLow(c, low, v)));
+      v128.store(totals, f32x4.add(second, scaledHigh(c, high, v)), 16);
+      s += 32;
+      totals += 32;
+    }
+  } else {
+    const zero = f32x4.splat(0);
+    for (; sums < end; sums += 16) {
+      const v = v128.load(sums);
+      const low = v128.load(s),
+        high = v128.load(s, 16);
+      v128.store(totals, f32x4.add(zero, scaledLow(c, low, v)));
+      v128.store(totals, f32x4.add(zero, scaledHigh(c, high, v)), 16);
+      s += 32;
+      totals += 32;
+    }
   }
+}
+
+/** (c · s) · the first four of eight sums. */
+// @ts-ignore: decorator
+@inline
+function scaledLow(c: v128, s: v128, sums: v128): v128 {
+  return f32x4.mul(f32x4.mul(c, s), f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(sums)));
+}
+
+/** (c · s) · the last four of eight sums. */
+// @ts-ignore: decorator
+@inline
+function scaledHigh(c: v128, s: v128, sums: v128): v128 {
+  return f32x4.mul(f32x4.mul(c, s), f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(sums)));
 }
 
 /** Stores four outputs, added to what is there if `accumulate`. */
