@@ -57,14 +57,12 @@ export {
   add_base3_lookups_32,
   lookup_base3_tables_i8,
 } from "./kernels/matmul-lookup-base3";
+export { matmul_i8_i14_dot_i16, matmul_i8_i14_dot_i32, matmul_i8_i14_dot_i8 } from "./kernels/matmul-int8";
 export {
-  matmul_i8_i14_dot_i16,
-  matmul_i8_i14_dot_i32,
-  matmul_i8_i14_dot_i8,
   matmul_i8_i14_pairs_dot_i16,
   matmul_i8_i14_pairs_dot_i32,
   matmul_i8_i14_pairs_dot_i8,
-} from "./kernels/matmul-int8";
+} from "./kernels/matmul-int8-pairs";
 export { pack_halves_i8, quantize_activations_i14 } from "./kernels/pack-int8";
 export {
   matmul_base3_groups_i8_dot_i16,

@@ -61,6 +61,8 @@ export const variants = {
   },
   "kernels/matmul-int8.ts": {
     matmul_i8_i14_dot_i8: relaxed("matmul_i8_i14_dot_i8"),
+  },
+  "kernels/matmul-int8-pairs.ts": {
     matmul_i8_i14_pairs_dot_i8: relaxed("matmul_i8_i14_pairs_dot_i8"),
   },
   "kernels/matmul-ternary.ts": {

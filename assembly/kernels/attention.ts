@@ -13,6 +13,7 @@ import { Address } from "../address";
 import { exp4 } from "../simd/exp";
 import { CACHED_UNIT, QUERY_UNIT, halfEvens, halfMask, halfOdds } from "../simd/half";
 import { horizontalMax, sumLanesF32 } from "../simd/lanes";
+import { touch } from "../tiles/touch";
 
 /**
  * Positions whose values are mixed together: 4 KiB of heads of 128. The first-level cache keeps them for all
@@ -293,18 +294,6 @@ function softmax(scores: usize, count: usize, sums: usize): void {
     v128.store(at, f32x4.mul(f32x4.mul(weightA, inverse), unit));
     v128.store(at, f32x4.mul(f32x4.mul(weightB, inverse), unit), 16);
   }
-}
-
-/**
- * Reads a byte of every cache line, in order. Strips of columns jump from row to row, and prefetchers do not
- * follow them. With values that no cache held, this took 18 % off the whole of attention.
- */
-// @ts-ignore: decorator
-@inline
-function touch(from: usize, bytes: usize, scratch: usize): void {
-  let sum: u32 = 0;
-  for (const end = from + bytes; from < end; from += 64) sum += load<u8>(from);
-  store<u32>(scratch, sum);
 }
 
 /**

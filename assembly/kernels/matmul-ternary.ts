@@ -27,6 +27,7 @@ import {
 import { BLOCK_BYTES, BLOCK_COLS } from "../simd/dot";
 import { wholeTiles } from "../tiles/whole-tiles";
 import { RECORD_BYTES, finishDots } from "../tiles/ternary-rows";
+import { touch } from "../tiles/touch";
 
 /** Bytes of weights that meet a tile's tokens, then the next ones: they stay in the second-level cache. */
 // @ts-ignore: decorator
@@ -221,15 +222,6 @@ function matmulWide<F>(
   eachToken<F>(
     first, rows, blocks, activations, activationStride, records, tiled, tokens, out, yStride, scratch, scale, accumulate,
   );
-}
-
-/** Reads a byte of every cache line, in order: prefetchers do not follow pieces of rows. */
-// @ts-ignore: decorator
-@inline
-function touch(from: usize, bytes: usize, scratch: usize): void {
-  let sum: u32 = 0;
-  for (const end = from + bytes; from < end; from += 64) sum += load<u8>(from);
-  store<u32>(scratch, sum);
 }
 
 /**

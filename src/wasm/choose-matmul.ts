@@ -250,7 +250,7 @@ function makeCopy256(
     );
     const four128 = timed.some(({ form }) => form === "i32")
       ? matmul.timeFour(kernels128, "i32", turnMilliseconds)
-      : 0;
+      : undefined;
     const times128 = new Map(
       timed.map(({ form }) => [form, selfTests.map((test) => test.time(kernels128, form, turnMilliseconds))]),
     );
@@ -280,6 +280,7 @@ function makeCopy256(
         becomesFaster((forMs) => time(kernels256, forMs), before),
       );
       const wideTiles =
+        four128 !== undefined &&
         becomesFaster((forMs) => matmul.timeFour(kernels256, "wide", forMs), four128) &&
         matmul.wideCorrect(kernels256);
       // All forms: passes that try a form would be slow by its head.
