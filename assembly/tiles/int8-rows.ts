@@ -1,5 +1,5 @@
-// Shared parts of the matmuls of int8 rows (kernels/matmul-int8 and -pairs). They give approximate logits, which
-// screen the output head (docs/NUMERICS.md).
+// Shared parts of the matmuls of int8 rows (kernels/matmul-int8 and -pairs). They give approximate logits,
+// which screen the output head (docs/NUMERICS.md).
 //
 // Layout "int8-rows": [rows, cols] i8 with weight = i8 · scale[row], and a record {f32 scale, i32 Σ i8} per
 // row. Activations are 14-bit numbers u = x·s + 8192 in two planes of 7 bits, u = 128 · h + l, because an
