@@ -2,6 +2,8 @@
 // memory.
 
 export { attention } from "./kernels/attention";
+export { attention_int8_dot_i32, attention_int8_dot_i8 } from "./kernels/attention-int8";
+export { store_keys_int8, store_values_int8 } from "./kernels/store-heads-int8";
 export { add_rows, scale_rows } from "./kernels/elementwise";
 export { gate_gelu, gate_relu2, gate_silu } from "./kernels/gated-activation";
 export {

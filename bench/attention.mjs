@@ -6,11 +6,13 @@
  */
 import { hasRevectorizer, withRevectorizer } from "#dist/platform/engine-flags.js";
 import { compileCopy, compileKernels, instantiateKernels } from "#dist/wasm/kernel-build.js";
+import { cacheFormat } from "#dist/model/cache-format.js";
+import { int8Attention } from "#dist/wasm/cache-types.js";
 import { attentionPositions, attentionScratchBytes } from "#dist/wasm/kernels.js";
 import { createMemories } from "#dist/wasm/memory.js";
 
 const [headSize, heads, positions] = [128, 4, 2000];
-/** Layers whose keys and values are walked in turn: 3 MB, or 100 MB, which no cache here holds. */
+/** Layers whose keys and values are walked in turn: 3 MB, or 100 MB as halves, which no cache here holds. */
 const places = { hot: 3, "from memory": 100 };
 const rounds = 30;
 
@@ -32,23 +34,49 @@ for (const address of layers.flat()) {
   );
 }
 
-function microseconds(kernels, layerCount, first) {
+const capacity = attentionPositions(positions);
+/** Keys and values of int8, rounded from random numbers. */
+function int8Layers(kernels) {
+  const format = cacheFormat("int8", { headSize });
+  const row = take(headSize * 4);
+  const made = Array.from({ length: places["from memory"] }, () =>
+    ["keys", "values"].map((which) => {
+      const address = take(capacity * format[which].bytes);
+      const store = which === "keys" ? kernels.store_keys_int8 : kernels.store_values_int8;
+      for (let position = 0; position < positions; position += 1) {
+        new Float32Array(memory.buffer, row, headSize).forEach(
+          (_, i, all) => (all[i] = Math.sin(i * 7919 + position * 104729)),
+        );
+        store(row, 1, 0, 0, 1, headSize, address, 0, capacity, position);
+      }
+      return address;
+    }),
+  );
+  return made;
+}
+
+/** One call over a layer's halves, or over its int8 in a form. */
+function attend(kernels, form, [keys, values]) {
+  const operands = [query, rowBytes, keys, values];
+  const shape = [headSize, heads, positions - 1, 1, positions, 0.088, scratch, scratchPositions];
+  if (form === undefined) kernels.attention(...operands, ...shape, output, rowBytes);
+  else int8Attention(kernels, form)(...operands, capacity, ...shape, output, rowBytes);
+}
+
+function microseconds(kernels, form, all, layerCount, first) {
   const calls = 40;
   const begin = performance.now();
   for (let i = 0; i < calls; i += 1) {
-    const [keys, values] = layers[(first + i) % layerCount];
-    // prettier-ignore
-    kernels.attention(
-      query, rowBytes, keys, values, headSize, heads, positions - 1, 1, positions, 0.088, scratch, scratchPositions,
-      output, rowBytes,
-    );
+    attend(kernels, form, all[(first + i) % layerCount]);
   }
   return ((performance.now() - begin) * 1000) / calls;
 }
 
-function measure(name, kernels) {
+function measure(name, kernels, form, all = layers) {
   for (const [place, layerCount] of Object.entries(places)) {
-    const times = Array.from({ length: rounds }, (_, round) => microseconds(kernels, layerCount, round * 17))
+    const times = Array.from({ length: rounds }, (_, round) =>
+      microseconds(kernels, form, all, layerCount, round * 17),
+    )
       .slice(rounds / 3)
       .sort((a, b) => a - b);
     const [least, middle] = [times[0], times[times.length >> 1]];
@@ -57,7 +85,14 @@ function measure(name, kernels) {
 }
 
 console.log(`${process.release.name} ${process.version}, ${compiled.build} build`);
-measure("as compiled", instantiateKernels(compiled.module, memory));
+const plain = instantiateKernels(compiled.module, memory);
+const rounded = int8Layers(plain);
+const forms = compiled.build === "relaxed" ? ["i8", "i32"] : ["i8"];
+const measureAll = (name, kernels) => {
+  measure(`${name}, f16`, kernels);
+  for (const form of forms) measure(`${name}, int8 in form ${form}`, kernels, form, rounded);
+};
+measureAll("as compiled", plain);
 if (hasRevectorizer())
-  withRevectorizer(() => measure("256 bits wide", instantiateKernels(compileCopy(compiled), memory)));
+  withRevectorizer(() => measureAll("256 bits wide", instantiateKernels(compileCopy(compiled), memory)));
 else console.log("this engine has no revectorizer");

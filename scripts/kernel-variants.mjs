@@ -2,8 +2,8 @@
 // end its file, so that a kernel's forms stand together. scripts/tiles.mjs writes them.
 
 const marker = "// From here on made by scripts/tiles.mjs.\n";
-const relaxed = (base) =>
-  ["i16", "i32"].map((form) => ({
+const relaxed = (base, forms = ["i16", "i32"]) =>
+  forms.map((form) => ({
     name: base.replace("dot_i8", `dot_${form}`),
     but: `in form ${form} of the dot product (simd/dot). Traps in the simd128 build`,
     edits: [
@@ -36,6 +36,10 @@ const affineKinds = [
 ];
 /** By file and base. Groups of 128 have functions of their own: V8's revectorizer gives up on longer ones. */
 export const variants = {
+  // Products of two bytes do not fit 16 bits.
+  "kernels/attention-int8.ts": {
+    attention_int8_dot_i8: relaxed("attention_int8_dot_i8", ["i32"]),
+  },
   "kernels/matmul-float.ts": {
     matmul_f32_f32: [
       { name: "matmul_bf16_f32", but: "W is bf16-rows", edits: [["<f32>", "<u16>"]] },

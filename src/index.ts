@@ -16,6 +16,7 @@ export type { Pooling } from "./architectures/index.js";
 export type { EngineOptions } from "./engine/engine-options.js";
 export type { LayerZeros, Profile } from "./graph/profile.js";
 export type { PackingChoice } from "./model/choose-packing.js";
+export type { CacheType } from "./wasm/cache-types.js";
 export type { Sparsity } from "./model/model.js";
 export type { PackingGoal } from "./packing/packing.js";
 export type { FetchedModel, FetchOptions, FetchProgress } from "./hub/index.js";

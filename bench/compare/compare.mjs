@@ -232,7 +232,14 @@ async function compare(options) {
   });
   const common = { threads: options.threads, contextLength };
   const ourSettings = { ...common, path: models.ours, choices: options.choices };
-  const sides = found.map((runtime) => ({ ...runtime, script: "ours.mjs", settings: ourSettings }));
+  const sides = found.flatMap((runtime) =>
+    options.cacheTypes.map((cacheType) => ({
+      ...runtime,
+      id: cacheType === "f16" ? runtime.id : `${runtime.id}-${cacheType}`,
+      script: "ours.mjs",
+      settings: { ...ourSettings, cacheType },
+    })),
+  );
   if (options.rival) {
     const settings = { ...common, path: models.rival, llamaCppUrl: rivalUrl() };
     sides.push({ id: "llama", script: "rival.mjs", command: process.execPath, args: [], settings });
@@ -257,7 +264,17 @@ async function compare(options) {
       described.push({ id, ...ready, ...rivalBytes, loads: loads.get(id), peakRssBytes });
     }
     for (const side of running.values()) await side.stop();
-    const { size, threads, rounds, loads: starts, quick, choices, tests: asked, positions } = options;
+    const {
+      size,
+      threads,
+      rounds,
+      loads: starts,
+      quick,
+      choices,
+      cacheTypes,
+      tests: asked,
+      positions,
+    } = options;
     return {
       date: new Date().toISOString(),
       commit: commitName(),
@@ -269,7 +286,7 @@ async function compare(options) {
         platform: os.platform(),
         arch: os.arch(),
       },
-      options: { size, threads, rounds, loads: starts, quick, choices, tests: asked, positions },
+      options: { size, threads, rounds, loads: starts, quick, choices, cacheTypes, tests: asked, positions },
       sides: described,
       othersShare: others,
       tests: measured,

@@ -1,6 +1,7 @@
 // The command line of the comparison.
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { cacheTypes } from "../../dist/wasm/cache-types.js";
 import { dummyShapes } from "../../dist/tools/dummy/shapes.js";
 import { runtimes } from "../../scripts/runtime-binaries.mjs";
 
@@ -24,6 +25,7 @@ Measures this library and node-llama-cpp on the same weights, alternately in one
   --loads N          how often each side is started (default: 3; 1 with --quick)
   --node PATH        run this library on another Node.js than this one
   --choices JSON     engine options of loadModel for this library, such as '{"kernels256":false}'
+  --cache-types LIST this library with each of these KV caches: f16,int8 (default: f16; not in pages)
   --models FOLDER    where the model files are kept (default: .cache/models)
   --results FOLDER   where results are written (default: bench/results)
   --print FILE       print the tables of results that were kept, and measure nothing
@@ -57,6 +59,7 @@ export function parseOptions(args) {
         native: { type: "string" },
         "native-model": { type: "string" },
         choices: { type: "string", default: "{}" },
+        "cache-types": { type: "string", default: "f16" },
         models: { type: "string" },
         results: { type: "string" },
         print: { type: "string" },
@@ -85,8 +88,14 @@ export function parseOptions(args) {
     rounds: count("--rounds", values.rounds, quick ? 3 : 5, 1000),
     loads: count("--loads", values.loads, quick ? 1 : 3, 100),
     choices: jsonObject("--choices", values.choices),
+    cacheTypes: values["cache-types"].split(",").map(cacheType),
     runtimeIds: runtimeIds(values),
   };
+}
+
+function cacheType(name) {
+  if (cacheTypes.includes(name)) return name;
+  throw new UsageError(`--cache-types ${name}: expected ${cacheTypes.join(" or ")}`);
 }
 
 /** A test by its name, without a position. */

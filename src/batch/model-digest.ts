@@ -1,4 +1,5 @@
 import { findSource, type ModelSource } from "../language-model/find-source.js";
+import type { CacheType } from "../wasm/cache-types.js";
 import type { ByteSource } from "../platform/byte-source.js";
 import { openFileSource } from "../platform/node.js";
 import { sha256Hex } from "../platform/node-checksums.js";
@@ -16,10 +17,11 @@ const sampleBytes = 4096;
  * one size differ in almost every sample.
  *
  * @param source a path, or a URL of a file
+ * @param cacheType how keys and values are kept: answers depend on it
  * @returns 64 hexadecimal digits.
  * @throws BitNetError FILE_NOT_FOUND, FILE_READ.
  */
-export async function modelDigest(source: ModelSource): Promise<string> {
+export async function modelDigest(source: ModelSource, cacheType: CacheType = "f16"): Promise<string> {
   const found = await findSource(source);
   await found.close();
   const digests: string[] = [];
@@ -33,6 +35,7 @@ export async function modelDigest(source: ModelSource): Promise<string> {
       await file.close();
     }
   }
+  if (cacheType !== "f16") digests.push(`KV cache ${cacheType}`);
   return sha256Hex(digests.join("\n"));
 }
 

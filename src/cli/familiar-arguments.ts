@@ -13,10 +13,16 @@ const sameFlags: ReadonlyMap<string, string> = new Map([
 
 /** Flags of other programs without a meaning here, and the reason. */
 const refusedFlags: ReadonlyMap<string, string> = new Map(
-  ["-ngl", "--n-gpu-layers", "--gpu-layers", "-fa", "--flash-attn"].map((flag) => [
-    flag,
-    "the model runs on the CPU; leave it out",
-  ]),
+  [
+    {
+      flags: ["-ngl", "--n-gpu-layers", "--gpu-layers", "-fa", "--flash-attn"],
+      reason: "the model runs on the CPU; leave it out",
+    },
+    {
+      flags: ["-ctk", "--cache-type-k", "-ctv", "--cache-type-v"],
+      reason: "keys and values have one type here; use --cache-type f16 or --cache-type int8",
+    },
+  ].flatMap(({ flags, reason }) => flags.map((flag): [string, string] => [flag, reason])),
 );
 
 /** Flags that name the model. Here it is the first argument after the command. */

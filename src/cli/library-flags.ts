@@ -3,6 +3,7 @@ import type { EmbedOptions } from "../generation/embed-options.js";
 import type { GenerateOptions } from "../options/generate-options.js";
 import type { EngineOptions } from "../engine/engine-options.js";
 import type { LoadOptions } from "../language-model/load-options.js";
+import { cacheTypes } from "../wasm/cache-types.js";
 import { packingChoices } from "../model/choose-packing.js";
 import { kernelBuilds } from "../wasm/kernel-build.js";
 import type { EvaluateTaskOptions } from "../tools/evaluation/evaluate-task.js";
@@ -54,6 +55,16 @@ export const packingFlags: readonly LibraryFlag<Pick<LoadOptions, "packing">>[] 
   },
 ];
 
+/** For `bench`, `inspect` and `perplexity`, too. */
+export const cacheFlags: readonly LibraryFlag<Pick<LoadOptions, "cacheType">>[] = [
+  {
+    option: "cacheType",
+    flags: "--cache-type <type>",
+    about: "keep keys and values as f16, or as int8: half the memory and faster long texts (default: f16)",
+    choices: cacheTypes,
+  },
+];
+
 /** For `bench`, too. */
 export const streamFlags: readonly LibraryFlag<Pick<LoadOptions, "stream" | "streamMemory">>[] = [
   {
@@ -78,6 +89,7 @@ export const loadFlags: readonly LibraryFlag<LoadOptions>[] = [
     about: "context length (default: the model's, limited by memory)",
   },
   ...packingFlags,
+  ...cacheFlags,
   ...streamFlags,
 ];
 

@@ -14,6 +14,7 @@ import { barrierBytes, startTeam, type Team } from "../wasm/team.js";
 import type { CacheCopy } from "../graph/copy-kv-cache.js";
 import { allocateCache, type CachePlan, freeCache } from "../graph/kv-cache.js";
 import { choosePacking, type PackingChoice } from "../model/choose-packing.js";
+import type { CacheType } from "../wasm/cache-types.js";
 import { chooseContextLength, roomForWeights } from "../model/context-length.js";
 import type { LayerRing } from "../model/layer-ring.js";
 import type { StreamInfo } from "../model/stream-speed.js";
@@ -93,6 +94,8 @@ export interface EngineStart extends EngineOptions {
   readonly contextLength: number | undefined;
   /** Default: "auto". */
   readonly packing?: PackingChoice | undefined;
+  /** How sessions keep keys and values. Default: "f16". */
+  readonly cacheType?: CacheType | undefined;
   /** Read layers from disk in every pass if they do not fit memory. Default: false. */
   readonly stream?: boolean | undefined;
   /** Maximum bytes of matrices in memory with `stream`. Default: what the context leaves of `freeBytes`. */
@@ -130,15 +133,16 @@ export interface Cache extends Disposable {
  */
 export async function startEngine(file: ModelFile, options: EngineStart): Promise<Engine> {
   const description = describeModel(file);
-  const { head = "auto", sparsity = "auto", packing = "auto" } = options;
+  const { head = "auto", sparsity = "auto", packing = "auto", cacheType = "f16" } = options;
+  const contextWishes = { ...options, cacheType };
   const streamBytes =
     options.stream === true
-      ? (options.streamMemory ?? roomForWeights(description.sizes, options))
+      ? (options.streamMemory ?? roomForWeights(description.sizes, contextWishes))
       : undefined;
   const workers = Math.max(1, options.threads);
   if (options.shares !== undefined && options.shares.length !== workers)
     throw invalidOption("shares", options.shares, `${workers} numbers, one for each thread`);
-  const goal = choosePacking(file, description, packing, { ...options, head, sparsity, streamBytes });
+  const goal = choosePacking(file, description, packing, { ...contextWishes, head, sparsity, streamBytes });
   const kernels = await compileKernels(options.kernelBuild);
   throwIfAborted(options.signal);
   const memories = createMemories(options.regionBytes);
@@ -151,6 +155,7 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
     kernels256: options.kernels256,
     lookup: options.lookup,
     screened: wantsScreen(file, head, description),
+    cacheType,
     selfTests: selfTestsOf(file.tensors.values(), streamBytes === undefined ? [goal] : ["fast", "small"]),
   });
   // Threads take as long to start as a small model takes to load: do both at once.
@@ -179,10 +184,11 @@ export async function startEngine(file: ModelFile, options: EngineStart): Promis
       goal,
       kernels,
       chooseContextLength: (sizes, weightBytes) =>
-        chooseContextLength(file.source.name, sizes, weightBytes, options),
+        chooseContextLength(file.source.name, sizes, weightBytes, contextWishes),
       head,
       sparsity: matmul.columns ? sparsity : "off",
       contextWanted: options.contextLength,
+      cacheType,
       workers: team.workers,
       sharePacking: (work) => run({ kind: "packHalves", work }),
       regionBytes: options.regionBytes,

@@ -3,7 +3,8 @@ import type { ModelFile } from "../files/model-file.js";
 import type { PackingGoal } from "../packing/packing.js";
 import { ropeTableBytes } from "../packing/rope-table.js";
 import { createCountingAllocator } from "../wasm/memory.js";
-import { kvBytesPerToken } from "../model/context-length.js";
+import type { CacheType } from "../wasm/cache-types.js";
+import { kvBytesPerToken, layerCacheBytes } from "../model/cache-format.js";
 import { fileRowsBytes } from "./file-rows.js";
 import { createPlacer, matrixRolesOf, planWeights } from "../model/weight-plan.js";
 import { i14Input, i8Input } from "../packing/input-formats.js";
@@ -35,16 +36,17 @@ export function estimateMemory(
   description: ModelDescription,
   options: {
     readonly contextLength: number;
+    readonly cacheType: CacheType;
     readonly threads: number;
     readonly goal: PackingGoal;
     readonly bytesOf: (role: MatrixRole) => number;
   },
 ): MemoryEstimate {
-  const { contextLength, threads, goal, bytesOf } = options;
+  const { contextLength, cacheType, threads, goal, bytesOf } = options;
   const { sizes, head, embedding } = description;
   const plan = planWeights(file, description, { head: "auto", sparsity: "auto", goal }, bytesOf);
-  const kvBytesPerPosition = kvBytesPerToken(sizes);
-  const kvCache = kvBytesPerPosition * contextLength;
+  const kvBytesPerPosition = kvBytesPerToken(cacheType, sizes);
+  const kvCache = sizes.layers * layerCacheBytes(cacheType, sizes, contextLength);
 
   let regions = 1;
   const place = createPlacer(() => {

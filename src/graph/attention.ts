@@ -1,8 +1,8 @@
 import type { PackedVector } from "../packing/packed.js";
 import { rotatedDimensions } from "../packing/rope-table.js";
-import { attentionPositions } from "../wasm/kernels.js";
-import { paddedHeadSize } from "../model/context-length.js";
+import { paddedHeadSize } from "../model/cache-format.js";
 import type { Pass } from "./batch.js";
+import { type CacheKernels, createCacheKernels } from "./cache-kernels.js";
 import { type WorkerContext, share } from "./worker-context.js";
 import type { Model } from "../model/model.js";
 import { type Buffer, workOf } from "./work-plan.js";
@@ -16,7 +16,7 @@ export interface AttentionOperations {
   normHeads(norm: PackedVector | undefined, heads: Buffer): void;
   /**
    * Rotates queries and keys by the angles of their positions, in place. Then writes keys and values into
-   * their sequence's cache of the layer, rounded to halves.
+   * their sequence's cache of the layer, rounded as its type wants.
    */
   rotateAndCache(layer: number, query: Buffer, key: Buffer, value: Buffer): void;
   /**
@@ -31,6 +31,8 @@ export interface AttentionOperations {
  * @param pass the pass under way.
  */
 export function createAttention(model: Model, worker: WorkerContext, pass: () => Pass): AttentionOperations {
+  const caches = createCacheKernels(model, worker);
+
   /** Copies this worker's heads into heads of another size. */
   function resize(layer: number, from: Buffer, to: Buffer): void {
     const { headSize } = model.sizes;
@@ -88,7 +90,6 @@ export function createAttention(model: Model, worker: WorkerContext, pass: () =>
       const kernels = worker.kernels(region);
       const rope = pairing === "halves" ? kernels.rope_halves : kernels.rope_adjacent;
       const headBytes = headSize * 4;
-      const rowBytes = headSize * 2;
       const [begin, end] = share(heads, worker);
       const [kvBegin, kvEnd] = share(kvHeads, worker);
       const [query, key, value] = pad(layer, projected);
@@ -104,17 +105,16 @@ export function createAttention(model: Model, worker: WorkerContext, pass: () =>
         rope(
           at(key), count, key.cols * 4, kvBegin, kvEnd, headSize, table, dimensions, at(key), headBytes, key.cols * 4,
         );
-        for (const [rows, to] of [
-          [key, cache.layers[layer]?.keys],
-          [value, cache.layers[layer]?.values],
-        ] as const) {
-          if (to === undefined) throw new RangeError(`a cache without layer ${layer}`);
-          // prettier-ignore
-          kernels.store_heads_f16(
-            at(rows), count, rows.cols * 4, kvBegin, kvEnd, headSize,
-            to.address + position * rowBytes, cache.contextLength * rowBytes, rowBytes,
-          );
-        }
+        const to = { cache, layer, position };
+        const rowsOf = (rows: Buffer): Parameters<CacheKernels["store"]>[2] => ({
+          address: at(rows),
+          stride: rows.cols * 4,
+          tokens: count,
+          begin: kvBegin,
+          end: kvEnd,
+        });
+        caches.store(kernels, "keys", rowsOf(key), to);
+        caches.store(kernels, "values", rowsOf(value), to);
         first += count;
       }
       worker.barrier();
@@ -131,21 +131,20 @@ export function createAttention(model: Model, worker: WorkerContext, pass: () =>
       const window = model.layers[layer]?.window ?? plan.contextLength;
       let firstRow = 0;
       for (const { cache, position, tokens: length } of segments) {
-        const { keys, values } = cache.layers[layer] ?? {};
-        if (keys === undefined || values === undefined)
-          throw new RangeError(`a cache without layer ${layer}`);
         /**
          * Attends `count` query heads from `head` that share a key and value head, for `tokenCount` tokens
          * from `first`.
          */
         const attendHeads = (head: number, count: number, first: number, tokenCount: number): void => {
-          const cacheOffset = Math.floor(head / group) * cache.contextLength * headSize * 2;
           const at = (firstRow + first) * stride + head * headSize * 4;
-          // prettier-ignore
-          kernels.attention(
-            query.address + at, stride, keys.address + cacheOffset, values.address + cacheOffset, headSize, count,
-            position + first, tokenCount, window, model.attentionScale, scratch, attentionPositions(plan.contextLength),
-            out.address + at, stride,
+          const kvHead = Math.floor(head / group);
+          caches.attend(
+            kernels,
+            { kvHead, heads: count, position: position + first, tokens: tokenCount, window },
+            { address: query.address + at, stride },
+            { cache, layer },
+            { address: scratch, contextLength: plan.contextLength },
+            { address: out.address + at, stride },
           );
         };
         if (length === 1) {

@@ -1,5 +1,5 @@
 import type { Memories, Location } from "../wasm/memory.js";
-import { paddedHeadSize } from "../model/context-length.js";
+import { cacheCapacity, cacheFormat, type HeadLayout } from "../model/cache-format.js";
 import type { Model } from "../model/model.js";
 
 /** Where the keys and values of one sequence lie. Plain data for every worker. */
@@ -7,11 +7,13 @@ export interface CachePlan {
   readonly id: number;
   /** Positions of the longest sequence that it holds. */
   readonly contextLength: number;
+  /** Positions that it has room for: whole blocks of the cache's format. */
+  readonly capacity: number;
   /** For each layer, in the layer's region. */
   readonly layers: readonly KvCache[];
 }
 
-/** One layer's keys and values: [kvHeads][contextLength][paddedHeadSize] IEEE halves each. */
+/** One layer's keys and values, head by head in the layouts of the cache's format. */
 export interface KvCache {
   readonly keys: Location;
   readonly values: Location;
@@ -29,19 +31,27 @@ export function allocateCache(
   options: { readonly id: number; readonly contextLength: number },
 ): CachePlan {
   const { id, contextLength } = options;
-  const bytes = model.sizes.kvHeads * contextLength * paddedHeadSize(model.sizes) * 2;
+  const format = cacheFormat(model.cacheType, model.sizes);
+  const capacity = cacheCapacity(format, contextLength);
   const taken: Location[] = [];
-  const take = (region: number): Location => {
+  const take = (region: number, { bytes }: HeadLayout): Location => {
     const location = {
       region,
-      address: memories.allocate(region, bytes, `a KV cache of ${contextLength} tokens`),
+      address: memories.allocate(
+        region,
+        model.sizes.kvHeads * capacity * bytes,
+        `a KV cache of ${contextLength} tokens`,
+      ),
     };
     taken.push(location);
     return location;
   };
   try {
-    const layers = model.layers.map(({ region }) => ({ keys: take(region), values: take(region) }));
-    return { id, contextLength, layers };
+    const layers = model.layers.map(({ region }) => ({
+      keys: take(region, format.keys),
+      values: take(region, format.values),
+    }));
+    return { id, contextLength, capacity, layers };
   } catch (error) {
     for (const location of taken) memories.free(location.region, location.address);
     throw error;

@@ -1,5 +1,5 @@
 import { BitNetError } from "../errors.js";
-import { paddedHeadSize } from "../model/context-length.js";
+import { paddedHeadSize } from "../model/cache-format.js";
 import type { Model } from "../model/model.js";
 import type { PackedMatrix } from "../packing/packed.js";
 import { allocateQuantized, type InputFormat, type QuantizedInput } from "../packing/input-formats.js";

@@ -1,4 +1,5 @@
 import type { MatmulKernels } from "../packing/layouts/layout.js";
+import type { AttentionForm } from "../wasm/cache-types.js";
 import type { Kernels } from "../wasm/kernels.js";
 
 /** A worker's share of the team, and its kernels. */
@@ -9,6 +10,8 @@ export interface WorkerContext extends MatmulKernels {
   readonly count: number;
   /** The part of the work of each worker in the job under way. Undefined for equal parts. */
   readonly shares: readonly number[] | undefined;
+  /** The form of attention over a cache of int8. */
+  readonly attentionForm: AttentionForm;
   /** The kernels that run attention. */
   attentionKernels(region: number): Kernels;
   /** The bytes of a region. */

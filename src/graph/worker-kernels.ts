@@ -63,6 +63,7 @@ export function createWorkerKernels(start: WorkerStart): WorkerKernels {
         return matmul.wideTiles && form === "i32";
       },
       screenKernels: matmul.screen256 ? kernels256 : kernels,
+      attentionForm: matmul.attentionForm,
       attentionKernels: matmul.attention256 ? kernels256 : kernels,
       bytes(region) {
         const memory = memories[region];

@@ -125,7 +125,7 @@ function createWorker(start: WorkerStart, answer: (message: WorkerAnswer<Profile
 
   function copyCache({ copy }: CopyCacheJob): void {
     const [from, to] = [planOf(plans.cache, copy.from), planOf(plans.cache, copy.to)];
-    copyPositions(context, requireLoaded().model.sizes, { ...copy, from, to });
+    copyPositions(context, requireLoaded().model, { ...copy, from, to });
     context.barrier();
   }
 

@@ -52,6 +52,7 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
       workerUrl: options.workerUrl,
       contextLength: options.contextLength,
       packing: options.packing,
+      cacheType: options.cacheType,
       freeBytes: freeMemoryBytes(),
       stream: options.stream,
       streamMemory: options.streamMemory,

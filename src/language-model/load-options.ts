@@ -1,4 +1,5 @@
 import { checkEngineOptions, type EngineOptions } from "../engine/engine-options.js";
+import { type CacheType, cacheTypes } from "../wasm/cache-types.js";
 import { type PackingChoice, packingChoices } from "../model/choose-packing.js";
 import type { StreamInfo } from "../model/stream-speed.js";
 import { checkWhole, invalidOption } from "../options/checks.js";
@@ -43,6 +44,12 @@ export interface LoadOptions {
    */
   readonly packing?: PackingChoice | undefined;
   /**
+   * How sessions keep keys and values. "f16": IEEE halves. "int8": bytes, in half of the memory. Then long
+   * texts run faster, and attention is rounded: tokens can differ from those with "f16", but are the same on
+   * every host (docs/NUMERICS.md). Default: "f16".
+   */
+  readonly cacheType?: CacheType | undefined;
+  /**
    * The text of a chat template (Jinja) that replaces the model's own, such as one that knows tools. Default:
    * the model's.
    */
@@ -71,6 +78,7 @@ const knownOptions: Record<keyof LoadOptions, true> = {
   workerUrl: true,
   contextLength: true,
   packing: true,
+  cacheType: true,
   chatTemplate: true,
   stream: true,
   streamMemory: true,
@@ -86,10 +94,11 @@ const maxContextLength = 1 << 26;
 /** @throws BitNetError INVALID_ARGUMENT. */
 export function checkLoadOptions(options: LoadOptions): void {
   refuseUnknownOptions("loadModel", options, Object.keys(knownOptions));
-  const { threads, contextLength, packing, chatTemplate, stream, streamMemory } = options;
+  const { threads, contextLength, packing, cacheType, chatTemplate, stream, streamMemory } = options;
   if (threads !== undefined) checkWhole("threads", threads, 0, maxThreads);
   if (contextLength !== undefined) checkWhole("contextLength", contextLength, 1, maxContextLength);
   checkPacking(packing);
+  checkCacheType(cacheType);
   if (chatTemplate !== undefined && typeof (chatTemplate as unknown) !== "string") {
     throw invalidOption("chatTemplate", chatTemplate, "the text of a template");
   }
@@ -106,4 +115,10 @@ export function checkLoadOptions(options: LoadOptions): void {
 export function checkPacking(packing: PackingChoice | undefined): void {
   if (packing === undefined || packingChoices.includes(packing)) return;
   throw invalidOption("packing", packing, packingChoices.map((choice) => `"${choice}"`).join(", "));
+}
+
+/** @throws BitNetError INVALID_ARGUMENT. */
+export function checkCacheType(cacheType: CacheType | undefined): void {
+  if (cacheType === undefined || cacheTypes.includes(cacheType)) return;
+  throw invalidOption("cacheType", cacheType, cacheTypes.map((type) => `"${type}"`).join(", "));
 }

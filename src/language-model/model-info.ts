@@ -2,7 +2,8 @@ import type { Engine } from "../engine/engine.js";
 import type { ModelFile } from "../files/model-file.js";
 import type { RecommendedSampling } from "../options/generate-options.js";
 import { tokenBytes } from "../model/bytes-per-token.js";
-import { kvBytesPerToken } from "../model/context-length.js";
+import type { CacheType } from "../wasm/cache-types.js";
+import { kvBytesPerToken } from "../model/cache-format.js";
 import { matricesOf } from "../model/model.js";
 import type { StreamInfo } from "../model/stream-speed.js";
 import { bytesByLayout } from "../packing/layouts/index.js";
@@ -33,6 +34,8 @@ export interface ModelInfo {
   readonly memoryBytes: { readonly weights: number; readonly head: number; readonly kvCache: number };
   /** How ternary weights are kept: two bits each, or 1.6 bits each where rows are long enough. */
   readonly packing: PackingGoal;
+  /** How sessions keep keys and values: as halves, or as bytes with scales. */
+  readonly cacheType: CacheType;
   /** Bytes of matrices by their layout in memory, such as { "base3-rows": …, "int8-rows": … }. */
   readonly layouts: Readonly<Record<string, number>>;
   /** Bytes of weights that are read to generate one token, without the KV cache. They limit the speed. */
@@ -80,8 +83,12 @@ export function describeInfo(file: ModelFile, engine: Engine, sampling: Recommen
     vocabSize: model.sizes.vocabSize,
     contextLength: model.contextLength,
     weightFormats: [...new Set(tensors.map((tensor) => tensor.type))].sort(),
-    memoryBytes: { ...engine.memoryBytes, kvCache: kvBytesPerToken(model.sizes) * model.contextLength },
+    memoryBytes: {
+      ...engine.memoryBytes,
+      kvCache: kvBytesPerToken(model.cacheType, model.sizes) * model.contextLength,
+    },
     packing: engine.packing,
+    cacheType: model.cacheType,
     layouts: bytesByLayout(matricesOf(model)),
     bytesPerToken: layers + head,
     stream: engine.stream,

@@ -1,7 +1,7 @@
 import { layoutOf } from "../packing/layouts/index.js";
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
 import type { Location } from "../wasm/memory.js";
-import { kvBytesPerToken } from "./context-length.js";
+import { kvBytesPerToken } from "./cache-format.js";
 import { type Layer, type Model, projectionsOf } from "./model.js";
 
 /**
@@ -34,7 +34,7 @@ export function tokenBytes(model: Model): TokenBytes {
   return {
     layers: sumBytes(bodyRanges(model)),
     head: sumBytes(headRanges(model)),
-    kvCachePerPosition: kvBytesPerToken(model.sizes),
+    kvCachePerPosition: kvBytesPerToken(model.cacheType, model.sizes),
   };
 }
 

@@ -1,28 +1,20 @@
 import type { ModelSizes } from "../architectures/description.js";
 import { BitNetError } from "../errors.js";
 import { describeBytes } from "../wasm/memory.js";
+import type { CacheType } from "../wasm/cache-types.js";
+import { kvBytesPerToken, paddedHeadSize } from "./cache-format.js";
 
 /** The part of the free memory that a KV cache may be planned for. */
 const usableFraction = 0.9;
 /** The minimum useful context: loading fails instead of shrinking it further. */
 const minContextLength = 256;
 
-/** Bytes of KV cache per position: a key and a value vector of IEEE halves in every layer. */
-export function kvBytesPerToken(sizes: ModelSizes): number {
-  return sizes.layers * 2 * sizes.kvHeads * paddedHeadSize(sizes) * 2;
-}
-
-/** Elements of a head in the KV cache and in attention: a multiple of eight, as kernels need it. */
-export function paddedHeadSize({ headSize }: { readonly headSize: number }): number {
-  return Math.ceil(headSize / 8) * 8;
-}
-
 /**
  * Bytes per position that grow with the context: the KV cache, the rotary table, and each worker's scratch
  * for the scores of four heads.
  */
-function contextBytesPerToken(sizes: ModelSizes, threads: number): number {
-  return kvBytesPerToken(sizes) + paddedHeadSize(sizes) * 4 + threads * 16;
+function contextBytesPerToken(sizes: ModelSizes, { cacheType, threads }: ContextWishes): number {
+  return kvBytesPerToken(cacheType, sizes) + paddedHeadSize(sizes) * 4 + threads * 16;
 }
 
 /** Wishes and limits for the context of a model. */
@@ -32,6 +24,8 @@ export interface ContextWishes {
   /** Bytes that the host can give. */
   readonly freeBytes: number;
   readonly threads: number;
+  /** How keys and values are kept. */
+  readonly cacheType: CacheType;
 }
 
 /** Positions that streaming leaves memory for, unless the caller asks for another number. */
@@ -40,7 +34,7 @@ const streamContextLength = 4096;
 /** Bytes for matrices beside the KV cache of the context that was asked for, or of a usual one. */
 export function roomForWeights(sizes: ModelSizes, wishes: ContextWishes): number {
   const positions = Math.min(sizes.contextLength, wishes.contextLength ?? streamContextLength);
-  const contextBytes = positions * contextBytesPerToken(sizes, wishes.threads);
+  const contextBytes = positions * contextBytesPerToken(sizes, wishes);
   return Math.max(0, wishes.freeBytes * usableFraction - contextBytes / usableFraction);
 }
 
@@ -57,7 +51,7 @@ function minPositions(sizes: ModelSizes, { contextLength }: ContextWishes): numb
 
 /** Positions that fit the memory beside the weights. */
 function maxPositions(sizes: ModelSizes, weightBytes: number, wishes: ContextWishes): number {
-  return Math.floor(contextRoom(weightBytes, wishes) / contextBytesPerToken(sizes, wishes.threads));
+  return Math.floor(contextRoom(weightBytes, wishes) / contextBytesPerToken(sizes, wishes));
 }
 
 function contextRoom(weightBytes: number, { freeBytes }: ContextWishes): number {
@@ -98,7 +92,7 @@ export function chooseContextLength(
   const min = minPositions(sizes, options);
   if (min > max) {
     const room = contextRoom(weightBytes, options);
-    const perToken = contextBytesPerToken(sizes, options.threads);
+    const perToken = contextBytesPerToken(sizes, options);
     throw new BitNetError(
       "OUT_OF_MEMORY",
       `Cannot fit a context of ${min} tokens: the KV cache and its tables need ${describeBytes(min * perToken)} and ${describeBytes(room)} are free` +

@@ -16,7 +16,8 @@ import { type CompiledKernels, instantiateKernels } from "../wasm/kernel-build.j
 import type { Kernels } from "../wasm/kernels.js";
 import { maxRegionBytes, type Memories } from "../wasm/memory.js";
 import { allAtOnce } from "./all-at-once.js";
-import { kvBytesPerToken } from "./context-length.js";
+import type { CacheType } from "../wasm/cache-types.js";
+import { layerCacheBytes } from "./cache-format.js";
 import { createLayerRing, type LayerRing } from "./layer-ring.js";
 import {
   type Layer,
@@ -38,6 +39,8 @@ export interface ModelLoad extends WeightWishes {
   readonly chooseContextLength: (sizes: ModelSizes, weightBytes: number) => number;
   /** Positions that the caller asked for. Undefined for the model's own, as far as memory allows. */
   readonly contextWanted: number | undefined;
+  /** How sessions keep keys and values. */
+  readonly cacheType: CacheType;
   /** Number of workers. */
   readonly workers: number;
   /** Packs a piece of the head on the team. */
@@ -76,20 +79,18 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
   const streamed =
     load.streamBytes === undefined ? undefined : planStream(file, description, plan, load.streamBytes);
   const contextLength = load.chooseContextLength(description.sizes, (streamed ?? plan).bytes);
-  const layerCacheBytes = (kvBytesPerToken(description.sizes) / description.sizes.layers) * contextLength;
+  const cacheBytes = layerCacheBytes(load.cacheType, description.sizes, contextLength);
   const place = createPlacer(() => memories.addRegion().index, load.regionBytes);
 
   let ring: LayerRing | undefined;
   if (streamed !== undefined) {
-    const slots = slotCount(streamed, layerCacheBytes, load.regionBytes ?? maxRegionBytes);
-    const cachesBytes = Math.ceil(streamed.layers.length / slots) * layerCacheBytes;
+    const slots = slotCount(streamed, cacheBytes, load.regionBytes ?? maxRegionBytes);
+    const cachesBytes = Math.ceil(streamed.layers.length / slots) * cacheBytes;
     const slotRegions = Array.from({ length: slots }, () => place(streamed.slotBytes + cachesBytes));
     ring = createLayerRing(packing, description, streamed, slotRegions);
     load.onStream(await measureStream(packing, description, ring));
   }
-  const regions = plan.layerBytes.map(
-    (bytes, index) => ring?.regionOf(index) ?? place(bytes + layerCacheBytes),
-  );
+  const regions = plan.layerBytes.map((bytes, index) => ring?.regionOf(index) ?? place(bytes + cacheBytes));
   const packLayers = async (): Promise<readonly Layer[]> => {
     const layers: Layer[] = [];
     for (const [index, layer] of description.layers.entries()) {
@@ -131,6 +132,7 @@ export async function loadModelWeights(load: ModelLoad): Promise<LoadedModel> {
       sparsity: load.sparsity,
       ropeTables: ropeTables.map(({ locations }) => locations),
       contextLength,
+      cacheType: load.cacheType,
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Gate, ModelSizes, RopeDescription } from "../architectures/descrip
 import type { PackedMatrix, PackedVector } from "../packing/packed.js";
 import type { HeadScreen } from "../packing/screen.js";
 import type { Location } from "../wasm/memory.js";
+import type { CacheType } from "../wasm/cache-types.js";
 
 /** When matmuls skip zeros: where that is measured to be faster, always, or never. */
 export type Sparsity = "auto" | "on" | "off";
@@ -40,6 +41,8 @@ export interface Model {
   readonly sparsity: Sparsity;
   /** Positions that the tables have: the maximum context of a session. */
   readonly contextLength: number;
+  /** How sessions keep keys and values. */
+  readonly cacheType: CacheType;
 }
 
 /** The projections of a block by name, in order of use. */

@@ -7,7 +7,9 @@ import {
   embeddedModelUrl,
   type ModelSource,
 } from "../language-model/find-source.js";
-import { checkPacking, maxThreads } from "../language-model/load-options.js";
+import { checkCacheType, checkPacking, maxThreads } from "../language-model/load-options.js";
+import type { CacheType } from "../wasm/cache-types.js";
+import { cacheFormat } from "../model/cache-format.js";
 import { choosePacking, type PackingChoice } from "../model/choose-packing.js";
 import { checkWhole } from "../options/checks.js";
 import { refuseUnknownOptions } from "../options/known-options.js";
@@ -100,6 +102,8 @@ export interface InspectOptions {
   readonly threads?: number | undefined;
   /** As in `loadModel`. Default: "auto". */
   readonly packing?: PackingChoice | undefined;
+  /** As in `loadModel`. Default: "f16". */
+  readonly cacheType?: CacheType | undefined;
   /** Stops reading. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -108,11 +112,14 @@ const knownOptions: Record<keyof InspectOptions, true> = {
   contextLength: true,
   threads: true,
   packing: true,
+  cacheType: true,
   signal: true,
 };
 
 /** The case that memory is estimated for. */
-type Estimated = Pick<InspectOptions, "contextLength" | "packing"> & { readonly threads: number };
+type Estimated = Pick<InspectOptions, "contextLength" | "packing" | "cacheType"> & {
+  readonly threads: number;
+};
 
 type Costs = Pick<
   Inspection["summary"],
@@ -122,7 +129,6 @@ type Costs = Pick<
 const maxStringLength = 16_384;
 const firstElements = 8;
 const firstCharacters = 256;
-const kvCacheElementBytes = 2;
 
 /**
  * Describes a model from its header: metadata, tensors, and the memory that loading it plans for. Weights are
@@ -137,14 +143,16 @@ const kvCacheElementBytes = 2;
  */
 export async function inspectModel(source?: ModelSource, options: InspectOptions = {}): Promise<Inspection> {
   refuseUnknownOptions("inspectModel", options, Object.keys(knownOptions));
-  const { signal, contextLength, packing, threads = Math.min(availableParallelism(), maxThreads) } = options;
+  const { signal, contextLength, packing, cacheType } = options;
+  const { threads = Math.min(availableParallelism(), maxThreads) } = options;
   if (contextLength !== undefined) checkWhole("contextLength", contextLength, 1);
   checkWhole("threads", threads, 1, maxThreads);
   checkPacking(packing);
+  checkCacheType(cacheType);
   throwIfAborted(signal);
   const found = await findSource(await localSource(source ?? embeddedModelUrl, { signal }));
   try {
-    return inspectFile(await found.open({ signal }), { contextLength, threads, packing });
+    return inspectFile(await found.open({ signal }), { contextLength, threads, packing, cacheType });
   } finally {
     await found.close();
   }
@@ -196,10 +204,11 @@ function costsOf(file: ModelFile, tensors: readonly TensorInfo[], options: Estim
 }
 
 /** @throws BitNetError for a model without a graph here. */
-function plannedCosts(file: ModelFile, { contextLength, threads, packing = "auto" }: Estimated): Costs {
+function plannedCosts(file: ModelFile, options: Estimated): Costs {
+  const { contextLength, threads, packing = "auto", cacheType = "f16" } = options;
   const description = describeModel(file);
   const positions = contextLength ?? description.sizes.contextLength;
-  const goal = goalOf(file, description, packing, { contextLength, threads });
+  const goal = goalOf(file, description, packing, options);
   let problem =
     positions > description.sizes.contextLength
       ? `A context of ${positions} tokens is more than the model supports (${description.sizes.contextLength})`
@@ -214,7 +223,13 @@ function plannedCosts(file: ModelFile, { contextLength, threads, packing = "auto
       return file.tensors.get(role.tensor)?.bytes ?? 0;
     }
   };
-  const estimate = estimateMemory(file, description, { contextLength: positions, threads, goal, bytesOf });
+  const estimate = estimateMemory(file, description, {
+    contextLength: positions,
+    cacheType,
+    threads,
+    goal,
+    bytesOf,
+  });
   const { weights, head, headScreened, kvCache, work, bytesPerToken } = estimate;
   return {
     problem,
@@ -239,13 +254,14 @@ function goalOf(
   file: ModelFile,
   description: ModelDescription,
   choice: PackingChoice,
-  { contextLength, threads }: Estimated,
+  { contextLength, threads, cacheType = "f16" }: Estimated,
 ): PackingGoal {
   const wishes = {
     head: "auto",
     sparsity: "auto",
     contextLength,
     threads,
+    cacheType,
     freeBytes: freeMemoryBytes(),
   } as const;
   try {
@@ -267,7 +283,7 @@ function storedCosts(
   const output = file.tensors.get("output.weight");
   const head = (output ?? embedding)?.bytes ?? 0;
   const contextLength = options.contextLength ?? hyperparameter(file.metadata, "context_length") ?? null;
-  const perPosition = kvBytesPerPosition(file.metadata) ?? null;
+  const perPosition = kvBytesPerPosition(file.metadata, options.cacheType ?? "f16") ?? null;
   const kvCache = perPosition === null || contextLength === null ? null : perPosition * contextLength;
   return {
     problem,
@@ -288,7 +304,7 @@ function storedCosts(
   };
 }
 
-function kvBytesPerPosition(metadata: Metadata): number | undefined {
+function kvBytesPerPosition(metadata: Metadata, cacheType: CacheType): number | undefined {
   const layers = hyperparameter(metadata, "block_count");
   const heads = hyperparameter(metadata, "attention.head_count");
   const width = hyperparameter(metadata, "embedding_length");
@@ -299,7 +315,9 @@ function kvBytesPerPosition(metadata: Metadata): number | undefined {
   if (layers === undefined || kvHeads === undefined || keySize === undefined || valueSize === undefined) {
     return undefined;
   }
-  return layers * kvHeads * (keySize + valueSize) * kvCacheElementBytes;
+  const keys = cacheFormat(cacheType, { headSize: keySize }).keys.bytes;
+  const values = cacheFormat(cacheType, { headSize: valueSize }).values.bytes;
+  return layers * kvHeads * (keys + values);
 }
 
 /** A number under the architecture's name. Undefined if it is absent, or a list per layer. */

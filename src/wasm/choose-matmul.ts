@@ -1,6 +1,7 @@
 import { BitNetError } from "../errors.js";
 import { hasRevectorizer, withRevectorizer } from "#platform";
-import { createAttentionSelfTest } from "./attention-self-test.js";
+import { type AttentionRun, type AttentionSelfTest, createAttentionSelfTest } from "./attention-self-test.js";
+import type { AttentionForm, CacheType } from "./cache-types.js";
 import { type DotForm, dotForms } from "./dot-forms.js";
 import { createLookupSelfTest, type LookupSelfTest } from "./lookup-self-test.js";
 import { wideLanes } from "./lookups.js";
@@ -26,6 +27,8 @@ export interface MatmulChoice {
   readonly module256: WebAssembly.Module | undefined;
   /** Whether the matmul by columns (assembly/kernels/sparse) works here. */
   readonly columns: boolean;
+  /** The form of attention over a cache of int8. */
+  readonly attentionForm: AttentionForm;
   /** Whether attention runs from `module256` as well. */
   readonly attention256: boolean;
   /** Whether the matmul of int8 rows runs from `module256` as well, in pairs. */
@@ -45,6 +48,8 @@ export interface MatmulWishes {
   readonly kernels256?: boolean | undefined;
   /** Whether the model has a screened head. Default: false. */
   readonly screened?: boolean | undefined;
+  /** How sessions keep keys and values. Default: "f16". */
+  readonly cacheType?: CacheType | undefined;
   /** False never uses lookup tables. Default: true. */
   readonly lookup?: boolean | undefined;
   /** Self-tests of the other layouts that the model's weights may have. Default: none. */
@@ -101,11 +106,21 @@ export function chooseMatmul(
     correct: (build, form) => tests.correct(build, form) && screen?.correct(build, "plain", form) !== false,
   };
   const lookup = wishes.lookup === false ? undefined : createLookupSelfTest(memories);
+  const attention = createAttentionSelfTest(memories, wishes.cacheType ?? "f16");
   try {
+    const attentionForm = attention.chooseForm(compiled.build, kernels, wishes.form);
     const timed = timeForms(compiled.build, kernels, all, wishes.form);
     const copy =
       wishes.kernels256 !== false && compiled.build === "relaxed" && hasRevectorizer()
-        ? makeCopy256(compiled, memories, kernels, { matmul, selfTests, timed, lookup, screen })
+        ? makeCopy256(compiled, memories, kernels, {
+            matmul,
+            selfTests,
+            timed,
+            lookup,
+            screen,
+            attention,
+            attentionForm,
+          })
         : undefined;
     const chosen = copy?.timed ?? timed;
     const [{ form }] = chosen;
@@ -115,6 +130,7 @@ export function chooseMatmul(
       timed: chosen,
       columns,
       module256: copy?.module,
+      attentionForm,
       attention256: copy?.attention ?? false,
       lookup: lookup?.correct(kernels) ?? false,
       lookup256: copy?.lookup ?? false,
@@ -124,6 +140,7 @@ export function chooseMatmul(
   } finally {
     lookup?.free();
     screen?.free();
+    attention.free();
     all.free();
   }
 }
@@ -219,88 +236,89 @@ function makeCopy256(
     timed,
     lookup,
     screen,
+    attention,
+    attentionForm,
   }: {
     readonly matmul: MatmulSelfTest;
     readonly selfTests: readonly FormSelfTest[];
     readonly timed: readonly [TimedForm, ...TimedForm[]];
     readonly lookup: LookupSelfTest | undefined;
     readonly screen: ScreenSelfTest | undefined;
+    readonly attention: AttentionSelfTest;
+    readonly attentionForm: AttentionForm;
   },
 ): Copy256 | undefined {
   const [home] = memories.regions;
   if (home === undefined) return undefined;
   const { memory } = home;
-  const attention = createAttentionSelfTest(memories);
-  try {
-    // The engine keeps code that it optimises while the revectorizer is on: time 128-bit kernels before.
-    const attentionMilliseconds = attention.time(kernels128, formMilliseconds);
-    const screens = timed.flatMap(({ form }) => {
-      if (screen === undefined || form === "i8") return [];
-      return [{ form, before: screen.time(kernels128, "plain", form, turnMilliseconds) }];
-    });
-    // Lookups in groups are optimised only for models that have them.
-    const kinds = selfTests.length > 1 ? (["rows", "base3", 128, 64] as const) : (["rows"] as const);
-    const lookups = kinds.flatMap((kind) =>
-      wideLanes.flatMap((lanes) => {
-        if (kind === "base3" && lanes === 64) return [];
-        const time = (kernels: Kernels, forMs: number): number =>
-          lookup?.time(kernels, kind, lanes, forMs) ?? 0;
-        return [{ time, before: time(kernels128, turnMilliseconds) }];
-      }),
+  const attend128: AttentionRun = { kernels: kernels128, form: attentionForm };
+  // The engine keeps code that it optimises while the revectorizer is on: time 128-bit kernels before.
+  const attentionMilliseconds = attention.time(attend128, formMilliseconds);
+  const screens = timed.flatMap(({ form }) => {
+    if (screen === undefined || form === "i8") return [];
+    return [{ form, before: screen.time(kernels128, "plain", form, turnMilliseconds) }];
+  });
+  // Lookups in groups are optimised only for models that have them.
+  const kinds = selfTests.length > 1 ? (["rows", "base3", 128, 64] as const) : (["rows"] as const);
+  const lookups = kinds.flatMap((kind) =>
+    wideLanes.flatMap((lanes) => {
+      if (kind === "base3" && lanes === 64) return [];
+      const time = (kernels: Kernels, forMs: number): number =>
+        lookup?.time(kernels, kind, lanes, forMs) ?? 0;
+      return [{ time, before: time(kernels128, turnMilliseconds) }];
+    }),
+  );
+  const four128 = timed.some(({ form }) => form === "i32")
+    ? matmul.timeFour(kernels128, "i32", turnMilliseconds)
+    : undefined;
+  const times128 = new Map(
+    timed.map(({ form }) => [form, selfTests.map((test) => test.time(kernels128, form, turnMilliseconds))]),
+  );
+  return withRevectorizer(() => {
+    const module = compileCopy(compiled);
+    const kernels256 = instantiateKernels(module, memory);
+    const attend256: AttentionRun = { kernels: kernels256, form: attentionForm };
+    const all = allSelfTests(selfTests);
+    const limit = timed[0].milliseconds * worthwhile;
+    const [best, ...others] = timeInTurns(
+      timed.map(({ form }) => form),
+      (form) => all.time(kernels256, form, turnMilliseconds),
+      { maxMilliseconds: maxTurnsMilliseconds256, isEnough: (milliseconds) => milliseconds <= limit },
+    ).sort((a, b) => a.milliseconds - b.milliseconds);
+    if (best === undefined || best.milliseconds > limit) return undefined;
+    const { form } = best;
+    const times = times128.get(form) ?? [];
+    // Each layout's matmul separately: code that is optimised later has 128-bit operations. The same holds
+    // for the matmul of listed rows. The dense matmul's time is a fair guess of its time.
+    selfTests.forEach((test, i) =>
+      becomesFaster((forMs) => test.time(kernels256, form, forMs), times[i] ?? 0),
     );
-    const four128 = timed.some(({ form }) => form === "i32")
-      ? matmul.timeFour(kernels128, "i32", turnMilliseconds)
-      : undefined;
-    const times128 = new Map(
-      timed.map(({ form }) => [form, selfTests.map((test) => test.time(kernels128, form, turnMilliseconds))]),
+    becomesFaster((forMs) => matmul.timeListed(kernels256, form, forMs), times[0] ?? 0);
+    if (!all.correct(kernels256, form)) return undefined;
+    const correct = others.filter((other) => all.correct(kernels256, other.form));
+    const faster = becomesFaster((forMs) => attention.time(attend256, forMs), attentionMilliseconds);
+    const lookupFaster = lookups.map(({ time, before }) =>
+      becomesFaster((forMs) => time(kernels256, forMs), before),
     );
-    return withRevectorizer(() => {
-      const module = compileCopy(compiled);
-      const kernels256 = instantiateKernels(module, memory);
-      const all = allSelfTests(selfTests);
-      const limit = timed[0].milliseconds * worthwhile;
-      const [best, ...others] = timeInTurns(
-        timed.map(({ form }) => form),
-        (form) => all.time(kernels256, form, turnMilliseconds),
-        { maxMilliseconds: maxTurnsMilliseconds256, isEnough: (milliseconds) => milliseconds <= limit },
-      ).sort((a, b) => a.milliseconds - b.milliseconds);
-      if (best === undefined || best.milliseconds > limit) return undefined;
-      const { form } = best;
-      const times = times128.get(form) ?? [];
-      // Each layout's matmul separately: code that is optimised later has 128-bit operations. The same holds
-      // for the matmul of listed rows. The dense matmul's time is a fair guess of its time.
-      selfTests.forEach((test, i) =>
-        becomesFaster((forMs) => test.time(kernels256, form, forMs), times[i] ?? 0),
-      );
-      becomesFaster((forMs) => matmul.timeListed(kernels256, form, forMs), times[0] ?? 0);
-      if (!all.correct(kernels256, form)) return undefined;
-      const correct = others.filter((other) => all.correct(kernels256, other.form));
-      const faster = becomesFaster((forMs) => attention.time(kernels256, forMs), attentionMilliseconds);
-      const lookupFaster = lookups.map(({ time, before }) =>
-        becomesFaster((forMs) => time(kernels256, forMs), before),
-      );
-      const wideTiles =
-        four128 !== undefined &&
-        becomesFaster((forMs) => matmul.timeFour(kernels256, "wide", forMs), four128) &&
-        matmul.wideCorrect(kernels256);
-      // All forms: passes that try a form would be slow by its head.
-      const screensFaster = screens.map(({ form: each, before }) =>
-        becomesFaster((forMs) => screen?.time(kernels256, "pairs", each, forMs) ?? 0, before),
-      );
-      return {
-        module,
-        timed: [best, ...correct],
-        wideTiles,
-        screen:
-          screensFaster.includes(true) &&
-          screens.every((each) => screen?.correct(kernels256, "pairs", each.form)),
-        attention: faster && attention.agree(kernels128, kernels256),
-        lookup: lookupFaster.includes(true) && lookup?.correct(kernels256) === true,
-      };
-    });
-  } finally {
-    attention.free();
-  }
+    const wideTiles =
+      four128 !== undefined &&
+      becomesFaster((forMs) => matmul.timeFour(kernels256, "wide", forMs), four128) &&
+      matmul.wideCorrect(kernels256);
+    // All forms: passes that try a form would be slow by its head.
+    const screensFaster = screens.map(({ form: each, before }) =>
+      becomesFaster((forMs) => screen?.time(kernels256, "pairs", each, forMs) ?? 0, before),
+    );
+    return {
+      module,
+      timed: [best, ...correct],
+      wideTiles,
+      screen:
+        screensFaster.includes(true) &&
+        screens.every((each) => screen?.correct(kernels256, "pairs", each.form)),
+      attention: faster && attention.agree(attend128, attend256),
+      lookup: lookupFaster.includes(true) && lookup?.correct(kernels256) === true,
+    };
+  });
 }
 
 /**

@@ -22,14 +22,14 @@ export const matmulScratchBytes: number = Math.max(
   affineScratchBytes,
 );
 
-/** Bytes of scratch for a call of attention. */
+/** Bytes of scratch for a call of attention over a cache of any type. */
 export function attentionScratchBytes(headSize: number, scratchPositions: number): number {
-  return 512 + 4 * (headSize + scratchPositions) * 4;
+  return 1280 + 4 * (headSize + scratchPositions) * 4;
 }
 
-/** Positions that attention's scratch must have room for: whole steps of eight. */
+/** Positions that attention's scratch must have room for: whole blocks of 128. */
 export function attentionPositions(positions: number): number {
-  return Math.ceil(positions / 8) * 8;
+  return Math.ceil(positions / 128) * 128;
 }
 
 /** Weights that may share a scale in ternary groups. */

@@ -57,6 +57,12 @@ describe("a mistake gets advice:", () => {
   it.each<[string, string[], RegExp, number]>([
     ["a port", ["serve", "--port", "99999"], /whole number from 0 to 65535/, 2],
     ["layers on a GPU", ["run", "-p", "x", "-ngl", "99"], /Cannot use -ngl: the model runs on the CPU/, 2],
+    [
+      "a type of keys",
+      ["run", "-p", "x", "-ctk", "q8_0"],
+      /Cannot use -ctk: .* use --cache-type f16 or --/,
+      2,
+    ],
     ["a text for a model", ["run", "Once upon a time"], /no such file.*give a text with -p/, 1],
     ["a word for a model", ["run", "phi3"], /The first argument is the model.*"storyteller"/, 1],
     ["the model twice", ["run", "-m", starterPath, starterPath, "-p", "x"], /too many arguments/, 2],

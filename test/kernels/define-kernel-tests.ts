@@ -61,7 +61,8 @@ export function defineKernelTests(tier: string): void {
 
 function refused(build: Build, kernel: string): boolean {
   const form = (["i16", "i32"] as const).find(
-    (name) => /^matmul_(ternary|base3|affine|i8)/.test(kernel) && kernel.endsWith(`_dot_${name}`),
+    (name) =>
+      /^(matmul_(ternary|base3|affine|i8)|attention_int8)/.test(kernel) && kernel.endsWith(`_dot_${name}`),
   );
   return form !== undefined && !formWorks(build, form);
 }

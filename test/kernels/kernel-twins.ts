@@ -1,6 +1,7 @@
 import type { Kernels } from "#dist/wasm/kernels.js";
 import type { KernelTwin } from "./kernel-case.js";
 import { attentionTwin } from "./twins/attention.js";
+import { int8AttentionTwin, storeInt8Twin } from "./twins/attention-int8.js";
 import { packBase3Tq10Twin, packBase3Twin, rowBase3GroupsTwin, rowBase3Twin } from "./twins/base3-rows.js";
 import { addRowsTwin, scaleRowsTwin } from "./twins/elementwise.js";
 import { geluTwin, relu2Twin, siluTwin } from "./twins/gated-activation.js";
@@ -63,6 +64,8 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   add_scaled_lookups_32: addScaledLookupsTwin(32, 1),
   add_scaled_lookups_64: addScaledLookupsTwin(64, 1),
   attention: attentionTwin,
+  attention_int8_dot_i32: int8AttentionTwin("i32"),
+  attention_int8_dot_i8: int8AttentionTwin("i8"),
   check_finite_16: checkFiniteTwin("F16", "BF16"),
   check_finite_f32: checkFiniteTwin("F32"),
   check_ternary: checkTernaryTwin,
@@ -161,6 +164,8 @@ export const kernelTwins: Readonly<Record<keyof Kernels, KernelTwin>> = {
   screen_rows: screenRowsTwin,
   softmax_totals: softmaxTotalsTwin,
   store_heads_f16: storeHeadsTwin,
+  store_keys_int8: storeInt8Twin("keys"),
+  store_values_int8: storeInt8Twin("values"),
   sum_words: sumWordsTwin,
   team_barrier: teamBarrierTwin,
   team_break: teamBreakTwin,

@@ -19,7 +19,11 @@ function createMemory(count: number, room = count): Memory {
     const id = (last += 1);
     open.add(id);
     const dispose = (): void => void open.delete(id);
-    return { plan: { id, contextLength: 100, layers: [] }, dispose, [Symbol.dispose]: dispose };
+    return {
+      plan: { id, contextLength: 100, capacity: 100, layers: [] },
+      dispose,
+      [Symbol.dispose]: dispose,
+    };
   };
   return { slots: createSlots(count, openCache), open };
 }

@@ -21,6 +21,7 @@ async function planOf(
   const bytesOf = (role: Parameters<typeof packedBytes>[1]): number => packedBytes(file, role, "fast");
   const plan = planWeights(file, description, { head: "auto", sparsity: "auto", goal: "fast" });
   const { weights } = estimateMemory(file, description, {
+    cacheType: "f16",
     contextLength: 64,
     threads: 1,
     goal: "fast",

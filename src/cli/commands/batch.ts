@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { Answerer, BatchProgress } from "../../batch/run-batch.js";
 import { BitNetError } from "../../errors.js";
 import { embeddedModelUrl } from "../../language-model/find-source.js";
+import type { CacheType } from "../../wasm/cache-types.js";
 import type { CliCommand } from "../command.js";
 import { createCountBar } from "../count-bar.js";
 import { parseCount, parseQueueName } from "../flag-values.js";
@@ -13,6 +14,7 @@ import type { Terminal } from "../terminal.js";
 interface BatchFlags extends Readonly<Record<string, unknown>> {
   readonly output: string;
   readonly parallel?: number;
+  readonly cacheType?: CacheType;
   readonly redis?: string;
   readonly queue?: string;
 }
@@ -67,7 +69,7 @@ async function answerBatch(
     import("../../batch/model-digest.js"),
   ]);
   const local = await localModel(path, terminal);
-  const model = await modelDigest(local ?? embeddedModelUrl);
+  const model = await modelDigest(local ?? embeddedModelUrl, flags.cacheType);
   const onNote = (note: string): void => terminal.note(`bitnet: ${note}`);
   const bar = await createCountBar(terminal, "Answering", "requests");
   let progress: BatchProgress;
@@ -95,7 +97,10 @@ function refuseForeignFlags(flags: BatchFlags): void {
   const foreign =
     flags.redis === undefined
       ? ["queue"]
-      : ["parallel", "threads", "ctx", "kernelBuild", "dotForm", "head", "sparsity"];
+      : [
+          ...["parallel", "threads", "ctx", "packing", "stream", "streamMemory"],
+          ...["kernelBuild", "dotForm", "head", "sparsity"],
+        ];
   const given = foreign.find((name) => flags[name] !== undefined);
   if (given === undefined) return;
   const why = flags.redis === undefined ? "only --redis uses a queue" : "give it to bitnet worker";

@@ -9,7 +9,7 @@ import { createProfileSum } from "../../tools/benchmark/profile-parts.js";
 import { createJsonReport, createTableReport } from "../bench-report.js";
 import type { CliCommand } from "../command.js";
 import { parseCount, parseList } from "../flag-values.js";
-import { addFlags, expertFlags, packingFlags, streamFlags } from "../library-flags.js";
+import { addFlags, cacheFlags, expertFlags, packingFlags, streamFlags } from "../library-flags.js";
 import { modelName, openModel, readLoadOptions } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
 import { readTextFile } from "../text-file.js";
@@ -68,7 +68,7 @@ export const bench: CliCommand = {
       .option("--profile", "also print the time of a generated token by operation, and zeros by layer")
       .option("--json", "print one JSON array at the end")
       .option("--details", "with --json: also first token, bytes read, share of the memory's limit, energy");
-    addFlags(command, [...packingFlags, ...streamFlags, ...expertFlags]);
+    addFlags(command, [...packingFlags, ...cacheFlags, ...streamFlags, ...expertFlags]);
     command
       .addHelpText("after", help)
       .action((paths: readonly string[], flags: BenchFlags) => benchModels(paths, flags, terminal));

@@ -8,7 +8,7 @@ import {
 } from "../../tools/inspect.js";
 import type { CliCommand } from "../command.js";
 import { parseCount } from "../flag-values.js";
-import { addFlags, packingFlags } from "../library-flags.js";
+import { addFlags, cacheFlags, packingFlags } from "../library-flags.js";
 import { localModel } from "../local-model.js";
 import { modelName } from "../open-model.js";
 import type { Terminal } from "../terminal.js";
@@ -54,7 +54,7 @@ export const inspect: CliCommand = {
         parseCount(1),
       )
       .option("--json", "print one JSON object");
-    addFlags(command, packingFlags);
+    addFlags(command, [...packingFlags, ...cacheFlags]);
     command
       .addHelpText("after", help)
       .action((path: string | undefined, { ctx, ...flags }: InspectFlags & { readonly ctx?: number }) =>
@@ -65,10 +65,10 @@ export const inspect: CliCommand = {
 
 async function inspectFile(
   path: string | undefined,
-  { json, contextLength, threads, packing }: InspectFlags,
+  { json, contextLength, threads, packing, cacheType }: InspectFlags,
   terminal: Terminal,
 ): Promise<void> {
-  const options = { contextLength, threads, packing, signal: terminal.signal };
+  const options = { contextLength, threads, packing, cacheType, signal: terminal.signal };
   const inspection = await inspectModel(await localModel(path, terminal), options);
   terminal.write(
     json === true ? `${JSON.stringify(inspection)}\n` : describeInspection(modelName(path), inspection),

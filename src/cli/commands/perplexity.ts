@@ -27,8 +27,8 @@ Examples:
   bitnet perplexity -f story.txt -c 128
   bitnet perplexity model.gguf -f wiki.test.raw --chunks 20 --json`;
 
-/** In this command -c is the length of a chunk. */
-const threadFlags = loadFlags.filter(({ option }) => option === "threads");
+/** Flags of loading. In this command -c is the length of a chunk. */
+const ownLoadFlags = loadFlags.filter(({ option }) => option === "threads" || option === "cacheType");
 
 export const perplexity: CliCommand = {
   name: "perplexity",
@@ -41,7 +41,7 @@ export const perplexity: CliCommand = {
       )
       .requiredOption("-f, --file <path>", "the text, in UTF-8");
     addFlags(command, perplexityFlags);
-    for (const table of [threadFlags, expertFlags]) addFlags(command, table);
+    for (const table of [ownLoadFlags, expertFlags]) addFlags(command, table);
     command
       .option("--json", "print one JSON object")
       .addHelpText("after", help)

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { embeddedModelUrl } from "../../language-model/find-source.js";
+import type { CacheType } from "../../wasm/cache-types.js";
 import type { CliCommand } from "../command.js";
 import { parseCount, parseQueueName } from "../flag-values.js";
 import { addFlags, expertFlags, loadFlags } from "../library-flags.js";
@@ -11,6 +12,7 @@ import type { Terminal } from "../terminal.js";
 const endMs = 500;
 
 interface WorkerFlags extends Readonly<Record<string, unknown>> {
+  readonly cacheType?: CacheType;
   readonly redis: string;
   readonly queue: string;
   readonly parallel: number;
@@ -66,7 +68,7 @@ async function serveQueue(path: string | undefined, flags: WorkerFlags, terminal
   const connection = await connectRedis(redis, onNote);
   try {
     const local = await localModel(path, terminal);
-    const digest = await modelDigest(local ?? embeddedModelUrl);
+    const digest = await modelDigest(local ?? embeddedModelUrl, flags.cacheType);
     const { model } = await openModel(local, readLoadOptions(flags), terminal);
     const answerer = createModelAnswerer(model, parallel, (error) =>
       onNote(error instanceof Error ? error.message : String(error)),
