@@ -2,7 +2,7 @@
 // (kernels/store-heads-int8). Products are of integers, so their sums are exact:
 //
 //   queries   a[h, g] = max |q[h, k]| of group g of 32 elements,  x[h, k] = round(q[h, k] · 127 / a[h, g])
-//   scores    s[h, j] = Σ over g of (Σ x[h, k] · K[j, k]) · (keyScale[j, g] · (a[h, g] / 127 · scale · log₂ e))
+//   scores    s[h, j] = Σ over g (Σ x[h, k] · K[j, k]) · (keyScale[j, g] · (a[h, g] / 127 · scale · log₂ e))
 //   weights   p[h, j] = 2^(s[h, j] − max s[h]),  total[h] = Σⱼ p[h, j]
 //   values    for blocks of 128 positions:  w[h, j] = p[h, j] · valueScale[j],  m[h] = max w[h, j]
 //             c[h, j] = round(w[h, j] · 16383 / m[h])
