@@ -11,14 +11,14 @@ export const themes = {
     ink: "#1f2328",
     faint: "#59636e",
     grid: "#d1d9e0",
-    series: ["#0072b2", "#d55e00"],
+    series: ["#0072b2", "#d55e00", "#009e73"],
   },
   dark: {
     paper: "#0d1117",
     ink: "#f0f6fc",
     faint: "#9198a1",
     grid: "#3d444d",
-    series: ["#56b4e9", "#e69f00"],
+    series: ["#56b4e9", "#e69f00", "#2cc9a0"],
   },
 };
 

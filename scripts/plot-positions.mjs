@@ -17,18 +17,27 @@ if (file === undefined) {
 }
 const { machine, options, sides, tests } = JSON.parse(readFileSync(file, "utf8"));
 
+// The second colour is node-llama-cpp's in every picture.
+const order = [...sides].sort((a, b) => rankOf(a) - rankOf(b));
+function rankOf(side) {
+  if (side.id === "llama") return 1;
+  return side === sides[0] ? 0 : 2;
+}
+
 const drawn = tests.flatMap(({ position, samples }) =>
-  sides.map(({ id }, series) => {
+  sides.map((side, row) => {
+    const { id } = side;
+    const series = order.indexOf(side);
     const sorted = [...samples[id]].sort((a, b) => a - b);
     const value = (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-    const label = series === 0 ? `position ${position}` : "";
+    const label = row === 0 ? `position ${position}` : "";
     return { label, series, bar: { value, least: sorted[0], most: sorted.at(-1) } };
   }),
 );
 const chart = {
   title: "Generated tokens per second by position",
   subtitle: `${options.size}, ${options.threads} threads, ${machine.cpu}`,
-  series: sides.map(({ id, version }) => (id === "llama" ? version : `bitnet-wasm, ${version}`)),
+  series: order.map((side) => (side === sides[0] ? `bitnet-wasm, ${side.version}` : side.version)),
   rows: drawn,
   panelWidth: 520,
   panels: [{ title: "Tokens per second", bars: drawn.map(({ bar }) => bar) }],
