@@ -34,20 +34,20 @@ for (const address of layers.flat()) {
   );
 }
 
-const capacity = attentionPositions(positions);
+const cachePositions = attentionPositions(positions);
 /** Keys and values of int8, rounded from random numbers. */
 function int8Layers(kernels) {
   const format = cacheFormat("int8", { headSize });
   const row = take(headSize * 4);
   const made = Array.from({ length: places["from memory"] }, () =>
     ["keys", "values"].map((which) => {
-      const address = take(capacity * format[which].bytes);
+      const address = take(cachePositions * format[which].bytes);
       const store = which === "keys" ? kernels.store_keys_int8 : kernels.store_values_int8;
       for (let position = 0; position < positions; position += 1) {
         new Float32Array(memory.buffer, row, headSize).forEach(
           (_, i, all) => (all[i] = Math.sin(i * 7919 + position * 104729)),
         );
-        store(row, 1, 0, 0, 1, headSize, address, 0, capacity, position);
+        store(row, 1, 0, 0, 1, headSize, address, 0, cachePositions, position);
       }
       return address;
     }),
@@ -60,7 +60,7 @@ function attend(kernels, form, [keys, values]) {
   const operands = [query, rowBytes, keys, values];
   const shape = [headSize, heads, positions - 1, 1, positions, 0.088, scratch, scratchPositions];
   if (form === undefined) kernels.attention(...operands, ...shape, output, rowBytes);
-  else int8Attention(kernels, form)(...operands, capacity, ...shape, output, rowBytes);
+  else int8Attention(kernels, form)(...operands, cachePositions, ...shape, output, rowBytes);
 }
 
 function microseconds(kernels, form, all, layerCount, first) {

@@ -86,7 +86,7 @@ const LOWEST = memory.data<f32>([-Infinity]);
  *           store_keys_int8 and store_values_int8 · out as q, tokens every outStride bytes · scratch of the
  *           caller's own: 1280 bytes and 4 · (headSize + scratchPositions) f32
  * Types     q, out f32 · keys, values int8-blocks
- * Requires  headSize % 8 == 0 · window > 0 · 16-byte aligned scratch · capacity % 128 == 0
+ * Requires  headSize % 8 == 0 · window > 0 · 16-byte aligned scratch · cachePositions % 128 == 0
  *           · scratchPositions % 128 == 0, ≥ position + tokens · out overlaps nothing
  * Range     q finite
  * Exact     bit-identical in every form and build. An output depends on its token, its head and the positions
@@ -99,7 +99,7 @@ export function attention_int8_dot_i8(
   queryStride: usize,
   keys: Address,
   values: Address,
-  capacity: usize,
+  cachePositions: usize,
   headSize: usize,
   heads: usize,
   position: usize,
@@ -113,7 +113,7 @@ export function attention_int8_dot_i8(
 ): void {
   // prettier-ignore
   attendTokens<i8>(
-    q, queryStride, keys, values, capacity, headSize, heads, position, tokens, window, scale, scratch, scratchPositions,
+    q, queryStride, keys, values, cachePositions, headSize, heads, position, tokens, window, scale, scratch, scratchPositions,
     out, outStride,
   );
 }
@@ -122,22 +122,22 @@ export function attention_int8_dot_i8(
 // prettier-ignore
 // @ts-ignore: decorator
 @inline
-function attendTokens<F>(q: usize, queryStride: usize, keys: usize, values: usize, capacity: usize, headSize: usize, heads: usize, position: usize, tokens: usize, window: usize, scale: f32, scratch: usize, scratchPositions: usize, out: usize, outStride: usize): void {
+function attendTokens<F>(q: usize, queryStride: usize, keys: usize, values: usize, cachePositions: usize, headSize: usize, heads: usize, position: usize, tokens: usize, window: usize, scale: f32, scratch: usize, scratchPositions: usize, out: usize, outStride: usize): void {
   const headBytes = headSize << 2;
   for (let t: usize = 0; t < tokens; ++t) {
     const end = position + t + 1, begin = end - min(window, end);
     let h: usize = 0;
     for (; h + 4 <= heads; h += 4) {
       const at = h * headBytes;
-      attend<F, u32>(q + at, keys, values, capacity, headSize, begin, end, scale, scratch, scratchPositions, out + at);
+      attend<F, u32>(q + at, keys, values, cachePositions, headSize, begin, end, scale, scratch, scratchPositions, out + at);
     }
     for (; h + 2 <= heads; h += 2) {
       const at = h * headBytes;
-      attend<F, u16>(q + at, keys, values, capacity, headSize, begin, end, scale, scratch, scratchPositions, out + at);
+      attend<F, u16>(q + at, keys, values, cachePositions, headSize, begin, end, scale, scratch, scratchPositions, out + at);
     }
     for (; h < heads; ++h) {
       const at = h * headBytes;
-      attend<F, u8>(q + at, keys, values, capacity, headSize, begin, end, scale, scratch, scratchPositions, out + at);
+      attend<F, u8>(q + at, keys, values, cachePositions, headSize, begin, end, scale, scratch, scratchPositions, out + at);
     }
     q += queryStride;
     out += outStride;
@@ -148,7 +148,7 @@ function attendTokens<F>(q: usize, queryStride: usize, keys: usize, values: usiz
 // prettier-ignore
 // @ts-ignore: decorator
 @inline
-function attend<F, G>(q: usize, keys: usize, values: usize, capacity: usize, headSize: usize, begin: usize, end: usize, scale: f32, scratch: usize, scratchPositions: usize, out: usize): void {
+function attend<F, G>(q: usize, keys: usize, values: usize, cachePositions: usize, headSize: usize, begin: usize, end: usize, scale: f32, scratch: usize, scratchPositions: usize, out: usize): void {
   const headBytes = headSize << 2, stride = scratchPositions << 2;
   const queries = scratch + QUERIES_AT;
   const records = queries + sizeof<G>() * headSize;
@@ -156,7 +156,7 @@ function attend<F, G>(q: usize, keys: usize, values: usize, capacity: usize, hea
   // Scores begin with the first block that has a seen position.
   const from = begin & ~(VALUE_BLOCK - 1);
   roundQueries(q, headSize, sizeof<G>(), scale * LOG2_E, queries, records);
-  scoreBlocks<F, G>(queries, records, keys, capacity, headSize, begin, end, scores, stride);
+  scoreBlocks<F, G>(queries, records, keys, cachePositions, headSize, begin, end, scores, stride);
   for (let h: usize = 0; h < sizeof<G>(); ++h) {
     const row = scores + h * stride;
     for (let j: usize = 0; j < begin - from; ++j) store<f32>(row + (j << 2), -Infinity);
@@ -168,7 +168,7 @@ function attend<F, G>(q: usize, keys: usize, values: usize, capacity: usize, hea
   memory.fill(out, 0, sizeof<G>() * headBytes);
   for (let j = from; j < end; j += VALUE_BLOCK) {
     const count = min((end - j + KEY_BLOCK - 1) & ~(KEY_BLOCK - 1), VALUE_BLOCK);
-    const valueScales = values + capacity * headSize + (j << 2);
+    const valueScales = values + cachePositions * headSize + (j << 2);
     // Prefetchers begin with the block while its weights are computed: 4 % off the whole of attention.
     touch(values + j * headSize, TOUCHED, scratch + SUMS_AT);
     for (let h: usize = 0; h < sizeof<G>(); ++h) {
@@ -226,11 +226,11 @@ function roundQueries(
 // prettier-ignore
 // @ts-ignore: decorator
 @inline
-function scoreBlocks<F, G>(queries: usize, records: usize, keys: usize, capacity: usize, headSize: usize, begin: usize, end: usize, scores: usize, stride: usize): void {
+function scoreBlocks<F, G>(queries: usize, records: usize, keys: usize, cachePositions: usize, headSize: usize, begin: usize, end: usize, scores: usize, stride: usize): void {
   const scaleBytes = groupsOf(headSize) * (KEY_BLOCK << 2);
   const first = begin / KEY_BLOCK;
   let block = keys + first * (KEY_BLOCK * headSize);
-  let keyScales = keys + capacity * headSize + first * scaleBytes;
+  let keyScales = keys + cachePositions * headSize + first * scaleBytes;
   scores += (first * KEY_BLOCK - (begin & ~(VALUE_BLOCK - 1))) << 2;
   for (let j = first * KEY_BLOCK; j < end; j += KEY_BLOCK, scores += KEY_BLOCK << 2) {
     scoreSixteen<F, G>(queries, records, headSize, block, keyScales, scores, stride);
@@ -473,7 +473,7 @@ export function attention_int8_dot_i32(
   queryStride: usize,
   keys: Address,
   values: Address,
-  capacity: usize,
+  cachePositions: usize,
   headSize: usize,
   heads: usize,
   position: usize,
@@ -488,7 +488,7 @@ export function attention_int8_dot_i32(
   if (!ASC_FEATURE_RELAXED_SIMD) unreachable();
   // prettier-ignore
   attendTokens<i32>(
-    q, queryStride, keys, values, capacity, headSize, heads, position, tokens, window, scale, scratch, scratchPositions,
+    q, queryStride, keys, values, cachePositions, headSize, heads, position, tokens, window, scale, scratch, scratchPositions,
     out, outStride,
   );
 }

@@ -5,7 +5,7 @@
 //             after all codes, for each block: scales [groups, 16], for groups of 32 elements
 //   values    blocks of 128 positions: strips of 16 columns, codes [32, 16, 4]: positions in fours, columns,
 //             positions of four. The last strip has 8 columns where headSize % 16 == 8
-//             after all codes: scales [capacity]
+//             after all codes: scales [cachePositions]
 
 import { Address } from "../address";
 import {
@@ -33,9 +33,10 @@ const VALUE_MAX: f32 = 127;
  * K[k] = roundHalfEven(x[t, h, k] · (63 / max(m, 1e-30))) + 64
  *
  * Shapes    x [tokens, heads, headSize], tokens every inputStride bytes · the cache of head h at y + h ·
- *           headStride, of `capacity` positions: tokens are written from `position` on
+ *           headStride, of `cachePositions` positions: tokens are written from `position` on
  * Types     x f32 · K u8 and s f32, int8-blocks
- * Requires  headSize % 8 == 0 · capacity % 128 == 0 · position + tokens ≤ capacity · y overlaps nothing
+ * Requires  headSize % 8 == 0 · cachePositions % 128 == 0 · position + tokens ≤ cachePositions · y overlaps
+ *           nothing
  * Range     x finite; 1 ≤ K ≤ 127
  * Exact     bit-identical in every build: a maximum has no order, the rest is one rounding each
  * Splits    by tokens and heads
@@ -49,7 +50,7 @@ export function store_keys_int8(
   headSize: usize,
   y: Address,
   headStride: usize,
-  capacity: usize,
+  cachePositions: usize,
   position: usize,
 ): void {
   const groups = groupsOf(headSize);
@@ -61,7 +62,7 @@ export function store_keys_int8(
       let from = x + t * inputStride + h * (headSize << 2);
       const head = y + h * headStride;
       let to = head + block * KEY_BLOCK * headSize + (lane << 2);
-      let scale = head + capacity * headSize + ((block * groups * KEY_BLOCK + lane) << 2);
+      let scale = head + cachePositions * headSize + ((block * groups * KEY_BLOCK + lane) << 2);
       for (let k: usize = 0; k < headSize; k += GROUP, scale += KEY_BLOCK << 2) {
         const size = min(GROUP, headSize - k);
         const largest = largestOf(from, size);
@@ -97,7 +98,7 @@ export function store_values_int8(
   headSize: usize,
   y: Address,
   headStride: usize,
-  capacity: usize,
+  cachePositions: usize,
   position: usize,
 ): void {
   for (let t: usize = 0; t < tokens; ++t) {
@@ -108,7 +109,7 @@ export function store_values_int8(
       const head = y + h * headStride;
       const largest = largestOf(from, headSize);
       const factor = f32x4.splat(VALUE_MAX / max(largest, SCALE_FLOOR));
-      store<f32>(head + capacity * headSize + (at << 2), largest / VALUE_MAX);
+      store<f32>(head + cachePositions * headSize + (at << 2), largest / VALUE_MAX);
       const block = head + (at - (at % VALUE_BLOCK)) * headSize + (at & 3);
       for (let k: usize = 0; k < headSize; k += 8) {
         // A strip has sixteen columns, the last one may have eight.

@@ -56,7 +56,8 @@ export function createCacheKernels(
 ): CacheKernels {
   const headSize = paddedHeadSize(model.sizes);
   const format = cacheFormat(model.cacheType, model.sizes);
-  const headBytes = (which: keyof KvCache, cache: CachePlan): number => cache.capacity * format[which].bytes;
+  const headBytes = (which: keyof KvCache, cache: CachePlan): number =>
+    cache.cachePositions * format[which].bytes;
 
   return {
     store(kernels, which, { address, stride, tokens, begin, end }, { cache, layer, position }): void {
@@ -69,7 +70,7 @@ export function createCacheKernels(
         return;
       }
       const store = which === "keys" ? kernels.store_keys_int8 : kernels.store_values_int8;
-      store(...from, to, headStride, cache.capacity, position);
+      store(...from, to, headStride, cache.cachePositions, position);
     },
     attend(kernels, group, queries, { cache, layer }, scratch, out): void {
       const { kvHead, heads, position, tokens, window } = group;
@@ -84,7 +85,7 @@ export function createCacheKernels(
       const shape = [headSize, heads, position, tokens, window, model.attentionScale] as const;
       const rest = [scratch.address, positions, out.address, out.stride] as const;
       if (model.cacheType === "f16") kernels.attention(...operands, ...shape, ...rest);
-      else int8Attention(kernels, worker.attentionForm)(...operands, cache.capacity, ...shape, ...rest);
+      else int8Attention(kernels, worker.attentionForm)(...operands, cache.cachePositions, ...shape, ...rest);
     },
   };
 }

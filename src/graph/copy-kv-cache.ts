@@ -38,14 +38,14 @@ export function copyPositions(
       if (source === undefined || target?.region !== source.region)
         throw new RangeError(`caches in different regions in layer ${layer}`);
       const { parts, bytes } = format[which];
-      let sourcePart = source.address + head * from.capacity * bytes;
-      let targetPart = target.address + head * to.capacity * bytes;
+      let sourcePart = source.address + head * from.cachePositions * bytes;
+      let targetPart = target.address + head * to.cachePositions * bytes;
       for (const perPosition of parts) {
         const at = sourcePart + begin * perPosition;
         const length = (end - begin) * perPosition;
         worker.bytes(source.region).copyWithin(targetPart + begin * perPosition, at, at + length);
-        sourcePart += from.capacity * perPosition;
-        targetPart += to.capacity * perPosition;
+        sourcePart += from.cachePositions * perPosition;
+        targetPart += to.cachePositions * perPosition;
       }
     }
   }

@@ -1,5 +1,5 @@
 import type { Memories, Location } from "../wasm/memory.js";
-import { cacheCapacity, cacheFormat, type HeadLayout } from "../model/cache-format.js";
+import { cacheLength, cacheFormat, type HeadLayout } from "../model/cache-format.js";
 import type { Model } from "../model/model.js";
 
 /** Where the keys and values of one sequence lie. Plain data for every worker. */
@@ -8,7 +8,7 @@ export interface CachePlan {
   /** Positions of the longest sequence that it holds. */
   readonly contextLength: number;
   /** Positions that it has room for: whole blocks of the cache's format. */
-  readonly capacity: number;
+  readonly cachePositions: number;
   /** For each layer, in the layer's region. */
   readonly layers: readonly KvCache[];
 }
@@ -32,14 +32,14 @@ export function allocateCache(
 ): CachePlan {
   const { id, contextLength } = options;
   const format = cacheFormat(model.cacheType, model.sizes);
-  const capacity = cacheCapacity(format, contextLength);
+  const cachePositions = cacheLength(format, contextLength);
   const taken: Location[] = [];
   const take = (region: number, { bytes }: HeadLayout): Location => {
     const location = {
       region,
       address: memories.allocate(
         region,
-        model.sizes.kvHeads * capacity * bytes,
+        model.sizes.kvHeads * cachePositions * bytes,
         `a KV cache of ${contextLength} tokens`,
       ),
     };
@@ -51,7 +51,7 @@ export function allocateCache(
       keys: take(region, format.keys),
       values: take(region, format.values),
     }));
-    return { id, contextLength, capacity, layers };
+    return { id, contextLength, cachePositions, layers };
   } catch (error) {
     for (const location of taken) memories.free(location.region, location.address);
     throw error;

@@ -1,7 +1,7 @@
 import type { ModelSizes } from "../architectures/description.js";
 import type { CacheType } from "../wasm/cache-types.js";
 
-/** The layout of the keys or the values of one head, for a cache of `capacity` positions. */
+/** The layout of the keys or the values of one head, for a cache of `cachePositions` positions. */
 export interface HeadLayout {
   /**
    * Bytes of a position in each of its parts. The parts follow one another, each for all positions: codes,
@@ -48,15 +48,15 @@ export function paddedHeadSize({ headSize }: { readonly headSize: number }): num
 }
 
 /** Positions that a cache has room for: whole blocks. */
-export function cacheCapacity({ block }: CacheFormat, contextLength: number): number {
+export function cacheLength({ block }: CacheFormat, contextLength: number): number {
   return Math.ceil(contextLength / block) * block;
 }
 
 /** Bytes of one layer's keys and values. */
 export function layerCacheBytes(type: CacheType, sizes: ModelSizes, contextLength: number): number {
   const format = cacheFormat(type, sizes);
-  const capacity = cacheCapacity(format, contextLength);
-  return sizes.kvHeads * capacity * (format.keys.bytes + format.values.bytes);
+  const cachePositions = cacheLength(format, contextLength);
+  return sizes.kvHeads * cachePositions * (format.keys.bytes + format.values.bytes);
 }
 
 /** Bytes of KV cache per position: a key and a value vector in every layer. */

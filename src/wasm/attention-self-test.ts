@@ -36,9 +36,9 @@ const headSize = 128;
 const rowBytes = heads * headSize * 4;
 /** More than two blocks of values (assembly/kernels), and a multiple of no vector size. */
 const positions = 301;
-const capacity = attentionPositions(positions);
+const cachePositions = attentionPositions(positions);
 /** Of each of the two caches; enough for all types. */
-const cacheBytes = capacity * headSize * 2;
+const cacheBytes = cachePositions * headSize * 2;
 
 /** Takes 300 kB of region 0 until `free`. */
 export function createAttentionSelfTest(memories: Memories, cacheType: CacheType): AttentionSelfTest {
@@ -52,7 +52,7 @@ export function createAttentionSelfTest(memories: Memories, cacheType: CacheType
   };
   const [query, output] = [take(rowBytes), take(rowBytes)];
   const [keys, values] = [take(cacheBytes), take(cacheBytes)];
-  const scratch = take(attentionScratchBytes(headSize, capacity));
+  const scratch = take(attentionScratchBytes(headSize, cachePositions));
 
   // Keys and values of ±0.5 to ±2, and queries that make scores both small and large.
   const next = createOperandNumbers();
@@ -70,7 +70,8 @@ export function createAttentionSelfTest(memories: Memories, cacheType: CacheType
         floats(head, headSize).forEach(
           (_, i, all) => (all[i] = (0.5 + next(1536) / 1024) * (1 - 2 * next(2))),
         );
-        if (cacheType === "int8") storeInt8(head, 1, 0, 0, 1, headSize, to, cacheBytes, capacity, position);
+        if (cacheType === "int8")
+          storeInt8(head, 1, 0, 0, 1, headSize, to, cacheBytes, cachePositions, position);
         else kernels.store_heads_f16(head, 1, 0, 0, 1, headSize, to + position * headSize * 2, 0, 0);
       }
     }
@@ -79,9 +80,10 @@ export function createAttentionSelfTest(memories: Memories, cacheType: CacheType
 
   function attend({ kernels, form }: AttentionRun, headCount: number, position: number): void {
     fill(kernels);
-    const shape = [headSize, headCount, position, 1, positions, 1 / 12, scratch, capacity] as const;
+    const shape = [headSize, headCount, position, 1, positions, 1 / 12, scratch, cachePositions] as const;
     if (cacheType === "f16") kernels.attention(query, rowBytes, keys, values, ...shape, output, rowBytes);
-    else int8Attention(kernels, form)(query, rowBytes, keys, values, capacity, ...shape, output, rowBytes);
+    else
+      int8Attention(kernels, form)(query, rowBytes, keys, values, cachePositions, ...shape, output, rowBytes);
   }
   function result(run: AttentionRun, position: number): Uint8Array {
     const bytes = view(output, rowBytes);

@@ -161,7 +161,7 @@ describe("the option cacheType", () => {
     const { engine } = internalsOf(model);
     using cache = engine.openCache(200);
     // A cache has whole blocks of 128 positions.
-    expect(cache.plan).toMatchObject({ contextLength: 200, capacity: 256 });
+    expect(cache.plan).toMatchObject({ contextLength: 200, cachePositions: 256 });
   });
 
   it("hardly changes the perplexity", async () => {

@@ -46,10 +46,10 @@ export function roundedQuery(query: Float32Array): Float32Array {
   return numbersOf(round(query, 127, group));
 }
 
-/** Byte offsets within the caches of one head of `capacity` positions. */
+/** Byte offsets within the caches of one head of `cachePositions` positions. */
 export function int8Layout(
   headSize: number,
-  capacity: number,
+  cachePositions: number,
 ): {
   readonly keyBytes: number;
   readonly valueBytes: number;
@@ -60,12 +60,13 @@ export function int8Layout(
 } {
   const groups = Math.ceil(headSize / group);
   return {
-    keyBytes: capacity * (headSize + 4 * groups),
-    valueBytes: capacity * (headSize + 4),
+    keyBytes: cachePositions * (headSize + 4 * groups),
+    valueBytes: cachePositions * (headSize + 4),
     keyCode: (position, k) =>
       Math.floor(position / 16) * 16 * headSize + Math.floor(k / 4) * 64 + (position % 16) * 4 + (k % 4),
     keyScale: (position, groupIndex) =>
-      capacity * headSize + (Math.floor(position / 16) * groups * 16 + groupIndex * 16 + (position % 16)) * 4,
+      cachePositions * headSize +
+      (Math.floor(position / 16) * groups * 16 + groupIndex * 16 + (position % 16)) * 4,
     valueCode: (position, k) => {
       const strip = Math.floor(k / 16);
       const cols = Math.min(16, headSize - strip * 16);
@@ -77,7 +78,7 @@ export function int8Layout(
         (inBlock % 4)
       );
     },
-    valueScale: (position) => capacity * headSize + position * 4,
+    valueScale: (position) => cachePositions * headSize + position * 4,
   };
 }
 

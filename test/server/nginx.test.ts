@@ -12,6 +12,8 @@ if (nginx === undefined) console.warn(subject);
 interface Run {
   readonly requests: number;
   readonly failures: number;
+  /** Requests that failed once. */
+  readonly firstFailures: number;
   readonly reasons: readonly string[];
   /** Requests by the server that answered. */
   readonly spread: readonly number[];
@@ -37,7 +39,8 @@ describe.skipIf(nginx === undefined)(subject, () => {
     expect(affinity.cachedShare).toBeGreaterThan(0.4);
     expect(affinity.cachedShare).toBeGreaterThan(random.cachedShare);
     expect(faults).toMatchObject({ drainStatus: 0, failedDraining: 0 });
-    // Keys of the servers that are gone belong to the third one now.
-    expect(faults.passedOn).toBeGreaterThan(0);
+    // The busiest server was killed. Either nginx passed its requests on, or it had begun to answer them. Then
+    // their clients asked again.
+    expect(faults.passedOn + faults.firstFailures).toBeGreaterThan(0);
   }, 300_000);
 });

@@ -20,7 +20,7 @@ function createMemory(count: number, room = count): Memory {
     open.add(id);
     const dispose = (): void => void open.delete(id);
     return {
-      plan: { id, contextLength: 100, capacity: 100, layers: [] },
+      plan: { id, contextLength: 100, cachePositions: 100, layers: [] },
       dispose,
       [Symbol.dispose]: dispose,
     };

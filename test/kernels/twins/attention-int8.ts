@@ -76,8 +76,8 @@ function attentionCase(form: AttentionForm, shape: Shape, numbers: Numbers): Ker
   const queries = rows(tokens, width).map((row) => row.map((value) => value * queryFactor));
   const [keyRows, valueRows] = [rows(count, headSize), rows(count, headSize)];
   const [keys, values] = [keyRows.map(roundKey), valueRows.map(roundValue)];
-  const capacity = attentionPositions(count) + 128;
-  const caches = encode(keys, values, headSize, capacity);
+  const cachePositions = attentionPositions(count) + 128;
+  const caches = encode(keys, values, headSize, cachePositions);
   const scale = f32(1 / Math.sqrt(headSize));
   const queryStride = width * 4 + 12;
   const outputStride = width * 4 + 20;
@@ -94,7 +94,7 @@ function attentionCase(form: AttentionForm, shape: Shape, numbers: Numbers): Ker
       queryStride,
       at("keys"),
       at("values"),
-      capacity,
+      cachePositions,
       headSize,
       headCount,
       position + first,
@@ -183,11 +183,11 @@ function encode(
   keys: readonly Rounded[],
   values: readonly Rounded[],
   headSize: number,
-  capacity: number,
+  cachePositions: number,
 ): { readonly keys: Uint8Array; readonly values: Uint8Array } {
-  const layout = int8Layout(headSize, capacity);
+  const layout = int8Layout(headSize, cachePositions);
   const [keyBytes, valueBytes] = [unset(layout.keyBytes), unset(layout.valueBytes)];
-  keyBytes.subarray(0, capacity * headSize).fill(127);
+  keyBytes.subarray(0, cachePositions * headSize).fill(127);
   const [keyView, valueView] = [new DataView(keyBytes.buffer), new DataView(valueBytes.buffer)];
   keys.forEach(({ codes, scales }, position) => {
     codes.forEach((code, k) => keyView.setUint8(layout.keyCode(position, k), code + 64));
@@ -240,8 +240,8 @@ function storeCase(
   note: string,
 ): KernelCase {
   const { tokens, heads, headSize, position } = shape;
-  const capacity = attentionPositions(position + tokens);
-  const layout = int8Layout(headSize, capacity);
+  const cachePositions = attentionPositions(position + tokens);
+  const layout = int8Layout(headSize, cachePositions);
   const headStride = (which === "keys" ? layout.keyBytes : layout.valueBytes) + 28;
   const inputStride = heads * headSize * 4 + 12;
   const expected = rows.flatMap((row, t) =>
@@ -272,7 +272,7 @@ function storeCase(
   ): void => {
     const store = which === "keys" ? kernels.store_keys_int8 : kernels.store_values_int8;
     const x = at("x") + first * inputStride;
-    store(x, count, inputStride, begin, end, headSize, at("y"), headStride, capacity, position + first);
+    store(x, count, inputStride, begin, end, headSize, at("y"), headStride, cachePositions, position + first);
   };
   return {
     name: `${tokens} tokens at ${position}, ${heads} heads of ${headSize}${note}`,
