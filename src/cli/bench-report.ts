@@ -1,5 +1,6 @@
 import type { TokenBytes } from "../model/bytes-per-token.js";
 import type { PackingGoal } from "../packing/packing.js";
+import type { CacheType } from "../wasm/cache-types.js";
 import {
   operationPicojoules,
   paperPositions,
@@ -18,6 +19,7 @@ export interface BenchedModel {
   readonly name: string;
   readonly parameters: number;
   readonly packing: PackingGoal;
+  readonly cacheType: CacheType;
   readonly tokenBytes: TokenBytes;
 }
 
@@ -67,7 +69,7 @@ function describeSpeed({ measurement, threads, kernelBuild, peakRssBytes, loadMs
 
 /** The keys that `--details` adds. Null if a value was not measured. */
 function describeDetails(
-  { dotForms, promptForms, threadShares, packing, limit, joulesPerToken, profile }: BenchmarkRow,
+  { dotForms, promptForms, threadShares, packing, cacheType, limit, joulesPerToken, profile }: BenchmarkRow,
   { firstToken, meter, arithmetic, loadMs, loadBytesPerSecond }: BenchmarkSetup,
 ): object {
   return {
@@ -75,6 +77,7 @@ function describeDetails(
     promptForms: roundTimes(promptForms),
     threadShares: threadShares.map((part) => round(part)),
     packing,
+    cacheType,
     loadBytesPerSecond: round(loadBytesPerSecond),
     firstToken:
       firstToken === undefined
@@ -142,7 +145,7 @@ export function createTableReport(write: (text: string) => void, countsEnergy: b
       const { layers, head, kvCachePerPosition } = model.tokenBytes;
       const reads = `${formatBytes(layers + head)} of weights and ${formatBytes(kvCachePerPosition)} of cache for each position`;
       writeLines([
-        `${visible(model.name)}: ${formatCount(model.parameters)} parameters; a token reads ${reads}; packing ${model.packing}`,
+        `${visible(model.name)}: ${formatCount(model.parameters)} parameters; a token reads ${reads}; packing ${model.packing}, KV cache ${model.cacheType}`,
         table.head,
       ]);
     },

@@ -174,7 +174,7 @@ describe("bitnet bench", () => {
       "tg4",
     ]);
     expect(lines[0]).toMatch(
-      /5\.78 M parameters; a token reads 3\.31 MB of weights and 3\.07 kB of cache .*; packing fast$/,
+      /5\.78 M parameters; a token reads 3\.31 MB of weights and 3\.07 kB of cache .*; packing fast, KV cache f16$/,
     );
     const share = /^tg4 +1 +\S+ +\S+ +\S+ … \S+ +\S+ .B\/s +(\d+) %/.exec(lines[3] ?? "");
     expect(Number(share?.[1])).toBeGreaterThan(0);
@@ -206,6 +206,7 @@ describe("bitnet bench", () => {
       "promptForms",
       "threadShares",
       "packing",
+      "cacheType",
       "loadBytesPerSecond",
       "firstToken",
       "bytesPerToken",

@@ -110,8 +110,9 @@ async function benchModels(paths: readonly string[], flags: BenchFlags, terminal
           profile,
           signal: terminal.signal,
         };
-        const { parameters, packing } = model.info;
-        report.begin({ name, parameters, packing, tokenBytes: tokenBytes(internalsOf(model).engine.model) });
+        const { parameters, packing, cacheType } = model.info;
+        const bytes = tokenBytes(internalsOf(model).engine.model);
+        report.begin({ name, parameters, packing, cacheType, tokenBytes: bytes });
         setup =
           flags.json === true && flags.details !== true ? undefined : await measureSetup(model, options);
         for (const test of options.tests) report.row(await measureTest(model, test, setup, options), setup);

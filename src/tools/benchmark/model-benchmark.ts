@@ -6,6 +6,7 @@ import { tokenBytes } from "../../model/bytes-per-token.js";
 import { layoutOf } from "../../packing/layouts/index.js";
 import type { PackedMatrix } from "../../packing/packed.js";
 import type { PackingGoal } from "../../packing/packing.js";
+import type { CacheType } from "../../wasm/cache-types.js";
 import type { EnergyMeter, NoEnergyMeter } from "../../platform/energy-counters.js";
 import { peakRssBytes } from "../../platform/node-host.js";
 import {
@@ -50,6 +51,7 @@ export interface BenchmarkRow {
   /** As ModelInfo.threadShares. */
   readonly threadShares: ModelInfo["threadShares"];
   readonly packing: PackingGoal;
+  readonly cacheType: CacheType;
   readonly loadMs: number;
   readonly peakRssBytes: number;
   /** Generation only: tokens of a prompt share the bytes that they read. */
@@ -125,7 +127,7 @@ export async function measureTest(
     joules = watch?.stop();
   }
   const generates = test.kind === "tg";
-  const { threads, kernelBuild, dotForms, promptForms, threadShares, packing } = info;
+  const { threads, kernelBuild, dotForms, promptForms, threadShares, packing, cacheType } = info;
   let limit: DecodeLimit | undefined;
   if (generates && setup?.bandwidth !== undefined) {
     // Before and after the tests, because other load on a machine varies.
@@ -144,6 +146,7 @@ export async function measureTest(
     promptForms,
     threadShares,
     packing,
+    cacheType,
     loadMs,
     peakRssBytes: peakRssBytes(),
     limit,
