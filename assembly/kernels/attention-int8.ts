@@ -309,7 +309,10 @@ function addScores(scores: usize, a: v128, b: v128, c: v128, d: v128, keyScales:
   v128.store(scores, ta); v128.store(scores, tb, 16); v128.store(scores, tc, 32); v128.store(scores, td, 48);
 }
 
-/** The largest of count scores, a multiple of sixteen. NaN if one is. In pairs for the revectorizer. */
+/**
+ * The largest of count scores, a multiple of sixteen, in pairs for the revectorizer. NaN does not count here:
+ * its weight is NaN anyway.
+ */
 // @ts-ignore: decorator
 @inline
 function largestScore(scores: usize, count: usize, sums: usize): f32 {
@@ -341,7 +344,9 @@ function weigh(scores: usize, count: usize, scales: usize, largest: usize, total
     const lowest = v128.load32_splat(LOWEST);
     const seenA = f32x4.ne(a, lowest), seenB = f32x4.ne(b, lowest);
     const ea = exp2OfFour(f32x4.sub(a, shift)), eb = exp2OfFour(f32x4.sub(b, shift));
-    const wa = v128.and(f32x4.mul(ea, scaleA), seenA), wb = v128.and(f32x4.mul(eb, scaleB), seenB);
+    // A mask without the sign: a NaN, which may have one, is then the largest number.
+    const maskA = i32x4.shr_u(seenA, 1), maskB = i32x4.shr_u(seenB, 1);
+    const wa = v128.and(f32x4.mul(ea, scaleA), maskA), wb = v128.and(f32x4.mul(eb, scaleB), maskB);
     sumA = f32x4.add(sumA, ea); sumB = f32x4.add(sumB, eb);
     largestA = larger(largestA, wa); largestB = larger(largestB, wb);
     v128.store(scores, wa); v128.store(scores, wb, 16);

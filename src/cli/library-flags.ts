@@ -60,7 +60,8 @@ export const cacheFlags: readonly LibraryFlag<Pick<LoadOptions, "cacheType">>[] 
   {
     option: "cacheType",
     flags: "--cache-type <type>",
-    about: "keep keys and values as f16, or as int8: half the memory and faster long texts (default: f16)",
+    about:
+      "keep keys and values as f16, or as int8: half the memory, faster long texts, rounded attention (default: f16)",
     choices: cacheTypes,
   },
 ];

@@ -7,7 +7,10 @@ import {
   type LoadOptions,
   perplexity,
 } from "#dist/index.js";
+import { modelDigest } from "#dist/batch/model-digest.js";
 import { internalsOf } from "#dist/language-model/internals.js";
+import { compileKernels, instantiateKernels } from "#dist/wasm/kernel-build.js";
+import { createMemories } from "#dist/wasm/memory.js";
 import { makeTinyModel } from "../support/tiny-model.js";
 import { starterPath } from "../support/golden-path.js";
 import { architectureCases } from "./architecture-cases.js";
@@ -179,6 +182,54 @@ describe("the option cacheType", () => {
     const ratio = (rounded?.perplexity ?? NaN) / (exact?.perplexity ?? NaN);
     expect(ratio).toBeGreaterThan(0.99);
     expect(ratio).toBeLessThan(1.01);
+  });
+
+  it("gives a batch another identity, since its answers can differ", async () => {
+    const digests = [undefined, "f16", "int8"] as const;
+    const [usual, halves, bytes] = await Promise.all(digests.map((type) => modelDigest(starterPath, type)));
+    expect(halves).toBe(usual);
+    expect(bytes).not.toBe(usual);
+  });
+
+  it("passes on a number that is not finite, so that the caller sees it", async () => {
+    const memories = createMemories(8 << 20);
+    const { memory } = memories.addRegion();
+    const kernels = instantiateKernels((await compileKernels()).module, memory);
+    const take = (bytes: number): number => memories.allocate(0, bytes, "the test");
+    const [row, keys, values, scratch] = [take(64), take(8192), take(8192), take(8192)];
+    const head = new Float32Array(memory.buffer, row, 16);
+    for (const [wrongKey, wrongValue] of [
+      [NaN, 1],
+      [1, NaN],
+      [Infinity, 1],
+      [1, Infinity],
+    ] as const) {
+      for (let position = 0; position < 3; position += 1) {
+        head.fill(0.5).fill(position === 1 ? wrongKey : 1, 0, 1);
+        kernels.store_keys_int8(row, 1, 0, 0, 1, 16, keys, 0, 128, position);
+        head.fill(0.5).fill(position === 1 ? wrongValue : 1, 0, 1);
+        kernels.store_values_int8(row, 1, 0, 0, 1, 16, values, 0, 128, position);
+      }
+      head.fill(1);
+      kernels.attention_int8_dot_i8(
+        row,
+        64,
+        keys,
+        values,
+        128,
+        16,
+        1,
+        2,
+        1,
+        128,
+        0.25,
+        scratch,
+        128,
+        row,
+        64,
+      );
+      expect(head.every(Number.isFinite)).toBe(false);
+    }
   });
 
   it.each(["q8_0", "INT8", "", 8, null])("refuses %j", async (value) => {
